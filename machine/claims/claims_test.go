@@ -1,0 +1,77 @@
+package claims_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+func jwt(payload string) secret.Token {
+	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
+}
+
+func TestClaimsOfTheReferenceIssuerAreRead(t *testing.T) {
+	got, err := claims.Parse(jwt(`{"exp":1735689600,"email":"user@example.com","https://api.openai.com/auth":
+		{"chatgpt_plan_type":"pro","chatgpt_user_id":"user-1","user_id":"older","chatgpt_account_id":"acct_123"}}`))
+	require.NoError(t, err)
+	require.Equal(t, claims.Claims{
+		Expiry: time.Unix(1735689600, 0).UTC(), Email: "user@example.com",
+		PlanType: "pro", UserID: "user-1", AccountID: "acct_123",
+	}, got)
+}
+
+func TestSecondChoicesForEmailAndUser(t *testing.T) {
+	got, err := claims.Parse(jwt(`{"https://api.openai.com/profile":{"email":"p@example.com"},"https://api.openai.com/auth":{"user_id":"u"}}`))
+	require.NoError(t, err)
+	require.Equal(t, claims.Claims{Email: "p@example.com", UserID: "u"}, got)
+}
+
+func TestAnUnusableExpiryIsNoExpiry(t *testing.T) {
+	for _, payload := range []string{
+		`{}`, `{"exp":null}`, `{"exp":"1735689600"}`, `{"exp":1735689600.5}`, `{"exp":true}`,
+		`{"exp":99999999999999999999}`, `{"exp":9223372036854775807}`, `{"exp":[1]}`,
+	} {
+		got, err := claims.Parse(jwt(payload))
+		require.NoError(t, err, payload)
+		require.True(t, got.Expiry.IsZero(), payload)
+	}
+}
+
+func TestASurprisingTypeHidesOnlyItsOwnMember(t *testing.T) {
+	got, err := claims.Parse(jwt(`{"exp":60,"email":7,"https://api.openai.com/auth":[]}`))
+	require.NoError(t, err)
+	require.Equal(t, claims.Claims{Expiry: time.Unix(60, 0).UTC()}, got)
+}
+
+func TestWhatIsNoJWTIsOpaque(t *testing.T) {
+	padded := "e30." + base64.URLEncoding.EncodeToString([]byte(`{"exp":10}`)) + ".s"
+	for _, text := range []string{"", "opaque", "a.b", "a.b.c.d", ".e30.s", "e30..s", "e30.e30.", "e30.!!.s", padded, "e30.W10.s", "e30.bnVsbA.s"} {
+		_, err := claims.Parse(secret.New(text))
+		require.ErrorIs(t, err, claims.ErrNotJWT, text)
+	}
+	_, err := claims.Parse(secret.Token{})
+	require.ErrorIs(t, err, claims.ErrNotJWT)
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"exp":1735689600,"email":"a@b"}`))
+	f.Add([]byte(`{"https://api.openai.com/auth":{"chatgpt_plan_type":"pro"}}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		got, err := claims.Parse(jwt(string(payload)))
+		if err != nil {
+			require.ErrorIs(t, err, claims.ErrNotJWT)
+			require.Equal(t, claims.Claims{}, got)
+			return
+		}
+		require.True(t, json.Valid(payload))
+		_, err = got.Expiry.MarshalText()
+		require.NoError(t, err, "an expiry can always be written")
+	})
+}

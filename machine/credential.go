@@ -1,0 +1,154 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Method is how somebody is logged in, in the words of the app-server protocol.
+type Method string
+
+// The methods of a credential. The zero Method is no login.
+const (
+	MethodAPIKey   Method = "apikey"
+	MethodChatGPT  Method = "chatgpt"           // tokens that this program refreshes
+	MethodExternal Method = "chatgptAuthTokens" // tokens that the client refreshes
+)
+
+// Credential is one login, as stored. It is a value: compare it with Equal,
+// derive another one with Merge. The zero Credential is no login.
+type Credential struct {
+	Method       Method
+	APIKey       secret.Token // may also accompany a token set
+	IDToken      secret.Token
+	AccessToken  secret.Token
+	RefreshToken secret.Token
+	AccountID    string    // as stored; it guards reloads, the claim does not
+	PlanType     string    // external tokens only: what the client said
+	LastRefresh  time.Time // zero when the record has none
+}
+
+// Equal reports whether both are the same login in every member.
+func (c Credential) Equal(d Credential) bool {
+	return c.Method == d.Method &&
+		c.APIKey.Equal(d.APIKey) &&
+		c.IDToken.Equal(d.IDToken) &&
+		c.AccessToken.Equal(d.AccessToken) &&
+		c.RefreshToken.Equal(d.RefreshToken) &&
+		c.AccountID == d.AccountID &&
+		c.PlanType == d.PlanType &&
+		c.LastRefresh.Equal(d.LastRefresh)
+}
+
+// SharesAccount reports whether both are token sets of one known account.
+// Without an account id nobody can tell, and the answer is no.
+func (c Credential) SharesAccount(d Credential) bool {
+	return c.Method == d.Method && c.AccountID != "" && c.AccountID == d.AccountID
+}
+
+// Grant is what an issuer answered to a refresh. An absent token means that
+// the old one goes on (RFC 6749 section 6).
+type Grant struct {
+	IDToken      secret.Token
+	AccessToken  secret.Token
+	RefreshToken secret.Token
+}
+
+// Merge is the credential after a refresh that the issuer granted at the given
+// time. An ID token that cannot be read is left out rather than let it cost
+// the rotated refresh token that came with it. The account id never changes.
+func (c Credential) Merge(grant Grant, at time.Time) Credential {
+	if _, err := claims.Parse(grant.IDToken); err == nil {
+		c.IDToken = grant.IDToken
+	}
+	if !grant.AccessToken.IsAbsent() {
+		c.AccessToken = grant.AccessToken
+	}
+	if !grant.RefreshToken.IsAbsent() {
+		c.RefreshToken = grant.RefreshToken
+	}
+	c.LastRefresh = at
+	return c
+}
+
+// Account is who a login belongs to, as its tokens say.
+type Account struct {
+	Email    string // "" when no claim tells
+	PlanType string // the issuer's word, "" when unknown
+	UserID   string
+}
+
+// account reads the claims of the token that carries them: the ID token, or
+// the access token of an external login.
+func (c Credential) account() Account {
+	source := c.IDToken
+	if c.Method == MethodExternal {
+		source = c.AccessToken
+	}
+	said, _ := claims.Parse(source) // an opaque token says nothing
+	account := Account{Email: said.Email, PlanType: said.PlanType, UserID: said.UserID}
+	if c.PlanType != "" {
+		account.PlanType = c.PlanType
+	}
+	return account
+}
+
+// expiry is the access token's exp, zero when it is opaque or has none.
+func (c Credential) expiry() time.Time {
+	said, _ := claims.Parse(c.AccessToken)
+	return said.Expiry
+}
+
+// The ages at which a token set is due for a refresh.
+const (
+	ExpiryLead     = 5 * time.Minute    // before the access token's exp
+	LastRefreshAge = 8 * 24 * time.Hour // after the last refresh, where there is no exp
+)
+
+// dueAt is when the token set should be refreshed, zero for never: the
+// client's own tokens and API keys do not age, and a record that says
+// neither when it expires nor when it was refreshed cannot be dated.
+func (c Credential) dueAt() time.Time {
+	if c.Method != MethodChatGPT {
+		return time.Time{}
+	}
+	if expiry := c.expiry(); !expiry.IsZero() {
+		return expiry.Add(-ExpiryLead)
+	}
+	if c.LastRefresh.IsZero() {
+		return time.Time{}
+	}
+	return c.LastRefresh.Add(LastRefreshAge)
+}
+
+// bornDueAt is dueAt for a token set issued at the given time. A short-lived
+// token is due after four fifths of its life, and one that is expired at birth
+// (a clock is wrong) is used for ExpiryLead: otherwise every ask would refresh.
+func (c Credential) bornDueAt(at time.Time) time.Time {
+	due := c.dueAt()
+	if due.IsZero() || due.After(at.Add(ExpiryLead)) {
+		return due
+	}
+	life := c.expiry().Sub(at)
+	if life <= 0 {
+		return at.Add(ExpiryLead)
+	}
+	if shortDue := at.Add(life * 4 / 5); shortDue.After(due) {
+		return shortDue
+	}
+	return due
+}
+
+// isUsable reports whether the login has anything to hand out. The reference
+// wants a token set to say when it was last refreshed.
+func (c Credential) isUsable() bool {
+	switch c.Method {
+	case MethodAPIKey:
+		return !c.APIKey.IsEmpty()
+	case MethodChatGPT, MethodExternal:
+		return !c.AccessToken.IsEmpty() && !c.LastRefresh.IsZero()
+	}
+	return false
+}

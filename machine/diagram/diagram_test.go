@@ -1,0 +1,52 @@
+package diagram_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/diagram"
+)
+
+func TestEveryRowOfTheTableCanHappen(t *testing.T) {
+	transitions, err := diagram.Transitions()
+	require.NoError(t, err)
+	rows := 0
+	for _, row := range machine.Table() {
+		rows += len(row.Src)
+		require.NotEmpty(t, row.Why)
+	}
+	require.Len(t, transitions, rows)
+}
+
+func TestOnlyRowsIntoStaleOrderARefresh(t *testing.T) {
+	transitions, err := diagram.Transitions()
+	require.NoError(t, err)
+	orders := 0
+	for _, row := range transitions {
+		for _, effect := range row.Effects {
+			if effect == "StartRefresh" {
+				orders++
+				require.Equal(t, machine.Stale, row.To, "%s in %s", row.Trigger, row.From)
+			}
+		}
+	}
+	require.NotZero(t, orders)
+}
+
+func TestPictureAndPageAreTheSameEveryTime(t *testing.T) {
+	page, err := diagram.Page()
+	require.NoError(t, err)
+	for range 20 {
+		again, err := diagram.Page()
+		require.NoError(t, err)
+		require.Equal(t, page, again)
+	}
+	for _, label := range machine.Labels() {
+		require.Contains(t, diagram.Mermaid(), string(label))
+	}
+	require.NotContains(t, page, "refresh-first", "no secret of a sample gets onto the page")
+	require.False(t, strings.Contains(diagram.Mermaid(), string(machine.NothingToDo)), "quiet rows are not drawn")
+}

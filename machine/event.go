@@ -1,0 +1,93 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Event is something that happened, named in the past tense. The set is closed.
+// Every event carries its time: the machine has no clock.
+type Event interface {
+	at() time.Time
+	isEvent()
+}
+
+// At is when an event happened; every event embeds it.
+type At struct{ Time time.Time }
+
+func (a At) at() time.Time { return a.Time }
+func (At) isEvent()        {}
+
+// Asked reports that a client asked for its status.
+type Asked struct {
+	At
+	Ask
+}
+
+// NothingLoaded reports that the store holds no login that can be used:
+// nothing, something unreadable, or something that may not be used here.
+type NothingLoaded struct{ At }
+
+// CredentialLoaded reports what the store holds, when the engine looked: at
+// start, on the ask of a poisoned or signed-out client, or within a refresh.
+type CredentialLoaded struct {
+	At
+	Credential  Credential
+	Verdict     *Verdict  // the store's ledger condemns its refresh token
+	RefreshedAt time.Time // when it came out of a refresh, as the ledger says; zero if unknown
+	Attempt     AttemptID // the refresh that found it, zero for none
+	Displaced   bool      // it took the place of the login that was being refreshed: somebody logged in
+}
+
+// LoggedIn reports a login through this process. It is already in the store,
+// or kept in memory alone if its method is not stored.
+type LoggedIn struct {
+	At
+	Credential Credential
+}
+
+// LoggedOut reports a logout, here or, as the ledger says, in a sister process.
+type LoggedOut struct {
+	At
+	Attempt AttemptID // the refresh that found out, zero for none
+}
+
+// TokenRejected reports that a resource server answered 401 to an access token.
+type TokenRejected struct {
+	At
+	Access secret.Fingerprint // of the token that was refused
+}
+
+// RefreshSucceeded reports that the issuer granted a refresh.
+type RefreshSucceeded struct {
+	At
+	Attempt    AttemptID
+	Credential Credential
+	Base       *Credential // not nil: it could not be saved, and this is what the store still holds
+}
+
+// RefreshFailedTransient reports that a refresh ended without a verdict: the
+// issuer was away, or something at home stood in the way of asking it.
+type RefreshFailedTransient struct {
+	At
+	Attempt   AttemptID
+	NotBefore time.Time // when the next attempt may be; zero for at once
+	Posted    bool      // the issuer was asked
+}
+
+// RefreshFailedPermanent reports that the issuer refused the refresh token for good.
+type RefreshFailedPermanent struct {
+	At
+	Attempt AttemptID
+	Verdict Verdict
+}
+
+// Saved reports that an unsaved credential is now in the store.
+type Saved struct{ At }
+
+// SaveFailed reports that an unsaved credential still is not.
+type SaveFailed struct {
+	At
+	NotBefore time.Time // when the next try may be
+}

@@ -1,0 +1,92 @@
+package machine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// refreshing is a machine that holds the given login and wants to post.
+func refreshing(t *testing.T, c machine.Credential) machine.State {
+	return run(t, machine.LoggedIn{At: at(0), Credential: c}, machine.Asked{At: at(0), Ask: machine.Ask{Refresh: true}})
+}
+
+func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
+	held := login("a", "r")
+	newer, stranger, nameless := login("a2", "r2"), login("b", "s"), held
+	stranger.AccountID, nameless.AccountID = "somebody else", ""
+	touched := held
+	touched.LastRefresh = noon
+	spent := verdict(held, machine.ReasonSpent)
+	dead := verdict(newer, machine.ReasonReused)
+
+	for name, c := range map[string]struct {
+		held   machine.Credential
+		stored machine.Stored
+		want   machine.Event // only its type is compared; nil: post
+	}{
+		"unchanged":                {held, machine.Stored{Credential: &held}, nil},
+		"another process was here": {held, machine.Stored{Credential: &newer}, machine.CredentialLoaded{}},
+		"only the time differs":    {held, machine.Stored{Credential: &touched}, machine.CredentialLoaded{}},
+		"somebody else's login":    {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
+		"nothing there":            {held, machine.Stored{}, machine.RefreshFailedTransient{}},
+		"logged out elsewhere":     {held, machine.Stored{Lineage: machine.Lineage{LoggedOut: true}}, machine.LoggedOut{}},
+		"no account to compare":    {nameless, machine.Stored{Credential: &nameless}, machine.RefreshFailedTransient{}},
+		"condemned by the ledger": {held, machine.Stored{Credential: &held, Lineage: machine.Lineage{
+			Verdicts: []machine.Verdict{verdict(held, machine.ReasonReused)}}}, machine.RefreshFailedPermanent{}},
+		"the newer one is dead, ours is not": {held, machine.Stored{Credential: &newer, Lineage: machine.Lineage{
+			Verdicts: []machine.Verdict{dead}}}, nil},
+		"both are dead": {held, machine.Stored{Credential: &newer, Lineage: machine.Lineage{
+			Verdicts: []machine.Verdict{dead, spent}}}, machine.CredentialLoaded{}},
+		"somebody else's backoff": {held, machine.Stored{Credential: &held, Lineage: machine.Lineage{
+			Deferral: machine.Deferral{NotBefore: noon.Add(time.Minute)}}}, machine.RefreshFailedTransient{}},
+		"a backoff that is over": {held, machine.Stored{Credential: &held, Lineage: machine.Lineage{
+			Deferral: machine.Deferral{NotBefore: noon}}}, nil},
+		"a backoff from the future": {held, machine.Stored{Credential: &held, Lineage: machine.Lineage{
+			Deferral: machine.Deferral{NotBefore: noon.Add(1000 * time.Hour)}}}, nil},
+	} {
+		require.IsType(t, c.want, refreshing(t, c.held).Reconsider(c.stored, noon), name)
+	}
+}
+
+func TestATokenInDoubtIsTriedOnceMoreWhenNothingIsLostByIt(t *testing.T) {
+	decide := func(c machine.Credential, doubt machine.Doubt) machine.Event {
+		return refreshing(t, c).Reconsider(machine.Stored{Credential: &c, Doubt: doubt}, noon)
+	}
+	crashed := machine.Doubt{Since: noon, Times: 1, HolderGone: true}
+	require.Nil(t, decide(expiring("r", -time.Minute), crashed), "its access token is of no use any more")
+	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", time.Minute), crashed), "the access token still serves")
+	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), machine.Doubt{Times: 1}), "whoever posted is still there")
+
+	final := decide(expiring("r", -time.Minute), machine.Doubt{Times: 2, HolderGone: true})
+	require.IsType(t, machine.RefreshFailedPermanent{}, final)
+	require.Equal(t, machine.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
+}
+
+func TestAnUnsavedLoginIsNotReplacedByWhatItWasMadeFrom(t *testing.T) {
+	held := login("a", "r")
+	state := runFrom(t, refreshing(t, held),
+		machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held},
+		machine.Asked{At: at(time.Minute), Ask: machine.Ask{Refresh: true}})
+	require.Equal(t, machine.Stale, state.Label)
+	require.Nil(t, state.Reconsider(machine.Stored{Credential: &held}, noon.Add(time.Minute)))
+}
+
+func TestBackoffGrowsToItsCeilingAndObeysTheIssuer(t *testing.T) {
+	wait := func(failures int, retryAfter time.Duration, random float64) time.Duration {
+		return policy.NextAttempt(noon, failures, retryAfter, random).Sub(noon)
+	}
+	require.Equal(t, 125*time.Millisecond, wait(1, 0, 0.5))
+	require.Equal(t, 250*time.Millisecond, wait(2, 0, 0.5))
+	require.Equal(t, time.Duration(0), wait(3, 0, 0))
+	require.Less(t, wait(1000, 0, 0.999), machine.BackoffCeiling)
+	require.Greater(t, wait(1000, 0, 0.999), 14*time.Minute)
+	require.Equal(t, time.Minute, wait(1, time.Minute, 0.5))
+	require.Equal(t, machine.BackoffCeiling, wait(1, 24*time.Hour, 0.5))
+	require.Equal(t, noon, machine.Policy{BackoffOff: true}.NextAttempt(noon, 9, time.Hour, 1))
+	require.Equal(t, time.Minute, policy.AfterUnexplained(noon, 1).Sub(noon))
+	require.Equal(t, machine.UnexplainedCeiling, policy.AfterUnexplained(noon, 99).Sub(noon))
+}

@@ -1,0 +1,195 @@
+package machine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Label is the name of a state: what a user could say of the login.
+type Label string
+
+// The five states.
+const (
+	NoAuth   Label = "NoAuth"   // no credential
+	ApiKey   Label = "ApiKey"   // a static key
+	Fresh    Label = "Fresh"    // a token set the issuer gave, not aged
+	Stale    Label = "Stale"    // a token set that should be refreshed: the only state that may
+	Poisoned Label = "Poisoned" // the issuer refused this very refresh token for good
+)
+
+// Labels lists the states in the order in which they are documented.
+func Labels() []Label { return []Label{NoAuth, ApiKey, Fresh, Stale, Poisoned} }
+
+// AttemptID numbers the refreshes of one process, from 1. Zero is none.
+type AttemptID uint64
+
+// Cause is why a refresh is wanted, in the words that the reference sends to
+// the issuer as refresh_reason.
+type Cause string
+
+// The causes of a refresh.
+const (
+	CauseDemanded Cause = "forced"
+	CauseExpiring Cause = "proactive_expiry"
+	CauseOld      Cause = "scheduled"
+	CauseRejected Cause = "unauthorized_recovery"
+)
+
+// Policy is what does not change while the program runs.
+type Policy struct {
+	Issuer       Issuer
+	RefreshFloor time.Duration // a refresh demanded so soon after a success is that success; 0: never
+	BackoffOff   bool          // no waiting after a transient failure, for tests of the wire
+	Restriction  Restriction
+}
+
+// State is the whole memory of the machine. It is a value: Step returns a new
+// one, and a published State is a snapshot that anybody may read at any time.
+type State struct {
+	Policy     Policy
+	Label      Label
+	Since      time.Time // when the label was entered
+	Credential Credential
+	Account    Account   // who the credential belongs to
+	Expiry     time.Time // of the access token; zero when it does not say
+	DueAt      time.Time // when the token set ages; zero for never
+
+	Cause       Cause     // Stale: why
+	Rejected    bool      // Stale: a resource server refused the access token
+	Attempt     AttemptID // Stale: the refresh in flight, zero for none
+	NotBefore   time.Time // Stale: when the next attempt may be
+	Failures    int       // transient failures in a row
+	LastAttempt time.Time // when the last refresh was started
+	RefreshedAt time.Time // when this credential came out of a refresh, anybody's; zero if it did not
+
+	Attempts      AttemptID   // how many refreshes this process has started
+	Verdicts      verdicts    // condemned refresh tokens this process knows of
+	Base          *Credential // what the store holds in place of an unsaved credential; nil when saved
+	SaveNotBefore time.Time   // unsaved: when the next try to save may be
+}
+
+// New is the machine before it has looked anywhere.
+func New(policy Policy) State { return State{Policy: policy, Label: NoAuth} }
+
+// Ask is what a client wants when it asks for its status.
+type Ask struct {
+	Refresh bool // demands a refresh, whatever the age of the token
+	Token   bool // wants the token itself
+}
+
+// Method is how somebody is logged in, as a client is told; "" for nobody. A
+// poisoned login keeps its method: the client must not think it is signed out.
+func (s State) Method() Method {
+	if !s.Credential.isUsable() {
+		return ""
+	}
+	return s.Credential.Method
+}
+
+// Token is what a client may use: the key, or an access token that nothing
+// says is refused. It is absent otherwise, above all in Poisoned.
+func (s State) Token() secret.Token {
+	switch {
+	case !s.Credential.isUsable(), s.Label == Poisoned, s.Rejected:
+		return secret.Token{}
+	case s.Credential.Method == MethodAPIKey:
+		return s.Credential.APIKey
+	}
+	return s.Credential.AccessToken
+}
+
+// Verdict is the one that condemns the credential in use, if any does.
+func (s State) Verdict() (Verdict, bool) {
+	if s.Credential.Method != MethodChatGPT {
+		return Verdict{}, false
+	}
+	return s.verdictOn(s.Credential)
+}
+
+// verdictOn also knows the token set that has nothing to refresh with: it is
+// as good as its access token, and its verdict names none.
+func (s State) verdictOn(c Credential) (Verdict, bool) {
+	if c.Method == MethodChatGPT && c.RefreshToken.IsEmpty() {
+		return Verdict{Reason: ReasonMissing}, true
+	}
+	return s.Verdicts.on(s.Policy.Issuer.Key(c.RefreshToken))
+}
+
+// IsUnsaved reports whether the credential lives in memory alone because the
+// store could not take it.
+func (s State) IsUnsaved() bool { return s.Base != nil }
+
+// AnswersAtOnce reports whether ask can be answered from this snapshot without
+// telling the machine: nothing is due, demanded or to be looked for.
+func (s State) AnswersAtOnce(ask Ask, at time.Time) bool {
+	switch s.Label {
+	case ApiKey:
+		return true
+	case Fresh:
+		return !s.IsUnsaved() && !s.isDue(at) && (!ask.Refresh || s.ignoresDemand(at))
+	}
+	return false
+}
+
+// Waits reports whether whoever asks has to wait for the refresh in flight:
+// it demanded one, or it wants a token and the one at hand has expired, or
+// nobody can date it and it is old. Others are answered with what there is.
+func (s State) Waits(ask Ask, at time.Time) bool {
+	if s.Attempt == 0 || s.Credential.Method == MethodExternal {
+		return false
+	}
+	if ask.Refresh {
+		return true
+	}
+	if !ask.Token {
+		return false
+	}
+	if s.Expiry.IsZero() {
+		return s.isDue(at)
+	}
+	return !at.Before(s.Expiry)
+}
+
+// isDue reports whether the token set has aged.
+func (s State) isDue(at time.Time) bool { return !s.DueAt.IsZero() && !at.Before(s.DueAt) }
+
+// inUse reports whether there is a login that a reload must not disturb.
+func (s State) inUse() bool { return s.Label == ApiKey || s.Label == Fresh || s.Label == Stale }
+
+// ignoresDemand reports whether a demanded refresh of a Fresh token set posts
+// nothing: it was just refreshed, the client refreshes it, or it cannot be.
+func (s State) ignoresDemand(at time.Time) bool {
+	_, condemned := s.Verdict()
+	return condemned || s.Credential.Method == MethodExternal || s.isJustRefreshed(at)
+}
+
+// isJustRefreshed holds within the floor after a success. A clock that went
+// back does not stretch it.
+func (s State) isJustRefreshed(at time.Time) bool {
+	age := at.Sub(s.RefreshedAt)
+	return !s.RefreshedAt.IsZero() && age >= 0 && age < s.Policy.RefreshFloor
+}
+
+// mayAttempt reports whether a refresh may start now. A deadline further away
+// than any that is ever set was made by a clock that has since gone back.
+func (s State) mayAttempt(at time.Time) bool {
+	wait := s.NotBefore.Sub(at)
+	return s.Label == Stale && s.Attempt == 0 && (wait <= 0 || wait > maxDeferral)
+}
+
+// Restriction is what an administrator forbids; the zero Restriction is nothing.
+type Restriction struct {
+	ForbidAPIKey  bool
+	ForbidChatGPT bool     // external tokens too
+	Workspaces    []string // the only ChatGPT account ids that may be used; empty for any
+}
+
+// Admits reports whether the restriction allows the login.
+func (r Restriction) Admits(c Credential) bool {
+	if c.Method == MethodAPIKey {
+		return !r.ForbidAPIKey
+	}
+	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, c.AccountID))
+}

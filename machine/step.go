@@ -1,0 +1,176 @@
+package machine
+
+import "time"
+
+// Step is the machine: what happened, in which state, gives the next state and
+// the orders to carry out. It is pure; the same arguments give the same result.
+//
+// It returns an [*IllegalTransitionError], and the state unchanged, for an
+// event that the table has no row for. Nothing that the engine, a client, a
+// store or an issuer does can lead there: it is a bug where the event was made.
+func Step(s State, e Event) (State, []Effect, error) {
+	trigger := TriggerOf(s, e)
+	label, err := advance(s.Label, trigger)
+	if err != nil {
+		return s, nil, err
+	}
+	next, effects := s.apply(trigger, e)
+	next.Label = label
+	if label != s.Label || s.Since.IsZero() {
+		next.Since = e.at()
+	}
+	if label != s.Label || !next.Credential.Equal(s.Credential) {
+		effects = append(effects, Notify{})
+	}
+	return next, effects, nil
+}
+
+// apply fills in what the table does not say: the data of the next state and
+// the orders. Whether anything may happen has been decided before.
+func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
+	at := e.at()
+	switch trigger {
+	case KeyTaken, FreshTaken, StaleTaken, CondemnedTaken:
+		return s.taking(e), []Effect{Publish{}}
+	case LogoutTaken:
+		return s.without(), []Effect{Publish{}}
+	case RefreshDemanded:
+		return s.starting(CauseDemanded, at)
+	case Aged:
+		return s.starting(s.dueCause(), at)
+	case RefreshDue:
+		if asked := e.(Asked); asked.Refresh {
+			return s.starting(CauseDemanded, at)
+		}
+		return s.starting(s.Cause, at)
+	case TokenWasRejected:
+		return s.rejected(at)
+	case WasGranted:
+		return s.granted(e.(RefreshSucceeded)), []Effect{Publish{}}
+	case WasDeferred:
+		return s.deferred(e.(RefreshFailedTransient)), []Effect{Publish{}}
+	case WasRefused:
+		return s.refused(e.(RefreshFailedPermanent)), []Effect{Publish{}}
+	case AgedOut:
+		s.Base = nil
+		return s, []Effect{Publish{}}
+	case LookNeeded:
+		return s, []Effect{LookInStore{}}
+	case SaveDue:
+		return s, []Effect{SaveAgain{}}
+	case SaveSucceeded:
+		s.Base = nil
+		return s, []Effect{Publish{}}
+	case SaveFailedStill:
+		s.SaveNotBefore = e.(SaveFailed).NotBefore
+		return s, []Effect{Publish{}}
+	case OutcomeLate:
+		return s.learning(e)
+	case LoginKept:
+		return s.keeping(e)
+	}
+	return s, nil // NothingToDo
+}
+
+// starting is the state with one refresh in flight. It is the only place that
+// orders one, and the table lets only Stale come here.
+func (s State) starting(cause Cause, at time.Time) (State, []Effect) {
+	s.Attempts++
+	s.Attempt, s.Cause, s.LastAttempt = s.Attempts, cause, at
+	return s, []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}
+}
+
+func (s State) rejected(at time.Time) (State, []Effect) {
+	s.Rejected, s.Cause = true, CauseRejected
+	if s.Failures == 0 {
+		s.NotBefore = time.Time{} // no issuer asked for this wait: it was for the sake of the token
+	}
+	if wasFresh := s.Label == Fresh; wasFresh || s.mayAttempt(at) {
+		return s.starting(CauseRejected, at)
+	}
+	return s, []Effect{Publish{}}
+}
+
+// dueCause tells the issuer which rule made the token set age.
+func (s State) dueCause() Cause {
+	if s.Expiry.IsZero() {
+		return CauseOld
+	}
+	return CauseExpiring
+}
+
+// taking is the state with the credential of a load or a login.
+func (s State) taking(e Event) State {
+	switch e := e.(type) {
+	case LoggedIn:
+		return s.with(e.Credential)
+	case CredentialLoaded:
+		if e.Verdict != nil {
+			s.Verdicts = s.Verdicts.with(*e.Verdict)
+		}
+		s = s.with(e.Credential)
+		s.RefreshedAt = e.RefreshedAt
+		return s
+	}
+	panic("machine: an event that brings no credential")
+}
+
+// without is the state with nobody logged in. What it knows of refresh tokens
+// stays: the same one may be put back.
+func (s State) without() State {
+	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts}
+}
+
+// with is the state with another credential in use; nothing of the old one is left.
+func (s State) with(c Credential) State {
+	s = s.without()
+	s.Credential, s.Account, s.Expiry, s.DueAt = c, c.account(), c.expiry(), c.dueAt()
+	s.Cause = s.dueCause()
+	return s
+}
+
+func (s State) granted(e RefreshSucceeded) State {
+	spent := s.Credential
+	s = s.with(e.Credential)
+	s.DueAt, s.RefreshedAt, s.Base = e.Credential.bornDueAt(e.at()), e.at(), e.Base
+	if !spent.RefreshToken.Equal(e.Credential.RefreshToken) && spent.Method == MethodChatGPT {
+		s.Verdicts = s.Verdicts.with(Verdict{
+			Key: s.Policy.Issuer.Key(spent.RefreshToken), Access: spent.AccessToken.Fingerprint(),
+			Reason: ReasonSpent, At: e.at(),
+		})
+	}
+	return s
+}
+
+func (s State) deferred(e RefreshFailedTransient) State {
+	s.Attempt, s.NotBefore = 0, e.NotBefore
+	if e.Posted {
+		s.Failures++
+	}
+	return s
+}
+
+func (s State) refused(e RefreshFailedPermanent) State {
+	s.Attempt, s.NotBefore, s.Failures, s.Base = 0, time.Time{}, 0, nil
+	s.Verdicts = s.Verdicts.with(e.Verdict)
+	return s
+}
+
+// learning keeps the verdict that a late answer brings: the refresh token is
+// as dead as if somebody had waited.
+func (s State) learning(e Event) (State, []Effect) {
+	if refused, ok := e.(RefreshFailedPermanent); ok {
+		s.Verdicts = s.Verdicts.with(refused.Verdict)
+		return s, []Effect{Publish{}}
+	}
+	return s, nil
+}
+
+// keeping ends the refresh that found a login it must not take.
+func (s State) keeping(e Event) (State, []Effect) {
+	if attemptOf(e) == 0 {
+		return s, nil
+	}
+	s.Attempt, s.NotBefore = 0, time.Time{}
+	return s, []Effect{Publish{}}
+}

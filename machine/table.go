@@ -1,0 +1,124 @@
+package machine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/looplab/fsm"
+)
+
+// Trigger is what the table calls an event once the guards have looked at it:
+// a loaded credential, for instance, is FreshTaken or StaleTaken. One trigger
+// in one state has one target, so that the table is a function.
+type Trigger string
+
+// The triggers, in the order of the table.
+const (
+	LogoutTaken      Trigger = "LogoutTaken"
+	KeyTaken         Trigger = "KeyTaken"
+	FreshTaken       Trigger = "FreshTaken"
+	StaleTaken       Trigger = "StaleTaken"
+	CondemnedTaken   Trigger = "CondemnedTaken"
+	Aged             Trigger = "Aged"
+	RefreshDemanded  Trigger = "RefreshDemanded"
+	TokenWasRejected Trigger = "TokenRejected"
+	AgedOut          Trigger = "AgedOut"
+	RefreshDue       Trigger = "RefreshDue"
+	WasGranted       Trigger = "RefreshSucceeded"
+	WasDeferred      Trigger = "RefreshFailedTransient"
+	WasRefused       Trigger = "RefreshFailedPermanent"
+	NothingToDo      Trigger = "NothingToDo"
+	LookNeeded       Trigger = "LookNeeded"
+	LoginKept        Trigger = "LoginKept"
+	OutcomeLate      Trigger = "OutcomeLate"
+	SaveDue          Trigger = "SaveDue"
+	SaveSucceeded    Trigger = "SaveSucceeded"
+	SaveFailedStill  Trigger = "SaveFailedStill"
+)
+
+// Row is one or more transitions with the reason they exist.
+type Row struct {
+	fsm.EventDesc
+	Why   string
+	Quiet bool // leads back to its state and concerns no refresh: no diagram draws it
+}
+
+// Table is the transition table, the one source of the running machine, of
+// STATES.md, of the diagrams and of the properties.
+func Table() []Row { return table }
+
+var table = concat(
+	row(LogoutTaken, Labels(), NoAuth, "a logout, here or in a sister process, ends every login"),
+	row(KeyTaken, Labels(), ApiKey, "a key was loaded or logged in: it never ages and is never refreshed"),
+	row(FreshTaken, Labels(), Fresh, "a token set was loaded or logged in, and is not aged; one whose refresh token is condemned serves while its access token is another than the refused one"),
+	row(StaleTaken, Labels(), Stale, "a token set was loaded that has aged while nobody looked"),
+	row(CondemnedTaken, Labels(), Poisoned, "a verdict belongs to the refresh token, wherever it turns up again"),
+
+	row(Aged, []Label{Fresh}, Stale, "the access token is about to expire, or the last refresh is long ago"),
+	row(RefreshDemanded, []Label{Fresh}, Stale, "a client wants a new token; a success within the floor would have been its answer"),
+	row(TokenWasRejected, []Label{Fresh, Stale}, Stale, "a resource server answered 401 to the access token in use"),
+	row(AgedOut, []Label{Fresh}, Poisoned, "aged or refused, and there is nothing that may be spent on a new one"),
+
+	row(RefreshDue, []Label{Stale}, Stale, "asked for, none in flight and the backoff is over: the only arrow to the issuer from a standing state"),
+	row(WasGranted, []Label{Stale}, Fresh, "the issuer granted a new token set"),
+	row(WasDeferred, []Label{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
+	row(WasRefused, []Label{Stale}, Poisoned, "the issuer refused this refresh token for good: it is never sent again"),
+
+	stay(NothingToDo, Labels(), "asked or told, and there is nothing to do: what is at hand is the answer"),
+	stay(LookNeeded, []Label{NoAuth, Poisoned}, "asked with no token to give: another program may have logged in, so look; never at the network"),
+	stay(LoginKept, Labels(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
+	stay(OutcomeLate, Labels(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
+	stay(SaveDue, []Label{Fresh, Stale}, "the token set lives in memory alone: try the store again"),
+	stay(SaveSucceeded, []Label{Fresh, Stale}, "the unsaved token set is safe now"),
+	stay(SaveFailedStill, []Label{Fresh, Stale}, "the store still cannot take the token set: it stays in memory and is served"),
+)
+
+func row(trigger Trigger, from []Label, to Label, why string) []Row {
+	sources := make([]string, len(from))
+	for i, label := range from {
+		sources[i] = string(label)
+	}
+	desc := fsm.EventDesc{Name: string(trigger), Src: sources, Dst: string(to)}
+	return []Row{{EventDesc: desc, Why: why}}
+}
+
+// stay is a quiet row for each state.
+func stay(trigger Trigger, labels []Label, why string) []Row {
+	var rows []Row
+	for _, label := range labels {
+		rows = append(rows, row(trigger, []Label{label}, label, why)...)
+		rows[len(rows)-1].Quiet = true
+	}
+	return rows
+}
+
+func concat(groups ...[]Row) []Row {
+	var all []Row
+	for _, group := range groups {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// events is the table in looplab/fsm's form.
+var events = func() fsm.Events {
+	descs := make(fsm.Events, len(table))
+	for i, row := range table {
+		descs[i] = row.EventDesc
+	}
+	return descs
+}()
+
+// advance is the only caller of looplab/fsm. Three of its ways need care: a
+// legal loop to the same state is reported as NoTransitionError, a cancelled
+// context or a panicking callback would wedge it for good. So there is a new
+// one for each step, without callbacks, under a context that nobody cancels.
+func advance(from Label, trigger Trigger) (Label, error) {
+	steps := fsm.NewFSM(string(from), events, nil)
+	err := steps.Event(context.Background(), string(trigger))
+	var loop fsm.NoTransitionError
+	if err != nil && !errors.As(err, &loop) {
+		return from, &IllegalTransitionError{From: from, Trigger: trigger}
+	}
+	return Label(steps.Current()), nil
+}

@@ -1,0 +1,137 @@
+package machine
+
+import "time"
+
+// TriggerOf says what the table calls an event in this state. All guards of
+// the machine are in this file; they look, and change nothing.
+func TriggerOf(s State, e Event) Trigger {
+	if s.isLate(e) {
+		return OutcomeLate
+	}
+	switch e := e.(type) {
+	case Asked:
+		return s.onAsked(e.Ask, e.at())
+	case TokenRejected:
+		return s.onRejected(e)
+	case CredentialLoaded:
+		return s.onLoaded(e)
+	case NothingLoaded:
+		return LoginKept
+	case LoggedIn:
+		return s.takenAs(e.Credential, e.at())
+	case LoggedOut:
+		return LogoutTaken
+	case RefreshSucceeded:
+		return WasGranted
+	case RefreshFailedTransient:
+		return WasDeferred
+	case RefreshFailedPermanent:
+		return WasRefused
+	case Saved:
+		return SaveSucceeded
+	case SaveFailed:
+		return SaveFailedStill
+	}
+	panic("machine: an event without a trigger") // a test lists every event
+}
+
+// attemptOf is the refresh that an event ends, zero if it ends none.
+func attemptOf(e Event) AttemptID {
+	switch e := e.(type) {
+	case CredentialLoaded:
+		return e.Attempt
+	case LoggedOut:
+		return e.Attempt
+	case RefreshSucceeded:
+		return e.Attempt
+	case RefreshFailedTransient:
+		return e.Attempt
+	case RefreshFailedPermanent:
+		return e.Attempt
+	}
+	return 0
+}
+
+// isLate reports whether an event ends a refresh that is no longer in flight,
+// because a login or a logout came first. So does the end of a try to save.
+func (s State) isLate(e Event) bool {
+	switch e.(type) {
+	case Saved, SaveFailed:
+		return !s.IsUnsaved()
+	}
+	attempt := attemptOf(e)
+	return attempt != 0 && attempt != s.Attempt
+}
+
+func (s State) onAsked(ask Ask, at time.Time) Trigger {
+	switch {
+	case s.Label == NoAuth || s.Label == Poisoned:
+		return LookNeeded
+	case s.Label == Fresh && ask.Refresh && !s.ignoresDemand(at):
+		return RefreshDemanded
+	case s.Label == Fresh && s.isDue(at):
+		return s.orElseCondemned(Aged)
+	case s.mayAttempt(at):
+		return RefreshDue
+	case s.IsUnsaved() && !at.Before(s.SaveNotBefore):
+		return SaveDue
+	}
+	return NothingToDo
+}
+
+// onRejected believes a 401 only about the very token in use, and not in the
+// first seconds of its life: then the resource server is wrong, and one more
+// refresh would not help it.
+func (s State) onRejected(e TokenRejected) Trigger {
+	inUse := s.Label == Fresh || s.Label == Stale
+	if !inUse || s.Credential.AccessToken.Fingerprint() != e.Access || s.isJustRefreshed(e.at()) {
+		return NothingToDo
+	}
+	return s.orElseCondemned(TokenWasRejected)
+}
+
+// orElseCondemned is the trigger for a token set that needs a refresh, or the
+// end of it if its refresh token must not be spent.
+func (s State) orElseCondemned(trigger Trigger) Trigger {
+	if _, condemned := s.Verdict(); condemned {
+		return AgedOut
+	}
+	return trigger
+}
+
+func (s State) onLoaded(e CredentialLoaded) Trigger {
+	if !s.Policy.Restriction.Admits(e.Credential) || e.Credential.Equal(s.Credential) {
+		return LoginKept
+	}
+	if s.IsUnsaved() && e.Credential.Equal(*s.Base) {
+		return LoginKept // what the unsaved one was made from
+	}
+	if s.inUse() && !e.Displaced && !s.Credential.SharesAccount(e.Credential) {
+		return LoginKept
+	}
+	if e.Verdict != nil {
+		s.Verdicts = s.Verdicts.with(*e.Verdict)
+	}
+	return s.takenAs(e.Credential, e.at())
+}
+
+// takenAs is how the table calls a credential that takes the place of whatever
+// is there. A condemned refresh token poisons it, unless its access token is
+// another one than the refused and still good.
+func (s State) takenAs(c Credential, at time.Time) Trigger {
+	if c.Method == MethodAPIKey {
+		return KeyTaken
+	}
+	due := c.dueAt()
+	isDue := !due.IsZero() && !at.Before(due)
+	verdict, condemned := s.verdictOn(c)
+	switch {
+	case c.Method == MethodExternal, condemned && verdict.Reason == ReasonMissing:
+		return FreshTaken
+	case condemned && (isDue || verdict.Access == c.AccessToken.Fingerprint()):
+		return CondemnedTaken
+	case isDue:
+		return StaleTaken
+	}
+	return FreshTaken
+}
