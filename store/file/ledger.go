@@ -1,0 +1,164 @@
+package file
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Ledger is the [store.Ledger] in a folder: the journal auth.ledger, one JSON
+// object a line, and a file in auth.intents for each post without an outcome.
+// Programs that do not know them lose nothing. It keeps no file open.
+type Ledger struct {
+	issuer  machine.Issuer
+	options LedgerOptions
+	journal *journal
+	intents string // the folder of the intent files
+	pid     int
+	me      holder
+}
+
+// LedgerOptions are what a ledger may be told. The zero value is fit for use.
+type LedgerOptions struct {
+	PostDeadline time.Duration     // how long a post takes at most; 0 is 30 s
+	LimitBytes   int64             // the journal is compacted when it is larger; 0 is 256 KiB
+	Now          func() time.Time  // the clock that the age of intents is measured with; nil is time.Now
+	Log          *slog.Logger      // nil is slog.Default()
+	Step         func(step string) // told before each system call that leaves a trace, so that a test can end there
+}
+
+// intentMargin is how much longer than a post an intent is left alone.
+const intentMargin = 5 * time.Second
+
+func (o LedgerOptions) withDefaults() LedgerOptions {
+	if o.PostDeadline == 0 {
+		o.PostDeadline = 30 * time.Second
+	}
+	if o.LimitBytes == 0 {
+		o.LimitBytes = 256 << 10
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	return o
+}
+
+// OpenLedger is the ledger in dir, for those who ask issuer. Nothing is read
+// or written yet, and dir need not exist before there is something to write.
+func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledger {
+	options = options.withDefaults()
+	pid := os.Getpid()
+	return &Ledger{
+		issuer: issuer, options: options,
+		journal: newJournal(filepath.Join(dir, "auth.ledger"), issuer, options),
+		intents: filepath.Join(dir, "auth.intents"),
+		pid:     pid, me: identify(pid),
+	}
+}
+
+// Lineage implements [store.Ledger]. While the journal is as it was it costs
+// one stat; else only what is new is read.
+func (l *Ledger) Lineage(context.Context) (machine.Lineage, error) { return l.journal.lineage() }
+
+// Entries are all entries that can be read, in the order of the journal: the
+// audit trail. It returns a [*store.UnavailableError] if the journal cannot be opened.
+func (l *Ledger) Entries(context.Context) ([]store.Entry, error) {
+	lines, err := l.journal.lines()
+	return entriesOf(lines), err
+}
+
+// Append implements [store.Ledger]. It waits at most a second for a compaction
+// and then goes on without: what is to be written happened, whoever still waits.
+func (l *Ledger) Append(_ context.Context, e store.Entry) error {
+	return l.journal.append(e.By(l.pid, l.issuer))
+}
+
+// Doubt implements [store.Ledger]. An intent that the journal has the outcome
+// of raises none and is cleared away: whoever made it died before it could.
+func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+	open, err := l.intentsOf(key)
+	if err != nil || len(open) == 0 {
+		return machine.Doubt{}, err
+	}
+	entries, err := l.Entries(context.Background())
+	if err != nil {
+		return machine.Doubt{}, err
+	}
+	newest := open[len(open)-1]
+	gaveUp, concluded := newest.outcome(entries)
+	if concluded {
+		l.close(open...)
+		return machine.Doubt{}, nil
+	}
+	isGone := gaveUp || newest.isOld(l.options.Now()) || newest.isDead(newest.PID, l.me)
+	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: isGone}, nil
+}
+
+// Intend implements [store.Ledger]. The file is made first, and then the
+// journal is looked at again: whoever closed the intent that was there before
+// has written the verdict before that.
+func (l *Ledger) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	made, err := l.makeIntent(e.By(l.pid, l.issuer), doubt.Times+1)
+	if err != nil {
+		return err
+	}
+	if err = l.isStillFree(made); err == nil {
+		err = l.journal.append(made.Entry)
+	}
+	if err != nil {
+		l.close(made)
+	}
+	return err
+}
+
+// isStillFree returns [store.ErrIntended] if somebody made the post that made
+// is for after all, or is about to.
+func (l *Ledger) isStillFree(made intent) error {
+	open, err := l.intentsOf(made.Key)
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	lineage, err := l.journal.lineage()
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	isNewer := func(other intent) bool { return other.times > made.times }
+	if lineage.VerdictOn(made.Key) != nil || slices.ContainsFunc(open, isNewer) {
+		return store.ErrIntended
+	}
+	return nil
+}
+
+// Conclude implements [store.Ledger]. The outcome is on the disk before the
+// intents go, so that a crash between the two leaves no doubt. A post that was
+// not made goes the other way: nothing is left of it.
+func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome store.Entry) error {
+	outcome.Key = key
+	if outcome.Kind == store.Deferred {
+		l.takeBack(key)
+	}
+	if err := l.journal.append(outcome.By(l.pid, l.issuer)); err != nil {
+		return err
+	}
+	if outcome.Kind != store.Deferred {
+		l.closeAll(key)
+	}
+	l.compactIfDue()
+	return nil
+}

@@ -1,0 +1,79 @@
+package file
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+)
+
+func longLedger(b *testing.B, entries int) *Ledger {
+	ledger := OpenLedger(b.TempDir(), storetest.LedgerIssuer, LedgerOptions{})
+	var journal []byte
+	for i := range entries {
+		e := store.Entry{
+			Kind: []store.Kind{store.Intended, store.Rotated}[i%2], At: time.Now(), PID: 12345, Attempt: 3, Cause: machine.CauseExpiring,
+			Key: ledgerKey(i / 2), Access: ledgerKey(i), Endpoint: ledgerKey(1),
+		}
+		if i%2 == 1 {
+			e.Next = ledgerKey(i/2 + 1)
+		}
+		line, err := json.Marshal(e)
+		require.NoError(b, err)
+		journal = append(append(journal, line...), '\n')
+	}
+	require.NoError(b, os.WriteFile(ledger.journal.path, journal, 0o600))
+	b.SetBytes(int64(len(journal)))
+	return ledger
+}
+
+func BenchmarkLedgerFirstRead(b *testing.B) {
+	for _, entries := range []int{100, 1000, 10_000} {
+		b.Run(strconv.Itoa(entries), func(b *testing.B) {
+			ledger := longLedger(b, entries)
+			for b.Loop() {
+				ledger.journal.read = reading{}
+				_, err := ledger.Lineage(background)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
+func BenchmarkLedgerUnchanged(b *testing.B) {
+	ledger := longLedger(b, 10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := ledger.Lineage(background)
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkLedgerAppend(b *testing.B) {
+	for _, kind := range []store.Kind{store.Rotated, store.Adopted} {
+		b.Run(string(kind), func(b *testing.B) {
+			ledger := longLedger(b, 1000)
+			for b.Loop() {
+				require.NoError(b, ledger.Append(background, store.Entry{Kind: kind, Key: "k"}))
+			}
+		})
+	}
+}
+
+func BenchmarkLedgerPost(b *testing.B) {
+	ledger := longLedger(b, 1000)
+	for i := 0; b.Loop(); i++ {
+		key := ledgerKey(i)
+		doubt, err := ledger.Doubt(background, key)
+		require.NoError(b, err)
+		require.NoError(b, ledger.Intend(background, store.Entry{Kind: store.Intended, Key: key + "x", At: time.Now()}, doubt))
+		require.NoError(b, ledger.Conclude(background, key+"x", store.Entry{Kind: store.Rotated, Next: key, At: time.Now()}))
+	}
+}

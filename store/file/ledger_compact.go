@@ -1,0 +1,162 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// intentLifetime is after how long nobody asks for a refresh token any more.
+const intentLifetime = 30 * 24 * time.Hour
+
+// compactIfDue shortens a journal that has grown over its limit. It is no
+// failure of whoever appended last if that cannot be done.
+func (l *Ledger) compactIfDue() {
+	if !l.journal.isDue() {
+		return
+	}
+	if err := l.compact(); err != nil {
+		l.options.Log.Warn("the ledger cannot be compacted", "error", err)
+	}
+}
+
+// isDue lets a journal double before it is compacted again, whatever had to be
+// kept of it.
+func (j *journal) isDue() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	info, err := os.Stat(j.path)
+	return err == nil && info.Size() > max(j.limitBytes, 2*j.compactedBytes)
+}
+
+// compact puts a new journal in the place of the old one: a reader sees the one
+// or the other. Nobody appends meanwhile.
+func (l *Ledger) compact() error {
+	release, alone := l.journal.lock.exclude()
+	if !alone {
+		return nil // somebody is writing: the next refresh will do
+	}
+	defer release()
+	old, info, err := openFile(l.journal.path, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	lines, err := linesOf(old)
+	if err != nil {
+		return err
+	}
+	open, err := l.sweep(lines)
+	if err != nil {
+		return err
+	}
+	return l.journal.replace(info, shortened(lines, open))
+}
+
+func shortened(lines []journalLine, open map[secret.Fingerprint]bool) []byte {
+	var kept []byte
+	for i, isNeeded := range store.Needed(entriesOf(lines), open) {
+		if isNeeded {
+			kept = append(kept, lines[i].raw...)
+		}
+	}
+	return kept
+}
+
+// sweep clears away the intents that nobody will ask for any more, and returns
+// the keys of the others.
+func (l *Ledger) sweep(lines []journalLine) (open map[secret.Fingerprint]bool, err error) {
+	intents, err := l.allIntents()
+	open = map[secret.Fingerprint]bool{}
+	entries := entriesOf(lines)
+	for _, each := range intents {
+		_, concluded := each.outcome(entries)
+		if concluded || l.options.Now().Sub(each.At) > intentLifetime {
+			l.close(each)
+		} else {
+			open[each.Key] = true
+		}
+	}
+	return open, err
+}
+
+// replace writes content in place of the file with this info.
+func (j *journal) replace(old os.FileInfo, content []byte) error {
+	folder, name := filepath.Split(j.path)
+	removeTemps(folder, name)
+	j.step("compact: create")
+	temp, err := os.CreateTemp(folder, name+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if err := j.fill(temp, content); err != nil {
+		return err
+	}
+	if named, err := os.Stat(j.path); err != nil || !os.SameFile(old, named) || old.Size() != named.Size() {
+		return errors.New("it was written to meanwhile") // by somebody who could not or would not wait for the lock
+	}
+	j.step("compact: rename")
+	if err := os.Rename(temp.Name(), j.path); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.compactedBytes = int64(len(content))
+	j.mu.Unlock()
+	j.step("compact: sync folder")
+	return syncFolder(folder)
+}
+
+// removeTemps removes what those left who died in a compaction.
+func removeTemps(folder, name string) {
+	files, _ := os.ReadDir(folder)
+	for _, each := range files {
+		if strings.HasPrefix(each.Name(), name+".") && strings.HasSuffix(each.Name(), ".tmp") {
+			os.Remove(filepath.Join(folder, each.Name()))
+		}
+	}
+}
+
+func (j *journal) fill(temp *os.File, content []byte) error {
+	defer temp.Close()
+	j.step("compact: write")
+	if _, err := temp.Write(content); err != nil {
+		return err
+	}
+	j.step("compact: sync")
+	return temp.Sync()
+}
+
+// journalLock keeps appends out of a compaction, where the file system can
+// lock. It is a file of its own, for the journal itself is replaced.
+type journalLock struct{ path string }
+
+const (
+	lockPatience = time.Second // a compaction takes milliseconds, unless its process is stopped
+	lockPoll     = time.Millisecond
+)
+
+// share waits for a compaction to end, and goes on without the lock if it does
+// not or if there is none to be had.
+func (l journalLock) share() (release func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	lock := flock.New(l.path)
+	lock.TryRLockContext(ctx, lockPoll)
+	return func() { lock.Close() }
+}
+
+// exclude reports whether nobody appends now, as far as can be told.
+func (l journalLock) exclude() (release func(), alone bool) {
+	lock := flock.New(l.path)
+	locked, err := lock.TryLock()
+	return func() { lock.Close() }, locked || err != nil
+}

@@ -1,0 +1,211 @@
+package file
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+)
+
+// A crash here is a real one: a process of its own, which kills itself before
+// the system call that it was told. Nothing is deferred, nothing is flushed.
+
+// crashes are what a process may be doing when it dies. Arming comes before
+// the part that it may die in.
+var crashes = map[string]func(ledger *Ledger, arm func()) error{
+	"intend": func(ledger *Ledger, arm func()) error {
+		arm()
+		return ledger.Intend(background, crashedIntent, machine.Doubt{})
+	},
+	"rotate": func(ledger *Ledger, arm func()) error {
+		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
+		arm()
+		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), crashedOutcome))
+	},
+	"replay": func(ledger *Ledger, arm func()) error {
+		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
+		err = errors.Join(err, ledger.Intend(background, crashedIntent, machine.Doubt{Times: 1}))
+		arm()
+		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), crashedOutcome))
+	},
+	"take back": func(ledger *Ledger, arm func()) error {
+		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
+		arm()
+		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), store.Entry{Kind: store.Deferred, At: ledgerNoon}))
+	},
+	"compact": func(ledger *Ledger, arm func()) error {
+		arm()
+		return ledger.compact()
+	},
+}
+
+var (
+	crashedIntent  = store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: time.Now().UTC()}
+	crashedOutcome = store.Entry{Kind: store.Rotated, Key: ledgerKey(1), Next: ledgerKey(2), At: ledgerNoon}
+)
+
+const crashVariable = "BEZOAR_TEST_LEDGER_CRASH" // what, after how many steps, in which folder
+
+// TestLedgerCrashes is the process that dies. It is no test on its own.
+func TestLedgerCrashes(t *testing.T) {
+	order, ok := os.LookupEnv(crashVariable)
+	if !ok {
+		t.Skip("nobody is to die")
+	}
+	what, rest, _ := strings.Cut(order, ",")
+	steps, dir, _ := strings.Cut(rest, ",")
+	left, err := strconv.Atoi(steps)
+	require.NoError(t, err)
+	isArmed := false
+	ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{Step: func(step string) {
+		if !isArmed {
+			return
+		}
+		if left--; left < 0 {
+			os.Stdout.WriteString("died before " + step + "\n")
+			self, _ := os.FindProcess(os.Getpid())
+			self.Kill()
+			select {}
+		}
+	}})
+	require.NoError(t, crashes[what](ledger, func() { isArmed = true }))
+	os.Stdout.WriteString("died at the end\n")
+	os.Exit(0)
+}
+
+// crashEverywhere runs what in one process after the other, each of which dies
+// one system call later, and calls look at what it left. It returns what look
+// said, by the place of the death.
+func crashEverywhere(t *testing.T, what string, prepare func(dir string), look func(place string, ledger *Ledger) string) map[string]string {
+	t.Helper()
+	outcomes := map[string]string{}
+	for steps := 0; ; steps++ {
+		dir := t.TempDir()
+		prepare(dir)
+		child := exec.Command(os.Args[0], "-test.run=^TestLedgerCrashes$")
+		child.Env = append(os.Environ(), crashVariable+"="+what+","+strconv.Itoa(steps)+","+dir)
+		output, _ := child.Output()
+		place, found := strings.CutPrefix(strings.SplitN(string(output), "\n", 2)[0], "died ")
+		require.True(t, found, string(output))
+		outcome := look(place, OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{LimitBytes: 1}))
+		if earlier, ok := outcomes[place]; ok && earlier != outcome {
+			outcome = earlier + ", then " + outcome
+		}
+		outcomes[place] = outcome
+		if place == "at the end" {
+			return outcomes
+		}
+	}
+}
+
+// standing says what a ledger makes of the token that somebody died over, and
+// checks that one may go on from there.
+func standing(t *testing.T, ledger *Ledger) string {
+	lineage, err := ledger.Lineage(background)
+	require.NoError(t, err)
+	doubt, err := ledger.Doubt(background, ledgerKey(1))
+	require.NoError(t, err)
+	if lineage.VerdictOn(ledgerKey(1)) != nil {
+		require.Zero(t, doubt)
+		require.Empty(t, intentFiles(t, ledger), "what is left of the post is cleared away")
+		return "spent"
+	}
+	require.NoError(t, ledger.Intend(background, store.Entry{Key: ledgerKey(1), At: time.Now()}, doubt), "one may go on")
+	switch {
+	case doubt.Times == 0:
+		return "unspent"
+	case !doubt.HolderGone:
+		return "in doubt, holder unknown"
+	}
+	return "in doubt, holder gone"
+}
+
+func inNothing(string) {}
+
+func TestAKillBeforeThePostLeavesTheTokenUnspentOrInDoubt(t *testing.T) {
+	const unspent, inDoubt = "unspent", "in doubt, holder gone"
+	require.Equal(t, map[string]string{
+		"before intent: make folder":        unspent,
+		"before intent: sync parent folder": unspent,
+		"before intent: create":             unspent,
+		"before intent: write":              "in doubt, holder unknown",
+		"before intent: sync":               inDoubt,
+		"before intent: sync folder":        inDoubt,
+		"before append: write":              inDoubt,
+		"before append: sync":               inDoubt,
+		"before append: sync folder":        inDoubt,
+		"at the end":                        inDoubt,
+	}, crashEverywhere(t, "intend", inNothing, func(_ string, ledger *Ledger) string { return standing(t, ledger) }))
+}
+
+func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
+	look := func(_ string, ledger *Ledger) string { return standing(t, ledger) }
+	for _, what := range []string{"rotate", "replay"} {
+		t.Run(what, func(t *testing.T) {
+			require.Equal(t, map[string]string{
+				"before append: write":  "in doubt, holder gone",
+				"before append: sync":   "spent",
+				"before intent: remove": "spent",
+				"at the end":            "spent",
+			}, crashEverywhere(t, what, inNothing, look))
+		})
+	}
+	t.Run("take back", func(t *testing.T) {
+		require.Equal(t, map[string]string{
+			"before intent: remove": "in doubt, holder gone",
+			"before append: write":  "unspent",
+			"at the end":            "unspent",
+		}, crashEverywhere(t, "take back", inNothing, look))
+	})
+}
+
+func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
+	prepare := func(dir string) {
+		ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
+		require.NoError(t, ledger.Intend(background, crashedIntent, machine.Doubt{}))
+		appendAll(t, ledger, store.Entry{Kind: store.Logout}, refusal(7))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "auth.json.1.tmp"), nil, 0o600))
+		for range 600 {
+			appendAll(t, ledger, store.Entry{Kind: store.Deferred, Endpoint: "elsewhere"})
+		}
+	}
+	look := func(_ string, ledger *Ledger) string {
+		require.Equal(t, []secret.Fingerprint{ledgerKey(7)}, verdictsOf(t, ledger))
+		lineage, err := ledger.Lineage(background)
+		require.NoError(t, err)
+		require.True(t, lineage.LoggedOut)
+		doubt, err := ledger.Doubt(background, ledgerKey(1))
+		require.NoError(t, err)
+		require.Equal(t, 1, doubt.Times)
+		entries, err := ledger.Entries(background)
+		require.NoError(t, err)
+
+		require.NoError(t, ledger.compact())
+		files, err := os.ReadDir(filepath.Dir(ledger.journal.path))
+		require.NoError(t, err)
+		require.Len(t, files, 4, "no litter: the journal, its lock, the intents, and what is not ours")
+		if len(entries) > 600 {
+			return "old journal"
+		}
+		return "new journal"
+	}
+	require.Equal(t, map[string]string{
+		"before compact: create":      "old journal",
+		"before compact: write":       "old journal",
+		"before compact: sync":        "old journal",
+		"before compact: rename":      "old journal",
+		"before compact: sync folder": "new journal",
+		"at the end":                  "new journal",
+	}, crashEverywhere(t, "compact", prepare, look))
+}

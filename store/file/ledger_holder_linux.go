@@ -1,0 +1,41 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// processRealm is one boot of one machine, and one namespace of processes in it.
+func processRealm(string) string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + " " + namespace
+}
+
+// processStart is when a process started, in clock ticks since boot, and
+// whether it runs: a zombie does not, and what cannot be read may. Both stand in
+// stat behind the name, which may be any (proc(5), fields 3 and 22).
+func processStart(pid int) (started string, isRunning bool) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return "", false
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const state, start = 0, 19
+	if len(fields) <= start {
+		return "", true
+	}
+	return fields[start], fields[state] != "Z" && fields[state] != "X"
+}

@@ -1,0 +1,179 @@
+package file
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// intent is one file of the folder auth.intents: somebody was about to post a
+// refresh token. Its name is the token's key and how many such files there were
+// then, so that the replay of a post in doubt is exclusive as well.
+type intent struct {
+	store.Entry // as in the journal
+	holder
+	Deadline time.Time `json:"deadline"` // its post has ended by then
+
+	path  string
+	times int // 1 for the first post, 2 for its replay
+}
+
+// isOld reports whether the post must have ended. An intent from the future
+// was made by a clock that has since gone back, and nobody can date it.
+func (i intent) isOld(now time.Time) bool {
+	return now.Sub(i.At).Abs() > i.Deadline.Sub(i.At)
+}
+
+// outcome looks in the journal for the end of the post.
+func (i intent) outcome(entries []store.Entry) (gaveUp, concluded bool) {
+	switch store.OutcomeOf(i.Entry, slices.Values(entries)).Kind {
+	case store.Rotated, store.Refused:
+		return false, true
+	case store.Deferred:
+		return true, false
+	}
+	return false, false
+}
+
+// makeIntent makes the file, or nothing and [store.ErrIntended] if it is there.
+func (l *Ledger) makeIntent(e store.Entry, times int) (intent, error) {
+	if e.Key == "" {
+		return intent{}, errors.New("there is no refresh token to make an intent for")
+	}
+	made := intent{
+		Entry: e, holder: l.me, Deadline: e.At.Add(l.intentSpan()), times: times,
+		path: filepath.Join(l.intents, string(e.Key)+"."+strconv.Itoa(times)),
+	}
+	content, err := json.Marshal(made)
+	if err == nil {
+		err = l.makeIntentsFolder()
+	}
+	if err == nil {
+		err = l.create(made.path, content)
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return intent{}, store.ErrIntended
+	case err != nil:
+		return intent{}, &store.NotDurableError{Err: fmt.Errorf("make an intent: %w", err)}
+	}
+	return made, nil
+}
+
+func (l *Ledger) intentSpan() time.Duration { return l.options.PostDeadline + intentMargin }
+
+func (l *Ledger) makeIntentsFolder() error {
+	if _, err := os.Stat(l.intents); err == nil {
+		return nil
+	}
+	l.options.Step("intent: make folder")
+	if err := os.Mkdir(l.intents, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	l.options.Step("intent: sync parent folder")
+	return syncFolder(filepath.Dir(l.intents))
+}
+
+// create makes a file that was not there, whole and durable, or leaves none.
+func (l *Ledger) create(path string, content []byte) error {
+	l.options.Step("intent: create")
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	l.options.Step("intent: write")
+	_, err = file.Write(content)
+	if err == nil {
+		l.options.Step("intent: sync")
+		err = file.Sync()
+	}
+	if err == nil {
+		l.options.Step("intent: sync folder")
+		err = syncFolder(l.intents)
+	}
+	if err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+// intentsOf lists the intent files of a key, the newest last.
+func (l *Ledger) intentsOf(key secret.Fingerprint) ([]intent, error) {
+	all, err := l.allIntents()
+	return slices.DeleteFunc(all, func(i intent) bool { return i.Key != key }), err
+}
+
+func (l *Ledger) allIntents() ([]intent, error) {
+	files, err := os.ReadDir(l.intents)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, &store.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
+	}
+	var intents []intent
+	for _, file := range files {
+		if found, ok := l.readIntent(file); ok {
+			intents = append(intents, found)
+		}
+	}
+	slices.SortFunc(intents, func(a, b intent) int { return cmp.Compare(a.times, b.times) })
+	return intents, nil
+}
+
+// readIntent believes the name alone of what it is about: a crash may have
+// left the file empty. Then nobody knows its holder, and the file's age decides.
+func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
+	key, times, _ := strings.Cut(file.Name(), ".")
+	number, err := strconv.Atoi(times)
+	info, gone := file.Info()
+	if err != nil || number < 1 || gone != nil {
+		return intent{}, false
+	}
+	path := filepath.Join(l.intents, file.Name())
+	var found intent
+	content, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(content, &found) != nil || string(found.Key) != key {
+		found = intent{Entry: store.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
+	}
+	found.Key, found.path, found.times = secret.Fingerprint(key), path, number
+	return found, true
+}
+
+// closeAll closes the intents of a key whose outcome is written.
+func (l *Ledger) closeAll(key secret.Fingerprint) {
+	if open, err := l.intentsOf(key); err == nil {
+		l.close(open...)
+	}
+}
+
+// takeBack closes the last intent that this process made for a key.
+func (l *Ledger) takeBack(key secret.Fingerprint) {
+	open, _ := l.intentsOf(key)
+	for _, each := range slices.Backward(open) {
+		if each.PID == l.pid && each.holder == l.me {
+			l.close(each)
+			return
+		}
+	}
+}
+
+// close removes intent files. One that stays is no danger: the journal says
+// that it is over, or it raises a doubt too many.
+func (l *Ledger) close(intents ...intent) {
+	for _, each := range intents {
+		l.options.Step("intent: remove")
+		if err := os.Remove(each.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.options.Log.Warn("an intent cannot be closed", "error", err)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package file
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// intended is a ledger with one open intent of this process, and its doubt at
+// a later time.
+func intended(t *testing.T, by func(*Ledger)) (*Ledger, func(after time.Duration) machine.Doubt) {
+	now := ledgerNoon
+	ledger := openTestLedger(t, LedgerOptions{Now: func() time.Time { return now }})
+	us := *ledger
+	by(ledger)
+	e := store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: now}
+	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+	return &us, func(after time.Duration) machine.Doubt {
+		now = ledgerNoon.Add(after)
+		doubt, err := us.Doubt(background, ledgerKey(1))
+		require.NoError(t, err)
+		return doubt
+	}
+}
+
+func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
+	_, doubt := intended(t, func(*Ledger) {})
+	require.Equal(t, machine.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
+	require.False(t, doubt(35*time.Second).HolderGone)
+	require.True(t, doubt(35*time.Second+1).HolderGone)
+}
+
+func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {
+	if identify(os.Getpid()).Started == "" {
+		t.Skip("nobody can tell here")
+	}
+	_, doubt := intended(t, func(l *Ledger) { l.me.Started = "1" })
+	require.True(t, doubt(0).HolderGone)
+}
+
+func TestAProcessNobodyCanLookForIsGoneWhenItsPostMustHaveEnded(t *testing.T) {
+	for name, by := range map[string]func(*Ledger){
+		"another machine":    func(l *Ledger) { l.pid, l.me = 1<<30, holder{Host: "there", Realm: "there", Started: "1"} },
+		"an unknown machine": func(l *Ledger) { l.pid, l.me = 1<<30, holder{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, doubt := intended(t, by)
+			require.False(t, doubt(35*time.Second).HolderGone)
+			require.True(t, doubt(36*time.Second).HolderGone)
+		})
+	}
+}
+
+func TestNobodyIsLookedForWhereProcessesHaveNoRealm(t *testing.T) {
+	us, doubt := intended(t, func(l *Ledger) { l.pid, l.me = 1<<30, holder{} })
+	us.me = holder{}
+	require.False(t, doubt(0).HolderGone)
+}
+
+func TestAnIntentFromTheFutureDoesNotWaitForIt(t *testing.T) {
+	_, doubt := intended(t, func(*Ledger) {})
+	require.False(t, doubt(-30*time.Second).HolderGone, "clocks differ a little")
+	require.True(t, doubt(-time.Hour).HolderGone, "the clock went back")
+}
+
+func TestAKilledProcessIsGoneEvenBeforeItIsBuried(t *testing.T) {
+	body := exec.Command("cat")
+	input, err := body.StdinPipe()
+	if err == nil {
+		err = body.Start()
+	}
+	if err != nil || identify(body.Process.Pid).Started == "" {
+		t.Skip("nobody can tell here")
+	}
+	defer input.Close()
+	me := identify(body.Process.Pid)
+	require.False(t, me.isDead(body.Process.Pid, me))
+	require.NoError(t, body.Process.Kill())
+	require.Eventually(t, func() bool { return me.isDead(body.Process.Pid, me) }, 5*time.Second, time.Millisecond)
+	body.Wait()
+	require.True(t, me.isDead(body.Process.Pid, me))
+}
+
+func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
+	us, doubt := intended(t, func(*Ledger) {})
+	path := filepath.Join(us.intents, intentFiles(t, us)[0])
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Chtimes(path, ledgerNoon, ledgerNoon))
+	require.Equal(t, 1, doubt(0).Times)
+	require.True(t, doubt(0).Since.Equal(ledgerNoon))
+	require.False(t, doubt(0).HolderGone)
+	require.True(t, doubt(36*time.Second).HolderGone)
+}
+
+func TestADoubtOutlivesALostJournal(t *testing.T) {
+	us, doubt := intended(t, func(*Ledger) {})
+	require.NoError(t, os.Remove(us.journal.path))
+	require.Equal(t, 1, doubt(0).Times)
+}
+
+func TestOtherFilesAmongTheIntentsAreNobodys(t *testing.T) {
+	us, doubt := intended(t, func(*Ledger) {})
+	for _, name := range []string{".DS_Store", "x", "x.", "x.0", "x.-1", string(ledgerKey(1)) + ".x", string(ledgerKey(2)) + ".7"} {
+		require.NoError(t, os.WriteFile(filepath.Join(us.intents, name), []byte("{}"), 0o600))
+	}
+	require.Equal(t, 1, doubt(0).Times)
+	nobodys, err := us.Doubt(background, "x")
+	require.NoError(t, err)
+	require.Zero(t, nobodys)
+
+	us.options.Now = time.Now
+	renamed, err := us.Doubt(background, ledgerKey(2))
+	require.NoError(t, err)
+	require.Equal(t, 7, renamed.Times)
+	require.False(t, renamed.HolderGone, "its content is about something else, and the file is young")
+}
+
+func TestAFileInPlaceOfTheIntentsStopsEveryPost(t *testing.T) {
+	ledger := openTestLedger(t, LedgerOptions{})
+	require.NoError(t, os.WriteFile(ledger.intents, nil, 0o600))
+	_, err := ledger.Doubt(background, ledgerKey(1))
+	var unavailable *store.UnavailableError
+	require.ErrorAs(t, err, &unavailable)
+	err = ledger.Intend(background, store.Entry{Key: ledgerKey(1), At: ledgerNoon}, machine.Doubt{})
+	var notDurable *store.NotDurableError
+	require.ErrorAs(t, err, &notDurable)
+	require.False(t, errors.Is(err, store.ErrIntended))
+}
+
+func TestADoubtThatTheJournalCannotSettleStopsThePost(t *testing.T) {
+	us, _ := intended(t, func(*Ledger) {})
+	require.NoError(t, os.Remove(us.journal.path))
+	require.NoError(t, os.Mkdir(us.journal.path, 0o700))
+	_, err := us.Doubt(background, ledgerKey(1))
+	var unavailable *store.UnavailableError
+	require.ErrorAs(t, err, &unavailable)
+}
+
+// Somebody closes an intent by a name that is somebody else's by then, if names
+// were all that he went by.
+func TestAnIntentThatIsNotYetInTheJournalIsNotTakenForAConcludedOne(t *testing.T) {
+	var ledger, watcher *Ledger
+	looked := false
+	ledger = openTestLedger(t, LedgerOptions{Step: func(step string) {
+		if step != "append: write" || len(intentFiles(t, ledger)) == 0 || watcher == nil || looked {
+			return
+		}
+		looked = true
+		doubt, err := watcher.Doubt(background, ledgerKey(1))
+		require.NoError(t, err)
+		require.Equal(t, 1, doubt.Times)
+		require.NoError(t, watcher.compact())
+	}})
+	e := store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: ledgerNoon}
+	unexplained := store.Entry{Kind: store.Refused, Reason: machine.ReasonUnexplained}
+	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+	require.NoError(t, ledger.Conclude(background, ledgerKey(1), unexplained))
+
+	other := *ledger
+	other.options = LedgerOptions{}.withDefaults()
+	other.journal = newJournal(ledger.journal.path, ledger.issuer, other.options)
+	watcher = &other
+	e.At = ledgerNoon.Add(time.Second)
+	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+	require.True(t, looked)
+	require.Len(t, intentFiles(t, ledger), 1)
+}
+
+func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
+	now := ledgerNoon
+	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Now: func() time.Time { return now }})
+	for n, days := range []int{40, 31, 29, 0} {
+		e := store.Entry{Kind: store.Intended, Key: ledgerKey(n), At: now.Add(-time.Duration(days) * 24 * time.Hour)}
+		require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+	}
+	appendAll(t, ledger, store.Entry{Kind: store.Rotated, Key: ledgerKey(3), Next: ledgerKey(3)}) // and died
+	require.NoError(t, ledger.Conclude(background, ledgerKey(9), refusal(9)))
+	require.Equal(t, []string{string(ledgerKey(2)) + ".1"}, intentFiles(t, ledger))
+}

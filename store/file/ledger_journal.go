@@ -1,0 +1,215 @@
+package file
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// journal is the file of entries. Any process may append to it or put a
+// shorter one in its place at any time, and a person may break it: its whole
+// lines count, and of them those that are entries.
+type journal struct {
+	path       string
+	endpoint   secret.Fingerprint
+	limitBytes int64
+	log        *slog.Logger
+	step       func(string)
+	lock       journalLock
+
+	mu             sync.Mutex // guards what follows
+	read           reading
+	compactedBytes int64 // what was left at the last compaction
+}
+
+// reading is what was read of a journal so far. The zero reading is nothing.
+type reading struct {
+	seen  os.FileInfo // of the file then
+	upTo  bookmark
+	known machine.Lineage
+}
+
+func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *journal {
+	return &journal{
+		path: path, endpoint: store.Endpoint(issuer), limitBytes: options.LimitBytes,
+		log: options.Log, step: options.Step, lock: journalLock{path + ".lock"},
+	}
+}
+
+// lineage is what all entries amount to. Only those that are new are read.
+func (j *journal) lineage() (machine.Lineage, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	info, err := os.Stat(j.path)
+	if err == nil && j.read.isOf(info) {
+		return j.read.known, nil
+	}
+	file, info, err := openFile(j.path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		j.read = reading{}
+		return machine.Lineage{}, nil
+	}
+	if err == nil {
+		defer file.Close()
+		err = j.readOn(file)
+	}
+	if err != nil {
+		j.read = reading{}
+		return machine.Lineage{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
+	}
+	j.read.seen = info
+	return j.read.known, nil
+}
+
+// isOf reports whether the file with this info has been read already.
+func (r reading) isOf(info os.FileInfo) bool {
+	return r.seen != nil && os.SameFile(r.seen, info) && r.seen.Size() == info.Size() && r.seen.ModTime().Equal(info.ModTime())
+}
+
+func (j *journal) readOn(file *os.File) error {
+	if !j.read.upTo.isIn(file) {
+		j.read = reading{}
+	}
+	upTo, unreadable := j.read.upTo, 0
+	var err error
+	entries := func(yield func(store.Entry) bool) {
+		upTo, err = scan(file, upTo, func(line []byte) {
+			if e, ok := decode(line); ok {
+				yield(e) // the fold takes them all
+			} else {
+				unreadable++
+			}
+		})
+	}
+	j.read.known, j.read.upTo = store.Fold(j.read.known, entries, j.endpoint), upTo
+	if unreadable > 0 {
+		j.log.Warn("the ledger has lines that cannot be read", "lines", unreadable)
+	}
+	return err
+}
+
+// journalLine is an entry and its bytes, which may hold more than this version
+// understands.
+type journalLine struct {
+	raw   []byte // with the newline
+	entry store.Entry
+}
+
+// lines are all entries, nil if there is no journal.
+func (j *journal) lines() ([]journalLine, error) {
+	file, _, err := openFile(j.path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
+	}
+	defer file.Close()
+	return linesOf(file)
+}
+
+func linesOf(file *os.File) ([]journalLine, error) {
+	var lines []journalLine
+	_, err := scan(file, bookmark{}, func(line []byte) {
+		if e, ok := decode(line); ok {
+			lines = append(lines, journalLine{bytes.Clone(line), e})
+		}
+	})
+	if err != nil {
+		return nil, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
+	}
+	return lines, nil
+}
+
+func entriesOf(lines []journalLine) []store.Entry {
+	entries := make([]store.Entry, len(lines))
+	for i, line := range lines {
+		entries[i] = line.entry
+	}
+	return entries
+}
+
+// decode reads an entry. Members and kinds that it does not know are a newer
+// version's; a line without a kind is nobody's.
+func decode(line []byte) (store.Entry, bool) {
+	var e store.Entry
+	err := json.Unmarshal(line, &e)
+	return e, err == nil && e.Kind != ""
+}
+
+// replacements is how often an append starts again because the file was
+// replaced under its hands. Compactions are hours apart.
+const replacements = 8
+
+// append writes e behind the other entries, in one write.
+func (j *journal) append(e store.Entry) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode an entry of the ledger: %w", err)
+	}
+	defer j.lock.share()()
+	for range replacements {
+		stands, err := j.write(append(line, '\n'), e.Kind.IsSynced())
+		if err != nil {
+			return &store.NotDurableError{Err: fmt.Errorf("write to the ledger: %w", err)}
+		}
+		if stands {
+			return nil
+		}
+	}
+	return &store.NotDurableError{Err: errors.New("the ledger is replaced again and again")}
+}
+
+// write reports whether the file it wrote to is still the journal. The lock
+// sees to that; a file system that does not lock, or a person, may not.
+func (j *journal) write(line []byte, isSynced bool) (stands bool, err error) {
+	file, info, err := openFile(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	if isTorn(file, info.Size()) {
+		line = slices.Concat([]byte("\n"), line)
+	}
+	j.step("append: write")
+	if _, err := file.Write(line); err != nil {
+		return false, err
+	}
+	if isSynced {
+		j.step("append: sync")
+		if err := file.Sync(); err != nil {
+			return false, err
+		}
+	}
+	if info.Size() == 0 { // its name may be as new
+		j.step("append: sync folder")
+		if err := syncFolder(filepath.Dir(j.path)); err != nil {
+			return false, err
+		}
+	}
+	named, err := os.Stat(j.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(info, named), err
+}
+
+// isTorn reports whether the last line has no end: somebody died in it.
+func isTorn(file *os.File, size int64) bool {
+	last := []byte{'\n'}
+	if size > 0 {
+		file.ReadAt(last, size-1) // if that fails, the line is taken for whole, as nearly all are
+	}
+	return last[0] != '\n'
+}

@@ -1,0 +1,78 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// putInPlace writes the content of the staged file into the one that is there.
+// While it is incomplete, readers are given the staged one: its name has to be
+// on the disk before.
+func (s *Store) putInPlace(ctx context.Context, t *temp) error {
+	s.options.Step(t.verb + ": sync folder first")
+	if err := syncFolder(t.where.folder); err != nil {
+		return err
+	}
+	return s.overwrite(ctx, t)
+}
+
+// overwrite writes into a file that has to stay the one it is.
+func (s *Store) overwrite(ctx context.Context, t *temp) error {
+	unlock, err := lockContent(ctx, t.where.path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	file, _, err := openFile(t.where.path, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) && t.was != "" {
+		return &store.ConflictError{}
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	old, err := io.ReadAll(file)
+	if err != nil {
+		return err
+	}
+	if t.was != "" && mark(revisionOf(old)) != mark(t.was) {
+		return &store.ConflictError{}
+	}
+	if err := s.rewrite(file, t.verb, t.content); err != nil {
+		undone := s.rewrite(file, t.verb+": undo", old)
+		t.isKept = undone != nil
+		return err
+	}
+	return nil
+}
+
+// rewrite reads back what it wrote: where nothing can be locked, two may write
+// at once.
+func (s *Store) rewrite(file *os.File, verb string, content []byte) error {
+	s.options.Step(verb + ": truncate")
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	s.options.Step(verb + ": write in place")
+	if _, err := file.WriteAt(content, 0); err != nil {
+		return err
+	}
+	_ = file.Chmod(0o600) // both fail on somebody else's file, which may be written all the same
+	_ = os.Chtimes(file.Name(), time.Time{}, s.now())
+	s.options.Step(verb + ": sync in place")
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	written, err := io.ReadAll(io.NewSectionReader(file, 0, int64(len(content))+1))
+	if err == nil && !bytes.Equal(written, content) {
+		err = errors.New("somebody else wrote at the same time")
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+package file
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+const authFile = "auth.json"
+
+// place is where the record really is: auth.json, or what it links to.
+type place struct {
+	path   string // no symbolic link, unless somebody makes one now
+	folder string // of path
+	name   string // in folder
+}
+
+// linksLimit is how many symbolic links Linux follows.
+const linksLimit = 40
+
+// find follows symbolic links, also to what does not exist yet. Paths are not
+// cleaned: behind a link to a folder, ".." is not what the text says.
+func (s *Store) find() (place, error) {
+	path := filepath.Join(s.home, authFile)
+	for range linksLimit {
+		folder, name := filepath.Split(path)
+		target, err := os.Readlink(path)
+		if err != nil { // it is none; anything worse will show when it is used
+			return place{path: path, folder: folder, name: name}, nil
+		}
+		if !filepath.IsAbs(target) {
+			target = folder + target
+		}
+		path = target
+	}
+	return place{}, fmt.Errorf("follow %s: too many symbolic links", authFile)
+}
+
+// mustStay reports whether the file has to be written in place: to put another
+// one there would break a hard link, or cannot be done. It is an error if what
+// is there is no file or may not be changed.
+func (p place) mustStay() (bool, error) {
+	info, err := os.Lstat(p.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() {
+		return false, &noFileError{info.Mode()}
+	}
+	isMounted, isImmutable := attributes(p.path)
+	if isImmutable {
+		return false, &fs.PathError{Op: "change", Path: p.path, Err: errors.New("it is marked as immutable")}
+	}
+	return isMounted || hasOtherNames(info), nil
+}
+
+// isImmovable reports that a rename failed because of a mount point.
+func isImmovable(err error) bool {
+	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV)
+}
+
+// finding is what was found at a place.
+type finding struct {
+	record  store.Record
+	content []byte // of the record
+	raw     []byte // of the file: content, or part of it if a write in place is not complete
+}
+
+// readings is how often a file is read that changes meanwhile.
+const readings = 5
+
+// read returns the record, or the errors of Load. A file that is written in
+// place changes under the hands of its reader, who then might see the begin of
+// one record and the end of another: it counts if it was the same all the time.
+func (p place) read() (found finding, err error) {
+	for range readings {
+		raw, before, err := p.readFile()
+		if err != nil {
+			return finding{}, err
+		}
+		found, err = p.decode(raw)
+		after, gone := os.Stat(p.path)
+		if gone != nil || stampOf(after) == stampOf(before) || found.isUnfinished() {
+			return found, err
+		}
+	}
+	raw, _, err := p.readFile() // it is replaced all the time
+	if err != nil {
+		return finding{}, err
+	}
+	return p.decode(raw)
+}
+
+// isUnfinished reports whether the record is that of a write in place which
+// has not ended. Nothing can be wrong with it: it is another file.
+func (f finding) isUnfinished() bool { return f.content != nil && !bytes.Equal(f.content, f.raw) }
+
+func (p place) readFile() ([]byte, os.FileInfo, error) {
+	file, info, err := openFile(p.path, os.O_RDONLY)
+	noFile := new(noFileError)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, store.ErrNotFound
+	case errors.As(err, &noFile):
+		return nil, nil, &store.UnreadableError{Problem: err.Error()}
+	case err != nil:
+		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("open the login: %w", err)}
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1)) // one more, for the codec to refuse
+	if err != nil {
+		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("read the login: %w", err)}
+	}
+	return raw, info, nil
+}
+
+// decode reads the record in a file, or the one that was about to be written
+// there when somebody died.
+func (p place) decode(raw []byte) (finding, error) {
+	credential, err := store.Decode(raw)
+	if err == nil {
+		return finding{store.Record{Credential: credential, Revision: revisionOf(raw)}, raw, raw}, nil
+	}
+	for _, each := range p.leftovers() {
+		if credential, ok := each.completes(raw); ok {
+			return finding{store.Record{Credential: credential, Revision: revisionOf(each.content)}, each.content, raw}, nil
+		}
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		err = store.ErrNotFound
+	}
+	return finding{raw: raw}, err
+}
+
+// revisionOf is a hash of the file: other programs change it without a number.
+func revisionOf(content []byte) store.Revision {
+	sum := sha256.Sum256(content)
+	return store.Revision(hex.EncodeToString(sum[:]))
+}

@@ -1,0 +1,29 @@
+package file
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+func stampOf(info os.FileInfo) store.Stamp {
+	stat := info.Sys().(*syscall.Stat_t)
+	return store.Stamp{Inode: stat.Ino, Size: stat.Size, Modified: stat.Mtim.Nano(), Changed: stat.Ctim.Nano()}
+}
+
+// hasOtherNames reports whether the file has a second hard link.
+func hasOtherNames(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink > 1 }
+
+// attributes tells of a file what a rename would run against. A kernel before
+// 5.8 does not know; then the rename itself says so.
+func attributes(path string) (isMounted, isImmutable bool) {
+	var stat unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &stat); err != nil {
+		return false, false
+	}
+	known := stat.Attributes & stat.Attributes_mask
+	return known&unix.STATX_ATTR_MOUNT_ROOT != 0, known&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0
+}

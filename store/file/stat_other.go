@@ -1,0 +1,19 @@
+//go:build !linux && !darwin && !freebsd && !netbsd
+
+package file
+
+import (
+	"os"
+
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// stampOf has to do with what all systems tell. Every write sets a time of its
+// own, to the nanosecond or what comes near it.
+func stampOf(info os.FileInfo) store.Stamp {
+	return store.Stamp{Size: info.Size(), Modified: info.ModTime().UnixNano()}
+}
+
+func hasOtherNames(os.FileInfo) bool { return false }
+
+func attributes(string) (isMounted, isImmutable bool) { return false, false }

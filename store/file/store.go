@@ -1,0 +1,169 @@
+// Package file keeps a login in a folder, as the reference does: auth.json, and
+// auth.lock to wait at. Beside it is the ledger, which is bezoar's own.
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Store is the [store.Store] in a folder, the file auth.json. A write puts a
+// new file in the place of the old one, so that a reader sees the one or the
+// other. Symbolic links are followed; a file that has a second hard link or is
+// a mount point stays the file it is and is written in place (see overwrite).
+type Store struct {
+	options Options
+	home    string
+	owner   owner         // who the temporary files of this process belong to
+	turn    chan struct{} // full while somebody in this process has the lock
+	now     func() time.Time
+	trade   func(a, b string) error // lets two files have each other's name
+	noLock  sync.Once               // the log is told once that there is no lock to be had
+}
+
+// Options are what a store may be told. The zero value is fit for use.
+type Options struct {
+	Log  *slog.Logger      // nil is slog.Default()
+	Step func(step string) // told before each system call that leaves a trace, so that a test can end there
+}
+
+// Open is the store in the folder home. Nothing is read or written yet. A
+// login can be stored once home exists: it is never made.
+func Open(home string, options Options) *Store {
+	if options.Log == nil {
+		options.Log = slog.Default()
+	}
+	if options.Step == nil {
+		options.Step = func(string) {}
+	}
+	return &Store{options: options, home: home, owner: thisProcess(), turn: make(chan struct{}, 1), now: time.Now, trade: exchange}
+}
+
+// Load implements [store.Store]. A file with nothing in it is nobody's login.
+func (s *Store) Load(context.Context) (store.Record, error) {
+	where, err := s.find()
+	if err != nil {
+		return store.Record{}, &store.UnavailableError{Err: err}
+	}
+	found, err := where.read()
+	return found.record, err
+}
+
+// Stamp implements [store.Store]. It costs one stat.
+func (s *Store) Stamp(context.Context) (store.Stamp, bool) {
+	info, err := os.Stat(filepath.Join(s.home, authFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return store.Stamp{}, true
+	}
+	if err != nil {
+		return store.Stamp{}, false
+	}
+	return stampOf(info), true
+}
+
+// Replace implements [store.Store]. It returns a [*store.NotDurableError] if
+// the login cannot be written, and another error if it is none that auth.json
+// has a place for.
+func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
+	content, err := store.Encode(c, nil)
+	if err != nil {
+		return fmt.Errorf("encode a login: %w", err)
+	}
+	where, err := s.find()
+	if err == nil {
+		s.sweep(ctx, where)
+		err = s.write(ctx, where, change{verb: "replace", content: content})
+	}
+	return undurable("store a login", err)
+}
+
+// swaps is how often a swap starts again because the file changed and its
+// content did not: somebody gave it another name, or wrote the same once more.
+const swaps = 3
+
+// Swap implements [store.Store]. Its other errors are those of Load, and of
+// Replace.
+func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) (err error) {
+	for range swaps {
+		err = s.swapOnce(ctx, base, c)
+		if conflict := new(store.ConflictError); !errors.As(err, &conflict) {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Store) swapOnce(ctx context.Context, base store.Revision, c machine.Credential) error {
+	where, err := s.find()
+	if err != nil {
+		return undurable("store a refreshed login", err)
+	}
+	found, err := where.read()
+	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+		return err
+	}
+	if err != nil || found.record.Revision != base {
+		return &store.ConflictError{}
+	}
+	content, err := store.Encode(c, found.content)
+	if err != nil {
+		return fmt.Errorf("encode a refreshed login: %w", err)
+	}
+	err = s.write(ctx, where, change{verb: "swap", content: content, was: revisionOf(found.raw)})
+	return undurable("store a refreshed login", err)
+}
+
+// nobody is what is left in a file that has to stay when its login goes. It is
+// not empty, for so is one that a login is being written to.
+var nobody = []byte("\n")
+
+// Delete implements [store.Store]. A file that is written in place is emptied
+// in place: whoever shares it is logged out as well, and shares the next login.
+func (s *Store) Delete(ctx context.Context) error {
+	where, err := s.find()
+	if err == nil {
+		s.sweep(ctx, where)
+		err = s.remove(ctx, where)
+	}
+	return undurable("remove a login", err)
+}
+
+func (s *Store) remove(ctx context.Context, where place) error {
+	inPlace, err := where.mustStay()
+	if noFile := new(noFileError); errors.As(err, &noFile) {
+		return nil // nobody can be logged in by it
+	}
+	if err == nil && !inPlace {
+		s.options.Step("delete: remove")
+		err = os.Remove(where.path)
+		inPlace = isImmovable(err)
+	}
+	switch {
+	case inPlace:
+		return s.overwrite(ctx, &temp{where: where, change: change{verb: "delete", content: nobody}})
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	s.options.Step("delete: sync folder")
+	return syncFolder(where.folder)
+}
+
+// undurable is err as callers of a write are told.
+func undurable(what string, err error) error {
+	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
+		return err
+	}
+	return &store.NotDurableError{Err: fmt.Errorf("%s: %w", what, err)}
+}

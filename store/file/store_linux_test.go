@@ -1,0 +1,229 @@
+package file
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+)
+
+// mount mounts something for the time of a test, and says whether it may. Where
+// it may not, each test has a weaker proof.
+func mount(t *testing.T, source, target, kind string, flags uintptr, data string) bool {
+	t.Helper()
+	if err := unix.Mount(source, target, kind, flags, data); err != nil {
+		require.ErrorIs(t, err, unix.EPERM)
+		t.Log("nothing may be mounted here")
+		return false
+	}
+	t.Cleanup(func() { unix.Unmount(target, unix.MNT_DETACH) })
+	return true
+}
+
+// mounted is a home with a file mounted as auth.json, as containers have it.
+func mounted(t *testing.T) (home, source string) {
+	home, source = swiftDir(t), filepath.Join(swiftDir(t), "host.json")
+	path := filepath.Join(home, authFile)
+	require.NoError(t, os.WriteFile(source, nil, 0o600))
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	if !mount(t, source, path, "", unix.MS_BIND, "") {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Link(source, path)) // has to stay as well
+	}
+	return home, source
+}
+
+func TestStoreKeepsTheContractInAMountedFile(t *testing.T) {
+	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
+		home, source := mounted(t)
+		t.Cleanup(func() {
+			requireSameFile(t, filepath.Join(home, authFile), source)
+			requireNoLitter(t, home, authFile, lockFile, commitFile)
+		})
+		return &storeSite{t: t, home: home}
+	})
+}
+
+// A kernel that does not tell of mount points says so when the rename fails.
+func TestAMountedFileIsWrittenInPlaceWhenNobodyToldOfIt(t *testing.T) {
+	home, source := mounted(t)
+	loggedIn(t)(home)
+	s := quiet(home)
+	for _, was := range []store.Revision{"", revisionIn(t, s)} {
+		where, err := s.find()
+		require.NoError(t, err)
+		content, err := store.Encode(newLogin, nil)
+		require.NoError(t, err)
+		left, err := s.stage(where, change{verb: "swap", content: content, was: was})
+		require.NoError(t, err)
+		_, linked := where.mustStay()
+		require.NoError(t, linked)
+		isMounted, _ := attributes(where.path)
+		require.NoError(t, s.put(background, left, !isMounted))
+		require.Equal(t, "new", stored(t, s))
+		requireSameFile(t, where.path, source)
+		requireNoLitter(t, home, authFile, commitFile)
+		loggedIn(t)(home)
+	}
+}
+
+func TestAMountedFileThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
+	home, _ := mounted(t)
+	loggedIn(t)(home)
+	path, s := filepath.Join(home, authFile), quiet(home)
+	if unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "") == nil {
+		requireUndurable(t, s.Reserve(background, oldLogin), "read-only file system")
+		requireUndurable(t, s.Replace(background, newLogin), "read-only file system")
+	} else {
+		require.NoError(t, os.Chmod(path, 0o400))
+		asNobody(t, home, func() {
+			requireUndurable(t, s.Reserve(background, oldLogin), "permission denied")
+			requireUndurable(t, s.Replace(background, newLogin), "permission denied")
+		})
+	}
+	require.Equal(t, "old", stored(t, quiet(home)))
+}
+
+// asNobody lets the thread have no more rights on files than their modes give.
+// The folder is made nobody's own first.
+func asNobody(t *testing.T, folder string, do func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		do()
+		return
+	}
+	const nobodyID = 65534
+	for path := folder; len(path) > len(os.TempDir()); path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		if path != folder {
+			require.NoError(t, os.Chmod(path, info.Mode()|0o111))
+		}
+	}
+	require.NoError(t, os.Chown(folder, nobodyID, nobodyID))
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	for _, each := range files {
+		_ = os.Chown(filepath.Join(folder, each.Name()), nobodyID, nobodyID)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	require.NoError(t, unix.Setfsuid(nobodyID))
+	defer unix.Setfsuid(0)
+	do()
+}
+
+func TestAFolderThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	require.NoError(t, os.Chmod(home, 0o500))
+	defer os.Chmod(home, 0o700)
+	asNobody(t, home, func() {
+		s := quiet(home)
+		requireUndurable(t, s.Reserve(background, oldLogin), "permission denied")
+		requireUndurable(t, s.Replace(background, newLogin), "permission denied")
+		requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), "permission denied")
+		requireUndurable(t, s.Delete(background), "permission denied")
+		require.Equal(t, "old", stored(t, s))
+	})
+}
+
+func TestALoginThatMayNotBeReadIsUnavailableAndNotAbsent(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	base := revisionIn(t, quiet(home))
+	require.NoError(t, os.Chmod(filepath.Join(home, authFile), 0))
+	asNobody(t, home, func() {
+		unavailable := new(store.UnavailableError)
+		_, err := quiet(home).Load(background)
+		require.ErrorAs(t, err, &unavailable)
+		require.ErrorContains(t, err, "permission denied")
+		require.ErrorAs(t, quiet(home).Swap(background, base, newLogin), &unavailable)
+		require.NoError(t, quiet(home).Replace(background, newLogin), "a login replaces it")
+		require.Equal(t, "new", stored(t, quiet(home)))
+	})
+}
+
+func TestAReadOnlyDiskIsNoticedBeforeAPost(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	if !mount(t, home, home, "", unix.MS_BIND, "") {
+		return // as much as can be is proved by the folder that may not be written
+	}
+	require.NoError(t, unix.Mount("", home, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	s := quiet(home)
+	requireUndurable(t, s.Reserve(background, oldLogin), "read-only file system")
+	requireUndurable(t, s.Replace(background, newLogin), "read-only file system")
+	requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), "read-only file system")
+	requireUndurable(t, s.Delete(background), "read-only file system")
+	require.Equal(t, "old", stored(t, s))
+}
+
+func TestADiskWithoutRoomIsNoticedBeforeAPost(t *testing.T) {
+	home := t.TempDir()
+	if !mount(t, "tmpfs", home, "tmpfs", 0, "size=64k") {
+		return // as much as can be is proved by the limit on files
+	}
+	loggedIn(t)(home)
+	s := quiet(home)
+	require.NoError(t, s.Reserve(background, oldLogin))
+	os.WriteFile(filepath.Join(home, "ballast"), make([]byte, 1<<20), 0o600)
+	base := revisionIn(t, s)
+	requireUndurable(t, s.Reserve(background, oldLogin), "no space left")
+	requireUndurable(t, s.Replace(background, newLogin), "no space left")
+	requireUndurable(t, s.Swap(background, base, newLogin), "no space left")
+	requireNoLitter(t, home, authFile, commitFile, "ballast")
+	require.Equal(t, "old", stored(t, s))
+	require.NoError(t, os.Remove(filepath.Join(home, "ballast")))
+	require.NoError(t, s.Swap(background, base, newLogin))
+}
+
+func TestAnImmutableFileIsNoticedBeforeAPost(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	file, err := os.Open(filepath.Join(home, authFile))
+	require.NoError(t, err)
+	defer file.Close()
+	const immutable = 0x10 // FS_IMMUTABLE_FL, ioctl_iflags(2)
+	if err := unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, immutable); err != nil {
+		t.Log("nothing can be marked as immutable here:", err)
+		return
+	}
+	defer unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, 0)
+	s := quiet(home)
+	requireUndurable(t, s.Reserve(background, oldLogin), "immutable")
+	requireUndurable(t, s.Replace(background, newLogin), "immutable")
+	requireUndurable(t, s.Delete(background), "immutable")
+	require.Equal(t, "old", stored(t, s))
+}
+
+// Somebody may think that a lock file is left over, and the next one makes another.
+func TestALockFileThatIsReplacedMakesNoSecondLock(t *testing.T) {
+	home := t.TempDir()
+	path := filepath.Join(home, lockFile)
+	removed := flock.New(path)
+	require.NoError(t, removed.Lock())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	waited := make(chan error)
+	go func() {
+		_, err := quiet(home).Lock(ctx)
+		waited <- err
+	}()
+	next := flock.New(path + ".next") // held by a third one before anybody can see it
+	require.NoError(t, next.Lock())
+	require.NoError(t, os.Rename(path+".next", path))
+	require.NoError(t, removed.Close())
+	require.ErrorIs(t, <-waited, context.DeadlineExceeded)
+	require.NoError(t, next.Close())
+	require.FileExists(t, path, "it is never removed by us")
+}

@@ -1,0 +1,228 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+)
+
+// storeSite is a home, and auth.json in it in some form.
+type storeSite struct {
+	t    *testing.T
+	home string
+}
+
+func (s *storeSite) Open() store.Store { return Open(s.home, Options{}) }
+
+func (s *storeSite) path() string { return filepath.Join(s.home, authFile) }
+
+func (s *storeSite) Write(document []byte) {
+	require.NoError(s.t, os.WriteFile(s.path(), document, 0o600))
+}
+
+func (s *storeSite) Read() []byte {
+	document, err := os.ReadFile(s.path())
+	require.NoError(s.t, err)
+	return document
+}
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
+		return &storeSite{t: t, home: t.TempDir()}
+	})
+}
+
+const commitFile = authFile + ".lock"
+
+// quiet is a store whose log nobody reads.
+func quiet(home string) *Store {
+	return Open(home, Options{Log: slog.New(slog.DiscardHandler)})
+}
+
+// stepping is a store that calls do before the named step.
+func stepping(home, name string, do func()) *Store {
+	return Open(home, Options{Log: slog.New(slog.DiscardHandler), Step: func(step string) {
+		if step == name {
+			do()
+		}
+	}})
+}
+
+func requireUndurable(t *testing.T, err error, says string) {
+	t.Helper()
+	undurable := new(store.NotDurableError)
+	require.ErrorAs(t, err, &undurable)
+	require.ErrorContains(t, err, says)
+}
+
+func revisionIn(t *testing.T, s *Store) store.Revision {
+	t.Helper()
+	record, err := s.Load(background)
+	require.NoError(t, err)
+	return record.Revision
+}
+
+// requireNoLitter checks that nothing is in a folder but these.
+func requireNoLitter(t *testing.T, folder string, names ...string) {
+	t.Helper()
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	for _, each := range files {
+		require.Contains(t, names, each.Name())
+	}
+}
+
+// swiftDir is a folder for a test that is about no disk: one in memory, if
+// there is such a file system.
+func swiftDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "bezoar-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// A new file may get the inode of the one before the last, in the same tick of
+// the clock that the system dates files with.
+func TestEveryWriteIsDatedToTheNanosecond(t *testing.T) {
+	home, at := t.TempDir(), time.Date(2026, 11, 24, 5, 0, 0, 123456789, time.UTC)
+	s := quiet(home)
+	s.now = func() time.Time { at = at.Add(1); return at }
+	requireDated := func() {
+		t.Helper()
+		stamp, known := s.Stamp(background)
+		require.True(t, known)
+		require.Equal(t, at.UnixNano(), stamp.Modified)
+	}
+	require.NoError(t, s.Replace(background, oldLogin))
+	requireDated()
+	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
+	requireDated()
+	require.NoError(t, os.Link(filepath.Join(home, authFile), filepath.Join(home, "other name")))
+	require.NoError(t, s.Replace(background, oldLogin))
+	requireDated()
+}
+
+func TestNothingIsReadOrWrittenBeforeThereIsNeed(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "not yet")
+	s := Open(home, Options{})
+	require.NoDirExists(t, home)
+	require.Equal(t, "nobody", stored(t, s))
+	_, known := s.Stamp(background)
+	require.True(t, known)
+	require.NoError(t, s.Delete(background))
+	require.NoDirExists(t, home)
+}
+
+func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
+	home := t.TempDir()
+	s := Open(home, Options{})
+	require.NoError(t, s.Replace(background, oldLogin))
+	require.NoError(t, os.RemoveAll(home))
+	says := home + " does not exist"
+	requireUndurable(t, s.Replace(background, newLogin), says)
+	requireUndurable(t, s.Reserve(background, oldLogin), says)
+	_, err := s.Lock(background)
+	require.ErrorContains(t, err, says)
+	require.NoDirExists(t, home, "it is never made")
+}
+
+func TestTheLoginIsForItsOwnerAlone(t *testing.T) {
+	home := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(home, authFile), nil, 0o666))
+	s := Open(home, Options{})
+	require.NoError(t, s.Replace(background, oldLogin))
+	unlock, err := s.Lock(background)
+	require.NoError(t, err)
+	unlock()
+	for _, name := range []string{authFile, lockFile} {
+		info, err := os.Stat(filepath.Join(home, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode(), name)
+	}
+}
+
+func TestWhatIsNoLoginIsUnreadableAndNotTold(t *testing.T) {
+	large := append(bytes.Repeat([]byte(" "), store.SizeLimitBytes), `{"OPENAI_API_KEY": "S3NT1NEL"}`...)
+	for _, content := range []string{`{"OPENAI_API_KEY": "S3NT1NEL"`, "S3NT1NEL", "\x00\x00", string(large)} {
+		home := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(content), 0o600))
+		s, problem := Open(home, Options{}), new(store.UnreadableError)
+		_, err := s.Load(background)
+		require.ErrorAs(t, err, &problem)
+		require.NotContains(t, err.Error(), "S3NT1NEL")
+		require.NoError(t, s.Replace(background, oldLogin))
+		require.Equal(t, "old", stored(t, s))
+	}
+}
+
+func TestAFolderInPlaceOfTheLoginIsLeftAlone(t *testing.T) {
+	home := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(home, authFile), 0o700))
+	requireNoPlaceForALogin(t, home, "a folder is in its place")
+	require.DirExists(t, filepath.Join(home, authFile))
+}
+
+// requireNoPlaceForALogin checks that what is there is neither read nor removed.
+func requireNoPlaceForALogin(t *testing.T, home, says string) {
+	t.Helper()
+	s, problem := Open(home, Options{}), new(store.UnreadableError)
+	_, err := s.Load(background)
+	require.ErrorAs(t, err, &problem)
+	require.ErrorContains(t, err, says)
+	requireUndurable(t, s.Reserve(background, oldLogin), says)
+	requireUndurable(t, s.Replace(background, newLogin), says)
+	require.NoError(t, s.Delete(background))
+	requireNoLitter(t, home, authFile)
+}
+
+func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
+	s := Open(t.TempDir(), Options{})
+	require.NoError(t, s.Replace(background, oldLogin))
+	undatable := newLogin
+	undatable.PlanType = "pro" // auth.json has no place for it
+	require.Error(t, s.Replace(background, undatable))
+	require.Error(t, s.Swap(background, revisionIn(t, s), undatable))
+	require.Equal(t, "old", stored(t, s))
+	requireNoLitter(t, s.home, authFile, commitFile)
+}
+
+func TestAHomeRemovedInTheMiddleOfAWriteIsNoticed(t *testing.T) {
+	for _, step := range []string{"replace: create", "replace: rename", "reserve: create"} {
+		home := t.TempDir()
+		s := stepping(home, step, func() { require.NoError(t, os.RemoveAll(home)) })
+		require.NoError(t, quiet(home).Replace(background, oldLogin))
+		if step == "reserve: create" {
+			requireUndurable(t, s.Reserve(background, oldLogin), "does not exist")
+		} else {
+			requireUndurable(t, s.Replace(background, newLogin), "")
+		}
+		require.NoDirExists(t, home)
+	}
+}
+
+func TestALostLockIsSurvivedAndReportedOnce(t *testing.T) {
+	home, log := t.TempDir(), new(bytes.Buffer)
+	require.NoError(t, os.Mkdir(filepath.Join(home, lockFile), 0o700)) // cannot be locked
+	s := Open(home, Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	for range 3 {
+		unlock, err := s.Lock(background)
+		require.NoError(t, err)
+		ended, cancel := context.WithCancel(background)
+		cancel()
+		_, err = s.Lock(ended)
+		require.ErrorIs(t, err, context.Canceled)
+		unlock()
+	}
+	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("no lock to be had")))
+}

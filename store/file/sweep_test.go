@@ -1,0 +1,204 @@
+//go:build unix
+
+package file
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+)
+
+// logIn is what another program does at the most awkward moment.
+func logIn(t *testing.T, home string, n int) func() {
+	return func() { require.NoError(t, quiet(home).Replace(background, storetest.TokenSet(n))) }
+}
+
+func TestLoginsThatComeWhileOneIsPutBackStayInTheirOrder(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	back := 0
+	s := Open(home, Options{Step: func(step string) {
+		switch step {
+		case "swap: exchange":
+			logIn(t, home, 100)()
+		case "swap: exchange back":
+			if back++; back < 4 {
+				logIn(t, home, 100+back)()
+			}
+		}
+	}})
+	conflict := new(store.ConflictError)
+	require.ErrorAs(t, s.Swap(background, revisionIn(t, s), newLogin), &conflict)
+	require.Equal(t, 4, back)
+	record, err := s.Load(background)
+	require.NoError(t, err)
+	require.True(t, record.Credential.Equal(storetest.TokenSet(103)), "the last one came last")
+	requireNoLitter(t, home, authFile, commitFile)
+}
+
+func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
+	for _, step := range []string{"swap: exchange", "swap: exchange back"} {
+		home := t.TempDir()
+		loggedIn(t)(home)
+		s := Open(home, Options{Step: func(at string) {
+			if at == "swap: exchange" {
+				logIn(t, home, 100)()
+			}
+			if at == step {
+				require.NoError(t, os.Remove(filepath.Join(home, authFile)))
+			}
+		}})
+		conflict := new(store.ConflictError)
+		require.ErrorAs(t, s.Swap(background, revisionIn(t, s), newLogin), &conflict)
+		require.Equal(t, "nobody", stored(t, s))
+		requireNoLitter(t, home, commitFile)
+	}
+}
+
+func TestAFileThatIsGivenASecondNameInTheMiddleOfASwapKeepsIt(t *testing.T) {
+	home, other, isDone := t.TempDir(), filepath.Join(t.TempDir(), "other"), false
+	loggedIn(t)(home)
+	s := stepping(home, "swap: exchange", func() {
+		if !isDone {
+			isDone = true
+			require.NoError(t, os.Link(filepath.Join(home, authFile), other))
+		}
+	})
+	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
+	require.Equal(t, "new", stored(t, s))
+	first, err := os.Stat(other)
+	require.NoError(t, err)
+	second, err := os.Stat(filepath.Join(home, authFile))
+	require.NoError(t, err)
+	require.True(t, os.SameFile(first, second))
+}
+
+func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
+	home, conflict := t.TempDir(), new(store.ConflictError)
+	loggedIn(t)(home)
+	s := quiet(home)
+	s.trade = func(_, _ string) error { return errors.ErrUnsupported }
+	base := revisionIn(t, s)
+	require.NoError(t, s.Swap(background, base, newLogin))
+	require.Equal(t, "new", stored(t, s))
+	require.ErrorAs(t, s.Swap(background, base, newLogin), &conflict)
+
+	base = revisionIn(t, s)
+	s.options.Step = func(step string) {
+		if step == "swap: sync" {
+			logIn(t, home, 333)()
+		}
+	}
+	require.ErrorAs(t, s.Swap(background, base, oldLogin), &conflict)
+	require.Equal(t, "other", stored(t, s))
+	requireNoLitter(t, home, authFile, commitFile)
+}
+
+// leave is a temporary file of a swap as the process with this owner left it.
+func leave(t *testing.T, home string, of owner) string {
+	s := quiet(home)
+	s.owner = of
+	where, err := s.find()
+	require.NoError(t, err)
+	content, err := store.Encode(newLogin, nil)
+	require.NoError(t, err)
+	left, err := s.stage(where, change{verb: "swap", content: content, was: revisionIn(t, s)})
+	require.NoError(t, err)
+	return left.path
+}
+
+func sweepNow(t *testing.T, s *Store) {
+	where, err := s.find()
+	require.NoError(t, err)
+	s.sweep(background, where)
+}
+
+func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
+	other := exec.Command("sleep", "600")
+	require.NoError(t, other.Start())
+	t.Cleanup(func() { other.Process.Kill(); other.Wait() })
+	me := thisProcess()
+	living := owner{other.Process.Pid, identify(other.Process.Pid)}
+	living.Realm = me.Realm
+
+	home := t.TempDir()
+	loggedIn(t)(home)
+	files := []string{leave(t, home, me), leave(t, home, living)}
+	s := quiet(home)
+	s.now = func() time.Time { return time.Now().Add(1000 * time.Hour) }
+	sweepNow(t, s)
+	require.NoError(t, s.Delete(background))
+	for _, file := range files {
+		require.FileExists(t, file, "however long it takes them")
+	}
+
+	other.Process.Kill()
+	other.Wait()
+	sweepNow(t, s)
+	require.FileExists(t, files[0])
+	require.NoFileExists(t, files[1])
+	require.Equal(t, "nobody", stored(t, s), "what is left of a refresh does not undo a logout")
+}
+
+func TestTheFilesOfThoseWhoCannotBeAskedForAreLeftForAnHour(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	file := leave(t, home, owner{1, holder{Started: "1", Realm: "another"}})
+	s := quiet(home)
+	s.now = func() time.Time { return time.Now().Add(leftoverLifetime - time.Minute) }
+	sweepNow(t, s)
+	require.FileExists(t, file)
+	require.Equal(t, "old", stored(t, s))
+	s.now = func() time.Time { return time.Now().Add(leftoverLifetime + time.Minute) }
+	sweepNow(t, s)
+	require.NoFileExists(t, file)
+	require.Equal(t, "new", stored(t, s))
+}
+
+func TestFilesOfOtherProgramsAreNotSweptAway(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	names := []string{"auth.json.bak", "auth.json.1.tmp", "auth.json.a-b-c.1.2.3.tmp", "auth.json.1-2.1.2.3.tmp", "config.toml", "auth.json.lock"}
+	for _, name := range names {
+		require.NoError(t, os.WriteFile(filepath.Join(home, name), nil, 0o600))
+	}
+	s := quiet(home)
+	s.now = func() time.Time { return time.Now().Add(1000 * time.Hour) }
+	sweepNow(t, s)
+	require.NoError(t, s.Delete(background))
+	for _, name := range names {
+		require.FileExists(t, filepath.Join(home, name))
+	}
+}
+
+func TestOneOfManySweepsEndsAWrite(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	dead := exec.Command("true")
+	require.NoError(t, dead.Run())
+	gone := owner{dead.Process.Pid, holder{Started: "1", Realm: thisProcess().Realm}}
+	for range 20 {
+		loggedIn(t)(home)
+		leave(t, home, gone)
+		done := make(chan bool)
+		for range 4 {
+			go func() {
+				sweepNow(t, quiet(home))
+				done <- true
+			}()
+		}
+		for range 4 {
+			<-done
+		}
+		require.Equal(t, "new", stored(t, quiet(home)))
+		requireNoLitter(t, home, authFile, commitFile)
+	}
+}

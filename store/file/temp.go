@@ -1,0 +1,206 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// change is what a write does to the file.
+type change struct {
+	verb    string // in the names of its steps
+	content []byte
+	was     store.Revision // of the file that it may take the place of; "" for any
+}
+
+// temp is a file beside the one that is written: what that is to be, whole and
+// synced. Its name says whose it is and what it is for, so that whoever comes
+// after a crash can tell what it holds: the new content still, or already that
+// which it was exchanged for.
+//
+//	auth.json.PID-STARTED-REALM.WAS.IS.RANDOM.tmp
+type temp struct {
+	change
+	where  place
+	path   string
+	owner  owner
+	isKept bool // not to be removed: it may be all that is left of a login
+}
+
+// owner is a process with temporary files. Its realm is a hash, fit for a name.
+type owner struct {
+	pid int
+	holder
+}
+
+func thisProcess() owner {
+	pid := os.Getpid()
+	me := identify(pid)
+	if me.Realm != "" {
+		me.Realm = string(mark(revisionOf([]byte(me.Realm))))
+	}
+	return owner{pid, me}
+}
+
+func (o owner) String() string { return fmt.Sprintf("%d-%s-%s", o.pid, o.Started, o.Realm) }
+
+// mark is a revision as it stands in a name.
+func mark(r store.Revision) store.Revision { return r[:min(len(r), 16)] }
+
+// is is the mark of the new content.
+func (c change) is() store.Revision { return mark(revisionOf(c.content)) }
+
+const tempSuffix = ".tmp"
+
+func (s *Store) name(t *temp, is store.Revision) string {
+	return t.where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", t.where.name, s.owner, mark(t.was), is, rand.Uint64(), tempSuffix)
+}
+
+// stage makes the temporary file of a change, or nothing.
+func (s *Store) stage(where place, c change) (*temp, error) {
+	t := &temp{change: c, where: where, owner: s.owner}
+	t.path = s.name(t, c.is())
+	s.options.Step(c.verb + ": create")
+	file, err := os.OpenFile(t.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("folder %s does not exist", filepath.Clean(where.folder))
+	}
+	if err != nil {
+		return nil, err
+	}
+	keepOwner(file, where.path)
+	if err := s.fill(file, c); err != nil {
+		os.Remove(t.path)
+		return nil, err
+	}
+	return t, nil
+}
+
+// fill also dates the file, to the nanosecond. The system's own times are too
+// coarse for a stamp: a new file may get the inode of the one before the last.
+func (s *Store) fill(file *os.File, c change) error {
+	defer file.Close()
+	s.options.Step(c.verb + ": write")
+	if _, err := file.Write(c.content); err != nil {
+		return err
+	}
+	if err := os.Chtimes(file.Name(), time.Time{}, s.now()); err != nil {
+		return err
+	}
+	s.options.Step(c.verb + ": sync")
+	return file.Sync()
+}
+
+// discard removes the file, if it is still there.
+func (s *Store) discard(t *temp) {
+	if t.isKept || t.path == "" {
+		return
+	}
+	s.options.Step(t.verb + ": remove")
+	if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.options.Log.Warn("a temporary file with a login cannot be removed", "error", err)
+	}
+}
+
+// leftover is a temporary file as it is found. What it holds need not be what
+// its name says.
+type leftover struct {
+	temp
+	named   store.Revision // the mark of the new content
+	changed time.Time
+}
+
+// leftovers are all temporary files of a place, also of those who live.
+func (p place) leftovers() []leftover {
+	files, _ := os.ReadDir(p.folder) // a folder that cannot be read has none for us
+	var found []leftover
+	for _, each := range files {
+		if l, ok := p.parse(each.Name()); ok && l.load() {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+func (p place) parse(name string) (leftover, bool) {
+	rest, isOurs := strings.CutPrefix(name, p.name+".")
+	rest, isTemp := strings.CutSuffix(rest, tempSuffix)
+	fields := strings.Split(rest, ".")
+	if !isOurs || !isTemp || len(fields) != 4 {
+		return leftover{}, false
+	}
+	process := strings.Split(fields[0], "-")
+	if len(process) != 3 {
+		return leftover{}, false
+	}
+	pid, err := strconv.Atoi(process[0])
+	t := temp{
+		change: change{was: store.Revision(fields[1])}, where: p, path: p.folder + name,
+		owner: owner{pid, holder{Started: process[1], Realm: process[2]}},
+	}
+	return leftover{temp: t, named: store.Revision(fields[2])}, err == nil
+}
+
+// load reads what the file holds.
+func (l *leftover) load() bool {
+	content, info, err := readPlain(l.path)
+	if err != nil {
+		return false
+	}
+	l.content, l.changed = content, info.ModTime()
+	if stamp := stampOf(info); stamp.Changed != 0 { // an exchange changes this one
+		l.changed = time.Unix(0, stamp.Changed)
+	}
+	return true
+}
+
+// readPlain reads a file that is no symbolic link.
+func readPlain(path string) ([]byte, os.FileInfo, error) {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
+	}
+	file, info, err := openFile(path, os.O_RDONLY)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1))
+	return content, info, err
+}
+
+// isWhole reports whether the file holds what it was made to hold.
+func (l *leftover) isWhole() bool { return l.is() == l.named }
+
+// completes is the login that was being written in place when raw is what
+// there is of it: its begin, and zeros where a power failure lost the rest.
+func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
+	raw = bytes.TrimRight(raw, "\x00")
+	if !l.isWhole() || len(raw) == len(l.content) || !bytes.HasPrefix(l.content, raw) {
+		return machine.Credential{}, false
+	}
+	credential, err := store.Decode(l.content)
+	return credential, err == nil
+}
+
+// leftoverLifetime is after how long a temporary file is abandoned whose owner
+// cannot be asked for: one on another machine, in another container, or from
+// before the last boot. A write takes milliseconds.
+const leftoverLifetime = time.Hour
+
+func (l *leftover) isAbandoned(me owner, now time.Time) bool {
+	if l.owner.Realm != "" && l.owner.Realm == me.Realm {
+		return l.owner.isDead(l.owner.pid, me.holder)
+	}
+	return now.Sub(l.changed).Abs() > leftoverLifetime
+}

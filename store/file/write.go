@@ -1,0 +1,133 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// write does a change. When it returns nil, the new content is on the disk; a
+// crash at any moment leaves the old content or the new one.
+func (s *Store) write(ctx context.Context, where place, c change) error {
+	inPlace, err := where.mustStay()
+	if err != nil {
+		return err
+	}
+	t, err := s.stage(where, c)
+	if err != nil {
+		return err
+	}
+	return s.put(ctx, t, inPlace)
+}
+
+// put brings a staged file to where it belongs.
+func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
+	if !inPlace {
+		err = s.move(ctx, t)
+		inPlace = isImmovable(err)
+	}
+	if inPlace {
+		err = s.putInPlace(ctx, t)
+	}
+	s.discard(t)
+	if err != nil {
+		return err
+	}
+	s.options.Step(t.verb + ": sync folder")
+	return syncFolder(t.where.folder)
+}
+
+func (s *Store) move(ctx context.Context, t *temp) error {
+	if t.was != "" {
+		return s.exchange(ctx, t)
+	}
+	s.options.Step(t.verb + ": rename")
+	return t.rename()
+}
+
+func (t *temp) rename() error {
+	err := os.Rename(t.path, t.where.path)
+	if err == nil {
+		t.path = ""
+	}
+	return err
+}
+
+// exchange puts the staged file in the place of that which was read. To
+// compare first and rename then would lose a login that comes in between, so
+// the two files change places, and what came out is looked at. Two who do this
+// at once would take each other's attempt for a login: they take turns.
+//
+// Where there is no exchange, a login that comes after the comparison is lost.
+// That takes microseconds, and nearly all logins are made by people.
+func (s *Store) exchange(ctx context.Context, t *temp) error {
+	defer lockCommit(ctx, t.where.path)()
+	if markOf(t.where.path) != mark(t.was) {
+		return &store.ConflictError{}
+	}
+	s.options.Step(t.verb + ": exchange")
+	err := s.trade(t.path, t.where.path)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		s.options.Step(t.verb + ": rename")
+		return t.rename()
+	case errors.Is(err, fs.ErrNotExist):
+		return t.gone(err)
+	case err != nil:
+		return err
+	}
+	return s.settle(t)
+}
+
+// gone is a conflict if it is not the staged file that is missing.
+func (t *temp) gone(err error) error {
+	if _, missing := os.Lstat(t.path); missing != nil {
+		return err
+	}
+	return &store.ConflictError{}
+}
+
+// settlings bounds how many logins may come while one is put back.
+const settlings = 16
+
+// settle looks at what came out of an exchange. If it is not what was read, it
+// is a login that came in between and belongs back. Then what comes out must be
+// what was put in: if it is not, it came even later, and so on. Whoever dies
+// here leaves a file for the sweep, which does the same.
+func (s *Store) settle(t *temp) error {
+	put, out := t.is(), markOf(t.path)
+	if out == mark(t.was) {
+		return nil
+	}
+	for range settlings {
+		s.options.Step(t.verb + ": exchange back")
+		err := s.trade(t.path, t.where.path)
+		if errors.Is(err, fs.ErrNotExist) { // it is removed by now, and that came last
+			return &store.ConflictError{}
+		}
+		if err != nil {
+			t.isKept = true
+			return err
+		}
+		back := markOf(t.path)
+		if back == put {
+			return &store.ConflictError{}
+		}
+		put, out = out, back
+	}
+	t.isKept = true
+	return &store.ConflictError{}
+}
+
+// markOf is the mark of a file, and of none if it is not one that may be
+// taken away: a link, or a file with a second name.
+func markOf(path string) store.Revision {
+	content, info, err := readPlain(path)
+	if err != nil || hasOtherNames(info) {
+		return ""
+	}
+	return mark(revisionOf(content))
+}

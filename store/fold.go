@@ -1,0 +1,162 @@
+package store
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+const (
+	remembered   = 256 // bounds each list that is made of a journal; the oldest go first
+	auditEntries = 256 // the newest entries, which are kept for people
+)
+
+// Fold is what one knows after some more entries of a journal, for those who ask
+// the given token endpoint; before the first entry that is the zero Lineage. It
+// is pure, and its result shares nothing with known. The position of an entry
+// decides and never its time, for clocks go back. Entries overwrite and never
+// count up, so that one that is in the journal twice does no harm.
+func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Fingerprint) machine.Lineage {
+	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
+	for e := range entries {
+		said := e.facts()
+		if key := said.verdict.Key; key != "" {
+			known.Verdicts = replacing(known.Verdicts, said.verdict, func(v machine.Verdict) bool { return v.Key == key })
+		}
+		if key := said.rotation.Key; key != "" {
+			known.Rotations = replacing(known.Rotations, said.rotation, func(r machine.Rotation) bool { return r.Key == key })
+		}
+		if said.ofEndpoint && e.Endpoint == endpoint {
+			known.Deferral = said.deferral
+		}
+		if said.ofLogin {
+			known.LoggedOut = said.loggedOut
+		}
+	}
+	return known
+}
+
+// replacing ends the list in last, without what last takes the place of and
+// without the oldest if it is full.
+func replacing[T any](list []T, last T, isReplaced func(T) bool) []T {
+	list = append(slices.DeleteFunc(list, isReplaced), last)
+	if len(list) > remembered {
+		list = list[1:]
+	}
+	return list
+}
+
+// facts are the parts of a lineage that one entry decides.
+type facts struct {
+	verdict    machine.Verdict  // none if it has no key
+	rotation   machine.Rotation // likewise
+	ofEndpoint bool             // decides how long to leave its endpoint alone:
+	deferral   machine.Deferral
+	ofLogin    bool // decides whether somebody is logged in:
+	loggedOut  bool
+	isUnknown  bool // only a newer version could say
+}
+
+// facts reads an entry. Whatever an issuer decides shows that it is well, and
+// ends the wait. So does a login: its tokens came from the same endpoint, a
+// refusal without a reason was about the bytes before them, and the process
+// that made it waits no longer either. The price is one post for each login,
+// and people log in, not loops.
+func (e Entry) facts() facts {
+	switch e.Kind {
+	case Rotated:
+		said := facts{ofEndpoint: true, rotation: machine.Rotation{Key: e.Next, At: e.At}, ofLogin: e.Next != ""}
+		if e.Next != e.Key {
+			said.verdict = e.verdict(machine.ReasonSpent)
+		}
+		return said
+	case Refused:
+		if e.Reason.IsExplained() {
+			return facts{ofEndpoint: true, verdict: e.verdict(e.Reason)}
+		}
+		return facts{ofEndpoint: true, deferral: e.deferral()}
+	case Deferred:
+		return facts{ofEndpoint: true, deferral: e.deferral()}
+	case Login:
+		isStored := e.Method != machine.MethodExternal
+		return facts{ofEndpoint: isStored, ofLogin: isStored}
+	case Adopted:
+		return facts{ofLogin: true}
+	case Logout:
+		return facts{ofLogin: true, loggedOut: true}
+	case Intended, Revoked:
+		return facts{}
+	}
+	return facts{isUnknown: true}
+}
+
+func (e Entry) verdict(reason machine.Reason) machine.Verdict {
+	return machine.Verdict{Key: e.Key, Access: e.Access, Reason: reason, At: e.At}
+}
+
+func (e Entry) deferral() machine.Deferral {
+	return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures}
+}
+
+// Needed marks the entries that a compaction keeps: what [Fold] makes of them
+// alone is what it makes of all, for every endpoint. Kept as well are those of
+// posts that are open, the newest of kinds that this version does not know,
+// and the newest of all, for people.
+func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
+	needed := make([]bool, len(entries))
+	verdicts, rotations, endpoints := latest{}, latest{}, latest{}
+	loginDecided, unknown := false, 0
+	for i, e := range slices.Backward(entries) {
+		said := e.facts()
+		decides := []bool{
+			said.verdict.Key != "" && verdicts.isFirst(said.verdict.Key),
+			said.rotation.Key != "" && rotations.isFirst(said.rotation.Key),
+			said.ofEndpoint && endpoints.isFirst(e.Endpoint),
+			said.ofLogin && !loginDecided,
+			said.isUnknown && unknown < remembered,
+			open[e.Key],
+			i >= len(entries)-auditEntries,
+		}
+		needed[i] = slices.Contains(decides, true)
+		loginDecided = loginDecided || said.ofLogin
+		if said.isUnknown {
+			unknown++
+		}
+	}
+	return needed
+}
+
+// latest are the names that were met on the way back through a journal.
+type latest map[secret.Fingerprint]bool
+
+func (l latest) isFirst(name secret.Fingerprint) bool {
+	if l[name] || len(l) == remembered {
+		return false
+	}
+	l[name] = true
+	return true
+}
+
+// OutcomeOf is the entry that ended the post which intent announced: Rotated or
+// Refused if there is an answer, Deferred if whoever posted gave up on one. It
+// is the zero Entry while the post is open, and when the intent is not in the
+// journal: then nobody can tell.
+func OutcomeOf(intent Entry, entries iter.Seq[Entry]) Entry {
+	var outcome Entry
+	isAnnounced := false
+	for e := range entries {
+		switch {
+		case e.Key != intent.Key:
+		case e.Kind == Intended && e.PID == intent.PID && e.At.Equal(intent.At):
+			isAnnounced, outcome = true, Entry{}
+		case !isAnnounced:
+		case e.Kind == Rotated, e.Kind == Refused:
+			outcome = e
+		case e.Kind == Deferred && e.PID == intent.PID && outcome.Kind == "":
+			outcome = e
+		}
+	}
+	return outcome
+}

@@ -1,0 +1,279 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+const here, elsewhere = secret.Fingerprint("here"), secret.Fingerprint("elsewhere")
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func fold(entries ...store.Entry) machine.Lineage {
+	return store.Fold(machine.Lineage{}, slices.Values(entries), here)
+}
+
+// deferred is the journal of an endpoint in trouble.
+var deferred = store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here, NotBefore: noon, Failures: 2}
+
+func TestAnEmptyJournalRemembersNothing(t *testing.T) {
+	require.Zero(t, fold())
+	require.Zero(t, fold(store.Entry{Kind: "pardon", Key: "a", Endpoint: here}, store.Entry{Kind: store.Intended, Key: "a"}, store.Entry{Kind: store.Revoked, Key: "a"}))
+}
+
+func TestARotationSpendsTheOldTokenAndDatesTheNew(t *testing.T) {
+	require.Equal(t, machine.Lineage{
+		Verdicts:  []machine.Verdict{{Key: "a", Access: "access", Reason: machine.ReasonSpent, At: noon}},
+		Rotations: []machine.Rotation{{Key: "b", At: noon}},
+	}, fold(deferred, store.Entry{Kind: store.Rotated, Key: "a", Next: "b", Access: "access", Endpoint: here, At: noon}))
+}
+
+func TestATokenThatWasNotRotatedIsNotSpent(t *testing.T) {
+	require.Equal(t, machine.Lineage{Rotations: []machine.Rotation{{Key: "a", At: noon}}},
+		fold(store.Entry{Kind: store.Rotated, Key: "a", Next: "a", At: noon}))
+}
+
+func TestAGrantThatNobodyKeptIsSpentAndIsNoLogin(t *testing.T) {
+	lineage := fold(store.Entry{Kind: store.Logout}, store.Entry{Kind: store.Rotated, Key: "a", At: noon})
+	require.NotNil(t, lineage.VerdictOn("a"))
+	require.Empty(t, lineage.Rotations)
+	require.True(t, lineage.LoggedOut)
+}
+
+func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
+	refused := store.Entry{Kind: store.Refused, Key: "a", Access: "access", Endpoint: here, At: noon, NotBefore: noon, Failures: 4}
+	refused.Reason = machine.ReasonExpired
+	require.Equal(t, machine.Lineage{
+		Verdicts: []machine.Verdict{{Key: "a", Access: "access", Reason: machine.ReasonExpired, At: noon}},
+	}, fold(deferred, refused))
+	refused.Reason = machine.ReasonUnexplained
+	require.Equal(t, machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 4}}, fold(deferred, refused))
+}
+
+func TestTheWaitBelongsToOneEndpoint(t *testing.T) {
+	wait := machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 2}}
+	require.Equal(t, wait, fold(deferred))
+	for _, kind := range []store.Kind{store.Rotated, store.Refused, store.Deferred, store.Login} {
+		require.Equal(t, wait.Deferral, fold(deferred, store.Entry{Kind: kind, Key: "b", Endpoint: elsewhere, Failures: 9}).Deferral, kind)
+	}
+}
+
+func TestALoginEndsTheWait(t *testing.T) {
+	require.Zero(t, fold(deferred, store.Entry{Kind: store.Login, Method: machine.MethodChatGPT, Endpoint: here}))
+	require.NotZero(t, fold(deferred, store.Entry{Kind: store.Login, Method: machine.MethodExternal, Endpoint: here}),
+		"a login that lives in one process says nothing of the endpoint")
+}
+
+func TestALogoutLastsUntilSomebodyIsLoggedIn(t *testing.T) {
+	logout := store.Entry{Kind: store.Logout}
+	require.True(t, fold(logout).LoggedOut)
+	for _, e := range []store.Entry{
+		{Kind: store.Login, Method: machine.MethodAPIKey}, {Kind: store.Adopted}, {Kind: store.Rotated, Key: "a", Next: "b"},
+	} {
+		require.False(t, fold(logout, e).LoggedOut, e.Kind)
+		require.True(t, fold(e, logout).LoggedOut, e.Kind)
+	}
+	for _, e := range []store.Entry{
+		{Kind: store.Login, Method: machine.MethodExternal}, {Kind: store.Refused, Key: "a"}, {Kind: store.Deferred},
+		{Kind: store.Intended}, {Kind: store.Revoked}, {Kind: "pardon"},
+	} {
+		require.True(t, fold(logout, e).LoggedOut, e.Kind)
+	}
+}
+
+func TestThePositionDecidesAndNotTheClock(t *testing.T) {
+	early, late := deferred, deferred
+	early.At, early.Failures, late.At = noon.Add(time.Hour), 7, noon
+	require.Equal(t, late.Failures, fold(early, late).Deferral.Failures)
+}
+
+func TestEntriesWithoutAKeyCondemnNothing(t *testing.T) {
+	require.Empty(t, fold(store.Entry{Kind: store.Refused}, store.Entry{Kind: store.Rotated, Next: "b"}).Verdicts)
+}
+
+func TestTheFoldIsBoundedAndForgetsTheOldest(t *testing.T) {
+	var entries []store.Entry
+	for i := range 1000 {
+		entries = append(entries, store.Entry{Kind: store.Rotated, Key: key(i), Next: key(i + 1)})
+	}
+	lineage := fold(entries...)
+	require.Len(t, lineage.Verdicts, 256)
+	require.Len(t, lineage.Rotations, 256)
+	require.Nil(t, lineage.VerdictOn(key(743)))
+	require.NotNil(t, lineage.VerdictOn(key(744)))
+	require.Equal(t, key(1000), lineage.Rotations[255].Key)
+}
+
+func key(n int) secret.Fingerprint { return secret.Fingerprint(fmt.Sprint("key", n)) }
+
+// anyEntries are so many that the oldest are forgotten, if keys do not repeat
+// too much. They may end in a time in which nothing was decided.
+func anyEntries(t *rapid.T) []store.Entry {
+	source := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+	keys := rapid.SampledFrom([]int{3, 40, 600}).Draw(t, "keys")
+	kinds := []store.Kind{
+		store.Intended, store.Rotated, store.Refused, store.Deferred, store.Adopted, store.Login, store.Logout, store.Revoked, "pardon",
+	}
+	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonUnexplained}
+	methods := []machine.Method{machine.MethodChatGPT, machine.MethodExternal}
+	some := func() secret.Fingerprint {
+		if n := source.IntN(keys + 1); n > 0 {
+			return key(n)
+		}
+		return ""
+	}
+	entries := make([]store.Entry, rapid.IntRange(0, 1500).Draw(t, "entries"))
+	for i := range entries {
+		entries[i] = store.Entry{
+			Kind: kinds[source.IntN(len(kinds))], At: noon.Add(time.Duration(source.IntN(99)) * time.Second), PID: source.IntN(3),
+			Key: some(), Next: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
+			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i,
+		}
+	}
+	if rapid.Bool().Draw(t, "quiet end") {
+		entries = append(entries, slices.Repeat([]store.Entry{{Kind: store.Intended}}, 256)...)
+	}
+	return entries
+}
+
+func TestAnEntryThatIsThereTwiceDoesNoHarm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := anyEntries(t)
+		if len(entries) == 0 {
+			t.Skip("no entry")
+		}
+		again := entries[rapid.IntRange(0, len(entries)-1).Draw(t, "again")]
+		at := slices.Index(entries, again)
+		once := fold(append(slices.Delete(slices.Clone(entries), at, at+1), again)...)
+		require.Equal(t, once, fold(append(slices.Clone(entries), again)...))
+		require.Equal(t, once, store.Fold(once, slices.Values([]store.Entry{again}), here))
+	})
+}
+
+func TestFoldingInPartsIsFoldingAtOnceAndTouchesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := anyEntries(t)
+		cut := rapid.IntRange(0, len(entries)).Draw(t, "cut")
+		before, same := fold(entries[:cut]...), fold(entries[:cut]...)
+		require.Equal(t, fold(entries...), store.Fold(before, slices.Values(entries[cut:]), here))
+		require.Equal(t, same, before)
+	})
+}
+
+func TestWhatACompactionKeepsIsEnough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := anyEntries(t)
+		open := map[secret.Fingerprint]bool{key(1): true}
+		kept := []store.Entry{}
+		for i, isNeeded := range store.Needed(entries, open) {
+			if isNeeded {
+				kept = append(kept, entries[i])
+			}
+		}
+		for _, endpoint := range []secret.Fingerprint{here, elsewhere, ""} {
+			require.Equal(t, store.Fold(machine.Lineage{}, slices.Values(entries), endpoint), store.Fold(machine.Lineage{}, slices.Values(kept), endpoint))
+		}
+		ofOpen := func(entries []store.Entry) []store.Entry {
+			return slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool { return !open[e.Key] })
+		}
+		require.Equal(t, ofOpen(entries), ofOpen(kept))
+		audited := entries[max(0, len(entries)-256):]
+		require.Equal(t, audited, kept[len(kept)-len(audited):])
+		require.LessOrEqual(t, len(kept)-len(ofOpen(kept)), 4*256+256+1, "the journal stays bounded")
+	})
+}
+
+func TestACompactionForgetsWhatTheFoldForgets(t *testing.T) {
+	var entries []store.Entry
+	for i := range 1000 {
+		entries = append(entries, store.Entry{Kind: store.Rotated, Key: key(i), Next: key(i + 1), Endpoint: key(i)})
+	}
+	entries = append(entries, slices.Repeat([]store.Entry{{Kind: store.Intended}}, 256)...)
+	require.Equal(t, append(make([]bool, 744), slices.Repeat([]bool{true}, 512)...), store.Needed(entries, nil))
+}
+
+func TestACompactionKeepsTheNewestOfWhatOnlyALaterVersionKnows(t *testing.T) {
+	entries := make([]store.Entry, 1000)
+	for i := range entries {
+		entries[i].Kind = store.Intended
+		if i < 400 {
+			entries[i].Kind = "pardon"
+		}
+	}
+	needed := store.Needed(entries, nil)
+	require.Equal(t, 256, len(slices.DeleteFunc(slices.Clone(needed[:400]), func(b bool) bool { return !b })))
+	require.True(t, needed[399])
+}
+
+func TestTheOutcomeOfAPostIsWhatFollowsItsIntent(t *testing.T) {
+	intent := store.Entry{Kind: store.Intended, Key: "a", PID: 1, At: noon}
+	other, again := intent, intent
+	other.PID, again.At = 2, noon.Add(1)
+	rotated, refused := store.Entry{Kind: store.Rotated, Key: "a"}, store.Entry{Kind: store.Refused, Key: "a"}
+	gaveUp, notHis := store.Entry{Kind: store.Deferred, Key: "a", PID: 1}, store.Entry{Kind: store.Deferred, Key: "a", PID: 2}
+	for _, c := range []struct {
+		name    string
+		journal []store.Entry
+		outcome store.Entry
+	}{
+		{"no journal", nil, store.Entry{}},
+		{"open", []store.Entry{intent}, store.Entry{}},
+		{"granted", []store.Entry{intent, rotated}, rotated},
+		{"refused", []store.Entry{intent, refused}, refused},
+		{"given up", []store.Entry{intent, gaveUp}, gaveUp},
+		{"given up and then answered", []store.Entry{intent, gaveUp, rotated}, rotated},
+		{"answered and then politely", []store.Entry{intent, refused, gaveUp}, refused},
+		{"somebody else gave up", []store.Entry{intent, notHis}, store.Entry{}},
+		{"an earlier outcome", []store.Entry{rotated, intent}, store.Entry{}},
+		{"an outcome of another post", []store.Entry{other, rotated}, store.Entry{}},
+		{"an outcome of an earlier post", []store.Entry{again, rotated, intent}, store.Entry{}},
+		{"an outcome of another post of the same process", []store.Entry{again, rotated}, store.Entry{}},
+		{"another token", []store.Entry{intent, {Kind: store.Rotated, Key: "b"}}, store.Entry{}},
+		{"in the journal twice", []store.Entry{intent, rotated, intent}, store.Entry{}},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.outcome, store.OutcomeOf(intent, slices.Values(c.journal))) })
+	}
+}
+
+func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {
+	issuer := machine.Issuer{TokenEndpoint: "https://issuer.test/token"}
+	require.Equal(t, store.Entry{PID: 7, Endpoint: store.Endpoint(issuer)}, store.Entry{}.By(7, issuer))
+	named := store.Entry{PID: 1, Endpoint: elsewhere}
+	require.Equal(t, named, named.By(7, issuer))
+}
+
+// The line is on people's disks: other versions read it.
+func TestAnEntryIsWrittenAsItAlwaysWas(t *testing.T) {
+	full := store.Entry{
+		Kind: store.Refused, At: noon, PID: 1, Attempt: 2, Cause: machine.CauseDemanded, Key: "k", Next: "n", Access: "a",
+		Endpoint: "e", Reason: machine.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodChatGPT,
+	}
+	line, err := json.Marshal(full)
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"refused","at":"2026-11-24T12:00:00Z","pid":1,"attempt":2,"cause":"forced","key":"k","next":"n","access":"a",`+
+		`"endpoint":"e","reason":"refresh_token_reused","not_before":"2026-11-24T12:00:00Z","failures":3,"method":"chatgpt"}`, string(line))
+	line, err = json.Marshal(store.Entry{Kind: store.Logout, At: noon, PID: 1})
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"logout","at":"2026-11-24T12:00:00Z","pid":1}`, string(line))
+}
+
+func BenchmarkFold10000Entries(b *testing.B) {
+	entries := make([]store.Entry, 10_000)
+	for i := range entries {
+		entries[i] = store.Entry{Kind: []store.Kind{store.Intended, store.Rotated}[i%2], Key: key(i / 2), Next: key(i/2 + 1), At: noon}
+	}
+	for b.Loop() {
+		fold(entries...)
+	}
+}

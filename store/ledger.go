@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Ledger remembers what became of the refresh tokens of one store: the
+// write-ahead intent, the durable verdict, the backoff that all processes
+// share and the audit trail, in one journal without secrets. All methods may be
+// called concurrently, also by several processes. Losing it costs at most one
+// extra post for each token.
+//
+// A post goes through it like this: Lineage and Doubt say whether it may be,
+// Intend makes sure that nobody else makes it, Conclude says how it ended. A
+// post whose answer was lost is not concluded: Append a Deferred entry for its
+// key, so that others know that nobody waits for that answer any more.
+type Ledger interface {
+	// Lineage folds the journal. A line that cannot be read is left out. It
+	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
+	// is known: go on with the zero Lineage.
+	Lineage(ctx context.Context) (machine.Lineage, error)
+
+	// Append adds an entry; PID and Endpoint are filled in where they are missing.
+	// Entries that safety rests on (see Kind) are on the disk when it returns nil.
+	// A [*NotDurableError] says that the entry may be lost.
+	Append(ctx context.Context, e Entry) error
+
+	// Doubt tells of the posts of a refresh token that have no outcome yet. Hold
+	// the lock: without it, a post in flight may be told as one given up. It
+	// returns an [*UnavailableError] if nobody can tell; then do not post.
+	Doubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error)
+
+	// Intend makes the intent for intent.Key, durably and exclusively, and writes
+	// the entry: whoever gets nil may post, once. It returns [ErrIntended] if
+	// there is an intent already that the given doubt does not cover, or a verdict
+	// by now: then somebody else posts. A [*NotDurableError] says that it could not
+	// be written: do not post.
+	Intend(ctx context.Context, intent Entry, doubt machine.Doubt) error
+
+	// Conclude writes the outcome of a post and then closes all intents of its
+	// key. Deferred concludes a post that surely did not reach the issuer; then
+	// only the intent that this Ledger made is taken back. A [*NotDurableError] says that
+	// the intents stand: the outcome counts as lost.
+	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
+}
+
+// ErrIntended reports that another process makes, or made, the same post.
+var ErrIntended = errors.New("a refresh of this token is already intended")
+
+// Kind is what an entry of the ledger tells.
+type Kind string
+
+// The kinds of entries. Those that are synced are on the disk once they are
+// written; the rest may be lost with the machine.
+const (
+	Intended Kind = "intent"   // synced: about to post
+	Rotated  Kind = "rotated"  // synced: granted; the successor is stored, or dropped if there is no Next
+	Refused  Kind = "refused"  // synced: refused, for good if the reason is explained
+	Deferred Kind = "deferred" // no verdict; when to try again
+	Adopted  Kind = "adopted"  // somebody else's token set was taken
+	Login    Kind = "login"    // synced
+	Logout   Kind = "logout"   // synced
+	Revoked  Kind = "revoked"  // told the issuer to forget a token
+)
+
+// IsSynced reports whether entries of this kind have to reach the disk at once.
+func (k Kind) IsSynced() bool {
+	switch k {
+	case Intended, Rotated, Refused, Login, Logout:
+		return true
+	}
+	return false
+}
+
+// Entry is one line of the ledger. Members that do not apply are left out.
+type Entry struct {
+	Kind      Kind               `json:"kind"`
+	At        time.Time          `json:"at"`
+	PID       int                `json:"pid"` // of the process that wrote it
+	Attempt   machine.AttemptID  `json:"attempt,omitempty"`
+	Cause     machine.Cause      `json:"cause,omitempty"`
+	Key       secret.Fingerprint `json:"key,omitempty"`      // of the refresh token it is about
+	Next      secret.Fingerprint `json:"next,omitempty"`     // of its successor
+	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside Key
+	Endpoint  secret.Fingerprint `json:"endpoint,omitempty"` // the token endpoint of the process that wrote it
+	Reason    machine.Reason     `json:"reason,omitempty"`
+	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
+	Failures  int                `json:"failures,omitempty"`
+	Method    machine.Method     `json:"method,omitempty"`
+}
+
+// By is the entry with its writer filled in, where it does not name one.
+func (e Entry) By(pid int, issuer machine.Issuer) Entry {
+	if e.PID == 0 {
+		e.PID = pid
+	}
+	if e.Endpoint == "" {
+		e.Endpoint = Endpoint(issuer)
+	}
+	return e
+}
+
+// Endpoint names an issuer's token endpoint in the entries of a ledger.
+func Endpoint(issuer machine.Issuer) secret.Fingerprint {
+	return secret.New(issuer.TokenEndpoint).Fingerprint()
+}

@@ -1,0 +1,189 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Ledger is a journal that lives as long as this program: of a store that does
+// so too, or of one that several simulated processes share. It has no clock and
+// is deterministic.
+type Ledger struct {
+	issuer machine.Issuer
+
+	mu      sync.Mutex // guards what follows
+	entries []store.Entry
+	lineage machine.Lineage
+	intents map[secret.Fingerprint][]intent // of a key, the newest last
+}
+
+// entriesLimit is how many entries there may be before they are compacted. A
+// compaction leaves fewer, or it would be one after each entry.
+const entriesLimit = 2048
+
+// intent is a post that was about to be made.
+type intent struct {
+	entry  store.Entry
+	holder *Process
+	times  int // 1 for the first post, 2 for its replay
+}
+
+// NewLedger is an empty journal for those who ask issuer.
+func NewLedger(issuer machine.Issuer) *Ledger {
+	return &Ledger{issuer: issuer, intents: map[secret.Fingerprint][]intent{}}
+}
+
+// Process is the ledger as one process has it open. It implements [store.Ledger].
+type Process struct {
+	ledger  *Ledger
+	pid     int
+	crashed bool // guarded by the ledger's mutex
+}
+
+// Process is one more process that has the ledger open. Those that live at the
+// same time need different numbers.
+func (l *Ledger) Process(pid int) *Process { return &Process{ledger: l, pid: pid} }
+
+// Entries are the entries that are kept, the newest last.
+func (l *Ledger) Entries() []store.Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.entries)
+}
+
+var (
+	errCrashed = errors.New("this process has crashed")
+	errNoKey   = errors.New("there is no refresh token to make an intent for")
+)
+
+// Crash ends the process: nobody will write the outcome of its posts, and all
+// its methods fail from now on.
+func (p *Process) Crash() {
+	p.ledger.mu.Lock()
+	defer p.ledger.mu.Unlock()
+	p.crashed = true
+}
+
+// enter locks the ledger, unless the process has crashed.
+func (p *Process) enter() (leave func(), err error) {
+	p.ledger.mu.Lock()
+	if p.crashed {
+		p.ledger.mu.Unlock()
+		return nil, errCrashed
+	}
+	return p.ledger.mu.Unlock, nil
+}
+
+// Lineage implements [store.Ledger].
+func (p *Process) Lineage(context.Context) (machine.Lineage, error) {
+	leave, err := p.enter()
+	if err != nil {
+		return machine.Lineage{}, &store.UnavailableError{Err: err}
+	}
+	defer leave()
+	return p.ledger.lineage, nil
+}
+
+// Append implements [store.Ledger].
+func (p *Process) Append(_ context.Context, e store.Entry) error {
+	leave, err := p.enter()
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	defer leave()
+	p.ledger.append(e.By(p.pid, p.ledger.issuer))
+	return nil
+}
+
+// Doubt implements [store.Ledger].
+func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+	leave, err := p.enter()
+	if err != nil {
+		return machine.Doubt{}, &store.UnavailableError{Err: err}
+	}
+	defer leave()
+	open := p.ledger.intents[key]
+	if len(open) == 0 {
+		return machine.Doubt{}, nil
+	}
+	newest := open[len(open)-1]
+	gaveUp := store.OutcomeOf(newest.entry, slices.Values(p.ledger.entries)).Kind == store.Deferred
+	return machine.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: gaveUp || newest.holder.crashed}, nil
+}
+
+// Intend implements [store.Ledger].
+func (p *Process) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if e.Key == "" {
+		return errNoKey
+	}
+	leave, err := p.enter()
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	defer leave()
+	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
+	isUncovered := func(other intent) bool { return other.times >= made.times }
+	if slices.ContainsFunc(l.intents[e.Key], isUncovered) || l.lineage.VerdictOn(e.Key) != nil {
+		return store.ErrIntended
+	}
+	l.intents[e.Key] = append(l.intents[e.Key], made)
+	l.append(made.entry)
+	return nil
+}
+
+// Conclude implements [store.Ledger].
+func (p *Process) Conclude(_ context.Context, key secret.Fingerprint, outcome store.Entry) error {
+	leave, err := p.enter()
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	defer leave()
+	outcome.Key = key
+	p.ledger.append(outcome.By(p.pid, p.ledger.issuer))
+	if outcome.Kind == store.Deferred {
+		p.takeBack(key)
+	} else {
+		delete(p.ledger.intents, key)
+	}
+	return nil
+}
+
+// takeBack closes the last intent that this process made.
+func (p *Process) takeBack(key secret.Fingerprint) {
+	intents := p.ledger.intents
+	for at, each := range slices.Backward(intents[key]) {
+		if each.holder == p {
+			intents[key] = slices.Delete(intents[key], at, at+1)
+			return
+		}
+	}
+}
+
+// append adds an entry, and drops those that nobody needs when there are too many.
+func (l *Ledger) append(e store.Entry) {
+	l.entries = append(l.entries, e)
+	l.lineage = store.Fold(l.lineage, slices.Values([]store.Entry{e}), store.Endpoint(l.issuer))
+	if len(l.entries) <= entriesLimit {
+		return
+	}
+	open := map[secret.Fingerprint]bool{}
+	for key, intents := range l.intents {
+		open[key] = len(intents) > 0
+	}
+	var kept []store.Entry
+	for i, isNeeded := range store.Needed(l.entries, open) {
+		if isNeeded {
+			kept = append(kept, l.entries[i])
+		}
+	}
+	l.entries = kept
+}

@@ -1,0 +1,108 @@
+// Package memory keeps a login and its ledger for as long as the program runs.
+package memory
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Store is a place for a login that is gone with this program. Several
+// simulated processes may share one. It has no clock and is deterministic; it
+// keeps the credential itself, so that there are no unknown members to lose. It
+// implements [store.Store].
+type Store struct {
+	turn chan struct{} // full while somebody has the lock
+
+	mu      sync.Mutex // guards what follows
+	writes  int64      // so far, removals included
+	current *stored    // nil if nobody is logged in
+}
+
+// stored is a credential and the number of the write that brought it: what was
+// there before is never taken for it, even if it was the same login.
+type stored struct {
+	credential machine.Credential
+	write      int64
+}
+
+func (s stored) revision() store.Revision {
+	return store.Revision(strconv.FormatInt(s.write, 10))
+}
+
+// NewStore is a store with nobody logged in.
+func NewStore() *Store { return &Store{turn: make(chan struct{}, 1)} }
+
+// Load implements [store.Store]. It returns no error but [store.ErrNotFound].
+func (s *Store) Load(context.Context) (store.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return store.Record{}, store.ErrNotFound
+	}
+	return store.Record{Credential: s.current.credential, Revision: s.current.revision()}, nil
+}
+
+// Stamp implements [store.Store].
+func (s *Store) Stamp(context.Context) (store.Stamp, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return store.Stamp{}, true
+	}
+	return store.Stamp{Changed: s.current.write}, true
+}
+
+// Replace implements [store.Store].
+func (s *Store) Replace(_ context.Context, c machine.Credential) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(&c)
+	return nil
+}
+
+// Swap implements [store.Store].
+func (s *Store) Swap(_ context.Context, base store.Revision, c machine.Credential) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil || s.current.revision() != base {
+		return &store.ConflictError{}
+	}
+	s.put(&c)
+	return nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(nil)
+	return nil
+}
+
+func (s *Store) put(c *machine.Credential) {
+	s.writes++
+	s.current = nil
+	if c != nil {
+		s.current = &stored{credential: *c, write: s.writes}
+	}
+}
+
+// Reserve implements [store.Store]. There is always room.
+func (s *Store) Reserve(context.Context, machine.Credential) error { return nil }
+
+// Lock implements [store.Store].
+func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // or chance would decide when both are possible
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,117 @@
+// Package store is where a credential survives: the contract that every
+// backend keeps, the auth.json codec, and the ledger that remembers what became
+// of refresh tokens. Backends are in its subfolders; storetest is the suite
+// that each of them runs.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// Store holds one credential, which other programs read and write as well. All
+// methods may be called concurrently, also by several processes. ctx bounds
+// waiting; a write that has begun is finished.
+//
+// What is durable when: a write has reached the disk, under its final name, when
+// the method returns nil. When it returns an error the old record is still
+// there, whole. A reader sees the old record or the new one and nothing else.
+//
+// What a conflict is: Swap replaces the record it was told and no other. That
+// comparison, not the lock, is what keeps a late refresh from undoing a login.
+//
+// What the lock does and does not promise: it keeps polite processes from
+// doing the same work twice. It may be lost (a network disk, a stopped process),
+// other programs need not take it, and Replace and Delete do not: a login or a
+// logout never waits for somebody's refresh.
+type Store interface {
+	// Load reads the record. It returns [ErrNotFound] if there is none, an
+	// [*UnreadableError] if it is no login (log it and treat it as none: a login
+	// replaces it), an [*UnavailableError] if nobody can tell (treat what is in
+	// memory as current, and never as signed out).
+	Load(ctx context.Context) (Record, error)
+
+	// Stamp is a cheap mark of the record: while it is equal, so is the record.
+	// It is false if the backend cannot tell, and then only Load can.
+	Stamp(ctx context.Context) (Stamp, bool)
+
+	// Replace writes c whatever is there: somebody logged in. Members that the
+	// codec does not know do not survive.
+	Replace(ctx context.Context, c machine.Credential) error
+
+	// Swap writes c if the record still has the revision base: a refresh of what
+	// was read. Members that the codec does not know are kept. It returns a
+	// [*ConflictError] if the record is another one or gone; then read again.
+	Swap(ctx context.Context, base Revision, c machine.Credential) error
+
+	// Delete removes the record. It is no error if there is none.
+	Delete(ctx context.Context) error
+
+	// Reserve proves that a successor of c can be stored: that the place can be
+	// written to and has room. It returns a [*NotDurableError] if it cannot; then
+	// do not spend the refresh token, for its successor would be lost.
+	Reserve(ctx context.Context, c machine.Credential) error
+
+	// Lock waits until no other polite process refreshes, or until ctx ends
+	// (then its error is returned, and nothing may be posted). Locks of one
+	// process exclude each other too. Call unlock exactly once.
+	Lock(ctx context.Context) (unlock func(), err error)
+}
+
+// Record is a credential as it is stored.
+type Record struct {
+	Credential machine.Credential
+	Revision   Revision
+}
+
+// Revision identifies the content of a record. It is comparable; two records
+// with one revision are the same bytes.
+type Revision string
+
+// Stamp is a backend's cheap mark of its record. It is comparable; the zero
+// Stamp says that there is none.
+type Stamp struct {
+	Inode    uint64
+	Size     int64
+	Modified int64 // nanoseconds
+	Changed  int64 // nanoseconds, or a counter
+}
+
+// ErrNotFound reports that there is no record: nobody is logged in.
+var ErrNotFound = errors.New("no stored login")
+
+// UnreadableError reports a record that is no login: not JSON, a wrong type, a
+// folder in its place. It names what is wrong with it and never its content.
+type UnreadableError struct {
+	Problem string
+}
+
+func (e *UnreadableError) Error() string { return "stored login is unreadable: " + e.Problem }
+
+// UnavailableError reports that the store could not be asked: a permission, a
+// failing disk, a locked keyring. It says nothing about who is logged in.
+type UnavailableError struct {
+	Err error
+}
+
+func (e *UnavailableError) Error() string { return fmt.Sprintf("store is unavailable: %v", e.Err) }
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// ConflictError reports that the record is not the one that was to be replaced.
+type ConflictError struct{}
+
+func (e *ConflictError) Error() string { return "stored login was changed by somebody else" }
+
+// NotDurableError reports that the store cannot take a new record now: it is
+// read-only, full or gone. Tell the operator; the old record is untouched.
+type NotDurableError struct {
+	Err error
+}
+
+func (e *NotDurableError) Error() string {
+	return fmt.Sprintf("store cannot keep a new login: %v", e.Err)
+}
+func (e *NotDurableError) Unwrap() error { return e.Err }

@@ -1,0 +1,239 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// LedgerSite is a place with one ledger, empty at first, and processes that
+// share it.
+type LedgerSite interface {
+	// Start is the ledger as one more process opens it.
+	Start() store.Ledger
+	// Crash kills the process that has the ledger open. What it wrote stays.
+	Crash(store.Ledger)
+}
+
+// LedgerIssuer is the issuer that the ledgers under test are opened for.
+var LedgerIssuer = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: "client"}
+
+// RunLedger checks that the ledgers of a backend keep the contract of
+// [store.Ledger]. open makes a new site.
+func RunLedger(t *testing.T, open func(t *testing.T) LedgerSite) {
+	t.Run("OneOfManyMayPost", func(t *testing.T) { oneOfManyMayPost(t, open(t)) })
+	t.Run("APostInDoubtIsReplayedOnceAtMost", func(t *testing.T) { replayedOnce(t, open(t)) })
+	t.Run("AnOutcomeEndsTheDoubt", func(t *testing.T) { outcomeEndsDoubt(t, open) })
+	t.Run("APostThatWasNotMadeIsTakenBack", func(t *testing.T) { takenBack(t, open(t)) })
+	t.Run("AnOldDoubtDoesNotCoverANewPost", func(t *testing.T) { oldDoubt(t, open(t)) })
+	t.Run("AnAnswerThatNobodyWaitsForIsInDoubtAtOnce", func(t *testing.T) { gaveUp(t, open(t)) })
+	t.Run("WhoComesLateDoesNotPostWhatIsSpent", func(t *testing.T) { comesLate(t, open(t)) })
+	t.Run("VerdictsSurviveEveryProcess", func(t *testing.T) { verdictsSurvive(t, open(t)) })
+	t.Run("NoKeyNoIntent", func(t *testing.T) { noKey(t, open(t)) })
+	t.Run("ALongHistoryLosesNothingNeeded", func(t *testing.T) { longHistory(t, open(t)) })
+	t.Run("RandomHistoriesAgreeWithTheModel", func(t *testing.T) {
+		rapid.Check(t, func(r *rapid.T) { randomHistory(r, open(t)) })
+	})
+}
+
+var background = context.Background()
+
+func ledgerKey(token string) secret.Fingerprint { return LedgerIssuer.Key(secret.New(token)) }
+
+// tick makes times that differ, so that a failure reads in order.
+func tick(n int) time.Time { return time.Date(2026, 11, 24, 5, 0, n, 0, time.UTC) }
+
+func intent(key secret.Fingerprint, second int) store.Entry {
+	return store.Entry{Kind: store.Intended, Key: key, At: tick(second), Attempt: 1, Cause: machine.CauseDemanded}
+}
+
+func doubtOf(t require.TestingT, ledger store.Ledger, key secret.Fingerprint) machine.Doubt {
+	doubt, err := ledger.Doubt(background, key)
+	require.NoError(t, err)
+	return doubt
+}
+
+func lineageOf(t require.TestingT, ledger store.Ledger) machine.Lineage {
+	lineage, err := ledger.Lineage(background)
+	require.NoError(t, err)
+	return lineage
+}
+
+func oneOfManyMayPost(t *testing.T, site LedgerSite) {
+	key := ledgerKey("many")
+	require.EqualValues(t, 1, race(t, site, key, machine.Doubt{}))
+	require.Equal(t, 1, doubtOf(t, site.Start(), key).Times)
+}
+
+// race lets 32 callers in four processes make the same intent, and counts
+// those who may post. It ends with the death of them all.
+func race(t *testing.T, site LedgerSite, key secret.Fingerprint, doubt machine.Doubt) int32 {
+	var won atomic.Int32
+	var callers sync.WaitGroup
+	ledgers := []store.Ledger{site.Start(), site.Start(), site.Start(), site.Start()}
+	for i := range 32 {
+		callers.Go(func() {
+			switch err := ledgers[i%len(ledgers)].Intend(background, intent(key, i), doubt); {
+			case err == nil:
+				won.Add(1)
+			case !errors.Is(err, store.ErrIntended):
+				t.Errorf("an intent that is there is reported as %v", err)
+			}
+		})
+	}
+	callers.Wait()
+	for _, ledger := range ledgers {
+		site.Crash(ledger)
+	}
+	return won.Load()
+}
+
+func replayedOnce(t *testing.T, site LedgerSite) {
+	key, first, watcher := ledgerKey("crashed"), site.Start(), site.Start()
+	require.Zero(t, doubtOf(t, watcher, key))
+	require.NoError(t, first.Intend(background, intent(key, 1), machine.Doubt{}))
+	require.Equal(t, machine.Doubt{Since: tick(1), Times: 1}, doubtOf(t, watcher, key), "its holder lives")
+	require.ErrorIs(t, watcher.Intend(background, intent(key, 2), machine.Doubt{}), store.ErrIntended)
+
+	site.Crash(first)
+	doubt := doubtOf(t, watcher, key)
+	require.Equal(t, machine.Doubt{Since: tick(1), Times: 1, HolderGone: true}, doubt)
+
+	require.EqualValues(t, 1, race(t, site, key, doubt), "the replay is exclusive as well")
+	doubt = doubtOf(t, watcher, key)
+	require.Equal(t, 2, doubt.Times)
+	require.True(t, doubt.HolderGone)
+}
+
+func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
+	key := ledgerKey("spent")
+	for _, outcome := range []store.Entry{
+		{Kind: store.Rotated, At: tick(3), Next: ledgerKey("next")},
+		{Kind: store.Rotated, At: tick(3), Next: key},
+		{Kind: store.Refused, At: tick(3), Reason: machine.ReasonReused},
+		{Kind: store.Refused, At: tick(3), Reason: machine.ReasonUnexplained},
+	} {
+		t.Run(fmt.Sprintf("%s %s", outcome.Kind, outcome.Reason), func(t *testing.T) {
+			site := open(t)
+			dead, ledger := site.Start(), site.Start()
+			require.NoError(t, dead.Intend(background, intent(key, 1), machine.Doubt{}))
+			site.Crash(dead)
+			require.NoError(t, ledger.Intend(background, intent(key, 2), doubtOf(t, ledger, key)))
+			require.NoError(t, ledger.Conclude(background, key, outcome))
+			require.Zero(t, doubtOf(t, ledger, key), "neither post is in doubt")
+			require.Zero(t, doubtOf(t, site.Start(), key))
+		})
+	}
+}
+
+func takenBack(t *testing.T, site LedgerSite) {
+	key, dead, ledger := ledgerKey("unsent"), site.Start(), site.Start()
+	unsent := store.Entry{Kind: store.Deferred, At: tick(3), NotBefore: tick(9), Failures: 1}
+	require.NoError(t, ledger.Intend(background, intent(key, 0), machine.Doubt{}))
+	require.NoError(t, ledger.Conclude(background, key, unsent))
+	require.Zero(t, doubtOf(t, ledger, key))
+	require.Equal(t, machine.Deferral{NotBefore: tick(9), Failures: 1}, lineageOf(t, ledger).Deferral)
+
+	require.NoError(t, dead.Intend(background, intent(key, 1), machine.Doubt{}), "it may be posted again")
+	site.Crash(dead)
+	doubt := doubtOf(t, ledger, key)
+	require.NoError(t, ledger.Intend(background, intent(key, 2), doubt))
+	require.NoError(t, ledger.Conclude(background, key, unsent))
+	require.Equal(t, doubt, doubtOf(t, ledger, key), "the first post is as much in doubt as it was")
+}
+
+func oldDoubt(t *testing.T, site LedgerSite) {
+	key, slow, replaying := ledgerKey("slow"), site.Start(), site.Start()
+	old := doubtOf(t, site.Start(), key)
+	require.NoError(t, slow.Intend(background, intent(key, 1), old))
+	require.NoError(t, replaying.Intend(background, intent(key, 2), machine.Doubt{Times: 1}))
+	require.NoError(t, slow.Conclude(background, key, store.Entry{Kind: store.Deferred, At: tick(3)}))
+	require.ErrorIs(t, site.Start().Intend(background, intent(key, 4), old), store.ErrIntended)
+	require.Equal(t, machine.Doubt{Since: tick(2), Times: 2}, doubtOf(t, slow, key))
+}
+
+func gaveUp(t *testing.T, site LedgerSite) {
+	key, ledger := ledgerKey("lost"), site.Start()
+	require.NoError(t, ledger.Intend(background, intent(key, 1), machine.Doubt{}))
+	require.NoError(t, site.Start().Append(background, store.Entry{Kind: store.Deferred, Key: key, At: tick(2)}))
+	require.False(t, doubtOf(t, ledger, key).HolderGone, "that was somebody else's word")
+	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Deferred, Key: key, At: tick(3)}))
+	for _, each := range []store.Ledger{ledger, site.Start()} {
+		require.Equal(t, machine.Doubt{Since: tick(1), Times: 1, HolderGone: true}, doubtOf(t, each, key))
+	}
+}
+
+func comesLate(t *testing.T, site LedgerSite) {
+	early, late := site.Start(), site.Start()
+	for _, outcome := range []store.Entry{
+		{Kind: store.Rotated, At: tick(2), Next: ledgerKey("next")},
+		{Kind: store.Refused, At: tick(2), Reason: machine.ReasonExpired},
+	} {
+		key := ledgerKey(string(outcome.Kind))
+		doubt := doubtOf(t, late, key)
+		require.NoError(t, early.Intend(background, intent(key, 1), machine.Doubt{}))
+		require.NoError(t, early.Conclude(background, key, outcome))
+		require.ErrorIs(t, late.Intend(background, intent(key, 3), doubt), store.ErrIntended)
+		require.Zero(t, doubtOf(t, late, key), "who may not post leaves nothing")
+	}
+}
+
+func verdictsSurvive(t *testing.T, site LedgerSite) {
+	dead, spent, odd := ledgerKey("dead"), ledgerKey("spent"), ledgerKey("odd")
+	ledger := site.Start()
+	access := secret.New("access").Fingerprint()
+	for _, e := range []store.Entry{
+		{Kind: store.Rotated, Key: spent, Next: dead, Access: access, At: tick(1)},
+		{Kind: "pardon", Key: spent, At: tick(2)}, // a kind of a newer version
+		{Kind: store.Refused, Key: odd, Reason: machine.ReasonUnexplained, NotBefore: tick(99), Failures: 3, At: tick(4)},
+		{Kind: store.Logout, At: tick(5)},
+	} {
+		require.NoError(t, ledger.Append(background, e))
+	}
+	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Access: access, Reason: machine.ReasonRevoked, At: tick(3)}))
+	site.Crash(ledger)
+
+	require.Equal(t, machine.Lineage{
+		Verdicts: []machine.Verdict{
+			{Key: spent, Access: access, Reason: machine.ReasonSpent, At: tick(1)},
+			{Key: dead, Access: access, Reason: machine.ReasonRevoked, At: tick(3)},
+		},
+		Rotations: []machine.Rotation{{Key: dead, At: tick(1)}},
+		LoggedOut: true,
+	}, lineageOf(t, site.Start()))
+}
+
+func noKey(t *testing.T, site LedgerSite) {
+	ledger := site.Start()
+	require.Error(t, ledger.Intend(background, intent("", 1), machine.Doubt{}))
+	require.Zero(t, doubtOf(t, ledger, ""))
+}
+
+// longHistory is long enough for every ledger to have shortened its journal.
+func longHistory(t *testing.T, site LedgerSite) {
+	ledger, open, dead := site.Start(), ledgerKey("open"), ledgerKey("dead")
+	require.NoError(t, ledger.Intend(background, intent(open, 0), machine.Doubt{}))
+	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Deferred, Key: open, At: tick(1)}))
+	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Logout, At: tick(1)}))
+	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused, At: tick(2)}))
+	other := store.Entry{Kind: store.Refused, Reason: machine.ReasonUnexplained, Endpoint: "other"}
+	for i := range 2000 {
+		require.NoError(t, ledger.Conclude(background, ledgerKey("other"), other), i)
+	}
+	fresh := site.Start()
+	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
+	require.Equal(t, machine.Lineage{
+		Verdicts: []machine.Verdict{{Key: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
+	}, lineageOf(t, fresh))
+}

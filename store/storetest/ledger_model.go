@@ -1,0 +1,225 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// randomHistory lets processes start, post, give up and die in any order, and
+// asks after each step whether the ledger tells the same as a list would.
+func randomHistory(t *rapid.T, site LedgerSite) {
+	h := &history{site: site, posts: map[secret.Fingerprint][]post{}}
+	h.start(t)
+	t.Repeat(map[string]func(*rapid.T){
+		"start":    h.start,
+		"crash":    h.crash,
+		"write":    h.write,
+		"intend":   h.intend,
+		"conclude": h.conclude,
+		"give up":  h.giveUp,
+		"":         h.check,
+	})
+	for _, each := range h.running {
+		site.Crash(each)
+	}
+}
+
+var historyKeys = []secret.Fingerprint{ledgerKey("a"), ledgerKey("b"), ledgerKey("c")}
+
+// history is the model: all that was ever written, and the posts that are open.
+type history struct {
+	site    LedgerSite
+	running []store.Ledger
+	written []store.Entry
+	posts   map[secret.Fingerprint][]post
+	seconds int
+}
+
+type post struct {
+	by     store.Ledger
+	at     time.Time
+	times  int
+	isOver bool // nobody will write an outcome
+}
+
+func (h *history) now() time.Time {
+	h.seconds++
+	return tick(h.seconds)
+}
+
+func (h *history) start(*rapid.T) { h.running = append(h.running, h.site.Start()) }
+
+func (h *history) any(t *rapid.T) store.Ledger {
+	if len(h.running) == 0 {
+		t.Skip("nobody lives")
+	}
+	return h.running[rapid.IntRange(0, len(h.running)-1).Draw(t, "process")]
+}
+
+func anyKey(t *rapid.T) secret.Fingerprint { return rapid.SampledFrom(historyKeys).Draw(t, "key") }
+
+func (h *history) crash(t *rapid.T) {
+	dead := h.any(t)
+	h.site.Crash(dead)
+	h.running = slices.DeleteFunc(h.running, func(each store.Ledger) bool { return each == dead })
+	for _, posts := range h.posts {
+		for i := range posts {
+			posts[i].isOver = posts[i].isOver || posts[i].by == dead
+		}
+	}
+}
+
+func (h *history) write(t *rapid.T) {
+	kinds := []store.Kind{store.Login, store.Logout, store.Adopted, store.Revoked, store.Deferred, "pardon"}
+	e := h.entry(t, "", kinds...)
+	require.NoError(t, h.any(t).Append(background, e))
+	h.written = append(h.written, e)
+}
+
+func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...store.Kind) store.Entry {
+	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonInDoubt, machine.ReasonUnexplained}
+	return store.Entry{
+		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), At: h.now(), Key: key,
+		Next:      rapid.SampledFrom(append(historyKeys, "")).Draw(t, "next"),
+		Reason:    rapid.SampledFrom(reasons).Draw(t, "reason"),
+		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{store.Endpoint(LedgerIssuer), "elsewhere"}).Draw(t, "endpoint"),
+		NotBefore: tick(rapid.IntRange(0, 99).Draw(t, "not before")),
+		Failures:  rapid.IntRange(0, 9).Draw(t, "failures"),
+		Method:    rapid.SampledFrom([]machine.Method{machine.MethodChatGPT, machine.MethodExternal}).Draw(t, "method"),
+	}
+}
+
+func (h *history) intend(t *rapid.T) {
+	ledger, key := h.any(t), anyKey(t)
+	doubt := machine.Doubt{Times: rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks")}
+	e := store.Entry{Kind: store.Intended, Key: key, At: h.now()}
+	err := ledger.Intend(background, e, doubt)
+	if doubt.Times < h.times(key) || h.verdictOn(key) != "" {
+		require.ErrorIs(t, err, store.ErrIntended)
+		return
+	}
+	require.NoError(t, err)
+	h.posts[key] = append(h.posts[key], post{by: ledger, at: e.At, times: doubt.Times + 1})
+	h.written = append(h.written, e)
+}
+
+func (h *history) conclude(t *rapid.T) {
+	ledger, key := h.any(t), anyKey(t)
+	outcome := h.entry(t, key, store.Rotated, store.Refused, store.Deferred)
+	require.NoError(t, ledger.Conclude(background, key, outcome))
+	h.written = append(h.written, outcome)
+	if outcome.Kind != store.Deferred {
+		delete(h.posts, key)
+		return
+	}
+	for i, each := range slices.Backward(h.posts[key]) {
+		if each.by == ledger {
+			h.posts[key] = slices.Delete(h.posts[key], i, i+1)
+			break
+		}
+	}
+	h.isOver(ledger, key)
+}
+
+func (h *history) giveUp(t *rapid.T) {
+	ledger, key := h.any(t), anyKey(t)
+	e := h.entry(t, key, store.Deferred)
+	require.NoError(t, ledger.Append(background, e))
+	h.written = append(h.written, e)
+	h.isOver(ledger, key)
+}
+
+// isOver says that whoever has this ledger posts the key no more.
+func (h *history) isOver(ledger store.Ledger, key secret.Fingerprint) {
+	for i := range h.posts[key] {
+		if posts := h.posts[key]; posts[i].by == ledger {
+			posts[i].isOver = true
+		}
+	}
+}
+
+func (h *history) times(key secret.Fingerprint) int {
+	if posts := h.posts[key]; len(posts) > 0 {
+		return posts[len(posts)-1].times
+	}
+	return 0
+}
+
+// check compares what every process is told with what the list says.
+func (h *history) check(t *rapid.T) {
+	for _, ledger := range h.running {
+		lineage := lineageOf(t, ledger)
+		require.Equal(t, h.deferral(), lineage.Deferral)
+		require.Equal(t, h.isLoggedOut(), lineage.LoggedOut)
+		for _, key := range historyKeys {
+			var reason machine.Reason
+			if verdict := lineage.VerdictOn(key); verdict != nil {
+				reason = verdict.Reason
+			}
+			require.Equal(t, h.verdictOn(key), reason)
+			require.Equal(t, h.refreshedAt(key), lineage.RefreshedAt(key))
+			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
+		}
+	}
+}
+
+func (h *history) doubt(key secret.Fingerprint) machine.Doubt {
+	if h.times(key) == 0 {
+		return machine.Doubt{}
+	}
+	newest := h.posts[key][len(h.posts[key])-1]
+	return machine.Doubt{Since: newest.at, Times: newest.times, HolderGone: newest.isOver}
+}
+
+// last is the newest entry that tells, and whether there is one.
+func (h *history) last(tells func(store.Entry) bool) (store.Entry, bool) {
+	for _, e := range slices.Backward(h.written) {
+		if tells(e) {
+			return e, true
+		}
+	}
+	return store.Entry{}, false
+}
+
+func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
+	e, _ := h.last(func(e store.Entry) bool {
+		isFinal := e.Kind == store.Refused && e.Reason != machine.ReasonUnexplained
+		return e.Key == key && (isFinal || e.Kind == store.Rotated && e.Next != key)
+	})
+	if e.Kind == store.Rotated {
+		return machine.ReasonSpent
+	}
+	return e.Reason
+}
+
+func (h *history) refreshedAt(key secret.Fingerprint) time.Time {
+	e, _ := h.last(func(e store.Entry) bool { return e.Kind == store.Rotated && e.Next == key })
+	return e.At
+}
+
+func (h *history) deferral() machine.Deferral {
+	e, _ := h.last(func(e store.Entry) bool {
+		kinds := []store.Kind{store.Rotated, store.Refused, store.Deferred, store.Login}
+		isElsewhere := e.Endpoint != store.Endpoint(LedgerIssuer) || e.Kind == store.Login && e.Method == machine.MethodExternal
+		return slices.Contains(kinds, e.Kind) && !isElsewhere
+	})
+	if e.Kind == store.Deferred || e.Kind == store.Refused && e.Reason == machine.ReasonUnexplained {
+		return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures}
+	}
+	return machine.Deferral{}
+}
+
+func (h *history) isLoggedOut() bool {
+	e, _ := h.last(func(e store.Entry) bool {
+		return e.Kind == store.Logout || e.Kind == store.Adopted || e.Kind == store.Rotated && e.Next != "" ||
+			e.Kind == store.Login && e.Method != machine.MethodExternal
+	})
+	return e.Kind == store.Logout
+}

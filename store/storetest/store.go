@@ -1,0 +1,242 @@
+// Package storetest is the contract of a store and of a ledger as a suite, for
+// every backend to run.
+package storetest
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// StoreSite is a place with one store and nobody logged in at first.
+type StoreSite interface {
+	// Open is the store as one more process opens it.
+	Open() store.Store
+}
+
+// Documents is a [StoreSite] whose record is a document that other programs
+// read and write.
+type Documents interface {
+	StoreSite
+	// Write puts a document there, as another program does.
+	Write(document []byte)
+	// Read is the document that is there.
+	Read() []byte
+}
+
+// RunStore checks that the stores of a backend keep the contract of
+// [store.Store]. open makes a new site.
+func RunStore(t *testing.T, open func(t *testing.T) StoreSite) {
+	t.Run("NobodyIsLoggedInAtFirst", func(t *testing.T) { nobodyAtFirst(t, open(t)) })
+	t.Run("WhatIsStoredIsLoaded", func(t *testing.T) { storedIsLoaded(t, open(t)) })
+	t.Run("ASwapReplacesTheRecordItWasToldAndNoOther", func(t *testing.T) { swapsWhatItWasTold(t, open(t)) })
+	t.Run("ASwapDoesNotBringBackADeletedLogin", func(t *testing.T) { swapAfterDelete(t, open(t)) })
+	t.Run("DeletingTwiceIsNoError", func(t *testing.T) { deleteTwice(t, open(t)) })
+	t.Run("AStampTellsOfEveryChange", func(t *testing.T) { stampTells(t, open(t)) })
+	t.Run("AReservationChangesNothing", func(t *testing.T) { reserveChangesNothing(t, open(t)) })
+	t.Run("TheLockExcludes", func(t *testing.T) { lockExcludes(t, open(t)) })
+	t.Run("WaitingForTheLockEndsWithItsContext", func(t *testing.T) { lockHonoursContext(t, open(t)) })
+	t.Run("ALoginDoesNotWaitForTheLock", func(t *testing.T) { loginDoesNotWait(t, open(t)) })
+	t.Run("OneOfManySwapsFromOneBaseWins", func(t *testing.T) { oneSwapWins(t, open(t)) })
+	t.Run("ALoginIsNeverUndoneByALateRefresh", func(t *testing.T) { loginIsNeverUndone(t, open(t)) })
+	t.Run("AReaderSeesWholeRecordsOnly", func(t *testing.T) { readersSeeWholeRecords(t, open(t)) })
+	t.Run("UnknownMembersSurviveASwapAndNoLogin", func(t *testing.T) { unknownMembers(t, open(t)) })
+	t.Run("WhatIsNoLoginIsReplacedByOne", func(t *testing.T) { unreadable(t, open(t)) })
+	t.Run("RandomStoresAgreeWithTheModel", func(t *testing.T) {
+		rapid.Check(t, func(r *rapid.T) { randomStore(r, open(t)) })
+	})
+}
+
+// TokenSet is the n-th of logins that differ in every member. Those with as
+// many digits are equally long.
+func TokenSet(n int) machine.Credential {
+	payload := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"email":"%d@example.com"}`, n))
+	return machine.Credential{
+		Method:       machine.MethodChatGPT,
+		IDToken:      secret.New("e30." + payload + ".signature"),
+		AccessToken:  secret.New(fmt.Sprintf("access-%d", n)),
+		RefreshToken: secret.New(fmt.Sprintf("refresh-%d", n)),
+		AccountID:    fmt.Sprintf("account-%d", n),
+		LastRefresh:  tick(0).Add(time.Duration(n) * time.Second),
+	}
+}
+
+// Key is the n-th login with an API key.
+func Key(n int) machine.Credential {
+	return machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(fmt.Sprintf("sk-%d", n))}
+}
+
+// requireStored checks that c is the record, and returns its revision. It does
+// not compare with testify, which would print the tokens.
+func requireStored(t require.TestingT, s store.Store, c machine.Credential) store.Revision {
+	record, err := s.Load(background)
+	require.NoError(t, err)
+	require.True(t, record.Credential.Equal(c), "another login is stored: its account is %q", record.Credential.AccountID)
+	return record.Revision
+}
+
+func requireNobody(t require.TestingT, s store.Store) {
+	_, err := s.Load(background)
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func requireConflict(t require.TestingT, err error) {
+	conflict := new(store.ConflictError)
+	require.ErrorAs(t, err, &conflict)
+}
+
+func stampOf(t require.TestingT, s store.Store) store.Stamp {
+	stamp, ok := s.Stamp(background)
+	require.True(t, ok)
+	return stamp
+}
+
+func nobodyAtFirst(t *testing.T, site StoreSite) {
+	s := site.Open()
+	requireNobody(t, s)
+	require.NoError(t, s.Delete(background))
+	requireConflict(t, s.Swap(background, "", TokenSet(1)))
+	requireNobody(t, s)
+}
+
+func storedIsLoaded(t *testing.T, site StoreSite) {
+	writer, reader := site.Open(), site.Open()
+	withKey := TokenSet(3)
+	withKey.APIKey = secret.New("sk-3")
+	noAccount := TokenSet(4)
+	noAccount.AccountID, noAccount.LastRefresh = "", time.Time{}
+	external := TokenSet(5)
+	external.Method = machine.MethodExternal
+	seen := map[store.Revision]bool{}
+	for _, c := range []machine.Credential{TokenSet(1), Key(2), withKey, noAccount, external, Key(6)} {
+		require.NoError(t, writer.Replace(background, c))
+		seen[requireStored(t, reader, c)] = true
+		requireStored(t, writer, c)
+	}
+	require.Len(t, seen, 6, "each has a revision of its own")
+}
+
+func swapsWhatItWasTold(t *testing.T, site StoreSite) {
+	s, other := site.Open(), site.Open()
+	require.NoError(t, s.Replace(background, TokenSet(1)))
+	first := requireStored(t, s, TokenSet(1))
+	require.NoError(t, s.Swap(background, first, TokenSet(2)))
+	second := requireStored(t, other, TokenSet(2))
+	require.NotEqual(t, first, second)
+
+	requireConflict(t, s.Swap(background, first, TokenSet(3)))
+	requireConflict(t, other.Swap(background, "", TokenSet(3)))
+	requireStored(t, s, TokenSet(2))
+	require.NoError(t, other.Swap(background, second, TokenSet(3)))
+	requireStored(t, s, TokenSet(3))
+}
+
+func swapAfterDelete(t *testing.T, site StoreSite) {
+	s := site.Open()
+	require.NoError(t, s.Replace(background, TokenSet(1)))
+	base := requireStored(t, s, TokenSet(1))
+	require.NoError(t, site.Open().Delete(background))
+	requireConflict(t, s.Swap(background, base, TokenSet(2)))
+	requireNobody(t, s)
+}
+
+func deleteTwice(t *testing.T, site StoreSite) {
+	s := site.Open()
+	require.NoError(t, s.Replace(background, TokenSet(1)))
+	for range 2 {
+		require.NoError(t, s.Delete(background))
+		requireNobody(t, s)
+	}
+	require.NoError(t, s.Replace(background, TokenSet(2)))
+	requireStored(t, s, TokenSet(2))
+}
+
+// stampTells writes as fast as it can what is equally long: a mark made of
+// coarse times and a reused inode would repeat.
+func stampTells(t *testing.T, site StoreSite) {
+	writer, reader := site.Open(), site.Open()
+	seen := map[store.Stamp]int{stampOf(t, reader): 0}
+	for n := 100; n < 200; n++ {
+		if n%2 == 0 {
+			require.NoError(t, writer.Replace(background, TokenSet(n)))
+		} else {
+			require.NoError(t, writer.Swap(background, requireStored(t, writer, TokenSet(n-1)), TokenSet(n)))
+		}
+		stamp := stampOf(t, reader)
+		require.Zero(t, seen[stamp], "login %d has the stamp of another", n)
+		seen[stamp] = n
+		requireStored(t, reader, TokenSet(n))
+		require.Equal(t, stamp, stampOf(t, reader), "to read is no change")
+	}
+	last := stampOf(t, writer)
+	require.NoError(t, writer.Delete(background))
+	require.NotEqual(t, last, stampOf(t, reader))
+}
+
+func reserveChangesNothing(t *testing.T, site StoreSite) {
+	s, reader := site.Open(), site.Open()
+	require.NoError(t, s.Reserve(background, TokenSet(1)))
+	requireNobody(t, reader)
+	require.NoError(t, s.Replace(background, TokenSet(1)))
+	before, stamp := requireStored(t, s, TokenSet(1)), stampOf(t, s)
+	require.NoError(t, s.Reserve(background, TokenSet(1)))
+	require.Equal(t, before, requireStored(t, reader, TokenSet(1)))
+	require.Equal(t, stamp, stampOf(t, reader))
+	require.NoError(t, s.Swap(background, before, TokenSet(2)))
+}
+
+func unknownMembers(t *testing.T, site StoreSite) {
+	documents, ok := site.(Documents)
+	if !ok {
+		return // a backend that keeps credentials has no members to lose
+	}
+	s, c := site.Open(), TokenSet(1)
+	id := c.IDToken.Reveal()
+	documents.Write(fmt.Appendf(nil, `{"theirs": {"a" : [1, 1.50]}, "tokens": {"x\u0079z": null, "id_token": %q,
+		"access_token": "access-1", "refresh_token": "refresh-1", "account_id": "account-1"}, "last_refresh": %q}`,
+		id, c.LastRefresh.Format(time.RFC3339)))
+	base := requireStored(t, s, c)
+	require.NoError(t, s.Swap(background, base, TokenSet(2)))
+	requireStored(t, s, TokenSet(2))
+	require.Contains(t, string(documents.Read()), `"theirs": {"a" : [1, 1.50]}`)
+	require.Contains(t, string(documents.Read()), `"x\u0079z": null`)
+
+	require.NoError(t, s.Replace(background, TokenSet(3)))
+	require.NotContains(t, string(documents.Read()), "theirs")
+	require.NotContains(t, string(documents.Read()), "u0079z")
+}
+
+func unreadable(t *testing.T, site StoreSite) {
+	documents, ok := site.(Documents)
+	if !ok {
+		return // nothing but a login can be there
+	}
+	s, problem := site.Open(), new(store.UnreadableError)
+	documents.Write([]byte(`{"tokens": {"access_token": "S3NT1NEL`))
+	_, err := s.Load(background)
+	require.ErrorAs(t, err, &problem)
+	require.NotContains(t, err.Error(), "S3NT1NEL")
+	requireConflict(t, s.Swap(background, "", TokenSet(1)))
+	require.NoError(t, s.Reserve(background, TokenSet(1)))
+	require.NoError(t, s.Replace(background, TokenSet(1)))
+	requireStored(t, s, TokenSet(1))
+	documents.Write([]byte(`{}`))
+	require.NoError(t, s.Delete(background))
+	requireNobody(t, s)
+}
+
+// limited is a context for what must not wait, and does not in a test that passes.
+func limited(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}

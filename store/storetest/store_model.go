@@ -1,0 +1,117 @@
+package storetest
+
+import (
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// randomStore lets several processes write in any order, and asks after each
+// step whether they all see what a variable would hold.
+func randomStore(t *rapid.T, site StoreSite) {
+	m := &storeModel{
+		handles:   []store.Store{site.Open(), site.Open()},
+		bases:     []store.Revision{""},
+		revisions: map[store.Revision]machine.Credential{},
+		stamps:    map[store.Stamp]store.Revision{},
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"replace": m.replace,
+		"swap":    m.swap,
+		"delete":  m.delete,
+		"reserve": m.reserve,
+		"lock":    m.lock,
+		"":        m.check,
+	})
+}
+
+type storeModel struct {
+	handles   []store.Store
+	bases     []store.Revision    // all that there ever were
+	current   *machine.Credential // nil if nobody is logged in
+	revision  store.Revision      // of current
+	revisions map[store.Revision]machine.Credential
+	stamps    map[store.Stamp]store.Revision
+}
+
+func (m *storeModel) any(t *rapid.T) store.Store {
+	return rapid.SampledFrom(m.handles).Draw(t, "process")
+}
+
+func anyCredential(t *rapid.T) machine.Credential {
+	n := rapid.IntRange(1, 5).Draw(t, "login")
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	case 0:
+		return Key(n)
+	case 1:
+		c := TokenSet(n)
+		c.RefreshToken = secret.New(rapid.String().Draw(t, "refresh token"))
+		return c
+	}
+	return TokenSet(n)
+}
+
+func (m *storeModel) replace(t *rapid.T) {
+	c := anyCredential(t)
+	require.NoError(t, m.any(t).Replace(background, c))
+	m.current = &c
+}
+
+func (m *storeModel) swap(t *rapid.T) {
+	base, c := m.revision, anyCredential(t)
+	if rapid.Bool().Draw(t, "of something older") {
+		base = rapid.SampledFrom(m.bases).Draw(t, "base")
+	}
+	err := m.any(t).Swap(background, base, c)
+	if m.current == nil || base != m.revision {
+		requireConflict(t, err)
+		return
+	}
+	require.NoError(t, err)
+	m.current = &c
+}
+
+func (m *storeModel) delete(t *rapid.T) {
+	require.NoError(t, m.any(t).Delete(background))
+	m.current = nil
+}
+
+func (m *storeModel) reserve(t *rapid.T) {
+	require.NoError(t, m.any(t).Reserve(background, anyCredential(t)))
+}
+
+func (m *storeModel) lock(t *rapid.T) {
+	unlock, err := m.any(t).Lock(background)
+	require.NoError(t, err)
+	unlock()
+}
+
+func (m *storeModel) check(t *rapid.T) {
+	for i, s := range m.handles {
+		stamp := stampOf(t, s)
+		if m.current == nil {
+			requireNobody(t, s)
+			m.revision = ""
+		} else if revision := requireStored(t, s, *m.current); i == 0 {
+			m.revision = revision
+		} else {
+			require.Equal(t, m.revision, revision, "both see one revision")
+		}
+		require.Equal(t, stamp, stampOf(t, s))
+		if earlier, isKnown := m.stamps[stamp]; isKnown {
+			require.Equal(t, earlier, m.revision, "one stamp, one record")
+		}
+		m.stamps[stamp] = m.revision
+	}
+	if m.current == nil {
+		return
+	}
+	if earlier, isKnown := m.revisions[m.revision]; isKnown {
+		require.True(t, earlier.Equal(*m.current), "one revision, one login")
+	}
+	m.bases = append(m.bases, m.revision)
+	m.revisions[m.revision] = *m.current
+}
