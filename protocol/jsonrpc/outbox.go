@@ -1,0 +1,187 @@
+package jsonrpc
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// batchBytes is when a batch leaves although the burst goes on: half of
+	// what a pipe holds.
+	batchBytes = 32 << 10
+	// patience is how long a line may wait for the reading goroutine, and
+	// the reading goroutine for the client.
+	patience = time.Millisecond
+)
+
+// An outbox writes lines in the order they were added, many in one Write,
+// never two Writes at once. Adding never waits.
+//
+// Who writes? While a burst of lines is taken up, the reading goroutine, at
+// its end: to wake another one for it would cost a single poll seven times
+// what it costs (measured over pipes). Otherwise a goroutine started for it,
+// which ends when nothing is left.
+//
+// The reading goroutine must not be lost on that. If what it collects is not
+// written within patience of the first line, relieve runs: if the reading
+// goroutine is still in a handler, relieve writes; if it is stuck in a Write,
+// relieve takes over the reading, and the stuck goroutine only writes on.
+type outbox struct {
+	w     io.Writer
+	limit int         // bytes that may wait before begin does
+	read  func()      // to go on reading
+	fail  func(error) // told of a failed Write
+	late  *time.Timer // runs relieve
+
+	mu         sync.Mutex
+	changed    sync.Cond // a Write is over, or closed is set
+	queue      []byte    // whole lines that wait
+	spare      []byte    // the buffer for the next queue
+	underWay   int       // bytes in the Write
+	writing    bool      // a goroutine is in drain, or about to be
+	collecting bool      // the reading goroutine will settle
+	lent       bool      // the reading goroutine is in drain
+	closed     bool
+	err        error // of the Write that failed; there is none after it
+}
+
+func newOutbox(w io.Writer, limit int, read func(), fail func(error)) *outbox {
+	o := &outbox{w: w, limit: limit, read: read, fail: fail}
+	o.changed.L = &o.mu
+	o.late = time.AfterFunc(time.Hour, o.relieve)
+	o.late.Stop()
+	return o
+}
+
+// add queues the line that appendLine appends to the buffer it gets.
+func (o *outbox) add(appendLine func([]byte) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || o.err != nil {
+		return
+	}
+	first := len(o.queue) == 0
+	o.queue = append(appendLine(o.queue), '\n')
+	switch {
+	case o.writing:
+	case !o.collecting:
+		o.writing = true
+		go o.write()
+	case first:
+		o.late.Reset(patience)
+	}
+}
+
+// begin is called by the reading goroutine before it takes up a line. It
+// waits while too much is queued, and is false when the connection is over.
+func (o *outbox) begin() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.queue)+o.underWay >= o.limit && !o.over() {
+		o.changed.Wait()
+	}
+	o.collecting = true
+	return !o.over()
+}
+
+// settle is called by the reading goroutine after each line; more says that
+// the next one is there already. It writes what has collected, if it is time
+// for that. False means that the reading goes on elsewhere.
+func (o *outbox) settle(more bool) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if more && len(o.queue) < min(batchBytes, o.limit) {
+		return true
+	}
+	o.collecting = false
+	if o.writing || len(o.queue) == 0 {
+		return true
+	}
+	o.writing, o.lent = true, true
+	o.drain()
+	o.late.Stop()
+	still := o.lent
+	o.lent = false
+	return still
+}
+
+// relieve does what the reading goroutine does not come to.
+func (o *outbox) relieve() {
+	o.mu.Lock()
+	if o.lent {
+		o.lent = false
+		o.mu.Unlock()
+		o.read()
+		return
+	}
+	defer o.mu.Unlock()
+	if !o.writing {
+		o.writing = true
+		o.drain()
+	}
+}
+
+func (o *outbox) write() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drain()
+}
+
+// drain writes until nothing is queued. Whoever calls it holds mu, which is
+// free during the Write, and has set writing.
+func (o *outbox) drain() {
+	for len(o.queue) > 0 && o.err == nil {
+		batch := o.queue
+		o.queue, o.spare, o.underWay = o.spare[:0], nil, len(batch)
+		o.mu.Unlock()
+		n, err := o.w.Write(batch)
+		o.mu.Lock()
+		o.underWay = 0
+		if err == nil && n < len(batch) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			o.err = fmt.Errorf("write output: %w", err)
+			o.fail(o.err)
+		}
+		if cap(batch) <= keepBytes {
+			o.spare = batch
+		}
+		o.changed.Broadcast()
+	}
+	o.writing = false
+	o.changed.Broadcast()
+}
+
+// close drops what is added from now on and waits until the rest is written.
+func (o *outbox) close(ctx context.Context) error {
+	wake := context.AfterFunc(ctx, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.changed.Broadcast()
+	})
+	defer wake()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if !o.writing && len(o.queue) > 0 {
+		o.writing = true
+		go o.write()
+	}
+	o.changed.Broadcast()
+	for o.writing && ctx.Err() == nil {
+		o.changed.Wait()
+	}
+	switch {
+	case o.err != nil:
+		return o.err
+	case o.writing:
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (o *outbox) over() bool { return o.closed || o.err != nil }
