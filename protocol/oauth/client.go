@@ -1,0 +1,114 @@
+// Package oauth talks to an issuer: refresh, revocation and the calls of a
+// login, in the dialect of the reference's issuer. What an answer to a refresh
+// means is said in [Classify] and nowhere else. Nothing is retried here, and
+// nothing is sent twice.
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// DefaultClientID is the client that the reference's issuer knows Codex by.
+const DefaultClientID = "app_EMoamEEZ73f0CkXaXp7hrann"
+
+// Options is what a client is made of.
+type Options struct {
+	Issuer             machine.Issuer // the token endpoint for refreshes, and who asks
+	RevocationEndpoint string
+	LoginIssuer        string // base URL of logins, no slash at the end
+
+	// Authorities returns certificates in PEM to trust besides the system's. It
+	// is called before the first request. nil for none.
+	Authorities func() ([]byte, error)
+
+	Transport http.RoundTripper // for tests; nil for one of the client's own
+	Now       func() time.Time  // time.Now
+	Log       *slog.Logger      // discarded
+}
+
+// Client is a client of one issuer. All methods may be called concurrently. A
+// context bounds the whole of a call; there is no other limit on its time.
+type Client struct {
+	options  Options
+	making   sync.Mutex // guards options.Transport while it is made
+	identity atomic.Pointer[identity]
+}
+
+// identity is what the issuer is told about who sits behind this program.
+type identity struct{ originator, userAgent string }
+
+// New makes a client. It opens and reads nothing: that waits for the first call.
+func New(options Options) *Client {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	client := &Client{options: options}
+	client.Introduce("bezoar", "bezoar")
+	return client
+}
+
+// Introduce sets what all further requests say of the program that asked for
+// them: the originator and user-agent headers. A character that a header cannot
+// hold becomes an underscore: it must not stop refreshes.
+func (c *Client) Introduce(originator, userAgent string) {
+	asHeader := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return '_'
+			}
+			return r
+		}, text)
+	}
+	c.identity.Store(&identity{asHeader(originator), asHeader(userAgent)})
+}
+
+// refreshRequest is RFC 6749 section 6 as the reference sends it.
+type refreshRequest struct {
+	ClientID     string        `json:"client_id"`
+	GrantType    string        `json:"grant_type"`
+	RefreshToken string        `json:"refresh_token"`
+	Reason       machine.Cause `json:"refresh_reason,omitempty"`
+}
+
+// Refresh spends a refresh token: one request, and what came of it.
+func (c *Client) Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer {
+	answered, err := c.postJSON(ctx, c.options.Issuer.TokenEndpoint, refreshRequest{
+		ClientID:     c.options.Issuer.ClientID,
+		GrantType:    "refresh_token",
+		RefreshToken: token.Reveal(),
+		Reason:       cause,
+	})
+	if err != nil {
+		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
+		return machine.Unavailable{Spent: err.Sent}
+	}
+	answer := Classify(answered.status, answered.header, answered.body, c.options.Now())
+	if unavailable, ok := answer.(machine.Unavailable); ok {
+		c.options.Log.Warn("no verdict on a refresh", "status", answered.status, "retry_after", unavailable.RetryAfter)
+	}
+	return answer
+}
+
+func (c *Client) postJSON(ctx context.Context, endpoint string, content any) (reply, *UnreachableError) {
+	body, _ := json.Marshal(content) // structs of strings
+	return c.post(ctx, endpoint, "application/json", body)
+}
+
+func (c *Client) postForm(ctx context.Context, endpoint string, form url.Values) (reply, *UnreachableError) {
+	return c.post(ctx, endpoint, "application/x-www-form-urlencoded", []byte(form.Encode()))
+}

@@ -1,0 +1,144 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Device is a login that somebody finishes on another device (RFC 8628 section
+// 3.2, in the reference's dialect).
+type Device struct {
+	ID              secret.Token  // names the login in polls
+	UserCode        string        // for a person to type in
+	VerificationURL string        // and where
+	Interval        time.Duration // between two polls; zero is legal
+}
+
+// ErrNoDeviceLogin reports that the issuer has no logins of this kind. Offer
+// the browser login.
+var ErrNoDeviceLogin = errors.New("the issuer has no device code login")
+
+const (
+	defaultInterval = 5 * time.Second // RFC 8628 section 3.2
+	longestInterval = time.Hour       // longer than any login lives, and no overflow
+)
+
+type deviceRequest struct {
+	ClientID string `json:"client_id"`
+}
+
+// StartDevice asks for a user code: one request.
+//
+// Errors: [ErrNoDeviceLogin], [*StatusError], [*UnreachableError], [ErrUnreadable].
+func (c *Client) StartDevice(ctx context.Context) (Device, error) {
+	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("usercode"), deviceRequest{c.options.Issuer.ClientID})
+	switch {
+	case unreachable != nil:
+		return Device{}, unreachable
+	case answered.status == http.StatusNotFound:
+		return Device{}, ErrNoDeviceLogin
+	case !answered.isSuccess():
+		return Device{}, &StatusError{Call: "device code request failed with status", Status: answered.status}
+	}
+	said := decode(answered.body)
+	userCode, _ := said.text("user_code")
+	alias, _ := said.text("usercode")
+	interval, ok := said.interval()
+	device := Device{
+		ID:              said.token("device_auth_id"),
+		UserCode:        cmp.Or(userCode, alias),
+		VerificationURL: c.options.LoginIssuer + "/codex/device",
+		Interval:        interval,
+	}
+	if device.ID.IsAbsent() || device.UserCode == "" || !ok {
+		return Device{}, answered.unreadable()
+	}
+	return device, nil
+}
+
+// interval is the time between two polls. The reference's issuer writes the
+// seconds as a string, RFC 8628 as a number, or not at all.
+func (m members) interval() (time.Duration, bool) {
+	if !m.has("interval") {
+		return defaultInterval, true
+	}
+	digits, isText := m.text("interval")
+	if !isText {
+		digits = string(m["interval"])
+	}
+	seconds, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range gives the largest number
+		return 0, false
+	}
+	return time.Duration(min(seconds, uint64(longestInterval/time.Second))) * time.Second, true
+}
+
+// DeviceAnswer is what a poll brought. The set is closed: [DevicePending] or
+// [DeviceApproved].
+type DeviceAnswer interface{ isDeviceAnswer() }
+
+// DevicePending says that nobody has finished the login yet: poll again after
+// the interval.
+type DevicePending struct {
+	SlowDown   bool          // the interval is five seconds longer from now on (RFC 8628 section 3.5)
+	RetryAfter time.Duration // no poll before that, if it is longer
+}
+
+// DeviceApproved is the end of the wait: a code to exchange.
+type DeviceApproved struct{ Code Code }
+
+func (DevicePending) isDeviceAnswer()  {}
+func (DeviceApproved) isDeviceAnswer() {}
+
+type devicePoll struct {
+	ID       string `json:"device_auth_id"`
+	UserCode string `json:"user_code"`
+}
+
+// PollDevice asks once whether a device login is finished.
+//
+// Errors: [*StatusError] when it is refused or too late, which ends the login;
+// [*UnreachableError], after which it may be asked again; [ErrUnreadable].
+func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, error) {
+	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("token"), devicePoll{device.ID.Reveal(), device.UserCode})
+	if unreachable != nil {
+		return nil, unreachable
+	}
+	if !answered.isSuccess() {
+		return c.unapproved(answered)
+	}
+	said := decode(answered.body)
+	code := Code{
+		Code:        said.token("authorization_code"),
+		RedirectURI: c.options.LoginIssuer + "/deviceauth/callback",
+		Verifier:    said.token("code_verifier"),
+	}
+	if code.Code.IsAbsent() || code.Verifier.IsAbsent() {
+		return nil, answered.unreadable()
+	}
+	return DeviceApproved{code}, nil
+}
+
+// unapproved tells waiting from refusal. The reference's issuer says only by its
+// status that a login is pending; the codes are those of RFC 8628 section 3.5.
+func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
+	code, status := decode(answered.body).code(), answered.status
+	slowDown := code == "slow_down" || status == http.StatusTooManyRequests
+	isRefused := code == "access_denied" || code == "expired_token"
+	isPending := code == "authorization_pending" || status == http.StatusForbidden || status == http.StatusNotFound
+	if isRefused || !isPending && !slowDown {
+		return nil, &StatusError{Call: "device auth failed with status", Status: status}
+	}
+	return DevicePending{slowDown, retryAfter(answered.header, c.options.Now())}, nil
+}
+
+func (c *Client) deviceEndpoint(name string) string {
+	return c.options.LoginIssuer + "/api/accounts/deviceauth/" + name
+}

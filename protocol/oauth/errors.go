@@ -1,0 +1,83 @@
+package oauth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// UnreachableError reports that an issuer gave no answer. It says nothing about
+// any token: try again later, or tell the operator what Problem says.
+type UnreachableError struct {
+	Problem Problem
+	Sent    bool // the request may have reached the issuer
+}
+
+func (e *UnreachableError) Error() string { return "the issuer gave no answer: " + string(e.Problem) }
+
+// Problem is why there was no answer: a closed set, because the texts of the
+// network's own errors hold addresses and, with a proxy, passwords.
+type Problem string
+
+// The problems. The last four are the operator's to solve.
+const (
+	ProblemCancelled   Problem = "the call was cancelled"
+	ProblemTimeout     Problem = "time ran out"
+	ProblemConnection  Problem = "no connection could be made"
+	ProblemBroken      Problem = "the connection broke"
+	ProblemName        Problem = "its name is not known"
+	ProblemCertificate Problem = "its certificate is not trusted"
+	ProblemAuthorities Problem = "the file of certificate authorities cannot be used"
+	ProblemAddress     Problem = "its address is not a URL"
+)
+
+// StatusError reports that an issuer refused a call of a login or a logout. Its
+// text is the reference's.
+type StatusError struct {
+	Call   string // what was refused, in words that the status follows
+	Status int    // of HTTP
+	Detail string // what the issuer says of it, bounded and without what was sent; "" if it was not asked
+}
+
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("%s %d %s", e.Call, e.Status, cmp.Or(http.StatusText(e.Status), "<unknown status code>"))
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// ErrUnreadable reports a successful answer without what was asked for. Start
+// the login again; it is the issuer's fault if that does not help.
+var ErrUnreadable = errors.New("the issuer's answer cannot be read")
+
+const (
+	detailLimitRunes    = 500
+	shortestSecretBytes = 8 // a shorter one is a test's, and its letters are in every word
+)
+
+// cleaned is an issuer's text as it may be shown: of bounded length, on one
+// line, and without the secrets it may repeat.
+func cleaned(text string, secrets ...secret.Token) string {
+	for _, each := range secrets {
+		if len(each.Reveal()) >= shortestSecretBytes {
+			text = strings.ReplaceAll(text, each.Reveal(), each.String())
+		}
+	}
+	printable := func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}
+	runes := []rune(strings.Map(printable, text))
+	if len(runes) > detailLimitRunes {
+		return string(runes[:detailLimitRunes]) + "…"
+	}
+	return string(runes)
+}

@@ -1,0 +1,78 @@
+package oauth
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Code is an authorization code and what proves that it was meant for this
+// program. A browser's callback or a device poll gives it, an exchange spends it.
+type Code struct {
+	Code        secret.Token
+	RedirectURI string
+	Verifier    secret.Token
+}
+
+const (
+	grantCode          = "authorization_code"
+	grantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	typeIDToken        = "urn:ietf:params:oauth:token-type:id_token"
+	requestedAPIKey    = "openai-api-key"
+)
+
+// Exchange spends an authorization code (RFC 6749 section 4.1.3): one request.
+// The grant has all three tokens, as they came: none of them was looked into.
+//
+// Errors: [*StatusError] with the issuer's own words, [*UnreachableError],
+// [ErrUnreadable]. After each the code may be spent: start the login again.
+func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error) {
+	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
+		"grant_type":    {grantCode},
+		"code":          {code.Code.Reveal()},
+		"redirect_uri":  {code.RedirectURI},
+		"client_id":     {c.options.Issuer.ClientID},
+		"code_verifier": {code.Verifier.Reveal()},
+	})
+	if unreachable != nil {
+		return machine.Grant{}, unreachable
+	}
+	if !answered.isSuccess() {
+		detail := cleaned(answered.detail(), code.Code, code.Verifier)
+		return machine.Grant{}, &StatusError{"token endpoint returned status", answered.status, detail}
+	}
+	grant, _ := decode(answered.body).grant()
+	if grant.IDToken.IsAbsent() || grant.AccessToken.IsAbsent() || grant.RefreshToken.IsAbsent() {
+		return machine.Grant{}, answered.unreadable()
+	}
+	return grant, nil
+}
+
+// ExchangeKey asks for an API key in exchange for an ID token (RFC 8693, in the
+// reference's dialect): one request. Not every account may have one, so that its
+// errors, of the same types as those of [Client.Exchange], end no login.
+func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.Token, error) {
+	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
+		"grant_type":         {grantTokenExchange},
+		"client_id":          {c.options.Issuer.ClientID},
+		"requested_token":    {requestedAPIKey},
+		"subject_token":      {idToken.Reveal()},
+		"subject_token_type": {typeIDToken},
+	})
+	if unreachable != nil {
+		return secret.Token{}, unreachable
+	}
+	if !answered.isSuccess() {
+		return secret.Token{}, &StatusError{Call: "api key exchange failed with status", Status: answered.status}
+	}
+	key := decode(answered.body).token("access_token")
+	if key.IsAbsent() {
+		return secret.Token{}, answered.unreadable()
+	}
+	return key, nil
+}
+
+// loginTokenEndpoint is where logins are ended. Refreshes may go elsewhere.
+func (c *Client) loginTokenEndpoint() string { return c.options.LoginIssuer + "/oauth/token" }

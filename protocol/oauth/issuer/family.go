@@ -1,0 +1,138 @@
+package issuer
+
+import (
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// family is one login: a chain of refresh tokens of which the last one is good.
+type family struct {
+	account Account
+	revoked bool
+}
+
+// refreshToken is one link of the chain.
+type refreshToken struct {
+	family    *family
+	issuedAt  time.Time
+	spentAt   time.Time // zero while it is good
+	successor machine.Grant
+}
+
+func (t *refreshToken) isSpent() bool { return !t.spentAt.IsZero() }
+
+// families are all logins, by the fingerprints of their tokens.
+type families struct {
+	refresh map[secret.Fingerprint]*refreshToken
+	tokens  map[secret.Fingerprint]*family // tokens of every kind
+}
+
+func newFamilies() families {
+	return families{map[secret.Fingerprint]*refreshToken{}, map[secret.Fingerprint]*family{}}
+}
+
+func (f families) add(family *family, grant machine.Grant, at time.Time) {
+	f.refresh[grant.RefreshToken.Fingerprint()] = &refreshToken{family: family, issuedAt: at}
+	for _, token := range []secret.Token{grant.IDToken, grant.AccessToken, grant.RefreshToken} {
+		f.tokens[token.Fingerprint()] = family
+	}
+}
+
+// Login gives an account a token set as if it had logged in at the given time:
+// in the past, its access token may have expired.
+func (i *Issuer) Login(account Account, at time.Time) machine.Grant {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.begin(&family{account: account}, "https://issuer.test", at)
+}
+
+// Revoke ends the family of a token, whatever kind of token it is. It reports
+// whether there was one to end.
+func (i *Issuer) Revoke(token secret.Token) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.end(i.families.tokens[token.Fingerprint()])
+}
+
+// IsAlive reports whether a refresh with this token would be granted now. It is
+// how a test tells a login that works from one that was lost.
+func (i *Issuer) IsAlive(refresh secret.Token) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	token := i.families.refresh[refresh.Fingerprint()]
+	return token != nil && !token.isSpent() && !token.family.revoked && !i.isExpired(token, i.options.Now())
+}
+
+func (i *Issuer) begin(family *family, origin string, at time.Time) machine.Grant {
+	grant := i.mint(family.account, origin, at)
+	i.families.add(family, grant, at)
+	return grant
+}
+
+// end revokes a family. nil and a revoked one are left alone.
+func (i *Issuer) end(family *family) bool {
+	if family == nil || family.revoked {
+		return false
+	}
+	family.revoked = true
+	i.counts.Revoked++
+	return true
+}
+
+func (i *Issuer) isExpired(token *refreshToken, now time.Time) bool {
+	lifetime := i.options.RefreshLifetime
+	return lifetime > 0 && !now.Before(token.issuedAt.Add(lifetime))
+}
+
+// refresh rotates (RFC 6749 section 6). Of a token that was spent, it cannot be
+// known whether the thief or the owner came second: the family ends.
+func (i *Issuer) refresh(request asked) answer {
+	token := i.families.refresh[secret.New(request.values["refresh_token"]).Fingerprint()]
+	switch {
+	case token == nil:
+		return i.refused(refuse(400, "invalid_grant", "Unknown refresh token."))
+	case token.isSpent():
+		return i.replayed(token, request)
+	case token.family.revoked:
+		return i.refused(verdict("refresh_token_invalidated", "Your session has ended."))
+	case i.isExpired(token, request.at):
+		return i.refused(verdict("refresh_token_expired", "Your refresh token has expired."))
+	}
+	token.spentAt = request.at
+	token.successor = i.begin(token.family, request.origin, request.at)
+	i.counts.Grants++
+	return granted(token.successor)
+}
+
+func (i *Issuer) replayed(token *refreshToken, request asked) answer {
+	i.counts.Replays++
+	isRecent := request.at.Before(token.spentAt.Add(i.options.ReuseLeeway))
+	successor := i.families.refresh[token.successor.RefreshToken.Fingerprint()]
+	if isRecent && !token.family.revoked && !successor.isSpent() {
+		i.counts.Grants++
+		return granted(token.successor)
+	}
+	i.end(token.family)
+	return i.refused(verdict("refresh_token_reused", "Your refresh token has already been used."))
+}
+
+func (i *Issuer) refused(reply answer) answer {
+	i.counts.Refusals++
+	return reply
+}
+
+// verdict is a refusal as the reference's issuer words it.
+func verdict(code, message string) answer {
+	return object(401, map[string]any{"error": map[string]any{"code": code, "message": message}})
+}
+
+func granted(grant machine.Grant) answer {
+	return object(200, map[string]any{
+		"id_token":      grant.IDToken.Reveal(),
+		"access_token":  grant.AccessToken.Reveal(),
+		"refresh_token": grant.RefreshToken.Reveal(),
+		"token_type":    "Bearer",
+	})
+}

@@ -1,0 +1,100 @@
+package issuer_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+func clientOf(transport http.RoundTripper) *oauth.Client {
+	return oauth.New(oauth.Options{
+		Issuer:      machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: oauth.DefaultClientID},
+		LoginIssuer: "https://issuer.test", RevocationEndpoint: "https://issuer.test/oauth/revoke", Transport: transport,
+	})
+}
+
+func refresh(t *testing.T, i *issuer.Issuer, token secret.Token) machine.Answer {
+	return clientOf(i.Transport()).Refresh(t.Context(), token, machine.CauseDemanded)
+}
+
+func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	mine, other := i.Login(issuer.Ada, time.Now()), i.Login(issuer.Ada, time.Now())
+	next := refresh(t, i, mine.RefreshToken).(machine.Granted).Grant
+	require.True(t, i.IsAlive(next.RefreshToken))
+	require.False(t, i.IsAlive(mine.RefreshToken))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, refresh(t, i, mine.RefreshToken))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, refresh(t, i, next.RefreshToken))
+	require.True(t, i.IsAlive(other.RefreshToken))
+	require.Equal(t, issuer.Counts{Posts: 3, Grants: 1, Replays: 1, Refusals: 2, Revoked: 1}, i.Counts())
+}
+
+func TestOfManyAtOnceOnlyOneIsGranted(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	token := i.Login(issuer.Ada, time.Now()).RefreshToken
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { refresh(t, i, token) })
+	}
+	all.Wait()
+	require.Equal(t, issuer.Counts{Posts: 20, Grants: 1, Replays: 19, Refusals: 19, Revoked: 1}, i.Counts())
+}
+
+func TestWithinTheLeewayTheSameSuccessorIsGivenUntilItIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := issuer.New(issuer.Options{ReuseLeeway: 10 * time.Second})
+		first := i.Login(issuer.Ada, time.Now()).RefreshToken
+		next := refresh(t, i, first).(machine.Granted).Grant
+		time.Sleep(9 * time.Second)
+		again := refresh(t, i, first).(machine.Granted).Grant
+		require.Equal(t, next.RefreshToken.Fingerprint(), again.RefreshToken.Fingerprint())
+		refresh(t, i, next.RefreshToken)
+		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, refresh(t, i, first))
+
+		second := i.Login(issuer.Ada, time.Now()).RefreshToken
+		refresh(t, i, second)
+		time.Sleep(10 * time.Second)
+		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, refresh(t, i, second))
+	})
+}
+
+func TestTokensExpireByTheIssuersClock(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	i := issuer.New(issuer.Options{
+		Now: func() time.Time { return now }, AccessLifetime: 10 * time.Minute, RefreshLifetime: time.Hour,
+	})
+	grant := i.Login(issuer.Ada, now.Add(-30*time.Minute))
+	said, err := claims.Parse(grant.AccessToken)
+	require.NoError(t, err)
+	require.Equal(t, now.Add(-20*time.Minute), said.Expiry)
+	require.Equal(t, "plus", said.PlanType)
+	now = now.Add(29 * time.Minute)
+	require.True(t, i.IsAlive(grant.RefreshToken))
+	now = now.Add(time.Minute)
+	require.Equal(t, machine.Refused{Reason: machine.ReasonExpired}, refresh(t, i, grant.RefreshToken))
+}
+
+func TestAnotherClientIsRefused(t *testing.T) {
+	i := issuer.New(issuer.Options{ClientID: "somebody-else"})
+	token := i.Login(issuer.Ada, time.Now()).RefreshToken
+	require.Equal(t, machine.Refused{Reason: machine.ReasonUnexplained}, refresh(t, i, token))
+	require.True(t, i.IsAlive(token))
+}
+
+func TestAnyTokenOfAFamilyEndsIt(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	grant := i.Login(issuer.Ada, time.Now())
+	require.True(t, i.Revoke(grant.AccessToken))
+	require.False(t, i.Revoke(grant.RefreshToken), "it ended twice")
+	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, refresh(t, i, grant.RefreshToken))
+}

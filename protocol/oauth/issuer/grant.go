@@ -1,0 +1,104 @@
+package issuer
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+// The grant types of the token endpoint.
+const (
+	grantRefresh       = "refresh_token"
+	grantCode          = "authorization_code"
+	grantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+)
+
+// grant answers at the token endpoint.
+func (i *Issuer) grant(request asked) answer {
+	if request.values["client_id"] != i.options.ClientID {
+		reply := refuse(401, "invalid_client", "Unknown client.")
+		if request.call == Refresh {
+			return i.refused(reply)
+		}
+		return reply
+	}
+	switch request.call {
+	case Refresh:
+		return i.refresh(request)
+	case Exchange:
+		return i.exchange(request)
+	case KeyExchange:
+		return i.exchangeKey(request)
+	}
+	return refuse(400, "unsupported_grant_type", "Only refresh_token, authorization_code and token-exchange.")
+}
+
+// code is an authorization code: one use, a short life.
+type code struct {
+	account     Account
+	challenge   string
+	redirectURI string
+	expiresAt   time.Time
+	family      *family // of the login that it was spent for
+}
+
+const codeLifetime = 10 * time.Minute // RFC 6749 section 4.1.2 allows no more
+
+// newCode is a code to be sent to the client.
+func (i *Issuer) newCode(account Account, challenge, redirectURI string, at time.Time) secret.Token {
+	text := secret.New("ac_" + rand.Text())
+	i.codes[text.Fingerprint()] = &code{
+		account: account, challenge: challenge, redirectURI: redirectURI, expiresAt: at.Add(codeLifetime),
+	}
+	return text
+}
+
+// exchange spends a code (RFC 6749 section 4.1.3, RFC 7636 section 4.6). A code
+// that comes twice ends the login that it was spent for.
+func (i *Issuer) exchange(request asked) answer {
+	code := i.codes[secret.New(request.values["code"]).Fingerprint()]
+	verifier := secret.New(request.values["code_verifier"])
+	switch {
+	case code == nil:
+		return refuse(400, "invalid_grant", "Unknown authorization code.")
+	case code.family != nil:
+		i.end(code.family)
+		return refuse(400, "invalid_grant", "The authorization code has already been used.")
+	case !request.at.Before(code.expiresAt):
+		return refuse(400, "invalid_grant", "The authorization code has expired.")
+	case request.values["redirect_uri"] != code.redirectURI:
+		return refuse(400, "invalid_grant", "The redirect URI is another one than that of the authorization.")
+	case oauth.Challenge(verifier) != code.challenge:
+		return refuse(400, "invalid_grant", "The code verifier does not match the challenge.")
+	}
+	code.family = &family{account: code.account}
+	return granted(i.begin(code.family, request.origin, request.at))
+}
+
+// exchangeKey gives an API key for an ID token (RFC 8693, in the reference's
+// dialect).
+func (i *Issuer) exchangeKey(request asked) answer {
+	family := i.families.tokens[secret.New(request.values["subject_token"]).Fingerprint()]
+	switch {
+	case request.values["requested_token"] != "openai-api-key":
+		return refuse(400, "invalid_request", "Only API keys can be had.")
+	case request.values["subject_token_type"] != "urn:ietf:params:oauth:token-type:id_token":
+		return refuse(400, "invalid_request", "Only ID tokens are taken.")
+	case family == nil || family.revoked:
+		return refuse(400, "invalid_grant", "Unknown ID token.")
+	}
+	return object(200, map[string]any{"access_token": "sk-" + rand.Text()})
+}
+
+// revoke ends a login (RFC 7009 section 2.2): a token that is unknown is as good
+// as revoked.
+func (i *Issuer) revoke(request asked) answer {
+	token := request.values["token"]
+	if token == "" {
+		return refuse(400, "invalid_request", "There is no token.")
+	}
+	i.end(i.families.tokens[secret.New(token).Fingerprint()])
+	return object(200, map[string]any{})
+}

@@ -1,0 +1,156 @@
+package issuer
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// asked is a request that was read.
+type asked struct {
+	call   Call
+	values map[string]string // members of the JSON object, the form or the query
+	query  url.Values
+	origin string // the issuer's own, as the client called it
+	at     time.Time
+}
+
+// answer is what goes back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+const requestLimitBytes = 64 << 10
+
+// handle serves a pattern: read, record, and do as the script says. work is what
+// the issuer does by itself; it is called with the lock held. A call of "" is
+// told by its grant type.
+func (i *Issuer) handle(pattern string, call Call, work func(asked) answer) {
+	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimitBytes))
+		if err != nil {
+			panic(http.ErrAbortHandler) // half a request is none
+		}
+		request := asked{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), at: i.options.Now()}
+		if call == "" {
+			request.call = callOf(request.values["grant_type"])
+		}
+		record, step := i.arrive(request, r, body)
+		i.play(step, w, r, record, func() answer { return work(request) })
+	})
+}
+
+// arrive records a request and takes its step of the script.
+func (i *Issuer) arrive(request asked, r *http.Request, body []byte) (*Request, Step) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	record := recordOf(request, r, body)
+	i.requests = append(i.requests, record)
+	if request.call == Refresh {
+		i.counts.Posts++
+	}
+	return record, i.script.next(request.call)
+}
+
+// play answers a request as a step of the script says.
+func (i *Issuer) play(step Step, w http.ResponseWriter, r *http.Request, record *Request, work func() answer) {
+	if !step.Before.wait(r.Context()) || step.Drop == DropRequest {
+		panic(http.ErrAbortHandler)
+	}
+	reply := i.decide(step, record, work)
+	if !step.After.wait(r.Context()) || step.Drop == DropAnswer {
+		panic(http.ErrAbortHandler)
+	}
+	i.mu.Lock()
+	record.Answered = step.Drop == DropNothing
+	i.mu.Unlock()
+	i.write(w, reply, step.Drop == DropHalf)
+}
+
+// decide does the work, unless the script has another answer in its place.
+func (i *Issuer) decide(step Step, record *Request, work func() answer) answer {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	reply := answer{step.Status, step.Header, []byte(step.Body)}
+	if step.Status == 0 {
+		reply = work()
+	} else if step.Work {
+		work()
+	}
+	record.Status = reply.status
+	return reply
+}
+
+func (i *Issuer) write(w http.ResponseWriter, reply answer, half bool) {
+	w.Header().Set("Date", i.options.Now().UTC().Format(http.TimeFormat))
+	maps.Copy(w.Header(), reply.header) // a scripted Date wins
+	if half {
+		w.Header().Set("Content-Length", strconv.Itoa(len(reply.body)))
+		reply.body = reply.body[:len(reply.body)/2]
+	}
+	w.WriteHeader(reply.status)
+	w.Write(reply.body) // a client that has gone is no concern of an issuer
+	if half {
+		_ = http.NewResponseController(w).Flush() // else net/http would keep the half back
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// parse reads the members of a request: a JSON object of strings, or a form.
+func parse(r *http.Request, body []byte) map[string]string {
+	values := map[string]string{}
+	switch contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); contentType {
+	case "application/json":
+		var members map[string]any
+		_ = json.Unmarshal(body, &members) // what is no object has no members
+		for name, value := range members {
+			if text, ok := value.(string); ok {
+				values[name] = text
+			}
+		}
+	case "application/x-www-form-urlencoded":
+		form, _ := url.ParseQuery(string(body)) // what is no form has no members
+		for name := range form {
+			values[name] = form.Get(name)
+		}
+	}
+	return values
+}
+
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// object is an answer in JSON.
+func object(status int, members map[string]any) answer {
+	body, _ := json.Marshal(members) // strings, and claims that were encoded before
+	header := http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}
+	return answer{status, header, body}
+}
+
+// refuse is an error of RFC 6749 section 5.2.
+func refuse(status int, code, description string) answer {
+	return object(status, map[string]any{"error": code, "error_description": description})
+}
+
+// tokenOf is the secret that a request is about.
+func (r asked) tokenOf() secret.Token {
+	for _, name := range []string{"refresh_token", "code", "subject_token", "token", "device_auth_id"} {
+		if r.values[name] != "" {
+			return secret.New(r.values[name])
+		}
+	}
+	return secret.Token{}
+}

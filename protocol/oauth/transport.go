@@ -1,0 +1,173 @@
+package oauth
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+)
+
+// newTransport is the way to the issuer for all calls: through the proxy that
+// the environment names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), trusting the
+// authorities in pem besides the system's.
+//
+// It makes a connection for each request. Calls are rare, and a kept one that
+// has died unnoticed (a laptop slept) would swallow a refresh token: nobody
+// could tell whether it was spent.
+func newTransport(pem []byte) (*http.Transport, error) {
+	var roots *x509.CertPool // nil for the system's alone
+	if pem != nil {
+		var err error
+		if roots, err = x509.SystemCertPool(); err != nil {
+			return nil, fmt.Errorf("read the system's authorities: %w", err)
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, errors.New("no certificate found")
+		}
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		Protocols:              protocols,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: headerLimitBytes,
+	}, nil
+}
+
+const (
+	headerLimitBytes = 64 << 10
+	bodyLimitBytes   = 1 << 20
+)
+
+// post asks the issuer once. It sends no Authorization header: the client is a
+// public one (RFC 6749 section 2.1), known by the client_id in the body.
+func (c *Client) post(ctx context.Context, endpoint, contentType string, content []byte) (reply, *UnreachableError) {
+	body := newOneShot(content)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, body)
+	if err != nil || !isAddress(request.URL) {
+		return reply{}, &UnreachableError{Problem: ProblemAddress}
+	}
+	transport, err := c.roundTripper()
+	if err != nil {
+		return reply{}, &UnreachableError{Problem: ProblemAuthorities}
+	}
+	asker := c.identity.Load()
+	request.ContentLength = int64(len(content)) // else it would go out in chunks
+	request.Header.Set("Content-Type", contentType)
+	request.Header.Set("Originator", asker.originator)
+	request.Header.Set("User-Agent", asker.userAgent)
+	return send(transport, request, body)
+}
+
+// isAddress reports whether a request can go there: url.Parse takes any text.
+func isAddress(u *url.URL) bool {
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
+}
+
+// send sends the request once and reads the answer. It goes round http.Client,
+// which would follow redirects with a token in hand and put the URL into its
+// errors.
+func send(transport http.RoundTripper, request *http.Request, body *oneShot) (reply, *UnreachableError) {
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		sent := !body.withdraw()
+		return reply{}, &UnreachableError{Problem: problemOf(request.Context(), err, sent), Sent: sent}
+	}
+	defer response.Body.Close()
+	answered := reply{status: response.StatusCode, header: response.Header}
+	answered.body, err = io.ReadAll(io.LimitReader(response.Body, bodyLimitBytes))
+	if err != nil {
+		// What came decides: a grant that can be read must not be thrown away
+		// because the connection broke, or time ran out, after it.
+		answered.cut = problemOf(request.Context(), err, true)
+	}
+	return answered, nil
+}
+
+// oneShot is a request body that is sent at most once and knows whether it was.
+// net/http does not know its type, so it cannot rewind it (Request.GetBody) to
+// try again by itself: a refresh token that is posted twice is a family revoked.
+type oneShot struct {
+	content *bytes.Reader
+	fate    atomic.Int32
+}
+
+// The fates of a oneShot.
+const (
+	kept int32 = iota
+	sent
+	withdrawn
+)
+
+func newOneShot(content []byte) *oneShot { return &oneShot{content: bytes.NewReader(content)} }
+
+// errWithdrawn reports to the transport that it comes too late.
+var errWithdrawn = errors.New("the request was given up before it was sent")
+
+func (b *oneShot) Read(into []byte) (int, error) {
+	if b.fate.CompareAndSwap(kept, sent) || b.fate.Load() == sent {
+		return b.content.Read(into)
+	}
+	return 0, errWithdrawn
+}
+
+func (b *oneShot) Close() error { return nil }
+
+// withdraw reports whether the body has not been sent, and then sees to it that
+// it never is: a transport may still be at work when its caller has given up.
+func (b *oneShot) withdraw() bool { return b.fate.CompareAndSwap(kept, withdrawn) }
+
+// problemOf puts an error of the network into one of the words that may be
+// told. The context is asked first: net/http returns the cause of its end, which
+// may be any error.
+func problemOf(ctx context.Context, err error, sent bool) Problem {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ProblemCancelled
+	}
+	if network, ok := errors.AsType[net.Error](err); ctx.Err() != nil || ok && network.Timeout() {
+		return ProblemTimeout
+	}
+	if sent {
+		return ProblemBroken
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return ProblemName
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return ProblemCertificate
+	}
+	return ProblemConnection
+}
+
+// roundTripper makes the transport when it is first needed: a start costs
+// nothing, and a file of authorities that was mended is read again.
+func (c *Client) roundTripper() (http.RoundTripper, error) {
+	c.making.Lock()
+	defer c.making.Unlock()
+	if c.options.Transport != nil {
+		return c.options.Transport, nil
+	}
+	var pem []byte
+	if c.options.Authorities != nil {
+		var err error
+		if pem, err = c.options.Authorities(); err != nil {
+			return nil, fmt.Errorf("read the file of authorities: %w", err)
+		}
+	}
+	transport, err := newTransport(pem)
+	if err != nil {
+		return nil, err
+	}
+	c.options.Transport = transport
+	return transport, nil
+}

@@ -1,0 +1,181 @@
+package oauth_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+// proxiedEndpoint makes the test binary a program that refreshes once there:
+// net/http reads the proxies of its environment only once in a process.
+const proxiedEndpoint = "BEZOAR_TEST_PROXIED_ENDPOINT"
+
+func TestMain(m *testing.M) {
+	endpoint := os.Getenv(proxiedEndpoint)
+	if endpoint == "" {
+		os.Exit(m.Run())
+	}
+	fmt.Printf("%T", networked(endpoint).Refresh(context.Background(), secret.New(os.Getenv("TOKEN")), ""))
+}
+
+// networked is a client with a transport of its own.
+func networked(endpoint string, change ...func(*oauth.Options)) *oauth.Client {
+	o := options(nil)
+	o.Issuer.TokenEndpoint, o.RevocationEndpoint = endpoint, endpoint
+	for _, each := range change {
+		each(&o)
+	}
+	return oauth.New(o)
+}
+
+func problemAt(t *testing.T, client *oauth.Client) oauth.UnreachableError {
+	var unreachable *oauth.UnreachableError
+	require.ErrorAs(t, client.Revoke(t.Context(), oauth.RefreshToken, secret.New("r")), &unreachable)
+	return *unreachable
+}
+
+func TestARedirectIsNotFollowed(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		var requests atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(status)
+		}))
+		answer := networked(server.URL+"/oauth/token").Refresh(t.Context(), secret.New("r"), "")
+		server.Close()
+		require.Equal(t, machine.Unavailable{Spent: false}, answer)
+		require.EqualValues(t, 1, requests.Load())
+	}
+}
+
+// dying is a server whose connections end when a request has come in whole. It
+// counts those that did.
+func dying(t *testing.T) (address string, requests *atomic.Int32) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	requests, done := new(atomic.Int32), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if request, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				new(bytes.Buffer).ReadFrom(request.Body)
+				requests.Add(1)
+			}
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { listener.Close(); <-done })
+	return "http://" + listener.Addr().String(), requests
+}
+
+func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
+	address, requests := dying(t)
+	client := networked(address)
+	require.Equal(t, machine.Unavailable{Spent: true}, client.Refresh(t.Context(), secret.New("r"), ""))
+	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemBroken, Sent: true}, problemAt(t, client))
+	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
+}
+
+func TestARefusedConnectionSpendsNothing(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	client := networked("http://" + listener.Addr().String())
+	require.Equal(t, machine.Unavailable{Spent: false}, client.Refresh(t.Context(), secret.New("r"), ""))
+	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemConnection}, problemAt(t, client))
+}
+
+func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	server := httptest.NewUnstartedServer(i)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	defer server.Close()
+	token := i.Login(issuer.Ada, time.Now()).RefreshToken
+	endpoint := server.URL + "/oauth/token"
+
+	stranger := networked(endpoint)
+	require.Equal(t, machine.Unavailable{Spent: false}, stranger.Refresh(t.Context(), token, ""))
+	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemCertificate}, problemAt(t, stranger))
+
+	file, failure := []byte("no certificate"), errors.New("no such file")
+	friend := networked(endpoint, func(o *oauth.Options) {
+		o.Authorities = func() ([]byte, error) { return file, failure }
+	})
+	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemAuthorities}, problemAt(t, friend))
+	failure = nil
+	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemAuthorities}, problemAt(t, friend))
+	require.Empty(t, i.Requests())
+
+	file = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.IsType(t, machine.Granted{}, friend.Refresh(t.Context(), token, ""))
+	require.Len(t, i.Requests(), 1)
+}
+
+func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
+	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
+		require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemAddress}, problemAt(t, networked(address)), address)
+	}
+}
+
+func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
+	client := networked("http://127.0.0.1:1/")
+	cancelled, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the user went home"))
+	late, done := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), errors.New("too slow"))
+	defer done()
+	for ctx, problem := range map[context.Context]oauth.Problem{cancelled: oauth.ProblemCancelled, late: oauth.ProblemTimeout} {
+		var unreachable *oauth.UnreachableError
+		require.ErrorAs(t, client.Revoke(ctx, oauth.RefreshToken, secret.New("r")), &unreachable)
+		require.Equal(t, oauth.UnreachableError{Problem: problem}, *unreachable)
+	}
+}
+
+func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	proxy := httptest.NewServer(i) // a proxy for plain HTTP is sent whole URLs, which an issuer can serve
+	defer proxy.Close()
+	child := exec.Command(os.Args[0])
+	child.Env = []string{
+		proxiedEndpoint + "=http://issuer.invalid/oauth/token", "HTTP_PROXY=" + proxy.URL,
+		"TOKEN=" + i.Login(issuer.Ada, time.Now()).RefreshToken.Reveal(),
+	}
+	out, err := child.CombinedOutput()
+	require.NoError(t, err)
+	require.Equal(t, "machine.Granted", string(out))
+	require.Len(t, i.Requests(), 1)
+}
+
+func TestARequestSaysHowLongItIs(t *testing.T) { // some gateways refuse chunks
+	var length atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		length.Store(r.ContentLength)
+	}))
+	defer server.Close()
+	networked(server.URL).Refresh(t.Context(), secret.New("r"), "")
+	require.EqualValues(t, len(`{"client_id":"app_EMoamEEZ73f0CkXaXp7hrann","grant_type":"refresh_token","refresh_token":"r"}`), length.Load())
+}
