@@ -1,0 +1,155 @@
+// Package backend asks the backend of ChatGPT how much of an account's rate
+// limits is used, as the reference does. Nothing is retried here.
+package backend
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"unicode"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
+)
+
+// Options is what a client is made of.
+type Options struct {
+	BaseURL   string            // chatgpt_base_url; a slash at the end does not matter
+	Transport http.RoundTripper // must not try again by itself; nil for one of net/http's that does not
+}
+
+// Client is a client of one backend. Its methods may be called concurrently.
+type Client struct {
+	endpoint  string
+	transport http.RoundTripper
+	identity  atomic.Pointer[identity]
+}
+
+// identity is what the backend is told about who sits behind this program.
+type identity struct{ originator, userAgent string }
+
+// New makes a client. It opens nothing.
+func New(options Options) *Client {
+	client := &Client{endpoint: usageEndpoint(options.BaseURL), transport: options.Transport}
+	if client.transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.DisableKeepAlives = true // on a kept connection that has died, it would ask twice
+		client.transport = transport
+	}
+	client.Introduce("bezoar", "bezoar")
+	return client
+}
+
+// usageEndpoint is where the reference asks: the backend has other paths when
+// it is reached as ChatGPT's own programs reach it.
+func usageEndpoint(base string) string {
+	const ownPrograms = "/backend-api"
+	base = strings.TrimRight(base, "/")
+	if base == "https://chatgpt.com" || base == "https://chat.openai.com" {
+		base += ownPrograms
+	}
+	if strings.HasSuffix(base, ownPrograms) {
+		return base + "/wham/usage"
+	}
+	return base + "/api/codex/usage"
+}
+
+// Introduce sets what all further requests say of the program that asked for
+// them: the originator and user-agent headers. A character that a header cannot
+// hold becomes an underscore.
+func (c *Client) Introduce(originator, userAgent string) {
+	asHeader := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return '_'
+			}
+			return r
+		}, text)
+	}
+	c.identity.Store(&identity{asHeader(originator), asHeader(userAgent)})
+}
+
+// Login is whose limits are asked for.
+type Login struct {
+	AccessToken secret.Token
+	AccountID   string // of the workspace; "" if it is not known
+	UserID      string // "" if it is not known
+}
+
+// RateLimits asks once, with one request; ctx bounds the whole of it, there is
+// no other limit on its time. The errors:
+//
+//   - a *[StatusError] with status 401: the access token is refused; ask again
+//     with another one;
+//   - a *[StatusError] with another status, or an *[UnreachableError]: nothing
+//     is known now; ask again later;
+//   - [ErrUnreadable]: the answer does not hold the limits.
+func (c *Client) RateLimits(ctx context.Context, login Login) (protocol.RateLimitsResponse, error) {
+	body, err := c.get(ctx, login)
+	if err != nil {
+		return protocol.RateLimitsResponse{}, err
+	}
+	said, err := decode(body)
+	if err != nil {
+		return protocol.RateLimitsResponse{}, err
+	}
+	return said.limits(login), nil
+}
+
+const bodyLimitBytes = 1 << 20
+
+// get goes round http.Client, which would follow redirects with the token in
+// hand and put the URL into its errors.
+func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
+	request, err := c.request(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return nil, &UnreachableError{problemOf(err)}
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimitBytes+1))
+	switch {
+	case len(body) > bodyLimitBytes:
+		return nil, fmt.Errorf("%w: it is too long", ErrUnreadable)
+	case err != nil:
+		return nil, &UnreachableError{problemOf(err)}
+	}
+	return body, nil
+}
+
+func (c *Client) request(ctx context.Context, login Login) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.endpoint, nil)
+	if err != nil || !isAddress(request.URL) {
+		return nil, &UnreachableError{ProblemAddress}
+	}
+	if !isHeaderValue(login.AccessToken.Reveal()) || !isHeaderValue(login.AccountID) {
+		return nil, &UnreachableError{ProblemLogin}
+	}
+	asker := c.identity.Load()
+	request.Header.Set("Authorization", "Bearer "+login.AccessToken.Reveal())
+	if login.AccountID != "" {
+		request.Header.Set("Chatgpt-Account-Id", login.AccountID)
+	}
+	request.Header.Set("Originator", asker.originator)
+	request.Header.Set("User-Agent", asker.userAgent)
+	return request, nil
+}
+
+// isHeaderValue reports whether text can be sent in a header (RFC 9110 section
+// 5.5). The network would say that it cannot, but not in words that may be told.
+func isHeaderValue(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }
+
+// isAddress reports whether a request can go there: url.Parse takes any text.
+func isAddress(u *url.URL) bool {
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
+}

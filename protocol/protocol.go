@@ -1,0 +1,43 @@
+// Package protocol is the vocabulary of the app-server protocol's account
+// surface: method names and the shapes of what is said, as Codex app-server
+// 0.169.0 speaks it. It has no logic and imports nothing.
+//
+// The types say what goes over the wire, and protocol/schema publishes them:
+//
+//   - omitempty or omitzero marks a member that may be left out;
+//   - a pointer, a slice, a map or an interface may be null, as in
+//     encoding/json, and so may a member with the tag schema:"nullable";
+//   - a tag schema:"Name" is the set of words or the union that protocol/schema
+//     has under that name, schema:"null" a member that never has a value, and
+//     schema:"date-time" an RFC 3339 time.
+package protocol
+
+// Requests of the client.
+const (
+	Initialize     = "initialize"
+	GetAuthStatus  = "getAuthStatus"
+	AccountRead    = "account/read"
+	LoginStart     = "account/login/start"
+	LoginCancel    = "account/login/cancel"
+	AccountLogout  = "account/logout"
+	RateLimitsRead = "account/rateLimits/read"
+	HealthRead     = "account/health/read"
+)
+
+// Notifications of the client.
+const (
+	Initialized = "initialized" // optional, and nothing waits for it
+)
+
+// Requests of the server.
+const (
+	ExternalRefresh = "account/chatgptAuthTokens/refresh"
+)
+
+// Notifications of the server.
+const (
+	ConfigWarning  = "configWarning"
+	LoginCompleted = "account/login/completed"
+	AccountUpdated = "account/updated"
+	HealthUpdated  = "account/health/updated"
+)

@@ -1,0 +1,104 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// definitions are the nodes of all types, by their names.
+func definitions() map[string]*node {
+	all := map[string]*node{}
+	for _, each := range types {
+		n := each.node
+		switch {
+		case each.goType != nil:
+			n = record(each.goType)
+		case each.variants != nil:
+			n = union(each.name, each.variants)
+		}
+		named := *n
+		named.Title, named.Description = each.name, each.about
+		all[each.name] = &named
+	}
+	for _, kind := range []Kind{ClientRequest, ClientNotification, ServerRequest, ServerNotification} {
+		all[string(kind)] = messages(kind)
+	}
+	for _, method := range methods {
+		about(all, method.Params, "The parameters of "+method.Name+".")
+		about(all, method.Result, "The answer to "+method.Name+".")
+	}
+	return all
+}
+
+// about describes a type that has no description of its own.
+func about(all map[string]*node, name, text string) {
+	if n := all[name]; n != nil && n.Description == "" {
+		n.Description = text
+	}
+}
+
+var kindAbout = map[Kind]string{
+	ClientRequest:      "What a client can ask.",
+	ClientNotification: "What a client can say unasked.",
+	ServerRequest:      "What the server can ask.",
+	ServerNotification: "What the server can say unasked.",
+}
+
+// messages is the union of all messages of a kind, told apart by their method.
+func messages(kind Kind) *node {
+	all := &node{Title: string(kind), Description: kindAbout[kind]}
+	for _, method := range methods {
+		if method.Kind == kind {
+			all.OneOf = append(all.OneOf, method.message())
+		}
+	}
+	return all
+}
+
+func (m Method) message() *node {
+	var parts []member
+	if m.Result != "" {
+		parts = append(parts, member{"id", ref("RequestId")})
+	}
+	parts = append(parts, member{"method", words(m.Name)})
+	if m.Params != "" {
+		parts = append(parts, member{"params", ref(m.Params)})
+	}
+	if m.Kind == ServerNotification {
+		parts = append(parts, member{"emittedAtMs", integer64()})
+	}
+	n := object(parts...)
+	n.Description = m.About
+	if m.Result != "" {
+		n.Description += fmt.Sprintf(" Answered by %s.", m.Result)
+	}
+	return n
+}
+
+// direct are the names of the definitions that n itself refers to.
+func direct(n *node) map[string]bool {
+	found := map[string]bool{}
+	if n.Ref != "" {
+		found[strings.TrimPrefix(n.Ref, refPrefix)] = true
+	}
+	for _, each := range n.children() {
+		maps.Copy(found, direct(each))
+	}
+	return found
+}
+
+// references are the names that n refers to, itself or through others.
+func references(n *node, all map[string]*node) map[string]bool {
+	found := map[string]bool{}
+	for names := direct(n); len(names) > 0; {
+		further := map[string]bool{}
+		for name := range names {
+			found[name] = true
+			maps.Copy(further, direct(all[name]))
+		}
+		maps.DeleteFunc(further, func(name string, _ bool) bool { return found[name] })
+		names = further
+	}
+	return found
+}

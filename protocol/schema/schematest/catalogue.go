@@ -1,0 +1,114 @@
+package schematest
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/bezoar-auth/bezoar/protocol/schema"
+)
+
+// catalogue has the compiled schemas of one publisher, by the names of types.
+type catalogue map[string]*jsonschema.Schema
+
+// ours is what this program publishes, closed: no member that is not named.
+var ours = sync.OnceValue(func() catalogue {
+	documents := map[string]any{}
+	for file, content := range schema.JSON() {
+		if file != schema.Bundle {
+			documents[typeOf(file)] = closed(decode(content))
+		}
+	}
+	return compile(documents)
+})
+
+//go:embed testdata/codex-0.169.0
+var published embed.FS
+
+// reference is what the reference publishes.
+var reference = sync.OnceValue(func() catalogue {
+	documents := map[string]any{}
+	for name, content := range referenceFiles() {
+		documents[name] = decode(content)
+	}
+	return compile(documents)
+})
+
+// referenceFiles are the reference's schemas by the names of types.
+func referenceFiles() map[string][]byte {
+	files := map[string][]byte{}
+	folder := must(fs.Sub(published, "testdata/codex-0.169.0"))
+	for _, entry := range must(fs.ReadDir(folder, ".")) {
+		files[typeOf(entry.Name())] = must(fs.ReadFile(folder, entry.Name()))
+	}
+	return files
+}
+
+func typeOf(file string) string { return strings.TrimSuffix(file, ".json") }
+
+func compile(documents map[string]any) catalogue {
+	compiler := jsonschema.NewCompiler()
+	for name, document := range documents {
+		if err := compiler.AddResource("schema:"+name, document); err != nil {
+			panic(err)
+		}
+	}
+	all := catalogue{}
+	for name := range documents {
+		all[name] = compiler.MustCompile("schema:" + name)
+	}
+	return all
+}
+
+// closed forbids members without a name in all objects that have named ones.
+func closed(document any) any {
+	switch value := document.(type) {
+	case []any:
+		for i := range value {
+			value[i] = closed(value[i])
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = closed(value[name])
+		}
+		if _, isObject := value["properties"].(map[string]any); isObject {
+			value["additionalProperties"] = false
+		}
+	}
+	return document
+}
+
+// conforms reports how a value fails to be of a type, by either schema.
+func conforms(name string, value any) error {
+	own, isOurs := ours()[name]
+	theirs, isTheirs := reference()[name]
+	if !isOurs && !isTheirs {
+		return fmt.Errorf("nobody publishes a type %s", name)
+	}
+	var problems []error
+	if isOurs {
+		problems = append(problems, own.Validate(value))
+	}
+	if isTheirs && departures[name] == "" {
+		problems = append(problems, theirs.Validate(value))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func decode(content []byte) any { return must(jsonschema.UnmarshalJSON(bytes.NewReader(content))) }
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}

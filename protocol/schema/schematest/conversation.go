@@ -1,0 +1,178 @@
+package schematest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/bezoar-auth/bezoar/protocol/schema"
+)
+
+// Conversation checks the server's side of one connection. It has to see all
+// lines of both sides: a request before the server does, an answer after. Its
+// methods may be called concurrently.
+type Conversation struct {
+	t     testing.TB
+	mu    sync.Mutex
+	asked map[string][]string // methods of the requests that wait for an answer, by id
+}
+
+// New starts the check of a conversation; what is wrong fails t.
+func New(t testing.TB) *Conversation {
+	return &Conversation{t: t, asked: map[string][]string{}}
+}
+
+// Client takes note of a line of the client. Clients may say what they like.
+func (c *Conversation) Client(line []byte) {
+	var said map[string]json.RawMessage
+	var method string
+	if json.Unmarshal(line, &said) != nil || said["id"] == nil || json.Unmarshal(said["method"], &method) != nil {
+		return // no request
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := string(said["id"])
+	c.asked[id] = append(c.asked[id], method)
+}
+
+// Server checks a line of the server: that it is a message of the protocol, and
+// an answer that it is one to what was asked.
+func (c *Conversation) Server(line []byte) {
+	c.t.Helper()
+	if err := c.check(line); err != nil {
+		c.t.Errorf("the server's line does not match the schema: %v", err)
+	}
+}
+
+// Validate checks a line of a server on its own. Of an answer that says yes it
+// knows only the outer form: use a [Conversation] to check the rest.
+func Validate(t testing.TB, line []byte) {
+	t.Helper()
+	message, err := parse(line)
+	if err == nil {
+		err = message.check()
+	}
+	if err != nil {
+		t.Errorf("the server's line does not match the schema: %v", err)
+	}
+}
+
+// Type checks that value is JSON of the type with that published name.
+func Type(t testing.TB, name string, value []byte) {
+	t.Helper()
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
+	if err == nil {
+		err = conforms(name, decoded)
+	}
+	if err != nil {
+		t.Errorf("the value does not match the schema: %v", err)
+	}
+}
+
+func (c *Conversation) check(line []byte) error {
+	message, err := parse(line)
+	if err != nil {
+		return err
+	}
+	if err := message.check(); err != nil || !message.isAnswer() {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	methods := c.asked[message.id]
+	if len(methods) == 0 {
+		return fmt.Errorf("nobody asked with the id %s", message.id)
+	}
+	answered := 0
+	if result, ok := message.members["result"]; ok {
+		if answered, err = matching(methods, result); err != nil {
+			return err
+		}
+	}
+	c.asked[message.id] = slices.Delete(methods, answered, answered+1)
+	return nil
+}
+
+// matching is the first of the methods that result can be an answer to: a
+// client may use an id twice.
+func matching(methods []string, result any) (int, error) {
+	var problems []error
+	for i, name := range methods {
+		method, known := find(schema.ClientRequest, name)
+		if !known {
+			problems = append(problems, fmt.Errorf("%s is no method", name))
+			continue
+		}
+		err := conforms(method.Result, result)
+		if err == nil {
+			return i, nil
+		}
+		problems = append(problems, err)
+	}
+	return 0, errors.Join(problems...)
+}
+
+// message is a line of a server.
+type message struct {
+	id      string // as it stands on the line; "" for none
+	members map[string]any
+}
+
+func parse(line []byte) (message, error) {
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
+	if err != nil {
+		return message{}, fmt.Errorf("not JSON: %w", err)
+	}
+	members, ok := decoded.(map[string]any)
+	if !ok {
+		return message{}, errors.New("no object")
+	}
+	var raw map[string]json.RawMessage
+	_ = json.Unmarshal(line, &raw) // it is an object
+	return message{string(raw["id"]), members}, nil
+}
+
+func (m message) isAnswer() bool { return m.members["method"] == nil }
+
+// check is what can be said of a message alone.
+func (m message) check() error {
+	_, isYes := m.members["result"]
+	switch {
+	case m.isAnswer() && isYes:
+		return conforms("JSONRPCResponse", m.members)
+	case m.isAnswer():
+		return conforms("JSONRPCError", m.members)
+	case m.id != "":
+		return m.checkCall(schema.ServerRequest, "JSONRPCRequest")
+	}
+	return m.checkCall(schema.ServerNotification, "JSONRPCNotification")
+}
+
+func (m message) checkCall(kind schema.Kind, envelope string) error {
+	name, _ := m.members["method"].(string)
+	method, known := find(kind, name)
+	if !known {
+		return fmt.Errorf("%q is no %s", name, kind)
+	}
+	if method.Params != "" {
+		if err := conforms(method.Params, m.members["params"]); err != nil {
+			return err
+		}
+	}
+	return errors.Join(conforms(string(kind), m.members), conforms(envelope, m.members))
+}
+
+func find(kind schema.Kind, name string) (schema.Method, bool) {
+	for _, method := range schema.Methods() {
+		if method.Kind == kind && method.Name == name {
+			return method, true
+		}
+	}
+	return schema.Method{}, false
+}
