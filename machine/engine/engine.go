@@ -1,0 +1,185 @@
+// Package engine is the shell around the machine: one goroutine owns the state,
+// feeds it events, carries out its effects and publishes snapshots. It decides
+// nothing that the machine could decide.
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Engine gives many callers one Owner. All methods may be called concurrently.
+type Engine struct {
+	owner    *Owner             // its goroutine's; others only load the snapshot
+	inbox    chan func(*Owner)  // what callers want done, in the order they came
+	outcomes chan machine.Event // how refreshes ended
+	ready    chan struct{}      // closed when the owner has looked
+	done     chan struct{}      // closed when the owner has left
+}
+
+// ErrClosed reports a call after Close. Start another engine.
+var ErrClosed = errors.New("the engine is closed")
+
+// Start makes an engine that looks at the store in the background; until then
+// its snapshot says NoAuth. Close it to let go of it.
+func Start(options Options) *Engine {
+	e := &Engine{
+		inbox:    make(chan func(*Owner)),
+		outcomes: make(chan machine.Event),
+		ready:    make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	lifetime, abandon := context.WithCancel(context.Background())
+	e.owner = NewOwner(options, func(refresh func(context.Context) machine.Event) {
+		go e.report(lifetime, refresh)
+	})
+	go e.run(abandon)
+	return e
+}
+
+// Ready is closed when the engine has looked at the store for the first time,
+// which a store that hangs delays by two seconds at the most.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// Snapshot is the state as it was published last: one atomic load. Nobody may
+// change what it points to.
+func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
+
+// Ask takes up what a client wants and calls answer exactly once with the
+// snapshot that it leads to: before Ask returns if that is known already, else
+// later on the engine's goroutine, where answer must not block nor call the
+// engine. Asks, logins and logouts of one caller take effect in their order.
+func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
+	if snapshot := e.Snapshot(); snapshot.AnswersAtOnce(ask, e.owner.Now()) {
+		answer(snapshot)
+		return
+	}
+	if !e.tell(func(o *Owner) { o.Ask(ask, answer) }) {
+		answer(e.Snapshot())
+	}
+}
+
+// Status is Ask for a caller that can wait. It returns ctx's error if ctx ends
+// first; the refresh that the caller waited for goes on without it.
+func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, error) {
+	return e.await(ctx, func(answer func(*machine.State)) { e.Ask(ask, answer) })
+}
+
+// Rejected reports that a resource server answered 401 to the access token with
+// this fingerprint, and waits for what comes of it: if the snapshot holds another
+// token, try that once; if it holds none, a login is needed. A token that is no
+// longer in use is not refreshed. It returns ctx's error if ctx ends first.
+func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
+	return e.await(ctx, func(answer func(*machine.State)) {
+		if !e.tell(func(o *Owner) { o.Reject(access, answer) }) {
+			answer(e.Snapshot())
+		}
+	})
+}
+
+// Login stores a credential and then uses it, in place of whatever is there. A
+// refresh in flight goes on, and its answer changes nothing any more. External
+// tokens are kept in memory alone. An error means that the login could not be
+// stored and that nothing has changed; ctx bounds only the wait for the result.
+func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
+	return e.order(ctx, func(o *Owner) error { return o.Login(c) })
+}
+
+// Logout removes the stored login and forgets the one in memory, external
+// tokens included. An error means that the stored login could not be removed
+// and that nothing has changed; ctx bounds only the wait for the result.
+func (e *Engine) Logout(ctx context.Context) error { return e.order(ctx, (*Owner).Logout) }
+
+// Reload looks at the store, whether or not it seems to have changed, and
+// takes what it finds by the machine's rules.
+func (e *Engine) Reload(ctx context.Context) error {
+	return e.order(ctx, func(o *Owner) error {
+		o.Reload()
+		return nil
+	})
+}
+
+// Subscribe calls changed after every change of the login or of its state,
+// with the snapshots before and after, on the engine's goroutine: it must not
+// block, nor call the engine. It has no effect after Close.
+func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
+	e.tell(func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
+}
+
+// Close waits until the refresh in flight has ended and is written down, or
+// until ctx ends: then it is left behind with its intent open. Everybody who
+// waits is answered, an unsaved credential gets a last try, and the engine is
+// gone when Close returns.
+func (e *Engine) Close(ctx context.Context) {
+	e.tell(func(o *Owner) { o.closing = ctx })
+	<-e.done
+}
+
+// run is the owner's life.
+func (e *Engine) run(abandon context.CancelFunc) {
+	defer close(e.done)
+	defer abandon()
+	o := e.owner
+	o.Look()
+	close(e.ready)
+	for o.closing == nil || o.refreshes > 0 {
+		select {
+		case do := <-e.inbox:
+			do(o)
+		case outcome := <-e.outcomes:
+			o.Conclude(outcome)
+		case <-o.patience():
+			o.refreshes = 0 // they are abandoned on return
+		}
+	}
+	o.leave()
+}
+
+// report runs a refresh to its end and tells the owner, unless it has left.
+func (e *Engine) report(lifetime context.Context, refresh func(context.Context) machine.Event) {
+	outcome := refresh(lifetime)
+	select {
+	case e.outcomes <- outcome:
+	case <-e.done:
+	}
+}
+
+// tell puts something to do into the inbox and waits until the owner has taken
+// it up, not until it is done. It reports whether there still is an owner.
+func (e *Engine) tell(do func(*Owner)) bool {
+	select {
+	case e.inbox <- do:
+		return true
+	case <-e.done:
+		return false
+	}
+}
+
+// order has the owner do something that takes effect before anything that the
+// caller asks for afterwards.
+func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
+	result := make(chan error, 1)
+	if !e.tell(func(o *Owner) { result <- do(o) }) {
+		return ErrClosed
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (e *Engine) await(ctx context.Context, request func(answer func(*machine.State))) (*machine.State, error) {
+	answered := make(chan *machine.State, 1)
+	request(func(snapshot *machine.State) { answered <- snapshot })
+	select {
+	case snapshot := <-answered:
+		return snapshot, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

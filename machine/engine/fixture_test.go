@@ -1,0 +1,241 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/memory"
+)
+
+var policy = machine.Policy{
+	Issuer:       machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"},
+	RefreshFloor: 5 * time.Second,
+}
+
+var (
+	demand = machine.Ask{Refresh: true, Token: true}
+	poll   = machine.Ask{Token: true}
+	glance = machine.Ask{}
+)
+
+// issuer answers when a test says so, and gives up when the caller does.
+type issuer struct {
+	mu      sync.Mutex // guards posts
+	posts   []secret.Fingerprint
+	answers chan machine.Answer
+}
+
+func (i *issuer) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+	i.mu.Lock()
+	i.posts = append(i.posts, token.Fingerprint())
+	i.mu.Unlock()
+	select {
+	case answer := <-i.answers:
+		return answer
+	case <-ctx.Done():
+		return machine.Unavailable{Spent: true}
+	}
+}
+
+// countingStore counts how often it is looked at, and fails to write on demand.
+type countingStore struct {
+	*memory.Store
+	stamps, loads atomic.Int32
+	isFull        atomic.Bool
+	noRoom        atomic.Bool
+	isReadOnly    atomic.Bool // for logins and logouts
+}
+
+var errFull = errors.New("no space left")
+
+func (s *countingStore) Load(ctx context.Context) (store.Record, error) {
+	s.loads.Add(1)
+	return s.Store.Load(ctx)
+}
+
+func (s *countingStore) Stamp(ctx context.Context) (store.Stamp, bool) {
+	s.stamps.Add(1)
+	return s.Store.Stamp(ctx)
+}
+
+func (s *countingStore) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+	if s.isFull.Load() {
+		return &store.NotDurableError{Err: errFull}
+	}
+	return s.Store.Swap(ctx, base, c)
+}
+
+func (s *countingStore) Replace(ctx context.Context, c machine.Credential) error {
+	if s.isReadOnly.Load() {
+		return &store.NotDurableError{Err: errFull}
+	}
+	return s.Store.Replace(ctx, c)
+}
+
+func (s *countingStore) Delete(ctx context.Context) error {
+	if s.isReadOnly.Load() {
+		return &store.NotDurableError{Err: errFull}
+	}
+	return s.Store.Delete(ctx)
+}
+
+func (s *countingStore) Reserve(ctx context.Context, c machine.Credential) error {
+	if s.noRoom.Load() {
+		return &store.NotDurableError{Err: errFull}
+	}
+	return s.Store.Reserve(ctx, c)
+}
+
+// site is a store with an issuer, and an engine on it.
+type site struct {
+	*engine.Engine
+	t      *testing.T
+	store  *countingStore
+	ledger *memory.Ledger
+	issuer *issuer
+	pid    int
+}
+
+// inBubble runs a test with an engine that has looked at a store with the
+// given login, in virtual time. It demands that the engine goes away.
+func inBubble(t *testing.T, stored func() *machine.Credential, test func(t *testing.T, s *site)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{
+			t: t, store: &countingStore{Store: memory.NewStore()},
+			ledger: memory.NewLedger(policy.Issuer), issuer: &issuer{answers: make(chan machine.Answer)},
+		}
+		if c := stored(); c != nil {
+			s.write(*c)
+		}
+		s.Engine = s.start()
+		defer func() { s.Engine.Close(ended()) }()
+		test(t, s)
+	})
+}
+
+// start is one more process on the site.
+func (s *site) start() *engine.Engine {
+	s.pid++
+	e := engine.Start(engine.Options{
+		Policy: policy, Store: s.store, Ledger: s.ledger.Process(s.pid), Issuer: s.issuer,
+		Random: func() float64 { return 0.5 },
+	})
+	synctest.Wait()
+	return e
+}
+
+// write is another program's save.
+func (s *site) write(c machine.Credential) {
+	require.NoError(s.t, s.store.Replace(s.t.Context(), c))
+}
+
+// stored is what the store holds.
+func (s *site) stored() machine.Credential {
+	record, err := s.store.Store.Load(s.t.Context())
+	require.NoError(s.t, err)
+	return record.Credential
+}
+
+// pending is an ask whose answer may be out.
+type pending struct {
+	t      *testing.T
+	mu     sync.Mutex // guards states
+	states []*machine.State
+}
+
+// asking asks and lets everything go as far as it can.
+func (s *site) asking(ask machine.Ask) *pending {
+	p := &pending{t: s.t}
+	s.Ask(ask, func(state *machine.State) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.states = append(p.states, state)
+	})
+	synctest.Wait()
+	return p
+}
+
+func (p *pending) isAnswered() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.LessOrEqual(p.t, len(p.states), 1, "answered more than once")
+	return len(p.states) == 1
+}
+
+// gives demands that the ask was answered with this token; "" for none.
+func (p *pending) gives(token secret.Token, why ...any) {
+	p.t.Helper()
+	require.True(p.t, p.isAnswered(), why...)
+	require.Equal(p.t, token.Fingerprint(), p.states[0].Token().Fingerprint(), why...)
+}
+
+// answer lets the issuer answer the post that waits for it.
+func (s *site) answer(answer machine.Answer) {
+	s.t.Helper()
+	select {
+	case s.issuer.answers <- answer:
+	case <-time.After(time.Millisecond):
+		require.Fail(s.t, "no post waits for an answer")
+	}
+	synctest.Wait()
+}
+
+func (s *site) posts() int {
+	s.issuer.mu.Lock()
+	defer s.issuer.mu.Unlock()
+	return len(s.issuer.posts)
+}
+
+func granted(c machine.Credential) machine.Granted {
+	return machine.Granted{Grant: machine.Grant{IDToken: c.IDToken, AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
+}
+
+func refused(reason machine.Reason) machine.Refused { return machine.Refused{Reason: reason} }
+
+// login is a token set of one account that expires in so long from now.
+func login(name string, expires time.Duration) machine.Credential {
+	return machine.Credential{
+		Method: machine.MethodChatGPT, IDToken: jwt("id", time.Hour), AccessToken: jwt(name, expires),
+		RefreshToken: secret.New("refresh-" + name), AccountID: "account", LastRefresh: time.Now().UTC(),
+	}
+}
+
+func otherAccount(name string) machine.Credential {
+	c := login(name, time.Hour)
+	c.AccountID = "somebody else"
+	return c
+}
+
+func jwt(subject string, expires time.Duration) secret.Token {
+	payload := fmt.Sprintf(`{"sub":%q,"exp":%d}`, subject, time.Now().Add(expires).Unix())
+	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
+}
+
+// The logins that a store starts with.
+func nobody() *machine.Credential { return nil }
+func good() *machine.Credential   { c := login("first", time.Hour); return &c }
+func aged() *machine.Credential   { c := login("first", 4*time.Minute); return &c }
+func expired() *machine.Credential {
+	c := login("first", -time.Minute)
+	return &c
+}
+
+// ended is a context that is over.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

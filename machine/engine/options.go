@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Options is what an engine is made of. Store, Ledger and Issuer are required;
+// every other zero value stands for its default.
+type Options struct {
+	Policy machine.Policy
+	Store  store.Store
+	Ledger store.Ledger
+	Issuer Issuer
+
+	Deadline time.Duration // of one post to the issuer; 30 s
+	LockWait time.Duration // for another process's refresh; Deadline + 5 s
+
+	Log       *slog.Logger     // discarded
+	Now       func() time.Time // time.Now
+	Random    func() float64   // in [0, 1), for the jitter
+	ProcessID int              // in the ledger
+
+	// Before is called with the name of each step of a refresh before it is
+	// done, on the refresh's own goroutine: where a test lets the process die.
+	Before func(step string)
+}
+
+// Issuer asks the token endpoint for a refresh. It may be called from any
+// goroutine; the engine has one call at a time. It sends at most one request,
+// gives up when ctx ends, and reports whatever happens as an answer.
+type Issuer interface {
+	Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer
+}
+
+// Default bounds of a refresh.
+const (
+	DefaultDeadline = 30 * time.Second
+	lockMargin      = 5 * time.Second
+)
+
+// storeLimit bounds a look at the store or a login's write, so that a hanging
+// keyring costs an answer two seconds and not the program.
+const storeLimit = 2 * time.Second
+
+func (o Options) withDefaults() Options {
+	if o.Deadline == 0 {
+		o.Deadline = DefaultDeadline
+	}
+	if o.LockWait == 0 {
+		o.LockWait = o.Deadline + lockMargin
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	if o.Before == nil {
+		o.Before = func(string) {}
+	}
+	return o
+}
+
+// at is the present as the embedded time of an event. The monotonic reading is
+// stripped: it stops while a machine sleeps, and deadlines are of the wall clock.
+func (o *Options) at() machine.At { return machine.At{Time: o.Now().Round(0)} }

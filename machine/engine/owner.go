@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Owner is the engine without its goroutine: it owns the state, and whoever
+// calls it must be the only one who does. Programs use an Engine; a simulation
+// that wants to choose what happens next uses an Owner. Only Snapshot may be
+// called by others.
+type Owner struct {
+	Options
+	spawn       func(refresh func(context.Context) machine.Event)
+	snapshot    atomic.Pointer[machine.State]
+	state       machine.State
+	seen        sighting
+	waiters     []waiter
+	subscribers []func(from, to *machine.State)
+	refreshes   int             // that have not reported back
+	closing     context.Context // not nil: leave when nothing runs, or when this ends
+}
+
+// waiter is somebody whose answer depends on a refresh.
+type waiter struct {
+	attempt machine.AttemptID
+	answer  func(*machine.State)
+}
+
+// NewOwner makes an owner that knows of nobody: let it Look first. Spawn has to
+// run each refresh it is given, however late, and hand the event to Conclude;
+// the refresh touches nothing of the owner.
+func NewOwner(options Options, spawn func(refresh func(context.Context) machine.Event)) *Owner {
+	o := &Owner{Options: options.withDefaults(), spawn: spawn, state: machine.New(options.Policy)}
+	o.publish()
+	return o
+}
+
+// Snapshot is the state as it was published last.
+func (o *Owner) Snapshot() *machine.State { return o.snapshot.Load() }
+
+// Ask takes up what a client wants; see Engine.Ask. It steps once more after a
+// look that found another login, unless a refresh was demanded: what another
+// process stored is the refresh that was asked for.
+func (o *Owner) Ask(ask machine.Ask, answer func(*machine.State)) {
+	before := o.state.Credential
+	o.step(machine.Asked{At: o.at(), Ask: ask})
+	if !ask.Refresh && !o.state.Credential.Equal(before) {
+		o.step(machine.Asked{At: o.at(), Ask: ask})
+	}
+	o.answer(o.state.Waits(ask, o.Now()), answer)
+}
+
+// Reject takes up a 401 of a resource server; see Engine.Rejected.
+func (o *Owner) Reject(access secret.Fingerprint, answer func(*machine.State)) {
+	o.step(machine.TokenRejected{At: o.at(), Access: access})
+	o.answer(o.state.Attempt != 0, answer)
+}
+
+// Login stores a credential and then uses it; see Engine.Login.
+func (o *Owner) Login(c machine.Credential) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	defer cancel()
+	if c.Method != machine.MethodExternal {
+		if err := o.Store.Replace(ctx, c); err != nil {
+			return fmt.Errorf("store login: %w", err)
+		}
+		o.seen = sighting{}
+		o.note(ctx, store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: fingerprintOf(c)})
+	}
+	o.step(machine.LoggedIn{At: o.at(), Credential: c})
+	return nil
+}
+
+// Logout removes the stored login; see Engine.Logout. It writes its entry
+// before it removes the record: a sister process that finds the record gone
+// must know that it was on purpose.
+func (o *Owner) Logout() error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	defer cancel()
+	held := o.state.Credential
+	o.note(ctx, store.Entry{Kind: store.Logout, Method: held.Method, Key: o.keyOf(held)})
+	if err := o.Store.Delete(ctx); err != nil {
+		return fmt.Errorf("remove stored login: %w", err)
+	}
+	o.seen = sighting{}
+	o.step(machine.LoggedOut{At: o.at()})
+	return nil
+}
+
+// Reload looks at the store even if it seems not to have changed.
+func (o *Owner) Reload() {
+	o.seen = sighting{}
+	o.Look()
+}
+
+// Conclude takes the event that a spawned refresh ended in.
+func (o *Owner) Conclude(outcome machine.Event) {
+	o.refreshes--
+	o.step(outcome)
+}
+
+// step runs one event through the machine and carries out what it orders.
+func (o *Owner) step(event machine.Event) {
+	before := o.state
+	next, effects, err := machine.Step(before, event)
+	if err != nil {
+		o.Log.Error("bug: an event that the machine has no row for", "error", err)
+		return
+	}
+	o.state = next
+	for _, effect := range effects {
+		o.perform(effect, &before)
+	}
+	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one
+		o.answerAll()
+	}
+}
+
+// perform carries out one effect. Those that end in an event do so here, but
+// for a refresh, which takes its time.
+func (o *Owner) perform(effect machine.Effect, before *machine.State) {
+	switch effect.(type) {
+	case machine.Publish:
+		o.publish()
+	case machine.Notify:
+		o.notify(before)
+	case machine.LookInStore:
+		o.Look()
+	case machine.SaveAgain:
+		o.step(o.saving())
+	case machine.StartRefresh:
+		o.refreshes++
+		o.spawn(newTransaction(&o.Options, o.state).run)
+	}
+}
+
+func (o *Owner) publish() {
+	snapshot := o.state
+	o.snapshot.Store(&snapshot)
+}
+
+func (o *Owner) notify(before *machine.State) {
+	after := o.Snapshot()
+	o.Log.Info("state changed", "from", before.Label, "to", after.Label,
+		"credential", fingerprintOf(after.Credential).Short())
+	for _, changed := range o.subscribers {
+		changed(before, after)
+	}
+}
+
+// answer answers now, or when the refresh in flight has ended.
+func (o *Owner) answer(waits bool, answer func(*machine.State)) {
+	if !waits {
+		answer(o.Snapshot())
+		return
+	}
+	o.waiters = append(o.waiters, waiter{o.state.Attempt, answer})
+}
+
+func (o *Owner) answerAll() {
+	waiting := o.waiters
+	o.waiters = nil
+	for _, each := range waiting {
+		each.answer(o.Snapshot())
+	}
+}
+
+// patience ends when a close has waited long enough.
+func (o *Owner) patience() <-chan struct{} {
+	if o.closing == nil {
+		return nil
+	}
+	return o.closing.Done()
+}
+
+// leave does what must not stay undone.
+func (o *Owner) leave() {
+	if o.state.IsUnsaved() {
+		o.step(o.saving())
+	}
+	o.answerAll()
+}

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// save turns the issuer's answer into the outcome, and into what is stored.
+func (t *transaction) save(ctx context.Context) {
+	ctx, cancel := timeless(ctx)
+	defer cancel()
+	t.entry.At = t.at().Time
+	switch answer := t.answer.(type) {
+	case machine.Granted:
+		t.granted(ctx, answer.Grant)
+	case machine.Refused:
+		t.refused(ctx, answer.Reason)
+	case machine.Unavailable:
+		t.deferred(ctx, answer)
+	}
+}
+
+// granted saves the new token set in place of the one that was read. Whatever
+// else happens it is not lost: if the disk fails it is served from memory.
+func (t *transaction) granted(ctx context.Context, grant machine.Grant) {
+	at := t.at()
+	t.next = t.state.Credential.Merge(grant, at.Time)
+	t.entry.Kind = store.Rotated
+	success := machine.RefreshSucceeded{At: at, Attempt: t.state.Attempt, Credential: t.next}
+	if err := t.swap(ctx); err != nil {
+		if t.outcome = t.displaced(ctx); t.outcome != nil {
+			return
+		}
+		t.Log.Error("the new tokens are not stored yet; they are kept in memory", "error", err)
+		success.Base = &t.record.Credential
+	}
+	t.entry.Next = t.keyOf(t.next)
+	t.outcome = success
+}
+
+// swap writes the new token set. A record that says the same in other bytes is
+// not somebody else's login, so it is replaced too; three times, for whoever
+// reformats the file must stop some time.
+func (t *transaction) swap(ctx context.Context) error {
+	for tries := 3; ; tries-- {
+		err := t.Store.Swap(ctx, t.record.Revision, t.next)
+		if conflict := new(store.ConflictError); tries == 1 || !errors.As(err, &conflict) {
+			return err
+		}
+		found, loadErr := t.Store.Load(ctx)
+		if loadErr != nil || !t.isOurs(found.Credential) {
+			return err
+		}
+		t.record = found
+	}
+}
+
+// isOurs reports whether a stored credential is the one that was read, or the
+// one whose refresh token was posted. They differ if that one was unsaved, and
+// then it may have been saved while the issuer was asked.
+func (t *transaction) isOurs(stored machine.Credential) bool {
+	return stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential)
+}
+
+// refused is a verdict, unless somebody logged in while the issuer was asked:
+// then that login is in use, and the verdict is kept for the old token alone.
+func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
+	at := t.at()
+	t.entry.Kind, t.entry.Reason = store.Refused, reason
+	if !reason.IsExplained() {
+		t.entry.Kind = store.Deferred
+		t.entry.Failures = t.failures(ctx)
+		t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
+	}
+	if t.outcome = t.displaced(ctx); t.outcome != nil {
+		return
+	}
+	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: machine.Verdict{
+		Key: t.entry.Key, Access: t.entry.Access, Reason: reason, At: at.Time,
+	}}
+}
+
+func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) {
+	at := t.at()
+	t.entry.Kind, t.entry.Failures = store.Deferred, t.failures(ctx)
+	t.entry.NotBefore = t.Policy.NextAttempt(at.Time, t.entry.Failures, answer.RetryAfter, t.Random())
+	t.outcome = machine.RefreshFailedTransient{
+		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true,
+	}
+}
+
+// failures counts this one and those before it, of all processes.
+func (t *transaction) failures(ctx context.Context) int {
+	return 1 + max(t.state.Failures, t.lineage(ctx).Deferral.Failures)
+}
+
+// displaced is the event for a login that was stored while the issuer was
+// asked, or a logout; nil if the stored login is still ours, or nobody can tell.
+func (t *transaction) displaced(ctx context.Context) machine.Event {
+	record, err := t.Store.Load(ctx)
+	if errors.Is(err, store.ErrNotFound) && t.lineage(ctx).LoggedOut {
+		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt}
+	}
+	if err != nil {
+		return nil
+	}
+	if t.isOurs(record.Credential) {
+		t.record = record
+		return nil
+	}
+	event := t.loaded(record.Credential, t.lineage(ctx))
+	event.Attempt, event.Displaced = t.state.Attempt, true
+	return event
+}
+
+// isStored reports whether the new token set is what the store holds.
+func (t *transaction) isStored(ctx context.Context) bool {
+	record, err := t.Store.Load(ctx)
+	return err == nil && record.Credential.Equal(t.next)
+}
+
+// close tells the ledger how the post ended, and closes the intent. A successor
+// that a logout has removed meanwhile is not named: a sister process would take
+// that for somebody being logged in again.
+func (t *transaction) close(ctx context.Context) {
+	ctx, cancel := timeless(ctx)
+	defer cancel()
+	if t.lineage(ctx).LoggedOut && !t.isStored(ctx) {
+		t.entry.Next = ""
+	}
+	if err := t.Ledger.Conclude(ctx, t.entry.Key, t.entry); err != nil {
+		t.Log.Warn("the ledger could not be told how the refresh ended", "error", err)
+	}
+}

@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// transaction is one refresh: the only way to the network. Its steps are done
+// in their order, which is the safety, and each of them may end it with an
+// outcome. It owns nothing but itself: what it read and decided is reported as
+// one event when it is over.
+type transaction struct {
+	*Options
+	state machine.State // as it was when the refresh was ordered
+
+	unlock  func()
+	record  store.Record // what the store held under the lock
+	doubt   machine.Doubt
+	answer  machine.Answer
+	next    machine.Credential // what the issuer's grant makes of it
+	entry   store.Entry        // what the ledger is told of the post
+	outcome machine.Event      // how it ended; nil while it has not
+}
+
+func newTransaction(options *Options, state machine.State) *transaction {
+	return &transaction{Options: options, state: state, unlock: func() {}}
+}
+
+// step is one step of a refresh, by name.
+type step struct {
+	name string
+	do   func(*transaction, context.Context)
+}
+
+// untilPost are the steps up to the post. The first one with an outcome is the
+// last one done: nothing has been spent.
+var untilPost = []step{
+	{"lock", (*transaction).lock},       // politeness towards other processes
+	{"reread", (*transaction).reread},   // somebody may have done it already
+	{"reserve", (*transaction).reserve}, // no place for the successor, no post
+	{"intend", (*transaction).intend},   // one intent per refresh token: one post
+	{"post", (*transaction).post},       // now the token may be spent
+}
+
+// fromAnswer are the steps that follow the answer. They are all done, whatever
+// comes of each: what the issuer said must not get lost.
+var fromAnswer = []step{
+	{"save", (*transaction).save},      // the successor is on the disk
+	{"record", (*transaction).close},   // the ledger knows, and the intent is closed
+	{"unlock", (*transaction).release}, // the next process may look
+}
+
+// Steps lists the steps of a refresh in their order.
+func Steps() []string {
+	var names []string
+	for _, each := range slices.Concat(untilPost, fromAnswer) {
+		names = append(names, each.name)
+	}
+	return names
+}
+
+// run does the steps and returns the outcome.
+func (t *transaction) run(ctx context.Context) machine.Event {
+	defer func() { t.unlock() }()
+	for _, each := range untilPost {
+		t.Before(each.name)
+		if each.do(t, ctx); t.outcome != nil {
+			return t.outcome
+		}
+	}
+	for _, each := range fromAnswer {
+		t.Before(each.name)
+		each.do(t, ctx)
+	}
+	return t.outcome
+}
+
+func (t *transaction) lock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, t.LockWait)
+	defer cancel()
+	unlock, err := t.Store.Lock(ctx)
+	if err != nil {
+		t.withhold(fmt.Errorf("lock the store: %w", err))
+		return
+	}
+	t.unlock = unlock
+}
+
+func (t *transaction) reread(ctx context.Context) {
+	record, err := t.Store.Load(ctx)
+	found := &record.Credential
+	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+		t.withhold(err)
+		return
+	} else if err != nil {
+		found = nil
+	}
+	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
+	if err != nil {
+		t.Log.Warn("the ledger could not be asked for intents", "error", err)
+	}
+	t.record, t.doubt = record, doubt
+	t.outcome = t.state.Reconsider(machine.Stored{
+		Credential: found, Lineage: t.lineage(ctx), Doubt: doubt,
+	}, t.at().Time)
+}
+
+func (t *transaction) reserve(ctx context.Context) {
+	if err := t.Store.Reserve(ctx, t.record.Credential); err != nil {
+		t.withhold(fmt.Errorf("reserve room for the new tokens: %w", err))
+	}
+}
+
+func (t *transaction) intend(ctx context.Context) {
+	credential := t.state.Credential
+	t.entry = store.Entry{
+		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
+		Key: t.keyOf(credential), Access: credential.AccessToken.Fingerprint(),
+	}
+	intent := t.entry
+	intent.Kind = store.Intended
+	if err := t.Ledger.Intend(ctx, intent, t.doubt); err != nil {
+		t.withhold(fmt.Errorf("write the intent: %w", err))
+	}
+}
+
+// post asks the issuer. If the process gives up waiting because it ends, the
+// intent stays open: whoever comes next will find it.
+func (t *transaction) post(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, t.Deadline)
+	defer cancel()
+	t.answer = t.Issuer.Refresh(limited, t.state.Credential.RefreshToken, t.state.Cause)
+	if ctx.Err() != nil {
+		if _, unanswered := t.answer.(machine.Unavailable); unanswered {
+			t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true}
+		}
+	}
+}
+
+// withhold ends the refresh without a post because of something at home. Soon
+// is early enough for the next try: nobody outside is asked.
+func (t *transaction) withhold(err error) {
+	t.Log.Warn("the refresh was not started", "error", err)
+	at := t.at()
+	t.outcome = machine.RefreshFailedTransient{
+		At: at, Attempt: t.state.Attempt, NotBefore: t.Policy.NextAttempt(at.Time, 1, 0, t.Random()),
+	}
+}
+
+func (t *transaction) release(context.Context) {
+	t.unlock()
+	t.unlock = func() {}
+}
+
+// timeless is a context for what must be written down whatever ends.
+func timeless(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+}

@@ -1,0 +1,194 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// unsaved leads to a token set that the store could not take, and returns it.
+func unsaved(s *site) machine.Credential {
+	next := login("next", time.Hour)
+	s.store.isFull.Store(true)
+	demanding := s.asking(demand)
+	s.answer(granted(next))
+	demanding.gives(next.AccessToken, "it is served though it is not stored")
+	require.True(s.t, s.Snapshot().IsUnsaved())
+	return next
+}
+
+// isStored demands that the store holds this token set.
+func (s *site) isStored(c machine.Credential) {
+	s.t.Helper()
+	require.Equal(s.t, c.RefreshToken.Fingerprint(), s.stored().RefreshToken.Fingerprint())
+}
+
+func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		next := unsaved(s)
+		s.asking(poll).gives(next.AccessToken)
+		s.store.isFull.Store(false)
+		s.asking(poll).gives(next.AccessToken)
+		require.True(t, s.Snapshot().IsUnsaved(), "not tried at every ask")
+		time.Sleep(2 * time.Second)
+		s.asking(poll).gives(next.AccessToken)
+		require.False(t, s.Snapshot().IsUnsaved())
+		s.isStored(next)
+	})
+}
+
+func TestAnUnsavedTokenSetIsSavedAtTheLatestWhenTheProgramEnds(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		next := unsaved(s)
+		s.store.isFull.Store(false)
+		s.Close(t.Context())
+		s.isStored(next)
+	})
+}
+
+func TestAnUnsavedTokenSetGivesWayToSomebodysLogin(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		unsaved(s)
+		s.store.isFull.Store(false)
+		theirs := otherAccount("theirs")
+		s.write(theirs)
+		time.Sleep(2 * time.Second)
+		s.asking(poll).gives(theirs.AccessToken)
+		s.Close(t.Context())
+		s.isStored(theirs)
+	})
+}
+
+// The store still holds what the unsaved token set was made from. To take that
+// for news would throw away the only refresh token that works.
+func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		next := unsaved(s)
+		require.NoError(t, s.Reload(t.Context()))
+		s.asking(poll).gives(next.AccessToken)
+		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+	})
+}
+
+// The save of an unsaved token set while its own refresh token is posted is not
+// somebody else's login: what the issuer grants takes its place.
+func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
+	for name, answer := range map[string]machine.Answer{"granted": nil, "refused": refused(machine.ReasonReused)} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, good, func(t *testing.T, s *site) {
+				next := unsaved(s)
+				time.Sleep(policy.RefreshFloor)
+				demanding := s.asking(demand)
+				s.store.isFull.Store(false)
+				s.asking(poll)
+				s.isStored(next)
+				if answer != nil {
+					s.answer(answer)
+					require.Equal(t, machine.Poisoned, s.Snapshot().Label)
+					return
+				}
+				third := login("third", time.Hour)
+				s.answer(granted(third))
+				demanding.gives(third.AccessToken)
+				s.isStored(third)
+			})
+		})
+	}
+}
+
+func TestNoRoomForTheSuccessorNoPost(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.store.noRoom.Store(true)
+		s.asking(demand).gives(s.stored().AccessToken)
+		require.Zero(t, s.posts())
+		s.store.noRoom.Store(false)
+		time.Sleep(time.Second)
+		s.asking(demand)
+		require.Equal(t, 1, s.posts())
+	})
+}
+
+func TestABadIDTokenDoesNotCostARotation(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		old, next := s.stored(), login("next", time.Hour)
+		next.IDToken = secret.New("no JWT")
+		demanding := s.asking(demand)
+		s.answer(granted(next))
+		demanding.gives(next.AccessToken)
+		s.isStored(next)
+		require.Equal(t, old.IDToken.Fingerprint(), s.stored().IDToken.Fingerprint())
+	})
+}
+
+func TestTheSameLoginWrittenAgainIsNoConflict(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		demanding, next := s.asking(demand), login("next", time.Hour)
+		s.write(s.stored())
+		s.answer(granted(next))
+		demanding.gives(next.AccessToken)
+		s.isStored(next)
+	})
+}
+
+func TestCloseWaitsForTheRefreshAndAnswersWhoeverWaits(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		demanding, next := s.asking(demand), login("next", time.Hour)
+		go func() {
+			time.Sleep(3 * time.Second)
+			s.issuer.answers <- granted(next)
+		}()
+		limited, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		begun := time.Now()
+		s.Close(limited)
+		require.Equal(t, 3*time.Second, time.Since(begun))
+		demanding.gives(next.AccessToken)
+		s.isStored(next)
+	})
+}
+
+func TestCloseLeavesAHangingRefreshBehindWithItsIntentOpen(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held, demanding := s.stored(), s.asking(demand)
+		limited, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		begun := time.Now()
+		s.Close(limited)
+		require.Equal(t, 4*time.Second, time.Since(begun))
+		demanding.gives(held.AccessToken)
+		synctest.Wait()
+		doubt, err := s.ledger.Process(99).Doubt(t.Context(), policy.Issuer.Key(held.RefreshToken))
+		require.NoError(t, err)
+		require.Equal(t, 1, doubt.Times, "whoever comes next must know that the token may be spent")
+	})
+}
+
+func TestALoginOrLogoutThatCannotBeStoredChangesNothing(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held := s.stored()
+		s.store.isReadOnly.Store(true)
+		require.ErrorIs(t, s.Login(t.Context(), otherAccount("other")), errFull)
+		require.ErrorIs(t, s.Logout(t.Context()), errFull)
+		s.asking(poll).gives(held.AccessToken)
+		s.isStored(held)
+	})
+}
+
+func TestExternalTokensAreKeptInMemoryAlone(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		external := login("external", time.Hour)
+		external.Method = machine.MethodExternal
+		require.NoError(t, s.Login(t.Context(), external))
+		s.asking(demand).gives(external.AccessToken)
+		_, err := s.store.Load(t.Context())
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Zero(t, s.posts())
+	})
+}
