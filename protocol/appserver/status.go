@@ -1,0 +1,95 @@
+package appserver
+
+import (
+	"slices"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+)
+
+func wantsToken(ask *machine.Ask) *bool   { return &ask.Token }
+func wantsRefresh(ask *machine.Ask) *bool { return &ask.Refresh }
+
+var (
+	getAuthStatusParams = objectOf("GetAuthStatusParams",
+		boolean("includeToken", wantsToken).orNull(), boolean("refreshToken", wantsRefresh).orNull())
+
+	getAccountParams = objectOf("GetAccountParams", boolean("refreshToken", wantsRefresh))
+)
+
+// getAuthStatus is the poll. A provider that needs no login is told so, but
+// only after a demanded refresh, as in the reference.
+func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
+	s.Engine.Ask(ask, func(snapshot *machine.State) {
+		s.conn.ReplyAppend(id, func(line []byte) []byte {
+			if !s.RequiresAuth {
+				return appendAuthStatus(line, "", secret.Token{}, false)
+			}
+			var token secret.Token
+			if ask.Token {
+				token = snapshot.Token()
+			}
+			return appendAuthStatus(line, snapshot.Method(), token, true)
+		})
+	})
+}
+
+// accountRead shows who is logged in. A poisoned login keeps its account: the
+// user needs a new login and not a forced logout.
+func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
+	s.Engine.Ask(ask, func(snapshot *machine.State) {
+		response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.RequiresAuth}
+		if s.RequiresAuth {
+			response.Account, response.UserID = account(snapshot)
+		}
+		s.conn.Reply(id, response)
+	})
+}
+
+func account(snapshot *machine.State) (account any, userID *string) {
+	switch snapshot.Credential.Method {
+	case "":
+		return nil, nil
+	case machine.MethodAPIKey:
+		return protocol.APIKeyAccount{Type: protocol.AccountAPIKey}, nil
+	}
+	who := snapshot.Account
+	return protocol.ChatGPTAccount{
+		Type: protocol.AccountChatGPT, Email: nullable(who.Email), PlanType: planName(who.PlanType),
+	}, nullable(who.UserID)
+}
+
+// updated is the notification for the login that a snapshot shows.
+func updated(snapshot *machine.State) protocol.AccountUpdatedNotification {
+	credential := snapshot.Credential
+	update := protocol.AccountUpdatedNotification{AuthMode: nullable(string(credential.Method))}
+	if credential.Method != "" && credential.Method != machine.MethodAPIKey {
+		plan := planName(snapshot.Account.PlanType)
+		update.PlanType = &plan
+	}
+	return update
+}
+
+func nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// planName is the protocol's name for the issuer's: unknown for one that the
+// protocol does not have.
+func planName(claim string) string {
+	switch claim {
+	case "hc":
+		return "enterprise"
+	case "education":
+		return "edu"
+	}
+	if slices.Contains(protocol.PlanTypes(), claim) {
+		return claim
+	}
+	return protocol.PlanUnknown
+}
