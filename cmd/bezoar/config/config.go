@@ -1,0 +1,162 @@
+// Package config turns what a person can set into one plain [Config]. A flag
+// goes before the environment, that before config.toml in the home, and what
+// nobody set has its default. Of two names for one variable BEZOAR_X goes
+// before its CODEX_X twin; an empty variable counts as unset.
+//
+// A bad flag or variable stops the start with a [SettingError], a bad home with
+// a [HomeError]: whoever set it is there to mend it. A bad config.toml never
+// does; it gives a [Warning] for the client, as in the reference. No error and
+// no warning repeats a value, for settings hold secrets too.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Config is everything a person can set. It holds no secret.
+type Config struct {
+	// Home is the absolute path of the folder of auth.json and config.toml. It
+	// was there when Load looked.
+	Home string
+
+	Restriction     Restriction
+	CredentialStore CredentialStore
+	// RequiresOpenAIAuth is false if the model provider in use needs no login
+	// here; getAuthStatus and account/read then show none.
+	RequiresOpenAIAuth bool
+	ChatGPTBaseURL     string // no slash at the end
+
+	Issuer        string // where a login goes; no slash at the end
+	TokenURL      string // token endpoint (RFC 6749, 3.2) for refreshes
+	RevocationURL string // revocation endpoint (RFC 7009, 2)
+	// CACertificatePath names a PEM file of authorities to trust besides the
+	// system's; "" for none. It has not been opened.
+	CACertificatePath string
+
+	// RefreshFloor is for how long a successful refresh also answers the
+	// refreshes demanded after it; 0 for not at all.
+	RefreshFloor time.Duration
+	// RefreshDeadline is how long one refresh may take in all; never 0.
+	RefreshDeadline time.Duration
+	// NoRefreshBackoff lets the next attempt follow a transient failure at
+	// once. False leaves the backoff as the machine has it.
+	NoRefreshBackoff bool
+
+	LogLevel slog.Level
+	Warnings []Warning // in the order of the keys in file.go
+}
+
+// Restriction is which logins may be made and used, by forced_login_method and
+// forced_chatgpt_workspace_id. The zero Restriction allows all.
+//
+// It is what is forbidden, not what is forced, so that a restriction nobody can
+// read still closes: both kinds of login for an unreadable method, those with
+// ChatGPT for unreadable workspaces.
+type Restriction struct {
+	ForbidAPIKey  bool
+	ForbidChatGPT bool     // by browser, device code or external tokens
+	Workspaces    []string // ChatGPT logins must be of one of these; none: of any
+}
+
+// CredentialStore says where the login is kept (cli_auth_credentials_store).
+type CredentialStore string
+
+const (
+	File      CredentialStore = "file"      // auth.json in the home
+	Keyring   CredentialStore = "keyring"   // the operating system's
+	Auto      CredentialStore = "auto"      // the keyring if there is one, else the file
+	Ephemeral CredentialStore = "ephemeral" // memory only
+)
+
+// Flags holds the flags as they were given; "" and nil stand for not given.
+type Flags struct {
+	Home         string
+	RefreshFloor string
+	LogLevel     string
+	Overrides    []string // key=value, each over a key of config.toml
+}
+
+// Register defines the flags on set, to be filled when set is parsed.
+func (f *Flags) Register(set *flag.FlagSet) {
+	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default ~/.codex)")
+	set.StringVar(&f.RefreshFloor, "refresh-floor", "", "a refresh demanded within this `time` of a successful one is answered by that one (default 5s, 0: off)")
+	set.StringVar(&f.LogLevel, "log-level", "", "log on stderr from this `level` on: debug, info, warn or error (default warn)")
+	override := func(assignment string) error {
+		f.Overrides = append(f.Overrides, assignment)
+		return nil
+	}
+	set.Func("config", "`key=value` to use instead of what config.toml says; may be repeated", override)
+	set.Func("c", "short for --config", override)
+}
+
+// Load reads the environment through getenv, and config.toml in the home. An
+// error is a *HomeError, a *SettingError or several joined; the server cannot
+// start with it.
+func Load(flags Flags, getenv func(string) string) (Config, error) {
+	env := func(name string) setting { return setting{name, getenv(name)} }
+	var config Config
+	var homeErr error
+	config.Home, homeErr = findHome(flags, env)
+	if err := errors.Join(homeErr, config.readSettings(flags, env)); err != nil {
+		return Config{}, err
+	}
+	document := openDocument(filepath.Join(config.Home, "config.toml"))
+	for _, assignment := range flags.Overrides {
+		if err := document.override(assignment); err != nil {
+			return Config{}, &SettingError{Name: "--config", Err: err}
+		}
+	}
+	config.readDocument(document)
+	return config, nil
+}
+
+// HomeError means that the home cannot be used: it is not there, is no folder
+// or cannot be looked at. Show it to the person, who has to make the folder or
+// name another.
+type HomeError struct {
+	Path   string // absolute, or "~/.codex" if there is no user's home either
+	Source string // what named it: "--home", a variable, or DefaultHome
+	Err    error  // fs.ErrNotExist by errors.Is if it is not there
+}
+
+// DefaultHome is the source of a home that nobody chose.
+const DefaultHome = "default"
+
+func (e *HomeError) Error() string {
+	return fmt.Sprintf("home %s (%s): %v; make the folder, or name another with --home or BEZOAR_HOME", e.Path, e.Source, e.Err)
+}
+
+func (e *HomeError) Unwrap() error { return e.Err }
+
+func findHome(flags Flags, env func(string) setting) (string, error) {
+	home := first(setting{"--home", flags.Home}, env("BEZOAR_HOME"), env("CODEX_HOME"))
+	if home.value == "" {
+		user := first(env("HOME"), env("USERPROFILE"))
+		if user.value == "" {
+			return "", &HomeError{"~/.codex", DefaultHome, errors.New("the user has no home either")}
+		}
+		home = setting{DefaultHome, filepath.Join(user.value, ".codex")}
+	}
+	path, err := filepath.Abs(home.value)
+	if err != nil {
+		return "", &HomeError{home.value, home.name, err}
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = errors.New("not a folder")
+	}
+	if problem, ok := errors.AsType[*fs.PathError](err); ok {
+		err = problem.Err // HomeError has the path already
+	}
+	if err != nil {
+		return "", &HomeError{path, home.name, err}
+	}
+	return path, nil
+}

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SettingError means that a flag or a variable says what it cannot mean. It
+// names the setting and what it takes, never the value it had.
+type SettingError struct {
+	Name string // "--refresh-floor", "BEZOAR_LOG"
+	Err  error
+}
+
+func (e *SettingError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Err) }
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// readSettings fills in what flags and environment decide. The order in each
+// first is the precedence.
+func (c *Config) readSettings(flags Flags, env func(string) setting) error {
+	c.TokenURL = "https://auth.openai.com/oauth/token"
+	c.Issuer = "https://auth.openai.com"
+	c.RefreshFloor = 5 * time.Second
+	c.RefreshDeadline = 30 * time.Second
+	c.LogLevel = slog.LevelWarn
+
+	c.CACertificatePath = first(env("BEZOAR_CA_CERTIFICATE"), env("CODEX_CA_CERTIFICATE"), env("SSL_CERT_FILE")).value
+	err := errors.Join(
+		read(&c.TokenURL, endpoint, env("BEZOAR_REFRESH_TOKEN_URL_OVERRIDE"), env("CODEX_REFRESH_TOKEN_URL_OVERRIDE")),
+		read(&c.Issuer, baseURL, env("BEZOAR_LOGIN_ISSUER"), env("CODEX_APP_SERVER_LOGIN_ISSUER")),
+		read(&c.RefreshFloor, duration, setting{"--refresh-floor", flags.RefreshFloor}, env("BEZOAR_REFRESH_FLOOR")),
+		read(&c.RefreshDeadline, positiveDuration, env("BEZOAR_REFRESH_DEADLINE")),
+		read(&c.NoRefreshBackoff, zero, env("BEZOAR_REFRESH_BACKOFF")),
+		read(&c.LogLevel, logLevel, setting{"--log-level", flags.LogLevel}, env("BEZOAR_LOG")),
+	)
+	c.RevocationURL = revocationBeside(c.TokenURL)
+	return errors.Join(err,
+		read(&c.RevocationURL, endpoint, env("BEZOAR_REVOKE_TOKEN_URL_OVERRIDE"), env("CODEX_REVOKE_TOKEN_URL_OVERRIDE")))
+}
+
+// setting is one place where a value may have been given, "" for not.
+type setting struct{ name, value string }
+
+// first is the first of the candidates that was given; if none was, the zero
+// setting.
+func first(candidates ...setting) setting {
+	for _, candidate := range candidates {
+		if candidate.value != "" {
+			return candidate
+		}
+	}
+	return setting{}
+}
+
+// read puts the first candidate that was given into *target, which otherwise
+// stays as it is.
+func read[T any](target *T, parse func(string) (T, error), candidates ...setting) error {
+	given := first(candidates...)
+	if given.value == "" {
+		return nil
+	}
+	value, err := parse(given.value)
+	if err != nil {
+		return &SettingError{given.name, err}
+	}
+	*target = value
+	return nil
+}
+
+var (
+	errNoURL         = errors.New("want an absolute http or https URL")
+	errURLWithSecret = errors.New("a URL with a user name or password would show up in logs; leave them out")
+	errNoBaseURL     = errors.New("want a URL that a path can be put behind, without ? and #")
+	errNoDuration    = errors.New("want a time such as 500ms or 5s, or a number of seconds")
+	errNoTime        = errors.New("want a time above 0, such as 30s, or a number of seconds")
+	errNotZero       = errors.New("only 0 can be set, which switches it off")
+	errNoLogLevel    = errors.New("want debug, info, warn or error")
+)
+
+func endpoint(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return "", errNoURL
+	case u.User != nil:
+		return "", errURLWithSecret
+	}
+	return text, nil
+}
+
+// baseURL is for URLs that paths are appended to.
+func baseURL(text string) (string, error) {
+	if strings.ContainsAny(text, "?#") {
+		return "", errNoBaseURL
+	}
+	text, err := endpoint(text)
+	return strings.TrimRight(text, "/"), err
+}
+
+// revocationBeside is where the reference revokes a token that it refreshes at
+// tokenURL, which endpoint has passed.
+func revocationBeside(tokenURL string) string {
+	u, _ := url.Parse(tokenURL)
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/oauth/revoke"}).String()
+}
+
+func duration(text string) (time.Duration, error) {
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		text += "s"
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, errNoDuration
+	}
+	return d, nil
+}
+
+func positiveDuration(text string) (time.Duration, error) {
+	d, err := duration(text)
+	if err != nil || d == 0 {
+		return 0, errNoTime
+	}
+	return d, nil
+}
+
+// zero is true for a duration of 0 and takes no other.
+func zero(text string) (bool, error) {
+	if d, err := duration(text); err != nil || d != 0 {
+		return false, errNotZero
+	}
+	return true, nil
+}
+
+func logLevel(text string) (slog.Level, error) {
+	var level slog.Level
+	if level.UnmarshalText([]byte(text)) != nil {
+		return 0, errNoLogLevel
+	}
+	return level, nil
+}

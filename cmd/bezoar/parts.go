@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/memory"
+)
+
+// load is the configuration. The home that nobody chose is made on first use.
+func load(settings config.Flags, getenv func(string) string) (config.Config, error) {
+	loaded, err := config.Load(settings, getenv)
+	missing, ok := errors.AsType[*config.HomeError](err)
+	if !ok || missing.Source != config.DefaultHome || !errors.Is(err, fs.ErrNotExist) {
+		return loaded, err
+	}
+	if err := os.MkdirAll(missing.Path, 0o700); err != nil {
+		return loaded, err
+	}
+	return config.Load(settings, getenv)
+}
+
+func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {
+	options := oauth.Options{
+		Issuer: issuerOf(c), RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, Log: log,
+	}
+	if path := c.CACertificatePath; path != "" {
+		options.Authorities = func() ([]byte, error) { return os.ReadFile(path) }
+	}
+	return oauth.New(options)
+}
+
+func issuerOf(c config.Config) machine.Issuer {
+	return machine.Issuer{TokenEndpoint: c.TokenURL, ClientID: oauth.DefaultClientID}
+}
+
+func engineOptions(c config.Config, issuer engine.Issuer, log *slog.Logger) engine.Options {
+	kept, ledger := openStore(c, log)
+	return engine.Options{
+		Policy: machine.Policy{
+			Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
+			Restriction: machine.Restriction(c.Restriction),
+		},
+		Store: kept, Ledger: ledger, Issuer: issuer,
+		Deadline: c.RefreshDeadline, Log: log, ProcessID: os.Getpid(),
+	}
+}
+
+// openStore is where the login is kept, and the ledger that belongs to it.
+func openStore(c config.Config, log *slog.Logger) (store.Store, store.Ledger) {
+	if c.CredentialStore == config.Ephemeral {
+		return memory.NewStore(), memory.NewLedger(issuerOf(c)).Process(os.Getpid())
+	}
+	return file.Open(c.Home, file.Options{Log: log}),
+		file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
+}
