@@ -27,5 +27,5 @@ type Refused struct {
 type Unavailable struct {
 	answer
 	RetryAfter time.Duration // what the issuer wished; zero for nothing
-	Spent      bool          // the request may have reached it, so that the token may be spent
+	Lost       bool          // there may have been a grant that never arrived: the token may be spent
 }

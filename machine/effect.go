@@ -33,6 +33,13 @@ type StartRefresh struct {
 	Cause   Cause
 }
 
+// Revoke tells the issuer that nobody will use a login any more. It ends in
+// nothing: whether the issuer listens is nobody's business.
+type Revoke struct {
+	order
+	Credential Credential
+}
+
 // SaveAgain tries to put an unsaved credential into the store. It ends in
 // Saved, SaveFailed, or CredentialLoaded if somebody logged in meanwhile.
 type SaveAgain struct{ order }

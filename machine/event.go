@@ -34,10 +34,11 @@ type NothingLoaded struct{ At }
 type CredentialLoaded struct {
 	At
 	Credential  Credential
-	Verdict     *Verdict  // the store's ledger condemns its refresh token
-	RefreshedAt time.Time // when it came out of a refresh, as the ledger says; zero if unknown
-	Attempt     AttemptID // the refresh that found it, zero for none
-	Displaced   bool      // it took the place of the login that was being refreshed: somebody logged in
+	Verdict     *Verdict    // the store's ledger condemns its refresh token
+	RefreshedAt time.Time   // when it came out of a refresh, as the ledger says; zero if unknown
+	Attempt     AttemptID   // the refresh that found it, zero for none
+	Displaced   bool        // it took the place of the login that was being refreshed: somebody logged in
+	Dropped     *Credential // what that refresh was granted for nobody; nil for nothing
 }
 
 // LoggedIn reports a login through this process. It is already in the store,
@@ -50,7 +51,9 @@ type LoggedIn struct {
 // LoggedOut reports a logout, here or, as the ledger says, in a sister process.
 type LoggedOut struct {
 	At
-	Attempt AttemptID // the refresh that found out, zero for none
+	Attempt AttemptID   // the refresh that found out, zero for none
+	Removed *Credential // what a logout here took out of the store, perhaps nothing; nil for one elsewhere
+	Dropped *Credential // what the refresh was granted for nobody
 }
 
 // TokenRejected reports that a resource server answered 401 to an access token.
@@ -74,6 +77,7 @@ type RefreshFailedTransient struct {
 	Attempt   AttemptID
 	NotBefore time.Time // when the next attempt may be; zero for at once
 	Posted    bool      // the issuer was asked
+	Trouble   Trouble   // what stood in the way, "" for nothing that anybody has to know
 }
 
 // RefreshFailedPermanent reports that the issuer refused the refresh token for good.

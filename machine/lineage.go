@@ -15,6 +15,8 @@ type Lineage struct {
 	Rotations []Rotation // refreshes that went well, the newest last
 	Deferral  Deferral   // the backoff that all processes share
 	LoggedOut bool       // the last login was ended on purpose
+
+	InDoubt []secret.Fingerprint // keys whose last post may have been granted, and nobody heard
 }
 
 // Rotation is one refresh that went well.
@@ -44,6 +46,12 @@ func (l Lineage) VerdictOn(key secret.Fingerprint) *Verdict {
 		return nil
 	}
 	return &verdict
+}
+
+// IsInDoubt reports whether the refresh token with this key may be spent
+// because the answer to its post was lost.
+func (l Lineage) IsInDoubt(key secret.Fingerprint) bool {
+	return key != "" && slices.Contains(l.InDoubt, key)
 }
 
 // RefreshedAt is when the refresh token with this key came out of a refresh,

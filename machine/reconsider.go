@@ -23,6 +23,7 @@ func (s State) Reconsider(stored Stored, at time.Time) Event {
 	case found == nil && stored.Lineage.LoggedOut:
 		return LoggedOut{At: At{at}, Attempt: s.Attempt}
 	case found == nil, !s.Policy.Restriction.Admits(*found), !s.Credential.SharesAccount(*found):
+		kept.Trouble = TroubleOtherLogin
 		return kept // somebody else's business: the login in use goes on
 	case s.isSuperseded(*found, stored.Lineage):
 		return s.adopting(*found, stored.Lineage, at)
@@ -31,10 +32,10 @@ func (s State) Reconsider(stored Stored, at time.Time) Event {
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
 	}
 	if wait := stored.Lineage.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
-		kept.NotBefore = stored.Lineage.Deferral.NotBefore
+		kept.NotBefore, kept.Trouble = stored.Lineage.Deferral.NotBefore, TroubleIssuer
 		return kept
 	}
-	return s.doubting(stored.Doubt, at)
+	return s.doubting(stored.Doubt, stored.Lineage.IsInDoubt(held) && !s.Policy.BackoffOff, at)
 }
 
 // isSuperseded reports whether the store holds a newer token set than the one
@@ -65,17 +66,18 @@ func (s State) adopting(found Credential, lineage Lineage, at time.Time) Event {
 // in flight has ended.
 const doubtRecheck = time.Second
 
-// doubting decides on a refresh token that may be spent already. It is tried
-// once more when whoever posted it is gone and the access token is of no use
-// any more: then a refusal costs nothing that is not lost already. A second
-// post without an outcome is final.
-func (s State) doubting(doubt Doubt, at time.Time) Event {
-	kept := RefreshFailedTransient{At: At{at}, Attempt: s.Attempt}
+// doubting decides on a refresh token that may be spent already: whoever posted
+// it died, or lived and lost the answer. It is tried again when the access token
+// is of no use any more: then a refusal costs nothing that is not lost already,
+// and before that it could end a login that works. Of a post that nobody lived to
+// tell of, a second one is final.
+func (s State) doubting(doubt Doubt, answerLost bool, at time.Time) Event {
+	kept := RefreshFailedTransient{At: At{at}, Attempt: s.Attempt, Trouble: TroubleDoubt}
 	switch {
-	case doubt.Times == 0:
+	case doubt.Times == 0 && !answerLost:
 		return nil
-	case !doubt.HolderGone:
-		kept.NotBefore = at.Add(doubtRecheck)
+	case doubt.Times > 0 && !doubt.HolderGone:
+		kept.NotBefore, kept.Trouble = at.Add(doubtRecheck), TroubleSister
 		return kept
 	case doubt.Times > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: Verdict{

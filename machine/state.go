@@ -41,7 +41,7 @@ const (
 type Policy struct {
 	Issuer       Issuer
 	RefreshFloor time.Duration // a refresh demanded so soon after a success is that success; 0: never
-	BackoffOff   bool          // no waiting after a transient failure, for tests of the wire
+	BackoffOff   bool          // no waiting after a failure, also not after a lost answer; for tests of the wire
 	Restriction  Restriction
 }
 
@@ -61,6 +61,8 @@ type State struct {
 	Attempt     AttemptID // Stale: the refresh in flight, zero for none
 	NotBefore   time.Time // Stale: when the next attempt may be
 	Failures    int       // transient failures in a row
+	Trouble     Trouble   // Stale: what stood in the way of the last attempt
+	InDoubt     bool      // Stale: the refresh token may be spent, and its successor lost
 	LastAttempt time.Time // when the last refresh was started
 	RefreshedAt time.Time // when this credential came out of a refresh, anybody's; zero if it did not
 
@@ -171,6 +173,10 @@ func (s State) isJustRefreshed(at time.Time) bool {
 	age := at.Sub(s.RefreshedAt)
 	return !s.RefreshedAt.IsZero() && age >= 0 && age < s.Policy.RefreshFloor
 }
+
+// refreshesItself reports whether an ask may start a refresh: it is the client
+// that refreshes external tokens, and it is asked when they are refused.
+func (s State) refreshesItself() bool { return s.Credential.Method != MethodExternal }
 
 // mayAttempt reports whether a refresh may start now. A deadline further away
 // than any that is ever set was made by a clock that has since gone back.

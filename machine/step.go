@@ -22,7 +22,7 @@ func Step(s State, e Event) (State, []Effect, error) {
 	if label != s.Label || !next.Credential.Equal(s.Credential) {
 		effects = append(effects, Notify{})
 	}
-	return next, effects, nil
+	return next, append(effects, s.revoking(trigger, e, next)...), nil
 }
 
 // apply fills in what the table does not say: the data of the next state and
@@ -143,7 +143,8 @@ func (s State) granted(e RefreshSucceeded) State {
 }
 
 func (s State) deferred(e RefreshFailedTransient) State {
-	s.Attempt, s.NotBefore = 0, e.NotBefore
+	s.Attempt, s.NotBefore, s.Trouble = 0, e.NotBefore, e.Trouble
+	s.InDoubt = s.InDoubt || e.Trouble == TroubleDoubt
 	if e.Posted {
 		s.Failures++
 	}
@@ -151,7 +152,10 @@ func (s State) deferred(e RefreshFailedTransient) State {
 }
 
 func (s State) refused(e RefreshFailedPermanent) State {
-	s.Attempt, s.NotBefore, s.Failures, s.Base = 0, time.Time{}, 0, nil
+	s.Attempt, s.NotBefore, s.Failures, s.Trouble, s.InDoubt = 0, time.Time{}, 0, "", false
+	if e.Verdict.Reason.IsExplained() {
+		s.Base = nil // it is worth nothing any more; else it may be, to another process
+	}
 	s.Verdicts = s.Verdicts.with(e.Verdict)
 	return s
 }

@@ -68,9 +68,9 @@ var table = concat(
 	stay(LookNeeded, []Label{NoAuth, Poisoned}, "asked with no token to give: another program may have logged in, so look; never at the network"),
 	stay(LoginKept, Labels(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
 	stay(OutcomeLate, Labels(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
-	stay(SaveDue, []Label{Fresh, Stale}, "the token set lives in memory alone: try the store again"),
-	stay(SaveSucceeded, []Label{Fresh, Stale}, "the unsaved token set is safe now"),
-	stay(SaveFailedStill, []Label{Fresh, Stale}, "the store still cannot take the token set: it stays in memory and is served"),
+	stay(SaveDue, []Label{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),
+	stay(SaveSucceeded, []Label{Fresh, Stale, Poisoned}, "the unsaved token set is safe now"),
+	stay(SaveFailedStill, []Label{Fresh, Stale, Poisoned}, "the store still cannot take the token set: it stays in memory"),
 )
 
 func row(trigger Trigger, from []Label, to Label, why string) []Row {

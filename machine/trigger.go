@@ -64,16 +64,19 @@ func (s State) isLate(e Event) bool {
 }
 
 func (s State) onAsked(ask Ask, at time.Time) Trigger {
+	isSaveDue := s.IsUnsaved() && !at.Before(s.SaveNotBefore)
 	switch {
+	case s.Label == Poisoned && isSaveDue:
+		return SaveDue
 	case s.Label == NoAuth || s.Label == Poisoned:
 		return LookNeeded
 	case s.Label == Fresh && ask.Refresh && !s.ignoresDemand(at):
 		return RefreshDemanded
 	case s.Label == Fresh && s.isDue(at):
 		return s.orElseCondemned(Aged)
-	case s.mayAttempt(at):
+	case s.refreshesItself() && s.mayAttempt(at):
 		return RefreshDue
-	case s.IsUnsaved() && !at.Before(s.SaveNotBefore):
+	case isSaveDue:
 		return SaveDue
 	}
 	return NothingToDo
@@ -106,13 +109,22 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 	if s.IsUnsaved() && e.Credential.Equal(*s.Base) {
 		return LoginKept // what the unsaved one was made from
 	}
-	if s.inUse() && !e.Displaced && !s.Credential.SharesAccount(e.Credential) {
+	if s.inUse() && !e.Displaced && !s.isSucceededBy(e) {
 		return LoginKept
 	}
 	if e.Verdict != nil {
 		s.Verdicts = s.Verdicts.with(*e.Verdict)
 	}
 	return s.takenAs(e.Credential, e.at())
+}
+
+// isSucceededBy reports whether a loaded credential may take the place of the
+// one in use: it is of the same account, and not one that is known to be dead
+// while ours is not. A file that came back from a backup must not cost a login.
+func (s State) isSucceededBy(e CredentialLoaded) bool {
+	_, isDead := s.verdictOn(e.Credential)
+	_, weAre := s.verdictOn(s.Credential)
+	return s.Credential.SharesAccount(e.Credential) && (weAre || !isDead && e.Verdict == nil)
 }
 
 // takenAs is how the table calls a credential that takes the place of whatever

@@ -20,6 +20,7 @@ const (
 // count up, so that one that is in the journal twice does no harm.
 func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Fingerprint) machine.Lineage {
 	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
+	known.InDoubt = slices.Clone(known.InDoubt)
 	for e := range entries {
 		said := e.facts()
 		if key := said.verdict.Key; key != "" {
@@ -27,6 +28,9 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 		}
 		if key := said.rotation.Key; key != "" {
 			known.Rotations = replacing(known.Rotations, said.rotation, func(r machine.Rotation) bool { return r.Key == key })
+		}
+		if key := said.inDoubt; key != "" {
+			known.InDoubt = replacing(known.InDoubt, key, func(k secret.Fingerprint) bool { return k == key })
 		}
 		if said.ofEndpoint && e.Endpoint == endpoint {
 			known.Deferral = said.deferral
@@ -52,7 +56,8 @@ func replacing[T any](list []T, last T, isReplaced func(T) bool) []T {
 type facts struct {
 	verdict    machine.Verdict  // none if it has no key
 	rotation   machine.Rotation // likewise
-	ofEndpoint bool             // decides how long to leave its endpoint alone:
+	inDoubt    secret.Fingerprint
+	ofEndpoint bool // decides how long to leave its endpoint alone:
 	deferral   machine.Deferral
 	ofLogin    bool // decides whether somebody is logged in:
 	loggedOut  bool
@@ -78,7 +83,11 @@ func (e Entry) facts() facts {
 		}
 		return facts{ofEndpoint: true, deferral: e.deferral()}
 	case Deferred:
-		return facts{ofEndpoint: true, deferral: e.deferral()}
+		said := facts{ofEndpoint: true, deferral: e.deferral()}
+		if e.Lost {
+			said.inDoubt = e.Key
+		}
+		return said
 	case Login:
 		isStored := e.Method != machine.MethodExternal
 		return facts{ofEndpoint: isStored, ofLogin: isStored}
@@ -106,13 +115,14 @@ func (e Entry) deferral() machine.Deferral {
 // and the newest of all, for people.
 func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 	needed := make([]bool, len(entries))
-	verdicts, rotations, endpoints := latest{}, latest{}, latest{}
+	verdicts, rotations, doubts, endpoints := latest{}, latest{}, latest{}, latest{}
 	loginDecided, unknown := false, 0
 	for i, e := range slices.Backward(entries) {
 		said := e.facts()
 		decides := []bool{
 			said.verdict.Key != "" && verdicts.isFirst(said.verdict.Key),
 			said.rotation.Key != "" && rotations.isFirst(said.rotation.Key),
+			said.inDoubt != "" && doubts.isFirst(said.inDoubt),
 			said.ofEndpoint && endpoints.isFirst(e.Endpoint),
 			said.ofLogin && !loginDecided,
 			said.isUnknown && unknown < remembered,
@@ -139,24 +149,19 @@ func (l latest) isFirst(name secret.Fingerprint) bool {
 	return true
 }
 
-// OutcomeOf is the entry that ended the post which intent announced: Rotated or
-// Refused if there is an answer, Deferred if whoever posted gave up on one. It
-// is the zero Entry while the post is open, and when the intent is not in the
-// journal: then nobody can tell.
-func OutcomeOf(intent Entry, entries iter.Seq[Entry]) Entry {
-	var outcome Entry
-	isAnnounced := false
+// IsAnswered reports whether the journal has the issuer's answer to the post
+// which intent announced. It does not if the intent itself is not in the journal:
+// then nobody can tell.
+func IsAnswered(intent Entry, entries iter.Seq[Entry]) bool {
+	isAnnounced, isAnswered := false, false
 	for e := range entries {
 		switch {
 		case e.Key != intent.Key:
 		case e.Kind == Intended && e.PID == intent.PID && e.At.Equal(intent.At):
-			isAnnounced, outcome = true, Entry{}
-		case !isAnnounced:
+			isAnnounced, isAnswered = true, false
 		case e.Kind == Rotated, e.Kind == Refused:
-			outcome = e
-		case e.Kind == Deferred && e.PID == intent.PID && outcome.Kind == "":
-			outcome = e
+			isAnswered = isAnnounced
 		}
 	}
-	return outcome
+	return isAnswered
 }

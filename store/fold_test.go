@@ -138,7 +138,7 @@ func anyEntries(t *rapid.T) []store.Entry {
 		entries[i] = store.Entry{
 			Kind: kinds[source.IntN(len(kinds))], At: noon.Add(time.Duration(source.IntN(99)) * time.Second), PID: source.IntN(3),
 			Key: some(), Next: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
-			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i,
+			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
 		}
 	}
 	if rapid.Bool().Draw(t, "quiet end") {
@@ -216,34 +216,41 @@ func TestACompactionKeepsTheNewestOfWhatOnlyALaterVersionKnows(t *testing.T) {
 	require.True(t, needed[399])
 }
 
-func TestTheOutcomeOfAPostIsWhatFollowsItsIntent(t *testing.T) {
+func TestAPostIsAnsweredByWhatFollowsItsIntent(t *testing.T) {
 	intent := store.Entry{Kind: store.Intended, Key: "a", PID: 1, At: noon}
 	other, again := intent, intent
 	other.PID, again.At = 2, noon.Add(1)
 	rotated, refused := store.Entry{Kind: store.Rotated, Key: "a"}, store.Entry{Kind: store.Refused, Key: "a"}
-	gaveUp, notHis := store.Entry{Kind: store.Deferred, Key: "a", PID: 1}, store.Entry{Kind: store.Deferred, Key: "a", PID: 2}
+	deferred := store.Entry{Kind: store.Deferred, Key: "a", PID: 1}
 	for _, c := range []struct {
-		name    string
-		journal []store.Entry
-		outcome store.Entry
+		name       string
+		journal    []store.Entry
+		isAnswered bool
 	}{
-		{"no journal", nil, store.Entry{}},
-		{"open", []store.Entry{intent}, store.Entry{}},
-		{"granted", []store.Entry{intent, rotated}, rotated},
-		{"refused", []store.Entry{intent, refused}, refused},
-		{"given up", []store.Entry{intent, gaveUp}, gaveUp},
-		{"given up and then answered", []store.Entry{intent, gaveUp, rotated}, rotated},
-		{"answered and then politely", []store.Entry{intent, refused, gaveUp}, refused},
-		{"somebody else gave up", []store.Entry{intent, notHis}, store.Entry{}},
-		{"an earlier outcome", []store.Entry{rotated, intent}, store.Entry{}},
-		{"an outcome of another post", []store.Entry{other, rotated}, store.Entry{}},
-		{"an outcome of an earlier post", []store.Entry{again, rotated, intent}, store.Entry{}},
-		{"an outcome of another post of the same process", []store.Entry{again, rotated}, store.Entry{}},
-		{"another token", []store.Entry{intent, {Kind: store.Rotated, Key: "b"}}, store.Entry{}},
-		{"in the journal twice", []store.Entry{intent, rotated, intent}, store.Entry{}},
+		{"no journal", nil, false},
+		{"open", []store.Entry{intent}, false},
+		{"granted", []store.Entry{intent, rotated}, true},
+		{"refused", []store.Entry{intent, refused}, true},
+		{"no verdict", []store.Entry{intent, deferred}, false},
+		{"answered and then politely", []store.Entry{intent, refused, deferred}, true},
+		{"an earlier outcome", []store.Entry{rotated, intent}, false},
+		{"an outcome of another post", []store.Entry{other, rotated}, false},
+		{"an outcome of an earlier post", []store.Entry{again, rotated, intent}, false},
+		{"an outcome of another post of the same process", []store.Entry{again, rotated}, false},
+		{"another token", []store.Entry{intent, {Kind: store.Rotated, Key: "b"}}, false},
+		{"in the journal twice", []store.Entry{intent, rotated, intent}, false},
 	} {
-		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.outcome, store.OutcomeOf(intent, slices.Values(c.journal))) })
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.isAnswered, store.IsAnswered(intent, slices.Values(c.journal)))
+		})
 	}
+}
+
+func TestALostAnswerLeavesADoubt(t *testing.T) {
+	lost := store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here, Lost: true}
+	require.True(t, fold(lost, store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here}).IsInDoubt("a"))
+	require.False(t, fold(store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here}).IsInDoubt("a"))
+	require.False(t, fold(lost).IsInDoubt("b"))
 }
 
 func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {

@@ -16,9 +16,7 @@ import (
 // extra post for each token.
 //
 // A post goes through it like this: Lineage and Doubt say whether it may be,
-// Intend makes sure that nobody else makes it, Conclude says how it ended. A
-// post whose answer was lost is not concluded: Append a Deferred entry for its
-// key, so that others know that nobody waits for that answer any more.
+// Intend makes sure that nobody else makes it, Conclude says how it ended.
 type Ledger interface {
 	// Lineage folds the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
@@ -26,7 +24,7 @@ type Ledger interface {
 	Lineage(ctx context.Context) (machine.Lineage, error)
 
 	// Append adds an entry; PID and Endpoint are filled in where they are missing.
-	// Entries that safety rests on (see Kind) are on the disk when it returns nil.
+	// What safety rests on (see Entry.IsSynced) is on the disk when it returns nil.
 	// A [*NotDurableError] says that the entry may be lost.
 	Append(ctx context.Context, e Entry) error
 
@@ -43,9 +41,9 @@ type Ledger interface {
 	Intend(ctx context.Context, intent Entry, doubt machine.Doubt) error
 
 	// Conclude writes the outcome of a post and then closes all intents of its
-	// key. Deferred concludes a post that surely did not reach the issuer; then
-	// only the intent that this Ledger made is taken back. A [*NotDurableError] says that
-	// the intents stand: the outcome counts as lost.
+	// key. Deferred says that there was no verdict: then only the intent that this
+	// Ledger made is taken back, and an older one is as much in doubt as it was. A
+	// [*NotDurableError] says that the intents stand: the outcome counts as lost.
 	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
 }
 
@@ -55,27 +53,17 @@ var ErrIntended = errors.New("a refresh of this token is already intended")
 // Kind is what an entry of the ledger tells.
 type Kind string
 
-// The kinds of entries. Those that are synced are on the disk once they are
-// written; the rest may be lost with the machine.
+// The kinds of entries.
 const (
-	Intended Kind = "intent"   // synced: about to post
-	Rotated  Kind = "rotated"  // synced: granted; the successor is stored, or dropped if there is no Next
-	Refused  Kind = "refused"  // synced: refused, for good if the reason is explained
+	Intended Kind = "intent"   // about to post
+	Rotated  Kind = "rotated"  // granted; the successor is stored, or dropped if there is no Next
+	Refused  Kind = "refused"  // refused, for good if the reason is explained
 	Deferred Kind = "deferred" // no verdict; when to try again
 	Adopted  Kind = "adopted"  // somebody else's token set was taken
-	Login    Kind = "login"    // synced
-	Logout   Kind = "logout"   // synced
-	Revoked  Kind = "revoked"  // told the issuer to forget a token
+	Login    Kind = "login"
+	Logout   Kind = "logout"
+	Revoked  Kind = "revoked" // told the issuer to forget a token
 )
-
-// IsSynced reports whether entries of this kind have to reach the disk at once.
-func (k Kind) IsSynced() bool {
-	switch k {
-	case Intended, Rotated, Refused, Login, Logout:
-		return true
-	}
-	return false
-}
 
 // Entry is one line of the ledger. Members that do not apply are left out.
 type Entry struct {
@@ -91,7 +79,18 @@ type Entry struct {
 	Reason    machine.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
+	Lost      bool               `json:"lost,omitempty"` // the answer to the post was lost: Key may be spent
 	Method    machine.Method     `json:"method,omitempty"`
+}
+
+// IsSynced reports whether the entry has to reach the disk at once; the rest may
+// be lost with the machine. An intent is not synced here: it is a file of its own.
+func (e Entry) IsSynced() bool {
+	switch e.Kind {
+	case Rotated, Refused, Login, Logout:
+		return true
+	}
+	return e.Lost
 }
 
 // By is the entry with its writer filled in, where it does not name one.

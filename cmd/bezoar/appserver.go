@@ -16,7 +16,9 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
 )
 
 var appServerCommand = command{
@@ -56,13 +58,21 @@ const (
 // serve answers until the input ends or the program is told to go; then what
 // was asked is answered and what was refreshed is saved.
 func serve(signals context.Context, env environment, c config.Config, log *slog.Logger) error {
-	issuer := newIssuer(c, log)
-	auth := engine.Start(engineOptions(c, issuer, log))
 	conn := jsonrpc.New(env.stdin, env.stdout, jsonrpc.Options{Log: log})
+	issuer := newIssuer(c, log)
+	limits := backend.New(backend.Options{BaseURL: c.ChatGPTBaseURL, Transport: issuer.Transport()})
+	options := engineOptions(c, issuer, log)
+	options.Client = appserver.Client{Conn: conn, Now: time.Now}
+	auth := engine.Start(options)
+	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Workspaces: c.Restriction.Workspaces, Log: log})
 	server := appserver.New(conn, appserver.Options{
-		Engine: auth, Home: c.Home, Version: version, Terminal: terminal(env.getenv),
+		Engine: auth, Logins: logins, Backend: limits,
+		Home: c.Home, Version: version, Terminal: terminal(env.getenv), Warnings: warnings(c),
 		RequiresAuth: c.RequiresOpenAIAuth, Restriction: machine.Restriction(c.Restriction),
-		Warnings: warnings(c), Introduce: issuer.Introduce,
+		Introduce: func(originator, userAgent string) {
+			issuer.Introduce(originator, userAgent)
+			limits.Introduce(originator, userAgent)
+		},
 	})
 	served := make(chan error, 1)
 	go func() { served <- conn.Serve(server) }()
@@ -71,14 +81,20 @@ func serve(signals context.Context, env environment, c config.Config, log *slog.
 	case err = <-served:
 	case <-signals.Done():
 	}
-	within(drainLimit, func(ctx context.Context) error { auth.Close(ctx); return nil })
-	return errors.Join(err, within(flushLimit, conn.Close))
+	return errors.Join(err, end(server, auth, conn))
 }
 
-func within(limit time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+// end drains: no login is saved any more, the refresh in flight is, and whoever
+// asked is answered. What takes too long is left behind, and is no error: the
+// ledger knows of it.
+func end(server *appserver.Server, auth *engine.Engine, conn *jsonrpc.Conn) error {
+	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	return do(ctx)
+	auth.Close(drain)
+	server.Close(drain)
+	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
+	defer cancel()
+	return conn.Close(flush)
 }
 
 func warnings(c config.Config) []protocol.ConfigWarningNotification {

@@ -26,6 +26,17 @@ type Claims struct {
 	PlanType  string
 	UserID    string
 	AccountID string
+
+	Organization Organization
+}
+
+// Organization is what an ID token says of the organization behind a login, for
+// the page that ends one.
+type Organization struct {
+	ID          string
+	ProjectID   string
+	IsOnboarded bool // it is set up for the use of API keys
+	IsOwner     bool // the user may set it up
 }
 
 // Parse reads the claims of token, or returns [ErrNotJWT].
@@ -63,6 +74,12 @@ func (m members) claims() Claims {
 		PlanType:  auth.text("chatgpt_plan_type"),
 		UserID:    firstNonEmpty(auth.text("chatgpt_user_id"), auth.text("user_id")),
 		AccountID: auth.text("chatgpt_account_id"),
+		Organization: Organization{
+			ID:          auth.text("organization_id"),
+			ProjectID:   auth.text("project_id"),
+			IsOnboarded: auth.isTrue("completed_platform_onboarding"),
+			IsOwner:     auth.isTrue("is_org_owner"),
+		},
 	}
 }
 
@@ -75,6 +92,12 @@ func (m members) object(name string) members {
 func (m members) text(name string) string {
 	var value string
 	_ = json.Unmarshal(m[name], &value) // another type is an absent text
+	return value
+}
+
+func (m members) isTrue(name string) bool {
+	var value bool
+	_ = json.Unmarshal(m[name], &value) // another type is not true
 	return value
 }
 

@@ -49,6 +49,12 @@ func TestASurprisingTypeHidesOnlyItsOwnMember(t *testing.T) {
 	require.Equal(t, claims.Claims{Expiry: time.Unix(60, 0).UTC()}, got)
 }
 
+func TestTheOrganizationIsReadFromTheSameClaims(t *testing.T) {
+	got, err := claims.Parse(jwt(`{"https://api.openai.com/auth":{"organization_id":"o","project_id":"p","completed_platform_onboarding":"yes","is_org_owner":true}}`))
+	require.NoError(t, err)
+	require.Equal(t, claims.Organization{ID: "o", ProjectID: "p", IsOwner: true}, got.Organization)
+}
+
 func TestWhatIsNoJWTIsOpaque(t *testing.T) {
 	padded := "e30." + base64.URLEncoding.EncodeToString([]byte(`{"exp":10}`)) + ".s"
 	for _, text := range []string{"", "opaque", "a.b", "a.b.c.d", ".e30.s", "e30..s", "e30.e30.", "e30.!!.s", padded, "e30.W10.s", "e30.bnVsbA.s"} {

@@ -84,7 +84,7 @@ func typicalStates() []machine.State {
 	good := tokens("first", time.Hour)
 	fresh := after(nobody, machine.LoggedIn{At: at(0), Credential: good})
 	refreshing := after(fresh, demand)
-	condemned := after(fresh, machine.CredentialLoaded{
+	condemned := after(nobody, machine.CredentialLoaded{
 		At: at(0), Credential: tokens("second", time.Hour),
 		Verdict: &machine.Verdict{Key: verdictOn(tokens("second", 0)).Key, Reason: machine.ReasonReused},
 	})
@@ -94,12 +94,17 @@ func typicalStates() []machine.State {
 	staleUnsaved = after(staleUnsaved, machine.RefreshFailedTransient{
 		At: at(0), Attempt: staleUnsaved.Attempt, NotBefore: noon.Add(time.Minute), Posted: true,
 	})
+	doubted := verdictOn(staleUnsaved.Credential)
+	doubted.Reason = machine.ReasonUnexplained
+	again := after(staleUnsaved, machine.Asked{At: at(2 * time.Minute), Ask: machine.Ask{Refresh: true}})
+	poisonedUnsaved := after(again, machine.RefreshFailedPermanent{At: at(2 * time.Minute), Attempt: again.Attempt, Verdict: doubted})
 	return []machine.State{
 		nobody,
 		after(nobody, machine.LoggedIn{At: at(0), Credential: key}),
 		fresh, condemned, after(refreshing, unsaved),
 		refreshing, after(refreshing, deferred), staleUnsaved,
 		after(refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: refreshing.Attempt, Verdict: verdictOn(good)}),
+		poisonedUnsaved,
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 
 // Engine gives many callers one Owner. All methods may be called concurrently.
 type Engine struct {
-	owner    *Owner             // its goroutine's; others only load the snapshot
-	inbox    chan func(*Owner)  // what callers want done, in the order they came
-	outcomes chan machine.Event // how refreshes ended
-	ready    chan struct{}      // closed when the owner has looked
-	done     chan struct{}      // closed when the owner has left
+	owner *Owner            // its goroutine's; others only load the snapshot
+	inbox chan func(*Owner) // what callers want done, in the order they came
+	ended chan func(*Owner) // refreshes and revocations
+	ready chan struct{}     // closed when the owner has looked
+	done  chan struct{}     // closed when the owner has left
 }
 
 // ErrClosed reports a call after Close. Start another engine.
@@ -27,15 +27,13 @@ var ErrClosed = errors.New("the engine is closed")
 // its snapshot says NoAuth. Close it to let go of it.
 func Start(options Options) *Engine {
 	e := &Engine{
-		inbox:    make(chan func(*Owner)),
-		outcomes: make(chan machine.Event),
-		ready:    make(chan struct{}),
-		done:     make(chan struct{}),
+		inbox: make(chan func(*Owner)),
+		ended: make(chan func(*Owner)),
+		ready: make(chan struct{}),
+		done:  make(chan struct{}),
 	}
 	lifetime, abandon := context.WithCancel(context.Background())
-	e.owner = NewOwner(options, func(refresh func(context.Context) machine.Event) {
-		go e.report(lifetime, refresh)
-	})
+	e.owner = NewOwner(options, goroutines{e, lifetime})
 	go e.run(abandon)
 	return e
 }
@@ -89,9 +87,15 @@ func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 }
 
 // Logout removes the stored login and forgets the one in memory, external
-// tokens included. An error means that the stored login could not be removed
-// and that nothing has changed; ctx bounds only the wait for the result.
-func (e *Engine) Logout(ctx context.Context) error { return e.order(ctx, (*Owner).Logout) }
+// tokens included, and has the issuer told (RFC 7009). An error means that the
+// stored login could not be removed and that nothing has changed; ctx bounds only
+// the wait for the result. revoked is closed once the issuer knows, or once nobody
+// tries any more to tell it.
+func (e *Engine) Logout(ctx context.Context) (revoked <-chan struct{}, err error) {
+	done := make(chan struct{})
+	err = e.order(ctx, func(o *Owner) error { return o.Logout(func() { close(done) }) })
+	return done, err
+}
 
 // Reload looks at the store, whether or not it seems to have changed, and
 // takes what it finds by the machine's rules.
@@ -109,8 +113,9 @@ func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
 	e.tell(func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
 }
 
-// Close waits until the refresh in flight has ended and is written down, or
-// until ctx ends: then it is left behind with its intent open. Everybody who
+// Close waits until the refresh in flight has ended and is written down, and the
+// issuer knows of a logout, or until ctx ends: then a refresh is left behind with
+// its intent open. Everybody who
 // waits is answered, an unsaved credential gets a last try, and the engine is
 // gone when Close returns.
 func (e *Engine) Close(ctx context.Context) {
@@ -125,25 +130,44 @@ func (e *Engine) run(abandon context.CancelFunc) {
 	o := e.owner
 	o.Look()
 	close(e.ready)
-	for o.closing == nil || o.refreshes > 0 {
+	for o.closing == nil || o.running > 0 {
 		select {
 		case do := <-e.inbox:
 			do(o)
-		case outcome := <-e.outcomes:
-			o.Conclude(outcome)
+		case conclude := <-e.ended:
+			conclude(o)
 		case <-o.patience():
-			o.refreshes = 0 // they are abandoned on return
+			o.running = 0 // they are abandoned on return
 		}
 	}
 	o.leave()
 }
 
-// report runs a refresh to its end and tells the owner, unless it has left.
-func (e *Engine) report(lifetime context.Context, refresh func(context.Context) machine.Event) {
-	outcome := refresh(lifetime)
+// goroutines run what the owner must not wait for; they end with the engine.
+type goroutines struct {
+	engine   *Engine
+	lifetime context.Context
+}
+
+func (g goroutines) Refresh(run func(context.Context) machine.Event) {
+	go func() {
+		outcome := run(g.lifetime)
+		g.report(func(o *Owner) { o.Conclude(outcome) })
+	}()
+}
+
+func (g goroutines) Revoke(run func(context.Context)) {
+	go func() {
+		run(g.lifetime)
+		g.report((*Owner).Revoked)
+	}()
+}
+
+// report tells the owner, unless it has left.
+func (g goroutines) report(conclude func(*Owner)) {
 	select {
-	case e.outcomes <- outcome:
-	case <-e.done:
+	case g.engine.ended <- conclude:
+	case <-g.engine.done:
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,9 +34,21 @@ var (
 
 // issuer answers when a test says so, and gives up when the caller does.
 type issuer struct {
-	mu      sync.Mutex // guards posts
+	mu      sync.Mutex // guards posts and revoked
 	posts   []secret.Fingerprint
+	revoked []secret.Fingerprint // refresh tokens
 	answers chan machine.Answer
+	hangs   atomic.Bool // does not answer a revocation
+}
+
+func (i *issuer) Revoke(ctx context.Context, login machine.Credential) error {
+	i.mu.Lock()
+	i.revoked = append(i.revoked, login.RefreshToken.Fingerprint())
+	i.mu.Unlock()
+	if i.hangs.Load() {
+		<-ctx.Done()
+	}
+	return ctx.Err()
 }
 
 func (i *issuer) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
@@ -46,7 +59,7 @@ func (i *issuer) Refresh(ctx context.Context, token secret.Token, _ machine.Caus
 	case answer := <-i.answers:
 		return answer
 	case <-ctx.Done():
-		return machine.Unavailable{Spent: true}
+		return machine.Unavailable{Lost: true}
 	}
 }
 
@@ -238,4 +251,16 @@ func ended() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// logout does not wait for the issuer.
+func (s *site) logout() error {
+	_, err := s.Logout(s.t.Context())
+	return err
+}
+
+func (s *site) revoked() []secret.Fingerprint {
+	s.issuer.mu.Lock()
+	defer s.issuer.mu.Unlock()
+	return slices.Clone(s.issuer.revoked)
 }

@@ -26,18 +26,40 @@ func (o *Owner) Look() {
 	if now := (sighting{stamp, known}); known && now == o.seen {
 		return
 	}
-	event, err := o.read(ctx)
+	lineage := o.lineage(ctx)
+	event, err := o.read(ctx, lineage)
 	if err == nil {
 		o.seen = sighting{stamp, known}
 	}
+	before := o.state.Credential
 	o.step(event)
+	if o.hasLooked || lineage.LoggedOut { // what is there at the start is no news, unless the ledger thinks otherwise
+		o.noteAdopted(ctx, event, before)
+	}
+	o.hasLooked = true
 }
 
-// read is a look at the store and at what its ledger knows of the login. The
-// error says that nobody could tell, so that the next look reads again.
-func (o *Owner) read(ctx context.Context) (machine.Event, error) {
+// noteAdopted tells the ledger of a login that somebody else stored, and that is
+// in use now: above all, that a logout before it is over. A logout after it is
+// not: so it must still be there. (One in the microseconds between the look and
+// the entry is taken for a file that vanished, and the login is kept until it
+// has to be refreshed.)
+func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before machine.Credential) {
+	loaded, ok := event.(machine.CredentialLoaded)
+	if !ok || before.Equal(o.state.Credential) || !loaded.Credential.Equal(o.state.Credential) {
+		return
+	}
+	c := o.state.Credential
+	if stored, err := o.Store.Load(ctx); err != nil || !stored.Credential.Equal(c) {
+		return
+	}
+	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: fingerprintOf(c)})
+}
+
+// read is a look at the store, in the light of what its ledger knows. The error
+// says that nobody could tell, so that the next look reads again.
+func (o *Owner) read(ctx context.Context, lineage machine.Lineage) (machine.Event, error) {
 	record, err := o.Store.Load(ctx)
-	lineage := o.lineage(ctx)
 	switch unreadable := new(store.UnreadableError); {
 	case err == nil:
 		return o.loaded(record.Credential, lineage), nil

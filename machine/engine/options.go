@@ -18,6 +18,7 @@ type Options struct {
 	Store  store.Store
 	Ledger store.Ledger
 	Issuer Issuer
+	Client Client // who gave an external login; nil if nobody can
 
 	Deadline time.Duration // of one post to the issuer; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
@@ -32,17 +33,36 @@ type Options struct {
 	Before func(step string)
 }
 
-// Issuer asks the token endpoint for a refresh. It may be called from any
-// goroutine; the engine has one call at a time. It sends at most one request,
-// gives up when ctx ends, and reports whatever happens as an answer.
+// Issuer is who gives tokens. It may be called from any goroutine, and gives up
+// when ctx ends.
 type Issuer interface {
+	// Refresh asks the token endpoint. It sends at most one request, and reports
+	// whatever happens as an answer. The engine has one such call at a time.
 	Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer
+	// Revoke tells it that nobody will use a login any more (RFC 7009). An error is
+	// written down, and that is all that comes of it.
+	Revoke(ctx context.Context, login machine.Credential) error
+}
+
+// Client is the program that gave an external login: it has the tokens and this
+// program has not. It may be called from any goroutine, once at a time.
+type Client interface {
+	// Renew asks for tokens in place of those of a login whose access token a
+	// resource server refused. It gives up when ctx ends. An error says that there
+	// are none; the old ones stay.
+	Renew(ctx context.Context, login machine.Credential) (machine.Credential, error)
 }
 
 // Default bounds of a refresh.
 const (
 	DefaultDeadline = 30 * time.Second
 	lockMargin      = 5 * time.Second
+)
+
+// How long those are waited for who need not answer.
+const (
+	revokeLimit = 10 * time.Second
+	renewLimit  = 10 * time.Second
 )
 
 // storeLimit bounds a look at the store or a login's write, so that a hanging

@@ -16,13 +16,16 @@ import (
 // called by others.
 type Owner struct {
 	Options
-	spawn       func(refresh func(context.Context) machine.Event)
+	runner      Runner
 	snapshot    atomic.Pointer[machine.State]
 	state       machine.State
 	seen        sighting
+	hasLooked   bool
 	waiters     []waiter
+	leaving     []func() // for whom the issuer is told that their login has ended
 	subscribers []func(from, to *machine.State)
-	refreshes   int             // that have not reported back
+	running     int             // refreshes and revocations that have not ended
+	revocations int             // of these
 	closing     context.Context // not nil: leave when nothing runs, or when this ends
 }
 
@@ -32,11 +35,9 @@ type waiter struct {
 	answer  func(*machine.State)
 }
 
-// NewOwner makes an owner that knows of nobody: let it Look first. Spawn has to
-// run each refresh it is given, however late, and hand the event to Conclude;
-// the refresh touches nothing of the owner.
-func NewOwner(options Options, spawn func(refresh func(context.Context) machine.Event)) *Owner {
-	o := &Owner{Options: options.withDefaults(), spawn: spawn, state: machine.New(options.Policy)}
+// NewOwner makes an owner that knows of nobody: let it Look first.
+func NewOwner(options Options, runner Runner) *Owner {
+	o := &Owner{Options: options.withDefaults(), runner: runner, state: machine.New(options.Policy)}
 	o.publish()
 	return o
 }
@@ -80,16 +81,22 @@ func (o *Owner) Login(c machine.Credential) error {
 // Logout removes the stored login; see Engine.Logout. It writes its entry
 // before it removes the record: a sister process that finds the record gone
 // must know that it was on purpose.
-func (o *Owner) Logout() error {
+//
+// revoked is called once the issuer has been told, or given up on; at once if
+// there is nothing to tell, and never if the logout failed.
+func (o *Owner) Logout(revoked func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
 	defer cancel()
 	held := o.state.Credential
+	stored, _ := o.Store.Load(ctx) // whatever it is, it goes
 	o.note(ctx, store.Entry{Kind: store.Logout, Method: held.Method, Key: o.keyOf(held)})
 	if err := o.Store.Delete(ctx); err != nil {
 		return fmt.Errorf("remove stored login: %w", err)
 	}
 	o.seen = sighting{}
-	o.step(machine.LoggedOut{At: o.at()})
+	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
+	o.leaving = append(o.leaving, revoked)
+	o.leaveDone()
 	return nil
 }
 
@@ -99,10 +106,14 @@ func (o *Owner) Reload() {
 	o.Look()
 }
 
-// Conclude takes the event that a spawned refresh ended in.
+// Conclude takes the event that a refresh ended in.
 func (o *Owner) Conclude(outcome machine.Event) {
-	o.refreshes--
+	o.running--
+	before := o.state.Credential
 	o.step(outcome)
+	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	defer cancel()
+	o.noteAdopted(ctx, outcome, before)
 }
 
 // step runs one event through the machine and carries out what it orders.
@@ -114,6 +125,9 @@ func (o *Owner) step(event machine.Event) {
 		return
 	}
 	o.state = next
+	if next.Label != before.Label {
+		o.seen = sighting{} // what was of no use in one state may be a login in another
+	}
 	for _, effect := range effects {
 		o.perform(effect, &before)
 	}
@@ -125,7 +139,7 @@ func (o *Owner) step(event machine.Event) {
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
 func (o *Owner) perform(effect machine.Effect, before *machine.State) {
-	switch effect.(type) {
+	switch effect := effect.(type) {
 	case machine.Publish:
 		o.publish()
 	case machine.Notify:
@@ -135,8 +149,9 @@ func (o *Owner) perform(effect machine.Effect, before *machine.State) {
 	case machine.SaveAgain:
 		o.step(o.saving())
 	case machine.StartRefresh:
-		o.refreshes++
-		o.spawn(newTransaction(&o.Options, o.state).run)
+		o.refresh()
+	case machine.Revoke:
+		o.revoke(effect.Credential)
 	}
 }
 
@@ -179,10 +194,12 @@ func (o *Owner) patience() <-chan struct{} {
 	return o.closing.Done()
 }
 
-// leave does what must not stay undone.
+// leave does what must not stay undone, and lets everybody go.
 func (o *Owner) leave() {
 	if o.state.IsUnsaved() {
 		o.step(o.saving())
 	}
 	o.answerAll()
+	o.revocations = 0
+	o.leaveDone()
 }

@@ -31,7 +31,7 @@ func (t *transaction) granted(ctx context.Context, grant machine.Grant) {
 	t.entry.Kind = store.Rotated
 	success := machine.RefreshSucceeded{At: at, Attempt: t.state.Attempt, Credential: t.next}
 	if err := t.swap(ctx); err != nil {
-		if t.outcome = t.displaced(ctx); t.outcome != nil {
+		if t.outcome = t.displaced(ctx, &t.next); t.outcome != nil {
 			return
 		}
 		t.Log.Error("the new tokens are not stored yet; they are kept in memory", "error", err)
@@ -51,7 +51,7 @@ func (t *transaction) swap(ctx context.Context) error {
 			return err
 		}
 		found, loadErr := t.Store.Load(ctx)
-		if loadErr != nil || !t.isOurs(found.Credential) {
+		if loadErr != nil || !t.isOurs(ctx, found.Credential) {
 			return err
 		}
 		t.record = found
@@ -60,9 +60,13 @@ func (t *transaction) swap(ctx context.Context) error {
 
 // isOurs reports whether a stored credential is the one that was read, or the
 // one whose refresh token was posted. They differ if that one was unsaved, and
-// then it may have been saved while the issuer was asked.
-func (t *transaction) isOurs(stored machine.Credential) bool {
-	return stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential)
+// then it may have been saved while the issuer was asked. A token set of the same
+// account that is known to be dead is no login either that anybody could miss.
+func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) bool {
+	if stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential) {
+		return true
+	}
+	return stored.SharesAccount(t.state.Credential) && t.lineage(ctx).VerdictOn(t.keyOf(stored)) != nil
 }
 
 // refused is a verdict, unless somebody logged in while the issuer was asked:
@@ -71,11 +75,10 @@ func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
 	at := t.at()
 	t.entry.Kind, t.entry.Reason = store.Refused, reason
 	if !reason.IsExplained() {
-		t.entry.Kind = store.Deferred
 		t.entry.Failures = t.failures(ctx)
 		t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
 	}
-	if t.outcome = t.displaced(ctx); t.outcome != nil {
+	if t.outcome = t.displaced(ctx, nil); t.outcome != nil {
 		return
 	}
 	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: machine.Verdict{
@@ -87,9 +90,14 @@ func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) 
 	at := t.at()
 	t.entry.Kind, t.entry.Failures = store.Deferred, t.failures(ctx)
 	t.entry.NotBefore = t.Policy.NextAttempt(at.Time, t.entry.Failures, answer.RetryAfter, t.Random())
-	t.outcome = machine.RefreshFailedTransient{
-		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true,
+	t.entry.Lost = answer.Lost
+	outcome := machine.RefreshFailedTransient{
+		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Trouble: machine.TroubleIssuer,
 	}
+	if answer.Lost {
+		outcome.Trouble = machine.TroubleDoubt
+	}
+	t.outcome = outcome
 }
 
 // failures counts this one and those before it, of all processes.
@@ -99,20 +107,21 @@ func (t *transaction) failures(ctx context.Context) int {
 
 // displaced is the event for a login that was stored while the issuer was
 // asked, or a logout; nil if the stored login is still ours, or nobody can tell.
-func (t *transaction) displaced(ctx context.Context) machine.Event {
+// dropped is what was granted then for nobody, nil for nothing.
+func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential) machine.Event {
 	record, err := t.Store.Load(ctx)
 	if errors.Is(err, store.ErrNotFound) && t.lineage(ctx).LoggedOut {
-		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt}
+		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt, Dropped: dropped}
 	}
 	if err != nil {
 		return nil
 	}
-	if t.isOurs(record.Credential) {
+	if t.isOurs(ctx, record.Credential) {
 		t.record = record
 		return nil
 	}
 	event := t.loaded(record.Credential, t.lineage(ctx))
-	event.Attempt, event.Displaced = t.state.Attempt, true
+	event.Attempt, event.Displaced, event.Dropped = t.state.Attempt, true, dropped
 	return event
 }
 

@@ -85,25 +85,29 @@ func (t *transaction) lock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, t.LockWait)
 	defer cancel()
 	unlock, err := t.Store.Lock(ctx)
-	if err != nil {
-		t.withhold(fmt.Errorf("lock the store: %w", err))
-		return
+	switch {
+	case err == nil:
+		t.unlock = unlock
+	case ctx.Err() != nil:
+		t.withhold(machine.TroubleSister, fmt.Errorf("lock the store: %w", err))
+	default:
+		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("lock the store: %w", err))
 	}
-	t.unlock = unlock
 }
 
 func (t *transaction) reread(ctx context.Context) {
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
 	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
-		t.withhold(err)
+		t.withhold(machine.TroubleUnreadable, err)
 		return
 	} else if err != nil {
 		found = nil
 	}
 	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
 	if err != nil {
-		t.Log.Warn("the ledger could not be asked for intents", "error", err)
+		t.withhold(machine.TroubleUnreadable, fmt.Errorf("ask the ledger for intents: %w", err))
+		return
 	}
 	t.record, t.doubt = record, doubt
 	t.outcome = t.state.Reconsider(machine.Stored{
@@ -113,7 +117,7 @@ func (t *transaction) reread(ctx context.Context) {
 
 func (t *transaction) reserve(ctx context.Context) {
 	if err := t.Store.Reserve(ctx, t.record.Credential); err != nil {
-		t.withhold(fmt.Errorf("reserve room for the new tokens: %w", err))
+		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("reserve room for the new tokens: %w", err))
 	}
 }
 
@@ -125,8 +129,11 @@ func (t *transaction) intend(ctx context.Context) {
 	}
 	intent := t.entry
 	intent.Kind = store.Intended
-	if err := t.Ledger.Intend(ctx, intent, t.doubt); err != nil {
-		t.withhold(fmt.Errorf("write the intent: %w", err))
+	switch err := t.Ledger.Intend(ctx, intent, t.doubt); {
+	case errors.Is(err, store.ErrIntended):
+		t.withhold(machine.TroubleSister, err)
+	case err != nil:
+		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("write the intent: %w", err))
 	}
 }
 
@@ -138,18 +145,18 @@ func (t *transaction) post(ctx context.Context) {
 	t.answer = t.Issuer.Refresh(limited, t.state.Credential.RefreshToken, t.state.Cause)
 	if ctx.Err() != nil {
 		if _, unanswered := t.answer.(machine.Unavailable); unanswered {
-			t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true}
+			t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Trouble: machine.TroubleDoubt}
 		}
 	}
 }
 
 // withhold ends the refresh without a post because of something at home. Soon
 // is early enough for the next try: nobody outside is asked.
-func (t *transaction) withhold(err error) {
+func (t *transaction) withhold(trouble machine.Trouble, err error) {
 	t.Log.Warn("the refresh was not started", "error", err)
 	at := t.at()
 	t.outcome = machine.RefreshFailedTransient{
-		At: at, Attempt: t.state.Attempt, NotBefore: t.Policy.NextAttempt(at.Time, 1, 0, t.Random()),
+		At: at, Attempt: t.state.Attempt, NotBefore: t.Policy.NextAttempt(at.Time, 1, 0, t.Random()), Trouble: trouble,
 	}
 }
 

@@ -175,7 +175,7 @@ func TestALoginOrLogoutThatCannotBeStoredChangesNothing(t *testing.T) {
 		held := s.stored()
 		s.store.isReadOnly.Store(true)
 		require.ErrorIs(t, s.Login(t.Context(), otherAccount("other")), errFull)
-		require.ErrorIs(t, s.Logout(t.Context()), errFull)
+		require.ErrorIs(t, s.logout(), errFull)
 		s.asking(poll).gives(held.AccessToken)
 		s.isStored(held)
 	})

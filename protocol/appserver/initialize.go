@@ -37,6 +37,7 @@ func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
 	}
 	<-s.Engine.Ready() // the login of this conversation is the one of its start
 	s.initialized = true
+	s.isExperimental = params.Capabilities.ExperimentalAPI
 	s.silenced = params.Capabilities.OptOutNotificationMethods
 	agent := s.userAgent(client)
 	s.Introduce(client.Name, agent)

@@ -3,7 +3,6 @@ package appserver
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -12,21 +11,30 @@ import (
 )
 
 // loginTypes lists the types of a login in the order in which an error names them.
-var loginTypes = []string{protocol.LoginAPIKey}
+var loginTypes = []string{
+	protocol.LoginAPIKey, protocol.LoginChatGPT, protocol.LoginDeviceCode, protocol.LoginExternalTokens,
+}
 
 // loginParams is what the types of a login take; Type says which.
 type loginParams struct {
-	Type   string
-	APIKey secret.Token
+	Type     string
+	APIKey   secret.Token
+	External externalTokens
 }
 
+const loginParamsName = "LoginAccountParams"
+
 var (
-	loginType   = objectOf("LoginAccountParams", text("type", func(p *loginParams) *string { return &p.Type }).must())
-	apiKeyLogin = objectOf("LoginAccountParams", secretText("apiKey", func(p *loginParams) *secret.Token { return &p.APIKey }).must())
+	loginType   = objectOf(loginParamsName, text("type", func(p *loginParams) *string { return &p.Type }).must())
+	apiKeyLogin = objectOf(loginParamsName, secretText("apiKey", func(p *loginParams) *secret.Token { return &p.APIKey }).must())
 )
 
 // decodeLoginStart looks at the type first: it says which members there are.
+// Parameters that are no object may be the secret itself and are not repeated.
 func decodeLoginStart(request jsonrpc.Request) (loginParams, *jsonrpc.Error) {
+	if request.Params != nil && request.Params[0] != '{' {
+		return loginParams{}, badParams("invalid type, expected %s", loginType.what)
+	}
 	params, err := loginType.params(request)
 	if err != nil {
 		return params, err
@@ -34,6 +42,10 @@ func decodeLoginStart(request jsonrpc.Request) (loginParams, *jsonrpc.Error) {
 	switch params.Type {
 	case protocol.LoginAPIKey:
 		return params, apiKeyLogin.decode(request.Params, &params)
+	case protocol.LoginExternalTokens:
+		return params, externalTokensObject.decode(request.Params, &params.External)
+	case protocol.LoginChatGPT, protocol.LoginDeviceCode:
+		return params, nil
 	}
 	return params, unknownVariant(params.Type, loginTypes)
 }
@@ -51,55 +63,58 @@ func secretText[P any](name string, of func(*P) *secret.Token) field[P] {
 }
 
 func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
-	s.loginAPIKey(id, params.APIKey)
+	if err := s.forbids(params.Type); err != nil {
+		s.conn.ReplyError(id, err)
+		return
+	}
+	switch params.Type {
+	case protocol.LoginAPIKey:
+		s.loginAPIKey(id, params.APIKey)
+	case protocol.LoginExternalTokens:
+		s.loginExternal(id, params.External)
+	case protocol.LoginChatGPT:
+		s.follow(id, s.Logins.Browser(), asBrowserLogin)
+	case protocol.LoginDeviceCode:
+		s.follow(id, s.Logins.Device(), asDeviceLogin)
+	}
+}
+
+// forbids says why a login of this type may not be made here and now.
+func (s *Server) forbids(loginType string) *jsonrpc.Error {
+	isExternal := loginType == protocol.LoginExternalTokens
+	switch {
+	case isExternal && !s.isExperimental:
+		return invalid("account/login/start.chatgptAuthTokens requires experimentalApi capability")
+	case loginType == protocol.LoginAPIKey && s.Restriction.ForbidAPIKey:
+		return invalid("API key login is disabled. Use ChatGPT login instead.")
+	case isExternal && s.Restriction.ForbidChatGPT:
+		return invalid("External ChatGPT auth is disabled. Use API key login instead.")
+	case loginType != protocol.LoginAPIKey && s.Restriction.ForbidChatGPT:
+		return invalid("ChatGPT login is disabled. Use API key login instead.")
+	case !isExternal && s.Engine.Snapshot().Credential.Method == machine.MethodExternal:
+		return invalid("External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it.")
+	}
+	return nil
 }
 
 func (s *Server) loginAPIKey(id jsonrpc.ID, key secret.Token) {
-	if s.Restriction.ForbidAPIKey {
-		s.conn.ReplyError(id, invalid("API key login is disabled. Use ChatGPT login instead."))
-		return
-	}
+	s.login(id, protocol.LoginAPIKey, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}, "failed to save api key")
+}
+
+// login is a login that needs nobody else: the one that is under way has ended
+// when it takes effect.
+func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) {
 	ctx, cancel := s.briefly()
 	defer cancel()
-	if err := s.Engine.Login(ctx, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}); err != nil {
-		s.conn.ReplyError(id, internal(fmt.Sprintf("failed to save api key: %v", err)))
+	err := s.Logins.End(ctx)
+	if err == nil {
+		err = s.Engine.Login(ctx, c)
+	}
+	if err != nil {
+		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
 		return
 	}
-	s.conn.Reply(id, protocol.LoginResponse{Type: protocol.LoginAPIKey})
+	s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
 	s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
 	s.notify(protocol.AccountUpdated, updated(s.Engine.Snapshot()))
-}
-
-type cancelRequest struct{ LoginID string }
-
-var cancelParams = objectOf("CancelLoginAccountParams",
-	text("loginId", func(p *cancelRequest) *string { return &p.LoginID }).must())
-
-func (s *Server) loginCancel(id jsonrpc.ID, cancel cancelRequest) {
-	if !isUUID(cancel.LoginID) {
-		s.conn.ReplyError(id, invalid("invalid login id: "+cancel.LoginID))
-		return
-	}
-	s.conn.Reply(id, protocol.LoginCancelResponse{Status: protocol.CancelNotFound})
-}
-
-func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
-	ctx, cancel := s.briefly()
-	defer cancel()
-	if err := s.Engine.Logout(ctx); err != nil {
-		s.conn.ReplyError(id, internal(fmt.Sprintf("failed to log out: %v", err)))
-		return
-	}
-	s.conn.Reply(id, protocol.LogoutResponse{})
-	s.notify(protocol.AccountUpdated, protocol.AccountUpdatedNotification{})
-}
-
-// isUUID reports whether text has the form of a login id (RFC 9562), with its
-// hyphens or without.
-func isUUID(text string) bool {
-	digits := strings.ReplaceAll(text, "-", "")
-	if len(digits) != 32 || strings.Trim(strings.ToLower(digits), "0123456789abcdef") != "" {
-		return false
-	}
-	return len(text) == 32 || len(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-'
 }

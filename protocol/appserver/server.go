@@ -5,14 +5,16 @@ package appserver
 
 import (
 	"context"
-	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
 )
 
 // Options is what a server is made of.
@@ -24,26 +26,56 @@ type Options struct {
 	RequiresAuth bool   // the model provider wants an OpenAI login
 	Restriction  machine.Restriction
 	Warnings     []protocol.ConfigWarningNotification
-	Log          *slog.Logger
-	Now          func() time.Time
+	Now          func() time.Time // time.Now
+
+	Logins  *login.Desk     // saves to Engine
+	Backend *backend.Client // knows the rate limits
 
 	// Introduce is told who the client is, for the requests to the issuer.
 	Introduce func(originator, userAgent string)
 }
 
-// Server is the handler of one connection. Its methods are called on the
-// connection's reading goroutine, one after another.
+// Server is the handler of one connection. Request and Notification are called
+// on the connection's reading goroutine, one after another.
 type Server struct {
 	Options
-	conn        *jsonrpc.Conn
-	initialized bool
-	silenced    []string // notification methods that the client does not want
+	conn   *jsonrpc.Conn
+	asides sync.WaitGroup // answers that wait for somebody
+
+	initialized    bool
+	isExperimental bool
+	silenced       []string // notification methods that the client does not want
 }
 
 // New makes the server of conn; give it to conn.Serve.
 func New(conn *jsonrpc.Conn, options Options) *Server {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	return &Server{Options: options, conn: conn}
 }
+
+// Close ends the login that is under way and waits until all that was asked is
+// answered, or until ctx ends. Close the engine before it, so that nobody waits
+// for a refresh any more.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.Logins.End(ctx)
+	answered := make(chan struct{})
+	go func() {
+		s.asides.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// aside answers a request that has to wait for somebody, while those behind it
+// go on.
+func (s *Server) aside(answer func()) { s.asides.Go(answer) }
 
 // Request serves one request: an unknown method and bad parameters come before
 // the handshake, as in the reference.
@@ -67,6 +99,7 @@ var methodNames = []string{
 	protocol.LoginStart,
 	protocol.LoginCancel,
 	protocol.AccountLogout,
+	protocol.RateLimitsRead,
 	protocol.GetAuthStatus,
 }
 
@@ -74,12 +107,13 @@ var methods map[string]func(*Server, jsonrpc.Request)
 
 func init() { // not in the declaration: the methods refer to the table
 	methods = map[string]func(*Server, jsonrpc.Request){
-		protocol.Initialize:    decoded(initializeParams.params, (*Server).initialize),
-		protocol.GetAuthStatus: decoded(getAuthStatusParams.params, afterHandshake((*Server).getAuthStatus)),
-		protocol.AccountRead:   decoded(getAccountParams.params, afterHandshake((*Server).accountRead)),
-		protocol.LoginStart:    decoded(decodeLoginStart, afterHandshake((*Server).loginStart)),
-		protocol.LoginCancel:   decoded(cancelParams.params, afterHandshake((*Server).loginCancel)),
-		protocol.AccountLogout: decoded(decodeNothing, afterHandshake((*Server).accountLogout)),
+		protocol.Initialize:     decoded(initializeParams.params, (*Server).initialize),
+		protocol.GetAuthStatus:  decoded(getAuthStatusParams.params, afterHandshake((*Server).getAuthStatus)),
+		protocol.AccountRead:    decoded(getAccountParams.params, afterHandshake((*Server).accountRead)),
+		protocol.LoginStart:     decoded(decodeLoginStart, afterHandshake((*Server).loginStart)),
+		protocol.LoginCancel:    decoded(cancelParams.params, afterHandshake((*Server).loginCancel)),
+		protocol.AccountLogout:  decoded(decodeNothing, afterHandshake((*Server).accountLogout)),
+		protocol.RateLimitsRead: decoded(decodeNothing, afterHandshake((*Server).rateLimitsRead)),
 	}
 }
 

@@ -35,7 +35,7 @@ func Classify(status int, header http.Header, body []byte, now time.Time) machin
 			return machine.Refused{Reason: each.reason}
 		}
 	}
-	return machine.Unavailable{RetryAfter: retryAfter(header, now), Spent: maySpend(answeredAs)}
+	return machine.Unavailable{RetryAfter: retryAfter(header, now), Lost: isLost(answeredAs)}
 }
 
 // refusal is one way of saying that a refresh token will not work again.
@@ -71,11 +71,12 @@ func (r refusal) covers(status int, code string) bool {
 	return (r.status == anyStatus || r.status == status) && (r.code == anyCode || r.code == code)
 }
 
-// maySpend reports whether an answer without a verdict leaves open that the
-// refresh token was spent: not if the request was refused or sent elsewhere.
-func maySpend(status int) bool {
-	class := status / 100
-	return class != 3 && class != 4
+// isLost reports whether there may have been a grant behind an answer that holds
+// none: a success that cannot be read, or a gateway that speaks for an issuer it
+// did not hear from. Any other status is the issuer's own, and says that nothing
+// was done.
+func isLost(status int) bool {
+	return status/100 == 2 || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
 }
 
 // retryAfter reads the field of RFC 9110 section 10.2.3 in both its forms; what

@@ -61,40 +61,40 @@ func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
 }
 
 func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
-	const spent, notSpent = true, false
+	const lost, notLost = true, false
 	for name, row := range map[string]struct {
 		status int
 		body   string
-		spent  bool
+		lost   bool
 	}{
-		"429 invalid_grant":         {429, `{"error":"invalid_grant"}`, notSpent},
-		"500 invalid_grant":         {500, `{"error":"invalid_grant"}`, spent},
-		"403 invalid_grant":         {403, `{"error":"invalid_grant"}`, notSpent},
-		"400 without a body":        {400, "", notSpent},
-		"400 with another code":     {400, `{"error":"invalid_request"}`, notSpent},
-		"400 with half an object":   {400, `{"error":"invalid_gr`, notSpent},
-		"403 with a page":           {403, "<html>forbidden</html>", notSpent},
-		"404":                       {404, "", notSpent},
-		"407":                       {407, "", notSpent},
-		"302":                       {302, "", notSpent},
-		"307":                       {307, `{"error":"invalid_grant"}`, notSpent},
-		"500":                       {500, "", spent},
-		"502 with a page":           {502, "<html>bad gateway</html>", spent},
-		"503":                       {503, "", spent},
-		"200 without a body":        {200, "", spent},
-		"200 with a page":           {200, "<html>welcome</html>", spent},
-		"200 with half a grant":     {200, `{"access_token":"a","refresh_tok`, spent},
-		"200 with an array":         {200, `[]`, spent},
-		"200 with null":             {200, `null`, spent},
-		"200 with numbers":          {200, `{"access_token":1,"refresh_token":2}`, spent},
-		"200 with empty tokens":     {200, `{"access_token":"","refresh_token":""}`, spent},
-		"200 with a bad ID token":   {200, `{"id_token":7}`, spent},
-		"200 with another refusal":  {200, `{"error":"incorrect_client_credentials"}`, notSpent},
-		"200 with two objects":      {200, `{"access_token":"a"}{"error":"invalid_grant"}`, spent},
-		"a status that nobody uses": {999, "", spent},
+		"429 invalid_grant":         {429, `{"error":"invalid_grant"}`, notLost},
+		"500 invalid_grant":         {500, `{"error":"invalid_grant"}`, notLost},
+		"403 invalid_grant":         {403, `{"error":"invalid_grant"}`, notLost},
+		"400 without a body":        {400, "", notLost},
+		"400 with another code":     {400, `{"error":"invalid_request"}`, notLost},
+		"400 with half an object":   {400, `{"error":"invalid_gr`, notLost},
+		"403 with a page":           {403, "<html>forbidden</html>", notLost},
+		"404":                       {404, "", notLost},
+		"407":                       {407, "", notLost},
+		"302":                       {302, "", notLost},
+		"307":                       {307, `{"error":"invalid_grant"}`, notLost},
+		"500":                       {500, "", notLost},
+		"502 with a page":           {502, "<html>bad gateway</html>", lost},
+		"503":                       {503, "", notLost},
+		"200 without a body":        {200, "", lost},
+		"200 with a page":           {200, "<html>welcome</html>", lost},
+		"200 with half a grant":     {200, `{"access_token":"a","refresh_tok`, lost},
+		"200 with an array":         {200, `[]`, lost},
+		"200 with null":             {200, `null`, lost},
+		"200 with numbers":          {200, `{"access_token":1,"refresh_token":2}`, lost},
+		"200 with empty tokens":     {200, `{"access_token":"","refresh_token":""}`, lost},
+		"200 with a bad ID token":   {200, `{"id_token":7}`, lost},
+		"200 with another refusal":  {200, `{"error":"incorrect_client_credentials"}`, notLost},
+		"200 with two objects":      {200, `{"access_token":"a"}{"error":"invalid_grant"}`, lost},
+		"a status that nobody uses": {999, "", notLost},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, machine.Unavailable{Spent: row.spent}, classify(row.status, row.body))
+			require.Equal(t, machine.Unavailable{Lost: row.lost}, classify(row.status, row.body))
 		})
 	}
 }
@@ -155,9 +155,9 @@ func TestRetryAfterIsObeyedInBothForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := http.Header{"Retry-After": {row.retryAfter}, "Date": {row.date}}
-			for status, spent := range map[int]bool{429: false, 503: true} {
+			for _, status := range []int{429, 503} {
 				answer := oauth.Classify(status, header, nil, noon)
-				require.Equal(t, machine.Unavailable{RetryAfter: row.want, Spent: spent}, answer)
+				require.Equal(t, machine.Unavailable{RetryAfter: row.want}, answer)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/claims"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -223,17 +224,17 @@ func TestTheIntervalIsReadInBothDialects(t *testing.T) {
 func TestARevocationIsTheReferencesAndEndsTheFamily(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
-	require.NoError(t, client.Revoke(t.Context(), oauth.RefreshToken, grant.RefreshToken))
+	require.NoError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}))
 	require.False(t, i.IsAlive(grant.RefreshToken))
 	want := `{"token":"` + grant.RefreshToken.Reveal() + `","token_type_hint":"refresh_token","client_id":"app_EMoamEEZ73f0CkXaXp7hrann"}`
 	require.True(t, i.Requests()[0].Body.Equal(secret.New(want)))
 
-	require.NoError(t, client.Revoke(t.Context(), oauth.AccessToken, secret.New("unknown")))
+	require.NoError(t, client.Revoke(t.Context(), machine.Credential{AccessToken: secret.New("unknown")}))
 	require.Equal(t, `{"token":"unknown","token_type_hint":"access_token"}`, i.Requests()[1].Body.Reveal())
 
 	i.Script(issuer.Revoke, issuer.Step{Status: 500}, issuer.Step{Drop: issuer.DropAnswer})
-	require.EqualError(t, client.Revoke(t.Context(), oauth.RefreshToken, grant.RefreshToken),
+	require.EqualError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}),
 		"token revocation failed with status 500 Internal Server Error")
-	require.EqualError(t, client.Revoke(t.Context(), oauth.RefreshToken, grant.RefreshToken),
+	require.EqualError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}),
 		"the issuer gave no answer: the connection broke")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -35,7 +36,7 @@ func TestNoSecretIsInAnyLogOrError(t *testing.T) {
 		},
 		issuer.KeyExchange: func() error { _, err := client.ExchangeKey(t.Context(), token); return err },
 		issuer.DevicePoll:  func() error { _, err := client.PollDevice(t.Context(), oauth.Device{ID: token}); return err },
-		issuer.Revoke:      func() error { return client.Revoke(t.Context(), oauth.RefreshToken, token) },
+		issuer.Revoke:      func() error { return client.Revoke(t.Context(), machine.Credential{RefreshToken: token}) },
 	}
 	echoes := []string{sentinel, `{"error":"` + sentinel + `"}`, `{"error_description":"` + sentinel + `"}`, `{"error":{"message":"x ` + sentinel + `"}}`}
 	for call, do := range calls {

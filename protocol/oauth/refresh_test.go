@@ -130,7 +130,7 @@ func TestALostAnswerLeavesOpenThatTheTokenWasSpent(t *testing.T) {
 			grant := i.Login(issuer.Ada, time.Now())
 			i.Script(issuer.Refresh, step)
 			answer := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseOld)
-			require.Equal(t, machine.Unavailable{Spent: true}, answer)
+			require.Equal(t, machine.Unavailable{Lost: true}, answer)
 			require.Equal(t, 1, i.Counts().Posts, "a second request was made")
 			require.Equal(t, step.Drop == issuer.DropRequest, i.IsAlive(grant.RefreshToken))
 		})
@@ -159,7 +159,7 @@ func TestARequestThatCertainlyDidNotLeaveSpendsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := options(row.transport)
 			o.Issuer.TokenEndpoint = row.endpoint
-			require.Equal(t, machine.Unavailable{Spent: false}, oauth.New(o).Refresh(row.ctx, secret.New("r"), ""))
+			require.Equal(t, machine.Unavailable{Lost: false}, oauth.New(o).Refresh(row.ctx, secret.New("r"), ""))
 			require.Empty(t, i.Requests())
 		})
 	}
@@ -171,7 +171,7 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 		late = request.Body
 		return nil, errors.New("gave up while a connection was being made")
 	})))
-	require.Equal(t, machine.Unavailable{Spent: false}, client.Refresh(t.Context(), secret.New("r"), ""))
+	require.Equal(t, machine.Unavailable{Lost: false}, client.Refresh(t.Context(), secret.New("r"), ""))
 	sent, err := io.ReadAll(late)
 	require.Error(t, err)
 	require.Empty(t, sent)
@@ -222,7 +222,7 @@ func TestACallersTimeBoundsTheWait(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				start := time.Now()
-				require.Equal(t, machine.Unavailable{Spent: true}, client.Refresh(ctx, grant.RefreshToken, ""))
+				require.Equal(t, machine.Unavailable{Lost: true}, client.Refresh(ctx, grant.RefreshToken, ""))
 				require.Equal(t, 30*time.Second, time.Since(start))
 				require.Equal(t, step.Before.For > 0, i.IsAlive(grant.RefreshToken))
 			})
@@ -236,7 +236,7 @@ func TestNoMoreThanAMebibyteIsRead(t *testing.T) {
 		want   machine.Answer
 	}{
 		"to the byte": {1 << 20, machine.Granted{}},
-		"one more":    {1<<20 + 1, machine.Unavailable{Spent: true}},
+		"one more":    {1<<20 + 1, machine.Unavailable{Lost: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := `{"pad":"` + strings.Repeat("x", row.length-len(`{"pad":""}`)) + `"}`

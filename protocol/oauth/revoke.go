@@ -3,35 +3,27 @@ package oauth
 import (
 	"context"
 
-	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
-// TokenKind tells the issuer which token a revocation is about (RFC 7009
-// section 2.1, token_type_hint).
-type TokenKind string
-
-// The kinds of tokens that can be revoked.
-const (
-	RefreshToken TokenKind = "refresh_token"
-	AccessToken  TokenKind = "access_token"
-)
-
+// revocation is RFC 7009 section 2.1 as the reference sends it.
 type revocation struct {
-	Token    string    `json:"token"`
-	Kind     TokenKind `json:"token_type_hint"`
-	ClientID string    `json:"client_id,omitempty"`
+	Token    string `json:"token"`
+	Kind     string `json:"token_type_hint"`
+	ClientID string `json:"client_id,omitempty"`
 }
 
-// Revoke tells the issuer that a token, and what was issued with it, is given up
-// (RFC 7009, as JSON): one request. The reference names the client only together
-// with a refresh token. A token that the issuer does not know is revoked.
+// Revoke tells the issuer that a login is given up (RFC 7009, as JSON): one
+// request with its refresh token, and with it goes what was issued for it. A
+// login without one has its access token revoked; the reference does not name
+// the client then. A token that the issuer does not know is revoked.
 //
 // Errors: [*StatusError], [*UnreachableError]. The token may live on; nobody has
 // to be kept waiting or logged in for that.
-func (c *Client) Revoke(ctx context.Context, kind TokenKind, token secret.Token) error {
-	request := revocation{Token: token.Reveal(), Kind: kind}
-	if kind == RefreshToken {
-		request.ClientID = c.options.Issuer.ClientID
+func (c *Client) Revoke(ctx context.Context, login machine.Credential) error {
+	request := revocation{Token: login.RefreshToken.Reveal(), Kind: "refresh_token", ClientID: c.options.Issuer.ClientID}
+	if login.RefreshToken.IsEmpty() {
+		request = revocation{Token: login.AccessToken.Reveal(), Kind: "access_token"}
 	}
 	answered, unreachable := c.postJSON(ctx, c.options.RevocationEndpoint, request)
 	if unreachable != nil {

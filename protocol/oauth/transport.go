@@ -149,6 +149,21 @@ func problemOf(ctx context.Context, err error, sent bool) Problem {
 	return ProblemConnection
 }
 
+// Transport is the way that this client takes, for calls to others that have to
+// take the same: through the proxy, and trusting the same authorities. Its errors
+// are those of net/http.
+func (c *Client) Transport() http.RoundTripper { return way{c} }
+
+type way struct{ client *Client }
+
+func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
+	transport, err := w.client.roundTripper()
+	if err != nil {
+		return nil, err
+	}
+	return transport.RoundTrip(request)
+}
+
 // roundTripper makes the transport when it is first needed: a start costs
 // nothing, and a file of authorities that was mended is read again.
 func (c *Client) roundTripper() (http.RoundTripper, error) {

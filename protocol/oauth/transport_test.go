@@ -49,7 +49,7 @@ func networked(endpoint string, change ...func(*oauth.Options)) *oauth.Client {
 
 func problemAt(t *testing.T, client *oauth.Client) oauth.UnreachableError {
 	var unreachable *oauth.UnreachableError
-	require.ErrorAs(t, client.Revoke(t.Context(), oauth.RefreshToken, secret.New("r")), &unreachable)
+	require.ErrorAs(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: secret.New("r")}), &unreachable)
 	return *unreachable
 }
 
@@ -63,7 +63,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		}))
 		answer := networked(server.URL+"/oauth/token").Refresh(t.Context(), secret.New("r"), "")
 		server.Close()
-		require.Equal(t, machine.Unavailable{Spent: false}, answer)
+		require.Equal(t, machine.Unavailable{Lost: false}, answer)
 		require.EqualValues(t, 1, requests.Load())
 	}
 }
@@ -95,7 +95,7 @@ func dying(t *testing.T) (address string, requests *atomic.Int32) {
 func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
 	address, requests := dying(t)
 	client := networked(address)
-	require.Equal(t, machine.Unavailable{Spent: true}, client.Refresh(t.Context(), secret.New("r"), ""))
+	require.Equal(t, machine.Unavailable{Lost: true}, client.Refresh(t.Context(), secret.New("r"), ""))
 	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemBroken, Sent: true}, problemAt(t, client))
 	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
 }
@@ -105,7 +105,7 @@ func TestARefusedConnectionSpendsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	client := networked("http://" + listener.Addr().String())
-	require.Equal(t, machine.Unavailable{Spent: false}, client.Refresh(t.Context(), secret.New("r"), ""))
+	require.Equal(t, machine.Unavailable{Lost: false}, client.Refresh(t.Context(), secret.New("r"), ""))
 	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemConnection}, problemAt(t, client))
 }
 
@@ -119,7 +119,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	endpoint := server.URL + "/oauth/token"
 
 	stranger := networked(endpoint)
-	require.Equal(t, machine.Unavailable{Spent: false}, stranger.Refresh(t.Context(), token, ""))
+	require.Equal(t, machine.Unavailable{Lost: false}, stranger.Refresh(t.Context(), token, ""))
 	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemCertificate}, problemAt(t, stranger))
 
 	file, failure := []byte("no certificate"), errors.New("no such file")
@@ -150,7 +150,7 @@ func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
 	defer done()
 	for ctx, problem := range map[context.Context]oauth.Problem{cancelled: oauth.ProblemCancelled, late: oauth.ProblemTimeout} {
 		var unreachable *oauth.UnreachableError
-		require.ErrorAs(t, client.Revoke(ctx, oauth.RefreshToken, secret.New("r")), &unreachable)
+		require.ErrorAs(t, client.Revoke(ctx, machine.Credential{RefreshToken: secret.New("r")}), &unreachable)
 		require.Equal(t, oauth.UnreachableError{Problem: problem}, *unreachable)
 	}
 }

@@ -98,12 +98,11 @@ func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt
 		return machine.Doubt{}, err
 	}
 	newest := open[len(open)-1]
-	gaveUp, concluded := newest.outcome(entries)
-	if concluded {
+	if store.IsAnswered(newest.Entry, slices.Values(entries)) {
 		l.close(open...)
 		return machine.Doubt{}, nil
 	}
-	isGone := gaveUp || newest.isOld(l.options.Now()) || newest.isDead(newest.PID, l.me)
+	isGone := newest.isOld(l.options.Now()) || newest.isDead(newest.PID, l.me)
 	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: isGone}, nil
 }
 
@@ -145,18 +144,23 @@ func (l *Ledger) isStillFree(made intent) error {
 	return nil
 }
 
-// Conclude implements [store.Ledger]. The outcome is on the disk before the
-// intents go, so that a crash between the two leaves no doubt. A post that was
-// not made goes the other way: nothing is left of it.
+// Conclude implements [store.Ledger]. An answer is on the disk before the intents
+// go, so that a crash between the two loses no doubt. A post that got none goes
+// the other way, so that a crash makes no doubt where there is none.
 func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome store.Entry) error {
 	outcome.Key = key
-	if outcome.Kind == store.Deferred {
+	isOver := outcome.Kind == store.Deferred && !outcome.Lost
+	if isOver {
 		l.takeBack(key)
 	}
 	if err := l.journal.append(outcome.By(l.pid, l.issuer)); err != nil {
 		return err
 	}
-	if outcome.Kind != store.Deferred {
+	switch {
+	case isOver:
+	case outcome.Lost:
+		l.takeBack(key)
+	default:
 		l.closeAll(key)
 	}
 	l.compactIfDue()

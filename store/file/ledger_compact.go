@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // intentLifetime is after how long nobody asks for a refresh token any more.
@@ -78,8 +80,8 @@ func (l *Ledger) sweep(lines []journalLine) (open map[secret.Fingerprint]bool, e
 	open = map[secret.Fingerprint]bool{}
 	entries := entriesOf(lines)
 	for _, each := range intents {
-		_, concluded := each.outcome(entries)
-		if concluded || l.options.Now().Sub(each.At) > intentLifetime {
+		isAnswered := store.IsAnswered(each.Entry, slices.Values(entries))
+		if isAnswered || l.options.Now().Sub(each.At) > intentLifetime {
 			l.close(each)
 		} else {
 			open[each.Key] = true
@@ -112,7 +114,7 @@ func (j *journal) replace(old os.FileInfo, content []byte) error {
 	j.compactedBytes = int64(len(content))
 	j.mu.Unlock()
 	j.step("compact: sync folder")
-	return syncFolder(folder)
+	return disk.SyncFolder(folder)
 }
 
 // removeTemps removes what those left who died in a compaction.

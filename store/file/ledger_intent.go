@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // intent is one file of the folder auth.intents: somebody was about to post a
@@ -33,17 +34,6 @@ type intent struct {
 // was made by a clock that has since gone back, and nobody can date it.
 func (i intent) isOld(now time.Time) bool {
 	return now.Sub(i.At).Abs() > i.Deadline.Sub(i.At)
-}
-
-// outcome looks in the journal for the end of the post.
-func (i intent) outcome(entries []store.Entry) (gaveUp, concluded bool) {
-	switch store.OutcomeOf(i.Entry, slices.Values(entries)).Kind {
-	case store.Rotated, store.Refused:
-		return false, true
-	case store.Deferred:
-		return true, false
-	}
-	return false, false
 }
 
 // makeIntent makes the file, or nothing and [store.ErrIntended] if it is there.
@@ -82,7 +72,7 @@ func (l *Ledger) makeIntentsFolder() error {
 		return err
 	}
 	l.options.Step("intent: sync parent folder")
-	return syncFolder(filepath.Dir(l.intents))
+	return disk.SyncFolder(filepath.Dir(l.intents))
 }
 
 // create makes a file that was not there, whole and durable, or leaves none.
@@ -101,7 +91,7 @@ func (l *Ledger) create(path string, content []byte) error {
 	}
 	if err == nil {
 		l.options.Step("intent: sync folder")
-		err = syncFolder(l.intents)
+		err = disk.SyncFolder(l.intents)
 	}
 	if err != nil {
 		os.Remove(path)

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // journal is the file of entries. Any process may append to it or put a
@@ -160,7 +161,7 @@ func (j *journal) append(e store.Entry) error {
 	}
 	defer j.lock.share()()
 	for range replacements {
-		stands, err := j.write(append(line, '\n'), e.Kind.IsSynced())
+		stands, err := j.write(append(line, '\n'), e.IsSynced())
 		if err != nil {
 			return &store.NotDurableError{Err: fmt.Errorf("write to the ledger: %w", err)}
 		}
@@ -194,7 +195,7 @@ func (j *journal) write(line []byte, isSynced bool) (stands bool, err error) {
 	}
 	if info.Size() == 0 { // its name may be as new
 		j.step("append: sync folder")
-		if err := syncFolder(filepath.Dir(j.path)); err != nil {
+		if err := disk.SyncFolder(filepath.Dir(j.path)); err != nil {
 			return false, err
 		}
 	}

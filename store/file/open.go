@@ -1,11 +1,10 @@
 package file
 
 import (
-	"errors"
 	"io/fs"
 	"os"
-	"runtime"
-	"syscall"
+
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // openFile opens what is a regular file: a folder cannot be read, and a pipe
@@ -14,7 +13,7 @@ func openFile(path string, flag int) (*os.File, os.FileInfo, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, nil, &noFileError{info.Mode()} // to open a device may do something
 	}
-	file, err := os.OpenFile(path, flag|nonBlocking, 0o600)
+	file, err := os.OpenFile(path, flag|disk.NonBlocking, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,21 +41,4 @@ func (e *noFileError) Error() string {
 		return "a device is in its place"
 	}
 	return "something that is no file is in its place"
-}
-
-// syncFolder makes the names in a folder durable. Some file systems cannot,
-// and Windows has no need.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
 }

@@ -4,6 +4,4 @@ package file
 
 import "os"
 
-const nonBlocking = 0
-
 func keepOwner(*os.File, string) {}

@@ -7,9 +7,6 @@ import (
 	"syscall"
 )
 
-// nonBlocking lets nobody wait for the other end of a pipe.
-const nonBlocking = syscall.O_NONBLOCK | syscall.O_NOCTTY
-
 // keepOwner gives a new file to the owner of the one it takes the place of:
 // who runs this with sudo would otherwise lock themselves out. Nobody else may,
 // and to them the file belongs already, or will from now on.

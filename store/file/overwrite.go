@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // putInPlace writes the content of the staged file into the one that is there.
@@ -17,7 +18,7 @@ import (
 // on the disk before.
 func (s *Store) putInPlace(ctx context.Context, t *temp) error {
 	s.options.Step(t.verb + ": sync folder first")
-	if err := syncFolder(t.where.folder); err != nil {
+	if err := disk.SyncFolder(t.where.folder); err != nil {
 		return err
 	}
 	return s.overwrite(ctx, t)

@@ -10,11 +10,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // Store is the [store.Store] in a folder, the file auth.json. A write puts a
@@ -24,11 +24,10 @@ import (
 type Store struct {
 	options Options
 	home    string
-	owner   owner         // who the temporary files of this process belong to
-	turn    chan struct{} // full while somebody in this process has the lock
+	owner   owner // who the temporary files of this process belong to
+	lock    *disk.RefreshLock
 	now     func() time.Time
 	trade   func(a, b string) error // lets two files have each other's name
-	noLock  sync.Once               // the log is told once that there is no lock to be had
 }
 
 // Options are what a store may be told. The zero value is fit for use.
@@ -46,7 +45,10 @@ func Open(home string, options Options) *Store {
 	if options.Step == nil {
 		options.Step = func(string) {}
 	}
-	return &Store{options: options, home: home, owner: thisProcess(), turn: make(chan struct{}, 1), now: time.Now, trade: exchange}
+	return &Store{
+		options: options, home: home, owner: thisProcess(), now: time.Now, trade: exchange,
+		lock: disk.NewRefreshLock(home, options.Log, options.Step),
+	}
 }
 
 // Load implements [store.Store]. A file with nothing in it is nobody's login.
@@ -157,7 +159,7 @@ func (s *Store) remove(ctx context.Context, where place) error {
 		return err
 	}
 	s.options.Step("delete: sync folder")
-	return syncFolder(where.folder)
+	return disk.SyncFolder(where.folder)
 }
 
 // undurable is err as callers of a write are told.

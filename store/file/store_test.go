@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -41,7 +42,10 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	})
 }
 
-const commitFile = authFile + ".lock"
+const (
+	lockFile   = disk.LockFile
+	commitFile = authFile + ".lock"
+)
 
 // quiet is a store whose log nobody reads.
 func quiet(home string) *Store {

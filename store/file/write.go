@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // write does a change. When it returns nil, the new content is on the disk; a
@@ -37,7 +38,7 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 		return err
 	}
 	s.options.Step(t.verb + ": sync folder")
-	return syncFolder(t.where.folder)
+	return disk.SyncFolder(t.where.folder)
 }
 
 func (s *Store) move(ctx context.Context, t *temp) error {

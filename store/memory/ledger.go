@@ -113,8 +113,7 @@ func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doub
 		return machine.Doubt{}, nil
 	}
 	newest := open[len(open)-1]
-	gaveUp := store.OutcomeOf(newest.entry, slices.Values(p.ledger.entries)).Kind == store.Deferred
-	return machine.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: gaveUp || newest.holder.crashed}, nil
+	return machine.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: newest.holder.crashed}, nil
 }
 
 // Intend implements [store.Ledger].

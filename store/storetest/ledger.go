@@ -37,7 +37,7 @@ func RunLedger(t *testing.T, open func(t *testing.T) LedgerSite) {
 	t.Run("AnOutcomeEndsTheDoubt", func(t *testing.T) { outcomeEndsDoubt(t, open) })
 	t.Run("APostThatWasNotMadeIsTakenBack", func(t *testing.T) { takenBack(t, open(t)) })
 	t.Run("AnOldDoubtDoesNotCoverANewPost", func(t *testing.T) { oldDoubt(t, open(t)) })
-	t.Run("AnAnswerThatNobodyWaitsForIsInDoubtAtOnce", func(t *testing.T) { gaveUp(t, open(t)) })
+	t.Run("ALostAnswerIsKnownToEveryProcess", func(t *testing.T) { lostAnswer(t, open(t)) })
 	t.Run("WhoComesLateDoesNotPostWhatIsSpent", func(t *testing.T) { comesLate(t, open(t)) })
 	t.Run("VerdictsSurviveEveryProcess", func(t *testing.T) { verdictsSurvive(t, open(t)) })
 	t.Run("NoKeyNoIntent", func(t *testing.T) { noKey(t, open(t)) })
@@ -163,14 +163,15 @@ func oldDoubt(t *testing.T, site LedgerSite) {
 	require.Equal(t, machine.Doubt{Since: tick(2), Times: 2}, doubtOf(t, slow, key))
 }
 
-func gaveUp(t *testing.T, site LedgerSite) {
+func lostAnswer(t *testing.T, site LedgerSite) {
 	key, ledger := ledgerKey("lost"), site.Start()
 	require.NoError(t, ledger.Intend(background, intent(key, 1), machine.Doubt{}))
-	require.NoError(t, site.Start().Append(background, store.Entry{Kind: store.Deferred, Key: key, At: tick(2)}))
-	require.False(t, doubtOf(t, ledger, key).HolderGone, "that was somebody else's word")
-	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Deferred, Key: key, At: tick(3)}))
-	for _, each := range []store.Ledger{ledger, site.Start()} {
-		require.Equal(t, machine.Doubt{Since: tick(1), Times: 1, HolderGone: true}, doubtOf(t, each, key))
+	require.NoError(t, ledger.Conclude(background, key, store.Entry{Kind: store.Deferred, Lost: true, At: tick(2)}))
+	site.Crash(ledger)
+	for _, each := range []store.Ledger{site.Start(), site.Start()} {
+		require.True(t, lineageOf(t, each).IsInDoubt(key))
+		require.False(t, lineageOf(t, each).IsInDoubt(ledgerKey("another")))
+		require.Zero(t, doubtOf(t, each, key), "its holder lived to tell")
 	}
 }
 
@@ -222,9 +223,11 @@ func noKey(t *testing.T, site LedgerSite) {
 
 // longHistory is long enough for every ledger to have shortened its journal.
 func longHistory(t *testing.T, site LedgerSite) {
-	ledger, open, dead := site.Start(), ledgerKey("open"), ledgerKey("dead")
-	require.NoError(t, ledger.Intend(background, intent(open, 0), machine.Doubt{}))
-	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Deferred, Key: open, At: tick(1)}))
+	ledger, open, dead, lost := site.Start(), ledgerKey("open"), ledgerKey("dead"), ledgerKey("lost")
+	crashed := site.Start()
+	require.NoError(t, crashed.Intend(background, intent(open, 0), machine.Doubt{}))
+	site.Crash(crashed)
+	require.NoError(t, ledger.Conclude(background, lost, store.Entry{Kind: store.Deferred, Lost: true, Endpoint: "other", At: tick(1)}))
 	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Logout, At: tick(1)}))
 	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused, At: tick(2)}))
 	other := store.Entry{Kind: store.Refused, Reason: machine.ReasonUnexplained, Endpoint: "other"}
@@ -235,5 +238,6 @@ func longHistory(t *testing.T, site LedgerSite) {
 	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
 	require.Equal(t, machine.Lineage{
 		Verdicts: []machine.Verdict{{Key: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
+		InDoubt: []secret.Fingerprint{lost},
 	}, lineageOf(t, fresh))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store"
 )
 
-// randomHistory lets processes start, post, give up and die in any order, and
+// randomHistory lets processes start, post and die in any order, and
 // asks after each step whether the ledger tells the same as a list would.
 func randomHistory(t *rapid.T, site LedgerSite) {
 	h := &history{site: site, posts: map[secret.Fingerprint][]post{}}
@@ -23,7 +23,6 @@ func randomHistory(t *rapid.T, site LedgerSite) {
 		"write":    h.write,
 		"intend":   h.intend,
 		"conclude": h.conclude,
-		"give up":  h.giveUp,
 		"":         h.check,
 	})
 	for _, each := range h.running {
@@ -91,6 +90,7 @@ func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...store.Kind)
 		Reason:    rapid.SampledFrom(reasons).Draw(t, "reason"),
 		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{store.Endpoint(LedgerIssuer), "elsewhere"}).Draw(t, "endpoint"),
 		NotBefore: tick(rapid.IntRange(0, 99).Draw(t, "not before")),
+		Lost:      rapid.Bool().Draw(t, "lost"),
 		Failures:  rapid.IntRange(0, 9).Draw(t, "failures"),
 		Method:    rapid.SampledFrom([]machine.Method{machine.MethodChatGPT, machine.MethodExternal}).Draw(t, "method"),
 	}
@@ -125,24 +125,6 @@ func (h *history) conclude(t *rapid.T) {
 			break
 		}
 	}
-	h.isOver(ledger, key)
-}
-
-func (h *history) giveUp(t *rapid.T) {
-	ledger, key := h.any(t), anyKey(t)
-	e := h.entry(t, key, store.Deferred)
-	require.NoError(t, ledger.Append(background, e))
-	h.written = append(h.written, e)
-	h.isOver(ledger, key)
-}
-
-// isOver says that whoever has this ledger posts the key no more.
-func (h *history) isOver(ledger store.Ledger, key secret.Fingerprint) {
-	for i := range h.posts[key] {
-		if posts := h.posts[key]; posts[i].by == ledger {
-			posts[i].isOver = true
-		}
-	}
 }
 
 func (h *history) times(key secret.Fingerprint) int {
@@ -165,6 +147,7 @@ func (h *history) check(t *rapid.T) {
 			}
 			require.Equal(t, h.verdictOn(key), reason)
 			require.Equal(t, h.refreshedAt(key), lineage.RefreshedAt(key))
+			require.Equal(t, h.isInDoubt(key), lineage.IsInDoubt(key))
 			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
 		}
 	}
@@ -197,6 +180,11 @@ func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
 		return machine.ReasonSpent
 	}
 	return e.Reason
+}
+
+func (h *history) isInDoubt(key secret.Fingerprint) bool {
+	_, isLost := h.last(func(e store.Entry) bool { return e.Key == key && e.Kind == store.Deferred && e.Lost })
+	return isLost
 }
 
 func (h *history) refreshedAt(key secret.Fingerprint) time.Time {

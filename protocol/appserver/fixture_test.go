@@ -1,0 +1,211 @@
+package appserver
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store/memory"
+)
+
+// issuer answers as a test says, a second after it was asked. Without a word it
+// is unavailable.
+type issuer struct {
+	answers []machine.Answer
+	posts   int
+}
+
+const issuerTakes = time.Second
+
+func (i *issuer) Refresh(ctx context.Context, _ secret.Token, _ machine.Cause) machine.Answer {
+	i.posts++ // one call at a time
+	timer := time.NewTimer(issuerTakes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return machine.Unavailable{}
+	}
+	if len(i.answers) == 0 {
+		return machine.Unavailable{}
+	}
+	answer := i.answers[0]
+	i.answers = i.answers[1:]
+	return answer
+}
+
+func (i *issuer) Revoke(context.Context, machine.Credential) error { return nil }
+
+// offline fills in what a server needs besides, of a machine without a network.
+func offline(auth *engine.Engine, options Options) Options {
+	options.Engine = auth
+	options.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: noNetwork{}})
+	options.Logins = login.New(login.Options{
+		Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: auth.Login,
+		Listen: func(string) (net.Listener, error) { return nil, errNoNetwork },
+		Dial:   func(context.Context, string) (net.Conn, error) { return nil, errNoNetwork },
+	})
+	return options
+}
+
+var errNoNetwork = errors.New("there is no network")
+
+type noNetwork struct{}
+
+func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, errNoNetwork }
+
+// site is a server with an engine behind it and a client before it.
+type site struct {
+	t      require.TestingT
+	server *Server
+	store  *memory.Store
+	issuer *issuer
+	input  *io.PipeWriter
+	lines  chan string
+}
+
+// open starts a server in a synctest bubble. What close returns ends it.
+func open(t require.TestingT, stored *machine.Credential, adjust func(*Options, *engine.Options)) (s *site, close func()) {
+	s = &site{t: t, store: memory.NewStore(), issuer: &issuer{}, lines: make(chan string, 4096)}
+	if stored != nil {
+		require.NoError(t, s.store.Replace(context.Background(), *stored))
+	}
+	policy := machine.Policy{BackoffOff: true, Issuer: machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"}}
+	parts := engine.Options{
+		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: s.issuer,
+	}
+	options := Options{
+		Home: "/home/ada/.codex", Version: "1.2.3", Terminal: "xterm", RequiresAuth: true,
+		Introduce: func(string, string) {},
+	}
+	if adjust != nil {
+		adjust(&options, &parts)
+	}
+	options = offline(engine.Start(parts), options)
+	read, input := io.Pipe()
+	output, write := io.Pipe()
+	conn := jsonrpc.New(read, write, jsonrpc.Options{})
+	s.input, s.server = input, New(conn, options)
+	served := make(chan error, 1)
+	go func() { served <- conn.Serve(s.server) }()
+	go s.listen(output)
+	return s, func() {
+		input.Close()
+		require.NoError(t, <-served)
+		options.Engine.Close(context.Background())
+		require.NoError(t, s.server.Close(context.Background()))
+		require.NoError(t, conn.Close(context.Background()))
+		write.Close()
+	}
+}
+
+// inBubble runs a test with an open server that has shaken hands.
+func inBubble(t *testing.T, stored *machine.Credential, test func(t *testing.T, s *site)) {
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, stored, nil)
+		defer close()
+		s.shakeHands()
+		test(t, s)
+	})
+}
+
+func (s *site) listen(output io.Reader) {
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		s.lines <- lines.Text()
+	}
+	close(s.lines)
+}
+
+const hello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"9"}}}`
+
+func (s *site) shakeHands() {
+	s.send(hello)
+	said := s.said()
+	require.Len(s.t, said, 1)
+	require.Contains(s.t, said[0], `"result"`)
+}
+
+func (s *site) send(lines ...string) {
+	_, err := io.WriteString(s.input, strings.Join(lines, "\n")+"\n")
+	require.NoError(s.t, err)
+}
+
+// said is what the server has said until everything in the bubble waits for the
+// clock or for the client.
+func (s *site) said() (lines []string) {
+	synctest.Wait()
+	for {
+		select {
+		case line := <-s.lines:
+			lines = append(lines, line)
+		default:
+			return lines
+		}
+	}
+}
+
+// ask sends lines and returns what the server says without any time passing.
+func (s *site) ask(lines ...string) []string {
+	s.send(lines...)
+	return s.said()
+}
+
+// answer asks one question and demands that one line answers it.
+func (s *site) answer(method, params string) string {
+	line := `{"id":1,"method":"` + method + `"`
+	if params != "" {
+		line += `,"params":` + params
+	}
+	said := s.ask(line + "}")
+	require.Len(s.t, said, 1)
+	return said[0]
+}
+
+// errorOf is the text of an error for a request.
+func errorOf(t require.TestingT, line string) (code int, message string) {
+	var answer struct{ Error *jsonrpc.Error }
+	require.NoError(t, json.Unmarshal([]byte(line), &answer))
+	require.NotNil(t, answer.Error, line)
+	return answer.Error.Code, answer.Error.Message
+}
+
+// tokens are a ChatGPT login of the present with opaque tokens.
+func tokens(access, refresh string) *machine.Credential {
+	return &machine.Credential{
+		Method: machine.MethodChatGPT, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
+		IDToken:   jwt(`{"email":"ada@example.com","https://api.openai.com/auth":{"chatgpt_plan_type":"plus","chatgpt_user_id":"user-ada"}}`),
+		AccountID: "account-ada", LastRefresh: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), // when a bubble begins
+	}
+}
+
+func apiKey(key string) *machine.Credential {
+	return &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(key)}
+}
+
+func jwt(claims string) secret.Token {
+	part := base64.RawURLEncoding.EncodeToString
+	return secret.New(part([]byte(`{"alg":"none"}`)) + "." + part([]byte(claims)) + ".unsigned")
+}
+
+func grants(access, refresh string) machine.Answer {
+	return machine.Granted{Grant: machine.Grant{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}}
+}

@@ -1,0 +1,128 @@
+package appserver
+
+import (
+	"encoding/json"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol"
+)
+
+func TestNothingIsServedBeforeTheHandshake(t *testing.T) {
+	params := map[string]string{
+		protocol.LoginStart:  `{"type":"apiKey","apiKey":"sk-1"}`,
+		protocol.LoginCancel: `{"loginId":"11111111-1111-1111-1111-111111111111"}`,
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, nil, nil)
+		defer close()
+		for _, method := range methodNames {
+			if method == protocol.Initialize {
+				continue
+			}
+			given := params[method]
+			if given == "" {
+				given = `{}`
+			}
+			_, message := errorOf(t, s.answer(method, given))
+			require.Equal(t, "Not initialized", message, method)
+		}
+		s.shakeHands()
+		require.Contains(t, s.answer(protocol.GetAuthStatus, `{"includeToken":true}`), `"authMethod":null`, "and no login was made")
+	})
+}
+
+func TestInitializeIsAnsweredOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, nil, nil)
+		defer close()
+		for _, name := range []string{`a\nb`, `a\u0000`, `\u007f`, `é`} {
+			var raw string
+			require.NoError(t, json.Unmarshal([]byte(`"`+name+`"`), &raw))
+			_, message := errorOf(t, s.answer(protocol.Initialize, `{"clientInfo":{"name":"`+name+`","version":"1"}}`))
+			require.Equal(t, "Invalid clientInfo.name: '"+raw+"'. Must be a valid HTTP header value.", message)
+		}
+		s.shakeHands()
+		_, message := errorOf(t, s.answer(protocol.Initialize, `{"clientInfo":{"name":"editor","version":"9"}}`))
+		require.Equal(t, "Already initialized", message)
+	})
+}
+
+// TestTheClientIsIntroducedToTheIssuer: what it is called becomes two headers
+// of every request to it.
+func TestTheClientIsIntroducedToTheIssuer(t *testing.T) {
+	var originator, agent string
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, nil, func(o *Options, _ *engine.Options) {
+			o.Introduce = func(name, userAgent string) { originator, agent = name, userAgent }
+		})
+		defer close()
+		line := s.answer(protocol.Initialize, `{"clientInfo":{"name":"my editor","title":"Mine","version":"9\u00fc\n"},"capabilities":null}`)
+		var answer struct{ Result protocol.InitializeResponse }
+		require.NoError(t, json.Unmarshal([]byte(line), &answer))
+		require.Equal(t, "/home/ada/.codex", answer.Result.CodexHome)
+		require.Equal(t, agent, answer.Result.UserAgent)
+		require.Equal(t, platformOS(), answer.Result.PlatformOS)
+		require.Equal(t, platformFamily(), answer.Result.PlatformFamily)
+	})
+	require.Equal(t, "my editor", originator)
+	require.Regexp(t, `^my editor/1\.2\.3 \(.+ .+; .+\) xterm \(my editor; 9__\)$`, agent)
+	if runtime.GOOS == "linux" && isDebian12(t) {
+		require.Contains(t, agent, "(Debian 12.0.0; ")
+	}
+}
+
+func isDebian12(t *testing.T) bool {
+	release, err := os.ReadFile("/etc/os-release")
+	require.NoError(t, err)
+	return strings.Contains(string(release), "ID=debian") && strings.Contains(string(release), `VERSION_ID="12"`)
+}
+
+func TestAVersionHasThreeNumbers(t *testing.T) {
+	for given, want := range map[string]string{"": "unknown", "12": "12.0.0", "22.04": "22.04.0", "1.2.3": "1.2.3", "1.2.3.4": "1.2.3.4"} {
+		require.Equal(t, want, semantic(given))
+	}
+}
+
+func TestWhatIsWrongWithTheConfigurationIsToldAfterTheHandshake(t *testing.T) {
+	details := "line 3"
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, nil, func(o *Options, _ *engine.Options) {
+			o.Warnings = []protocol.ConfigWarningNotification{{Summary: "one", Details: &details, Path: "/p"}, {Summary: "two"}}
+		})
+		defer close()
+		said := s.ask(hello)
+		require.Len(t, said, 3)
+		require.Contains(t, said[0], `"id":"hello"`)
+		require.Contains(t, said[1], `{"method":"configWarning","params":{"summary":"one","details":"line 3","path":"/p"},"emittedAtMs":`)
+		require.Contains(t, said[2], `"params":{"summary":"two","details":null}`)
+	})
+}
+
+func TestWhoDoesNotWantToBeToldIsNotTold(t *testing.T) {
+	all := []string{protocol.ConfigWarning, protocol.LoginCompleted, protocol.AccountUpdated}
+	for _, unwanted := range [][]string{{}, {protocol.AccountUpdated}, {protocol.ConfigWarning, "no/such"}, all} {
+		synctest.Test(t, func(t *testing.T) {
+			s, close := open(t, nil, func(o *Options, _ *engine.Options) {
+				o.Warnings = []protocol.ConfigWarningNotification{{Summary: "one"}}
+			})
+			defer close()
+			list, err := json.Marshal(unwanted)
+			require.NoError(t, err)
+			said := strings.Join(s.ask(
+				`{"id":1,"method":"initialize","params":{"clientInfo":{"name":"e","version":"1"},"capabilities":{"optOutNotificationMethods":`+string(list)+`}}}`,
+				`{"id":2,"method":"account/login/start","params":{"type":"apiKey","apiKey":"sk-1"}}`,
+			), "\n")
+			for _, method := range all {
+				isUnwanted := strings.Contains(string(list), `"`+method+`"`)
+				require.Equal(t, !isUnwanted, strings.Contains(said, `"method":"`+method+`"`), "%s of %s", method, list)
+			}
+		})
+	}
+}

@@ -1,0 +1,87 @@
+package appserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+)
+
+// How long the backend may take for one answer, and all of it together with a
+// refresh in between.
+const (
+	backendLimit    = 10 * time.Second
+	rateLimitsLimit = time.Minute
+)
+
+// rateLimitsRead asks the backend, which may take its time: it steps aside.
+func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
+	s.Engine.Ask(machine.Ask{}, func(snapshot *machine.State) {
+		switch snapshot.Method() {
+		case "":
+			s.conn.ReplyError(id, invalid("codex account authentication required to read rate limits"))
+		case machine.MethodAPIKey:
+			s.conn.ReplyError(id, invalid("chatgpt authentication required to read rate limits"))
+		default:
+			s.aside(func() { s.answerRateLimits(id) })
+		}
+	})
+}
+
+func (s *Server) answerRateLimits(id jsonrpc.ID) {
+	ctx, cancel := context.WithTimeout(context.Background(), rateLimitsLimit)
+	defer cancel()
+	limits, err := s.rateLimits(ctx)
+	if err != nil {
+		s.conn.ReplyError(id, internal("failed to fetch codex rate limits: "+err.Error()))
+		return
+	}
+	s.conn.Reply(id, limits)
+}
+
+// rateLimits asks once, and once more if the token was refused and there is
+// another one now. A second refusal is the backend's last word.
+func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, error) {
+	snapshot, err := s.Engine.Status(ctx, machine.Ask{Token: true})
+	if err == nil && snapshot.Rejected { // withheld: whoever can renew it is asked again
+		snapshot, err = s.Engine.Rejected(ctx, snapshot.Credential.AccessToken.Fingerprint())
+	}
+	if err != nil {
+		return protocol.RateLimitsResponse{}, err
+	}
+	limits, err := s.askBackend(ctx, snapshot)
+	refusal, ok := errors.AsType[*backend.StatusError](err)
+	if !ok || refusal.Status != http.StatusUnauthorized {
+		return limits, err
+	}
+	refused := snapshot.Credential.AccessToken.Fingerprint()
+	if snapshot, err = s.Engine.Rejected(ctx, refused); err != nil {
+		return limits, err
+	}
+	if token := snapshot.Token(); token.IsAbsent() || token.Fingerprint() == refused {
+		return limits, refusal
+	}
+	return s.askBackend(ctx, snapshot)
+}
+
+// errNoToken reports that there is a login and no token that may be used.
+var errNoToken = errors.New("the access token was refused, and there is no other yet")
+
+func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (protocol.RateLimitsResponse, error) {
+	if snapshot.Token().IsAbsent() {
+		if verdict, condemned := snapshot.Verdict(); condemned {
+			return protocol.RateLimitsResponse{}, errors.New(verdict.Reason.Message())
+		}
+		return protocol.RateLimitsResponse{}, errNoToken
+	}
+	ctx, cancel := context.WithTimeout(ctx, backendLimit)
+	defer cancel()
+	return s.Backend.RateLimits(ctx, backend.Login{
+		AccessToken: snapshot.Token(), AccountID: snapshot.Credential.AccountID, UserID: snapshot.Account.UserID,
+	})
+}

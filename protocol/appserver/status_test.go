@@ -1,0 +1,150 @@
+package appserver
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
+)
+
+// TestPlanNamesAreThoseOfTheProtocol holds the names that are passed on to the
+// ones that the schema publishes.
+func TestPlanNamesAreThoseOfTheProtocol(t *testing.T) {
+	for _, name := range protocol.PlanTypes() {
+		require.Equal(t, name, planName(name))
+	}
+	for claim, name := range map[string]string{
+		"hc": "enterprise", "education": "edu", "": "unknown", "gold": "unknown", "Plus": "unknown",
+	} {
+		require.Equal(t, name, planName(claim), claim)
+	}
+}
+
+// shown is one row of what each kind of login shows.
+type shown struct {
+	name              string
+	stored            *machine.Credential
+	status, account   string
+	statusWithoutThat string // what a status says that asks for no token
+}
+
+func TestWhatALoginShows(t *testing.T) {
+	nameless := tokens("access-1", "refresh-1")
+	nameless.IDToken = jwt(`{}`)
+	outside := &machine.Credential{
+		Method: machine.MethodExternal, AccessToken: jwt(`{"email":"bob@example.com"}`), AccountID: "account-bob",
+		PlanType: "hc", LastRefresh: nameless.LastRefresh,
+	}
+	for _, row := range []shown{
+		{"none", nil, `null,"authToken":null`, `null`, `null,"authToken":null`},
+		{"a key", apiKey("sk-1"), `"apikey","authToken":"sk-1"`, `{"type":"apiKey"}`, `"apikey","authToken":null`},
+		{"tokens", tokens("access-1", "refresh-1"), `"chatgpt","authToken":"access-1"`,
+			`{"type":"chatgpt","email":"ada@example.com","planType":"plus"}`, `"chatgpt","authToken":null`},
+		{"tokens that do not say whose", nameless, `"chatgpt","authToken":"access-1"`,
+			`{"type":"chatgpt","email":null,"planType":"unknown"}`, `"chatgpt","authToken":null`},
+		{"the client's own tokens", outside, `"chatgptAuthTokens","authToken":"` + outside.AccessToken.Reveal() + `"`,
+			`{"type":"chatgpt","email":"bob@example.com","planType":"enterprise"}`, `"chatgptAuthTokens","authToken":null`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, row.stored, func(t *testing.T, s *site) {
+				asked := s.answer(protocol.GetAuthStatus, `{"includeToken":true}`)
+				require.Equal(t, `{"id":1,"result":{"authMethod":`+row.status+`,"requiresOpenaiAuth":true}}`, asked)
+				unasked := s.answer(protocol.GetAuthStatus, `{}`)
+				require.Equal(t, `{"id":1,"result":{"authMethod":`+row.statusWithoutThat+`,"requiresOpenaiAuth":true}}`, unasked)
+				account := s.answer(protocol.AccountRead, `{}`)
+				require.Contains(t, account, `"result":{"account":`+row.account+`,"requiresOpenaiAuth":true,"userId":`)
+				require.Contains(t, account, `"workspaceRouting":null`)
+			})
+		})
+	}
+}
+
+// TestAProviderWithoutLoginShowsNone: a refresh that was demanded is made all
+// the same, as in the reference.
+func TestAProviderWithoutLoginShowsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) { o.RequiresAuth = false })
+		defer close()
+		s.shakeHands()
+		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		require.Empty(t, s.ask(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`))
+		time.Sleep(issuerTakes)
+		require.Equal(t, []string{`{"id":1,"result":{"authMethod":null,"authToken":null,"requiresOpenaiAuth":false}}`}, s.said())
+		require.Equal(t, 1, s.issuer.posts)
+		require.Contains(t, s.answer(protocol.AccountRead, `{}`), `{"account":null,"requiresOpenaiAuth":false,"userId":null,`)
+	})
+}
+
+func TestAPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
+	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}
+		require.Empty(t, s.ask(`{"id":1,"method":"account/read","params":{"refreshToken":true}}`))
+		time.Sleep(issuerTakes)
+		require.Len(t, s.said(), 1)
+		for range 10 {
+			require.Contains(t, s.answer(protocol.GetAuthStatus, `{"includeToken":true,"refreshToken":true}`), `"chatgpt","authToken":null`)
+			require.Contains(t, s.answer(protocol.AccountRead, `{"refreshToken":true}`), `"email":"ada@example.com"`)
+		}
+		require.Equal(t, 1, s.issuer.posts)
+	})
+}
+
+// TestWhoNeedNotWaitForTheIssuerDoesNot: the old access token has expired, so
+// who wants the token waits, and nobody else.
+func TestWhoNeedNotWaitForTheIssuerDoesNot(t *testing.T) {
+	expired := tokens("", "refresh-1")
+	expired.AccessToken = jwt(`{"exp":1}`)
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		said := s.ask(
+			`{"id":1,"method":"getAuthStatus","params":{"includeToken":true}}`,
+			`{"id":2,"method":"getAuthStatus","params":{}}`,
+			`{"id":3,"method":"account/read","params":{}}`,
+			`{"id":4,"method":"account/read","params":{"refreshToken":true}}`,
+			`{"id":5,"method":"no/such"}`,
+			`{"id":6,"method":"account/login/cancel","params":{"loginId":"11111111-1111-1111-1111-111111111111"}}`,
+		)
+		require.Len(t, said, 4)
+		for i, id := range []string{`"id":2`, `"id":3`, `"id":5`, `"id":6`} {
+			require.Contains(t, said[i], id)
+		}
+		time.Sleep(issuerTakes)
+		said = s.said()
+		require.Len(t, said, 2)
+		require.Contains(t, said[0], `{"id":1,"result":{"authMethod":"chatgpt","authToken":"access-2"`)
+		require.Contains(t, said[1], `{"id":4,`)
+		require.Equal(t, 1, s.issuer.posts)
+	})
+}
+
+func TestAStormOnADeadTokenCostsOnePost(t *testing.T) {
+	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonRevoked}}
+		const polls = 2000
+		for range polls {
+			s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)
+		}
+		time.Sleep(issuerTakes)
+		said := s.said()
+		require.Len(t, said, polls)
+		for _, line := range said {
+			require.Equal(t, `{"id":1,"result":{"authMethod":"chatgpt","authToken":null,"requiresOpenaiAuth":true}}`, line)
+		}
+		require.Equal(t, 1, s.issuer.posts)
+	})
+}
+
+func TestATokenIsQuotedAsJSONWhateverIsInIt(t *testing.T) {
+	stored := tokens("", "refresh-1")
+	stored.AccessToken = secret.New("a\"b\\c<\u2028\n")
+	inBubble(t, stored, func(t *testing.T, s *site) {
+		line := s.answer(protocol.GetAuthStatus, `{"includeToken":true}`)
+		require.Contains(t, line, `"authToken":"a\"b\\c\u003c\u2028\n"`)
+	})
+}

@@ -1,0 +1,106 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+const deviceLimit = 15 * time.Minute
+
+// Device begins a login that somebody finishes on another device, and ends the
+// one before it. It returns at once; what to show comes from [Attempt.Prompt].
+func (d *Desk) Device() *Attempt {
+	return d.begin("device code", deviceLimit, DeviceTimedOut, func(a *Attempt) error {
+		device, err := a.startDevice()
+		if err != nil {
+			return &StartError{"request device code", a.decide(err)}
+		}
+		a.show(Prompt{UserCode: device.UserCode, VerificationURL: device.VerificationURL})
+		return a.decide(a.finishDevice(device))
+	})
+}
+
+func (a *Attempt) startDevice() (oauth.Device, error) {
+	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
+	defer cancel()
+	return a.options.Issuer.StartDevice(ctx)
+}
+
+func (a *Attempt) finishDevice(device oauth.Device) error {
+	code, err := a.approval(device)
+	if err != nil {
+		return &FailedError{Code: codeNoApproval, Message: err.Error(), Err: err}
+	}
+	credential, err := a.redeem(code, "device code exchange failed")
+	if err != nil {
+		return err
+	}
+	return a.save(credential)
+}
+
+// approval polls until somebody has decided (RFC 8628 section 3.4). A poll that
+// was not answered is no decision.
+func (a *Attempt) approval(device oauth.Device) (oauth.Code, error) {
+	pace := pace{interval: max(device.Interval, shortestInterval)}
+	for {
+		answer, err := a.poll(device)
+		if approved, ok := answer.(oauth.DeviceApproved); ok {
+			return approved.Code, nil
+		}
+		_, isUnanswered := errors.AsType[*oauth.UnreachableError](err)
+		if err != nil && !isUnanswered {
+			return oauth.Code{}, err
+		}
+		pending, _ := answer.(oauth.DevicePending)
+		if err := a.sleep(pace.next(pending, isUnanswered)); err != nil {
+			return oauth.Code{}, err
+		}
+	}
+}
+
+func (a *Attempt) poll(device oauth.Device) (oauth.DeviceAnswer, error) {
+	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
+	defer cancel()
+	return a.options.Issuer.PollDevice(ctx, device)
+}
+
+// sleep returns early, with the reason, when the attempt is interrupted.
+func (a *Attempt) sleep(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-a.ctx.Done():
+		return context.Cause(a.ctx)
+	}
+}
+
+// The pace of polls (RFC 8628 section 3.5).
+const (
+	shortestInterval = time.Second     // an issuer may say 0, but nobody types that fast
+	slowDownBy       = 5 * time.Second // for good
+	longestBackoff   = time.Minute
+)
+
+// pace is the time between polls. It is slowed down for good when the issuer asks
+// for it, and doubled for as long as the issuer does not answer.
+type pace struct {
+	interval time.Duration
+	backoff  time.Duration
+}
+
+func (p *pace) next(pending oauth.DevicePending, isUnanswered bool) time.Duration {
+	if isUnanswered {
+		p.backoff = min(2*max(p.backoff, p.interval), max(longestBackoff, p.interval))
+		return p.backoff
+	}
+	p.backoff = 0
+	if pending.SlowDown {
+		p.interval += slowDownBy
+	}
+	return max(p.interval, pending.RetryAfter)
+}

@@ -1,0 +1,186 @@
+package login
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+// startedDevice is a device login whose issuer wants polls at this interval, in
+// whole seconds.
+func (w *world) startedDevice(interval string) (*Attempt, Prompt) {
+	if interval != "" {
+		body := `{"device_auth_id":"dev-1","user_code":"ABCD-1234","interval":"` + interval + `"}`
+		w.issuer.Script(issuer.UserCode, issuer.Step{Status: 200, Body: body})
+	}
+	attempt := w.desk.Device()
+	prompt, err := attempt.Prompt()
+	require.NoError(w.testing, err)
+	return attempt, prompt
+}
+
+// pauses are the times between the polls so far.
+func (w *world) pauses() []time.Duration {
+	polls := w.issuer.Requests(issuer.DevicePoll)
+	var pauses []time.Duration
+	for i := range polls[1:] {
+		pauses = append(pauses, polls[i+1].At.Sub(polls[i].At))
+	}
+	return pauses
+}
+
+func TestADeviceLoginIsSavedOnceSomebodyAllowedIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		attempt, prompt := w.startedDevice("")
+		require.Equal(t, issuerURL+"/codex/device", prompt.VerificationURL)
+		require.NotEmpty(t, prompt.UserCode)
+		require.Empty(t, prompt.AuthURL)
+		synctest.Wait()
+		require.True(t, w.issuer.Approve(prompt.UserCode))
+		require.NoError(t, attempt.Wait())
+		require.Equal(t, []string{issuer.Ada.ID}, w.disk.logins())
+		saved := w.disk.saved[0]
+		require.Equal(t, machine.MethodChatGPT, saved.Method)
+		require.True(t, saved.APIKey.IsAbsent(), "no key comes with it")
+		require.Empty(t, w.issuer.Requests(issuer.KeyExchange))
+		require.Zero(t, w.network.listeners())
+	})
+}
+
+func TestADeviceLoginWaitsThroughBothAnswersThatMeanWait(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Script(issuer.DevicePoll, issuer.Step{Status: 403}, issuer.Step{Status: 404},
+			issuer.Step{Status: 200, Body: `{"authorization_code":"dcode","code_challenge":"ch","code_verifier":"ver"}`})
+		w.issuer.Script(issuer.Exchange, issuer.Step{Status: 400, Body: `{"error":"invalid_grant"}`})
+		attempt, _ := w.startedDevice("7")
+		require.EqualError(t, attempt.Wait(),
+			"device code exchange failed: token endpoint returned status 400 Bad Request: invalid_grant")
+		require.Equal(t, []time.Duration{7 * time.Second, 7 * time.Second}, w.pauses())
+		require.Zero(t, w.disk.calls)
+	})
+}
+
+func TestTheIssuerSetsThePace(t *testing.T) {
+	slowDown := issuer.Step{Status: 400, Body: `{"error":"slow_down"}`}
+	later := issuer.Step{Status: 403, Header: map[string][]string{"Retry-After": {"20"}}}
+	wait, end := issuer.Step{Status: 403}, issuer.Step{Status: 400}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Script(issuer.DevicePoll, wait, slowDown, wait, later, slowDown, wait, end)
+		attempt, _ := w.startedDevice("3")
+		require.EqualError(t, attempt.Wait(), "device auth failed with status 400 Bad Request")
+		require.Equal(t, []time.Duration{
+			3 * time.Second, 8 * time.Second, 8 * time.Second, 20 * time.Second, 13 * time.Second, 13 * time.Second,
+		}, w.pauses())
+	})
+}
+
+func TestAnIntervalOfZeroIsNoStorm(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
+		attempt, _ := w.startedDevice("0")
+		require.EqualError(t, attempt.Wait(), "device auth timed out after 15 minutes")
+		require.LessOrEqual(t, len(w.issuer.Requests(issuer.DevicePoll)), 15*60+1)
+	})
+}
+
+func TestAPollThatIsNotAnsweredIsTriedAgainMoreSlowly(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		drop, wait := issuer.Step{Drop: issuer.DropAnswer}, issuer.Step{Status: 403}
+		w.issuer.Script(issuer.DevicePoll, drop, drop, drop, drop, drop, wait, wait, drop, wait, issuer.Step{Status: 400})
+		attempt, _ := w.startedDevice("5")
+		require.Error(t, attempt.Wait())
+		require.Equal(t, []time.Duration{
+			10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute,
+			5 * time.Second, 5 * time.Second, 10 * time.Second, 5 * time.Second,
+		}, w.pauses())
+	})
+}
+
+func TestADeviceLoginHasFifteenMinutes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
+		begunAt := time.Now()
+		attempt, _ := w.startedDevice("3600")
+		require.EqualError(t, attempt.Wait(), "device auth timed out after 15 minutes")
+		require.Equal(t, 15*time.Minute, time.Since(begunAt))
+	})
+}
+
+func TestADeviceLoginCanBeCancelled(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
+		attempt, _ := w.startedDevice("5")
+		time.Sleep(12 * time.Second)
+		require.True(t, w.desk.Cancel(attempt.ID, nil))
+		require.EqualError(t, attempt.Wait(), "Login was not completed")
+	})
+}
+
+func TestADeviceLoginThatIsRefusedFails(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		attempt, prompt := w.startedDevice("")
+		require.True(t, w.issuer.Deny(prompt.UserCode))
+		require.EqualError(t, attempt.Wait(), "device auth failed with status 400 Bad Request")
+		require.Zero(t, w.disk.calls)
+	})
+}
+
+func TestADeviceLoginToAnotherWorkspaceIsRefused(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		attempt, prompt := w.startedDevice("")
+		require.True(t, w.issuer.Approve(prompt.UserCode))
+		require.EqualError(t, attempt.Wait(), "Login is restricted to workspace id(s) ws-forced.")
+		require.Zero(t, w.disk.calls)
+	}, func(o *Options) { o.Workspaces = []string{"ws-forced"} })
+}
+
+func TestADeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
+	for name, each := range map[string]struct {
+		step issuer.Step
+		want string
+		is   error
+	}{
+		"not enabled": {issuer.Step{Status: 404},
+			"device code login is not enabled for this Codex server. Use the browser login or verify the server URL.", oauth.ErrNoDeviceLogin},
+		"refused": {issuer.Step{Status: 500},
+			"failed to request device code: device code request failed with status 500 Internal Server Error", nil},
+		"not answered": {issuer.Step{Before: issuer.Pause{For: time.Hour}},
+			"failed to request device code: the issuer gave no answer: time ran out", nil},
+		"unreadable": {issuer.Step{Status: 200, Body: "{}"},
+			"failed to request device code: the issuer's answer cannot be read", oauth.ErrUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.issuer.Script(issuer.UserCode, each.step)
+				attempt := w.desk.Device()
+				_, err := attempt.Prompt()
+				require.EqualError(t, err, each.want)
+				require.Equal(t, err, attempt.Wait())
+				require.ErrorAs(t, err, new(*StartError))
+				if each.is != nil {
+					require.ErrorIs(t, err, each.is)
+				}
+				require.Empty(t, w.issuer.Requests(issuer.DevicePoll))
+			})
+		})
+	}
+}
+
+func TestABrowserLoginEndsADeviceLoginAndTheOtherWayRound(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
+		device, _ := w.startedDevice("5")
+		browser, _ := w.started()
+		require.EqualError(t, device.Wait(), "Login was not completed")
+		again, _ := w.startedDevice("5")
+		require.EqualError(t, browser.Wait(), "Login server error: Login was not completed")
+		require.False(t, isOver(again))
+		require.Zero(t, w.network.listeners())
+	})
+}

@@ -1,0 +1,125 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// callbackHost is all that a login listens on: nobody outside of this machine
+// can reach it (RFC 8252 section 8.3).
+const callbackHost = "127.0.0.1"
+
+// Taking over a port, in the reference's numbers.
+const (
+	takeOverTries = 10
+	takeOverPause = 200 * time.Millisecond
+	askLimit      = 2 * time.Second
+)
+
+// listen takes the first of the ports that can be had.
+func (a *Attempt) listen() (net.Listener, error) {
+	var err error
+	for _, port := range a.options.Ports {
+		address := net.JoinHostPort(callbackHost, strconv.Itoa(port))
+		var listener net.Listener
+		if listener, err = a.takeOver(address); err == nil {
+			return newBoundedListener(listener), nil
+		}
+		if reason := context.Cause(a.ctx); reason != nil {
+			return nil, reason
+		}
+		a.log.Info("no port for the callback", "address", address, "error", err)
+		err = &PortError{address, err}
+	}
+	return nil, err
+}
+
+// takeOver listens on a port even if another login holds it: that one is asked
+// to leave, once, and given time to do so. So does the reference's.
+func (a *Attempt) takeOver(address string) (net.Listener, error) {
+	for try := 1; ; try++ {
+		listener, err := a.options.Listen(address)
+		if err == nil || !isInUse(err) || try == takeOverTries {
+			return listener, err
+		}
+		if try == 1 {
+			a.askToLeave(address)
+		}
+		if err := a.sleep(takeOverPause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// askToLeave tells another login that its port is wanted. Who knows who holds
+// the port: whatever comes back is not looked at.
+func (a *Attempt) askToLeave(address string) {
+	ctx, cancel := context.WithTimeout(a.ctx, askLimit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+pathCancel, nil)
+	if err != nil {
+		return
+	}
+	transport := &http.Transport{ // no proxy, and it follows no redirect
+		DialContext:            func(ctx context.Context, _, address string) (net.Conn, error) { return a.options.Dial(ctx, address) },
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: headerLimitBytes,
+	}
+	if response, err := transport.RoundTrip(request); err == nil {
+		response.Body.Close()
+	}
+}
+
+// wsaeAddrInUse is EADDRINUSE on Windows, which package syscall does not map. No
+// other system has a number like it.
+const wsaeAddrInUse = syscall.Errno(10048)
+
+func isInUse(err error) bool {
+	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaeAddrInUse)
+}
+
+// connectionLimit is more than any browser opens, and fewer than would keep this
+// program from opening its own files.
+const connectionLimit = 128
+
+// boundedListener closes the connections that are too many at once.
+type boundedListener struct {
+	net.Listener
+	places chan struct{}
+}
+
+func newBoundedListener(listener net.Listener) net.Listener {
+	return &boundedListener{listener, make(chan struct{}, connectionLimit)}
+}
+
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.places <- struct{}{}:
+			return &placedConn{Conn: conn, leave: sync.OnceFunc(func() { <-l.places })}, nil
+		default:
+			conn.Close()
+		}
+	}
+}
+
+// placedConn gives its place back when it is closed.
+type placedConn struct {
+	net.Conn
+	leave func()
+}
+
+func (c *placedConn) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}

@@ -1,0 +1,94 @@
+package login
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"sync"
+)
+
+//go:embed page.html page.css
+var files embed.FS
+
+// page is what a person sees at the end of a login in a browser.
+type page struct {
+	Failed bool
+	Title  string
+	Text   string
+	Code   string // for whoever is asked for help; "" for none
+	Reason string // what else is known; "" for nothing
+	Next   string
+	Style  template.CSS
+}
+
+// successPage does not say who logged in: any program on the machine may read it.
+var successPage = page{
+	Title: "You are signed in",
+	Text:  "The login is complete.",
+	Next:  "You can close this page and go back to the program that asked for it.",
+}
+
+func failurePage(err error) page {
+	failure := page{
+		Failed: true,
+		Title:  "Sign-in was not completed",
+		Text:   err.Error(),
+		Next:   "Nothing has been changed. Close this page, go back to the program that asked for the login, and begin again from there.",
+	}
+	if failed, ok := errors.AsType[*FailedError](err); ok {
+		failure.Code = failed.Code
+		if failed.Code == codeNotSaved {
+			failure.Reason = shown(failed.Err.Error()) // the message does not have it
+		}
+	}
+	return failure
+}
+
+// look is what all pages are made with.
+type look struct {
+	page   *template.Template
+	style  template.CSS
+	policy string
+}
+
+// loadLook is called for the first page: a program that shows none parses none.
+var loadLook = sync.OnceValue(func() look {
+	style, _ := files.ReadFile("page.css") // it is in the program
+	hash := sha256.Sum256(style)
+	return look{
+		page:  template.Must(template.ParseFS(files, "page.html")),
+		style: template.CSS(style),
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
+			"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	}
+})
+
+// servePage serves a page with status 200, whatever it says: the reference's way
+// with browsers.
+func servePage(w http.ResponseWriter, p page) {
+	look := loadLook()
+	p.Style = look.style
+	var body bytes.Buffer
+	if err := look.page.Execute(&body, p); err != nil {
+		answer(w, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	protect(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", look.policy)
+	w.Write(body.Bytes())
+}
+
+// protect keeps an answer out of caches, frames, other origins and Referer fields.
+func protect(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+}

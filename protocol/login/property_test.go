@@ -1,0 +1,306 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+// TestEveryLoginEndsOnceWhateverHappens does all that can happen to logins, in
+// every order, at once or apart, and then holds the ends against what was saved.
+func TestEveryLoginEndsOnceWhateverHappens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		plan := rapid.SliceOfN(genMove, 5, 40).Draw(t, "plan")
+		rapid.SyncTest(t, func(t *rapid.T) {
+			s := newStory(t)
+			for _, each := range plan {
+				moves[each.Name].make(s, each.Which)
+				if each.Settle {
+					synctest.Wait()
+				}
+			}
+			s.end()
+			s.judge()
+		})
+	})
+}
+
+// move is something that happens, to the login begun last or to one before it.
+type move struct {
+	Name   string
+	Which  int
+	Settle bool // all that it leads to happens before the next move
+}
+
+var genMove = rapid.Custom(func(t *rapid.T) move {
+	var names []string
+	for name, each := range moves {
+		names = append(names, slices.Repeat([]string{name}, each.weight)...)
+	}
+	slices.Sort(names)
+	return move{
+		rapid.SampledFrom(names).Draw(t, "name"),
+		rapid.SampledFrom([]int{0, 0, 0, 0, 1, 2}).Draw(t, "which"),
+		rapid.SampledFrom([]bool{true, true, false}).Draw(t, "settle"),
+	}
+})
+
+var moves = map[string]struct {
+	weight int
+	make   func(s *story, n int)
+}{
+	"begin browser": {3, func(s *story, _ int) { s.follow(s.world.desk.Browser()) }},
+	"whole login":   {6, func(s *story, _ int) { s.login(0) }},
+	"slow login":    {6, func(s *story, _ int) { s.login(3 * time.Second) }},
+	"begin device":  {2, func(s *story, _ int) { s.follow(s.world.desk.Device()) }},
+
+	"callback":             {8, func(s *story, n int) { s.visit(n) }},
+	"callback wrong state": {1, func(s *story, n int) { s.visit(n, "state", "bad") }},
+	"callback with error":  {1, func(s *story, n int) { s.visit(n, "code", "", "error", "access_denied") }},
+	"allow device":         {4, func(s *story, n int) { s.decide(n, s.world.issuer.Approve) }},
+	"refuse device":        {1, func(s *story, n int) { s.decide(n, s.world.issuer.Deny) }},
+	"success":              {3, func(s *story, _ int) { s.ask(successAddress) }},
+	"port is wanted":       {1, func(s *story, _ int) { s.ask(cancelAddress) }},
+	"cancel":               {4, (*story).cancel},
+	"end":                  {2, func(s *story, _ int) { s.endAll() }},
+
+	"a moment":    {3, func(*story, int) { time.Sleep(300 * time.Millisecond) }},
+	"a while":     {5, func(*story, int) { time.Sleep(4 * time.Second) }},
+	"a long time": {1, func(*story, int) { time.Sleep(10 * time.Minute) }},
+
+	"disk full":       {1, func(s *story, _ int) { s.setDisk(errDiskFull, 0) }},
+	"disk slow":       {3, func(s *story, _ int) { s.setDisk(nil, 2*time.Second) }},
+	"disk well":       {1, func(s *story, _ int) { s.setDisk(nil, 0) }},
+	"slow issuer":     {2, func(s *story, _ int) { s.slowDown(3 * time.Second) }},
+	"hanging issuer":  {1, func(s *story, _ int) { s.script(issuer.Step{Before: issuer.Pause{For: time.Hour}}) }},
+	"refusing issuer": {1, func(s *story, _ int) { s.script(issuer.Step{Status: 400}) }},
+}
+
+// story is what happened so far.
+type story struct {
+	t     *rapid.T
+	world *world
+	busy  sync.WaitGroup // browsers, followers and ends that are under way
+
+	mu       sync.Mutex     // guards all below
+	tales    []*tale        // in the order in which they were begun
+	tried    map[string]int // saves, by account, which is the id of the login
+	saved    map[string]int // that succeeded
+	saving   int            // under way
+	ended    []string       // logins that were over before an End returned
+	diskErr  error
+	diskSlow time.Duration
+}
+
+// tale is one login, as its client sees it.
+type tale struct {
+	attempt   *Attempt
+	back      *url.URL
+	userCode  string
+	ends      []error
+	cancelled bool // in time, as the client was told
+}
+
+func newStory(t *rapid.T) *story {
+	s := &story{t: t, tried: map[string]int{}, saved: map[string]int{}}
+	s.world = newWorld(t, func(o *Options) { o.Save = s.save })
+	return s
+}
+
+func (s *story) save(ctx context.Context, credential machine.Credential) error {
+	s.mu.Lock()
+	s.tried[credential.AccountID]++
+	s.saving++
+	if s.saving > 1 {
+		s.t.Errorf("two logins are being saved at once")
+	}
+	err, slow := s.diskErr, s.diskSlow
+	s.mu.Unlock()
+	time.Sleep(slow)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saving--
+	if ctx.Err() != nil {
+		s.t.Errorf("a cancellation reached the disk")
+	}
+	if slices.Contains(s.ended, credential.AccountID) {
+		s.t.Errorf("saved after its end: %s", credential.AccountID)
+	}
+	if err == nil {
+		s.saved[credential.AccountID]++
+	}
+	return err
+}
+
+// follow is a client: it waits for the prompt, and for the end. The account that
+// logs in is called as the login is.
+func (s *story) follow(attempt *Attempt) {
+	told := &tale{attempt: attempt}
+	s.mu.Lock()
+	s.tales = append(s.tales, told)
+	s.mu.Unlock()
+	s.busy.Go(func() {
+		if prompt, err := attempt.Prompt(); err == nil {
+			s.mu.Lock()
+			told.userCode = prompt.UserCode
+			s.world.issuer.SetAccount(issuer.Account{ID: attempt.ID, UserID: "u"})
+			if prompt.AuthURL != "" {
+				told.back = s.world.consent(prompt)
+			}
+			s.mu.Unlock()
+		}
+		err := attempt.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		told.ends = append(told.ends, err)
+	})
+}
+
+// login is a browser login up to its callback, with a slow issuer behind it.
+func (s *story) login(pause time.Duration) {
+	s.follow(s.world.desk.Browser())
+	synctest.Wait()
+	s.slowDown(pause)
+	s.visit(0)
+}
+
+func (s *story) slowDown(pause time.Duration) {
+	s.script(issuer.Step{After: issuer.Pause{For: pause}})
+}
+
+// latest is the login that was begun last, or the nth before it; nil for none.
+func (s *story) latest(n int) *tale {
+	if n >= len(s.tales) {
+		return nil
+	}
+	return s.tales[len(s.tales)-1-n]
+}
+
+func (s *story) visit(n int, change ...string) {
+	s.mu.Lock()
+	told := s.latest(n)
+	ready := told != nil && told.back != nil
+	s.mu.Unlock()
+	if !ready {
+		return
+	}
+	changed, query := *told.back, told.back.Query()
+	for i := 0; i < len(change); i += 2 {
+		query.Set(change[i], change[i+1])
+	}
+	changed.RawQuery = query.Encode()
+	s.ask(changed.String())
+}
+
+// ask is a browser that may find nobody there.
+func (s *story) ask(address string) {
+	s.busy.Go(func() { s.world.ask(http.MethodGet, address, nil) })
+}
+
+func (s *story) decide(n int, decision func(string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if told := s.latest(n); told != nil && told.userCode != "" {
+		s.world.issuer.SetAccount(issuer.Account{ID: told.attempt.ID, UserID: "u"})
+		decision(told.userCode)
+	}
+}
+
+func (s *story) cancel(n int) {
+	s.mu.Lock()
+	told := s.latest(n)
+	s.mu.Unlock()
+	if told == nil {
+		return
+	}
+	accepted := 0
+	inTime := s.world.desk.Cancel(told.attempt.ID, func() { accepted++ })
+	if inTime != (accepted == 1) {
+		s.t.Errorf("in time: %v, accepted: %d", inTime, accepted)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	told.cancelled = told.cancelled || inTime
+}
+
+// endAll is a logout: once it is through, no login from before it is saved.
+func (s *story) endAll() {
+	s.mu.Lock()
+	begun := slices.Clone(s.tales)
+	s.mu.Unlock()
+	s.busy.Go(func() {
+		if err := s.world.desk.End(context.Background()); err != nil {
+			s.t.Errorf("end: %v", err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, each := range begun {
+			if !isOver(each.attempt) {
+				s.t.Errorf("not over: %s", each.attempt.ID)
+			}
+			s.ended = append(s.ended, each.attempt.ID)
+		}
+	})
+}
+
+func (s *story) setDisk(err error, slow time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.diskErr, s.diskSlow = err, slow
+}
+
+func (s *story) script(step issuer.Step) {
+	for _, call := range []issuer.Call{issuer.Exchange, issuer.KeyExchange, issuer.UserCode, issuer.DevicePoll} {
+		s.world.issuer.Script(call, step)
+	}
+}
+
+// end comes to rest. The bubble then fails on a goroutine that is left.
+func (s *story) end() {
+	s.endAll()
+	s.busy.Wait()
+	require.Zero(s.t, s.world.network.listeners(), "listeners left")
+}
+
+func (s *story) judge() {
+	known := map[string]bool{}
+	for n, each := range s.tales {
+		id := each.attempt.ID
+		known[id] = true
+		require.Len(s.t, each.ends, 1, "ends of login %d", n)
+		require.LessOrEqual(s.t, s.tried[id], 1, "saves of login %d", n)
+		err := each.ends[0]
+		require.Equal(s.t, err == nil, s.saved[id] == 1, "login %d ended with %v, saved %d times", n, err, s.saved[id])
+		if each.cancelled {
+			require.Zero(s.t, s.tried[id], "login %d was cancelled in time", n)
+			require.ErrorIs(s.t, err, NotCompleted)
+		}
+		require.True(s.t, err == nil || isTold(err), "login %d: %v", n, err)
+	}
+	for id := range s.tried {
+		require.True(s.t, known[id], "saved a login of nobody: %s", id)
+	}
+}
+
+// isTold reports whether an error is of a kind that is promised.
+func isTold(err error) bool {
+	_, interrupted := errors.AsType[Interruption](err)
+	_, failed := errors.AsType[*FailedError](err)
+	_, unstarted := errors.AsType[*StartError](err)
+	return interrupted || failed || unstarted
+}
+
+func (m move) String() string { return fmt.Sprintf("%s (%d, %v)", m.Name, m.Which, m.Settle) }

@@ -1,0 +1,72 @@
+package login
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+// The bounds of a call to the issuer. An API key is an extra: nobody waits long
+// for one.
+const (
+	callLimit = 30 * time.Second
+	keyLimit  = 10 * time.Second
+)
+
+// redeem exchanges a code for a credential that may be saved. An error of the
+// issuer or of the way to it is called notExchanged.
+func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credential, error) {
+	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
+	defer cancel()
+	grant, err := a.options.Issuer.Exchange(ctx, code)
+	if err != nil {
+		return machine.Credential{}, notRedeemed(notExchanged, err)
+	}
+	said, err := claims.Parse(grant.IDToken)
+	if err != nil { // no store can keep it
+		return machine.Credential{}, notRedeemed(notExchanged, oauth.ErrUnreadable)
+	}
+	credential := machine.Credential{
+		Method:       machine.MethodChatGPT,
+		IDToken:      grant.IDToken,
+		AccessToken:  grant.AccessToken,
+		RefreshToken: grant.RefreshToken,
+		AccountID:    said.AccountID,
+		LastRefresh:  a.options.Now().UTC().Round(0),
+	}
+	return credential, a.admit(credential)
+}
+
+func notRedeemed(what string, err error) error {
+	return &FailedError{Code: codeNoExchange, Message: what + ": " + err.Error(), Err: err}
+}
+
+// admit refuses a login to another workspace than an administrator allows.
+func (a *Attempt) admit(credential machine.Credential) error {
+	allowed := a.options.Workspaces
+	if len(allowed) == 0 || slices.Contains(allowed, credential.AccountID) {
+		return nil
+	}
+	message := "Login is restricted to workspace id(s) " + strings.Join(allowed, ", ") + "."
+	if credential.AccountID == "" {
+		message = "Login is restricted to a specific workspace, but the token did not include an chatgpt_account_id claim."
+	}
+	return &FailedError{Code: codeWorkspace, Message: message}
+}
+
+// apiKey asks for an API key, which not every account may have: it is absent then.
+func (a *Attempt) apiKey(idToken secret.Token) secret.Token {
+	ctx, cancel := context.WithTimeout(a.ctx, keyLimit)
+	defer cancel()
+	key, err := a.options.Issuer.ExchangeKey(ctx, idToken)
+	if err != nil {
+		a.log.Info("no API key came with the login", "error", err)
+	}
+	return key
+}

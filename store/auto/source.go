@@ -1,0 +1,75 @@
+package auto
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// source is the file auth.source: it says since when the login is in auth.json,
+// or nowhere.
+type source struct {
+	FileSince time.Time `json:"file_since"`
+}
+
+const sourceFile = "auth.source"
+
+// isVoid reports whether a login of the keyring counts for nothing. A refresh
+// dates it with the clock of this machine, and so does whoever logs in with an
+// issuer. A key has no date: it was there before, for all that can be told.
+func (s source) isVoid(c machine.Credential) bool { return !c.LastRefresh.After(s.FileSince) }
+
+// readSource is nil if there is none. One that cannot be understood voids what
+// it finds: it was written because of a keyring that could not be used.
+func (s *Store) readSource() (*source, error) {
+	content, err := os.ReadFile(s.path(sourceFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &store.UnavailableError{Err: fmt.Errorf("read where the login is: %w", err)}
+	}
+	read := new(source)
+	if err := json.Unmarshal(content, read); err != nil || read.FileSince.IsZero() {
+		return &source{FileSince: s.options.Now()}, nil
+	}
+	return read, nil
+}
+
+// writeSource voids what the keyring holds.
+func (s *Store) writeSource() error {
+	content, err := json.Marshal(source{FileSince: s.options.Now()})
+	if err != nil {
+		return err
+	}
+	next := s.path(sourceFile + ".next")
+	if err := disk.Remove(next, s.stepOf("source: clear: ")); err != nil {
+		return err
+	}
+	if err := disk.Create(next, content, s.stepOf("source: ")); err != nil {
+		return err
+	}
+	return disk.Rename(next, s.path(sourceFile), s.stepOf("source: "))
+}
+
+// removeSource lets what the keyring holds count again.
+func (s *Store) removeSource() error {
+	if err := disk.Remove(s.path(sourceFile), s.stepOf("source gone: ")); err != nil {
+		return fmt.Errorf("let the keyring's login count: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) path(name string) string { return filepath.Join(s.home, name) }
+
+func (s *Store) stepOf(prefix string) disk.Step {
+	return func(name string) { s.options.Step(prefix + name) }
+}

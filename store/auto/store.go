@@ -1,0 +1,197 @@
+// Package auto keeps a login in the keyring if that can be used, and in
+// auth.json if not. At any moment one of the two is where the login is, and what
+// the other holds counts for nothing.
+//
+// # Where the login is
+//
+//   - There is a login in auth.json: that is it. Whoever stores one in the
+//     keyring removes auth.json, so it is never the older of the two.
+//   - There is none, and no auth.source: it is the one in the keyring.
+//   - There is none, but an auth.source: whatever the keyring held at the time
+//     written there counts for nothing. Nobody is logged in, unless the keyring
+//     has a login of a later refresh: that another program put there.
+//
+// So what makes a login the current one is one step of one file or one item:
+//
+//	login, keyring usable  keyring set · auth.source removed · auth.json removed
+//	login, keyring not     auth.json written · auth.source written
+//	logout, keyring usable keyring deleted · auth.json removed · auth.source removed
+//	logout, keyring not    auth.source written · auth.json removed
+//	refresh                a swap where the login is; it never moves one
+//
+// A crash between two steps leaves the login from before the first or that from
+// after the last. While auth.json has the login, the keyring and auth.source do
+// not matter, and its removal is what counts. If it has none, a login counts once
+// auth.source is gone (or at once, if there is none), and a logout once it is
+// written. A fallback writes auth.json first: then the login stands already.
+//
+// A keyring that hangs may still do what it was asked, later. That is a write
+// which failed, so auth.source was written after it, and says that it is void.
+package auto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// Store is the [store.Store] that is made of two.
+type Store struct {
+	options Options
+	home    string
+	keyring store.Store
+	file    store.Store
+
+	mu   sync.Mutex // guards what follows
+	seen sighting
+}
+
+// sighting is the stamp of auth.json when a login was last read from it.
+type sighting struct {
+	stamp store.Stamp
+	known bool
+}
+
+// Options are what a store may be told. The zero value is fit for use.
+type Options struct {
+	Log  *slog.Logger      // nil is slog.Default()
+	Now  func() time.Time  // the clock that logins are dated with as well; nil is time.Now
+	Step func(step string) // told before each thing that leaves a trace, so that a test can end there
+}
+
+// Open is the store of the home that keyring and file are the two places of.
+// The keyring's store must not touch auth.json itself. Nothing is read or
+// written yet.
+func Open(home string, keyring, file store.Store, options Options) *Store {
+	if options.Log == nil {
+		options.Log = slog.Default()
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Step == nil {
+		options.Step = func(string) {}
+	}
+	return &Store{options: options, home: home, keyring: keyring, file: file}
+}
+
+// Stamp implements [store.Store]. It is known while auth.json is the file that
+// the login was last read from.
+func (s *Store) Stamp(ctx context.Context) (store.Stamp, bool) {
+	stamp, known := s.file.Stamp(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	isSeen := known && s.seen == sighting{stamp, true}
+	if !isSeen {
+		return store.Stamp{}, false
+	}
+	return stamp, true
+}
+
+// loadFile is what auth.json holds. Its stamp is taken before: if the file is
+// written meanwhile, the stamp is that of none that was read.
+func (s *Store) loadFile(ctx context.Context) (store.Record, error) {
+	stamp, known := s.file.Stamp(ctx)
+	record, err := s.file.Load(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = sighting{stamp, known && err == nil}
+	return record, err
+}
+
+// Load implements [store.Store].
+func (s *Store) Load(ctx context.Context) (store.Record, error) {
+	record, err := s.loadFile(ctx)
+	if !errors.Is(err, store.ErrNotFound) {
+		return record, err
+	}
+	record, err = s.loadKeyring(ctx)
+	if !errors.Is(err, store.ErrNotFound) {
+		return record, err
+	}
+	return s.loadFile(ctx) // a login may have come to auth.json, and then left the keyring
+}
+
+// loadKeyring is what the keyring holds and counts. If auth.source says that it
+// does not, and the keyring answers, the logout that could not reach it is
+// finished now.
+func (s *Store) loadKeyring(ctx context.Context) (store.Record, error) {
+	mark, err := s.readSource()
+	if err != nil {
+		return store.Record{}, err
+	}
+	record, err := s.keyring.Load(ctx)
+	if mark == nil {
+		return record, err
+	}
+	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+		return store.Record{}, store.ErrNotFound
+	}
+	if err == nil && !mark.isVoid(record.Credential) {
+		return record, nil
+	}
+	s.finish(ctx)
+	return store.Record{}, store.ErrNotFound
+}
+
+// Reserve implements [store.Store]: it is where the login is that has to take
+// its successor.
+func (s *Store) Reserve(ctx context.Context, c machine.Credential) error {
+	place, err := s.place(ctx)
+	if err != nil {
+		return &store.NotDurableError{Err: fmt.Errorf("reserve room for a new login: %w", err)}
+	}
+	return place.Reserve(ctx, c)
+}
+
+// Lock implements [store.Store], with that of auth.json: it is the home's.
+func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.file.Lock(ctx) }
+
+// place is where the login is.
+func (s *Store) place(ctx context.Context) (store.Store, error) {
+	_, err := s.file.Load(ctx)
+	if !errors.Is(err, store.ErrNotFound) {
+		return s.file, nil // whatever is there, it has to be dealt with there
+	}
+	mark, err := s.readSource()
+	if err != nil {
+		return nil, err
+	}
+	if mark == nil {
+		return s.keyring, nil
+	}
+	record, err := s.keyring.Load(ctx)
+	if err == nil && !mark.isVoid(record.Credential) {
+		return s.keyring, nil
+	}
+	return s.file, nil
+}
+
+const (
+	turnFile     = "auth.source.lock"
+	turnPoll     = time.Millisecond
+	turnPatience = 5 * time.Second
+)
+
+// inTurn lets those who change where the login is take turns. Who does not get
+// one within turnPatience goes on without, for it may be a keyring that keeps
+// the other one: to lose a login or a logout would be worse than what can
+// happen then, which is that of two at once the one counts that ended first.
+func (s *Store) inTurn(ctx context.Context) (release func()) {
+	ctx, cancel := context.WithTimeout(ctx, turnPatience)
+	defer cancel()
+	release, err := disk.Lock(ctx, filepath.Join(s.home, turnFile), turnPoll)
+	if err != nil {
+		s.options.Log.Warn("changing where the login is without a lock", "error", err)
+		return func() {}
+	}
+	return release
+}

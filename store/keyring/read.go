@@ -1,0 +1,96 @@
+package keyring
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// finding is what was found in the keyring.
+type finding struct {
+	record     store.Record
+	content    []byte // of the record
+	generation string // of the sealed file that has it, "" if the keyring does
+}
+
+// readings is how often a login is read whose sealed file is gone. Another
+// writer may have put a new one there after the keyring was asked.
+const readings = 5
+
+// read returns the errors of Load. Also then the generation is told.
+func (s *Store) read(place item) (finding, error) { return s.readWith(place, s.readSealed) }
+
+func (s *Store) readWith(place item, readSealed func(name string) ([]byte, error)) (found finding, err error) {
+	previous := ""
+	for range readings {
+		value, err := place.get()
+		if err != nil {
+			return finding{}, err
+		}
+		found, err = decode(value, place.account, readSealed)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return found, err
+		}
+		if value == previous {
+			break
+		}
+		previous = value
+	}
+	return found, &store.UnreadableError{Problem: "its sealed file is missing"}
+}
+
+// decode reads what the keyring holds. Beside the errors of Load it returns
+// [fs.ErrNotExist] if readSealed does.
+func decode(value, account string, readSealed func(name string) ([]byte, error)) (finding, error) {
+	found := finding{content: []byte(value)}
+	p, err := pointerOf(value)
+	if err != nil {
+		return finding{}, err
+	}
+	if p != nil {
+		found.generation = p.Generation
+		sealed, err := readSealed(p.fileName())
+		if err != nil {
+			return found, err
+		}
+		if found.content, err = p.open(account, sealed); err != nil {
+			return found, &store.UnreadableError{Problem: err.Error()}
+		}
+	}
+	credential, err := store.Decode(found.content)
+	if err != nil {
+		return found, err
+	}
+	sum := sha256.Sum256(found.content) // other programs write there without a number
+	found.record = store.Record{Credential: credential, Revision: store.Revision(hex.EncodeToString(sum[:]))}
+	return found, nil
+}
+
+// sealedLimitBytes is more than a sealed login can have.
+const sealedLimitBytes = store.SizeLimitBytes + 1024
+
+func (s *Store) readSealed(name string) ([]byte, error) {
+	file, err := os.OpenFile(s.path(name), os.O_RDONLY|disk.NonBlocking, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, &store.UnavailableError{Err: fmt.Errorf("open a sealed login: %w", err)}
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, &store.UnreadableError{Problem: "something that is no file is in the place of its sealed file"}
+	}
+	sealed, err := io.ReadAll(io.LimitReader(file, sealedLimitBytes))
+	if err != nil {
+		return nil, &store.UnavailableError{Err: fmt.Errorf("read a sealed login: %w", err)}
+	}
+	return sealed, nil
+}

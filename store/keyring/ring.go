@@ -1,0 +1,113 @@
+package keyring
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Ring is a keyring, as package github.com/zalando/go-keyring has it: what is
+// not there is its ErrNotFound, and any other error says that nobody can tell.
+// A Store makes one call at a time. No error may tell what a secret is.
+type Ring interface {
+	Get(service, account string) (secret string, err error)
+	Set(service, account, secret string) error
+	Delete(service, account string) error
+}
+
+// system is the keyring of whoever runs this.
+type system struct{}
+
+func (system) Get(service, account string) (string, error) { return keyring.Get(service, account) }
+func (system) Set(service, account, secret string) error {
+	return keyring.Set(service, account, secret)
+}
+func (system) Delete(service, account string) error { return keyring.Delete(service, account) }
+
+// systemLimitBytes is how long an item may be: on Windows because of the
+// system, on macOS because the library hands it over in one command line, in
+// base64. The Secret Service takes whatever can be a login.
+func systemLimitBytes() int {
+	const (
+		windowsBytes = 2560
+		macOSBytes   = 4096
+		macOSCommand = "add-generic-password -U -s 'Codex Auth' -a 'cli|0123456789abcdef' -w 'go-keyring-base64:'\n"
+	)
+	switch runtime.GOOS {
+	case "windows":
+		return windowsBytes
+	case "darwin":
+		return (macOSBytes - len(macOSCommand)) / 4 * 3
+	}
+	return store.SizeLimitBytes
+}
+
+const service = "Codex Auth"
+
+// item is the place of one home in a keyring.
+type item struct {
+	ring    Ring
+	account string
+}
+
+// item is found by where the home really is, as the reference does it.
+func (s *Store) item() item {
+	home := s.home
+	if absolute, err := filepath.Abs(home); err == nil {
+		home = absolute
+	}
+	if canonical, err := filepath.EvalSymlinks(home); err == nil {
+		home = canonical
+	}
+	sum := sha256.Sum256([]byte(home))
+	return item{ring: s.options.Ring, account: "cli|" + hex.EncodeToString(sum[:])[:16]}
+}
+
+// get returns [store.ErrNotFound] only if the keyring itself says so.
+func (i item) get() (string, error) {
+	value, err := i.ring.Get(service, i.account)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return "", store.ErrNotFound
+	case err != nil:
+		return "", &store.UnavailableError{Err: fmt.Errorf("read from the keyring: %w", err)}
+	}
+	return value, nil
+}
+
+// set looks at what is there then: of several items with these attributes, of
+// which other programs may have made one, a keyring may answer with another.
+func (i item) set(value string) error {
+	if err := i.ring.Set(service, i.account, value); err != nil {
+		return &store.UnavailableError{Err: fmt.Errorf("write to the keyring: %w", err)}
+	}
+	if back, err := i.get(); err != nil || back != value {
+		return errors.Join(errors.New("the keyring does not give back what was written"), err)
+	}
+	return nil
+}
+
+// itemsLimit is how many items of the same name are removed.
+const itemsLimit = 16
+
+// delete goes on until there is none left: an older one would otherwise take
+// the place of the one that is removed, and somebody be logged in again.
+func (i item) delete() error {
+	for range itemsLimit {
+		err := i.ring.Delete(service, i.account)
+		if errors.Is(err, keyring.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return &store.UnavailableError{Err: fmt.Errorf("remove from the keyring: %w", err)}
+		}
+	}
+	return &store.UnavailableError{Err: errors.New("the keyring does not forget what is removed")}
+}

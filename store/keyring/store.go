@@ -1,0 +1,187 @@
+// Package keyring keeps a login where the system keeps passwords: the Secret
+// Service, the Keychain of macOS, the Credential Manager of Windows. Service,
+// account and value are the reference's, so that both find the same login.
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// Store is the [store.Store] in a keyring. Each home has one item there. A login
+// that is longer than an item may be is sealed in a file of the home, and the
+// item holds the key (see pointer).
+//
+// A keyring can hang, ask its user something, or be missing. Whatever it does,
+// every method answers within Options.Patience: then with an error that wraps a
+// [*store.UnavailableError]. No keyring can say in that time whether it will
+// still do what it was asked: a write that ended so may yet take place, but not
+// after another one, of any process that can lock a file of this home.
+//
+// Keyrings know no compare-and-swap either. Writers take turns by flock(2) on
+// auth.keyring.lock, and Swap compares in its turn. A program that does not
+// take that lock, as the reference, may have its login undone if it writes in
+// the milliseconds between.
+type Store struct {
+	options Options
+	home    string
+	lock    *disk.RefreshLock
+	desk    desk
+}
+
+// Options are what a store may be told. The zero value is fit for use.
+type Options struct {
+	Ring       Ring              // nil is the system's
+	LimitBytes int               // of one item; 0 is what the system's takes
+	Patience   time.Duration     // how long the keyring may take for one call of a method; 0 is 2 s
+	KeepFile   bool              // leave auth.json alone: whoever asks for it removes it in its own time
+	Log        *slog.Logger      // nil is slog.Default()
+	Step       func(step string) // told before each thing that leaves a trace, so that a test can end there
+}
+
+func (o Options) withDefaults() Options {
+	if o.Ring == nil {
+		o.Ring = system{}
+	}
+	if o.LimitBytes == 0 {
+		o.LimitBytes = systemLimitBytes()
+	}
+	if o.Patience == 0 {
+		o.Patience = 2 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	return o
+}
+
+// Open is the store of the home, in the keyring of whoever runs this. Nothing
+// is read or written yet.
+func Open(home string, options Options) *Store {
+	options = options.withDefaults()
+	return &Store{
+		options: options, home: home, desk: newDesk(options.Patience),
+		lock: disk.NewRefreshLock(home, options.Log, options.Step),
+	}
+}
+
+// Load implements [store.Store].
+func (s *Store) Load(ctx context.Context) (store.Record, error) {
+	return visit(ctx, s.desk, func(context.Context) (store.Record, error) {
+		found, err := s.read(s.item())
+		return found.record, err
+	})
+}
+
+// Stamp implements [store.Store]. A keyring has no cheap mark of its items.
+func (s *Store) Stamp(context.Context) (store.Stamp, bool) { return store.Stamp{}, false }
+
+// Replace implements [store.Store]. Unless Options.KeepFile is set, it removes
+// auth.json once the keyring has the login, as the reference does. It returns a
+// [*store.NotDurableError] if the login cannot be stored, and another error if
+// it is none that auth.json has a place for.
+func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
+	content, err := document(c, nil)
+	if err != nil {
+		return fmt.Errorf("encode a login: %w", err)
+	}
+	err = s.inTurn(ctx, func(ctx context.Context, turn turn) error {
+		found, err := s.read(turn.item)
+		if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+			return err
+		}
+		return s.put(ctx, turn, found.generation, content)
+	})
+	return undurable("store a login", err)
+}
+
+// Swap implements [store.Store]. Its other errors are those of Replace.
+func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+	if _, err := document(c, nil); err != nil {
+		return fmt.Errorf("encode a refreshed login: %w", err)
+	}
+	err := s.inTurn(ctx, func(ctx context.Context, turn turn) error {
+		found, err := s.read(turn.item)
+		if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+			return err
+		}
+		if err != nil || found.record.Revision != base {
+			return &store.ConflictError{}
+		}
+		content, err := document(c, found.content)
+		if err != nil {
+			return fmt.Errorf("encode a refreshed login: %w", err)
+		}
+		return s.put(ctx, turn, found.generation, content)
+	})
+	return undurable("store a refreshed login", err)
+}
+
+// Delete implements [store.Store]. Unless Options.KeepFile is set, auth.json
+// goes as well. It returns a [*store.NotDurableError] if the keyring does not
+// forget the login.
+func (s *Store) Delete(ctx context.Context) error {
+	err := s.inTurn(ctx, func(_ context.Context, turn turn) error {
+		s.options.Step("delete")
+		if err := turn.item.delete(); err != nil {
+			return err
+		}
+		s.tidy(turn, "")
+		return nil
+	})
+	var missing *homeError
+	if errors.As(err, &missing) {
+		return nil // nobody can be logged in there
+	}
+	return undurable("remove a login", err)
+}
+
+// Lock implements [store.Store], see [disk.RefreshLock]: whatever store the
+// login of a home is in, its refreshes wait for each other.
+func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.lock.Acquire(ctx) }
+
+// document is a login as the reference writes it into a keyring.
+func document(c machine.Credential, base []byte) ([]byte, error) {
+	content, err := store.Encode(c, base)
+	if err != nil {
+		return nil, err
+	}
+	var compact bytes.Buffer
+	err = json.Compact(&compact, content)
+	return compact.Bytes(), err
+}
+
+// homeError reports that there is no home.
+type homeError struct{ home string }
+
+func (e *homeError) Error() string { return fmt.Sprintf("home %s does not exist", e.home) }
+
+// undurable is err as callers of a write are told.
+func undurable(what string, err error) error {
+	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
+		return err
+	}
+	return &store.NotDurableError{Err: fmt.Errorf("%s: %w", what, err)}
+}
+
+func (s *Store) path(name string) string { return filepath.Join(s.home, name) }
+
+func (s *Store) homeExists() bool {
+	info, err := os.Stat(s.home)
+	return err == nil && info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist)
+}

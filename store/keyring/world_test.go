@@ -1,0 +1,141 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/zalando/go-keyring"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+)
+
+var (
+	background = context.Background()
+	oldLogin   = storetest.TokenSet(1)
+	newLogin   = storetest.TokenSet(22)
+)
+
+// vault is a keyring that does as it is told.
+type vault struct {
+	before func(verb string) error // called first; what it returns is all that happens
+
+	mu    sync.Mutex // guards what follows
+	items map[string][]string
+}
+
+func (v *vault) do(verb, service, account string, change func(key string) error) error {
+	if v.before != nil {
+		if err := v.before(verb); err != nil {
+			return err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.items == nil {
+		v.items = map[string][]string{}
+	}
+	return change(service + "/" + account)
+}
+
+func (v *vault) Get(service, account string) (value string, err error) {
+	err = v.do("get", service, account, func(key string) error {
+		if len(v.items[key]) == 0 {
+			return keyring.ErrNotFound
+		}
+		value = v.items[key][0]
+		return nil
+	})
+	return value, err
+}
+
+func (v *vault) Set(service, account, value string) error {
+	return v.do("set", service, account, func(key string) error {
+		v.items[key] = []string{value}
+		return nil
+	})
+}
+
+func (v *vault) Delete(service, account string) error {
+	return v.do("delete", service, account, func(key string) error {
+		if len(v.items[key]) == 0 {
+			return keyring.ErrNotFound
+		}
+		v.items[key] = v.items[key][1:]
+		return nil
+	})
+}
+
+// whenAsked fails every call of these verbs.
+func whenAsked(err error, verbs ...string) func(string) error {
+	return func(verb string) error {
+		for _, each := range verbs {
+			if each == verb {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+var errLocked = errors.New("failed to unlock correct collection")
+
+// sealAll is a limit that no login keeps.
+const sealAll = 100
+
+func openQuiet(home string, ring Ring, limitBytes int) *Store {
+	return Open(home, Options{Ring: ring, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler)})
+}
+
+// stored says which login a store has.
+func stored(t *testing.T, s *Store) string {
+	t.Helper()
+	record, err := s.Load(background)
+	for name, login := range map[string]machine.Credential{"old": oldLogin, "new": newLogin} {
+		if record.Credential.Equal(login) {
+			return name
+		}
+	}
+	require.ErrorIs(t, err, store.ErrNotFound)
+	return "nobody"
+}
+
+func revisionIn(t *testing.T, s *Store) store.Revision {
+	t.Helper()
+	record, err := s.Load(background)
+	require.NoError(t, err)
+	return record.Revision
+}
+
+func requireUnavailable(t *testing.T, err error, says string) {
+	t.Helper()
+	unavailable := new(store.UnavailableError)
+	require.ErrorAs(t, err, &unavailable)
+	require.ErrorContains(t, err, says)
+	require.NotErrorIs(t, err, store.ErrNotFound)
+}
+
+func sealedFiles(t *testing.T, home string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(home, sealedPrefix+"*"))
+	require.NoError(t, err)
+	return files
+}
+
+// swiftDir is a folder for a test that is about no disk: one in memory, if
+// there is such a file system.
+func swiftDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "bezoar-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

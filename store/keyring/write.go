@@ -1,0 +1,173 @@
+package keyring
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+const (
+	authFile   = "auth.json"
+	commitFile = "auth.keyring.lock"
+	commitPoll = time.Millisecond
+)
+
+// turn is a writer's turn.
+type turn struct {
+	item    item
+	isAlone bool // no other process writes, as far as can be told
+}
+
+// inTurn lets do write. The turn lasts as long as the keyring takes, even if
+// the caller has gone: what it was asked for and may still do comes before what
+// the next one asks for.
+func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error) error {
+	_, err := visit(ctx, s.desk, func(ctx context.Context) (struct{}, error) {
+		if !s.homeExists() {
+			return struct{}{}, &homeError{s.home}
+		}
+		release, isAlone, err := s.exclude(ctx)
+		if err != nil {
+			return struct{}{}, err
+		}
+		defer release()
+		return struct{}{}, do(ctx, turn{item: s.item(), isAlone: isAlone})
+	})
+	return err
+}
+
+// exclude keeps other processes from writing. Where no file can be locked one
+// goes on without; not where another one has the lock, for its keyring may hang.
+// Some of the patience is left, so that the caller is told which of the two it is.
+func (s *Store) exclude(ctx context.Context) (release func(), isAlone bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Patience*3/4)
+	defer cancel()
+	s.options.Step("lock")
+	release, err = disk.Lock(ctx, s.path(commitFile), commitPoll)
+	switch {
+	case err == nil:
+		return release, true, nil
+	case ctx.Err() != nil:
+		return nil, false, &store.UnavailableError{Err: fmt.Errorf("wait for another writer: %w", ctx.Err())}
+	}
+	s.options.Log.Warn("there is no lock to be had, writing to the keyring without", "error", err)
+	return func() {}, false, nil
+}
+
+// put makes content the record. Setting the item is what commits it: before, a
+// new sealed file counts for nothing, and after, an old one does. Whether a Set
+// that failed will not take place after all, nobody knows: the file it would
+// need stays until the next turn.
+func (s *Store) put(ctx context.Context, turn turn, old string, content []byte) error {
+	s.sweep(turn, old)
+	value, generation, err := s.valueOf(turn.item, content)
+	if err == nil {
+		err = ctx.Err() // the caller has gone, and was told that nothing is written
+	}
+	if err != nil {
+		return err
+	}
+	s.options.Step("set")
+	if err := turn.item.set(value); err != nil {
+		return err
+	}
+	s.tidy(turn, generation)
+	return nil
+}
+
+// valueOf is what the keyring is to hold of a login.
+func (s *Store) valueOf(place item, content []byte) (value, generation string, err error) {
+	if len(content) <= s.options.LimitBytes {
+		return string(content), "", nil
+	}
+	p := newPointer()
+	sealed, err := p.seal(place.account, content)
+	if err != nil {
+		return "", "", fmt.Errorf("seal a login: %w", err)
+	}
+	if err := disk.Create(s.path(p.fileName()), sealed, s.stepOf("seal: ")); err != nil {
+		return "", "", fmt.Errorf("write a sealed login: %w", err)
+	}
+	value, err = p.value()
+	return value, p.Generation, err
+}
+
+// tidy removes what a login was before. What cannot be removed does no harm to
+// the new one.
+func (s *Store) tidy(turn turn, generation string) {
+	s.sweep(turn, generation)
+	if s.options.KeepFile {
+		return
+	}
+	if err := disk.Remove(s.path(authFile), s.stepOf("tidy: ")); err != nil {
+		s.options.Log.Warn("a login that the keyring has taken the place of cannot be removed", "error", err)
+	}
+}
+
+// sweep removes all sealed files but one. Whoever is not alone may not tell a
+// file that is left over from one that is about to be needed.
+func (s *Store) sweep(turn turn, keep string) {
+	if !turn.isAlone {
+		return
+	}
+	files, _ := os.ReadDir(s.home) // a home that cannot be read has none for us
+	for _, each := range files {
+		generation, isSealed := strings.CutPrefix(each.Name(), sealedPrefix)
+		if !isSealed || generation == keep {
+			continue
+		}
+		if err := disk.Remove(s.path(each.Name()), s.stepOf("sweep: ")); err != nil {
+			s.options.Log.Warn("a sealed file that nobody needs cannot be removed", "error", err)
+		}
+	}
+}
+
+func (s *Store) stepOf(prefix string) disk.Step {
+	return func(name string) { s.options.Step(prefix + name) }
+}
+
+// reserveMargin is how much more than the login of now there must be room for,
+// beside as much again: new tokens may be longer.
+const reserveMargin = 16 << 10
+
+// Reserve implements [store.Store]. The keyring has to answer; if a successor
+// may have to be sealed, a file is made, synced and removed.
+func (s *Store) Reserve(ctx context.Context, c machine.Credential) error {
+	_, err := visit(ctx, s.desk, func(context.Context) (struct{}, error) { return struct{}{}, s.reserve(c) })
+	return undurable("reserve room for a new login", err)
+}
+
+func (s *Store) reserve(c machine.Credential) error {
+	if !s.homeExists() {
+		return &homeError{s.home}
+	}
+	found, err := s.read(s.item())
+	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+		return err
+	}
+	if err != nil {
+		found.content = nil // there is nothing more to keep
+	}
+	content, err := document(c, found.content)
+	if err != nil {
+		return err
+	}
+	room := make([]byte, 2*len(content)+reserveMargin)
+	if len(room) <= s.options.LimitBytes {
+		return nil
+	}
+	rand.Read(room) // a disk that compresses has room for any number of zeros
+	path := s.path(newPointer().fileName())
+	if err := disk.Create(path, room, s.stepOf("reserve: ")); err != nil {
+		return err
+	}
+	return disk.Remove(path, s.stepOf("reserve: "))
+}
