@@ -42,6 +42,14 @@ func (c Credential) Equal(d Credential) bool {
 		c.LastRefresh.Equal(d.LastRefresh)
 }
 
+// Fingerprint names the login to people and in ledgers: by what it hands out.
+func (c Credential) Fingerprint() secret.Fingerprint {
+	if c.Method == MethodAPIKey {
+		return c.APIKey.Fingerprint()
+	}
+	return c.AccessToken.Fingerprint()
+}
+
 // SharesAccount reports whether both are token sets of one known account.
 // Without an account id nobody can tell, and the answer is no.
 func (c Credential) SharesAccount(d Credential) bool {

@@ -17,7 +17,7 @@ func (order) isEffect() {}
 // Publish makes the new state the snapshot that everybody reads.
 type Publish struct{ order }
 
-// Notify tells subscribers that the login or its state has changed.
+// Notify tells subscribers that the login or its health has changed.
 type Notify struct{ order }
 
 // LookInStore reads what the store holds. It ends in CredentialLoaded,

@@ -19,7 +19,7 @@ func Step(s State, e Event) (State, []Effect, error) {
 	if label != s.Label || s.Since.IsZero() {
 		next.Since = e.at()
 	}
-	if label != s.Label || !next.Credential.Equal(s.Credential) {
+	if next.Health() != s.Health() || !next.Credential.Equal(s.Credential) {
 		effects = append(effects, Notify{})
 	}
 	return next, append(effects, s.revoking(trigger, e, next)...), nil

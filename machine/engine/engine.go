@@ -106,7 +106,7 @@ func (e *Engine) Reload(ctx context.Context) error {
 	})
 }
 
-// Subscribe calls changed after every change of the login or of its state,
+// Subscribe calls changed after every change of the login or of its health,
 // with the snapshots before and after, on the engine's goroutine: it must not
 // block, nor call the engine. It has no effect after Close.
 func (e *Engine) Subscribe(changed func(from, to *machine.State)) {

@@ -53,7 +53,7 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	if stored, err := o.Store.Load(ctx); err != nil || !stored.Credential.Equal(c) {
 		return
 	}
-	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: fingerprintOf(c)})
+	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
 }
 
 // read is a look at the store, in the light of what its ledger knows. The error
@@ -102,14 +102,6 @@ func (o *Options) note(ctx context.Context, entry store.Entry) {
 
 func (o *Options) keyOf(c machine.Credential) secret.Fingerprint {
 	return o.Policy.Issuer.Key(c.RefreshToken)
-}
-
-// fingerprintOf names a login in logs: by what it hands out.
-func fingerprintOf(c machine.Credential) secret.Fingerprint {
-	if c.Method == machine.MethodAPIKey {
-		return c.APIKey.Fingerprint()
-	}
-	return c.AccessToken.Fingerprint()
 }
 
 // saveRetry is how long an unsaved credential waits for the next try.

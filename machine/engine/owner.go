@@ -72,7 +72,7 @@ func (o *Owner) Login(c machine.Credential) error {
 			return fmt.Errorf("store login: %w", err)
 		}
 		o.seen = sighting{}
-		o.note(ctx, store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: fingerprintOf(c)})
+		o.note(ctx, store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
 	}
 	o.step(machine.LoggedIn{At: o.at(), Credential: c})
 	return nil
@@ -163,7 +163,7 @@ func (o *Owner) publish() {
 func (o *Owner) notify(before *machine.State) {
 	after := o.Snapshot()
 	o.Log.Info("state changed", "from", before.Label, "to", after.Label,
-		"credential", fingerprintOf(after.Credential).Short())
+		"credential", after.Credential.Fingerprint().Short())
 	for _, changed := range o.subscribers {
 		changed(before, after)
 	}

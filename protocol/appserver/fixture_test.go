@@ -31,6 +31,7 @@ import (
 type issuer struct {
 	answers []machine.Answer
 	posts   int
+	revokes time.Duration
 }
 
 const issuerTakes = time.Second
@@ -52,12 +53,21 @@ func (i *issuer) Refresh(ctx context.Context, _ secret.Token, _ machine.Cause) m
 	return answer
 }
 
-func (i *issuer) Revoke(context.Context, machine.Credential) error { return nil }
+// Revoke takes as long as a test says.
+func (i *issuer) Revoke(ctx context.Context, _ machine.Credential) error {
+	select {
+	case <-time.After(i.revokes):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
 
 // offline fills in what a server needs besides, of a machine without a network.
 func offline(auth *engine.Engine, options Options) Options {
 	options.Engine = auth
-	options.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: noNetwork{}})
+	if options.Backend == nil {
+		options.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: noNetwork{}})
+	}
 	options.Logins = login.New(login.Options{
 		Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: auth.Login,
 		Listen: func(string) (net.Listener, error) { return nil, errNoNetwork },
@@ -99,10 +109,11 @@ func open(t require.TestingT, stored *machine.Credential, adjust func(*Options, 
 	if adjust != nil {
 		adjust(&options, &parts)
 	}
-	options = offline(engine.Start(parts), options)
 	read, input := io.Pipe()
 	output, write := io.Pipe()
 	conn := jsonrpc.New(read, write, jsonrpc.Options{})
+	parts.Client = Client{Conn: conn, Now: time.Now}
+	options = offline(engine.Start(parts), options)
 	s.input, s.server = input, New(conn, options)
 	served := make(chan error, 1)
 	go func() { served <- conn.Serve(s.server) }()
@@ -133,6 +144,17 @@ func (s *site) listen(output io.Reader) {
 		s.lines <- lines.Text()
 	}
 	close(s.lines)
+}
+
+// experimental is a bubble whose client takes experimental messages.
+func experimental(t *testing.T, stored *machine.Credential, adjust func(*Options, *engine.Options), test func(t *testing.T, s *site)) {
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, stored, adjust)
+		defer close()
+		s.send(strings.Replace(hello, `"version":"9"}`, `"version":"9"},"capabilities":{"experimentalApi":true}`, 1))
+		require.Len(t, s.said(), 1)
+		test(t, s)
+	})
 }
 
 const hello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"9"}}}`

@@ -47,6 +47,9 @@ func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
 	for _, warning := range s.Warnings {
 		s.notify(protocol.ConfigWarning, warning)
 	}
+	if s.isExperimental {
+		s.Engine.Subscribe(s.healthChanged)
+	}
 }
 
 // isHeaderValue reports whether text may stand in an HTTP header: visible

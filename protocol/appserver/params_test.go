@@ -13,7 +13,7 @@ import (
 // TestWhatIsWrongIsToldInTheReferencesWords is the reference's table of decoding
 // errors, before the handshake: decoding comes first.
 func TestWhatIsWrongIsToldInTheReferencesWords(t *testing.T) {
-	const variants = "`initialize`, `account/read`, `account/login/start`, `account/login/cancel`, `account/logout`, `account/rateLimits/read`, `getAuthStatus`"
+	const variants = "`initialize`, `account/read`, `account/login/start`, `account/login/cancel`, `account/logout`, `account/rateLimits/read`, `account/health/read`, `getAuthStatus`"
 	table := []struct{ method, params, message string }{
 		{"nope/x", ``, "unknown variant `nope/x`, expected one of " + variants},
 		{"nope/x", `{}`, "unknown variant `nope/x`, expected one of " + variants},

@@ -100,6 +100,7 @@ var methodNames = []string{
 	protocol.LoginCancel,
 	protocol.AccountLogout,
 	protocol.RateLimitsRead,
+	protocol.HealthRead,
 	protocol.GetAuthStatus,
 }
 
@@ -114,6 +115,7 @@ func init() { // not in the declaration: the methods refer to the table
 		protocol.LoginCancel:    decoded(cancelParams.params, afterHandshake((*Server).loginCancel)),
 		protocol.AccountLogout:  decoded(decodeNothing, afterHandshake((*Server).accountLogout)),
 		protocol.RateLimitsRead: decoded(decodeNothing, afterHandshake((*Server).rateLimitsRead)),
+		protocol.HealthRead:     decoded(decodeNothing, afterHandshake((*Server).healthRead)),
 	}
 }
 

@@ -44,9 +44,9 @@ func (s *Store) readSource() (*source, error) {
 	return read, nil
 }
 
-// writeSource voids what the keyring holds.
+// writeSource voids what the keyring holds, and what it was asked to hold.
 func (s *Store) writeSource() error {
-	content, err := json.Marshal(source{FileSince: s.options.Now()})
+	content, err := json.Marshal(source{FileSince: s.latest()})
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,25 @@ func (s *Store) writeSource() error {
 		return err
 	}
 	return disk.Rename(next, s.path(sourceFile), s.stepOf("source: "))
+}
+
+// latest is now, or later if a login in the keyring is: clocks are set back.
+func (s *Store) latest() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.options.Now(); now.After(s.newest) {
+		return now
+	}
+	return s.newest
+}
+
+// sawKeyring remembers how late a login of the keyring is.
+func (s *Store) sawKeyring(c machine.Credential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.LastRefresh.After(s.newest) {
+		s.newest = c.LastRefresh
+	}
 }
 
 // removeSource lets what the keyring holds count again.

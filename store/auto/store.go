@@ -34,7 +34,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -50,8 +49,9 @@ type Store struct {
 	keyring store.Store
 	file    store.Store
 
-	mu   sync.Mutex // guards what follows
-	seen sighting
+	mu     sync.Mutex // guards what follows
+	seen   sighting
+	newest time.Time // of the last refreshes of what the keyring held, as far as it was seen
 }
 
 // sighting is the stamp of auth.json when a login was last read from it.
@@ -103,7 +103,7 @@ func (s *Store) loadFile(ctx context.Context) (store.Record, error) {
 	record, err := s.file.Load(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = sighting{stamp, known && err == nil}
+	s.seen = sighting{stamp, known && err == nil && stamp != store.Stamp{}}
 	return record, err
 }
 
@@ -120,78 +120,82 @@ func (s *Store) Load(ctx context.Context) (store.Record, error) {
 	return s.loadFile(ctx) // a login may have come to auth.json, and then left the keyring
 }
 
-// loadKeyring is what the keyring holds and counts. If auth.source says that it
-// does not, and the keyring answers, the logout that could not reach it is
-// finished now.
+// loadKeyring is what the keyring holds and counts. If there is a note that it
+// does not, and the keyring answers, the note has served.
 func (s *Store) loadKeyring(ctx context.Context) (store.Record, error) {
 	mark, err := s.readSource()
 	if err != nil {
 		return store.Record{}, err
 	}
 	record, err := s.keyring.Load(ctx)
+	if err == nil {
+		s.sawKeyring(record.Credential)
+	}
 	if mark == nil {
 		return record, err
 	}
 	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
 		return store.Record{}, store.ErrNotFound
 	}
+	s.finish(ctx)
 	if err == nil && !mark.isVoid(record.Credential) {
 		return record, nil
 	}
-	s.finish(ctx)
 	return store.Record{}, store.ErrNotFound
 }
 
 // Reserve implements [store.Store]: it is where the login is that has to take
 // its successor.
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) error {
-	place, err := s.place(ctx)
-	if err != nil {
+	inKeyring, err := s.isInKeyring(ctx)
+	switch {
+	case err != nil:
 		return &store.NotDurableError{Err: fmt.Errorf("reserve room for a new login: %w", err)}
+	case inKeyring:
+		return s.keyring.Reserve(ctx, c)
 	}
-	return place.Reserve(ctx, c)
+	return s.file.Reserve(ctx, c)
 }
 
 // Lock implements [store.Store], with that of auth.json: it is the home's.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.file.Lock(ctx) }
 
-// place is where the login is.
-func (s *Store) place(ctx context.Context) (store.Store, error) {
-	_, err := s.file.Load(ctx)
-	if !errors.Is(err, store.ErrNotFound) {
-		return s.file, nil // whatever is there, it has to be dealt with there
+// isInKeyring reports where the login is, or would be if there were one. What is
+// in auth.json has to be dealt with there, also if it is no login.
+func (s *Store) isInKeyring(ctx context.Context) (bool, error) {
+	if _, err := s.file.Load(ctx); !errors.Is(err, store.ErrNotFound) {
+		return false, nil
 	}
 	mark, err := s.readSource()
-	if err != nil {
-		return nil, err
-	}
-	if mark == nil {
-		return s.keyring, nil
+	if err != nil || mark == nil {
+		return err == nil, err
 	}
 	record, err := s.keyring.Load(ctx)
-	if err == nil && !mark.isVoid(record.Credential) {
-		return s.keyring, nil
-	}
-	return s.file, nil
+	return err == nil && !mark.isVoid(record.Credential), nil
 }
 
 const (
 	turnFile     = "auth.source.lock"
 	turnPoll     = time.Millisecond
 	turnPatience = 5 * time.Second
+
+	finishPatience = 10 * time.Millisecond
 )
 
 // inTurn lets those who change where the login is take turns. Who does not get
-// one within turnPatience goes on without, for it may be a keyring that keeps
-// the other one: to lose a login or a logout would be worse than what can
-// happen then, which is that of two at once the one counts that ended first.
+// one in time goes on without, for it may be a keyring that keeps the other one,
+// and nothing is lost: of two at once, the one or the other counts in the end.
 func (s *Store) inTurn(ctx context.Context) (release func()) {
-	ctx, cancel := context.WithTimeout(ctx, turnPatience)
-	defer cancel()
-	release, err := disk.Lock(ctx, filepath.Join(s.home, turnFile), turnPoll)
+	release, err := s.exclude(ctx, turnPatience)
 	if err != nil {
 		s.options.Log.Warn("changing where the login is without a lock", "error", err)
 		return func() {}
 	}
 	return release
+}
+
+func (s *Store) exclude(ctx context.Context, patience time.Duration) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return disk.Lock(ctx, s.path(turnFile), turnPoll)
 }

@@ -3,6 +3,7 @@ package auto
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
@@ -12,29 +13,61 @@ import (
 // auth.json. Its errors are those of auth.json's store.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	defer s.inTurn(ctx)()
-	s.options.Step("replace: keyring")
-	err := s.keyring.Replace(ctx, c)
+	err := s.settle(ctx) // or the new login would not count before auth.source is gone, and an old one not after
+	if err == nil {
+		s.sawKeyring(c)
+		s.options.Step("replace: keyring")
+		err = s.keyring.Replace(ctx, c)
+	}
 	if err == nil {
 		return s.leaveFile(ctx)
 	}
 	s.options.Log.Warn("the keyring cannot be used, the login goes to auth.json", "error", err)
-	s.options.Step("replace: file")
-	if err := s.file.Replace(ctx, c); err != nil {
-		return err
-	}
-	if err := s.writeSource(); err != nil { // the login stands, for it is in auth.json
-		s.options.Log.Warn("that the keyring's login is void cannot be written down", "error", err)
+	return s.fallBack(ctx, c)
+}
+
+// races bounds how often two who change where the login is may get into each
+// other's way, if nothing can be locked.
+const races = 4
+
+// fallBack makes the login in auth.json the one that counts. Somebody else may
+// remove it to let the keyring's count, and that be voided then: again then.
+func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
+	for range races {
+		s.options.Step("replace: file")
+		if err := s.file.Replace(ctx, c); err != nil {
+			return err
+		}
+		if err := s.writeSource(); err != nil { // the login stands, for it is in auth.json
+			s.options.Log.Warn("that the keyring's login is void cannot be written down", "error", err)
+		}
+		if _, err := s.file.Load(ctx); !errors.Is(err, store.ErrNotFound) {
+			break
+		}
 	}
 	return nil
 }
 
-// leaveFile makes the keyring's login the one that counts.
+// leaveFile makes the keyring's login the one that counts. Somebody who cannot
+// reach the keyring may void it meanwhile, if nothing can be locked: again then.
 func (s *Store) leaveFile(ctx context.Context) error {
-	if err := s.removeSource(); err != nil {
-		return &store.NotDurableError{Err: err}
+	for range races {
+		if err := s.removeSource(); err != nil {
+			return &store.NotDurableError{Err: err}
+		}
+		s.options.Step("leave the file")
+		if err := s.file.Delete(ctx); err != nil {
+			return err
+		}
+		if mark, err := s.readSource(); mark == nil && err == nil {
+			break
+		}
 	}
-	s.options.Step("leave the file")
-	return s.file.Delete(ctx)
+	_, err := s.file.Load(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // a folder, say, in the place of auth.json
+		return &store.NotDurableError{Err: fmt.Errorf("let the keyring's login count: %w", err)}
+	}
+	return nil
 }
 
 // Swap implements [store.Store], where the login is. A keyring that cannot be
@@ -42,12 +75,20 @@ func (s *Store) leaveFile(ctx context.Context) error {
 // login would be undone.
 func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
 	defer s.inTurn(ctx)()
-	place, err := s.place(ctx)
+	inKeyring, err := s.isInKeyring(ctx)
 	if err != nil {
 		return err
 	}
-	s.options.Step("swap")
-	return place.Swap(ctx, base, c)
+	if !inKeyring {
+		s.options.Step("swap: file")
+		return s.file.Swap(ctx, base, c)
+	}
+	if err := s.removeSource(); err != nil { // another program logged in there after it
+		return &store.NotDurableError{Err: err}
+	}
+	s.sawKeyring(c)
+	s.options.Step("swap: keyring")
+	return s.keyring.Swap(ctx, base, c)
 }
 
 // Delete implements [store.Store]. A keyring that cannot be reached does not
@@ -73,28 +114,35 @@ func (s *Store) Delete(ctx context.Context) error {
 	return nil
 }
 
-// finish does what was left of a logout, or of a login that went to auth.json
-// and is gone from there. It looks again in its turn: a login may be under way.
+// finish ends what auth.source is there for, with a keyring that answers. What
+// is void is removed from it: a logout that did not reach it, or a login that
+// went to auth.json and is gone from there. What is not was put there by another
+// program. It looks again in its turn, for a login may be under way. If somebody
+// else has the turn, the next reader will do.
 func (s *Store) finish(ctx context.Context) {
-	defer s.inTurn(ctx)()
-	mark, err := s.readSource()
-	if err != nil || mark == nil {
+	release, err := s.exclude(ctx, finishPatience)
+	if err != nil {
 		return
 	}
+	defer release()
+	if err := s.settle(ctx); err != nil {
+		s.options.Log.Warn("that the keyring's login is void cannot be settled yet", "error", err)
+	}
+}
+
+func (s *Store) settle(ctx context.Context) error {
+	mark, err := s.readSource()
+	if err != nil || mark == nil {
+		return err
+	}
 	record, err := s.keyring.Load(ctx)
-	switch unreadable := new(store.UnreadableError); {
-	case err == nil && mark.isVoid(record.Credential), errors.As(err, &unreadable):
-		s.options.Step("finish: keyring")
+	unreadable := new(store.UnreadableError)
+	if err == nil && mark.isVoid(record.Credential) || errors.As(err, &unreadable) {
+		s.options.Step("settle: keyring")
 		err = s.keyring.Delete(ctx)
-	case errors.Is(err, store.ErrNotFound):
-		err = nil
-	case err == nil:
-		return // somebody logged in there meanwhile
 	}
-	if err == nil {
-		err = s.removeSource()
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
-	if err != nil {
-		s.options.Log.Warn("a logout that did not reach the keyring cannot be finished yet", "error", err)
-	}
+	return s.removeSource()
 }

@@ -1,0 +1,49 @@
+package machine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+func TestHealthNamesWhatSomebodyHasToDo(t *testing.T) {
+	held := login("a", "r")
+	fresh := run(t, machine.LoggedIn{At: at(0), Credential: held})
+	refreshing := runFrom(t, fresh, demand)
+	failed := func(trouble machine.Trouble) machine.State {
+		return runFrom(t, refreshing, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Trouble: trouble})
+	}
+	for name, row := range map[string]struct {
+		state  machine.State
+		health machine.Health
+	}{
+		"nobody":       {machine.New(policy), machine.Health{Label: machine.NoAuth, Action: machine.ActionLogin}},
+		"fresh":        {fresh, machine.Health{Label: machine.Fresh, Action: machine.ActionNone}},
+		"refreshing":   {refreshing, machine.Health{Label: machine.Stale, Action: machine.ActionWait}},
+		"an outage":    {failed(machine.TroubleIssuer), machine.Health{Label: machine.Stale, Reason: "issuer_unavailable", Action: machine.ActionWait}},
+		"a lost one":   {failed(machine.TroubleDoubt), machine.Health{Label: machine.Stale, Reason: "in_doubt", InDoubt: true, Action: machine.ActionWait}},
+		"a full disk":  {failed(machine.TroubleUnwriteable), machine.Health{Label: machine.Stale, Reason: "store_not_durable", Action: machine.ActionOperator}},
+		"a dead token": {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Health{Label: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
+		"unsaved": {runFrom(t, refreshing, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held}),
+			machine.Health{Label: machine.Fresh, Reason: "store_not_durable", Unsaved: true, Action: machine.ActionOperator}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, row.health, row.state.Health()) })
+	}
+}
+
+func TestEveryChangeOfHealthIsTold(t *testing.T) {
+	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}), demand)
+	for _, told := range []struct {
+		trouble machine.Trouble
+		isNews  bool
+	}{{machine.TroubleIssuer, true}, {machine.TroubleIssuer, false}, {machine.TroubleDoubt, true}} {
+		next, effects, err := machine.Step(stale, machine.RefreshFailedTransient{At: at(0), Attempt: stale.Attempt, Trouble: told.trouble})
+		require.NoError(t, err)
+		require.Equal(t, told.isNews, slices.Contains(effects, machine.Effect(machine.Notify{})))
+		stale = runFrom(t, next, demand)
+	}
+}

@@ -1,0 +1,167 @@
+package properties
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// moodyIssuer answers each post as its script says, after the time it says. It
+// keeps what an engine may never do, and names the first thing it did.
+type moodyIssuer struct {
+	script []mood
+
+	mu sync.Mutex // guards what follows
+	*authority
+	posts    int
+	inFlight map[string]bool      // refresh tokens
+	over     map[string]string    // why a refresh token must not come again
+	early    map[string]time.Time // when it may come again at the earliest
+	broken   string
+}
+
+// mood is how an issuer answers, and how long it takes.
+type mood struct {
+	how   string
+	takes time.Duration
+}
+
+func (m mood) GoString() string { return fmt.Sprintf("%q after %v", m.how, m.takes) }
+
+func newMoodyIssuer(script []mood) *moodyIssuer {
+	return &moodyIssuer{
+		script: script, authority: newAuthority(), inFlight: map[string]bool{},
+		over: map[string]string{}, early: map[string]time.Time{},
+	}
+}
+
+// Revoke implements engine.Issuer.
+func (i *moodyIssuer) Revoke(_ context.Context, login machine.Credential) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.authority.end(login.RefreshToken, machine.ReasonRevoked)
+	return nil
+}
+
+// Refresh implements engine.Issuer.
+func (i *moodyIssuer) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+	begun, name := time.Now(), token.Reveal()
+	mood := i.begin(name, begun)
+	var answer machine.Answer = machine.Unavailable{Lost: true}
+	select {
+	case <-time.After(mood.takes):
+		answer = i.decide(mood.how, token)
+	case <-ctx.Done():
+	}
+	i.finish(name, answer, time.Since(begun))
+	return answer
+}
+
+func (i *moodyIssuer) begin(name string, now time.Time) mood {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case len(i.inFlight) > 0:
+		i.accuse("%s is posted while %v is", name, i.inFlight)
+	case i.over[name] != "":
+		i.accuse("%s is posted, but it was %s", name, i.over[name])
+	case now.Before(i.early[name]):
+		i.accuse("%s is posted %v too early", name, i.early[name].Sub(now))
+	}
+	i.inFlight[name] = true
+	i.posts++
+	return i.script[(i.posts-1)%len(i.script)]
+}
+
+func (i *moodyIssuer) accuse(format string, args ...any) {
+	if i.broken == "" {
+		i.broken = fmt.Sprintf(format, args...)
+	}
+}
+
+func (i *moodyIssuer) decide(how string, token secret.Token) machine.Answer {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.answer(how, token, time.Now())
+}
+
+func (i *moodyIssuer) finish(name string, answer machine.Answer, took time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.inFlight, name)
+	switch answer := answer.(type) {
+	case machine.Granted:
+		i.over[name] = "spent"
+	case machine.Refused:
+		i.over[name] = "refused"
+	case machine.Unavailable:
+		i.early[name] = time.Now().Add(max(leastBackoff, answer.RetryAfter))
+	}
+	if took > engine.DefaultDeadline {
+		i.accuse("a post of %s takes %v", name, took)
+	}
+}
+
+// newLogin is somebody signing in at the issuer.
+func (i *moodyIssuer) newLogin(account string, life time.Duration) machine.Credential {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.login(account, life, time.Now()).credential
+}
+
+// leastBackoff is the first wait when the jitter is halfJitter.
+const (
+	halfJitter   = 0.5
+	leastBackoff = machine.BackoffBase / 2
+)
+
+// flakyStore fails the calls whose numbers are listed.
+type flakyStore struct {
+	store.Store
+	failing []int
+
+	mu    sync.Mutex // guards calls
+	calls int
+}
+
+func (s *flakyStore) fails() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	return slices.Contains(s.failing, s.calls)
+}
+
+func (s *flakyStore) Load(ctx context.Context) (store.Record, error) {
+	if s.fails() {
+		return store.Record{}, &store.UnavailableError{Err: errDisk}
+	}
+	return s.Store.Load(ctx)
+}
+
+func (s *flakyStore) Replace(ctx context.Context, c machine.Credential) error {
+	if s.fails() {
+		return &store.NotDurableError{Err: errDisk}
+	}
+	return s.Store.Replace(ctx, c)
+}
+
+func (s *flakyStore) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+	if s.fails() {
+		return &store.NotDurableError{Err: errDisk}
+	}
+	return s.Store.Swap(ctx, base, c)
+}
+
+func (s *flakyStore) Reserve(ctx context.Context, c machine.Credential) error {
+	if s.fails() {
+		return &store.NotDurableError{Err: errDisk}
+	}
+	return s.Store.Reserve(ctx, c)
+}

@@ -1,0 +1,70 @@
+package properties
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+)
+
+// anyHistory is a list of operations, the simple ones first: what rapid cuts a
+// history down to. It is drawn in chapters because rapid's lists are short.
+func anyHistory() *rapid.Generator[history] {
+	chapter := rapid.SliceOfN(anyOperation(), 1, 20)
+	return rapid.Map(rapid.SliceOfN(chapter, 1, 20), func(chapters [][]operation) history {
+		return slices.Concat(chapters...)
+	})
+}
+
+var (
+	whose    = rapid.IntRange(0, 2)
+	asked    = rapid.SampledFrom([]machine.Ask{{Refresh: true, Token: true}, {Token: true}, {}, {Refresh: true}})
+	lifetime = rapid.SampledFrom([]time.Duration{tokenLife, 4 * time.Minute, -time.Minute})
+	passing  = rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour})
+)
+
+// halts is where a refresh is stopped: mostly nowhere.
+func halts() *rapid.Generator[string] {
+	steps := append(engine.Steps(), "report")
+	return rapid.Custom(func(t *rapid.T) string {
+		if rapid.IntRange(0, 3).Draw(t, "halts") < 3 {
+			return ""
+		}
+		return rapid.SampledFrom(steps).Draw(t, "before")
+	})
+}
+
+func anyOperation() *rapid.Generator[operation] {
+	halt := halts()
+	draw := func(one func(t *rapid.T) operation) *rapid.Generator[operation] { return rapid.Custom(one) }
+	ask := draw(func(t *rapid.T) operation {
+		return asks{whose.Draw(t, "process"), asked.Draw(t, "ask"), halt.Draw(t, "halt")}
+	})
+	answer := draw(func(t *rapid.T) operation {
+		return answers{whose.Draw(t, "process"), rapid.SampledFrom(allWays).Draw(t, "how"), halt.Draw(t, "halt")}
+	})
+	grant := draw(func(t *rapid.T) operation {
+		return answers{whose.Draw(t, "process"), redeems, halt.Draw(t, "halt")}
+	})
+	goOn := draw(func(t *rapid.T) operation {
+		return goesOn{whose.Draw(t, "process"), halt.Draw(t, "halt"), rapid.IntRange(0, 7).Draw(t, "impatient") == 7}
+	})
+	return rapid.OneOf(ask, answer, ask, grant, goOn,
+		draw(func(t *rapid.T) operation { return timePasses{passing.Draw(t, "time")} }),
+		draw(func(t *rapid.T) operation {
+			return edits{rapid.SampledFrom(allEdits).Draw(t, "how"), lifetime.Draw(t, "life")}
+		}),
+		draw(func(t *rapid.T) operation {
+			account := rapid.SampledFrom([]string{"alice", "bob", ""}).Draw(t, "account")
+			return logsIn{whose.Draw(t, "process"), account, lifetime.Draw(t, "life")}
+		}),
+		draw(func(t *rapid.T) operation { return logsOut{whose.Draw(t, "process")} }),
+		draw(func(t *rapid.T) operation { return isRejected{whose.Draw(t, "process"), halt.Draw(t, "halt")} }),
+		draw(func(t *rapid.T) operation { return isKilled{whose.Draw(t, "process")} }),
+		draw(func(t *rapid.T) operation { return reloads{whose.Draw(t, "process")} }),
+		draw(func(t *rapid.T) operation { return breaks{rapid.SampledFrom(allFaults).Draw(t, "fault")} }),
+	)
+}

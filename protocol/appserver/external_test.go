@@ -1,0 +1,147 @@
+package appserver
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
+)
+
+// gate is a backend that lets one access token in and answers others with 401.
+type gate struct{ admits, asked []string }
+
+func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	g.asked = append(g.asked, token)
+	status, body := http.StatusUnauthorized, ""
+	if len(g.admits) > 0 && token == g.admits[0] {
+		status, body = http.StatusOK, `{"plan_type":"plus","rate_limit":{"allowed":true,"limit_reached":false}}`
+	}
+	recorder := httptest.NewRecorder()
+	recorder.WriteHeader(status)
+	recorder.WriteString(body)
+	return recorder.Result(), nil
+}
+
+func guarded(g *gate) func(*Options, *engine.Options) {
+	return func(o *Options, _ *engine.Options) {
+		o.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: g})
+	}
+}
+
+var ours, theirs = jwt(`{"sub":"first"}`).Reveal(), jwt(`{"sub":"second"}`).Reveal()
+
+const limitsLine = `{"id":"limits","method":"account/rateLimits/read"}`
+
+func handOver(token string) string {
+	return `{"id":"login","method":"account/login/start","params":{"type":"chatgptAuthTokens","accessToken":"` + token + `","chatgptAccountId":"account-bob"}}`
+}
+
+func TestRefusedExternalTokensAreRenewedByTheClient(t *testing.T) {
+	g := &gate{admits: []string{theirs}}
+	experimental(t, nil, guarded(g), func(t *testing.T, s *site) {
+		require.Contains(t, strings.Join(s.ask(handOver(ours)), ""), `{"id":"login","result":{"type":"chatgptAuthTokens"}}`)
+		wanted := s.ask(limitsLine)
+		require.JSONEq(t, `{"id":0,"method":"account/chatgptAuthTokens/refresh","params":{"reason":"unauthorized","previousAccountId":"account-bob"}}`,
+			wanted[len(wanted)-1])
+		require.Contains(t, s.answer(protocol.GetAuthStatus, `{}`), `"authMethod":"chatgptAuthTokens"`, "others are not held up")
+		said := s.ask(`{"id":0,"result":{"accessToken":"` + theirs + `","chatgptAccountId":"account-bob","chatgptPlanType":"pro"}}`)
+		require.Contains(t, said[len(said)-1], `"planType":"plus"`)
+		require.Equal(t, []string{ours, theirs}, g.asked, "one refresh, one more try")
+		require.Contains(t, s.answer(protocol.GetAuthStatus, `{"includeToken":true}`), theirs)
+	})
+}
+
+func TestAClientThatGivesNoTokensIsNoCatastrophe(t *testing.T) {
+	for name, answer := range map[string]string{
+		"an error": `{"id":0,"error":{"code":7,"message":"secret-in-an-error"}}`,
+		"no JWT":   `{"id":0,"result":{"accessToken":"opaque","chatgptAccountId":"account-bob"}}`,
+		"nothing":  `{"id":0,"result":{}}`,
+		"silence":  "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			experimental(t, nil, guarded(&gate{}), func(t *testing.T, s *site) {
+				s.ask(handOver(ours))
+				s.ask(limitsLine)
+				if answer != "" {
+					s.send(answer)
+				}
+				time.Sleep(10 * time.Second)
+				said := s.said()
+				require.Contains(t, said[len(said)-1], "failed to fetch codex rate limits: GET /api/codex/usage failed: 401")
+				require.NotContains(t, strings.Join(said, ""), "secret-in-an-error")
+				require.Empty(t, s.ask(`{"id":0,"result":{"accessToken":"`+theirs+`","chatgptAccountId":"account-bob"}}`), "too late")
+				require.NotContains(t, s.answer(protocol.GetAuthStatus, `{"includeToken":true}`), theirs)
+				require.Contains(t, s.answer(protocol.AccountRead, `{"refreshToken":true}`), `"type":"chatgpt"`, "and it is not asked again")
+			})
+		})
+	}
+}
+
+func TestTokensOfAnotherWorkspaceAreRefused(t *testing.T) {
+	restriction := machine.Restriction{Workspaces: []string{"account-bob"}}
+	g := &gate{admits: []string{theirs}}
+	experimental(t, nil, func(o *Options, e *engine.Options) {
+		guarded(g)(o, e)
+		o.Restriction, e.Policy.Restriction = restriction, restriction
+	}, func(t *testing.T, s *site) {
+		_, message := errorOf(t, s.ask(strings.Replace(handOver(ours), "account-bob", "account-eve", 1))[0])
+		require.Equal(t, `External auth must use workspace account-bob, but received "account-eve".`, message)
+		s.ask(handOver(ours))
+		s.ask(limitsLine)
+		said := s.ask(`{"id":0,"result":{"accessToken":"` + theirs + `","chatgptAccountId":"account-eve"}}`)
+		require.Contains(t, said[len(said)-1], "401")
+		require.Equal(t, []string{ours}, g.asked)
+	})
+}
+
+func TestRateLimitsAreTriedAgainWithARefreshedToken(t *testing.T) {
+	g := &gate{admits: []string{"access-2"}}
+	experimental(t, tokens("access-1", "refresh-1"), guarded(g), func(t *testing.T, s *site) {
+		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		s.send(limitsLine)
+		time.Sleep(2 * issuerTakes)
+		said := s.said()
+		require.Contains(t, said[len(said)-1], `{"id":"limits","result":{`)
+		require.Equal(t, []string{"access-1", "access-2"}, g.asked)
+		require.Equal(t, 1, s.issuer.posts)
+	})
+}
+
+func TestAPoisonedLoginAsksNobodyForItsLimits(t *testing.T) {
+	g := &gate{}
+	experimental(t, tokens("access-1", "refresh-1"), guarded(g), func(t *testing.T, s *site) {
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}
+		s.send(`{"id":1,"method":"getAuthStatus","params":{"refreshToken":true}}`)
+		time.Sleep(2 * issuerTakes)
+		s.said()
+		_, message := errorOf(t, s.answer(protocol.RateLimitsRead, ""))
+		require.Equal(t, "failed to fetch codex rate limits: "+machine.ReasonReused.Message(), message)
+		require.Empty(t, g.asked)
+	})
+}
+
+func TestALogoutWaitsTwoSecondsForTheIssuerAndNobodyElseDoes(t *testing.T) {
+	experimental(t, tokens("access-1", "refresh-1"), nil, func(t *testing.T, s *site) {
+		s.issuer.revokes = time.Hour
+		begun := time.Now()
+		said := s.ask(logoutLine, statusLine)
+		require.Contains(t, strings.Join(said, ""), `{"id":"status","result":{"authMethod":null`)
+		require.NotContains(t, strings.Join(said, ""), `"id":"logout"`)
+		for len(said) == 0 || !strings.Contains(strings.Join(said, ""), `"id":"logout"`) {
+			time.Sleep(time.Second / 4)
+			said = s.said()
+		}
+		require.Equal(t, revocationPatience, time.Since(begun))
+		require.True(t, s.server.Engine.Snapshot().Token().Equal(secret.Token{}))
+	})
+}
