@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -196,7 +197,9 @@ func (r *reader) required(tokens object, name string) secret.Token {
 
 // rfc3339 is stricter than package time, which also takes an hour of one digit,
 // a comma before the fraction and any zone.
-var rfc3339 = regexp.MustCompile(`^[-0-9]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+var rfc3339 = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[-0-9]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+})
 
 func (r *reader) time(o object, name string) time.Time {
 	text := r.text(o, name)
@@ -205,7 +208,7 @@ func (r *reader) time(o object, name string) time.Time {
 	}
 	at, err := time.Parse(time.RFC3339, *text)
 	year := at.UTC().Year() // which Encode has to write with four digits
-	if err != nil || !rfc3339.MatchString(*text) || year < 0 || year > 9999 {
+	if err != nil || !rfc3339().MatchString(*text) || year < 0 || year > 9999 {
 		r.fail("%s is no time", name)
 	}
 	return at

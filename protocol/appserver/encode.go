@@ -3,30 +3,36 @@ package appserver
 import (
 	"encoding/json"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// appendAuthStatus appends a protocol.GetAuthStatusResponse as JSON. It is
-// written by hand for the one answer that is given many times a second, where
-// encoding/json would be most of the work; a property holds it to the same bytes.
-// Whatever is "" or absent is null.
-func appendAuthStatus(line []byte, method machine.Method, token secret.Token, requiresAuth bool) []byte {
+// statusEncoder writes protocol.GetAuthStatusResponse as JSON. It is written by
+// hand for the one answer that is given many times a second, where encoding/json
+// would be most of the work; a property holds it to the same bytes. It may be used
+// concurrently.
+type statusEncoder struct {
+	plain atomic.Pointer[string] // the last text that is its own JSON: polls hand out the same token
+}
+
+// append appends a status. Whatever is "" or absent is null.
+func (e *statusEncoder) append(line []byte, method machine.Method, token secret.Token, requiresAuth bool) []byte {
 	line = append(line, `{"authMethod":`...)
-	line = appendText(line, string(method), method == "")
+	line = e.appendText(line, string(method), method == "")
 	line = append(line, `,"authToken":`...)
-	line = appendText(line, token.Reveal(), token.IsAbsent())
+	line = e.appendText(line, token.Reveal(), token.IsAbsent())
 	line = append(line, `,"requiresOpenaiAuth":`...)
 	line = strconv.AppendBool(line, requiresAuth)
 	return append(line, '}')
 }
 
-func appendText(line []byte, text string, isNull bool) []byte {
+func (e *statusEncoder) appendText(line []byte, text string, isNull bool) []byte {
 	switch {
 	case isNull:
 		return append(line, "null"...)
-	case isPlain(text):
+	case e.isPlain(text):
 		line = append(line, '"')
 		line = append(line, text...)
 		return append(line, '"')
@@ -35,12 +41,21 @@ func appendText(line []byte, text string, isNull bool) []byte {
 	return append(line, quoted...)
 }
 
-// isPlain reports whether text is its own JSON but for the quotes. Tokens are.
-func isPlain(text string) bool {
+// isPlain reports whether text is its own JSON but for the quotes. Tokens are,
+// and to find out takes longer than all the rest.
+func (e *statusEncoder) isPlain(text string) bool {
+	const shortBytes = 16 // a method, and no reason to forget the token
+	if last := e.plain.Load(); last != nil && *last == text {
+		return true
+	}
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			return false
 		}
+	}
+	if len(text) > shortBytes {
+		kept := text // text itself would be moved to the heap for each call
+		e.plain.Store(&kept)
 	}
 	return true
 }

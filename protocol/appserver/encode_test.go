@@ -13,6 +13,7 @@ import (
 )
 
 func TestAStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
+	var encoder statusEncoder
 	rapid.Check(t, func(t *rapid.T) {
 		method := machine.Method(rapid.SampledFrom([]string{"", "apikey", "chatgpt", "a\"b"}).Draw(t, "method"))
 		requires := rapid.Bool().Draw(t, "requires")
@@ -24,6 +25,6 @@ func TestAStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
 		}
 		want, err := json.Marshal(status)
 		require.NoError(t, err)
-		require.Equal(t, string(want), string(appendAuthStatus(nil, method, token, requires)))
+		require.Equal(t, string(want), string(encoder.append(nil, method, token, requires)))
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -82,9 +83,17 @@ type noNetwork struct{}
 
 func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, errNoNetwork }
 
-// site is a server with an engine behind it and a client before it.
+// testingT is a test or a property's.
+type testingT interface {
+	require.TestingT
+	schematest.T
+}
+
+// site is a server with an engine behind it and a client before it. Whatever the
+// server says is held against the schemas.
 type site struct {
-	t      require.TestingT
+	t      testingT
+	schema *schematest.Conversation
 	server *Server
 	store  *memory.Store
 	issuer *issuer
@@ -93,8 +102,8 @@ type site struct {
 }
 
 // open starts a server in a synctest bubble. What close returns ends it.
-func open(t require.TestingT, stored *machine.Credential, adjust func(*Options, *engine.Options)) (s *site, close func()) {
-	s = &site{t: t, store: memory.NewStore(), issuer: &issuer{}, lines: make(chan string, 4096)}
+func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.Options)) (s *site, close func()) {
+	s = &site{t: t, schema: schematest.New(t), store: memory.NewStore(), issuer: &issuer{}, lines: make(chan string, 4096)}
 	if stored != nil {
 		require.NoError(t, s.store.Replace(context.Background(), *stored))
 	}
@@ -141,6 +150,7 @@ func inBubble(t *testing.T, stored *machine.Credential, test func(t *testing.T, 
 func (s *site) listen(output io.Reader) {
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
+		s.schema.Server(lines.Bytes())
 		s.lines <- lines.Text()
 	}
 	close(s.lines)
@@ -167,7 +177,11 @@ func (s *site) shakeHands() {
 }
 
 func (s *site) send(lines ...string) {
-	_, err := io.WriteString(s.input, strings.Join(lines, "\n")+"\n")
+	text := strings.Join(lines, "\n") + "\n"
+	for line := range strings.Lines(text) {
+		s.schema.Client([]byte(line))
+	}
+	_, err := io.WriteString(s.input, text)
 	require.NoError(s.t, err)
 }
 

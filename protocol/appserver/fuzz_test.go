@@ -17,12 +17,13 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
 // FuzzEveryRequestHasOneAnswer sends whatever comes to a whole server. Nothing
-// brings it down; each request, as encoding/json sees it, has one answer, a
-// JSON object on one line; and nothing else is answered.
+// brings it down; each request, as encoding/json sees it, has one answer, which
+// matches the schemas; and nothing else is answered.
 func FuzzEveryRequestHasOneAnswer(f *testing.F) {
 	for _, method := range methodNames {
 		f.Add([]byte(hello+"\n"+`{"id":1,"method":"`+method+`","params":{}}`), true)
@@ -41,12 +42,15 @@ func FuzzEveryRequestHasOneAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input []byte, loggedIn bool) {
 		var wanted, found []string
+		conversation := schematest.New(t)
 		for line := range bytes.SplitSeq(input, []byte{'\n'}) {
+			conversation.Client(line)
 			if id, ok := idOfRequest(line); ok {
 				wanted = append(wanted, id)
 			}
 		}
 		for line := range strings.Lines(serveAll(t, input, loggedIn)) {
+			conversation.Server([]byte(line))
 			if id, ok := idOfAnswer(t, line); ok {
 				found = append(found, id)
 			}

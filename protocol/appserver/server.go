@@ -41,6 +41,7 @@ type Server struct {
 	Options
 	conn   *jsonrpc.Conn
 	asides sync.WaitGroup // answers that wait for somebody
+	status statusEncoder
 
 	initialized    bool
 	isExperimental bool

@@ -25,13 +25,13 @@ func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 	s.Engine.Ask(ask, func(snapshot *machine.State) {
 		s.conn.ReplyAppend(id, func(line []byte) []byte {
 			if !s.RequiresAuth {
-				return appendAuthStatus(line, "", secret.Token{}, false)
+				return s.status.append(line, "", secret.Token{}, false)
 			}
 			var token secret.Token
 			if ask.Token {
 				token = snapshot.Token()
 			}
-			return appendAuthStatus(line, snapshot.Method(), token, true)
+			return s.status.append(line, snapshot.Method(), token, true)
 		})
 	})
 }

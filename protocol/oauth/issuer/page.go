@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
+	"sync"
 )
 
 // page is an answer for a person.
 func page(status int, name string, data any) answer {
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, name, data); err != nil {
+	if err := pages().ExecuteTemplate(&body, name, data); err != nil {
 		panic("issuer: a page that cannot be made: " + err.Error()) // every page is made in a test
 	}
 	header := http.Header{
@@ -22,7 +23,11 @@ func page(status int, name string, data any) answer {
 
 func failurePage(reason string) answer { return page(http.StatusBadRequest, "failure", reason) }
 
-var pages = template.Must(template.New("").Parse(`
+// pages are made when one is first needed: a program that has this package
+// linked in must not pay for it at its start.
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.New("").Parse(pagesText)) })
+
+const pagesText = `
 {{define "top"}}<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Demo issuer</title>
@@ -49,4 +54,4 @@ var pages = template.Must(template.New("").Parse(`
 {{define "done"}}{{template "top"}}<p>Done. You can close this page.</p>{{template "bottom"}}{{end}}
 
 {{define "failure"}}{{template "top"}}<p>{{.}}</p>{{template "bottom"}}{{end}}
-`))
+`

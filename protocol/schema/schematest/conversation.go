@@ -7,24 +7,29 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/bezoar-auth/bezoar/protocol/schema"
 )
 
+// T is what is told of a mistake: a test, or a property's.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
 // Conversation checks the server's side of one connection. It has to see all
 // lines of both sides: a request before the server does, an answer after. Its
 // methods may be called concurrently.
 type Conversation struct {
-	t     testing.TB
+	t     T
 	mu    sync.Mutex
 	asked map[string][]string // methods of the requests that wait for an answer, by id
 }
 
 // New starts the check of a conversation; what is wrong fails t.
-func New(t testing.TB) *Conversation {
+func New(t T) *Conversation {
 	return &Conversation{t: t, asked: map[string][]string{}}
 }
 
@@ -52,7 +57,7 @@ func (c *Conversation) Server(line []byte) {
 
 // Validate checks a line of a server on its own. Of an answer that says yes it
 // knows only the outer form: use a [Conversation] to check the rest.
-func Validate(t testing.TB, line []byte) {
+func Validate(t T, line []byte) {
 	t.Helper()
 	message, err := parse(line)
 	if err == nil {
@@ -64,7 +69,7 @@ func Validate(t testing.TB, line []byte) {
 }
 
 // Type checks that value is JSON of the type with that published name.
-func Type(t testing.TB, name string, value []byte) {
+func Type(t T, name string, value []byte) {
 	t.Helper()
 	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err == nil {
