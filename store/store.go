@@ -52,7 +52,9 @@ type Store interface {
 
 	// Reserve proves that a successor of c can be stored: that the place can be
 	// written to and has room. It returns a [*NotDurableError] if it cannot; then
-	// do not spend the refresh token, for its successor would be lost.
+	// do not spend the refresh token, for its successor would be lost. A
+	// [*ConflictError] says that a successor of the record is there and not yet in
+	// its place: read again.
 	Reserve(ctx context.Context, c machine.Credential) error
 
 	// Lock waits until no other polite process refreshes, or until ctx ends

@@ -13,17 +13,20 @@
 //
 // So what makes a login the current one is one step of one file or one item:
 //
-//	login, keyring usable  keyring set · auth.source removed · auth.json removed
+//	login, keyring usable  auth.source settled · keyring set · auth.json removed
 //	login, keyring not     auth.json written · auth.source written
 //	logout, keyring usable keyring deleted · auth.json removed · auth.source removed
 //	logout, keyring not    auth.source written · auth.json removed
 //	refresh                a swap where the login is; it never moves one
 //
+// To settle auth.source is to remove from the keyring what is void, and then
+// auth.source: that changes nothing.
+//
 // A crash between two steps leaves the login from before the first or that from
 // after the last. While auth.json has the login, the keyring and auth.source do
 // not matter, and its removal is what counts. If it has none, a login counts once
-// auth.source is gone (or at once, if there is none), and a logout once it is
-// written. A fallback writes auth.json first: then the login stands already.
+// the keyring is set, and a logout once that is deleted, or auth.source written. A
+// fallback writes auth.json first: then the login stands already.
 //
 // A keyring that hangs may still do what it was asked, later. That is a write
 // which failed, so auth.source was written after it, and says that it is void.

@@ -13,7 +13,7 @@ import (
 // auth.json. Its errors are those of auth.json's store.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	defer s.inTurn(ctx)()
-	err := s.settle(ctx) // or the new login would not count before auth.source is gone, and an old one not after
+	err := s.settle(ctx) // what counts afterwards is what the keyring has, at once
 	if err == nil {
 		s.sawKeyring(c)
 		s.options.Step("replace: keyring")
@@ -52,15 +52,15 @@ func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
 // reach the keyring may void it meanwhile, if nothing can be locked: again then.
 func (s *Store) leaveFile(ctx context.Context) error {
 	for range races {
-		if err := s.removeSource(); err != nil {
-			return &store.NotDurableError{Err: err}
-		}
 		s.options.Step("leave the file")
 		if err := s.file.Delete(ctx); err != nil {
 			return err
 		}
 		if mark, err := s.readSource(); mark == nil && err == nil {
 			break
+		}
+		if err := s.removeSource(); err != nil {
+			return &store.NotDurableError{Err: err}
 		}
 	}
 	_, err := s.file.Load(ctx)
@@ -79,16 +79,12 @@ func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credent
 	if err != nil {
 		return err
 	}
-	if !inKeyring {
-		s.options.Step("swap: file")
-		return s.file.Swap(ctx, base, c)
+	s.options.Step("swap")
+	if inKeyring {
+		s.sawKeyring(c)
+		return s.keyring.Swap(ctx, base, c)
 	}
-	if err := s.removeSource(); err != nil { // another program logged in there after it
-		return &store.NotDurableError{Err: err}
-	}
-	s.sawKeyring(c)
-	s.options.Step("swap: keyring")
-	return s.keyring.Swap(ctx, base, c)
+	return s.file.Swap(ctx, base, c)
 }
 
 // Delete implements [store.Store]. A keyring that cannot be reached does not

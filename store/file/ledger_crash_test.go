@@ -143,7 +143,6 @@ func TestAKillBeforeThePostLeavesTheTokenUnspentOrInDoubt(t *testing.T) {
 		"before intent: sync":               inDoubt,
 		"before intent: sync folder":        inDoubt,
 		"before append: write":              inDoubt,
-		"before append: sync":               inDoubt,
 		"before append: sync folder":        inDoubt,
 		"at the end":                        inDoubt,
 	}, crashEverywhere(t, "intend", inNothing, func(_ string, ledger *Ledger) string { return standing(t, ledger) }))

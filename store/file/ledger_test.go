@@ -317,12 +317,14 @@ func TestEntriesThatSafetyRestsOnAreSynced(t *testing.T) {
 	var synced []string
 	ledger := openTestLedger(t, LedgerOptions{Step: func(step string) { synced = append(synced, step) }})
 	appendAll(t, ledger, store.Entry{Kind: store.Adopted})
-	for _, kind := range []store.Kind{store.Intended, store.Rotated, store.Refused, store.Login, store.Logout} {
+	for _, entry := range []store.Entry{
+		{Kind: store.Rotated}, {Kind: store.Refused}, {Kind: store.Login}, {Kind: store.Logout}, {Kind: store.Deferred, Lost: true},
+	} {
 		synced = nil
-		appendAll(t, ledger, store.Entry{Kind: kind})
-		require.Equal(t, []string{"append: write", "append: sync"}, synced, kind)
+		appendAll(t, ledger, entry)
+		require.Equal(t, []string{"append: write", "append: sync"}, synced, entry.Kind)
 	}
-	for _, kind := range []store.Kind{store.Deferred, store.Adopted, store.Revoked} {
+	for _, kind := range []store.Kind{store.Intended, store.Deferred, store.Adopted, store.Revoked} {
 		synced = nil
 		appendAll(t, ledger, store.Entry{Kind: kind})
 		require.Equal(t, []string{"append: write"}, synced, kind)

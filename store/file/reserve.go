@@ -18,9 +18,27 @@ const reserveMargin = 16 << 10
 func (s *Store) Reserve(_ context.Context, c machine.Credential) error {
 	where, err := s.find()
 	if err == nil {
+		err = where.hasSuccessor()
+	}
+	if err == nil {
 		err = s.reserve(where, c)
 	}
 	return undurable("reserve room for a new login", err)
+}
+
+// hasSuccessor is a conflict if there is a new login beside the one in place: of
+// somebody who died, and whom somebody else is about to finish for. Only who
+// did not get the lock comes just then.
+func (p place) hasSuccessor() error {
+	beside := p.leftovers()
+	found, _ := p.read() // nothing there has no successor
+	for _, each := range beside {
+		_, err := store.Decode(each.content)
+		if err == nil && each.isWhole() && each.was == mark(revisionOf(found.raw)) {
+			return &store.ConflictError{}
+		}
+	}
+	return nil
 }
 
 func (s *Store) reserve(where place, c machine.Credential) error {

@@ -40,7 +40,7 @@ func crashEverywhere(t *testing.T, what string, limitBytes int) map[string]strin
 		require.NoError(t, openQuiet(home, ring, limitBytes).Replace(background, oldLogin))
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte("{}"), 0o600))
 		left, place := steps, "at the end"
-		s := Open(home, Options{Ring: ring, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler), Step: func(step string) {
+		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler), Step: func(step string) {
 			if left--; left < 0 {
 				place = "before " + step
 				runtime.Goexit()

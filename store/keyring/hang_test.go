@@ -60,7 +60,7 @@ func TestAKeyringThatHangsIsUnavailableWithinTwoSeconds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				free := make(chan struct{})
 				ring := &vault{before: func(string) error { <-free; return nil }}
-				s := openQuiet(t.TempDir(), ring, 0)
+				s := openImpatient(t.TempDir(), ring, 0)
 				start := time.Now()
 				requireUnavailable(t, calls(s)[name](background), "does not answer")
 				require.LessOrEqual(t, time.Since(start), 2*time.Second)
@@ -87,7 +87,7 @@ func TestAKeyringThatHangsIsUnavailableWithinTwoSeconds(t *testing.T) {
 func TestThoseWhoWaitBehindAHangingCallHavePatienceOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
-		s := openQuiet(t.TempDir(), &vault{before: func(string) error { <-free; return nil }}, 0)
+		s := openImpatient(t.TempDir(), &vault{before: func(string) error { <-free; return nil }}, 0)
 		var callers sync.WaitGroup
 		for i := range 10 {
 			callers.Go(func() {
@@ -106,7 +106,7 @@ func TestThoseWhoWaitBehindAHangingCallHavePatienceOfTheirOwn(t *testing.T) {
 func TestWhoGoesAwayIsNotTakenForAHangingKeyring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring := &vault{before: func(string) error { time.Sleep(time.Second); return nil }}
-		s := openQuiet(t.TempDir(), ring, 0)
+		s := openImpatient(t.TempDir(), ring, 0)
 		ctx, cancel := contextWithin(100 * time.Millisecond)
 		defer cancel()
 		_, err := s.Load(ctx)
@@ -121,7 +121,7 @@ func TestWhoGoesAwayIsNotTakenForAHangingKeyring(t *testing.T) {
 func TestAWriteThatHungDoesNotComeAfterALaterOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		home, free, ring := t.TempDir(), make(chan struct{}), new(vault)
-		s, other := openQuiet(home, hanging{ring, free}, sealAll), openQuiet(home, ring, sealAll)
+		s, other := openImpatient(home, hanging{ring, free}, sealAll), openImpatient(home, ring, sealAll)
 		requireUnavailable(t, s.Replace(background, oldLogin), "does not answer")
 		requireUnavailable(t, other.Replace(background, newLogin), "wait for another writer")
 		require.Equal(t, "nobody", stored(t, other))
@@ -149,7 +149,7 @@ func TestAWriteWhoseCallerHasGoneIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		home, free := t.TempDir(), make(chan struct{})
 		ring := &vault{before: func(verb string) error { <-free; return nil }}
-		s := openQuiet(home, ring, 0)
+		s := openImpatient(home, ring, 0)
 		requireUnavailable(t, s.Replace(background, newLogin), "does not answer") // it hangs in a get
 		close(free)
 		synctest.Wait()
@@ -160,7 +160,7 @@ func TestAWriteWhoseCallerHasGoneIsNotBegun(t *testing.T) {
 func TestADiskThatCannotLockIsSurvived(t *testing.T) {
 	home, log := t.TempDir(), new(bytes.Buffer)
 	require.NoError(t, os.Mkdir(filepath.Join(home, commitFile), 0o700)) // cannot be locked
-	s := Open(home, Options{Ring: new(vault), LimitBytes: sealAll, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s := Open(home, Options{Ring: new(vault), LimitBytes: sealAll, Patience: patience, Log: slog.New(slog.NewTextHandler(log, nil))})
 	require.NoError(t, s.Replace(background, oldLogin))
 	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
 	require.Equal(t, "new", stored(t, s))

@@ -34,7 +34,7 @@ func TestNoErrorLogOrFileTellsASecret(t *testing.T) {
 	var key string
 	attempt := func(limitBytes int, before func(string) error) {
 		ring.before = before
-		s := Open(home, Options{Ring: ring, LimitBytes: limitBytes, Log: log, Step: func(step string) { fmt.Fprintln(&said, step) }})
+		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: log, Step: func(step string) { fmt.Fprintln(&said, step) }})
 		require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), nil, 0o600))
 		record, err := s.Load(background)
 		for _, err := range []error{

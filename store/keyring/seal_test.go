@@ -88,19 +88,24 @@ func TestABrokenPointerIsUnreadableAndLeadsNowhere(t *testing.T) {
 	home, ring := t.TempDir(), new(vault)
 	s := openQuiet(home, ring, sealAll)
 	key := `"` + strings.Repeat("A", 43) + `="`
-	for _, value := range []string{
-		`{"sealed":{}}`,
-		`{"sealed":{"generation":"../../etc/passwd","key":` + key + `}}`,
-		`{"sealed":{"generation":"` + strings.Repeat("0", 30) + `","key":` + key + `}}`,
-		`{"sealed":{"generation":"` + strings.Repeat("0", 32) + `","key":"QUFB"}}`,
-		`{"sealed":{"generation":"` + strings.Repeat("0", 32) + `","key":` + key + `}}`,
-		`{"sealed":{"generation":7}}`,
-		`{"sealed":null}`,
-		``, `S3NT1NEL`, `{}`, `[]`, `null`,
+	for value, says := range map[string]string{
+		`{"sealed":{}}`: "no proper key",
+		`{"sealed":{"generation":"../../etc/passwd","key":` + key + `}}`:                "no proper key",
+		`{"sealed":{"generation":"` + strings.Repeat("0", 30) + `","key":` + key + `}}`: "no proper key",
+		`{"sealed":{"generation":"` + strings.Repeat("0", 32) + `","key":"QUFB"}}`:      "no proper key",
+		`{"sealed":{"generation":"` + strings.Repeat("0", 32) + `","key":` + key + `}}`: "file is missing",
+		`{"sealed":{"generation":7}}`: "no tokens",
+		`{"sealed":null}`:             "no tokens",
+		``:                            "not JSON",
+		`S3NT1NEL`:                    "not JSON",
+		`{}`:                          "no tokens",
+		`[]`:                          "no object",
+		`null`:                        "no object",
 	} {
 		require.NoError(t, ring.Set(service, s.item().account, value))
 		_, err := s.Load(background)
 		requireUnreadable(t, err)
+		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "S3NT1NEL")
 		require.NoError(t, s.Replace(background, newLogin), "a login replaces it")
 		require.Equal(t, "new", stored(t, s))
@@ -122,7 +127,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(value, content, true)
 	f.Add(value, []byte(`{"OPENAI_API_KEY":"S3NT1NEL"}`), true)
 	f.Add(string(content), []byte(nil), false)
-	f.Add(`{"sealed":{"generation":"../x","key":""}}`, sealed, false)
+	f.Add(strings.Replace(value, p.Generation, "../x", 1), sealed, false)
 	f.Add(`{"OPENAI_API_KEY":"S3NT1NEL"`, sealed, false)
 	f.Fuzz(func(t *testing.T, value string, file []byte, isGenuine bool) {
 		if isGenuine { // then what is in the file is anything

@@ -80,7 +80,7 @@ func TestInASessionTheContractIsKept(t *testing.T) {
 			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
 				home := swiftDir(t)
 				t.Cleanup(func() { require.NoError(t, openQuiet(home, system{}, 0).Delete(background)) })
-				return &site{t: t, home: home, options: Options{Ring: system{}, LimitBytes: limitBytes}}
+				return &site{t: t, home: home, options: Options{Patience: patience, LimitBytes: limitBytes}}
 			})
 		})
 	}
@@ -131,8 +131,9 @@ func TestInASessionZLockedMeansUnavailable(t *testing.T) {
 	if !isInSession(t) {
 		return
 	}
-	s := openQuiet(t.TempDir(), nil, 0)
-	require.NoError(t, s.Replace(background, oldLogin))
+	home := t.TempDir()
+	require.NoError(t, openQuiet(home, nil, 0).Replace(background, oldLogin))
+	s := openImpatient(home, nil, 0)
 	require.NoError(t, exec.Command("dbus-send", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets",
 		"org.freedesktop.Secret.Service.Lock", "array:objpath:/org/freedesktop/secrets/collection/login").Run())
 	for name, call := range calls(s) {

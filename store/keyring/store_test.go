@@ -23,12 +23,7 @@ type site struct {
 
 func (s *site) MayNotStamp() {}
 
-// Open waits longer than a person would: the suite keeps two slow cores busy.
-func (s *site) Open() store.Store {
-	options := s.options
-	options.Patience = time.Minute
-	return Open(s.home, options)
-}
+func (s *site) Open() store.Store { return Open(s.home, s.options) }
 
 func (s *site) Write(document []byte) {
 	place := Open(s.home, s.options).item()
@@ -46,7 +41,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	for name, limitBytes := range map[string]int{"InTheKeyring": 0, "Sealed": sealAll, "SealedIfLong": 400} {
 		t.Run(name, func(t *testing.T) {
 			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-				made := &site{t: t, home: swiftDir(t), options: Options{Ring: new(vault), LimitBytes: limitBytes}}
+				made := &site{t: t, home: swiftDir(t), options: Options{Ring: new(vault), Patience: patience, LimitBytes: limitBytes}}
 				t.Cleanup(func() {
 					require.LessOrEqual(t, len(sealedFiles(t, made.home)), 1)
 					require.NoFileExists(t, filepath.Join(made.home, authFile))
@@ -62,14 +57,14 @@ func TestServiceAccountAndValueAreTheReferences(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(home, "real"), 0o700))
 	link := filepath.Join(home, "link")
 	require.NoError(t, os.Symlink("real", link))
-	s := Open(link, Options{Ring: ring})
+	s := Open(link, Options{Ring: ring, Patience: patience})
 	require.NoError(t, s.Replace(background, storetest.Key(1)))
 	require.Equal(t, "new", stored(t, writeThrough(t, filepath.Join(home, "real"), ring)))
 	for key := range ring.items {
 		require.Regexp(t, `^Codex Auth/cli\|[0-9a-f]{16}$`, key)
 	}
 	require.Len(t, ring.items, 1, "a home is the same through a link")
-	require.Equal(t, "cli|876c0850ac67740e", Open("/nonexistent/home", Options{Ring: ring}).item().account)
+	require.Equal(t, "cli|876c0850ac67740e", Open("/nonexistent/home", Options{Ring: ring, Patience: patience}).item().account)
 
 	require.NoError(t, s.Replace(background, storetest.Key(1)))
 	value, err := s.item().get()
@@ -90,7 +85,7 @@ func TestALoginAndALogoutRemoveTheFile(t *testing.T) {
 		path := filepath.Join(home, authFile)
 		write := func() { require.NoError(t, os.WriteFile(path, []byte("{}"), 0o600)) }
 		ring := new(vault)
-		s := Open(home, Options{Ring: ring, KeepFile: keep})
+		s := Open(home, Options{Ring: ring, Patience: patience, KeepFile: keep})
 		requireGone := func() {
 			t.Helper()
 			_, err := os.Stat(path)
@@ -191,10 +186,10 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 	requireUnavailable(t, s.Reserve(background, oldLogin), "failed to unlock")
 
 	steps := []string{}
-	watched := Open(home, Options{Ring: new(vault), LimitBytes: sealAll, Step: func(step string) { steps = append(steps, step) }})
+	watched := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Step: func(step string) { steps = append(steps, step) }})
 	require.NoError(t, watched.Reserve(background, oldLogin))
 	require.Contains(t, steps, "reserve: sync")
-	gone := Open(home, Options{Ring: new(vault), LimitBytes: sealAll, Step: func(step string) {
+	gone := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Step: func(step string) {
 		if step == "reserve: create" {
 			require.NoError(t, os.RemoveAll(home))
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/zalando/go-keyring"
@@ -90,7 +91,15 @@ var errLocked = errors.New("failed to unlock correct collection")
 // sealAll is a limit that no login keeps.
 const sealAll = 100
 
+// patience is for tests whose keyring does not hang: the disk may be slow.
+const patience = time.Minute
+
 func openQuiet(home string, ring Ring, limitBytes int) *Store {
+	return Open(home, Options{Ring: ring, LimitBytes: limitBytes, Patience: patience, Log: slog.New(slog.DiscardHandler)})
+}
+
+// openImpatient is a store as the program opens it, for tests in virtual time.
+func openImpatient(home string, ring Ring, limitBytes int) *Store {
 	return Open(home, Options{Ring: ring, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler)})
 }
 

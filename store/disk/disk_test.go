@@ -1,0 +1,61 @@
+package disk
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func noStep(string) {}
+
+func TestAFileIsMadeOnceForItsOwnerAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	var steps []string
+	require.NoError(t, Create(path, []byte("first"), func(step string) { steps = append(steps, step) }))
+	require.Equal(t, []string{"create", "write", "sync", "sync folder of the new file"}, steps)
+	require.ErrorIs(t, Create(path, []byte("second"), noStep), fs.ErrExist)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "first", string(content))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+}
+
+func TestToRemoveWhatIsNotThereIsNoErrorAndAFolderIsOne(t *testing.T) {
+	home := t.TempDir()
+	folder := filepath.Join(home, "folder")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	require.ErrorContains(t, Remove(folder, noStep), "it is a folder")
+	require.DirExists(t, folder)
+	require.NoError(t, Remove(filepath.Join(home, "nothing"), noStep))
+	require.NoError(t, Create(filepath.Join(home, "file"), nil, noStep))
+	require.NoError(t, Remove(filepath.Join(home, "file"), noStep))
+	require.NoFileExists(t, filepath.Join(home, "file"))
+}
+
+// Whoever replaces a lock file while others wait at it does not let two in.
+func TestALockIsTheOneThatOthersFind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	release, err := Lock(t.Context(), path, time.Millisecond)
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Lock(ended, path, time.Millisecond)
+	require.ErrorIs(t, err, context.Canceled)
+
+	require.NoError(t, os.Remove(path))
+	next, err := Lock(t.Context(), path, time.Millisecond)
+	require.NoError(t, err, "the one that is held is nobody's any more")
+	release()
+	limited, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = Lock(limited, path, time.Millisecond)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	next()
+}
