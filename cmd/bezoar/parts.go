@@ -11,7 +11,9 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/auto"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/keyring"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -54,11 +56,23 @@ func engineOptions(c config.Config, issuer engine.Issuer, log *slog.Logger) engi
 	}
 }
 
-// openStore is where the login is kept, and the ledger that belongs to it.
+// openStore is where the login is kept, and the ledger that belongs to it: in the
+// home, wherever the login itself is, unless it lives in memory alone.
 func openStore(c config.Config, log *slog.Logger) (store.Store, store.Ledger) {
 	if c.CredentialStore == config.Ephemeral {
 		return memory.NewStore(), memory.NewLedger(issuerOf(c)).Process(os.Getpid())
 	}
-	return file.Open(c.Home, file.Options{Log: log}),
-		file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
+	return storeOf(c, log), file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
+}
+
+func storeOf(c config.Config, log *slog.Logger) store.Store {
+	inFile := file.Open(c.Home, file.Options{Log: log})
+	switch c.CredentialStore {
+	case config.Keyring:
+		return keyring.Open(c.Home, keyring.Options{Log: log})
+	case config.Auto:
+		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // auto removes the file, when it is safe
+		return auto.Open(c.Home, inKeyring, inFile, auto.Options{Log: log})
+	}
+	return inFile
 }
