@@ -35,6 +35,7 @@ Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me"
 func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
+	inspectAt := flags.String("inspect", "", "show the live state on a page at this `address` of this machine, such as 127.0.0.1:0")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -45,7 +46,11 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: loaded.LogLevel}))
 	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	return serve(signals, env, loaded, log)
+	live, err := listenForPage(*inspectAt)
+	if err != nil {
+		return err
+	}
+	return serve(signals, env, loaded, log, live)
 }
 
 // How long the end may take: a refresh in flight is waited for, and then a
@@ -57,13 +62,15 @@ const (
 
 // serve answers until the input ends or the program is told to go; then what
 // was asked is answered and what was refreshed is saved.
-func serve(signals context.Context, env environment, c config.Config, log *slog.Logger) error {
+func serve(signals context.Context, env environment, c config.Config, log *slog.Logger, live *livePage) error {
 	conn := jsonrpc.New(env.stdin, env.stdout, jsonrpc.Options{Log: log})
 	issuer := newIssuer(c, log)
 	limits := backend.New(backend.Options{BaseURL: c.ChatGPTBaseURL, Transport: issuer.Transport()})
-	options := engineOptions(c, issuer, log)
+	options := engineOptions(c, live.watch(issuer), log)
 	options.Client = appserver.Client{Conn: conn, Now: time.Now}
 	auth := engine.Start(options)
+	live.show(env, c.Home, auth, options.Ledger)
+	defer live.close()
 	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Workspaces: c.Restriction.Workspaces, Log: log})
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Logins: logins, Backend: limits,
@@ -75,22 +82,21 @@ func serve(signals context.Context, env environment, c config.Config, log *slog.
 		},
 	})
 	served := make(chan error, 1)
-	go func() { served <- conn.Serve(server) }()
+	go func() { served <- conn.Serve(live.count(server)) }()
 	var err error
 	select {
 	case err = <-served:
 	case <-signals.Done():
 	}
-	return errors.Join(err, end(server, auth, conn))
+	return errors.Join(err, end(server, conn))
 }
 
 // end drains: no login is saved any more, the refresh in flight is, and whoever
 // asked is answered. What takes too long is left behind, and is no error: the
 // ledger knows of it.
-func end(server *appserver.Server, auth *engine.Engine, conn *jsonrpc.Conn) error {
+func end(server *appserver.Server, conn *jsonrpc.Conn) error {
 	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	auth.Close(drain)
 	server.Close(drain)
 	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
 	defer cancel()

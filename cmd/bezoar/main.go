@@ -9,49 +9,41 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
-
-// version is what the program calls itself; a release build overwrites it.
-var version = "0.1.0"
 
 // environment is what a command sees of the process, so that a test can be one.
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	now            func() time.Time
 }
 
 // command is what follows the program's name: one word, or two.
 type command struct {
 	name    string
 	summary string
-	usage   string // what follows the name
-	about   string // the rest of the help, with an example
+	usage   string   // what follows the name
+	about   string   // the rest of the help, with an example
+	words   []string // what may follow besides flags, for a shell to complete
 	run     func(env environment, flags *flag.FlagSet, args []string) error
 }
 
-// commands in the order in which help shows them.
+// commands in the order in which help shows them: the map of this program.
 func commands() []command {
 	return []command{
+		loginCommand, logoutCommand, statusCommand, tokenCommand,
+		whyCommand, logCommand, doctorCommand, inspectCommand,
 		appServerCommand, jsonSchemaCommand, typeScriptCommand, // the longer names behind their beginning
-		statesCommand, demoCommand, versionCommand,
+		demoCommand, statesCommand, versionCommand, completionCommand(), manCommand(),
 	}
 }
 
 func main() {
-	env := environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv}
+	env := environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now}
 	os.Exit(run(env, os.Args[1:]))
 }
-
-// Exit codes of every command.
-const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
-)
-
-// errUsage reports a command line that cannot be meant; it has been explained.
-var errUsage = errors.New("usage")
 
 func run(env environment, args []string) int {
 	err := dispatch(env, args)
@@ -61,8 +53,14 @@ func run(env environment, args []string) int {
 	case errors.Is(err, errUsage):
 		return exitUsage
 	}
-	fmt.Fprintf(env.stderr, "bezoar: %v\n", err)
-	return exitError
+	code := exitError
+	if ended, ok := errors.AsType[*exit](err); ok {
+		code = ended.code
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(env.stderr, "bezoar: %s\n", text)
+	}
+	return code
 }
 
 func dispatch(env environment, args []string) error {
@@ -72,8 +70,7 @@ func dispatch(env environment, args []string) error {
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
-		help(env.stdout)
-		return nil
+		return helpOn(env, args[1:])
 	case "--version", "-version":
 		return versionCommand.start(env, nil)
 	}
@@ -112,46 +109,37 @@ func (c command) start(env environment, args []string) error {
 
 // parse reads the flags of a command that takes no other arguments.
 func parse(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errUsage, err)
+	rest, err := parseWords(flags, args)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%w: unexpected argument %q", errUsage, rest[0])
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%w: unexpected argument %q", errUsage, flags.Arg(0))
+	return err
+}
+
+// parseWords reads the flags of a command and returns what follows them.
+func parseWords(flags *flag.FlagSet, args []string) (rest []string, err error) {
+	err = flags.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = fmt.Errorf("%w: %w", errUsage, err)
 	}
-	return nil
+	return flags.Args(), err
+}
+
+// flags are those that the command takes. It defines them when it runs, and
+// goes no further than that if it is asked for help.
+func (c command) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	c.run(environment{}, flags, []string{"--help"})
+	return flags
 }
 
 func (c command) help(out io.Writer, flags *flag.FlagSet) {
 	fmt.Fprintf(out, "%s\n\nusage: bezoar %s\n\n%s\n", c.summary, strings.TrimSpace(c.name+" "+c.usage), c.about)
-	any := false
-	flags.VisitAll(func(*flag.Flag) { any = true })
-	if any {
+	if options := optionsOf(flags); len(options) > 0 {
 		fmt.Fprintln(out, "\nflags:")
-		flags.SetOutput(out)
-		flags.PrintDefaults()
-	}
-}
-
-func help(out io.Writer) {
-	fmt.Fprint(out, "bezoar keeps an OAuth login usable, and never asks an issuer twice with a dead token.\n\nusage: bezoar COMMAND\n\n")
-	for _, each := range commands() {
-		fmt.Fprintf(out, "  %-32s %s\n", each.name, each.summary)
-	}
-	fmt.Fprint(out, "\n\"bezoar COMMAND --help\" says more.\n")
-}
-
-var versionCommand = command{
-	name:    "version",
-	summary: "Print the version.",
-	about:   "Example: bezoar version",
-	run: func(env environment, flags *flag.FlagSet, args []string) error {
-		if err := parse(flags, args); err != nil {
-			return err
+		for _, each := range options {
+			fmt.Fprintf(out, "  %-22s %s\n", strings.TrimSpace(each.word+" "+each.value), each.meaning)
 		}
-		_, err := fmt.Fprintln(env.stdout, "bezoar", version)
-		return err
-	},
+	}
 }

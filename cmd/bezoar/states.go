@@ -7,13 +7,15 @@ import (
 	"os"
 
 	"github.com/bezoar-auth/bezoar/machine/diagram"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 
 var statesCommand = command{
 	name:    "states",
 	summary: "Write STATES.md from the machine, or check it.",
 	usage:   "[--check] [--out FILE]",
-	about: `The page is made from the transition table and from running the machine.
+	about: `The page is made from the transition table, from running the machine, and from
+the table of failpoints.
 With --check nothing is written; the exit code is 1 if the file says something else.
 
 Example: bezoar states --check`,
@@ -26,7 +28,7 @@ func states(env environment, flags *flag.FlagSet, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	page, err := diagram.Page()
+	page, err := diagram.Page(deaths())
 	if err != nil {
 		return err
 	}
@@ -38,6 +40,18 @@ func states(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	return os.WriteFile(*path, []byte(page), 0o644)
+}
+
+func deaths() []diagram.Death {
+	var rows []diagram.Death
+	for _, each := range engine.Failpoints() {
+		row := diagram.Death{Before: each.Step, When: each.When, Leaves: each.Leaves, Outcome: string(each.Outcome)}
+		if each.Call != "" {
+			row.Before += " – " + each.Call
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 func compare(path, page string) error {

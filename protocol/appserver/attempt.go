@@ -1,6 +1,7 @@
 package appserver
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -21,10 +22,17 @@ func asDeviceLogin(id string, prompt login.Prompt) any {
 }
 
 // follow answers the request for a login that a person has to bring to its end,
-// and reports the end when it comes.
+// and reports the end when it comes. It has ended the login before it, and the
+// client hears of that first.
 func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
+	before, told := s.told, make(chan struct{})
+	s.told = told
 	s.aside(func() {
-		prompt, err := attempt.Prompt()
+		defer close(told)
+		prompt, err := attempt.Prompt() // by now nothing is left of the one before
+		if before != nil {
+			<-before
+		}
 		if err != nil {
 			s.conn.ReplyError(id, startError(err))
 			return
@@ -32,6 +40,16 @@ func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, l
 		s.conn.Reply(id, as(attempt.ID, prompt))
 		s.completed(attempt.ID, attempt.Wait())
 	})
+}
+
+// endLogin ends the login that is under way and waits until the client was told.
+// It is called on the reading goroutine.
+func (s *Server) endLogin(ctx context.Context) error {
+	if err := s.Logins.End(ctx); err != nil || s.told == nil {
+		return err
+	}
+	<-s.told // which waits for nobody any more
+	return nil
 }
 
 func startError(err error) *jsonrpc.Error {
@@ -49,7 +67,7 @@ func (s *Server) completed(loginID string, err error) {
 	}
 	s.notify(protocol.LoginCompleted, ended)
 	if err == nil {
-		s.notify(protocol.AccountUpdated, updated(s.Engine.Snapshot()))
+		s.accountUpdated()
 	}
 }
 

@@ -130,7 +130,6 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	return s, func() {
 		input.Close()
 		require.NoError(t, <-served)
-		options.Engine.Close(context.Background())
 		require.NoError(t, s.server.Close(context.Background()))
 		require.NoError(t, conn.Close(context.Background()))
 		write.Close()

@@ -106,7 +106,7 @@ func (s *Server) loginAPIKey(id jsonrpc.ID, key secret.Token) {
 func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) {
 	ctx, cancel := s.briefly()
 	defer cancel()
-	err := s.Logins.End(ctx)
+	err := s.endLogin(ctx)
 	if err == nil {
 		err = s.Engine.Login(ctx, c)
 	}
@@ -116,5 +116,5 @@ func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, fa
 	}
 	s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
 	s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
-	s.notify(protocol.AccountUpdated, updated(s.Engine.Snapshot()))
+	s.accountUpdated()
 }

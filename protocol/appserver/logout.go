@@ -15,7 +15,7 @@ const revocationPatience = 2 * time.Second
 func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	ctx, cancel := s.briefly()
 	defer cancel()
-	err := s.Logins.End(ctx)
+	err := s.endLogin(ctx)
 	var revoked <-chan struct{}
 	if err == nil {
 		revoked, err = s.Engine.Logout(ctx)
@@ -42,5 +42,5 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 // been answered before it.
 func (s *Server) loggedOut(id jsonrpc.ID) {
 	s.conn.Reply(id, protocol.LogoutResponse{})
-	s.notify(protocol.AccountUpdated, updated(s.Engine.Snapshot()))
+	s.accountUpdated()
 }

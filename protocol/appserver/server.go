@@ -41,8 +41,11 @@ type Server struct {
 	Options
 	conn   *jsonrpc.Conn
 	asides sync.WaitGroup // answers that wait for somebody
+	latest sync.Mutex     // held while it is told who is logged in: who looks first is heard first
 	status statusEncoder
 
+	// For the reading goroutine alone.
+	told           <-chan struct{} // closed when the end of the latest login was told; nil before the first
 	initialized    bool
 	isExperimental bool
 	silenced       []string // notification methods that the client does not want
@@ -56,11 +59,12 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	return &Server{Options: options, conn: conn}
 }
 
-// Close ends the login that is under way and waits until all that was asked is
-// answered, or until ctx ends. Close the engine before it, so that nobody waits
-// for a refresh any more.
+// Close ends the login that is under way, then closes the engine, which may take
+// until ctx ends, and waits until all that was asked is answered, a moment longer
+// if it has to. It returns ctx's error if somebody was left without an answer.
 func (s *Server) Close(ctx context.Context) error {
-	err := s.Logins.End(ctx)
+	_ = s.Logins.End(ctx) // what is not over by now has no engine to be saved to
+	s.Engine.Close(ctx)
 	answered := make(chan struct{})
 	go func() {
 		s.asides.Wait()
@@ -68,11 +72,20 @@ func (s *Server) Close(ctx context.Context) error {
 	}()
 	select {
 	case <-answered:
-		return err
+		return nil
 	case <-ctx.Done():
+	}
+	select {
+	case <-answered:
+		return nil
+	case <-time.After(goodbye):
 		return ctx.Err()
 	}
 }
+
+// goodbye is how much longer the answers may take to those whom the end of the
+// engine has let go.
+const goodbye = 250 * time.Millisecond
 
 // aside answers a request that has to wait for somebody, while those behind it
 // go on.

@@ -61,6 +61,14 @@ func account(snapshot *machine.State) (account any, userID *string) {
 	}, nullable(who.UserID)
 }
 
+// accountUpdated tells who is logged in by now. It may be called concurrently: a
+// login and a logout that meet must not be told in the wrong order.
+func (s *Server) accountUpdated() {
+	s.latest.Lock()
+	defer s.latest.Unlock()
+	s.notify(protocol.AccountUpdated, updated(s.Engine.Snapshot()))
+}
+
 // updated is the notification for the login that a snapshot shows.
 func updated(snapshot *machine.State) protocol.AccountUpdatedNotification {
 	credential := snapshot.Credential

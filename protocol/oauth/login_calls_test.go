@@ -96,6 +96,7 @@ func TestACodeIsExchangedForATokenSetThatWorks(t *testing.T) {
 func TestARefusedExchangeSaysWhyWithoutWhatWasSent(t *testing.T) {
 	code := oauth.Code{Code: secret.New("the-secret-code"), RedirectURI: callback, Verifier: secret.New("the-secret-verifier")}
 	for body, detail := range map[string]string{
+		`{"access_token":"a-token-in-the-wrong-place"}`:                            ": unknown error",
 		`{"error":"invalid_grant","error_description":"bad code the-secret-code"}`: ": bad code [secret]",
 		`{"error":{"code":"c","message":"a message"}}`:                             ": a message",
 		`{"error":{"code":"only_a_code"}}`:                                         ": only_a_code",

@@ -96,12 +96,17 @@ func (m members) code() string {
 }
 
 // detail is what an issuer says of its refusal, for a person: its description,
-// its message, its code, or else what it sent.
+// its message, its code, or else what it sent, unless that is an object: it may
+// hold anything, tokens too.
 func (r reply) detail() string {
 	said := decode(r.body)
+	page := string(r.body)
+	if said != nil {
+		page = ""
+	}
 	description, _ := said.text("error_description")
 	message, _ := said.object("error").text("message")
-	for _, candidate := range []string{description, message, said.code(), string(r.body)} {
+	for _, candidate := range []string{description, message, said.code(), page} {
 		if candidate = strings.TrimSpace(candidate); candidate != "" {
 			return candidate
 		}

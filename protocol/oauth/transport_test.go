@@ -164,7 +164,7 @@ func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
 		proxiedEndpoint + "=http://issuer.invalid/oauth/token", "HTTP_PROXY=" + proxy.URL,
 		"TOKEN=" + i.Login(issuer.Ada, time.Now()).RefreshToken.Reveal(),
 	}
-	out, err := child.CombinedOutput()
+	out, err := child.Output() // under -cover it warns on stderr
 	require.NoError(t, err)
 	require.Equal(t, "machine.Granted", string(out))
 	require.Len(t, i.Requests(), 1)

@@ -25,12 +25,19 @@ type T interface {
 type Conversation struct {
 	t     T
 	mu    sync.Mutex
-	asked map[string][]string // methods of the requests that wait for an answer, by id
+	asked map[string]*asked // by id, which a client may use twice
+}
+
+// asked are the requests with one id. Which of them an error is about, nobody can
+// tell.
+type asked struct {
+	methods []string // without those that were answered with a result
+	refused int      // how many of them were answered with an error
 }
 
 // New starts the check of a conversation; what is wrong fails t.
 func New(t T) *Conversation {
-	return &Conversation{t: t, asked: map[string][]string{}}
+	return &Conversation{t: t, asked: map[string]*asked{}}
 }
 
 // Client takes note of a line of the client. Clients may say what they like.
@@ -43,7 +50,10 @@ func (c *Conversation) Client(line []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := string(said["id"])
-	c.asked[id] = append(c.asked[id], method)
+	if c.asked[id] == nil {
+		c.asked[id] = &asked{}
+	}
+	c.asked[id].methods = append(c.asked[id].methods, method)
 }
 
 // Server checks a line of the server: that it is a message of the protocol, and
@@ -90,18 +100,20 @@ func (c *Conversation) check(line []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	methods := c.asked[message.id]
-	if len(methods) == 0 {
+	waiting := c.asked[message.id]
+	if waiting == nil || len(waiting.methods) == waiting.refused {
 		return fmt.Errorf("nobody asked with the id %s", message.id)
 	}
-	answered := 0
-	if result, ok := message.members["result"]; ok {
-		if answered, err = matching(methods, result); err != nil {
-			return err
-		}
+	result, isYes := message.members["result"]
+	if !isYes {
+		waiting.refused++
+		return nil
 	}
-	c.asked[message.id] = slices.Delete(methods, answered, answered+1)
-	return nil
+	answered, err := matching(waiting.methods, result)
+	if err == nil {
+		waiting.methods = slices.Delete(waiting.methods, answered, answered+1)
+	}
+	return err
 }
 
 // matching is the first of the methods that result can be an answer to: a

@@ -73,6 +73,11 @@ func TestSoundConversationsPass(t *testing.T) {
 			> {"id":1,"method":"account/logout"}
 			< {"id":1,"result":{}}
 			< {"id":1,"result":{"account":{"type":"apiKey"},"requiresOpenaiAuth":true,"userId":null,"workspaceRouting":null}}`,
+		"one id, and the second is refused first": `
+			> {"id":1,"method":"account/logout"}
+			> {"id":1,"method":"no/such"}
+			< {"id":1,"error":{"code":-32600,"message":"Invalid request"}}
+			< {"id":1,"result":{}}`,
 		"refusal": `
 			> {"id":1,"method":"thread/start","params":{}}
 			< {"id":1,"error":{"code":-32600,"message":"Invalid request"}}`,

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
+func issuerCheck(ctx context.Context, p *patient) finding {
+	if p.offline {
+		return skip("not asked (--offline)")
+	}
+	host, response, err := p.knock(ctx)
+	if err != nil {
+		found, remedy := unreachable(ctx, err)
+		return bad(failure, fmt.Sprintf("%s cannot be reached: %s", host, found), remedy)
+	}
+	switch status := response.StatusCode; {
+	case status == http.StatusProxyAuthRequired:
+		return bad(failure, "the proxy wants a user name and a password", "put them into HTTPS_PROXY")
+	case status/100 == 5:
+		return bad(warning, fmt.Sprintf("%s answers with status %d", host, status), "it is out of order or hidden behind something that is; try again later")
+	}
+	return fine("%s can be reached", host)
+}
+
+// A token is refreshed five minutes before it expires, so that less is harmless.
+const (
+	skewNoticed = 30 * time.Second
+	skewHarmful = 4 * time.Minute
+)
+
+// clockCheck compares this machine's clock with the issuer's, which is what tells
+// a token's expiry.
+func clockCheck(ctx context.Context, p *patient) finding {
+	if p.offline {
+		return skip("not compared (--offline)")
+	}
+	asked := p.now()
+	_, response, err := p.knock(ctx)
+	if err != nil {
+		return skip("the issuer cannot be reached")
+	}
+	theirs, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return skip("the issuer does not tell the time")
+	}
+	ours := asked.Add(p.now().Sub(asked) / 2)
+	skew := ours.Sub(theirs).Round(time.Second)
+	const remedy = "set the clock of this machine by the network (NTP)"
+	switch found := fmt.Sprintf("the clock is %v %s the issuer's", skew.Abs(), direction(skew)); {
+	case skew.Abs() > skewHarmful:
+		return bad(failure, found, remedy)
+	case skew.Abs() > skewNoticed:
+		return bad(warning, found, remedy)
+	}
+	return fine("it agrees with the issuer's")
+}
+
+func direction(skew time.Duration) string {
+	if skew < 0 {
+		return "behind"
+	}
+	return "ahead of"
+}
+
+// knock makes one request to the host of the token endpoint: no token, no path.
+func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
+	endpoint, err := url.Parse(p.config.TokenURL)
+	if err != nil {
+		return "the issuer", nil, err
+	}
+	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, door.String(), nil)
+	if err != nil {
+		return endpoint.Host, nil, err
+	}
+	request.Header.Set("User-Agent", "bezoar")
+	host = endpoint.Host
+	if proxy, err := http.ProxyFromEnvironment(request); err == nil && proxy != nil {
+		host += " through the proxy " + proxy.Host
+	}
+	response, err = newIssuer(p.config, quiet).Transport().RoundTrip(request)
+	if err == nil {
+		response.Body.Close()
+	}
+	return host, response, err
+}
+
+// unreachable is why there was no answer, and what to do. The network's own words
+// are left out: with a proxy they may hold a password.
+func unreachable(ctx context.Context, err error) (found, remedy string) {
+	network, isNetwork := errors.AsType[net.Error](err)
+	_, isName := errors.AsType[*net.DNSError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	operation, _ := errors.AsType[*net.OpError](err)
+	switch {
+	case isName:
+		return "its name is not known", "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one"
+	case isCertificate:
+		return "its certificate is not trusted", "name your company's authorities with BEZOAR_CA_CERTIFICATE"
+	case ctx.Err() != nil, isNetwork && network.Timeout():
+		return "time ran out", "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one"
+	case operation != nil && operation.Op == "proxyconnect":
+		return "the proxy does not answer", "see that HTTPS_PROXY is right"
+	case operation != nil:
+		return "no connection could be made", "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set"
+	}
+	return "the way there cannot be used", "see that BEZOAR_CA_CERTIFICATE names a file of certificates, and that HTTPS_PROXY is a URL"
+}

@@ -1,0 +1,54 @@
+package main
+
+import "errors"
+
+// The exit codes, which scripts rely on.
+const (
+	exitOK       = 0
+	exitError    = 1
+	exitUsage    = 2
+	exitLogin    = 3
+	exitWait     = 4
+	exitOperator = 5
+)
+
+const exitCodesPage = `Exit codes, the same for every command:
+
+  0  done; of status and token: there is a login that can be used
+  1  it did not work; standard error says why
+  2  the command line cannot be meant
+  3  a login is needed: bezoar login
+  4  wait: another attempt comes later, or another process is making one
+  5  somebody has to look after this machine: bezoar doctor
+
+A login counts as usable while its access token serves, even if the next refresh
+has to wait; and if it may be refreshed right now.
+
+Example: bezoar status >/dev/null || bezoar login
+`
+
+// errUsage reports a command line that cannot be meant; it has been explained.
+var errUsage = errors.New("usage")
+
+// exit is an error that ends the program with a code of its own.
+type exit struct {
+	code int
+	err  error // nil if everything has been said
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// exiting is err with an exit code, or nil if there is nothing to report.
+func exiting(code int, err error) error {
+	if code == exitOK && err == nil {
+		return nil
+	}
+	return &exit{code, err}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+var loginCommand = command{
+	name:    "login",
+	summary: "Log in: in a browser, with a code on another device, or with an API key.",
+	usage:   "[--device | --with-api-key] [flags]",
+	about: `Opens a browser if there is one, and prints the address in any case. With --device
+it prints a code to type in on any other device. An API key is read from standard
+input, one line, so that it shows up in no list of processes and in no history.
+Ctrl-C cancels, and nothing is changed then.
+
+Example: bezoar login --device
+Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
+	run: logIn,
+}
+
+// loginFlags are the flags of login.
+type loginFlags struct {
+	device, withKey, noBrowser bool
+	asJSON                     *bool
+}
+
+func logIn(env environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	var chosen loginFlags
+	settings.Register(flags)
+	flags.BoolVar(&chosen.device, "device", false, "log in with a code, on any device")
+	flags.BoolVar(&chosen.withKey, "with-api-key", false, "read an API key from standard input")
+	flags.BoolVar(&chosen.noBrowser, "no-browser", false, "print the address and open no browser")
+	chosen.asJSON = jsonFlag(flags)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if chosen.device && chosen.withKey {
+		return fmt.Errorf("%w: --device and --with-api-key are two ways; choose one", errUsage)
+	}
+	s, err := openSession(env, settings, nil)
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	err = s.logIn(ctx, env, chosen)
+	state := *s.auth.Snapshot()
+	s.close(ctx)
+	if err != nil {
+		return err
+	}
+	return tellLogin(env, state, *chosen.asJSON)
+}
+
+func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags) error {
+	restriction := s.config.Restriction
+	switch {
+	case chosen.withKey && restriction.ForbidAPIKey:
+		return errors.New("API key login is disabled by config.toml; log in with bezoar login")
+	case chosen.withKey:
+		return s.logInWithKey(ctx, env)
+	case restriction.ForbidChatGPT:
+		return errors.New("ChatGPT login is disabled by config.toml; log in with bezoar login --with-api-key")
+	}
+	desk := login.New(login.Options{Issuer: s.client, Save: s.auth.Login, Workspaces: restriction.Workspaces, Log: s.log})
+	begin, show := desk.Browser, s.showAddress
+	if chosen.device {
+		begin, show = desk.Device, showCode
+	}
+	attempt := begin()
+	defer context.AfterFunc(ctx, func() { desk.End(context.Background()) })()
+	prompt, err := attempt.Prompt()
+	if err == nil {
+		show(env, prompt, chosen)
+		err = attempt.Wait()
+	}
+	return explained(err)
+}
+
+// showAddress asks for a browser. None is opened where nobody would see it.
+func (s *session) showAddress(env environment, prompt login.Prompt, chosen loginFlags) {
+	fmt.Fprintf(env.stderr, "Open this address to log in:\n\n  %s\n\n", prompt.AuthURL)
+	opened := false
+	if !chosen.noBrowser && (isTerminal(env.stdin) || isTerminal(env.stderr)) {
+		opened = openBrowser(prompt.AuthURL, env.getenv)
+	}
+	if opened {
+		fmt.Fprintln(env.stderr, "A browser is opening it. Ctrl-C cancels.")
+		return
+	}
+	fmt.Fprintln(env.stderr, "Waiting for it to be opened on this machine. Ctrl-C cancels; for another\ndevice there is bezoar login --device.")
+}
+
+func showCode(env environment, prompt login.Prompt, _ loginFlags) {
+	fmt.Fprintf(env.stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
+		printable(prompt.VerificationURL), printable(prompt.UserCode))
+}
+
+// explained is the end of a login with what to do about it.
+func explained(err error) error {
+	if _, ok := errors.AsType[*login.PortError](err); ok {
+		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", err)
+	}
+	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != oauth.ProblemCancelled {
+		return fmt.Errorf("%w; bezoar doctor looks for the reason", err)
+	}
+	if _, ok := errors.AsType[login.Interruption](err); ok {
+		return fmt.Errorf("%w; nothing has changed", err)
+	}
+	return err
+}
+
+const (
+	keyLimitBytes = 16 << 10
+	saveLimit     = 10 * time.Second
+)
+
+func (s *session) logInWithKey(ctx context.Context, env environment) error {
+	if isTerminal(env.stdin) {
+		fmt.Fprintln(env.stderr, "Paste the API key and press Enter. It will be visible; to avoid that, pipe it in.")
+	}
+	key, err := readKey(ctx, env.stdin)
+	if err != nil {
+		return err
+	}
+	saving, cancel := context.WithTimeout(ctx, saveLimit)
+	defer cancel()
+	return s.auth.Login(saving, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
+}
+
+// readKey reads one line, or nothing if ctx ends first.
+func readKey(ctx context.Context, in io.Reader) (secret.Token, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	lines := make(chan line, 1)
+	go func() { // it stays where it is if nothing comes: the program ends
+		text, err := bufio.NewReader(io.LimitReader(in, keyLimitBytes+1)).ReadString('\n')
+		lines <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return secret.Token{}, explained(login.NotCompleted)
+	case read := <-lines:
+		key := strings.TrimSpace(read.text)
+		switch {
+		case read.err != nil && !errors.Is(read.err, io.EOF):
+			return secret.Token{}, errors.New("standard input cannot be read")
+		case key == "":
+			return secret.Token{}, fmt.Errorf("%w: there is no API key on standard input", errUsage)
+		case len(key) > keyLimitBytes || strings.ContainsFunc(key, isNoKey):
+			return secret.Token{}, fmt.Errorf("%w: what is on standard input is no API key", errUsage)
+		}
+		return secret.New(key), nil
+	}
+}
+
+func isNoKey(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' }
+
+// loginReport is a login for programs.
+type loginReport struct {
+	Method      string  `json:"method"`
+	Email       *string `json:"email"`
+	PlanType    *string `json:"planType"`
+	Fingerprint string  `json:"fingerprint"`
+}
+
+func tellLogin(env environment, s machine.State, asJSON bool) error {
+	if asJSON {
+		return printJSON(env.stdout, loginReport{
+			string(s.Credential.Method), nullable(s.Account.Email), nullable(s.Account.PlanType), s.Credential.Fingerprint().Short(),
+		})
+	}
+	_, err := fmt.Fprintln(env.stdout, "Logged in "+name(s)+".")
+	return err
+}

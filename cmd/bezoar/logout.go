@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+var logoutCommand = command{
+	name:    "logout",
+	summary: "Log out here, and tell the issuer so.",
+	usage:   "[--local] [flags]",
+	about: `Removes the stored login, and has the issuer revoke it: whoever has a copy is
+logged out as well. With --local the issuer hears nothing and the copies go on.
+Programs that run on this home learn of it by themselves.
+
+Example: bezoar logout`,
+	run: logOut,
+}
+
+func logOut(env environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	settings.Register(flags)
+	isLocal := flags.Bool("local", false, "forget the login and do not tell the issuer")
+	asJSON := jsonFlag(flags)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	_, isHomeless, err := peek(settings, env.getenv)
+	if err != nil {
+		return err
+	}
+	told := &farewell{isLocal: *isLocal, outcome: make(chan error, 1)}
+	if isHomeless {
+		return told.tell(env, machine.State{Label: machine.NoAuth}, *asJSON)
+	}
+	if *isLocal {
+		settings.LogLevel = "error" // an engine warns when it could not tell the issuer
+	}
+	s, err := openSession(env, settings, func(client *oauth.Client) engine.Issuer {
+		told.Client = client
+		return told
+	})
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	before := *s.auth.Snapshot()
+	err = s.logOut(ctx)
+	s.close(ctx)
+	if err != nil {
+		return &exit{exitOperator, fmt.Errorf("%w; bezoar doctor looks for the reason", err)}
+	}
+	return told.tell(env, before, *asJSON)
+}
+
+// logOut waits until the issuer knows, or nobody tries any more to tell it.
+func (s *session) logOut(ctx context.Context) error {
+	revoked, err := s.auth.Logout(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-revoked:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// farewell is an issuer that tells how a revocation went.
+type farewell struct {
+	*oauth.Client
+	isLocal bool
+	outcome chan error // of the revocation, if there was one to make
+}
+
+var errLocal = errors.New("it was not to be told")
+
+// Revoke implements [engine.Issuer]. A logout calls it once or never.
+func (f *farewell) Revoke(ctx context.Context, login machine.Credential) error {
+	if f.isLocal {
+		return errLocal
+	}
+	err := f.Client.Revoke(ctx, login)
+	f.outcome <- err
+	return err
+}
+
+// logoutReport is a logout for programs.
+type logoutReport struct {
+	WasLoggedIn bool `json:"wasLoggedIn"`
+	Revoked     bool `json:"revoked"` // the issuer knows
+}
+
+func (f *farewell) tell(env environment, before machine.State, asJSON bool) error {
+	wasLoggedIn, text, revoked := before.Label != machine.NoAuth, "Logged out.", false
+	select {
+	case err := <-f.outcome:
+		if revoked = err == nil; revoked {
+			text = "Logged out, and the issuer knows."
+		} else {
+			text = "Logged out here. The issuer could not be told: copies of this login may go on until they expire."
+		}
+	default:
+		if !wasLoggedIn {
+			text = "Nobody was logged in."
+		} else if f.isLocal {
+			text = "Logged out here. The issuer was not told: copies of this login go on."
+		}
+	}
+	if asJSON {
+		return printJSON(env.stdout, logoutReport{wasLoggedIn, revoked})
+	}
+	_, err := fmt.Fprintln(env.stdout, text)
+	return err
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// jsonFlag is the flag of every command that has something to tell.
+func jsonFlag(flags *flag.FlagSet) *bool { return flags.Bool("json", false, "print JSON") }
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// isTerminal reports whether a person sees what is written there, or types what
+// is read from there. The null device is of the same kind, but nobody is there.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+// paint colours words on a terminal that can show it, unless the person does
+// not want it (https://no-color.org).
+type paint bool
+
+func paintFor(out io.Writer, getenv func(string) string) paint {
+	term := getenv("TERM")
+	return paint(getenv("NO_COLOR") == "" && term != "" && term != "dumb" && isTerminal(out))
+}
+
+// The colours, as a terminal has them (ECMA-48, SGR).
+const (
+	bold   = "1"
+	red    = "1;31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (p paint) in(colour, text string) string {
+	if !p || colour == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// printable is a text that came from a file or from outside, as a terminal may
+// show it: on one line, and without what moves the cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// dayTime is a time for people: without the day if that is today's.
+func dayTime(at, now time.Time) string { return onDay(at, now, "15:04") }
+
+func onDay(at, now time.Time, layout string) string {
+	at = at.In(now.Location())
+	if at.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		layout = time.DateOnly + " " + layout
+	}
+	return at.Format(layout)
+}
+
+// timestamp is a time as RFC 3339 has it, nil for none.
+func timestamp(at time.Time) *string {
+	if at.IsZero() {
+		return nil
+	}
+	text := at.UTC().Format(time.RFC3339)
+	return &text
+}
+
+// nullable is a text, nil for none.
+func nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

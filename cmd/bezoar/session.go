@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+// session is an engine that lives as long as one command.
+type session struct {
+	config config.Config
+	log    *slog.Logger
+	client *oauth.Client
+	auth   *engine.Engine
+}
+
+var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
+	"what this command has to do with one is forgotten when it ends; use bezoar app-server")
+
+// openSession starts an engine on a home and waits until it has looked there.
+// issuer is whom it asks in place of the client itself; nil for nobody else.
+func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.Issuer) (*session, error) {
+	c, err := load(settings, env.getenv)
+	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
+		err = &exit{exitOperator, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	warn(env, c)
+	if c.CredentialStore == config.Ephemeral {
+		return nil, &exit{exitOperator, errInMemory}
+	}
+	s := &session{config: c, log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: c.LogLevel}))}
+	s.client = newIssuer(c, s.log)
+	asked := engine.Issuer(s.client)
+	if issuer != nil {
+		asked = issuer(s.client)
+	}
+	s.auth = engine.Start(engineOptions(c, asked, s.log))
+	<-s.auth.Ready()
+	return s, nil
+}
+
+// close waits until what was begun is written down: a refresh may take its
+// whole deadline, but not longer than drainLimit once the person wants to leave.
+func (s *session) close(signals context.Context) {
+	limit := s.config.RefreshDeadline + storeMargin
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	hurry := context.AfterFunc(signals, func() { time.AfterFunc(drainLimit, cancel) })
+	defer hurry()
+	s.auth.Close(ctx)
+}
+
+// storeMargin is for what a refresh has to do before and after its post.
+const storeMargin = 10 * time.Second
+
+// untilSignal is a context that ends when the person or the system wants the
+// program to. The second wish is not asked about.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// logLine tells a person something beside what was asked for.
+func logLine(env environment, text string) { fmt.Fprintln(env.stderr, "bezoar: "+printable(text)) }
+
+// name is whose login it is, as far as it says.
+func name(s machine.State) string {
+	switch {
+	case s.Credential.Method == machine.MethodAPIKey:
+		return "with an API key"
+	case s.Account.Email == "":
+		return "with ChatGPT"
+	case s.Account.PlanType == "":
+		return "as " + printable(s.Account.Email)
+	}
+	return fmt.Sprintf("as %s (%s)", printable(s.Account.Email), printable(s.Account.PlanType))
+}

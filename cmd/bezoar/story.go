@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// happening is a sentence of the story: one entry of the ledger, or several of a
+// kind that followed each other.
+type happening struct {
+	At    time.Time  `json:"at"` // of the last one
+	Kind  store.Kind `json:"kind"`
+	Count int        `json:"count"`
+	Text  string     `json:"text"`
+}
+
+// story is what led to the present state, the oldest first: everything from the
+// last login or logout on, and what happened before to the refresh token in use.
+func (v *view) story() []happening {
+	story := v.prologue()
+	var first, last store.Entry // of those that are told together
+	count := 0
+	tell := func() {
+		if count > 0 {
+			story = append(story, happening{last.At, last.Kind, count, v.sentence(first, last, count)})
+		}
+		count = 0
+	}
+	for _, e := range v.relevant() {
+		if count == 0 || !isAlike(last, e) {
+			tell()
+			first = e
+		}
+		last = e
+		count++
+	}
+	tell()
+	return story
+}
+
+// unseen is the kind of a happening that the ledger does not have.
+const unseen store.Kind = "unseen"
+
+// prologue tells where the tokens came from if it was not bezoar that got them.
+func (v *view) prologue() []happening {
+	isSeen := func(e store.Entry) bool { return isBeginning(e) || e.Next != "" && e.Next == v.key() }
+	at := v.state.Credential.LastRefresh
+	if at.IsZero() || slices.ContainsFunc(v.entries, isSeen) {
+		return []happening{}
+	}
+	return []happening{{at, unseen, 1, "The tokens were issued, and bezoar had no part in it: another program logged in or refreshed them."}}
+}
+
+// isBeginning reports whether a story can begin with the entry.
+func isBeginning(e store.Entry) bool {
+	return e.Kind == store.Login && e.Method != machine.MethodExternal || e.Kind == store.Logout || e.Kind == store.Adopted
+}
+
+// isAlike reports whether two entries in a row make one sentence.
+func isAlike(a, b store.Entry) bool {
+	switch b.Kind {
+	case store.Rotated:
+		return a.Kind == b.Kind
+	case store.Deferred:
+		return a.Kind == b.Kind && a.Key == b.Key && a.Lost == b.Lost
+	}
+	return false
+}
+
+func (v *view) relevant() []store.Entry {
+	begin := 0
+	for i, e := range v.entries {
+		if isBeginning(e) {
+			begin = i
+		}
+	}
+	key := v.key()
+	var told []store.Entry
+	for i, e := range v.entries {
+		isOurs := key != "" && (e.Key == key || e.Next == key)
+		if (isOurs || i >= begin) && !v.isOutcomeKnown(i) {
+			told = append(told, e)
+		}
+	}
+	return told
+}
+
+// isOutcomeKnown reports whether the entry is an intent that a later entry tells
+// the end of.
+func (v *view) isOutcomeKnown(i int) bool {
+	intent := v.entries[i]
+	if intent.Kind != store.Intended {
+		return false
+	}
+	for _, e := range v.entries[i+1:] {
+		isOutcome := e.Kind == store.Rotated || e.Kind == store.Refused || e.Kind == store.Deferred
+		if isOutcome && e.Key == intent.Key {
+			return true
+		}
+	}
+	return false
+}
+
+// sentence tells of entries that are alike.
+func (v *view) sentence(first, last store.Entry, count int) string {
+	who := fmt.Sprintf("process %d", last.PID)
+	switch last.Kind {
+	case store.Login:
+		return fmt.Sprintf("Somebody logged in%s (%s).", withMethod(last), who)
+	case store.Adopted:
+		return fmt.Sprintf("Another program stored a login%s, and it was taken up (%s).", withMethod(last), who)
+	case store.Logout:
+		return fmt.Sprintf("Somebody logged out (%s).", who)
+	case store.Revoked:
+		return fmt.Sprintf("The issuer was told to forget the login that had ended (%s).", who)
+	case store.Intended:
+		return fmt.Sprintf("Refresh token %s was about to be sent%s, and nobody wrote down what came of it (%s).", short(last.Key), onCause(last.Cause), who)
+	case store.Rotated:
+		return v.rotation(first, last, count, who)
+	case store.Refused:
+		return fmt.Sprintf("Refresh token %s was sent%s (%s): %s. %s", short(last.Key), onCause(last.Cause), who, because(last.Reason), v.consequence(last))
+	case store.Deferred:
+		return v.deferral(first, last, count, who)
+	}
+	return fmt.Sprintf("Something that this version does not know happened: %s (%s).", printable(string(last.Kind)), who)
+}
+
+func (v *view) rotation(first, last store.Entry, count int, who string) string {
+	become := "its successor was dropped, for somebody had logged in or out meanwhile"
+	if last.Next != "" {
+		become = "is now " + short(last.Next)
+	}
+	if last.Next == last.Key {
+		become = "goes on"
+	}
+	if count > 1 {
+		return fmt.Sprintf("The tokens were refreshed %d times since %s; refresh token %s %s (%s).", count, onDay(first.At, v.at, "15:04:05"), short(last.Key), become, who)
+	}
+	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", onCause(last.Cause), short(last.Key), become, who)
+}
+
+func (v *view) deferral(first, last store.Entry, count int, who string) string {
+	what := "the issuer did not decide"
+	if last.Lost {
+		what = "the answer was lost, so that it may be spent"
+	}
+	if count > 1 {
+		what += fmt.Sprintf(", %d times since %s", count, onDay(first.At, v.at, "15:04:05"))
+	}
+	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s). No attempt was to follow before %s.",
+		short(last.Key), onCause(last.Cause), what, who, onDay(last.NotBefore, v.at, "15:04:05"))
+}
+
+func (v *view) consequence(refused store.Entry) string {
+	if refused.Reason.IsExplained() {
+		return "It is never sent again."
+	}
+	return fmt.Sprintf("Another process may send it from %s on.", onDay(refused.NotBefore, v.at, "15:04:05"))
+}
+
+func withMethod(e store.Entry) string {
+	token := ""
+	if e.Key != "" {
+		token = ", refresh token " + short(e.Key)
+	}
+	switch e.Method {
+	case machine.MethodAPIKey:
+		return " with an API key, " + short(e.Access)
+	case machine.MethodChatGPT:
+		return " with ChatGPT" + token
+	case machine.MethodExternal:
+		return " with tokens that a client brought"
+	}
+	return token
+}
+
+// onCause is why a refresh was wanted.
+func onCause(cause machine.Cause) string {
+	switch cause {
+	case machine.CauseDemanded:
+		return " because a client demanded it"
+	case machine.CauseExpiring:
+		return " because the access token was about to expire"
+	case machine.CauseOld:
+		return " because the last refresh was long ago"
+	case machine.CauseRejected:
+		return " because the access token had been refused"
+	}
+	return ""
+}
+
+// short is a fingerprint for people. A ledger can be edited.
+func short(f secret.Fingerprint) string { return printable(f.Short()) }

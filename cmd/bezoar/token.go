@@ -1,0 +1,150 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+var tokenCommand = command{
+	name:    "token",
+	summary: "Print a token that can be used, refreshed if it is due.",
+	usage:   "[--output FORMAT] [flags]",
+	about: `The access token or the API key, and nothing else, on standard output:
+
+  plain            the token alone
+  header           Authorization: Bearer TOKEN
+  env              export BEZOAR_TOKEN='TOKEN', for eval in a shell
+  json             token, method and expiry
+  exec-credential  what a kubeconfig's exec plugin prints
+
+However many programs ask at once, the issuer is asked once. A refresh that has
+begun is seen to its end, which a slow issuer may delay by half a minute.
+
+Exit codes: 0 usable, 3 login needed, 4 waiting, 5 operator needed.
+
+Example: curl -H "$(bezoar token --output header)" https://api.example.com/`,
+	run: token,
+}
+
+func token(env environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	settings.Register(flags)
+	format := flags.String("output", "plain", "the `format`: "+strings.Join(tokenFormats, ", "))
+	asJSON := flags.Bool("json", false, "short for --output json")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if *asJSON {
+		*format = "json"
+	}
+	if !slices.Contains(tokenFormats, *format) {
+		return fmt.Errorf("%w: --output takes %s", errUsage, strings.Join(tokenFormats, ", "))
+	}
+	if _, isHomeless, err := peek(settings, env.getenv); err != nil || isHomeless {
+		return cmp.Or(err, exiting(exitLogin, errors.New("no token: nobody is logged in. Next: bezoar login")))
+	}
+	s, err := openSession(env, settings, nil)
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	_, err = s.auth.Status(ctx, machine.Ask{Token: true})
+	s.close(ctx) // with the refresh that may run, whose token is newer
+	if err != nil {
+		return errors.New("no token: the command was ended before there was one")
+	}
+	state := *s.auth.Snapshot()
+	if !isServing(state, env.now()) {
+		return noToken(env, s.config, state)
+	}
+	return printToken(env, state, *format)
+}
+
+// noToken says why there is none, as status would.
+func noToken(env environment, c config.Config, state machine.State) error {
+	v := view{config: c, at: env.now().Round(0)}
+	v.look(quiet)
+	verdict, _ := state.Verdict()
+	isOurs := verdict.Reason == machine.ReasonUnexplained // it binds nobody but this process, which ends
+	if v.storeProblem == nil && state.Label != machine.NoAuth && !isOurs {
+		v.state = state // it knows what happened to the attempt of just now
+	}
+	return exiting(codeOf(v.action()), errors.New("no token: "+v.line(false)))
+}
+
+var tokenFormats = []string{"plain", "header", "env", "json", "exec-credential"}
+
+// tokenReport is a token for programs.
+type tokenReport struct {
+	Token     string  `json:"token"`
+	Method    string  `json:"method"`
+	ExpiresAt *string `json:"expiresAt"`
+}
+
+// printToken is where a secret leaves this program on purpose.
+func printToken(env environment, s machine.State, format string) error {
+	text := s.Token().Reveal()
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return &exit{exitOperator, errors.New("no token: the stored one holds characters that no token has; look at auth.json")}
+	}
+	var err error
+	switch format {
+	case "header":
+		_, err = io.WriteString(env.stdout, "Authorization: Bearer "+text+"\n")
+	case "env":
+		_, err = io.WriteString(env.stdout, "export BEZOAR_TOKEN="+quoted(text)+"\n")
+	case "json":
+		err = printJSON(env.stdout, tokenReport{text, string(s.Credential.Method), timestamp(s.Expiry)})
+	case "exec-credential":
+		err = printJSON(env.stdout, newExecCredential(env, text, s.Expiry))
+	default:
+		_, err = io.WriteString(env.stdout, text+"\n")
+	}
+	return err
+}
+
+// quoted is text as one word of a POSIX shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// execCredential is what client-go takes from an exec plugin
+// (client.authentication.k8s.io, ExecCredential).
+type execCredential struct {
+	Kind       string     `json:"kind"`
+	APIVersion string     `json:"apiVersion"`
+	Status     execStatus `json:"status"`
+}
+
+type execStatus struct {
+	Token     string  `json:"token"`
+	ExpiresAt *string `json:"expirationTimestamp,omitempty"`
+}
+
+// The versions of ExecCredential; the answer must have that of the question.
+const (
+	execStable = "client.authentication.k8s.io/v1"
+	execBeta   = "client.authentication.k8s.io/v1beta1"
+)
+
+func newExecCredential(env environment, text string, expiry time.Time) execCredential {
+	var asked struct {
+		APIVersion string `json:"apiVersion"`
+	}
+	json.Unmarshal([]byte(env.getenv("KUBERNETES_EXEC_INFO")), &asked) // whoever asks without it takes the stable one
+	version := execStable
+	if asked.APIVersion == execBeta {
+		version = execBeta
+	}
+	return execCredential{"ExecCredential", version, execStatus{text, timestamp(expiry)}}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/file"
+)
+
+// noon is when these tests look.
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+// scene is a home with a login and a ledger.
+type scene struct {
+	t      *testing.T
+	home   string
+	issuer machine.Issuer
+	key    secret.Fingerprint // of the refresh token
+	access secret.Fingerprint
+}
+
+// newScene is a home whose access token is valid for so long from noon on.
+func newScene(t *testing.T, valid time.Duration) *scene {
+	home := t.TempDir()
+	jwt := func(claims string) secret.Token {
+		return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".unsigned")
+	}
+	c := machine.Credential{
+		Method: machine.MethodChatGPT, IDToken: jwt(`{"email":"ada@example.com"}`),
+		AccessToken:  jwt(fmt.Sprintf(`{"exp":%d}`, noon.Add(valid).Unix())),
+		RefreshToken: secret.New("the refresh token"), AccountID: "ada", LastRefresh: noon.Add(-time.Hour),
+	}
+	require.NoError(t, file.Open(home, file.Options{}).Replace(context.Background(), c))
+	loaded, err := config.Load(config.Flags{Home: home}, func(string) string { return "" })
+	require.NoError(t, err)
+	issuer := issuerOf(loaded)
+	return &scene{t, home, issuer, issuer.Key(c.RefreshToken), c.AccessToken.Fingerprint()}
+}
+
+// note puts an entry about the refresh token into the ledger, of so long before noon.
+func (s *scene) note(ago time.Duration, e store.Entry) *scene {
+	e.At, e.Key, e.Access, e.PID = noon.Add(-ago), s.key, s.access, 7
+	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
+	require.NoError(s.t, ledger.Append(context.Background(), e))
+	return s
+}
+
+// run runs a command on the home at noon.
+func (s *scene) run(args ...string) (stdout string, code int) {
+	var out, errs bytes.Buffer
+	env := environment{bytes.NewReader(nil), &out, &errs, func(string) string { return "" }, func() time.Time { return noon }}
+	code = run(env, append(args, "--home", s.home))
+	require.Empty(s.t, errs.String())
+	return out.String(), code
+}
+
+func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
+	refused := func(reason machine.Reason) store.Entry { return store.Entry{Kind: store.Refused, Reason: reason} }
+	later := noon.Add(10 * time.Minute)
+	for name, each := range map[string]struct {
+		scene *scene
+		line  string
+		code  int
+	}{
+		"fresh": {newScene(t, time.Hour),
+			"Fresh since 11:00: the access token is good until 13:00. Nothing to do.", exitOK},
+		"due": {newScene(t, time.Minute),
+			"Stale since 11:56: the access token is good until 12:01, and the next use refreshes it. Nothing to do.", exitOK},
+		"expired": {newScene(t, -time.Minute),
+			"Stale since 11:54: the access token expired at 11:59, and the next use refreshes it. Next: bezoar token", exitOK},
+		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(machine.ReasonReused)),
+			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", exitLogin},
+		"expired for good, yesterday": {newScene(t, time.Hour).note(24*time.Hour, refused(machine.ReasonExpired)),
+			"Poisoned since 2026-03-03 12:00: the issuer says this refresh token has expired. Next: bezoar login", exitLogin},
+		"revoked": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonRevoked)),
+			"Poisoned since 11:59: the issuer says this refresh token was revoked. Next: bezoar login", exitLogin},
+		"invalid grant": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonInvalidGrant)),
+			"Poisoned since 11:59: the issuer does not accept this refresh token any more. Next: bezoar login", exitLogin},
+		"deferred": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 3}),
+			"Stale since 10:55: the access token expired at 11:00, and the issuer could not be asked 3 times in a row. Next: wait until 12:10", exitWait},
+		"deferred while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 1}),
+			"Stale since 11:56: the access token is good until 12:01, and the issuer could not be asked. Next: wait until 12:10", exitOK},
+		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
+			"Stale since 10:55: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
+		"under way": {newScene(t, -time.Hour).note(time.Second, store.Entry{Kind: store.Intended}),
+			"Stale since 10:55: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00", exitWait},
+		"in doubt while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Intended}),
+			"Stale since 11:56: the access token is good until 12:01, and the answer to the last refresh was lost, so that its refresh token may be spent. Next: wait until 12:01", exitOK},
+		"in doubt twice": {newScene(t, -time.Hour).note(2*time.Minute, store.Entry{Kind: store.Intended}).note(time.Minute, store.Entry{Kind: store.Intended}),
+			"Poisoned since 11:59: two refreshes with this refresh token had no outcome, so that it is taken for spent. Next: bezoar login", exitLogin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			line, code := each.scene.run("status")
+			require.Equal(t, each.line+"\n", line)
+			require.Equal(t, each.code, code)
+		})
+	}
+}
+
+// TestLooksChangeNothing compares all that a folder can tell, also the times of
+// its files, before and after the commands that only look.
+func TestLooksChangeNothing(t *testing.T) {
+	s := newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Intended}).note(time.Minute, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused})
+	before := tree(t, s.home)
+	for _, each := range []string{"status", "why", "log"} {
+		s.run(each)
+		s.run(each, "--json")
+	}
+	require.Equal(t, before, tree(t, s.home))
+}
+
+func tree(t *testing.T, folder string) []string {
+	var all []string
+	require.NoError(t, filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		all = append(all, fmt.Sprint(path, info.Mode(), info.Size(), info.ModTime()))
+		return nil
+	}))
+	return all
+}
+
+// TestStatusAgreesWithAnEngine starts one on the same home, which is told nothing
+// but to look.
+func TestStatusAgreesWithAnEngine(t *testing.T) {
+	for name, s := range map[string]*scene{
+		"fresh":    newScene(t, time.Hour),
+		"stale":    newScene(t, -time.Hour),
+		"poisoned": newScene(t, time.Hour).note(time.Hour, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			loaded, err := config.Load(config.Flags{Home: s.home}, func(string) string { return "" })
+			require.NoError(t, err)
+			options := engineOptions(loaded, nil, quiet)
+			options.Now = func() time.Time { return noon }
+			auth := engine.Start(options)
+			defer auth.Close(context.Background())
+			<-auth.Ready()
+			v := view{config: loaded, at: noon}
+			v.look(quiet)
+			require.Equal(t, auth.Snapshot().Health(), v.state.Health())
+			require.Equal(t, name, map[machine.Label]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.state.Label])
+		})
+	}
+}
+
+func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
+	s := newScene(t, -time.Hour)
+	s.note(3*time.Hour, store.Entry{Kind: store.Login, Method: machine.MethodChatGPT})
+	for i := range 3 {
+		ago := time.Duration(30-10*i) * time.Minute
+		s.note(ago+time.Second, store.Entry{Kind: store.Intended, Cause: machine.CauseExpiring})
+		s.note(ago, store.Entry{Kind: store.Deferred, Cause: machine.CauseExpiring, NotBefore: noon.Add(5 * time.Minute), Failures: i + 1})
+	}
+	s.note(time.Second, store.Entry{Kind: store.Intended, Cause: machine.CauseDemanded})
+	story, _ := s.run("why")
+	key := s.key.Short()
+	require.Equal(t, fmt.Sprintf(`09:00:00  Somebody logged in with ChatGPT, refresh token %[1]s (process 7).
+11:50:00  Refresh token %[1]s was sent because the access token was about to expire; the issuer did not decide, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
+11:59:59  Refresh token %[1]s was about to be sent because a client demanded it, and nobody wrote down what came of it (process 7).
+
+Stale since 10:55: the access token expired at 11:00, and the issuer could not be asked 3 times in a row.
+
+Next: wait until 12:05
+`, key), story)
+}
+
+func TestBrowserIsOpenedOnlyWhereThereIsOneToSee(t *testing.T) {
+	nothing := func(string) string { return "" }
+	display := func(name string) string { return map[string]string{"DISPLAY": ":0"}[name] }
+	require.Nil(t, opener("linux", nothing), "xdg-open would take over the terminal")
+	require.Equal(t, []string{"xdg-open"}, opener("linux", display))
+	require.Equal(t, []string{"open"}, opener("darwin", nothing))
+	require.Equal(t, "rundll32", opener("windows", nothing)[0])
+}

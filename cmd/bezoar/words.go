@@ -1,0 +1,233 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// unknown stands where a state would, when nobody can tell it.
+const unknown = "Unknown"
+
+// label is the name of the state.
+func (v *view) label() string {
+	if v.isElsewhere || v.isUnavailable() {
+		return unknown
+	}
+	return string(cmp.Or(v.state.Label, machine.NoAuth))
+}
+
+func (v *view) isUnavailable() bool {
+	_, ok := errors.AsType[*store.UnavailableError](v.storeProblem)
+	return ok || v.storeProblem != nil && !v.isUnreadable()
+}
+
+func (v *view) isUnreadable() bool {
+	_, ok := errors.AsType[*store.UnreadableError](v.storeProblem)
+	return ok
+}
+
+// action is what somebody has to do.
+func (v *view) action() machine.Action {
+	switch {
+	case v.isElsewhere, v.isUnavailable():
+		return machine.ActionOperator
+	case v.isHomeless:
+		return machine.ActionLogin
+	}
+	return v.state.Health().Action
+}
+
+// isServing reports whether there is a token that can be handed out and is good
+// by its own word.
+func isServing(s machine.State, at time.Time) bool {
+	return !s.Token().IsEmpty() && (s.Expiry.IsZero() || at.Before(s.Expiry))
+}
+
+// isUsable reports whether there is a token that serves, or one may be asked
+// for right now.
+func (v *view) isUsable() bool {
+	mayRefresh := v.state.Label == machine.Stale && v.action() == machine.ActionNone
+	return v.label() != unknown && (isServing(v.state, v.at) || mayRefresh)
+}
+
+// code is the exit code that says the same.
+func (v *view) code() int {
+	if v.isUsable() {
+		return exitOK
+	}
+	return codeOf(v.action())
+}
+
+// codeOf is the exit code for a login that cannot be used.
+func codeOf(action machine.Action) int {
+	switch action {
+	case machine.ActionLogin:
+		return exitLogin
+	case machine.ActionOperator:
+		return exitOperator
+	}
+	return exitWait
+}
+
+// line is the state in one line: since when, why, and what to do about it.
+func (v *view) line(p paint) string { return v.head(p) + " " + v.next() }
+
+// head is the line without its end.
+func (v *view) head(p paint) string {
+	since := ""
+	if at := v.since(); !at.IsZero() {
+		since = " since " + dayTime(at, v.at)
+	}
+	return p.in(v.colour(), v.label()) + since + ": " + v.clause() + "."
+}
+
+func (v *view) colour() string {
+	switch {
+	case v.label() == unknown, v.state.Label == machine.Poisoned:
+		return red
+	case v.state.Label == machine.Fresh, v.state.Label == machine.ApiKey:
+		return green
+	case v.state.Label == machine.Stale:
+		return yellow
+	}
+	return bold
+}
+
+// next is what to do, as the end of a line.
+func (v *view) next() string {
+	switch v.action() {
+	case machine.ActionLogin:
+		return "Next: bezoar login"
+	case machine.ActionOperator:
+		return "Next: bezoar doctor"
+	case machine.ActionWait:
+		if v.state.NotBefore.After(v.at) {
+			return "Next: wait until " + dayTime(v.state.NotBefore, v.at)
+		}
+		return "Next: wait"
+	}
+	if v.state.Label == machine.Stale && !isServing(v.state, v.at) {
+		return "Next: bezoar token"
+	}
+	return "Nothing to do."
+}
+
+// clause is what is known of the login.
+func (v *view) clause() string {
+	if v.trailProblem != nil && !v.isUnavailable() {
+		return v.known() + "; the ledger cannot be read, so what the issuer said before is not known"
+	}
+	return v.known()
+}
+
+func (v *view) known() string {
+	switch {
+	case v.isHomeless:
+		return "nobody is logged in; there is no home " + v.config.Home + " yet"
+	case v.isElsewhere:
+		return "this home keeps logins in the memory of each program, where another one cannot look (cli_auth_credentials_store)"
+	case v.isUnavailable():
+		return "what is stored cannot be read: " + printable(v.storeProblem.Error())
+	case v.isUnreadable():
+		return "nobody is logged in: " + printable(v.storeProblem.Error())
+	case v.isForbidden:
+		return "the stored login may not be used here (forced_login_method or forced_chatgpt_workspace_id in config.toml)"
+	}
+	switch v.state.Label {
+	case machine.ApiKey:
+		return "an API key is stored, which never ages; only a request can tell whether it is still good"
+	case machine.Fresh:
+		return v.access() + v.endOfFresh()
+	case machine.Stale:
+		return v.access() + ", " + v.obstacle()
+	case machine.Poisoned:
+		verdict, _ := v.state.Verdict()
+		return because(verdict.Reason)
+	}
+	if v.lineage.LoggedOut {
+		return "somebody logged out"
+	}
+	return "nobody is logged in"
+}
+
+// access is what the access token says of itself.
+func (v *view) access() string {
+	switch expiry := v.state.Expiry; {
+	case expiry.IsZero():
+		return "the access token does not say when it expires"
+	case v.at.Before(expiry):
+		return "the access token is good until " + dayTime(expiry, v.at)
+	default:
+		return "the access token expired at " + dayTime(expiry, v.at)
+	}
+}
+
+// endOfFresh tells of a token set that cannot be refreshed when its time comes.
+func (v *view) endOfFresh() string {
+	verdict, condemned := v.state.Verdict()
+	if !condemned {
+		return ""
+	}
+	return ", and a login is needed then: " + because(verdict.Reason)
+}
+
+// obstacle is what stands in the way of a refresh that is due.
+func (v *view) obstacle() string {
+	switch v.state.Trouble {
+	case machine.TroubleIssuer:
+		if e, ok := v.last(store.Deferred, store.Refused); ok && e.Kind == store.Refused {
+			return "and the issuer refused the last refresh without a reason"
+		}
+		return "and the issuer could not be asked" + times(v.lineage.Deferral.Failures)
+	case machine.TroubleSister:
+		return "and another process is asking for a new one"
+	case machine.TroubleDoubt:
+		return "and the answer to the last refresh was lost, so that its refresh token may be spent"
+	case machine.TroubleUnwriteable:
+		return "and there is no refresh because a new login could not be stored"
+	case machine.TroubleUnreadable:
+		return "and there is no refresh because the store cannot be read"
+	case machine.TroubleOtherLogin:
+		return "and the store holds another login by now"
+	}
+	if v.state.Rejected {
+		return "and it was refused"
+	}
+	return "and the next use refreshes it"
+}
+
+func times(count int) string {
+	if count < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" %d times in a row", count)
+}
+
+// because is a verdict in words.
+func because(reason machine.Reason) string {
+	switch reason {
+	case machine.ReasonExpired:
+		return "the issuer says this refresh token has expired"
+	case machine.ReasonReused:
+		return "the issuer says this refresh token was already used"
+	case machine.ReasonRevoked:
+		return "the issuer says this refresh token was revoked"
+	case machine.ReasonInvalidGrant:
+		return "the issuer does not accept this refresh token any more"
+	case machine.ReasonUnexplained:
+		return "the issuer refused this refresh token without a reason"
+	case machine.ReasonInDoubt:
+		return "two refreshes with this refresh token had no outcome, so that it is taken for spent"
+	case machine.ReasonMissing:
+		return "there is no refresh token"
+	case machine.ReasonSpent:
+		return "this refresh token was replaced by a newer one, which is not what is stored here"
+	}
+	return "this refresh token is refused: " + printable(strings.ReplaceAll(string(reason), "_", " "))
+}

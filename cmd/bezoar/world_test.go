@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/file"
+)
+
+// world is what surrounds one script: an issuer, the person at the other device,
+// and every secret that was handed out, so that no output can hold one.
+type world struct {
+	*issuer.Issuer
+	server *httptest.Server
+
+	mu       sync.Mutex // guards what follows
+	secrets  []string
+	approves bool          // the person types in each user code at once
+	skew     time.Duration // of the issuer's clock
+	door     int           // the status of the answer to those who ask for nothing
+	arrived  map[string]int
+	changed  chan struct{} // closed at each arrival, and made anew
+}
+
+type worldKey struct{}
+
+func setUpWorld(env *testscript.Env) error {
+	w := &world{arrived: map[string]int{}, changed: make(chan struct{}), secrets: []string{"sk-a-key-of-this-test"}}
+	w.Issuer = issuer.New(issuer.Options{AutoConsent: true, Now: w.now})
+	w.server = httptest.NewServer(w)
+	env.Defer(w.server.Close)
+	env.Values[worldKey{}] = w
+	env.Setenv("BEZOAR_LOGIN_ISSUER", w.server.URL)
+	env.Setenv("BEZOAR_REFRESH_TOKEN_URL_OVERRIDE", w.server.URL+"/oauth/token")
+	env.Setenv("NO_PROXY", "127.0.0.1")
+	env.Setenv("ISSUER", w.server.URL)
+	env.Setenv("TZ", "UTC")
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // else each program under -race takes a second to end
+	return nil
+}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.skew)
+}
+
+// ServeHTTP passes a request on to the issuer, and remembers what it hands out.
+func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	answered := httptest.NewRecorder()
+	defer w.arrive(r.URL.Path)
+	if status := w.atTheDoor(); r.URL.Path == "/" && status != 0 {
+		answered.WriteHeader(status)
+	} else {
+		w.Issuer.ServeHTTP(answered, r)
+	}
+	if code, waits := w.learn(answered.Body.Bytes()); waits {
+		w.Approve(code)
+	}
+	for name, values := range answered.Header() {
+		out.Header()[name] = values
+	}
+	out.Header().Set("Date", w.now().UTC().Format(http.TimeFormat))
+	out.WriteHeader(answered.Code)
+	io.Copy(out, answered.Body)
+}
+
+func (w *world) atTheDoor() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.door
+}
+
+func (w *world) arrive(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.arrived[path]++
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// learn remembers the secrets of an answer. It may be a user code for the person
+// to type in.
+func (w *world) learn(body []byte) (userCode string, isTypedIn bool) {
+	var said map[string]any
+	if json.Unmarshal(body, &said) != nil {
+		return "", false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range []string{"access_token", "refresh_token", "id_token", "device_auth_id", "code_verifier", "authorization_code"} {
+		if text, ok := said[name].(string); ok {
+			w.secrets = append(w.secrets, text)
+		}
+	}
+	userCode, isTypedIn = said["user_code"].(string)
+	return userCode, isTypedIn && w.approves
+}
+
+// exits runs a program, which must end with a code and tell no secret but
+// token's, which is for standard output.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	wanted, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	code := 0
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != wanted {
+		ts.Fatalf("exit code %d, not %d", code, wanted)
+	}
+	hidesSecrets(ts, false, args[1:])
+}
+
+// hidesSecrets looks for secrets in what the last program wrote.
+func hidesSecrets(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	outputs := map[string]string{"stderr": ts.ReadFile("stderr")}
+	if !slices.Contains(args, "token") {
+		outputs["stdout"] = ts.ReadFile("stdout")
+	}
+	for name, text := range outputs {
+		for _, each := range w.secrets {
+			if strings.Contains(text, each) {
+				ts.Fatalf("%s holds a secret with fingerprint %s", name, secret.New(each).Fingerprint().Short())
+			}
+		}
+	}
+}
+
+// loggedIn HOME [AGE] puts a login of Ada's into a home, made AGE ago by another
+// program.
+func loggedIn(ts *testscript.TestScript, neg bool, args []string) {
+	w, age := worldOf(ts), time.Duration(0)
+	if len(args) > 1 {
+		var err error
+		age, err = time.ParseDuration(args[1])
+		ts.Check(err)
+	}
+	at := time.Now().Add(-age)
+	grant := w.Login(issuer.Ada, at)
+	w.mu.Lock()
+	w.secrets = append(w.secrets, grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), grant.IDToken.Reveal())
+	w.mu.Unlock()
+	home := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(home, 0o700))
+	ts.Check(file.Open(home, file.Options{}).Replace(context.Background(), machine.Credential{
+		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
+		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,
+	}))
+}
+
+// spent HOME spends the refresh token of a home elsewhere, so that it is dead.
+func spent(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	record, err := file.Open(ts.MkAbs(args[0]), file.Options{}).Load(context.Background())
+	ts.Check(err)
+	endpoint := machine.Issuer{TokenEndpoint: w.server.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
+	answer := oauth.New(oauth.Options{Issuer: endpoint}).Refresh(context.Background(), record.Credential.RefreshToken, machine.CauseOld)
+	if _, granted := answer.(machine.Granted); !granted {
+		ts.Fatalf("the issuer did not grant a refresh")
+	}
+}
+
+// issuerAnswers CALL STATUS [RETRY-AFTER] is how a call is answered from now on; a
+// STATUS of 0 is the issuer at its best.
+func issuerAnswers(ts *testscript.TestScript, neg bool, args []string) {
+	status, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	step := issuer.Step{Status: status}
+	if len(args) > 2 {
+		step.Header = http.Header{"Retry-After": {args[2]}}
+	}
+	worldOf(ts).Always(issuer.Call(args[0]), step)
+}
+
+// person approves|waits is what the person at the other device does.
+func person(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.approves = args[0] == "approves"
+}
+
+// posts N is how many refreshes have reached the issuer.
+func posts(ts *testscript.TestScript, neg bool, args []string) {
+	if got := strconv.Itoa(worldOf(ts).Counts().Posts); got != args[0] {
+		ts.Fatalf("%s posts, not %s", got, args[0])
+	}
+}
+
+// await PATH waits until the issuer was asked for a path.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	for {
+		w.mu.Lock()
+		count, changed := w.arrived[args[0]], w.changed
+		w.mu.Unlock()
+		if count > 0 {
+			return
+		}
+		<-changed
+	}
+}
+
+// skew DURATION is how far the issuer's clock is ahead.
+func skew(ts *testscript.TestScript, neg bool, args []string) {
+	ahead, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	w := worldOf(ts)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.skew = ahead
+}
+
+// door STATUS is how the issuer's host answers those who ask for nothing.
+func door(ts *testscript.TestScript, neg bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	w := worldOf(ts)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.door = status
+}
+
+// callbackPort waits until no other test on this machine uses the ports of browser
+// logins: there are two in all the world. The conversations in properties wait at
+// the same lock.
+func callbackPort(ts *testscript.TestScript, neg bool, args []string) {
+	lock := flock.New(filepath.Join(os.TempDir(), "bezoar-properties-login-port.lock"))
+	ts.Check(lock.Lock())
+	ts.Defer(func() { lock.Close() })
+}
+
+// browse is a browser: it opens an address and goes where it is sent. What it
+// sees at the end is left in a file, and then the issuer is asked for /closed.
+func browse() {
+	response, err := http.Get(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err == nil {
+		err = os.WriteFile(os.Getenv("PAGE"), bytes.TrimSpace(page), 0o600)
+	}
+	if err == nil {
+		_, err = http.Get(os.Getenv("ISSUER") + "/closed")
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
