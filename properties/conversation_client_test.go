@@ -21,6 +21,15 @@ func (c *conversation) question(words []string) (method string, params any, err 
 		return "account/login/start", map[string]string{"type": "apiKey", "apiKey": words[1]}, nil
 	case "logout":
 		return "account/logout", nil, nil
+	case "limits":
+		return "account/rateLimits/read", nil, nil
+	case "health":
+		return "account/health/read", nil, nil
+	case "browser-login", "device-login", "cancel":
+		return c.loginQuestion(words)
+	case "external":
+		c.remember(words[1])
+		return "account/login/start", map[string]string{"type": "chatgptAuthTokens", "accessToken": words[1], "chatgptAccountId": words[2]}, nil
 	}
 	return "", nil, fmt.Errorf("nobody can ask %q", words[0])
 }
@@ -75,6 +84,7 @@ func (c *conversation) answer(args []string) error {
 	if err != nil {
 		return fmt.Errorf("question %d: %w", id, err)
 	}
+	c.person.noteLogin(line)
 	return matches(answerOf(id, words), line)
 }
 

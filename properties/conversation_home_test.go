@@ -42,6 +42,8 @@ func (c *conversation) elsewhere(args []string) error {
 			return err
 		}
 		return matches(strings.Join(rest, " "), string(content))
+	case "holds-the-ports":
+		return c.holdPorts(rest)
 	case "link": // PATH to PATH
 		c.put = append(c.put, rest[2])
 		return os.Link(c.path(rest[0]), c.path(rest[2]))
@@ -70,7 +72,7 @@ func (c *conversation) loginElsewhere(args []string) error {
 		}
 	}
 	at := time.Now().Add(-age)
-	account := issuer.Account{ID: "account-" + name, Email: name + "@example.com", PlanType: "plus", UserID: "user-" + name}
+	account := accountOf(name)
 	idToken := jsonWeb(fmt.Sprintf(`{"email":%q,"https://api.openai.com/auth":{"chatgpt_plan_type":%q,"chatgpt_user_id":%q}}`,
 		account.Email, account.PlanType, account.UserID))
 	var access, refresh string
@@ -84,6 +86,10 @@ func (c *conversation) loginElsewhere(args []string) error {
 	return c.replace("auth.json", fmt.Sprintf(
 		`{"auth_mode":"chatgpt","OPENAI_API_KEY":null,"tokens":{"id_token":%q,"access_token":%q,"refresh_token":%q,"account_id":%q},"last_refresh":%q}`,
 		idToken, access, refresh, account.ID, at.UTC().Format(time.RFC3339)))
+}
+
+func accountOf(name string) issuer.Account {
+	return issuer.Account{ID: "account-" + name, Email: name + "@example.com", PlanType: "plus", UserID: "user-" + name}
 }
 
 // ageOf reads 9d and 2h.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
 )
 
 // untilItIsWrong is how long anything that must happen is waited for. Only a
@@ -30,6 +32,10 @@ type server struct {
 	gone    chan struct{} // closed when the process has ended
 	stderr  quietBuffer
 	ears    chan struct{} // empty while the client does not listen
+
+	schema   *schematest.Conversation
+	mistakes mistakes // lines that do not match the schema
+	unended  string   // the beginning of a line of the client
 
 	lastID int
 	asked  []int          // questions without a label that wait for their answer
@@ -49,6 +55,7 @@ func startServer(name, program string, environment []string) (*server, error) {
 		lines: make(chan string, linesHeld), gone: make(chan struct{}), ears: make(chan struct{}, 1), labels: map[string]int{},
 		wantsToken: map[string]bool{},
 	}
+	s.schema = schematest.New(&s.mistakes)
 	s.ears <- struct{}{}
 	s.process.Env = environment
 	s.process.Stderr = &s.stderr
@@ -75,6 +82,7 @@ func (s *server) listen(output io.Reader) {
 		if err != nil {
 			break
 		}
+		s.schema.Server([]byte(line))
 		s.lines <- strings.TrimSuffix(line, "\n")
 	}
 	close(s.lines)
@@ -113,8 +121,38 @@ func (s *server) next() (string, error) {
 
 func (s *server) write(text string) error {
 	s.noteWishes(text)
+	s.noteRequests(text)
 	_, err := io.WriteString(s.input, text)
 	return err
+}
+
+// noteRequests tells the schema what is asked, before it can be answered.
+func (s *server) noteRequests(text string) {
+	lines := strings.Split(s.unended+text, "\n")
+	s.unended = lines[len(lines)-1]
+	for _, line := range lines[:len(lines)-1] {
+		s.schema.Client([]byte(line))
+	}
+}
+
+// mistakes collects what a server says against the schemas.
+type mistakes struct {
+	mu    sync.Mutex // guards found
+	found []error
+}
+
+func (*mistakes) Helper() {}
+
+func (m *mistakes) Errorf(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.found = append(m.found, fmt.Errorf(format, args...))
+}
+
+func (m *mistakes) err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(m.found...)
 }
 
 func (s *server) kill() {
@@ -173,12 +211,18 @@ func (c *conversation) spawn(args []string) error {
 	return nil
 }
 
-func (c *conversation) start(args []string) error {
+func (c *conversation) start(args []string) error { return c.greet(args, "") }
+
+func (c *conversation) startExperimental(args []string) error {
+	return c.greet(args, `,"capabilities":{"experimentalApi":true}`)
+}
+
+func (c *conversation) greet(args []string, capabilities string) error {
 	if err := c.spawn(args); err != nil {
 		return err
 	}
-	const hello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"1"}}}` + "\n"
-	if err := c.at.write(hello); err != nil {
+	const hello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"1"}%s}}` + "\n"
+	if err := c.at.write(fmt.Sprintf(hello, capabilities)); err != nil {
 		return err
 	}
 	line, err := c.at.next()
@@ -198,7 +242,10 @@ func (c *conversation) goTo(args []string) error {
 	return fmt.Errorf("there is no server %s", args[0])
 }
 
-func (c *conversation) endInput([]string) error { return c.at.input.Close() }
+func (c *conversation) endInput([]string) error {
+	c.at.noteRequests("\n") // the last line needs no end
+	return c.at.input.Close()
+}
 
 func (c *conversation) signal(args []string) error {
 	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt}

@@ -25,6 +25,7 @@ var vocabulary = map[string]func(*conversation, []string) error{
 	//	login NAME ACCESS REFRESH [AGE]   the last refresh AGE ago: 9d, 2h
 	//	login NAME issued [AGE]           with tokens that the issuer knows
 	//	key KEY · logout · put FILE as PATH · link PATH to PATH
+	//	holds-the-ports PORT...           of browser logins, and does not let go
 	//	opens PATH · still-reads JSON
 	"home":      (*conversation).elsewhere,
 	"elsewhere": (*conversation).elsewhere,
@@ -34,13 +35,34 @@ var vocabulary = map[string]func(*conversation, []string) error{
 	//	[once] [slowly] [hesitantly] rotates · grants ACCESS REFRESH [IDTOKEN] ·
 	//	refuses CODE · says STATUS [BODY] · wants-patience SECONDS
 	//	lets-go · counts grants N replays N revoked N
+	// That is of refreshes. Others begin with: at exchange · key · user-code · poll ·
+	// revocation
 	"issuer": (*conversation).issuerDoes,
 	"posts":  (*conversation).posts,  // TOKEN... · N · at-most N: all refresh posts so far
 	"posted": (*conversation).posted, // N: waits until so many posts have arrived
 
+	"asked": (*conversation).asked, // CALL N · CALL TOKEN...: all requests of that kind, waited for
+
+	// The backend, which is there from the first of these on: admits TOKEN · says
+	// STATUS [BODY] · asked TOKEN...: all that was brought so far
+	"backend": (*conversation).backend,
+
+	// A person at the login that was answered last, in a browser or at another device.
+	//	browser consents [NAME]            at the issuer
+	//	browser returns [MEMBER=VALUE...]  to where the issuer sends it, changed like that
+	//	browser opens PATH                 at the login's own port
+	//	browser sees STATUS [TEXT]         what came of the oldest of these; 302 leads on
+	//	browser follows                    to where that led
+	//	device allowed [NAME] · device denied
+	"browser": (*conversation).browser,
+	"device":  (*conversation).device,
+
 	// The program.
-	"spawn":     (*conversation).spawn,    // [NAME] [VARIABLE=VALUE...]: starts a server and goes to it
-	"start":     (*conversation).start,    // the same, and says hello
+	"spawn": (*conversation).spawn, // [NAME] [VARIABLE=VALUE...]: starts a server and goes to it
+	"start": (*conversation).start, // the same, and says hello
+	// as a client that takes experimental messages
+	"start-experimental": (*conversation).startExperimental,
+
 	"at":        (*conversation).goTo,     // NAME: the server that is spoken to from now on
 	"end-input": (*conversation).endInput, // as a client that has no more to say
 	"signal":    (*conversation).signal,   // TERM, INT
@@ -52,7 +74,9 @@ var vocabulary = map[string]func(*conversation, []string) error{
 	},
 
 	// The client. Questions may wait for their answer while others are asked.
-	//	ask [LABEL:] status [token] [refresh] · account [refresh] · login KEY · logout
+	//	ask [LABEL:] status [token] [refresh] · account [refresh] · limits · health ·
+	//	login KEY · browser-login · device-login · external TOKEN ACCOUNT ·
+	//	cancel [previous] · logout
 	//	answer [LABEL:] METHOD TOKEN · JSON · error TEXT · failure TEXT
 	//	unanswered LABEL:
 	//	storm N QUESTION: in one write; answers N ANSWER
@@ -126,6 +150,10 @@ func converse(t *testing.T, params testscript.Params) {
 			return err
 		}
 		env.Values[conversationKey{}] = c
+		for name, token := range minted {
+			env.Setenv(name, token)
+			c.remember(token)
+		}
 		env.Defer(func() {
 			c.close()
 			if err := errors.Join(c.breaks(), c.leaks()); err != nil {

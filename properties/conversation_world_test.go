@@ -8,7 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -25,7 +28,14 @@ type conversation struct {
 	at                 *server  // who is spoken to
 	put                []string // names of files that others made, or are meant for secrets
 	opened             *os.File // by another program
-	secrets            []string // that nothing but the client and the store may see
+	limits             usage    // the backend's
+	person             person   // who is at the logins
+
+	port   *flock.Flock // nil while this script has no use for the port of browser logins
+	holder *http.Server // of that port, another program
+
+	mu      sync.Mutex // guards secrets
+	secrets []string   // that nothing but the client and the store may see
 }
 
 // conversationKey is where a script keeps its conversation.
@@ -33,8 +43,8 @@ type conversationKey struct{}
 
 func newConversation(program, folder string) (*conversation, error) {
 	c := &conversation{program: program, home: filepath.Join(folder, "home"), letGo: make(chan struct{})}
-	c.issuer = issuer.New(issuer.Options{})
-	c.listener = httptest.NewServer(c.issuer)
+	c.issuer = issuer.New(issuer.Options{AutoConsent: true})
+	c.listener = httptest.NewServer(c.witness(c.network()))
 	c.url = c.listener.URL
 	if err := os.MkdirAll(c.home, 0o700); err != nil {
 		return nil, err
@@ -54,6 +64,15 @@ func (c *conversation) close() {
 	}
 	close(c.letGo)
 	c.listener.Close()
+	c.leavePort()
+}
+
+// network is all that the servers can reach.
+func (c *conversation) network() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", c.issuer)
+	mux.Handle("/api/codex/usage", &c.limits)
+	return mux
 }
 
 // breaks looks for what a server logs only when it has a fault itself.
@@ -63,6 +82,9 @@ func (c *conversation) breaks() error {
 			if text := s.stderr.String(); strings.Contains(text, sign) {
 				return fmt.Errorf("%s is broken:\n%s", s.name, text)
 			}
+		}
+		if err := s.mistakes.err(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return nil
@@ -92,8 +114,18 @@ func eventually(holds func() error) error {
 	}
 }
 
+// calls are the requests to an issuer, as a script calls them.
+var calls = map[string]issuer.Call{
+	"refresh": issuer.Refresh, "exchange": issuer.Exchange, "key": issuer.KeyExchange,
+	"user-code": issuer.UserCode, "poll": issuer.DevicePoll, "revocation": issuer.Revoke,
+}
+
 // issuerDoes is the command of that name.
 func (c *conversation) issuerDoes(args []string) error {
+	call := issuer.Refresh
+	if args[0] == "at" {
+		call, args = calls[args[1]], args[2:]
+	}
 	switch args[0] {
 	case "lets-go":
 		close(c.letGo)
@@ -114,9 +146,9 @@ func (c *conversation) issuerDoes(args []string) error {
 		default:
 			err := c.answers(args[0], args[1:], &step)
 			if once {
-				c.issuer.Script(issuer.Refresh, step)
+				c.issuer.Script(call, step)
 			} else {
-				c.issuer.Always(issuer.Refresh, step)
+				c.issuer.Always(call, step)
 			}
 			return err
 		}
@@ -161,6 +193,29 @@ func (c *conversation) counts(args []string) error {
 		}
 	}
 	return nil
+}
+
+// asked waits until all these requests have arrived, and demands that no more have.
+func (c *conversation) asked(args []string) error {
+	call, tokens := calls[args[0]], args[1:]
+	number, err := strconv.Atoi(tokens[0])
+	if err == nil {
+		tokens = nil
+	} else {
+		number = len(tokens)
+	}
+	return eventually(func() error {
+		requests := c.issuer.Requests(call)
+		if len(requests) != number {
+			return fmt.Errorf("there were %d requests", len(requests))
+		}
+		for i, token := range tokens {
+			if requests[i].Token != secret.New(token).Fingerprint() {
+				return fmt.Errorf("request %d was not about %s", i+1, token)
+			}
+		}
+		return nil
+	})
 }
 
 func (c *conversation) posts(args []string) error {

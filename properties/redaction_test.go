@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +31,8 @@ const shortestSecret = 6
 // remember adds to what must not leak. A script does so itself with the command
 // "secret", for what is not one by its place.
 func (c *conversation) remember(secrets ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, each := range secrets {
 		if len(each) >= shortestSecret && !slices.Contains(c.secrets, each) {
 			c.secrets = append(c.secrets, each)
@@ -56,9 +60,10 @@ func (c *conversation) leaks() error {
 	for _, s := range c.servers {
 		look("the log of "+s.name, s.stderr.String())
 		for line := range strings.Lines(string(s.said)) {
-			look("what "+s.name+" said", s.withoutItsToken(line))
+			look("what "+s.name+" said", withoutItsState(s.withoutItsToken(line)))
 		}
 	}
+	look("what a browser saw", c.person.saw.String())
 	err := filepath.WalkDir(c.home, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || slices.Contains(c.put, entry.Name()) {
 			return err
@@ -102,6 +107,13 @@ func TestALeakIsFoundWhereverItIs(t *testing.T) {
 		"told besides what was asked":  func(c *conversation) { c.at.wantsToken["1"], c.at.said = true, []byte(answer+answer[:20]+opens) },
 		"in a file that was left over": func(c *conversation) { os.WriteFile(c.path("ledger"), []byte(opens), 0o600) },
 		"in the name of a file":        func(c *conversation) { os.WriteFile(c.path(opens), nil, 0o600) },
+		"on a page":                    func(c *conversation) { c.person.saw.WriteString("<p>" + opens) },
+		"in the address of a login": func(c *conversation) {
+			c.at.said = []byte(`{"id":1,"result":{"loginId":"a","authUrl":"https://issuer.example/?state=public&code_verifier=` + opens + `"}}`)
+		},
+		"twice in the address of a login": func(c *conversation) {
+			c.at.said = []byte(`{"id":1,"result":{"loginId":"a","authUrl":"https://issuer.example/?state=` + opens + `&nonce=` + opens + `"}}`)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &conversation{home: t.TempDir(), put: []string{"auth.json"}}
@@ -114,4 +126,56 @@ func TestALeakIsFoundWhereverItIs(t *testing.T) {
 			require.ErrorContains(t, c.leaks(), "a secret is in")
 		})
 	}
+}
+
+// TestAWitnessHearsOfEverySecret holds the list of members against a whole login
+// in a browser and one with a code: whatever the disk has of it was noticed.
+func TestAWitnessHearsOfEverySecret(t *testing.T) {
+	program, err := theProgram()
+	require.NoError(t, err)
+	c, err := newConversation(program, t.TempDir())
+	require.NoError(t, err)
+	defer c.close()
+	k := killing{t, c}
+	k.do("start", "ask browser-login", `answer {"loginId":"...","...":""}`, "browser consents", "browser returns",
+		"browser sees 302", "browser follows", "browser sees 200", `hears {"method":"account/login/completed","...":""}`)
+	content, err := os.ReadFile(c.path("auth.json"))
+	require.NoError(t, err)
+	for _, each := range regexp.MustCompile(`"(sk-|eyJ|rt_)[^"]+"`).FindAllString(string(content), -1) {
+		require.Contains(t, c.secrets, strings.Trim(each, `"`))
+	}
+	query := c.person.back.Query()
+	require.Contains(t, c.secrets, query.Get("code"))
+	require.Contains(t, c.secrets, query.Get("state"))
+	k.do("ask device-login", `answer {"loginId":"...","...":""}`)
+	require.Contains(t, c.secrets, c.person.login.UserCode)
+	k.do("end")
+	require.NoError(t, c.leaks())
+}
+
+// TestTheSchemaHoldsNoSecret: an example in it would be taken from somewhere.
+func TestTheSchemaHoldsNoSecret(t *testing.T) {
+	program, err := theProgram()
+	require.NoError(t, err)
+	home, out := t.TempDir(), t.TempDir()
+	const opens = "s3cr3t"
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), []byte(`{"auth_mode":"apikey","OPENAI_API_KEY":"`+opens+`"}`), 0o600))
+	for _, generate := range []string{"generate-json-schema", "generate-ts"} {
+		run := exec.Command(program, "app-server", generate, "--out", out)
+		run.Env = []string{"HOME=" + home, "BEZOAR_HOME=" + home, "OPENAI_API_KEY=" + opens, "CODEX_ACCESS_TOKEN=" + opens}
+		said, err := run.CombinedOutput()
+		require.NoError(t, err, string(said))
+	}
+	files := 0
+	require.NoError(t, filepath.WalkDir(out, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		content, err := os.ReadFile(path)
+		require.NotContains(t, string(content), opens)
+		require.NotRegexp(t, `"examples?"|"default"|eyJ[A-Za-z0-9]|\b(sk|rt|ac)[-_][A-Za-z0-9]{4}`, string(content), path)
+		return err
+	}))
+	require.Greater(t, files, 20)
 }
