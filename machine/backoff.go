@@ -13,16 +13,30 @@ const (
 	maxDeferral = UnexplainedCeiling
 )
 
+// An issuer that is still away when the wait could be as long as the ceiling is
+// taken for broken: from then on it is probed once in about a ceiling, which is
+// five posts an hour for all processes together, and leaves time for a client to
+// ask within a ceiling of its return.
+const (
+	probeLeast = 12*time.Minute + 30*time.Second
+	probeMost  = 14 * time.Minute
+)
+
 // NextAttempt is when to ask the issuer again after so many transient failures
 // in a row, at least one. The wait is drawn from [0, cap) with cap doubling
-// from BackoffBase to BackoffCeiling ("full jitter", so that many clients
-// spread out), random being in [0, 1). What the issuer wished (Retry-After, RFC
-// 9110 section 10.2.3; zero for nothing) is obeyed up to the ceiling.
+// from BackoffBase ("full jitter", so that many clients spread out), random being
+// in [0, 1); once cap would reach BackoffCeiling, from [probeLeast, probeMost).
+// What the issuer wished (Retry-After, RFC 9110 section 10.2.3; zero for nothing)
+// is obeyed up to the ceiling.
 func (p Policy) NextAttempt(at time.Time, failures int, retryAfter time.Duration, random float64) time.Time {
 	if p.BackoffOff {
 		return at
 	}
-	wait := time.Duration(random * float64(doubled(BackoffBase, BackoffCeiling, failures)))
+	least, most := time.Duration(0), doubled(BackoffBase, BackoffCeiling, failures)
+	if most == BackoffCeiling {
+		least, most = probeLeast, probeMost
+	}
+	wait := least + time.Duration(random*float64(most-least))
 	return at.Add(max(wait, min(retryAfter, BackoffCeiling)))
 }
 

@@ -149,6 +149,17 @@ func (c Credential) bornDueAt(at time.Time) time.Time {
 	return due
 }
 
+// takenDueAt is dueAt for a token set that was found at the given time. If it is
+// known when a refresh brought it, it ages as it does where that was made:
+// otherwise a clock that is wrong would cost a refresh for each process. A
+// refresh from the future was made by a clock that has since gone back.
+func (c Credential) takenDueAt(refreshedAt, at time.Time) time.Time {
+	if refreshedAt.IsZero() || refreshedAt.After(at) {
+		return c.dueAt()
+	}
+	return c.bornDueAt(refreshedAt)
+}
+
 // isUsable reports whether the login has anything to hand out. The reference
 // wants a token set to say when it was last refreshed.
 func (c Credential) isUsable() bool {

@@ -5,6 +5,7 @@ import "time"
 // Stored is what a refresh transaction sees once it holds the lock.
 type Stored struct {
 	Credential *Credential // nil: nothing there, or nothing that can be read
+	Unreadable bool        // something is there, and it is no login
 	Lineage    Lineage
 	Doubt      Doubt // about the refresh token of the login in use
 }
@@ -22,6 +23,9 @@ func (s State) Reconsider(stored Stored, at time.Time) Event {
 	switch found := stored.Credential; {
 	case found == nil && stored.Lineage.LoggedOut:
 		return LoggedOut{At: At{at}, Attempt: s.Attempt}
+	case found == nil && stored.Unreadable:
+		kept.Trouble = TroubleUnreadable
+		return kept // it may be in the middle of something
 	case found == nil, !s.Policy.Restriction.Admits(*found), !s.Credential.SharesAccount(*found):
 		kept.Trouble = TroubleOtherLogin
 		return kept // somebody else's business: the login in use goes on

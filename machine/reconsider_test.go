@@ -82,11 +82,25 @@ func TestBackoffGrowsToItsCeilingAndObeysTheIssuer(t *testing.T) {
 	require.Equal(t, 125*time.Millisecond, wait(1, 0, 0.5))
 	require.Equal(t, 250*time.Millisecond, wait(2, 0, 0.5))
 	require.Equal(t, time.Duration(0), wait(3, 0, 0))
-	require.Less(t, wait(1000, 0, 0.999), machine.BackoffCeiling)
-	require.Greater(t, wait(1000, 0, 0.999), 14*time.Minute)
+	require.Equal(t, 256*time.Second, wait(12, 0, 0.5))
+	for _, failures := range []int{13, 14, 1000} { // an issuer that is broken is probed
+		require.Equal(t, 12*time.Minute+30*time.Second, wait(failures, 0, 0))
+		require.InDelta(t, 14*time.Minute, wait(failures, 0, 0.9999), float64(time.Second))
+	}
 	require.Equal(t, time.Minute, wait(1, time.Minute, 0.5))
 	require.Equal(t, machine.BackoffCeiling, wait(1, 24*time.Hour, 0.5))
 	require.Equal(t, noon, machine.Policy{BackoffOff: true}.NextAttempt(noon, 9, time.Hour, 1))
 	require.Equal(t, time.Minute, policy.AfterUnexplained(noon, 1).Sub(noon))
 	require.Equal(t, machine.UnexplainedCeiling, policy.AfterUnexplained(noon, 99).Sub(noon))
+}
+
+func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {
+	found := machine.CredentialLoaded{At: at(time.Minute), Credential: expiring("r", -time.Hour), RefreshedAt: noon}
+	state := runFrom(t, machine.New(policy), found)
+	require.Equal(t, machine.Fresh, state.Label)
+	require.Equal(t, noon.Add(machine.ExpiryLead), state.DueAt)
+	found.At = at(time.Hour)
+	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Label)
+	found.RefreshedAt = noon.Add(2 * time.Hour) // by a clock that has gone back
+	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Label)
 }

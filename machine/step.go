@@ -109,7 +109,7 @@ func (s State) taking(e Event) State {
 			s.Verdicts = s.Verdicts.with(*e.Verdict)
 		}
 		s = s.with(e.Credential)
-		s.RefreshedAt = e.RefreshedAt
+		s.RefreshedAt, s.DueAt = e.RefreshedAt, e.Credential.takenDueAt(e.RefreshedAt, e.at())
 		return s
 	}
 	panic("machine: an event that brings no credential")

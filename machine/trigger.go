@@ -18,7 +18,7 @@ func TriggerOf(s State, e Event) Trigger {
 	case NothingLoaded:
 		return LoginKept
 	case LoggedIn:
-		return s.takenAs(e.Credential, e.at())
+		return s.takenAs(e.Credential, time.Time{}, e.at())
 	case LoggedOut:
 		return LogoutTaken
 	case RefreshSucceeded:
@@ -60,7 +60,15 @@ func (s State) isLate(e Event) bool {
 		return !s.IsUnsaved()
 	}
 	attempt := attemptOf(e)
-	return attempt != 0 && attempt != s.Attempt
+	return attempt != 0 && attempt != s.Attempt && !s.isRefusedBy(e)
+}
+
+// isRefusedBy reports whether an event, however late, condemns the refresh token
+// that Stale would spend: the login may have come back while its first refresh
+// was in flight.
+func (s State) isRefusedBy(e Event) bool {
+	refused, ok := e.(RefreshFailedPermanent)
+	return ok && s.Label == Stale && refused.Verdict.Key == s.Policy.Issuer.Key(s.Credential.RefreshToken)
 }
 
 func (s State) onAsked(ask Ask, at time.Time) Trigger {
@@ -115,7 +123,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 	if e.Verdict != nil {
 		s.Verdicts = s.Verdicts.with(*e.Verdict)
 	}
-	return s.takenAs(e.Credential, e.at())
+	return s.takenAs(e.Credential, e.RefreshedAt, e.at())
 }
 
 // isSucceededBy reports whether a loaded credential may take the place of the
@@ -130,11 +138,11 @@ func (s State) isSucceededBy(e CredentialLoaded) bool {
 // takenAs is how the table calls a credential that takes the place of whatever
 // is there. A condemned refresh token poisons it, unless its access token is
 // another one than the refused and still good.
-func (s State) takenAs(c Credential, at time.Time) Trigger {
+func (s State) takenAs(c Credential, refreshedAt, at time.Time) Trigger {
 	if c.Method == MethodAPIKey {
 		return KeyTaken
 	}
-	due := c.dueAt()
+	due := c.takenDueAt(refreshedAt, at)
 	isDue := !due.IsZero() && !at.Before(due)
 	verdict, condemned := s.verdictOn(c)
 	switch {

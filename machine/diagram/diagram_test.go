@@ -37,13 +37,15 @@ func TestOnlyRowsIntoStaleOrderARefresh(t *testing.T) {
 }
 
 func TestPictureAndPageAreTheSameEveryTime(t *testing.T) {
-	page, err := diagram.Page()
+	deaths := []diagram.Death{{Before: "post", When: "in a test", Leaves: "an intent", Outcome: "InDoubt"}}
+	page, err := diagram.Page(deaths)
 	require.NoError(t, err)
 	for range 20 {
-		again, err := diagram.Page()
+		again, err := diagram.Page(deaths)
 		require.NoError(t, err)
 		require.Equal(t, page, again)
 	}
+	require.Contains(t, page, "| post | in a test | an intent | InDoubt |")
 	for _, label := range machine.Labels() {
 		require.Contains(t, diagram.Mermaid(), string(label))
 	}

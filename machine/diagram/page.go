@@ -20,8 +20,9 @@ Generated from the machine by ` + "`bezoar states`" + `; do not edit. A test com
 `
 
 // Page is STATES.md: the picture, every row of the table with what the machine
-// orders there, and the invariants with the tests that hold them.
-func Page() (string, error) {
+// orders there, what a death in a refresh leaves, and the invariants with the
+// tests that hold them.
+func Page(deaths []Death) (string, error) {
 	transitions, err := Transitions()
 	if err != nil {
 		return "", err
@@ -39,12 +40,38 @@ func Page() (string, error) {
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", row.Trigger, row.From, row.To, effects, row.Why)
 	}
+	out.WriteString(deathsPreamble)
+	for _, row := range deaths {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", row.Before, row.When, row.Leaves, row.Outcome)
+	}
 	out.WriteString("\n## The invariants\n\n| # | promise | held by |\n|---|---|---|\n")
 	for i, invariant := range Invariants() {
 		fmt.Fprintf(&out, "| %d | %s | %s |\n", i+1, invariant.Promise, strings.Join(invariant.Tests, ", "))
 	}
 	return out.String(), nil
 }
+
+// Death is where a process may die in a refresh, and what comes of it. The
+// picture does not know where refreshes are made, so the page is told.
+type Death struct {
+	Before  string // the step, and the system call within it
+	When    string // the circumstance in which a refresh comes there; "" for any
+	Leaves  string
+	Outcome string
+}
+
+const deathsPreamble = `
+## A death in a refresh
+
+A process may be killed before any step of a refresh, and before any system call within one that leaves a trace. What the
+next process finds is one of these, and a test kills a process at each place. **Unspent**: the old login; it may be refreshed.
+**InDoubt**: the token may be spent; it is served while its access token serves, then posted once more, and the end of the login
+is named if it was spent. **Committed**: the new login, at once or when the next one has put it in place. **Displaced**: the
+login that somebody made meanwhile.
+
+| killed before | when | leaves | outcome |
+|---|---|---|---|
+`
 
 // Invariant is a promise with the names of the tests that hold it.
 type Invariant struct {

@@ -113,12 +113,13 @@ func (o *Owner) saving() machine.Event {
 	defer cancel()
 	failed := machine.SaveFailed{At: o.at()}
 	failed.NotBefore = failed.Time.Add(saveRetry)
+	lineage := o.lineage(ctx) // before the store is, see reread
 	record, err := o.Store.Load(ctx)
 	if err != nil {
 		return failed
 	}
 	if !record.Credential.Equal(*o.state.Base) {
-		displaced := o.loaded(record.Credential, o.lineage(ctx))
+		displaced := o.loaded(record.Credential, lineage)
 		displaced.Displaced = true
 		return displaced
 	}

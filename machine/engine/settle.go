@@ -61,12 +61,17 @@ func (t *transaction) swap(ctx context.Context) error {
 // isOurs reports whether a stored credential is the one that was read, or the
 // one whose refresh token was posted. They differ if that one was unsaved, and
 // then it may have been saved while the issuer was asked. A token set of the same
-// account that is known to be dead is no login either that anybody could miss.
+// account that is known to be dead is no login either that anybody could miss,
+// unless it is of a later login and was spent: then its successor is in somebody's
+// memory, on the way into the store.
 func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) bool {
-	if stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential) {
+	held := t.state.Credential
+	if stored.Equal(t.record.Credential) || stored.Equal(held) {
 		return true
 	}
-	return stored.SharesAccount(t.state.Credential) && t.lineage(ctx).VerdictOn(t.keyOf(stored)) != nil
+	verdict := t.lineage(ctx).VerdictOn(t.keyOf(stored))
+	hasSuccessor := verdict != nil && verdict.Reason == machine.ReasonSpent && stored.LastRefresh.After(held.LastRefresh)
+	return stored.SharesAccount(held) && verdict != nil && !hasSuccessor
 }
 
 // refused is a verdict, unless somebody logged in while the issuer was asked:
@@ -109,8 +114,9 @@ func (t *transaction) failures(ctx context.Context) int {
 // asked, or a logout; nil if the stored login is still ours, or nobody can tell.
 // dropped is what was granted then for nobody, nil for nothing.
 func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential) machine.Event {
+	lineage := t.lineage(ctx) // before the store is, see reread
 	record, err := t.Store.Load(ctx)
-	if errors.Is(err, store.ErrNotFound) && t.lineage(ctx).LoggedOut {
+	if errors.Is(err, store.ErrNotFound) && lineage.LoggedOut {
 		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt, Dropped: dropped}
 	}
 	if err != nil {
@@ -120,7 +126,7 @@ func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential
 		t.record = record
 		return nil
 	}
-	event := t.loaded(record.Credential, t.lineage(ctx))
+	event := t.loaded(record.Credential, lineage)
 	event.Attempt, event.Displaced, event.Dropped = t.state.Attempt, true, dropped
 	return event
 }

@@ -95,7 +95,12 @@ func (t *transaction) lock(ctx context.Context) {
 	}
 }
 
+// reread asks the ledger first and the store then: a token that the ledger says
+// is spent has its successor stored by that time. The other way round a sister
+// that did not wait for the lock could come in between, and leave a login that
+// seems to be dead.
 func (t *transaction) reread(ctx context.Context) {
+	lineage := t.lineage(ctx)
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
 	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
@@ -104,6 +109,11 @@ func (t *transaction) reread(ctx context.Context) {
 	} else if err != nil {
 		found = nil
 	}
+	unreadable := new(store.UnreadableError)
+	isUnreadable := errors.As(err, &unreadable)
+	if isUnreadable {
+		t.Log.Warn("the stored login cannot be read", "error", err)
+	}
 	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
 	if err != nil {
 		t.withhold(machine.TroubleUnreadable, fmt.Errorf("ask the ledger for intents: %w", err))
@@ -111,12 +121,25 @@ func (t *transaction) reread(ctx context.Context) {
 	}
 	t.record, t.doubt = record, doubt
 	t.outcome = t.state.Reconsider(machine.Stored{
-		Credential: found, Lineage: t.lineage(ctx), Doubt: doubt,
+		Credential: found, Unreadable: isUnreadable, Lineage: lineage, Doubt: doubt,
 	}, t.at().Time)
 }
 
+// reserve looks at the record again once there is room: a sister that did not
+// wait for the lock may have put the successor there that a dead one had left.
 func (t *transaction) reserve(ctx context.Context) {
-	if err := t.Store.Reserve(ctx, t.record.Credential); err != nil {
+	err := t.Store.Reserve(ctx, t.record.Credential)
+	if err == nil {
+		var again store.Record
+		if again, err = t.Store.Load(ctx); err == nil && again.Revision != t.record.Revision {
+			err = &store.ConflictError{}
+		}
+	}
+	switch conflict := new(store.ConflictError); {
+	case err == nil:
+	case errors.As(err, &conflict):
+		t.withhold(machine.TroubleSister, err)
+	default:
 		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("reserve room for the new tokens: %w", err))
 	}
 }

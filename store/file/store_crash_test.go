@@ -161,6 +161,25 @@ func TestAKillInARefreshLosesNoTokenThatIsWritten(t *testing.T) {
 	}, killEverywhere(t, "swap", loggedIn(t)))
 }
 
+// Where nobody waits for a lock, one process may look while another is about to
+// finish for a dead one.
+func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	dying := Open(home, Options{})
+	where, err := dying.find()
+	require.NoError(t, err)
+	content, err := store.Encode(newLogin, nil)
+	require.NoError(t, err)
+	staged, err := dying.stage(where, change{verb: "swap", content: content, was: revisionIn(t, dying)})
+	require.NoError(t, err)
+
+	conflict := new(store.ConflictError)
+	require.ErrorAs(t, quiet(home).Reserve(background, oldLogin), &conflict)
+	dying.discard(staged)
+	require.NoError(t, quiet(home).Reserve(background, oldLogin))
+}
+
 func TestAKillInARefreshLosesNoLoginThatCameInBetween(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before swap: create":        "old",

@@ -1,0 +1,227 @@
+package diagram
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// SVG is the picture as a drawing that needs nothing else: with the state lit,
+// "" for none, and the last arrow that was taken drawn strongly, the zero Edge
+// for none. An arrow from every state has From "". Colours come from
+// currentColor, and a page may set others for the classes state, lit, edge and
+// last.
+func SVG(lit machine.Label, last Edge) string {
+	return draw(machine.Labels(), Edges(), lit, last)
+}
+
+// The measures of the drawing.
+const (
+	railLeft, railWidth          = 4, 14
+	boxLeft, boxWidth, boxHeight = 144, 116, 40
+	boxRight, railRight          = boxLeft + boxWidth, railLeft + railWidth
+	shaftInset                   = 26 // of the arrows between neighbours
+	sideOffset                   = 13 // of the arrows at a box's right side, from its middle
+	firstLane, laneWidth         = 404, 16
+	lineHeight, wrapLetters      = 14, 16
+	margin, restGap              = 12, 26
+)
+
+// drawing is the picture under way. The states stand in one column in their
+// order, so that a new one has its place: arrows from every state come from a
+// rail on the left, those between neighbours are upright, a state's own loop is
+// at its right, and each of the others has a lane further right.
+type drawing struct {
+	strings.Builder
+	labels []machine.Label
+	edges  []Edge
+	middle map[machine.Label]int // of its box, downwards
+	height int
+	lanes  int
+}
+
+func draw(labels []machine.Label, edges []Edge, lit machine.Label, last Edge) string {
+	d := &drawing{labels: labels, edges: edges, middle: map[machine.Label]int{}}
+	d.place()
+	for _, edge := range edges {
+		if !isSame(edge, last) {
+			d.edge(edge, "edge", 1)
+		}
+	}
+	for _, edge := range edges {
+		if isSame(edge, last) { // above the others
+			d.edge(edge, "edge last", 3)
+		}
+	}
+	for _, label := range labels {
+		d.box(label, label == lit)
+	}
+	return d.head(lit, last) + d.String() + "</svg>\n"
+}
+
+func isSame(a, b Edge) bool { return a.From == b.From && a.To == b.To }
+
+// place gives each state its place, with room for the words between neighbours.
+func (d *drawing) place() {
+	top := margin
+	for i, label := range d.labels {
+		if i > 0 {
+			top += d.gap(d.labels[i-1], label)
+		}
+		d.middle[label] = top + boxHeight/2
+		top += boxHeight
+	}
+	d.height = top + margin
+}
+
+func (d *drawing) gap(above, below machine.Label) int {
+	lines := 0
+	for _, edge := range d.edges {
+		if edge.From == above && edge.To == below || edge.From == below && edge.To == above {
+			lines = max(lines, len(wrapped(edge.Triggers)))
+		}
+	}
+	return max(restGap, lines*lineHeight+2*lineHeight)
+}
+
+// head is the beginning, with what a screen reader reads.
+func (d *drawing) head(lit machine.Label, last Edge) string {
+	var out strings.Builder
+	width := firstLane + d.lanes*laneWidth
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="states-title states-desc" `+
+		`class="states" data-lit="%s" font-family="system-ui, sans-serif" font-size="12.5" fill="currentColor">`+"\n", width, d.height, lit)
+	out.WriteString(`<title id="states-title">The states of a login`)
+	if lit != "" {
+		fmt.Fprintf(&out, ", now %s", lit)
+	}
+	out.WriteString("</title>\n<desc id=\"states-desc\">")
+	if last.To != "" {
+		fmt.Fprintf(&out, "The last transition led from %s to %s. ", origin(last), last.To)
+	}
+	for _, edge := range d.edges {
+		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
+	}
+	out.WriteString("</desc>\n")
+	fmt.Fprintf(&out, `<rect class="rail" x="%d" y="%d" width="%d" height="%d" rx="4" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`+"\n",
+		railLeft, margin, railWidth, d.height-2*margin)
+	fmt.Fprintf(&out, `<text class="quiet" transform="translate(%d %d) rotate(-90)" text-anchor="middle">any state</text>`+"\n",
+		railRight-3, d.height/2)
+	return out.String()
+}
+
+func origin(edge Edge) string {
+	if edge.From == "" {
+		return "any state"
+	}
+	return string(edge.From)
+}
+
+func (d *drawing) box(label machine.Label, isLit bool) {
+	class, border, weight, ground := "state", "1.5", "500", `fill="none"`
+	if isLit {
+		class, border, weight, ground = "state lit", "3.5", "750", `fill="currentColor" fill-opacity=".14"`
+	}
+	y := d.middle[label]
+	fmt.Fprintf(d, `<g class="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="9" %s stroke="currentColor" stroke-width="%s"/>`,
+		class, boxLeft, y-boxHeight/2, boxWidth, boxHeight, ground, border)
+	fmt.Fprintf(d, `<text x="%d" y="%d" text-anchor="middle" font-size="15" font-weight="%s">%s</text></g>`+"\n",
+		boxLeft+boxWidth/2, y+5, weight, label)
+}
+
+// edge draws an arrow with its words.
+func (d *drawing) edge(edge Edge, class string, width int) {
+	fmt.Fprintf(d, `<g class="%s" data-from="%s" data-to="%s" stroke-width="%d"><title>%s to %s: %s</title>`,
+		class, edge.From, edge.To, width, origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
+	words := wrapped(edge.Triggers)
+	from, to := d.middle[edge.From], d.middle[edge.To]
+	switch between := slices.Index(d.labels, edge.To) - slices.Index(d.labels, edge.From); {
+	case edge.From == "":
+		d.shaft(fmt.Sprintf("M%d %dH%d", railRight, to, boxLeft), boxLeft, to, "l-9 -4v8z")
+		d.words(words, (railRight+boxLeft)/2-4, to-5-lineHeight*(len(words)-1), "middle")
+	case between == 0:
+		d.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", boxRight, from-sideOffset, boxRight+36, from-22,
+			boxRight+36, from+22, boxRight, from+sideOffset), boxRight, from+sideOffset, "l6 -7l3 8z")
+		d.words(words, boxRight+34, from+5-lineHeight*(len(words)-1)/2, "start")
+	case between == 1:
+		x := boxLeft + shaftInset
+		d.shaft(fmt.Sprintf("M%d %dV%d", x, from+boxHeight/2, to-boxHeight/2), x, to-boxHeight/2, "l-4 -9h8z")
+		d.words(words, x-9, (from+to)/2+5-lineHeight*(len(words)-1)/2, "end")
+	case between == -1:
+		x := boxRight - shaftInset
+		d.shaft(fmt.Sprintf("M%d %dV%d", x, from-boxHeight/2, to+boxHeight/2), x, to+boxHeight/2, "l-4 9h8z")
+		d.words(words, x+9, (from+to)/2+5-lineHeight*(len(words)-1)/2, "start")
+	default:
+		x := firstLane + d.lanes*laneWidth
+		d.lanes++
+		d.shaft(fmt.Sprintf("M%d %dH%dV%dH%d", boxRight, from-sideOffset, x, to+sideOffset, boxRight), boxRight, to+sideOffset, "l9 -4v8z")
+		d.words(words, boxRight+16, from-sideOffset-5-lineHeight*(len(words)-1), "start")
+	}
+	d.WriteString("</g>\n")
+}
+
+// shaft draws a line and its head, whose tip is at x, y.
+func (d *drawing) shaft(path string, x, y int, head string) {
+	fmt.Fprintf(d, `<path d="%s" fill="none" stroke="currentColor"/><path d="M%d %d%s"/>`, path, x, y, head)
+}
+
+// words writes lines below each other; y is the foot of the first one.
+func (d *drawing) words(lines []string, x, y int, anchor string) {
+	for i, line := range lines {
+		fmt.Fprintf(d, `<text x="%d" y="%d" text-anchor="%s">%s</text>`, x, y+i*lineHeight, anchor, line)
+	}
+}
+
+// wrapped are triggers in words, on lines that are not long.
+func wrapped(triggers []string) []string {
+	var lines []string
+	for i, trigger := range triggers {
+		line := ""
+		for _, word := range wordsOf(trigger) {
+			if line != "" && len(line)+len(word) >= wrapLetters {
+				lines = append(lines, line)
+				line = ""
+			}
+			line = strings.TrimPrefix(line+" "+word, " ")
+		}
+		if i < len(triggers)-1 {
+			line += ","
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// wordsOf takes a name like RefreshFailedPermanent apart.
+func wordsOf(name string) []string {
+	var words []string
+	start := 0
+	for i, letter := range name {
+		if i > 0 && 'A' <= letter && letter <= 'Z' {
+			words = append(words, strings.ToLower(name[start:i]))
+			start = i
+		}
+	}
+	words = append(words, strings.ToLower(name[start:]))
+	return words
+}
+
+// DOT is the picture in the language of Graphviz.
+func DOT() string {
+	var out strings.Builder
+	out.WriteString("digraph states {\n\trankdir=LR\n\tnode [shape=box, style=rounded]\n")
+	for _, label := range machine.Labels() {
+		fmt.Fprintf(&out, "\t%s\n", label)
+	}
+	fmt.Fprintf(&out, "\t%s [label=\"any state\", style=dashed]\n", anyState)
+	for _, edge := range Edges() {
+		from := string(edge.From)
+		if from == "" {
+			from = anyState
+		}
+		fmt.Fprintf(&out, "\t%s -> %s [label=%q]\n", from, edge.To, strings.Join(edge.Triggers, "\n"))
+	}
+	out.WriteString("}\n")
+	return out.String()
+}

@@ -1,0 +1,170 @@
+package diagram
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// drawnElement is what the tests look at of a drawing.
+type drawnElement struct {
+	class, from, to string
+	texts           []string
+}
+
+// groups parses a drawing and returns its states and arrows in their order. It
+// fails for what is not well-formed.
+func groups(t *testing.T, svg string) []drawnElement {
+	var all []drawnElement
+	decoder := xml.NewDecoder(strings.NewReader(svg))
+	decoder.Strict = true
+	for inGroup := false; ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		switch token := token.(type) {
+		case xml.StartElement:
+			if token.Name.Local == "g" {
+				inGroup = true
+				all = append(all, drawnElement{class: attr(token, "class"), from: attr(token, "data-from"), to: attr(token, "data-to")})
+			}
+		case xml.EndElement:
+			inGroup = inGroup && token.Name.Local != "g"
+		case xml.CharData:
+			if inGroup {
+				last := &all[len(all)-1]
+				last.texts = append(last.texts, string(token))
+			}
+		}
+	}
+}
+
+func attr(element xml.StartElement, name string) string {
+	for _, each := range element.Attr {
+		if each.Name.Local == name {
+			return each.Value
+		}
+	}
+	return ""
+}
+
+func TestTheDrawingHasEveryStateAndEveryArrowAndLightsOne(t *testing.T) {
+	for _, lit := range append([]machine.Label{""}, machine.Labels()...) {
+		var states, isLit []string
+		arrows := map[ends]string{}
+		for _, each := range groups(t, SVG(lit, Edge{})) {
+			switch each.class {
+			case "state", "state lit":
+				states = append(states, each.texts[0])
+				if each.class == "state lit" {
+					isLit = append(isLit, each.texts[0])
+				}
+			case "edge":
+				arrows[ends{each.from, each.to}] = strings.Join(each.texts, " ")
+			default:
+				require.Fail(t, "unknown class", each.class)
+			}
+		}
+		require.Len(t, states, len(machine.Labels()))
+		for _, label := range machine.Labels() {
+			require.Contains(t, states, string(label))
+		}
+		if lit != "" {
+			require.Equal(t, []string{string(lit)}, isLit)
+		} else {
+			require.Empty(t, isLit)
+		}
+		require.Len(t, arrows, len(Edges()))
+		for _, row := range machine.Table() {
+			if !row.Quiet {
+				requireDrawn(t, arrows, row)
+			}
+		}
+	}
+}
+
+// ends are where an arrow comes from and where it leads.
+type ends struct{ from, to string }
+
+func requireDrawn(t *testing.T, arrows map[ends]string, row machine.Row) {
+	for _, from := range row.Src {
+		if len(row.Src) == len(machine.Labels()) {
+			from = ""
+		}
+		words, drawn := arrows[ends{from, row.Dst}]
+		require.True(t, drawn, "no arrow from %q to %s", from, row.Dst)
+		require.Contains(t, words, row.Name)
+		for _, word := range wordsOf(row.Name) {
+			require.Contains(t, words, word)
+		}
+	}
+}
+
+func TestTheLastTransitionIsDrawnStronglyAndToldToScreenReaders(t *testing.T) {
+	for _, edge := range Edges() {
+		svg := SVG(edge.To, Edge{From: edge.From, To: edge.To})
+		var strong []drawnElement
+		for _, each := range groups(t, svg) {
+			if each.class == "edge last" {
+				strong = append(strong, each)
+			}
+		}
+		require.Len(t, strong, 1)
+		require.Equal(t, string(edge.From), strong[0].from)
+		require.Equal(t, string(edge.To), strong[0].to)
+		require.Contains(t, svg, "The last transition led from "+origin(edge)+" to "+string(edge.To)+".")
+	}
+	svg := SVG(machine.Stale, Edge{})
+	require.Contains(t, svg, `role="img" aria-labelledby="states-title states-desc"`)
+	require.Contains(t, svg, `<title id="states-title">The states of a login, now Stale</title>`)
+	require.NotContains(t, svg, "The last transition")
+}
+
+func TestTheDrawingIsTheSameEveryTime(t *testing.T) {
+	first := SVG(machine.Fresh, Edge{From: machine.Stale, To: machine.Fresh})
+	for range 20 {
+		require.Equal(t, first, SVG(machine.Fresh, Edge{From: machine.Stale, To: machine.Fresh}))
+	}
+}
+
+// TestANewStateAppearsByItself adds one that the drawing knows nothing of.
+func TestANewStateAppearsByItself(t *testing.T) {
+	labels := append(machine.Labels(), "Suspended")
+	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
+		Edge{"Poisoned", "Suspended", []string{"IssuerAskedForPatience"}},
+		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
+	svg := draw(labels, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
+	found := groups(t, svg)
+	require.Len(t, found, len(labels)+len(edges))
+	require.Equal(t, "state lit", found[len(found)-1].class)
+	require.Equal(t, []string{"Suspended"}, found[len(found)-1].texts)
+	require.Greater(t, heightOf(t, svg), heightOf(t, SVG("", Edge{})), "it has room of its own")
+}
+
+func heightOf(t *testing.T, svg string) int {
+	var root struct {
+		ViewBox string `xml:"viewBox,attr"`
+	}
+	require.NoError(t, xml.Unmarshal([]byte(svg), &root))
+	height, err := strconv.Atoi(root.ViewBox[strings.LastIndex(root.ViewBox, " ")+1:])
+	require.NoError(t, err)
+	return height
+}
+
+func TestGraphvizGetsEveryStateAndArrow(t *testing.T) {
+	dot := DOT()
+	for _, label := range machine.Labels() {
+		require.Contains(t, dot, "\t"+string(label)+"\n")
+	}
+	require.Equal(t, len(Edges()), strings.Count(dot, "->"))
+	require.Contains(t, dot, `Stale -> Poisoned [label="RefreshFailedPermanent"]`)
+}
