@@ -1,0 +1,140 @@
+package properties
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/appserver"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store/file"
+)
+
+// mortal is what this test binary does in place of its tests when it is told
+// to: it serves as bezoar does, of the same parts, and kills itself before a
+// place in a refresh. The program itself has no such back door.
+type mortal struct {
+	Home        string
+	URL         string        // of the issuer
+	Deadline    time.Duration // of a post; 0 for the default
+	DiesAt      int           // places before its death, counted from 1 over all refreshes; 0 for never
+	DiesBefore  string        // a place by its name, the first time; "" for none
+	LedgerBytes int64         // see file.LedgerOptions
+	Intrudes    string        // auth.json of somebody who logs in before the first exchange of a save
+}
+
+const mortalVariable = "BEZOAR_TEST_MORTAL"
+
+func init() {
+	order, ok := os.LookupEnv(mortalVariable)
+	if !ok {
+		return
+	}
+	var m mortal
+	if err := json.Unmarshal([]byte(order), &m); err != nil {
+		panic(err)
+	}
+	m.serve()
+	os.Exit(0)
+}
+
+// environment makes a process of this binary a mortal one.
+func (m mortal) environment() []string {
+	order, _ := json.Marshal(m) // strings and numbers
+	return append(os.Environ(), mortalVariable+"="+string(order))
+}
+
+func (m mortal) serve() {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	names := machine.Issuer{TokenEndpoint: m.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
+	issuer := oauth.New(oauth.Options{Issuer: names, RevocationEndpoint: m.URL + "/oauth/revoke", LoginIssuer: m.URL, Log: log})
+	fate := &fate{mortal: m}
+	auth := engine.Start(engine.Options{
+		Policy: machine.Policy{Issuer: names},
+		Store:  file.Open(m.Home, file.Options{Log: log, Step: fate.calls}),
+		Ledger: file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Step: fate.calls, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
+		Issuer: issuer, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
+	})
+	conn := jsonrpc.New(os.Stdin, os.Stdout, jsonrpc.Options{Log: log})
+	server := appserver.New(conn, appserver.Options{
+		Engine: auth, Home: m.Home, Version: "1", Terminal: "test", RequiresAuth: true,
+		Logins:    login.New(login.Options{Issuer: issuer, Save: auth.Login, Log: log}),
+		Backend:   backend.New(backend.Options{BaseURL: m.URL, Transport: issuer.Transport()}),
+		Introduce: issuer.Introduce,
+	})
+	_ = conn.Serve(server) // the end of input is its end
+	drain, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	defer cancel()
+	auth.Close(drain)
+	_ = server.Close(drain)
+	_ = conn.Close(drain)
+}
+
+// fate counts the places of refreshes that a mortal comes to.
+type fate struct {
+	mortal
+
+	mu   sync.Mutex // guards what follows
+	step string     // of the refresh, "" before the first one
+	seen int
+}
+
+// begins is told before each step of a refresh.
+func (f *fate) begins(step string) {
+	f.mu.Lock()
+	f.step = step
+	f.mu.Unlock()
+	f.reach("")
+}
+
+// calls is told before each system call of the store and the ledger.
+func (f *fate) calls(call string) {
+	if f.reach(call); call == "swap: exchange" && f.Intrudes != "" {
+		if err := replaceLogin(f.Home, f.Intrudes); err != nil {
+			panic(err)
+		}
+		f.Intrudes = "" // for the exchange back is another call
+	}
+}
+
+func (f *fate) reach(call string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.step == "" {
+		return // a look at the start is no refresh
+	}
+	f.seen++
+	if here := place(f.step, call); f.seen == f.DiesAt || here == f.DiesBefore {
+		os.Stderr.WriteString(lastWords + here + "\n")
+		self, _ := os.FindProcess(os.Getpid())
+		_ = self.Kill()
+		select {} // the signal may take a moment
+	}
+}
+
+const lastWords = "dies before "
+
+// place names a failpoint.
+func place(step, call string) string {
+	if call == "" {
+		return step
+	}
+	return step + ", " + call
+}
+
+// replaceLogin puts an auth.json in place as a careful program does.
+func replaceLogin(home, content string) error {
+	beside := home + "/auth.json.by-another-program"
+	if err := os.WriteFile(beside, []byte(content), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(beside, home+"/auth.json")
+}

@@ -1,0 +1,77 @@
+package properties
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+// How long a storm is. For a night of it:
+//
+//	go test ./properties -run Processes -timeout 0 -storm.rotations 20000 -storm.kills 6000
+var (
+	stormRotations = flag.Int("storm.rotations", 200, "refreshes that are granted before a storm of processes ends")
+	stormKills     = flag.Int("storm.kills", 30, "processes that are killed from outside in it; and one dies at each failpoint")
+)
+
+const stormProcesses = 32
+
+// Half of the processes are the real program, killed from outside at any
+// moment; the others are made of the same parts and kill themselves before some
+// system call of a refresh. The issuer forgives nothing: a token that is used
+// twice ends its login.
+func TestThirtyTwoProcessesSpendEachTokenOnceWhoeverIsKilled(t *testing.T) {
+	newStorm(t).rage(t)
+}
+
+// The lock is politeness and no more. Here no file can be locked at all, as on
+// some network disks, and other programs log in, also as somebody else.
+func TestProcessesWithoutAnyLockSpendEachTokenOnceWhoeverIsKilled(t *testing.T) {
+	s := newStorm(t)
+	for _, lock := range []string{"auth.lock", "auth.json.lock", "auth.ledger.lock"} {
+		require.NoError(t, os.Mkdir(filepath.Join(s.home, lock), 0o700))
+	}
+	for n := range 4 {
+		s.strangers = append(s.strangers, (n+1)*(*stormRotations)/5)
+	}
+	s.rage(t)
+}
+
+// newStorm is a home whose tokens live for a second: one in doubt is not left
+// alone for longer.
+func newStorm(t *testing.T) *storm {
+	program, err := theProgram()
+	require.NoError(t, err)
+	archive := newArchive(issuer.New(issuer.Options{AccessLifetime: time.Second}))
+	s := &storm{
+		scene: sceneOf(t, archive.issuer, archive), archive: archive, program: program,
+		killed: map[int]string{}, seen: map[string]bool{}, places: anyPlaces(),
+	}
+	s.enumerated = len(s.places)
+	archive.logIn(s.old, s.account.ID)
+	s.lastWord, s.deadline = s.old, stormDeadline
+	return s
+}
+
+// rage lets the storm happen and demands that nothing is broken.
+func (s *storm) rage(t *testing.T) {
+	begun := time.Now()
+	var clients sync.WaitGroup
+	for n := range stormProcesses {
+		clients.Go(func() { s.client(uint64(n)) })
+	}
+	clients.Wait()
+	require.NoError(t, s.failed())
+	s.comeToRest(t)
+	s.read()
+	require.NoError(t, s.failed())
+	s.verify(t)
+	t.Logf("in %v", time.Since(begun).Round(time.Millisecond))
+}
