@@ -1,6 +1,9 @@
 package machine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Step is the machine: what happened, in which state, gives the next state and
 // the orders to carry out. It is pure; the same arguments give the same result.
@@ -20,7 +23,7 @@ func Step(s State, e Event) (State, []Effect, error) {
 		next.Since = e.at()
 	}
 	if next.Health() != s.Health() || !next.Credential.Equal(s.Credential) {
-		effects = append(effects, Notify{})
+		effects = slices.Insert(effects, 1, Effect(Notify{})) // behind the Publish that every change begins with
 	}
 	return next, append(effects, s.revoking(trigger, e, next)...), nil
 }
