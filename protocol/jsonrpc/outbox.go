@@ -13,7 +13,8 @@ const (
 	// what a pipe holds.
 	batchBytes = 32 << 10
 	// patience is how long a line may wait for the reading goroutine, and
-	// the reading goroutine for the client.
+	// the reading goroutine for the client: once or twice that, for the timer is
+	// not set anew for each batch.
 	patience = time.Millisecond
 )
 
@@ -34,7 +35,7 @@ type outbox struct {
 	limit int         // bytes that may wait before begin does
 	read  func()      // to go on reading
 	fail  func(error) // told of a failed Write
-	late  *time.Timer // runs relieve
+	late  *time.Timer // runs relieve, while armed
 
 	mu         sync.Mutex
 	changed    sync.Cond // a Write is over, or closed is set
@@ -44,6 +45,9 @@ type outbox struct {
 	writing    bool      // a goroutine is in drain, or about to be
 	collecting bool      // the reading goroutine will settle
 	lent       bool      // the reading goroutine is in drain
+	batch      uint64    // how many batches the reading goroutine has written
+	armed      bool      // relieve will run
+	armedFor   uint64    // the batch that it will be late for
 	closed     bool
 	err        error // of the Write that failed; there is none after it
 }
@@ -70,9 +74,16 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 	case !o.collecting:
 		o.writing = true
 		go o.write()
-	case first:
-		o.late.Reset(patience)
+	case first && !o.armed:
+		o.arm()
 	}
+}
+
+// arm has relieve look after the batch that is collected now. To do so for each
+// poll, and to disarm it again, would cost a fifth of the poll.
+func (o *outbox) arm() {
+	o.armed, o.armedFor = true, o.batch
+	o.late.Reset(patience)
 }
 
 // begin is called by the reading goroutine before it takes up a line. It
@@ -102,7 +113,7 @@ func (o *outbox) settle(more bool) bool {
 	}
 	o.writing, o.lent = true, true
 	o.drain()
-	o.late.Stop()
+	o.batch++
 	still := o.lent
 	o.lent = false
 	return still
@@ -111,6 +122,14 @@ func (o *outbox) settle(more bool) bool {
 // relieve does what the reading goroutine does not come to.
 func (o *outbox) relieve() {
 	o.mu.Lock()
+	o.armed = false
+	if o.armedFor != o.batch { // that one is written; the next one has its own time
+		if o.lent || o.collecting && len(o.queue) > 0 {
+			o.arm()
+		}
+		o.mu.Unlock()
+		return
+	}
 	if o.lent {
 		o.lent = false
 		o.mu.Unlock()
