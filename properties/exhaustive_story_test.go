@@ -1,0 +1,43 @@
+package properties
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// Stories that broke a promise once, or that a mutant broke too seldom for chance
+// to find, each told to the real program.
+func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
+	demands := machine.Ask{Refresh: true, Token: true}
+	for name, h := range map[string]history{
+		"a late answer takes the place of a later login whose successor is not saved yet": {
+			asks{1, demands, ""},
+			answers{1, redeems, "save"},
+			logsOut{0},
+			timePasses{time.Second},
+			logsIn{0, "alice", tokenLife},
+			asks{0, demands, "answer"},
+			breaks{writeFails},
+			answers{0, redeems, ""},
+			breaks{writeFails},
+			goesOn{1, "", false},
+		},
+		"a lost answer is forgotten in a restart": {
+			asks{0, demands, ""},
+			answers{0, loses, ""},
+			isKilled{0}, isKilled{0},
+			timePasses{20 * time.Minute},
+			asks{0, demands, ""},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(2, true)
+			w.live(h)
+			require.Empty(t, w.broken, "%q", w.story)
+		})
+	}
+}

@@ -1,0 +1,191 @@
+package properties
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// TestEveryEventInEveryStateKeepsTheInvariants feeds every kind of event, timely
+// and late, into every state that four events can lead to from nothing, or from a
+// token set that could not be saved, and demands that each row of the table was
+// walked from each of its states.
+func TestEveryEventInEveryStateKeepsTheInvariants(t *testing.T) {
+	const depth, least = 4, 3_400
+	type place struct {
+		state machine.State
+		now   time.Time
+		story *line
+	}
+	seen, walked, steps := map[string]bool{}, map[string]bool{}, 0
+	layer := []place{{machine.New(policy), dawn, nil}, {unsavedState(t), dawn, &line{"unsaved", nil}}}
+	for range depth {
+		var next []place
+		for _, from := range layer {
+			for _, wait := range []time.Duration{0, 20 * time.Minute} {
+				now := from.now.Add(wait)
+				for _, event := range everyEvent(from.state, now) {
+					steps++
+					trigger := machine.TriggerOf(from.state, event)
+					story := &line{wait.String() + " later: " + string(trigger), from.story}
+					to := mustStep(t, from.state, event, story)
+					walked[string(trigger)+" from "+string(from.state.Label)] = true
+					var n naming
+					n.state(to)
+					n.numbers(minutes(now))
+					if !seen[string(n)] {
+						seen[string(n)] = true
+						next = append(next, place{to, now, story})
+					}
+				}
+			}
+		}
+		layer = next
+	}
+	for _, row := range machine.Table() {
+		for _, from := range row.Src {
+			require.True(t, walked[row.Name+" from "+from], "no event leads to %s from %s", row.Name, from)
+		}
+	}
+	t.Logf("%d states, %d steps, %d triggers from a state", len(seen), steps, len(walked))
+	require.GreaterOrEqual(t, len(seen), least, "the walk has become shorter")
+}
+
+func unsavedState(t *testing.T) machine.State {
+	at, c := machine.At{Time: dawn}, tokensOf(0, 0, dawn)
+	s := mustStep(t, machine.New(policy), machine.LoggedIn{At: at, Credential: c}, nil)
+	s = mustStep(t, s, machine.Asked{At: at, Ask: machine.Ask{Refresh: true}}, nil)
+	return mustStep(t, s, machine.RefreshSucceeded{At: at, Attempt: 1, Credential: tokensOf(0, 1, dawn), Base: &c}, nil)
+}
+
+// everyEvent are all kinds of events that can come in a state, timely and late.
+func everyEvent(s machine.State, now time.Time) []machine.Event {
+	at := machine.At{Time: now}
+	first, other := tokensOf(0, 0, dawn), tokensOf(1, 0, now)
+	other.AccountID = "bob"
+	bare, external, key := first, first, machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}
+	bare.RefreshToken, external.Method = secret.Token{}, machine.MethodExternal
+	events := []machine.Event{
+		machine.Asked{At: at}, machine.Asked{At: at, Ask: machine.Ask{Refresh: true, Token: true}},
+		machine.NothingLoaded{At: at}, machine.LoggedOut{At: at}, machine.Saved{At: at},
+		machine.SaveFailed{At: at, NotBefore: now.Add(time.Second)},
+		machine.TokenRejected{At: at, Access: s.Credential.AccessToken.Fingerprint()},
+		machine.TokenRejected{At: at, Access: "another"},
+		machine.CredentialLoaded{At: at, Credential: first, Verdict: &machine.Verdict{Key: keyOf(first), Reason: machine.ReasonReused}},
+		machine.CredentialLoaded{At: at, Credential: other, Displaced: true},
+	}
+	for _, c := range []machine.Credential{first, other, bare, external, key} {
+		events = append(events, machine.LoggedIn{At: at, Credential: c}, machine.CredentialLoaded{At: at, Credential: c})
+	}
+	if s.IsUnsaved() {
+		events = append(events, machine.CredentialLoaded{At: at, Credential: *s.Base})
+	}
+	for _, attempt := range slices.Compact([]machine.AttemptID{s.Attempt, s.Attempts + 7}) {
+		if attempt != 0 {
+			events = append(events, everyOutcome(s, at, attempt)...)
+		}
+	}
+	return events
+}
+
+func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []machine.Event {
+	held, next := s.Credential, tokensOf(0, 1, at.Time)
+	verdict := machine.Verdict{Key: keyOf(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonReused}
+	unexplained := verdict
+	unexplained.Reason = machine.ReasonUnexplained
+	return []machine.Event{
+		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next},
+		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next, Base: &held},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Posted: true, NotBefore: at.Time.Add(time.Minute)},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Trouble: machine.TroubleDoubt},
+		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: verdict},
+		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: unexplained},
+		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: held},
+		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: tokensOf(2, 0, at.Time), Displaced: true, Dropped: &next},
+		machine.LoggedOut{At: at, Attempt: attempt, Dropped: &next},
+	}
+}
+
+// mustStep is the state after an event, if nothing that is promised of a single
+// step is broken.
+func mustStep(t *testing.T, from machine.State, event machine.Event, story *line) machine.State {
+	to, effects, err := machine.Step(from, event)
+	broken := brokenBy(from, event, to, effects)
+	if err != nil || len(broken) > 0 {
+		t.Fatalf("%q %v in %s:\n%s", broken, err, from.Label, story.tell())
+	}
+	return to
+}
+
+func brokenBy(from machine.State, event machine.Event, to machine.State, effects []machine.Effect) (broken []string) {
+	demand := func(holds bool, promise string) {
+		if !holds {
+			broken = append(broken, promise)
+		}
+	}
+	order := orderOf(effects)
+	if _, transient := event.(machine.RefreshFailedTransient); transient {
+		demand(to.Label == from.Label, "a transient failure never poisons")
+	}
+	if strings.Contains(order, "StartRefresh") {
+		demand(to.Label == machine.Stale && from.Attempt == 0, "only Stale spends, and one at a time")
+		_, isRejection := event.(machine.TokenRejected)
+		demand(to.Credential.Method != machine.MethodExternal || isRejection, "the client refreshes its own tokens, when they are refused")
+		demand(!from.NotBefore.After(to.LastAttempt) || to.Rejected && from.Failures == 0, "not before the backoff is over")
+	}
+	if to.Label == machine.Poisoned {
+		demand(to.Token().IsAbsent() && to.Method() != "", "Poisoned hands out no token and keeps the method")
+	}
+	if from.Label == machine.Poisoned && to.Label != machine.Poisoned {
+		// A login is believed if the verdict was found with another access token.
+		_, isLogin := event.(machine.LoggedIn)
+		verdict, _ := from.Verdict()
+		isBelieved := isLogin && verdict.Access != from.Credential.AccessToken.Fingerprint()
+		demand(isBelieved || !to.Credential.Equal(from.Credential), "poison clears only for another credential")
+	}
+	if loaded, ok := event.(machine.CredentialLoaded); ok && from.IsUnsaved() && loaded.Credential.Equal(*from.Base) && loaded.Attempt == 0 {
+		demand(to.Credential.Equal(from.Credential), "what an unsaved login was made from does not displace it")
+	}
+	if to.Label != from.Label {
+		demand(strings.Contains(order, "Publish Notify") || strings.Contains(order, "Publish StartRefresh Notify"),
+			"a change is published, and then told: "+order)
+	}
+	for _, effect := range effects {
+		revoke, isRevoke := effect.(machine.Revoke)
+		demand(!isRevoke || !to.Credential.SharesAccount(revoke.Credential), "a revocation ends no login in use")
+	}
+	demand(to.Credential.Method != machine.MethodAPIKey || to.Attempt == 0, "a key is never refreshed")
+	return broken
+}
+
+// orderOf are the names of effects.
+func orderOf(effects []machine.Effect) string {
+	var names []string
+	for _, each := range effects {
+		names = append(names, nameOfKind(each))
+	}
+	return strings.Join(names, " ")
+}
+
+// The login in use may be one that came back while its first refresh was in
+// flight. What the issuer says to that refresh is then about the next one too.
+func TestALateVerdictOnTheLoginInUsePoisonsIt(t *testing.T) {
+	at, c := machine.At{Time: dawn.Add(time.Hour)}, tokensOf(0, 0, dawn)
+	s := machine.New(policy)
+	for _, event := range []machine.Event{
+		machine.LoggedIn{At: at, Credential: c}, machine.Asked{At: at}, // the first refresh
+		machine.CredentialLoaded{At: at, Credential: tokensOf(1, 0, dawn)},
+		machine.CredentialLoaded{At: at, Credential: c}, machine.Asked{At: at}, // the second one
+		machine.RefreshFailedPermanent{At: at, Attempt: 1, Verdict: machine.Verdict{Key: keyOf(c), Reason: machine.ReasonUnexplained}},
+	} {
+		s = mustStep(t, s, event, nil)
+	}
+	require.Equal(t, machine.Poisoned, s.Label)
+	require.Zero(t, s.Attempt)
+}
