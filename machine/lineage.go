@@ -37,6 +37,7 @@ type Doubt struct {
 	Since      time.Time // of the last such post
 	Times      int       // how many there were for this refresh token
 	HolderGone bool      // whoever posted will not write an outcome any more
+	AnswerLost bool      // of a post that was concluded: nobody heard what came of it
 }
 
 // VerdictOn is the verdict on a refresh token's key, nil if there is none.

@@ -77,7 +77,7 @@ func TestImportsPointDownTheRows(t *testing.T) {
 }
 
 // tested are the modules that only tests may use.
-var tested = []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid", "github.com/rogpeppe/go-internal"}
+var tested = []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/anishathalye/porcupine"}
 
 func TestTheProgramCarriesNoTestCode(t *testing.T) {
 	for _, f := range sources(t) {

@@ -164,14 +164,14 @@ func machineAgreesWithTheModel(t *rapid.T) {
 			next := tokenSet(now).Draw(t, "next")
 			next.account, next.due = real.Credential.AccountID, now+1000
 			if real.Attempt == 0 || naive.dead[next.refresh] != "" && next.refresh != naive.login.refresh {
-				t.Skip("no such answer: nothing asked, or a token that was dead before")
+				return
 			}
 			step(machine.RefreshSucceeded{At: second(now), Attempt: real.Attempt, Credential: next.real()})
 			naive.granted(next, now)
 		},
 		"deferred": func(t *rapid.T) {
 			if real.Attempt == 0 {
-				t.Skip("nothing asked")
+				return
 			}
 			until := now + rapid.IntRange(0, 60).Draw(t, "wait")
 			step(machine.RefreshFailedTransient{At: second(now), Attempt: real.Attempt, NotBefore: second(until).Time, Posted: true})
@@ -179,7 +179,7 @@ func machineAgreesWithTheModel(t *rapid.T) {
 		},
 		"refused": func(t *rapid.T) {
 			if real.Attempt == 0 {
-				t.Skip("nothing asked")
+				return
 			}
 			step(machine.RefreshFailedPermanent{At: second(now), Attempt: real.Attempt, Verdict: machine.Verdict{
 				Key: policy.Issuer.Key(real.Credential.RefreshToken), Access: real.Credential.AccessToken.Fingerprint(), Reason: machine.ReasonReused,

@@ -159,7 +159,7 @@ func IsAnswered(intent Entry, entries iter.Seq[Entry]) bool {
 		case e.Key != intent.Key:
 		case e.Kind == Intended && e.PID == intent.PID && e.At.Equal(intent.At):
 			isAnnounced, isAnswered = true, false
-		case e.Kind == Rotated, e.Kind == Refused:
+		case e.IsAnswer():
 			isAnswered = isAnnounced
 		}
 	}

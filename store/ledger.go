@@ -35,13 +35,13 @@ type Ledger interface {
 
 	// Intend makes the intent for intent.Key, durably and exclusively, and writes
 	// the entry: whoever gets nil may post, once. It returns [ErrIntended] if
-	// there is an intent already that the given doubt does not cover, or a verdict
-	// by now: then somebody else posts. A [*NotDurableError] says that it could not
+	// there is an intent already that the given doubt does not cover, a verdict by
+	// now, or a lost answer that the doubt does not know of: then somebody else posts. A [*NotDurableError] says that it could not
 	// be written: do not post.
 	Intend(ctx context.Context, intent Entry, doubt machine.Doubt) error
 
 	// Conclude writes the outcome of a post and then closes all intents of its
-	// key. Deferred says that there was no verdict: then only the intent that this
+	// key if it settles them (see Entry.IsAnswer). Else only the intent that this
 	// Ledger made is taken back, and an older one is as much in doubt as it was. A
 	// [*NotDurableError] says that the intents stand: the outcome counts as lost.
 	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
@@ -91,6 +91,12 @@ func (e Entry) IsSynced() bool {
 		return true
 	}
 	return e.Lost
+}
+
+// IsAnswer reports whether the entry settles what became of a refresh token. A
+// refusal that no code explains does not: it may be a wall in between.
+func (e Entry) IsAnswer() bool {
+	return e.Kind == Rotated || e.Kind == Refused && e.Reason.IsExplained()
 }
 
 // By is the entry with its writer filled in, where it does not name one.

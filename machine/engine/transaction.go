@@ -119,6 +119,7 @@ func (t *transaction) reread(ctx context.Context) {
 		t.withhold(machine.TroubleUnreadable, fmt.Errorf("ask the ledger for intents: %w", err))
 		return
 	}
+	doubt.AnswerLost = lineage.IsInDoubt(t.keyOf(t.state.Credential))
 	t.record, t.doubt = record, doubt
 	t.outcome = t.state.Reconsider(machine.Stored{
 		Credential: found, Unreadable: isUnreadable, Lineage: lineage, Doubt: doubt,

@@ -117,7 +117,7 @@ func (l *Ledger) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt)
 	if err != nil {
 		return err
 	}
-	if err = l.isStillFree(made); err == nil {
+	if err = l.isStillFree(made, doubt); err == nil {
 		err = l.journal.append(made.Entry)
 	}
 	if err != nil {
@@ -128,7 +128,7 @@ func (l *Ledger) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt)
 
 // isStillFree returns [store.ErrIntended] if somebody made the post that made
 // is for after all, or is about to.
-func (l *Ledger) isStillFree(made intent) error {
+func (l *Ledger) isStillFree(made intent, doubt machine.Doubt) error {
 	open, err := l.intentsOf(made.Key)
 	if err != nil {
 		return &store.NotDurableError{Err: err}
@@ -138,7 +138,8 @@ func (l *Ledger) isStillFree(made intent) error {
 		return &store.NotDurableError{Err: err}
 	}
 	isNewer := func(other intent) bool { return other.times > made.times }
-	if lineage.VerdictOn(made.Key) != nil || slices.ContainsFunc(open, isNewer) {
+	isLost := lineage.IsInDoubt(made.Key) && !doubt.AnswerLost
+	if isLost || lineage.VerdictOn(made.Key) != nil || slices.ContainsFunc(open, isNewer) {
 		return store.ErrIntended
 	}
 	return nil
@@ -158,10 +159,10 @@ func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome sto
 	}
 	switch {
 	case isOver:
-	case outcome.Lost:
-		l.takeBack(key)
-	default:
+	case outcome.IsAnswer():
 		l.closeAll(key)
+	default:
+		l.takeBack(key)
 	}
 	l.compactIfDue()
 	return nil

@@ -131,7 +131,8 @@ func (p *Process) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt
 	defer leave()
 	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
 	isUncovered := func(other intent) bool { return other.times >= made.times }
-	if slices.ContainsFunc(l.intents[e.Key], isUncovered) || l.lineage.VerdictOn(e.Key) != nil {
+	isLost := l.lineage.IsInDoubt(e.Key) && !doubt.AnswerLost
+	if slices.ContainsFunc(l.intents[e.Key], isUncovered) || l.lineage.VerdictOn(e.Key) != nil || isLost {
 		return store.ErrIntended
 	}
 	l.intents[e.Key] = append(l.intents[e.Key], made)
@@ -148,10 +149,10 @@ func (p *Process) Conclude(_ context.Context, key secret.Fingerprint, outcome st
 	defer leave()
 	outcome.Key = key
 	p.ledger.append(outcome.By(p.pid, p.ledger.issuer))
-	if outcome.Kind == store.Deferred {
-		p.takeBack(key)
-	} else {
+	if outcome.IsAnswer() {
 		delete(p.ledger.intents, key)
+	} else {
+		p.takeBack(key)
 	}
 	return nil
 }

@@ -122,7 +122,6 @@ func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
 		{Kind: store.Rotated, At: tick(3), Next: ledgerKey("next")},
 		{Kind: store.Rotated, At: tick(3), Next: key},
 		{Kind: store.Refused, At: tick(3), Reason: machine.ReasonReused},
-		{Kind: store.Refused, At: tick(3), Reason: machine.ReasonUnexplained},
 	} {
 		t.Run(fmt.Sprintf("%s %s", outcome.Kind, outcome.Reason), func(t *testing.T) {
 			site := open(t)
@@ -140,6 +139,7 @@ func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
 func takenBack(t *testing.T, site LedgerSite) {
 	key, dead, ledger := ledgerKey("unsent"), site.Start(), site.Start()
 	unsent := store.Entry{Kind: store.Deferred, At: tick(3), NotBefore: tick(9), Failures: 1}
+	wall := store.Entry{Kind: store.Refused, At: tick(4), Reason: machine.ReasonUnexplained, NotBefore: tick(9), Failures: 1}
 	require.NoError(t, ledger.Intend(background, intent(key, 0), machine.Doubt{}))
 	require.NoError(t, ledger.Conclude(background, key, unsent))
 	require.Zero(t, doubtOf(t, ledger, key))
@@ -148,9 +148,11 @@ func takenBack(t *testing.T, site LedgerSite) {
 	require.NoError(t, dead.Intend(background, intent(key, 1), machine.Doubt{}), "it may be posted again")
 	site.Crash(dead)
 	doubt := doubtOf(t, ledger, key)
-	require.NoError(t, ledger.Intend(background, intent(key, 2), doubt))
-	require.NoError(t, ledger.Conclude(background, key, unsent))
-	require.Equal(t, doubt, doubtOf(t, ledger, key), "the first post is as much in doubt as it was")
+	for _, outcome := range []store.Entry{unsent, wall} {
+		require.NoError(t, ledger.Intend(background, intent(key, 2), doubt))
+		require.NoError(t, ledger.Conclude(background, key, outcome))
+		require.Equal(t, doubt, doubtOf(t, ledger, key), "the first post is as much in doubt as it was")
+	}
 }
 
 func oldDoubt(t *testing.T, site LedgerSite) {
@@ -170,6 +172,7 @@ func lostAnswer(t *testing.T, site LedgerSite) {
 	site.Crash(ledger)
 	for _, each := range []store.Ledger{site.Start(), site.Start()} {
 		require.True(t, lineageOf(t, each).IsInDoubt(key))
+		require.ErrorIs(t, each.Intend(background, intent(key, 3), machine.Doubt{}), store.ErrIntended, "who looked before it does not know")
 		require.False(t, lineageOf(t, each).IsInDoubt(ledgerKey("another")))
 		require.Zero(t, doubtOf(t, each, key), "its holder lived to tell")
 	}

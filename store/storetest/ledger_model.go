@@ -98,10 +98,13 @@ func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...store.Kind)
 
 func (h *history) intend(t *rapid.T) {
 	ledger, key := h.any(t), anyKey(t)
-	doubt := machine.Doubt{Times: rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks")}
+	doubt := machine.Doubt{
+		Times:      rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks"),
+		AnswerLost: rapid.Bool().Draw(t, "the process knows of a lost answer"),
+	}
 	e := store.Entry{Kind: store.Intended, Key: key, At: h.now()}
 	err := ledger.Intend(background, e, doubt)
-	if doubt.Times < h.times(key) || h.verdictOn(key) != "" {
+	if doubt.Times < h.times(key) || h.verdictOn(key) != "" || h.isInDoubt(key) && !doubt.AnswerLost {
 		require.ErrorIs(t, err, store.ErrIntended)
 		return
 	}
@@ -115,7 +118,7 @@ func (h *history) conclude(t *rapid.T) {
 	outcome := h.entry(t, key, store.Rotated, store.Refused, store.Deferred)
 	require.NoError(t, ledger.Conclude(background, key, outcome))
 	h.written = append(h.written, outcome)
-	if outcome.Kind != store.Deferred {
+	if outcome.Kind == store.Rotated || outcome.Kind == store.Refused && outcome.Reason != machine.ReasonUnexplained {
 		delete(h.posts, key)
 		return
 	}
