@@ -100,21 +100,24 @@ func concat(groups ...[]Row) []Row {
 	return all
 }
 
-// events is the table in looplab/fsm's form.
-var events = func() fsm.Events {
-	descs := make(fsm.Events, len(table))
-	for i, row := range table {
-		descs[i] = row.EventDesc
+// rowsOf are the rows of a trigger in looplab/fsm's form.
+func rowsOf(trigger Trigger) fsm.Events {
+	var rows fsm.Events
+	for _, row := range table {
+		if row.Name == string(trigger) {
+			rows = append(rows, row.EventDesc)
+		}
 	}
-	return descs
-}()
+	return rows
+}
 
 // advance is the only caller of looplab/fsm. Three of its ways need care: a
 // legal loop to the same state is reported as NoTransitionError, a cancelled
 // context or a panicking callback would wedge it for good. So there is a new
-// one for each step, without callbacks, under a context that nobody cancels.
+// one for each step, of the rows that the step is about, without callbacks,
+// under a context that nobody cancels.
 func advance(from Label, trigger Trigger) (Label, error) {
-	steps := fsm.NewFSM(string(from), events, nil)
+	steps := fsm.NewFSM(string(from), rowsOf(trigger), nil)
 	err := steps.Event(context.Background(), string(trigger))
 	var loop fsm.NoTransitionError
 	if err != nil && !errors.As(err, &loop) {

@@ -9,7 +9,7 @@ import (
 // definitions are the nodes of all types, by their names.
 func definitions() map[string]*node {
 	all := map[string]*node{}
-	for _, each := range types {
+	for _, each := range types() {
 		n := each.node
 		switch {
 		case each.goType != nil:
@@ -24,7 +24,7 @@ func definitions() map[string]*node {
 	for _, kind := range []Kind{ClientRequest, ClientNotification, ServerRequest, ServerNotification} {
 		all[string(kind)] = messages(kind)
 	}
-	for _, method := range methods {
+	for _, method := range Methods() {
 		about(all, method.Params, "The parameters of "+method.Name+".")
 		about(all, method.Result, "The answer to "+method.Name+".")
 	}
@@ -48,7 +48,7 @@ var kindAbout = map[Kind]string{
 // messages is the union of all messages of a kind, told apart by their method.
 func messages(kind Kind) *node {
 	all := &node{Title: string(kind), Description: kindAbout[kind]}
-	for _, method := range methods {
+	for _, method := range Methods() {
 		if method.Kind == kind {
 			all.OneOf = append(all.OneOf, method.message())
 		}

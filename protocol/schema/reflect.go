@@ -64,7 +64,7 @@ func valueNode(of reflect.Type) *node {
 
 // nameOf is the published name of a struct.
 func nameOf(of reflect.Type) string {
-	for _, each := range types {
+	for _, each := range types() {
 		if each.goType == of {
 			return each.name
 		}

@@ -40,7 +40,7 @@ func vocabulary(t *testing.T) (typeNames, constants []string) {
 
 func TestEveryTypeOfTheProtocolIsPublished(t *testing.T) {
 	known := map[string]bool{}
-	for _, each := range types {
+	for _, each := range types() {
 		if each.goType != nil {
 			known[each.goType.Name()] = true
 		}
@@ -56,10 +56,10 @@ func TestEveryTypeOfTheProtocolIsPublished(t *testing.T) {
 
 func TestEveryWordOfTheProtocolIsPublished(t *testing.T) {
 	known := map[string]bool{}
-	for _, method := range methods {
+	for _, method := range Methods() {
 		known[method.Name] = true
 	}
-	for _, each := range types {
+	for _, each := range types() {
 		for _, variant := range each.variants {
 			known[variant.tag] = true
 		}
@@ -78,7 +78,7 @@ func TestEveryWordOfTheProtocolIsPublished(t *testing.T) {
 func TestEveryTypeOfTheTableIsUsed(t *testing.T) {
 	all := definitions()
 	used := map[string]bool{}
-	for _, method := range methods {
+	for _, method := range Methods() {
 		for _, name := range []string{method.Params, method.Result} {
 			if name != "" {
 				require.Contains(t, all, name, method.Name)
@@ -92,7 +92,7 @@ func TestEveryTypeOfTheTableIsUsed(t *testing.T) {
 			used[name] = true
 		}
 	}
-	for _, each := range types {
+	for _, each := range types() {
 		isEnvelope := each.name == "JSONRPCResponse" || each.name == "JSONRPCError"
 		require.True(t, used[each.name] || isEnvelope, each.name)
 		require.NotEmpty(t, all[each.name].Description, each.name)
@@ -103,7 +103,7 @@ func TestEveryTypeOfTheTableIsUsed(t *testing.T) {
 // requires when it is empty, and with all of them when it is full: what the
 // schema says of null and of what may be left out is what encoding/json does.
 func TestGoWritesWhatTheSchemaSays(t *testing.T) {
-	for _, each := range types {
+	for _, each := range types() {
 		if each.goType == nil {
 			continue
 		}

@@ -22,7 +22,7 @@ type Ledger struct {
 	journal *journal
 	intents string // the folder of the intent files
 	pid     int
-	me      holder
+	me      func() holder
 }
 
 // LedgerOptions are what a ledger may be told. The zero value is fit for use.
@@ -60,12 +60,11 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 // or written yet, and dir need not exist before there is something to write.
 func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledger {
 	options = options.withDefaults()
-	pid := os.Getpid()
 	return &Ledger{
 		issuer: issuer, options: options,
 		journal: newJournal(filepath.Join(dir, "auth.ledger"), issuer, options),
 		intents: filepath.Join(dir, "auth.intents"),
-		pid:     pid, me: identify(pid),
+		pid:     os.Getpid(), me: itself,
 	}
 }
 
@@ -102,7 +101,7 @@ func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt
 		l.close(open...)
 		return machine.Doubt{}, nil
 	}
-	isGone := newest.isOld(l.options.Now()) || newest.isDead(newest.PID, l.me)
+	isGone := newest.isOld(l.options.Now()) || newest.isDead(newest.PID, l.me())
 	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: isGone}, nil
 }
 

@@ -1,6 +1,9 @@
 package file
 
-import "os"
+import (
+	"os"
+	"sync"
+)
 
 // holder tells the process that made an intent from a later one that happens
 // to have its number.
@@ -9,6 +12,10 @@ type holder struct {
 	Realm   string `json:"realm,omitempty"`   // in which process numbers mean the same; "" if unknown
 	Started string `json:"started,omitempty"` // when the process did, in the words of its system
 }
+
+// itself is this process, which is looked up when something is written or
+// doubted: a start has no time for it.
+var itself = sync.OnceValue(func() holder { return identify(os.Getpid()) })
 
 func identify(pid int) holder {
 	host, _ := os.Hostname()

@@ -42,7 +42,7 @@ func (l *Ledger) makeIntent(e store.Entry, times int) (intent, error) {
 		return intent{}, errors.New("there is no refresh token to make an intent for")
 	}
 	made := intent{
-		Entry: e, holder: l.me, Deadline: e.At.Add(l.intentSpan()), times: times,
+		Entry: e, holder: l.me(), Deadline: e.At.Add(l.intentSpan()), times: times,
 		path: filepath.Join(l.intents, string(e.Key)+"."+strconv.Itoa(times)),
 	}
 	content, err := json.Marshal(made)
@@ -150,7 +150,7 @@ func (l *Ledger) closeAll(key secret.Fingerprint) {
 func (l *Ledger) takeBack(key secret.Fingerprint) {
 	open, _ := l.intentsOf(key)
 	for _, each := range slices.Backward(open) {
-		if each.PID == l.pid && each.holder == l.me {
+		if each.PID == l.pid && each.holder == l.me() {
 			l.close(each)
 			return
 		}

@@ -31,6 +31,17 @@ func intended(t *testing.T, by func(*Ledger)) (*Ledger, func(after time.Duration
 	}
 }
 
+func nowhere() holder { return holder{} }
+
+func elsewhere() holder { return holder{Host: "there", Realm: "there", Started: "1"} }
+
+// earlier is a process that had this one's number.
+func earlier() holder {
+	h := itself()
+	h.Started = "1"
+	return h
+}
+
 func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
 	_, doubt := intended(t, func(*Ledger) {})
 	require.Equal(t, machine.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
@@ -42,14 +53,14 @@ func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {
 	if identify(os.Getpid()).Started == "" {
 		t.Skip("nobody can tell here")
 	}
-	_, doubt := intended(t, func(l *Ledger) { l.me.Started = "1" })
+	_, doubt := intended(t, func(l *Ledger) { l.me = earlier })
 	require.True(t, doubt(0).HolderGone)
 }
 
 func TestAProcessNobodyCanLookForIsGoneWhenItsPostMustHaveEnded(t *testing.T) {
 	for name, by := range map[string]func(*Ledger){
-		"another machine":    func(l *Ledger) { l.pid, l.me = 1<<30, holder{Host: "there", Realm: "there", Started: "1"} },
-		"an unknown machine": func(l *Ledger) { l.pid, l.me = 1<<30, holder{} },
+		"another machine":    func(l *Ledger) { l.pid, l.me = 1<<30, elsewhere },
+		"an unknown machine": func(l *Ledger) { l.pid, l.me = 1<<30, nowhere },
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, doubt := intended(t, by)
@@ -60,8 +71,8 @@ func TestAProcessNobodyCanLookForIsGoneWhenItsPostMustHaveEnded(t *testing.T) {
 }
 
 func TestNobodyIsLookedForWhereProcessesHaveNoRealm(t *testing.T) {
-	us, doubt := intended(t, func(l *Ledger) { l.pid, l.me = 1<<30, holder{} })
-	us.me = holder{}
+	us, doubt := intended(t, func(l *Ledger) { l.pid, l.me = 1<<30, nowhere })
+	us.me = nowhere
 	require.False(t, doubt(0).HolderGone)
 }
 

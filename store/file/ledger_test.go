@@ -39,7 +39,8 @@ func (s *ledgerSite) Start() store.Ledger {
 	require.NoError(s.t, body.Start())
 	s.t.Cleanup(func() { input.Close(); body.Wait() })
 	ledger := OpenLedger(s.dir, storetest.LedgerIssuer, s.options)
-	ledger.pid, ledger.me = body.Process.Pid, identify(body.Process.Pid)
+	me := identify(body.Process.Pid)
+	ledger.pid, ledger.me = body.Process.Pid, func() holder { return me }
 	s.bodies[ledger] = body
 	return ledger
 }

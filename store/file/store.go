@@ -24,7 +24,7 @@ import (
 type Store struct {
 	options Options
 	home    string
-	owner   owner // who the temporary files of this process belong to
+	owner   func() owner // who the temporary files of this process belong to
 	lock    *disk.RefreshLock
 	now     func() time.Time
 	trade   func(a, b string) error // lets two files have each other's name
@@ -46,7 +46,7 @@ func Open(home string, options Options) *Store {
 		options.Step = func(string) {}
 	}
 	return &Store{
-		options: options, home: home, owner: thisProcess(), now: time.Now, trade: exchange,
+		options: options, home: home, owner: thisProcess, now: time.Now, trade: exchange,
 		lock: disk.NewRefreshLock(home, options.Log, options.Step),
 	}
 }

@@ -11,7 +11,7 @@ import (
 // files of those who live.
 func (s *Store) sweep(ctx context.Context, where place) {
 	for _, each := range where.leftovers() {
-		if each.isAbandoned(s.owner, s.now()) {
+		if each.isAbandoned(s.owner(), s.now()) {
 			s.recover(ctx, each)
 		}
 	}
@@ -48,7 +48,7 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 // claim makes the file ours: of several who find it, one gets it.
 func (s *Store) claim(l leftover) (*temp, bool) {
 	t := l.temp
-	t.verb, t.owner, t.path = "sweep", s.owner, s.name(&l.temp, l.named)
+	t.verb, t.owner, t.path = "sweep", s.owner(), s.name(&l.temp, l.named)
 	s.options.Step("sweep: claim")
 	return &t, os.Rename(l.path, t.path) == nil
 }

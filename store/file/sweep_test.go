@@ -105,7 +105,7 @@ func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
 // leave is a temporary file of a swap as the process with this owner left it.
 func leave(t *testing.T, home string, of owner) string {
 	s := quiet(home)
-	s.owner = of
+	s.owner = func() owner { return of }
 	where, err := s.find()
 	require.NoError(t, err)
 	content, err := store.Encode(newLogin, nil)

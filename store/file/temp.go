@@ -45,12 +45,11 @@ type owner struct {
 }
 
 func thisProcess() owner {
-	pid := os.Getpid()
-	me := identify(pid)
+	me := itself()
 	if me.Realm != "" {
 		me.Realm = string(mark(revisionOf([]byte(me.Realm))))
 	}
-	return owner{pid, me}
+	return owner{os.Getpid(), me}
 }
 
 func (o owner) String() string { return fmt.Sprintf("%d-%s-%s", o.pid, o.Started, o.Realm) }
@@ -64,12 +63,12 @@ func (c change) is() store.Revision { return mark(revisionOf(c.content)) }
 const tempSuffix = ".tmp"
 
 func (s *Store) name(t *temp, is store.Revision) string {
-	return t.where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", t.where.name, s.owner, mark(t.was), is, rand.Uint64(), tempSuffix)
+	return t.where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", t.where.name, s.owner(), mark(t.was), is, rand.Uint64(), tempSuffix)
 }
 
 // stage makes the temporary file of a change, or nothing.
 func (s *Store) stage(where place, c change) (*temp, error) {
-	t := &temp{change: c, where: where, owner: s.owner}
+	t := &temp{change: c, where: where, owner: s.owner()}
 	t.path = s.name(t, c.is())
 	s.options.Step(c.verb + ": create")
 	file, err := os.OpenFile(t.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
