@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
@@ -18,8 +17,8 @@ func issuerCheck(ctx context.Context, p *patient) finding {
 	}
 	host, response, err := p.knock(ctx)
 	if err != nil {
-		found, remedy := unreachable(ctx, err)
-		return bad(failure, fmt.Sprintf("%s cannot be reached: %s", host, found), remedy)
+		problem := outbound.ProblemOf(ctx, err)
+		return bad(failure, fmt.Sprintf("%s cannot be reached: %s", host, problem), remedies[problem])
 	}
 	switch status := response.StatusCode; {
 	case status == http.StatusProxyAuthRequired:
@@ -74,12 +73,12 @@ func direction(skew time.Duration) string {
 func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
 	endpoint, err := url.Parse(p.config.TokenURL)
 	if err != nil {
-		return "the issuer", nil, err
+		return "the issuer", nil, outbound.ProblemAddress
 	}
 	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, door.String(), nil)
+	request, err := outbound.NewRequest(ctx, http.MethodHead, door.String(), nil)
 	if err != nil {
-		return endpoint.Host, nil, err
+		return "the issuer", nil, err
 	}
 	request.Header.Set("User-Agent", "bezoar")
 	host = endpoint.Host
@@ -93,24 +92,14 @@ func (p *patient) knock(ctx context.Context) (host string, response *http.Respon
 	return host, response, err
 }
 
-// unreachable is why there was no answer, and what to do. The network's own words
-// are left out: with a proxy they may hold a password.
-func unreachable(ctx context.Context, err error) (found, remedy string) {
-	network, isNetwork := errors.AsType[net.Error](err)
-	_, isName := errors.AsType[*net.DNSError](err)
-	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	operation, _ := errors.AsType[*net.OpError](err)
-	switch {
-	case isName:
-		return "its name is not known", "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one"
-	case isCertificate:
-		return "its certificate is not trusted", "name your company's authorities with BEZOAR_CA_CERTIFICATE"
-	case ctx.Err() != nil, isNetwork && network.Timeout():
-		return "time ran out", "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one"
-	case operation != nil && operation.Op == "proxyconnect":
-		return "the proxy does not answer", "see that HTTPS_PROXY is right"
-	case operation != nil:
-		return "no connection could be made", "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set"
-	}
-	return "the way there cannot be used", "see that BEZOAR_CA_CERTIFICATE names a file of certificates, and that HTTPS_PROXY is a URL"
+// remedies for no answer. Where nothing is said, time may help.
+var remedies = map[outbound.Problem]string{
+	outbound.ProblemName:        "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
+	outbound.ProblemTimeout:     "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
+	outbound.ProblemConnection:  "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
+	outbound.ProblemBroken:      "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
+	outbound.ProblemProxy:       "see that HTTPS_PROXY is right",
+	outbound.ProblemCertificate: "name your company's authorities with BEZOAR_CA_CERTIFICATE",
+	outbound.ProblemAuthorities: "see that BEZOAR_CA_CERTIFICATE names a file of certificates",
+	outbound.ProblemAddress:     "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 var loginCommand = command{
@@ -116,7 +117,7 @@ func explained(err error) error {
 	if _, ok := errors.AsType[*login.PortError](err); ok {
 		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", err)
 	}
-	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != oauth.ProblemCancelled {
+	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != outbound.ProblemCancelled {
 		return fmt.Errorf("%w; bezoar doctor looks for the reason", err)
 	}
 	if _, ok := errors.AsType[login.Interruption](err); ok {

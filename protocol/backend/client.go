@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync/atomic"
-	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // Options is what a client is made of.
@@ -24,13 +22,10 @@ type Options struct {
 
 // Client is a client of one backend. Its methods may be called concurrently.
 type Client struct {
+	outbound.Introduction
 	endpoint  string
 	transport http.RoundTripper
-	identity  atomic.Pointer[identity]
 }
-
-// identity is what the backend is told about who sits behind this program.
-type identity struct{ originator, userAgent string }
 
 // New makes a client. It opens nothing.
 func New(options Options) *Client {
@@ -40,7 +35,6 @@ func New(options Options) *Client {
 		transport.DisableKeepAlives = true // on a kept connection that has died, it would ask twice
 		client.transport = transport
 	}
-	client.Introduce("bezoar", "bezoar")
 	return client
 }
 
@@ -56,21 +50,6 @@ func usageEndpoint(base string) string {
 		return base + "/wham/usage"
 	}
 	return base + "/api/codex/usage"
-}
-
-// Introduce sets what all further requests say of the program that asked for
-// them: the originator and user-agent headers. A character that a header cannot
-// hold becomes an underscore.
-func (c *Client) Introduce(originator, userAgent string) {
-	asHeader := func(text string) string {
-		return strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return '_'
-			}
-			return r
-		}, text)
-	}
-	c.identity.Store(&identity{asHeader(originator), asHeader(userAgent)})
 }
 
 // Login is whose limits are asked for.
@@ -111,7 +90,7 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 	}
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
-		return nil, &UnreachableError{problemOf(err)}
+		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}
 	defer response.Body.Close()
 	if response.StatusCode/100 != 2 {
@@ -122,34 +101,23 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 	case len(body) > bodyLimitBytes:
 		return nil, fmt.Errorf("%w: it is too long", ErrUnreadable)
 	case err != nil:
-		return nil, &UnreachableError{problemOf(err)}
+		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}
 	return body, nil
 }
 
 func (c *Client) request(ctx context.Context, login Login) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.endpoint, nil)
-	if err != nil || !isAddress(request.URL) {
-		return nil, &UnreachableError{ProblemAddress}
+	request, err := outbound.NewRequest(ctx, http.MethodGet, c.endpoint, nil)
+	if err != nil {
+		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}
-	if !isHeaderValue(login.AccessToken.Reveal()) || !isHeaderValue(login.AccountID) {
-		return nil, &UnreachableError{ProblemLogin}
+	if !outbound.FitsHeader(login.AccessToken.Reveal()) || !outbound.FitsHeader(login.AccountID) {
+		return nil, &UnreachableError{outbound.ProblemHeader}
 	}
-	asker := c.identity.Load()
 	request.Header.Set("Authorization", "Bearer "+login.AccessToken.Reveal())
 	if login.AccountID != "" {
 		request.Header.Set("Chatgpt-Account-Id", login.AccountID)
 	}
-	request.Header.Set("Originator", asker.originator)
-	request.Header.Set("User-Agent", asker.userAgent)
+	c.Sign(request)
 	return request, nil
-}
-
-// isHeaderValue reports whether text can be sent in a header (RFC 9110 section
-// 5.5). The network would say that it cannot, but not in words that may be told.
-func isHeaderValue(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }
-
-// isAddress reports whether a request can go there: url.Parse takes any text.
-func isAddress(u *url.URL) bool {
-	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
 }

@@ -33,7 +33,7 @@ func (c *Client) AuthorizeURL(request Authorization) string {
 		{"id_token_add_organizations", "true"},
 		{"codex_cli_simplified_flow", "true"},
 		{"state", request.State.Reveal()},
-		{"originator", c.identity.Load().originator},
+		{"originator", c.Originator()},
 		{"allowed_workspace_id", strings.Join(request.Workspaces, ",")},
 	}
 	if len(request.Workspaces) == 0 {

@@ -10,14 +10,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // DefaultClientID is the client that the reference's issuer knows Codex by.
@@ -41,13 +39,10 @@ type Options struct {
 // Client is a client of one issuer. All methods may be called concurrently. A
 // context bounds the whole of a call; there is no other limit on its time.
 type Client struct {
-	options  Options
-	making   sync.Mutex // guards options.Transport while it is made
-	identity atomic.Pointer[identity]
+	outbound.Introduction
+	options Options
+	making  sync.Mutex // guards options.Transport while it is made
 }
-
-// identity is what the issuer is told about who sits behind this program.
-type identity struct{ originator, userAgent string }
 
 // New makes a client. It opens and reads nothing: that waits for the first call.
 func New(options Options) *Client {
@@ -57,24 +52,7 @@ func New(options Options) *Client {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	client := &Client{options: options}
-	client.Introduce("bezoar", "bezoar")
-	return client
-}
-
-// Introduce sets what all further requests say of the program that asked for
-// them: the originator and user-agent headers. A character that a header cannot
-// hold becomes an underscore: it must not stop refreshes.
-func (c *Client) Introduce(originator, userAgent string) {
-	asHeader := func(text string) string {
-		return strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return '_'
-			}
-			return r
-		}, text)
-	}
-	c.identity.Store(&identity{asHeader(originator), asHeader(userAgent)})
+	return &Client{options: options}
 }
 
 // refreshRequest is RFC 6749 section 6 as the reference sends it.

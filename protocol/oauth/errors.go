@@ -9,32 +9,17 @@ import (
 	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // UnreachableError reports that an issuer gave no answer. It says nothing about
 // any token: try again later, or tell the operator what Problem says.
 type UnreachableError struct {
-	Problem Problem
+	Problem outbound.Problem
 	Sent    bool // the request may have reached the issuer
 }
 
 func (e *UnreachableError) Error() string { return "the issuer gave no answer: " + string(e.Problem) }
-
-// Problem is why there was no answer: a closed set, because the texts of the
-// network's own errors hold addresses and, with a proxy, passwords.
-type Problem string
-
-// The problems. The last four are the operator's to solve.
-const (
-	ProblemCancelled   Problem = "the call was cancelled"
-	ProblemTimeout     Problem = "time ran out"
-	ProblemConnection  Problem = "no connection could be made"
-	ProblemBroken      Problem = "the connection broke"
-	ProblemName        Problem = "its name is not known"
-	ProblemCertificate Problem = "its certificate is not trusted"
-	ProblemAuthorities Problem = "the file of certificate authorities cannot be used"
-	ProblemAddress     Problem = "its address is not a URL"
-)
 
 // StatusError reports that an issuer refused a call of a login or a logout. Its
 // text is the reference's.

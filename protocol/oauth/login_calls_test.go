@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 const callback = "http://127.0.0.1:1455/auth/callback"
@@ -128,7 +129,7 @@ func TestLoginCallsTellAnUnreadableAnswerFromNone(t *testing.T) {
 		for range 2 {
 			var unreachable *oauth.UnreachableError
 			require.ErrorAs(t, do(), &unreachable)
-			require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemBroken, Sent: true}, *unreachable)
+			require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemBroken, Sent: true}, *unreachable)
 		}
 	}
 	i.Script(issuer.KeyExchange, issuer.Step{Status: 403})

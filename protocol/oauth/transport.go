@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"sync/atomic"
+
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // newTransport is the way to the issuer for all calls: through the proxy that
@@ -53,25 +53,18 @@ const (
 // public one (RFC 6749 section 2.1), known by the client_id in the body.
 func (c *Client) post(ctx context.Context, endpoint, contentType string, content []byte) (reply, *UnreachableError) {
 	body := newOneShot(content)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, body)
-	if err != nil || !isAddress(request.URL) {
-		return reply{}, &UnreachableError{Problem: ProblemAddress}
+	request, err := outbound.NewRequest(ctx, http.MethodPost, endpoint, body)
+	if err != nil {
+		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
 	transport, err := c.roundTripper()
 	if err != nil {
-		return reply{}, &UnreachableError{Problem: ProblemAuthorities}
+		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
-	asker := c.identity.Load()
 	request.ContentLength = int64(len(content)) // else it would go out in chunks
 	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("Originator", asker.originator)
-	request.Header.Set("User-Agent", asker.userAgent)
+	c.Sign(request)
 	return send(transport, request, body)
-}
-
-// isAddress reports whether a request can go there: url.Parse takes any text.
-func isAddress(u *url.URL) bool {
-	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
 }
 
 // send sends the request once and reads the answer. It goes round http.Client,
@@ -80,8 +73,7 @@ func isAddress(u *url.URL) bool {
 func send(transport http.RoundTripper, request *http.Request, body *oneShot) (reply, *UnreachableError) {
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		sent := !body.withdraw()
-		return reply{}, &UnreachableError{Problem: problemOf(request.Context(), err, sent), Sent: sent}
+		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(request.Context(), err), Sent: !body.withdraw()}
 	}
 	defer response.Body.Close()
 	answered := reply{status: response.StatusCode, header: response.Header}
@@ -89,7 +81,7 @@ func send(transport http.RoundTripper, request *http.Request, body *oneShot) (re
 	if err != nil {
 		// What came decides: a grant that can be read must not be thrown away
 		// because the connection broke, or time ran out, after it.
-		answered.cut = problemOf(request.Context(), err, true)
+		answered.cut = outbound.ProblemOf(request.Context(), err)
 	}
 	return answered, nil
 }
@@ -127,31 +119,9 @@ func (b *oneShot) Close() error { return nil }
 // it never is: a transport may still be at work when its caller has given up.
 func (b *oneShot) withdraw() bool { return b.fate.CompareAndSwap(kept, withdrawn) }
 
-// problemOf puts an error of the network into one of the words that may be
-// told. The context is asked first: net/http returns the cause of its end, which
-// may be any error.
-func problemOf(ctx context.Context, err error, sent bool) Problem {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return ProblemCancelled
-	}
-	if network, ok := errors.AsType[net.Error](err); ctx.Err() != nil || ok && network.Timeout() {
-		return ProblemTimeout
-	}
-	if sent {
-		return ProblemBroken
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return ProblemName
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return ProblemCertificate
-	}
-	return ProblemConnection
-}
-
 // Transport is the way that this client takes, for calls to others that have to
 // take the same: through the proxy, and trusting the same authorities. Its errors
-// are those of net/http.
+// are those of net/http, and [outbound.ProblemAuthorities].
 func (c *Client) Transport() http.RoundTripper { return way{c} }
 
 type way struct{ client *Client }
@@ -176,12 +146,12 @@ func (c *Client) roundTripper() (http.RoundTripper, error) {
 	if c.options.Authorities != nil {
 		var err error
 		if pem, err = c.options.Authorities(); err != nil {
-			return nil, fmt.Errorf("read the file of authorities: %w", err)
+			return nil, outbound.ProblemAuthorities
 		}
 	}
 	transport, err := newTransport(pem)
 	if err != nil {
-		return nil, err
+		return nil, outbound.ProblemAuthorities
 	}
 	c.options.Transport = transport
 	return transport, nil

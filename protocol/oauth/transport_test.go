@@ -23,6 +23,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // proxiedEndpoint makes the test binary a program that refreshes once there:
@@ -96,7 +97,7 @@ func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
 	address, requests := dying(t)
 	client := networked(address)
 	require.Equal(t, machine.Unavailable{Lost: true}, client.Refresh(t.Context(), secret.New("r"), ""))
-	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemBroken, Sent: true}, problemAt(t, client))
+	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemBroken, Sent: true}, problemAt(t, client))
 	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
 }
 
@@ -106,7 +107,7 @@ func TestARefusedConnectionSpendsNothing(t *testing.T) {
 	require.NoError(t, listener.Close())
 	client := networked("http://" + listener.Addr().String())
 	require.Equal(t, machine.Unavailable{Lost: false}, client.Refresh(t.Context(), secret.New("r"), ""))
-	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemConnection}, problemAt(t, client))
+	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemConnection}, problemAt(t, client))
 }
 
 func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
@@ -120,15 +121,15 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 
 	stranger := networked(endpoint)
 	require.Equal(t, machine.Unavailable{Lost: false}, stranger.Refresh(t.Context(), token, ""))
-	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemCertificate}, problemAt(t, stranger))
+	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemCertificate}, problemAt(t, stranger))
 
 	file, failure := []byte("no certificate"), errors.New("no such file")
 	friend := networked(endpoint, func(o *oauth.Options) {
 		o.Authorities = func() ([]byte, error) { return file, failure }
 	})
-	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemAuthorities}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAuthorities}, problemAt(t, friend))
 	failure = nil
-	require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemAuthorities}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAuthorities}, problemAt(t, friend))
 	require.Empty(t, i.Requests())
 
 	file = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
@@ -138,7 +139,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
-		require.Equal(t, oauth.UnreachableError{Problem: oauth.ProblemAddress}, problemAt(t, networked(address)), address)
+		require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAddress}, problemAt(t, networked(address)), address)
 	}
 }
 
@@ -148,7 +149,7 @@ func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
 	cancel(errors.New("the user went home"))
 	late, done := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), errors.New("too slow"))
 	defer done()
-	for ctx, problem := range map[context.Context]oauth.Problem{cancelled: oauth.ProblemCancelled, late: oauth.ProblemTimeout} {
+	for ctx, problem := range map[context.Context]outbound.Problem{cancelled: outbound.ProblemCancelled, late: outbound.ProblemTimeout} {
 		var unreachable *oauth.UnreachableError
 		require.ErrorAs(t, client.Revoke(ctx, machine.Credential{RefreshToken: secret.New("r")}), &unreachable)
 		require.Equal(t, oauth.UnreachableError{Problem: problem}, *unreachable)
