@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/file"
 )
 
 func homeCheck(_ context.Context, p *patient) finding { return fine("%s", p.config.Home) }
@@ -23,7 +24,7 @@ func homeCheck(_ context.Context, p *patient) finding { return fine("%s", p.conf
 var private = []struct {
 	name string
 	mode fs.FileMode
-}{{".", 0o700}, {"auth.json", 0o600}, {ledgerFile, 0o600}}
+}{{".", 0o700}, {"auth.json", 0o600}, {file.LedgerName, 0o600}}
 
 // permissionCheck looks who else could read a login or put another one there.
 func permissionCheck(_ context.Context, p *patient) finding {
@@ -82,7 +83,7 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 	if p.config.CredentialStore == config.Ephemeral {
 		return skip("kept in the memory of each program")
 	}
-	path := filepath.Join(p.config.Home, ledgerFile)
+	path := filepath.Join(p.config.Home, file.LedgerName)
 	if _, err := p.options.Ledger.Lineage(ctx); err != nil {
 		return bad(failure, fmt.Sprintf("it cannot be read: %v", unavailable(err)), "see that "+path+" is a file that this user may read")
 	}

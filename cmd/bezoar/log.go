@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/file"
 )
 
 var logCommand = command{
@@ -22,9 +23,6 @@ are in the ledger, one object each; with --follow new ones are printed as they c
 Example: bezoar log --json | jq 'select(.kind == "refused")'`,
 	run: showLog,
 }
-
-// ledgerFile is the name that store/file gives to the ledger in a home.
-const ledgerFile = "auth.ledger"
 
 func showLog(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
@@ -42,7 +40,7 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 	if *asJSON {
 		show = showLine
 	}
-	t := &trail{path: filepath.Join(c.Home, ledgerFile)}
+	t := &trail{path: filepath.Join(c.Home, file.LedgerName)}
 	printed, err := t.print(env, show)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func keys(t *testing.T, trail *trail) string {
 }
 
 func TestTrailShowsEachLineOnceWhateverBecomesOfTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), ledgerFile)
+	path := filepath.Join(t.TempDir(), file.LedgerName)
 	write := func(lines ...string) { require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600)) }
 	trail := &trail{path: path}
 	require.Empty(t, keys(t, trail), "there is no ledger yet")
@@ -62,7 +62,7 @@ func TestTrailShowsEachLineOnceWhateverBecomesOfTheFile(t *testing.T) {
 }
 
 func TestTrailTellsWhatItCannotRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), ledgerFile)
+	path := filepath.Join(t.TempDir(), file.LedgerName)
 	require.NoError(t, os.WriteFile(path, []byte("{}\n\nnonsense\n"+line("a")), 0o600))
 	lines, unreadable, err := (&trail{path: path}).news()
 	require.NoError(t, err)

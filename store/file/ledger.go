@@ -25,6 +25,9 @@ type Ledger struct {
 	me      func() holder
 }
 
+// LedgerName is the name of a ledger's journal in its folder.
+const LedgerName = "auth.ledger"
+
 // LedgerOptions are what a ledger may be told. The zero value is fit for use.
 type LedgerOptions struct {
 	PostDeadline time.Duration     // how long a post takes at most; 0 is 30 s
@@ -62,7 +65,7 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 	options = options.withDefaults()
 	return &Ledger{
 		issuer: issuer, options: options,
-		journal: newJournal(filepath.Join(dir, "auth.ledger"), issuer, options),
+		journal: newJournal(filepath.Join(dir, LedgerName), issuer, options),
 		intents: filepath.Join(dir, "auth.intents"),
 		pid:     os.Getpid(), me: itself,
 	}
