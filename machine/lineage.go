@@ -17,6 +17,7 @@ type Lineage struct {
 	LoggedOut bool       // the last login was ended on purpose
 
 	InDoubt []secret.Fingerprint // keys whose last post may have been granted, and nobody heard
+	Ended   []secret.Fingerprint // keys of logins that a logout ended
 }
 
 // Rotation is one refresh that went well.
@@ -53,6 +54,12 @@ func (l Lineage) VerdictOn(key secret.Fingerprint) *Verdict {
 // because the answer to its post was lost.
 func (l Lineage) IsInDoubt(key secret.Fingerprint) bool {
 	return key != "" && slices.Contains(l.InDoubt, key)
+}
+
+// IsEnded reports whether somebody logged out of the login with this refresh
+// token's key.
+func (l Lineage) IsEnded(key secret.Fingerprint) bool {
+	return key != "" && slices.Contains(l.Ended, key)
 }
 
 // RefreshedAt is when the refresh token with this key came out of a refresh,

@@ -53,6 +53,20 @@ func (s State) isSuperseded(found Credential, lineage Lineage) bool {
 	return s.condemnedBy(lineage, s.Credential) || !s.condemnedBy(lineage, found)
 }
 
+// MayReplace reports whether the successor of the login in use may take the
+// place of another stored one: of a token set of the same account that is known
+// to be dead, which nobody could miss. It may not if that is of a later login
+// and was spent, for then its successor is in somebody's memory, on the way into
+// the store; nor if somebody has logged out of the login in use.
+func (s State) MayReplace(stored Credential, lineage Lineage) bool {
+	verdict := lineage.VerdictOn(s.Policy.Issuer.Key(stored.RefreshToken))
+	if verdict == nil || !stored.SharesAccount(s.Credential) {
+		return false
+	}
+	hasSuccessor := verdict.Reason == ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
+	return !hasSuccessor && !lineage.IsEnded(s.Policy.Issuer.Key(s.Credential.RefreshToken))
+}
+
 func (s State) condemnedBy(lineage Lineage, c Credential) bool {
 	_, condemned := s.verdictOn(c)
 	return condemned || lineage.VerdictOn(s.Policy.Issuer.Key(c.RefreshToken)) != nil

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // refreshing is a machine that holds the given login and wants to post.
@@ -103,4 +104,35 @@ func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {
 	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Label)
 	found.RefreshedAt = noon.Add(2 * time.Hour) // by a clock that has gone back
 	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Label)
+}
+
+func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
+	held := login("a", "r")
+	dead, later := login("a2", "dead"), login("a3", "later")
+	later.LastRefresh = held.LastRefresh.Add(time.Minute)
+	bobs := login("a4", "bobs")
+	bobs.AccountID = "bob"
+	lineage := machine.Lineage{Verdicts: []machine.Verdict{
+		verdict(dead, machine.ReasonSpent), verdict(later, machine.ReasonSpent), verdict(bobs, machine.ReasonExpired),
+	}}
+	expired := machine.Lineage{Verdicts: []machine.Verdict{verdict(later, machine.ReasonExpired)}}
+	ended := lineage
+	ended.Ended = []secret.Fingerprint{policy.Issuer.Key(held.RefreshToken)}
+
+	s := refreshing(t, held)
+	for _, each := range []struct {
+		why     string
+		stored  machine.Credential
+		lineage machine.Lineage
+		want    bool
+	}{
+		{"a file from a backup", dead, lineage, true},
+		{"a login that works, as far as anybody knows", login("a5", "good"), lineage, false},
+		{"the successor of a later one is on its way", later, lineage, false},
+		{"a later one that the issuer has ended", later, expired, true},
+		{"somebody else's", bobs, lineage, false},
+		{"somebody has logged out of the one in use", dead, ended, false},
+	} {
+		require.Equal(t, each.want, s.MayReplace(each.stored, each.lineage), each.why)
+	}
 }

@@ -76,7 +76,10 @@ func nameOfLineage(l machine.Lineage) string {
 		n.numbers(minutes(r.At))
 	}
 	for _, key := range l.InDoubt {
-		n.words(string(key))
+		n.words("in doubt", string(key))
+	}
+	for _, key := range l.Ended {
+		n.words("ended", string(key))
 	}
 	n.flags(l.LoggedOut)
 	n.numbers(l.Deferral.Failures, minutes(l.Deferral.NotBefore))

@@ -171,12 +171,7 @@ func (w *cosmos) granted(a *attempt, grant machine.Grant, diskFails bool) {
 }
 
 func (w *cosmos) isOurs(a *attempt, stored machine.Credential) bool {
-	if stored.Equal(a.record) || stored.Equal(a.state.Credential) {
-		return true
-	}
-	verdict := w.lineage.VerdictOn(keyOf(stored))
-	hasSuccessor := verdict != nil && verdict.Reason == machine.ReasonSpent && stored.LastRefresh.After(a.state.Credential.LastRefresh)
-	return stored.SharesAccount(a.state.Credential) && verdict != nil && !hasSuccessor
+	return stored.Equal(a.record) || stored.Equal(a.state.Credential) || a.state.MayReplace(stored, w.lineage)
 }
 
 func (w *cosmos) displaced(a *attempt, dropped *machine.Credential) machine.Event {

@@ -26,6 +26,15 @@ func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
 			breaks{writeFails},
 			goesOn{1, "", false},
 		},
+		"a late answer takes the place of a dead later login though somebody logged out": {
+			asks{0, demands, ""},
+			answers{0, redeems, "save"},
+			logsOut{0},
+			edits{signsInAgain, tokenLife},
+			asks{0, demands, ""}, // what it finds is fresh
+			asks{0, demands, ""},
+			answers{0, expires, ""},
+		},
 		"a lost answer is forgotten in a restart": {
 			asks{0, demands, ""},
 			answers{0, loses, ""},

@@ -20,7 +20,7 @@ const (
 // count up, so that one that is in the journal twice does no harm.
 func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Fingerprint) machine.Lineage {
 	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
-	known.InDoubt = slices.Clone(known.InDoubt)
+	known.InDoubt, known.Ended = slices.Clone(known.InDoubt), slices.Clone(known.Ended)
 	for e := range entries {
 		said := e.facts()
 		if key := said.verdict.Key; key != "" {
@@ -31,6 +31,9 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 		}
 		if key := said.inDoubt; key != "" {
 			known.InDoubt = replacing(known.InDoubt, key, func(k secret.Fingerprint) bool { return k == key })
+		}
+		if key := said.ended; key != "" {
+			known.Ended = replacing(known.Ended, key, func(k secret.Fingerprint) bool { return k == key })
 		}
 		if said.ofEndpoint && e.Endpoint == endpoint {
 			known.Deferral = said.deferral
@@ -57,6 +60,7 @@ type facts struct {
 	verdict    machine.Verdict  // none if it has no key
 	rotation   machine.Rotation // likewise
 	inDoubt    secret.Fingerprint
+	ended      secret.Fingerprint
 	ofEndpoint bool // decides how long to leave its endpoint alone:
 	deferral   machine.Deferral
 	ofLogin    bool // decides whether somebody is logged in:
@@ -94,7 +98,7 @@ func (e Entry) facts() facts {
 	case Adopted:
 		return facts{ofLogin: true}
 	case Logout:
-		return facts{ofLogin: true, loggedOut: true}
+		return facts{ofLogin: true, loggedOut: true, ended: e.Key}
 	case Intended, Revoked:
 		return facts{}
 	}
@@ -115,7 +119,7 @@ func (e Entry) deferral() machine.Deferral {
 // and the newest of all, for people.
 func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 	needed := make([]bool, len(entries))
-	verdicts, rotations, doubts, endpoints := latest{}, latest{}, latest{}, latest{}
+	verdicts, rotations, doubts, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}
 	loginDecided, unknown := false, 0
 	for i, e := range slices.Backward(entries) {
 		said := e.facts()
@@ -123,6 +127,7 @@ func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 			said.verdict.Key != "" && verdicts.isFirst(said.verdict.Key),
 			said.rotation.Key != "" && rotations.isFirst(said.rotation.Key),
 			said.inDoubt != "" && doubts.isFirst(said.inDoubt),
+			said.ended != "" && ends.isFirst(said.ended),
 			said.ofEndpoint && endpoints.isFirst(e.Endpoint),
 			said.ofLogin && !loginDecided,
 			said.isUnknown && unknown < remembered,

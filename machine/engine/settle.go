@@ -60,18 +60,11 @@ func (t *transaction) swap(ctx context.Context) error {
 
 // isOurs reports whether a stored credential is the one that was read, or the
 // one whose refresh token was posted. They differ if that one was unsaved, and
-// then it may have been saved while the issuer was asked. A token set of the same
-// account that is known to be dead is no login either that anybody could miss,
-// unless it is of a later login and was spent: then its successor is in somebody's
-// memory, on the way into the store.
+// then it may have been saved while the issuer was asked. One that may be replaced
+// is as good.
 func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) bool {
-	held := t.state.Credential
-	if stored.Equal(t.record.Credential) || stored.Equal(held) {
-		return true
-	}
-	verdict := t.lineage(ctx).VerdictOn(t.keyOf(stored))
-	hasSuccessor := verdict != nil && verdict.Reason == machine.ReasonSpent && stored.LastRefresh.After(held.LastRefresh)
-	return stored.SharesAccount(held) && verdict != nil && !hasSuccessor
+	return stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential) ||
+		t.state.MayReplace(stored, t.lineage(ctx))
 }
 
 // refused is a verdict, unless somebody logged in while the issuer was asked:

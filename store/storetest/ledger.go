@@ -226,12 +226,12 @@ func noKey(t *testing.T, site LedgerSite) {
 
 // longHistory is long enough for every ledger to have shortened its journal.
 func longHistory(t *testing.T, site LedgerSite) {
-	ledger, open, dead, lost := site.Start(), ledgerKey("open"), ledgerKey("dead"), ledgerKey("lost")
+	ledger, open, dead, lost, ended := site.Start(), ledgerKey("open"), ledgerKey("dead"), ledgerKey("lost"), ledgerKey("ended")
 	crashed := site.Start()
 	require.NoError(t, crashed.Intend(background, intent(open, 0), machine.Doubt{}))
 	site.Crash(crashed)
 	require.NoError(t, ledger.Conclude(background, lost, store.Entry{Kind: store.Deferred, Lost: true, Endpoint: "other", At: tick(1)}))
-	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Logout, At: tick(1)}))
+	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Logout, Key: ended, At: tick(1)}))
 	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused, At: tick(2)}))
 	other := store.Entry{Kind: store.Refused, Reason: machine.ReasonUnexplained, Endpoint: "other"}
 	for i := range 2000 {
@@ -241,6 +241,6 @@ func longHistory(t *testing.T, site LedgerSite) {
 	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
 	require.Equal(t, machine.Lineage{
 		Verdicts: []machine.Verdict{{Key: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
-		InDoubt: []secret.Fingerprint{lost},
+		InDoubt: []secret.Fingerprint{lost}, Ended: []secret.Fingerprint{ended},
 	}, lineageOf(t, fresh))
 }

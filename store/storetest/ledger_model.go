@@ -151,6 +151,7 @@ func (h *history) check(t *rapid.T) {
 			require.Equal(t, h.verdictOn(key), reason)
 			require.Equal(t, h.refreshedAt(key), lineage.RefreshedAt(key))
 			require.Equal(t, h.isInDoubt(key), lineage.IsInDoubt(key))
+			require.Equal(t, h.isEnded(key), lineage.IsEnded(key))
 			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
 		}
 	}
@@ -188,6 +189,11 @@ func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
 func (h *history) isInDoubt(key secret.Fingerprint) bool {
 	_, isLost := h.last(func(e store.Entry) bool { return e.Key == key && e.Kind == store.Deferred && e.Lost })
 	return isLost
+}
+
+func (h *history) isEnded(key secret.Fingerprint) bool {
+	_, isEnded := h.last(func(e store.Entry) bool { return e.Key == key && e.Kind == store.Logout })
+	return isEnded
 }
 
 func (h *history) refreshedAt(key secret.Fingerprint) time.Time {
