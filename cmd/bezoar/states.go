@@ -12,34 +12,58 @@ import (
 
 var statesCommand = command{
 	name:    "states",
-	summary: "Write STATES.md from the machine, or check it.",
-	usage:   "[--check] [--out FILE]",
+	summary: "Write STATES.md and its picture from the machine, or check them.",
+	usage:   "[--check] [--out FILE] [--picture FILE]",
 	about: `The page is made from the transition table, from running the machine, and from
-the table of failpoints.
-With --check nothing is written; the exit code is 1 if the file says something else.
+the table of failpoints; the picture, an SVG, from the first two. Both belong to the
+source of this program, in whose folder this is to be run.
+With --check nothing is written; the exit code is 1 if a file says something else.
 
 Example: bezoar states --check`,
 	run: states,
 }
 
+// leaf is a file that is made from the machine.
+type leaf struct{ path, text string }
+
 func states(env environment, flags *flag.FlagSet, args []string) error {
-	path := flags.String("out", "STATES.md", "the `file` to write or to check; - for standard output")
+	page := flags.String("out", "STATES.md", "the `file` with the page; - for the page alone, on standard output")
+	picture := flags.String("picture", "cmd/bezoar/docs/states.svg", "the `file` with the picture")
 	check := flags.Bool("check", false, "compare, and write nothing")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	page, err := diagram.Page(deaths())
+	leaves, err := leavesOf(*page, *picture)
 	if err != nil {
 		return err
 	}
-	switch {
-	case *check:
-		return compare(*path, page)
-	case *path == "-":
-		_, err = fmt.Fprint(env.stdout, page)
+	if *page == "-" && !*check {
+		_, err := fmt.Fprint(env.stdout, leaves[0].text)
 		return err
 	}
-	return os.WriteFile(*path, []byte(page), 0o644)
+	for _, each := range leaves {
+		if *check {
+			err = each.compare()
+		} else {
+			err = os.WriteFile(each.path, []byte(each.text), 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func leavesOf(page, picture string) ([]leaf, error) {
+	text, err := diagram.Page(deaths())
+	if err != nil {
+		return nil, err
+	}
+	svg, err := diagram.Picture()
+	if err != nil {
+		return nil, err
+	}
+	return []leaf{{page, text}, {picture, svg}}, nil
 }
 
 func deaths() []diagram.Death {
@@ -54,13 +78,13 @@ func deaths() []diagram.Death {
 	return rows
 }
 
-func compare(path, page string) error {
-	have, err := os.ReadFile(path)
+func (l leaf) compare() error {
+	have, err := os.ReadFile(l.path)
 	if err != nil {
 		return err
 	}
-	if string(have) != page {
-		return errors.New(path + " is not what the machine says; run \"bezoar states\"")
+	if string(have) != l.text {
+		return errors.New(l.path + " is not what the machine says; run \"bezoar states\"")
 	}
 	return nil
 }

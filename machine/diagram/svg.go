@@ -19,8 +19,8 @@ func SVG(lit machine.Label, last Edge) string {
 
 // The measures of the drawing.
 const (
-	railLeft, railWidth          = 4, 14
-	boxLeft, boxWidth, boxHeight = 144, 116, 40
+	railLeft, railWidth          = 4, 20
+	boxLeft, boxWidth, boxHeight = 152, 108, 40
 	boxRight, railRight          = boxLeft + boxWidth, railLeft + railWidth
 	shaftInset                   = 26 // of the arrows between neighbours
 	sideOffset                   = 13 // of the arrows at a box's right side, from its middle
@@ -107,7 +107,7 @@ func (d *drawing) head(lit machine.Label, last Edge) string {
 	fmt.Fprintf(&out, `<rect class="rail" x="%d" y="%d" width="%d" height="%d" rx="4" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`+"\n",
 		railLeft, margin, railWidth, d.height-2*margin)
 	fmt.Fprintf(&out, `<text class="quiet" transform="translate(%d %d) rotate(-90)" text-anchor="middle">any state</text>`+"\n",
-		railRight-3, d.height/2)
+		railLeft+railWidth/2+4, d.height/2)
 	return out.String()
 }
 
@@ -139,7 +139,7 @@ func (d *drawing) edge(edge Edge, class string, width int) {
 	switch between := slices.Index(d.labels, edge.To) - slices.Index(d.labels, edge.From); {
 	case edge.From == "":
 		d.shaft(fmt.Sprintf("M%d %dH%d", railRight, to, boxLeft), boxLeft, to, "l-9 -4v8z")
-		d.words(words, (railRight+boxLeft)/2-4, to-5-lineHeight*(len(words)-1), "middle")
+		d.words(words, (railRight+boxLeft)/2, to-5-lineHeight*(len(words)-1), "middle")
 	case between == 0:
 		d.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", boxRight, from-sideOffset, boxRight+36, from-22,
 			boxRight+36, from+22, boxRight, from+sideOffset), boxRight, from+sideOffset, "l6 -7l3 8z")

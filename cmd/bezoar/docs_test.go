@@ -1,0 +1,167 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+// pages are what people read.
+func pages(t *testing.T) []string {
+	found, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(found), 5)
+	return append(found, "../../README.md")
+}
+
+// spoken finds a call of this program in a piece of code: at its beginning,
+// behind a prompt, or where a shell begins a command.
+var spoken = regexp.MustCompile(`(?:^(?:\$ )?|[|(] ?|&& |if )(?:\./|go run \./cmd/)?bezoar ([a-z][^|)&;<>#]*)`)
+
+var span = regexp.MustCompile("`([^`]+)`")
+
+// codeIn is what a page has as code: lines between fences, lines that stand
+// further in, and pieces of sentences.
+func codeIn(page string) []string {
+	var code []string
+	isFenced := false
+	for line := range strings.Lines(page) {
+		line = strings.TrimRight(line, "\n")
+		indented, isIndented := strings.CutPrefix(line, "    ")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			isFenced = !isFenced
+		case isFenced:
+			code = append(code, line)
+		case isIndented:
+			code = append(code, indented)
+		default:
+			for _, each := range span.FindAllStringSubmatch(line, -1) {
+				code = append(code, each[1])
+			}
+		}
+	}
+	return code
+}
+
+// linked is what a page shows or leads to.
+var linked = regexp.MustCompile(`\]\(([^)]+)\)|src="([^"]+)"`)
+
+// TestEveryCommandInTheDocsExists parses what the pages tell people to type, as
+// the program itself would.
+func TestEveryCommandInTheDocsExists(t *testing.T) {
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		calls := 0
+		for _, code := range codeIn(string(text)) {
+			for _, call := range spoken.FindAllStringSubmatch(code, -1) {
+				requireCommand(t, page, strings.Trim(call[1], ` "'`))
+				calls++
+			}
+		}
+		require.GreaterOrEqual(t, calls, 3, "%s: are its commands not seen?", page)
+	}
+}
+
+func requireCommand(t *testing.T, page, line string) {
+	words := strings.Fields(line)
+	if words[0] == "help" {
+		code := run(environment{stdout: &strings.Builder{}, stderr: &strings.Builder{}}, words)
+		require.Equal(t, exitOK, code, "%s: bezoar %s", page, line)
+		return
+	}
+	command, rest, found := find(words)
+	require.True(t, found, "%s: there is no bezoar %s", page, line)
+	flags := command.flags()
+	if !slices.Contains(rest, "--help") {
+		require.NoError(t, flags.Parse(rest), "%s: bezoar %s", page, line)
+	}
+	for _, word := range flags.Args() {
+		require.Contains(t, command.words, word, "%s: bezoar %s", page, line)
+	}
+}
+
+func TestWhatTheDocsShowAndLeadToIsThere(t *testing.T) {
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, link := range linked.FindAllStringSubmatch(string(text), -1) {
+			target, _, _ := strings.Cut(link[1]+link[2], "#")
+			if target != "" && !strings.Contains(target, "://") {
+				require.FileExists(t, filepath.Join(filepath.Dir(page), target), page)
+			}
+		}
+	}
+}
+
+// TestTheDocsShowWhatHappens runs the scripts of testdata/docs, which set scenes
+// for the pages and replay their recordings.
+func TestTheDocsShowWhatHappens(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/docs",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", root)
+			env.Setenv("BEZOAR_HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("OPENAI_API_KEY", "sk-example")
+			return setUpWorld(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "loggedin": loggedIn, "spent": spent, "person": person, "replay": replay,
+		},
+	})
+}
+
+// recording is a block of a page with what was typed behind "$ " and what came.
+var recording = regexp.MustCompile("(?s)```console\n(.*?)```\n")
+
+// replay FILE N has a shell do what was typed in the Nth recording of a page.
+// All must come as it was recorded, but for times, numbers of processes,
+// fingerprints and places.
+func replay(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	found := recording.FindAllStringSubmatch(ts.ReadFile(args[0]), -1)
+	if n > len(found) {
+		ts.Fatalf("%s has %d recordings", args[0], len(found))
+	}
+	recorded := found[n-1][1]
+	script := "code=0\n"
+	for line := range strings.Lines(recorded) {
+		if typed, ok := strings.CutPrefix(line, "$ "); ok {
+			quoted := "'" + strings.ReplaceAll(strings.TrimSpace(typed), "'", `'\''`) + "'"
+			script += "printf '$ %s\\n' " + quoted + "\n(exit $code)\neval " + quoted + " 2>&1\ncode=$?\n"
+		}
+	}
+	ts.Check(ts.Exec("sh", "-c", script+"true"))
+	if got, want := plain(ts.ReadFile("stdout")), plain(recorded); got != want {
+		ts.Fatalf("recording %d of %s is\n%s\nand now it is\n%s", n, args[0], want, got)
+	}
+}
+
+// ephemeral is what differs from run to run.
+var ephemeral = []*regexp.Regexp{
+	regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`),
+	regexp.MustCompile(`(\d{4}-\d\d-\d\d )?\d\d:\d\d(:\d\d)?`),
+	regexp.MustCompile(`\b[0-9a-f]{8}\b`),
+	regexp.MustCompile(`process \d+`),
+	regexp.MustCompile(`127\.0\.0\.1:\w+`),
+	regexp.MustCompile(`\b[A-Z2-7]{4}-[A-Z2-7]{4}\b`),
+	regexp.MustCompile(`/\S+/home\b`),
+}
+
+func plain(text string) string {
+	for _, each := range ephemeral {
+		text = each.ReplaceAllString(text, "…")
+	}
+	return text
+}

@@ -1,0 +1,190 @@
+package diagram
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// Picture is the table as a drawing to open a document with: wide, with colours
+// of its own for light and dark, and with the issuer, to which an arrow leads
+// from the states where the machine orders a refresh. It returns an error where
+// Transitions does.
+func Picture() (string, error) {
+	transitions, err := Transitions()
+	if err != nil {
+		return "", err
+	}
+	return paint(machine.Labels(), Edges(), refreshing(transitions)), nil
+}
+
+// refreshing are the states in which the machine was seen to order a refresh.
+func refreshing(transitions []Transition) []machine.Label {
+	var found []machine.Label
+	for _, each := range transitions {
+		if slices.Contains(each.Effects, "StartRefresh") && !slices.Contains(found, each.To) {
+			found = append(found, each.To)
+		}
+	}
+	return found
+}
+
+// captions say in three words what a login is worth in a state.
+var captions = map[machine.Label]string{
+	machine.NoAuth:   "no token",
+	machine.ApiKey:   "a static key",
+	machine.Fresh:    "a good token",
+	machine.Stale:    "due for a refresh",
+	machine.Poisoned: "never sent again",
+}
+
+// The measures of the picture.
+const (
+	cardWidth, cardHeight = 120, 58
+	wideGap, tightGap     = 142, 22
+	pictureMargin         = 34
+	ribbonHeight          = 24
+	cardsTop              = pictureMargin + ribbonHeight + 58
+	cardsFoot             = cardsTop + cardHeight
+	cardsMiddle           = (cardsTop + cardsFoot) / 2
+	issuerTop, issuerFoot = cardsFoot + 88, cardsFoot + 88 + 32
+	firstTrack, trackStep = issuerFoot + 22, 18
+	pairOffset            = 12 // of the arrows between neighbours, from the middle
+	loopOffset            = 30 // of a state's own loop, from its middle
+	postOffset            = 26 // of the arrow to the issuer, to the other side
+)
+
+// picture is the drawing under way: the states in one line, above it the ribbon
+// that stands for each of them, below it the issuer and a track for each arrow
+// that passes over a state.
+type picture struct {
+	drawing
+	center map[machine.Label]int
+	width  int
+	tracks int
+}
+
+func paint(labels []machine.Label, edges []Edge, refresh []machine.Label) string {
+	p := &picture{drawing: drawing{labels: labels, edges: edges}, center: map[machine.Label]int{}}
+	p.line()
+	for _, edge := range edges {
+		p.arrow(edge)
+	}
+	for _, label := range refresh {
+		p.post(p.center[label] + postOffset)
+	}
+	for _, label := range labels {
+		p.card(label)
+	}
+	height := firstTrack + max(0, p.tracks-1)*trackStep + pictureMargin
+	return p.frame(height) + p.String() + "</svg>\n"
+}
+
+// line gives each state its place, with room for the words between neighbours.
+func (p *picture) line() {
+	left := pictureMargin
+	for i, label := range p.labels {
+		if i > 0 {
+			left += p.room(p.labels[i-1], label)
+		}
+		p.center[label] = left + cardWidth/2
+		left += cardWidth
+	}
+	p.width = left + pictureMargin
+}
+
+func (p *picture) room(before, after machine.Label) int {
+	for _, edge := range p.edges {
+		if edge.From == before && edge.To == after || edge.From == after && edge.To == before {
+			return wideGap
+		}
+	}
+	return tightGap
+}
+
+const pictureStyle = `<style>
+svg { color-scheme: light dark; --ground: #ffffff; --line: #dedbd2; --text: #1f2328; --quiet: #5b616a; --good: #1b6e47; --wait: #8a5a00; --bad: #a3341f; --post: #5a3fb0 }
+@media (prefers-color-scheme: dark) {
+svg { --ground: #1f2226; --line: #353a41; --text: #eceae5; --quiet: #a3a8b0; --good: #6fd3a0; --wait: #f0c060; --bad: #ff9c86; --post: #b9a5ff }
+}
+.ground { fill: var(--ground); stroke: var(--line) }
+.state, .ribbon { --mark: var(--text) }
+.ApiKey, .Fresh { --mark: var(--good) }
+.Stale { --mark: var(--wait) }
+.Poisoned { --mark: var(--bad) }
+.state, .edge, .post, .ribbon { color: var(--mark); fill: currentColor }
+.state rect { fill-opacity: .09 }
+.edge, .ribbon { --mark: var(--quiet) }
+.post { --mark: var(--post) }
+</style>
+`
+
+// frame is the beginning, with what a screen reader reads.
+func (p *picture) frame(height int) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
+		`aria-labelledby="title desc" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="13">`+"\n",
+		p.width, height, p.width, height)
+	out.WriteString("<title id=\"title\">The states of a login</title>\n<desc id=\"desc\">")
+	for _, edge := range p.edges {
+		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
+	}
+	out.WriteString("</desc>\n" + pictureStyle)
+	fmt.Fprintf(&out, `<rect class="ground" x=".5" y=".5" width="%d" height="%d" rx="12"/>`+"\n", p.width-1, height-1)
+	fmt.Fprintf(&out, `<g class="ribbon"><rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`,
+		pictureMargin, pictureMargin, p.width-2*pictureMargin, ribbonHeight)
+	fmt.Fprintf(&out, `<text x="%d" y="%d" text-anchor="middle">any state</text></g>`+"\n", p.width/2, pictureMargin+17)
+	return out.String()
+}
+
+func (p *picture) card(label machine.Label) {
+	x := p.center[label]
+	fmt.Fprintf(p, `<g class="state %s"><rect x="%d" y="%d" width="%d" height="%d" rx="10" stroke="currentColor" stroke-width="1.5"/>`,
+		label, x-cardWidth/2, cardsTop, cardWidth, cardHeight)
+	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="17" font-weight="650">%s</text>`, x, cardsTop+26, label)
+	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="12">%s</text></g>`+"\n", x, cardsTop+45, captions[label])
+}
+
+// arrow draws an arrow with its words.
+func (p *picture) arrow(edge Edge) {
+	fmt.Fprintf(p, `<g class="edge" data-from="%s" data-to="%s"><title>%s to %s: %s</title>`,
+		edge.From, edge.To, origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
+	words := wrapped(edge.Triggers)
+	from, to := p.center[edge.From], p.center[edge.To]
+	switch between := slices.Index(p.labels, edge.To) - slices.Index(p.labels, edge.From); {
+	case edge.From == "":
+		p.shaft(fmt.Sprintf("M%d %dV%d", to, pictureMargin+ribbonHeight, cardsTop), to, cardsTop, "l-4 -9h8z")
+		p.words(wordsOf(strings.Join(edge.Triggers, "")), to+8, pictureMargin+ribbonHeight+23, "start")
+	case between == 0:
+		x := from - loopOffset
+		p.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x+16, cardsFoot, x+24, cardsFoot+38, x-24, cardsFoot+38, x-16, cardsFoot),
+			x-16, cardsFoot, "l-2 10l8 -4z")
+		p.words(words, x-26, cardsFoot+36, "end")
+	case between == 1:
+		y := cardsMiddle - pairOffset
+		p.shaft(fmt.Sprintf("M%d %dH%d", from+cardWidth/2, y, to-cardWidth/2), to-cardWidth/2, y, "l-9 -4v8z")
+		p.words(words, (from+to)/2, y-8-lineHeight*(len(words)-1), "middle")
+	case between == -1:
+		y := cardsMiddle + pairOffset
+		p.shaft(fmt.Sprintf("M%d %dH%d", from-cardWidth/2, y, to+cardWidth/2), to+cardWidth/2, y, "l9 -4v8z")
+		p.words(words, (from+to)/2, y+17, "middle")
+	default:
+		y := firstTrack + p.tracks*trackStep
+		p.tracks++
+		p.shaft(fmt.Sprintf("M%d %dV%dH%dV%d", from, cardsFoot, y, to, cardsFoot), to, cardsFoot, "l-4 9h8z")
+		p.words([]string{strings.Join(words, " ")}, from+9, y-7, "start")
+	}
+	p.WriteString("</g>\n")
+}
+
+// post draws the way of a refresh to the issuer.
+func (p *picture) post(x int) {
+	fmt.Fprintf(p, `<g class="post"><title>a refresh is posted from here alone</title>`)
+	p.shaft(fmt.Sprintf("M%d %dV%d", x, cardsFoot, issuerTop), x, issuerTop, "l-4 -9h8z")
+	p.words([]string{"the only state", "that may post", "a refresh"}, x+9, cardsFoot+28, "start")
+	fmt.Fprintf(p, `<rect x="%d" y="%d" width="88" height="%d" rx="16" fill="none" stroke="currentColor" stroke-width="1.5"/>`,
+		x-44, issuerTop, issuerFoot-issuerTop)
+	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-weight="600">issuer</text></g>`+"\n", x, issuerTop+21)
+}
