@@ -35,6 +35,7 @@ Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me"
 func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
+	settings.RegisterRefresh(flags)
 	inspectAt := flags.String("inspect", "", "show the live state on a page at this `address` of this machine, such as 127.0.0.1:0")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -43,7 +44,7 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: loaded.LogLevel}))
+	log := newLog(env, loaded, loaded.LogLevel)
 	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	live, err := listenForPage(*inspectAt)

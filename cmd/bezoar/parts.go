@@ -30,6 +30,15 @@ func load(settings config.Flags, getenv func(string) string) (config.Config, err
 	return config.Load(settings, getenv)
 }
 
+// newLog is the log on standard error, from a level on.
+func newLog(env environment, c config.Config, from slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: from}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(env.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(env.stderr, options))
+}
+
 func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	options := oauth.Options{
 		Issuer: issuerOf(c), RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, Log: log,

@@ -41,7 +41,7 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 	if c.CredentialStore == config.Ephemeral {
 		return nil, &exit{exitOperator, errInMemory}
 	}
-	s := &session{config: c, log: slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: c.LogLevel}))}
+	s := &session{config: c, log: newLog(env, c, c.LogLevel)}
 	s.client = newIssuer(c, s.log)
 	asked := engine.Issuer(s.client)
 	if issuer != nil {

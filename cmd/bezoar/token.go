@@ -40,6 +40,7 @@ Example: curl -H "$(bezoar token --output header)" https://api.example.com/`,
 func token(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
+	settings.RegisterRefresh(flags)
 	format := flags.String("output", "plain", "the `format`: "+strings.Join(tokenFormats, ", "))
 	asJSON := flags.Bool("json", false, "short for --output json")
 	if err := parse(flags, args); err != nil {

@@ -57,7 +57,7 @@ func openView(env environment, settings config.Flags) (view, error) {
 		return v, nil
 	}
 	warn(env, c)
-	v.look(slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: max(c.LogLevel, slog.LevelError)})))
+	v.look(newLog(env, c, max(c.LogLevel, slog.LevelError)))
 	return v, nil
 }
 

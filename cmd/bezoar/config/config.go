@@ -50,6 +50,7 @@ type Config struct {
 	NoRefreshBackoff bool
 
 	LogLevel slog.Level
+	LogJSON  bool      // one object a line, for programs
 	Warnings []Warning // in the order of the keys in file.go
 }
 
@@ -80,20 +81,26 @@ type Flags struct {
 	Home         string
 	RefreshFloor string
 	LogLevel     string
+	LogFormat    string
 	Overrides    []string // key=value, each over a key of config.toml
 }
 
 // Register defines the flags on set, to be filled when set is parsed.
 func (f *Flags) Register(set *flag.FlagSet) {
 	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default ~/.codex)")
-	set.StringVar(&f.RefreshFloor, "refresh-floor", "", "a refresh demanded within this `time` of a successful one is answered by that one (default 5s, 0: off)")
 	set.StringVar(&f.LogLevel, "log-level", "", "log on stderr from this `level` on: debug, info, warn or error (default warn)")
+	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: text or json (default text)")
 	override := func(assignment string) error {
 		f.Overrides = append(f.Overrides, assignment)
 		return nil
 	}
 	set.Func("config", "`key=value` to use instead of what config.toml says; may be repeated", override)
 	set.Func("c", "short for --config", override)
+}
+
+// RegisterRefresh defines the flags of those who may refresh.
+func (f *Flags) RegisterRefresh(set *flag.FlagSet) {
+	set.StringVar(&f.RefreshFloor, "refresh-floor", "", "a refresh demanded within this `time` of a successful one is answered by that one (default 5s, 0: off)")
 }
 
 // Load reads the environment through getenv, and config.toml in the home. An

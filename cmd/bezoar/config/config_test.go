@@ -115,6 +115,7 @@ func TestFlagsReachTheConfig(t *testing.T) {
 	set := flag.NewFlagSet("app-server", flag.ContinueOnError)
 	var flags Flags
 	flags.Register(set)
+	flags.RegisterRefresh(set)
 	require.NoError(t, set.Parse([]string{
 		"--home", home, "--refresh-floor=0", "-log-level", "debug",
 		"--config", "forced_login_method=api", "-c", "cli_auth_credentials_store=auto",

@@ -37,6 +37,7 @@ func (c *Config) readSettings(flags Flags, env func(string) setting) error {
 		read(&c.RefreshDeadline, positiveDuration, env("BEZOAR_REFRESH_DEADLINE")),
 		read(&c.NoRefreshBackoff, zero, env("BEZOAR_REFRESH_BACKOFF")),
 		read(&c.LogLevel, logLevel, setting{"--log-level", flags.LogLevel}, env("BEZOAR_LOG")),
+		read(&c.LogJSON, isJSON, setting{"--log-format", flags.LogFormat}, env("BEZOAR_LOG_FORMAT")),
 	)
 	c.RevocationURL = revocationBeside(c.TokenURL)
 	return errors.Join(err,
@@ -80,6 +81,7 @@ var (
 	errNoTime        = errors.New("want a time above 0, such as 30s, or a number of seconds")
 	errNotZero       = errors.New("only 0 can be set, which switches it off")
 	errNoLogLevel    = errors.New("want debug, info, warn or error")
+	errNoLogFormat   = errors.New("want text or json")
 )
 
 func endpoint(text string) (string, error) {
@@ -142,4 +144,11 @@ func logLevel(text string) (slog.Level, error) {
 		return 0, errNoLogLevel
 	}
 	return level, nil
+}
+
+func isJSON(format string) (bool, error) {
+	if format != "text" && format != "json" {
+		return false, errNoLogFormat
+	}
+	return format == "json", nil
 }

@@ -92,6 +92,15 @@ func TestLogLevelIsSlogs(t *testing.T) {
 	}
 }
 
+func TestLogsAreTextUnlessJSONIsAskedFor(t *testing.T) {
+	home := t.TempDir()
+	require.False(t, load(t, Flags{}, environment{"BEZOAR_HOME": home}).LogJSON)
+	require.True(t, load(t, Flags{}, environment{"BEZOAR_HOME": home, "BEZOAR_LOG_FORMAT": "json"}).LogJSON)
+	require.False(t, load(t, Flags{LogFormat: "text"}, environment{"BEZOAR_HOME": home, "BEZOAR_LOG_FORMAT": "json"}).LogJSON)
+	_, err := Load(Flags{Home: home, LogFormat: "xml"}, environment{}.get)
+	require.ErrorContains(t, err, "--log-format")
+}
+
 func TestFlagGoesBeforeItsVariable(t *testing.T) {
 	env := environment{"BEZOAR_HOME": t.TempDir(), "BEZOAR_REFRESH_FLOOR": "1s", "BEZOAR_LOG": "info"}
 	config := load(t, Flags{RefreshFloor: "2s", LogLevel: "error"}, env)
