@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,47 +21,54 @@ import (
 var demoCommand = command{
 	name:    "demo",
 	summary: "Show the storm that does not happen, against an issuer on this machine.",
-	usage:   "[--polls N]",
+	usage:   "[--polls N] [--page] [--naive]",
 	about: `An issuer starts on loopback, and a home gets a login whose refresh token is dead.
 The real app-server is started on it and polled as an editor would; then somebody
-logs in again. Nothing outside of this machine is asked, and nothing stays behind.
+logs in again. The same polls are made with a plain client of golang.org/x/oauth2,
+whose whole story --naive tells. With --page all of it is slow enough to be watched on
+the live page in a browser, until Enter is pressed. Nothing outside of this machine is
+asked, and nothing stays behind.
 
-Example: bezoar demo --polls 5000`,
+Example: bezoar demo --page --polls 200`,
 	run: demo,
 }
 
-// demoLimit bounds the whole of a demo.
+// demoLimit bounds each half of a demo, but not how long somebody looks at it.
 const demoLimit = 2 * time.Minute
 
 func demo(env environment, flags *flag.FlagSet, args []string) error {
 	polls := flags.Int("polls", 1000, "how often the editor asks for its token, `N` times")
+	page := flags.Bool("page", false, "go slowly, and show the live page in a browser")
+	whole := flags.Bool("naive", false, "tell the story of the plain client to its end")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if *polls < 1 {
 		return fmt.Errorf("%w: --polls wants a number above 0", errUsage)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), demoLimit)
-	defer cancel()
-	s, err := newStory(env.stdout)
+	s, err := newStory(env)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	return s.tell(ctx, *polls)
+	s.polls, s.showsPage, s.tellsNaive = *polls, *page, *whole
+	return s.tell(context.Background())
 }
 
 // story is the demo with everything it plays with.
 type story struct {
-	out    io.Writer
+	env    environment
 	issuer *issuer.Issuer
 	url    string
 	client *oauth.Client // of somebody who is not bezoar
 	home   string
 	server *http.Server
+
+	polls                 int
+	showsPage, tellsNaive bool
 }
 
-func newStory(out io.Writer) (*story, error) {
+func newStory(env environment) (*story, error) {
 	home, err := os.MkdirTemp("", "bezoar-demo-")
 	if err != nil {
 		return nil, err
@@ -71,7 +77,7 @@ func newStory(out io.Writer) (*story, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(home))
 	}
-	s := &story{out: out, home: home, issuer: issuer.New(issuer.Options{}), url: "http://" + listener.Addr().String() + "/oauth/token"}
+	s := &story{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: "http://" + listener.Addr().String() + "/oauth/token"}
 	s.client = oauth.New(oauth.Options{Issuer: machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}})
 	s.server = &http.Server{Handler: s.issuer, ReadHeaderTimeout: time.Minute}
 	go s.server.Serve(listener)
@@ -83,32 +89,40 @@ func (s *story) close() {
 	os.RemoveAll(s.home)
 }
 
-func (s *story) tell(ctx context.Context, polls int) error {
+func (s *story) tell(ctx context.Context) error {
 	s.say("An issuer listens on loopback. Ada logged in nine days ago, and her home has an")
 	s.say("auth.json whose refresh token was used since: it is dead, and she does not know.")
 	dead, err := s.deadLogin(ctx)
 	if err != nil {
 		return err
 	}
-	before := s.issuer.Counts().Posts
+	if err := s.pollUnderAnEditor(ctx); err != nil {
+		return err
+	}
+	s.say("\nThe naive way, a plain client of golang.org/x/oauth2 with the same dead token:")
+	return s.goNaively(ctx, dead)
+}
 
-	editor, err := spawnEditor(s.home, s.url)
+// errOtherStory is a fault of this program: the demo shows what it promises.
+var errOtherStory = errors.New("this is not how the story goes; please report it")
+
+func (s *story) pollUnderAnEditor(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, demoLimit)
+	defer cancel()
+	before := s.issuer.Counts().Posts
+	editor, err := s.spawn(ctx)
 	if err != nil {
 		return err
 	}
 	defer editor.close()
-	if err := editor.hello(ctx, clientName); err != nil {
-		return err
-	}
-	s.say("\nHer editor starts `bezoar app-server` and asks %d times for its token.", polls)
+	s.say("\nHer editor starts `bezoar app-server` and asks %d times for its token.", s.polls)
 	began := time.Now()
-	handedOut, err := editor.poll(ctx, polls)
+	handedOut, err := s.poll(ctx, editor, s.polls)
 	if err != nil {
 		return err
 	}
-	took := time.Since(began)
 	posts := s.issuer.Counts().Posts - before
-	s.row("polls answered", polls, "in "+took.Round(time.Millisecond).String())
+	s.row("polls answered", s.polls, "in "+time.Since(began).Round(time.Millisecond).String())
 	s.row("tokens handed out", handedOut, "the method stays visible: log in again, not logged out")
 	s.row("posts at the issuer", posts, "refresh_token_reused, and no further question")
 
@@ -116,20 +130,36 @@ func (s *story) tell(ctx context.Context, polls int) error {
 	if err := s.login(ctx); err != nil {
 		return err
 	}
-	again, err := editor.poll(ctx, 10)
+	again, err := s.poll(ctx, editor, 10)
 	if err != nil {
 		return err
 	}
 	s.row("polls answered", 10, "")
 	s.row("tokens handed out", again, "from the first one on, without a restart")
 	s.row("posts at the issuer", s.issuer.Counts().Posts-before-posts, "")
-
-	s.say("\nThe naive way, a client that refreshes whenever its token is old:")
-	naive := s.naive(ctx, dead, polls)
-	s.row("posts at the issuer", naive, "each of them refused")
 	if handedOut != 0 || posts != 1 || again != 10 {
-		return errors.New("this is not how the story goes; please report it")
+		return errOtherStory
 	}
+	return s.linger()
+}
+
+func (s *story) goNaively(ctx context.Context, dead secret.Token) error {
+	ctx, cancel := context.WithTimeout(ctx, demoLimit)
+	defer cancel()
+	client := naive(ctx, s.url, dead)
+	_, posts := s.pollNaively(client, s.polls)
+	s.row("posts at the issuer", posts, "each of them refused")
+	if !s.tellsNaive {
+		return nil
+	}
+	s.say("\nAda logs in again, in another program. The client knows its own memory alone.")
+	if err := s.login(ctx); err != nil {
+		return err
+	}
+	tokens, posts := s.pollNaively(client, 10)
+	s.row("polls answered", 10, "")
+	s.row("tokens handed out", tokens, "until somebody restarts it")
+	s.row("posts at the issuer", posts, "and so on, from every program like it")
 	return nil
 }
 
@@ -159,19 +189,10 @@ func (s *story) store(ctx context.Context, grant machine.Grant, at time.Time) er
 	})
 }
 
-// naive counts what the same polls cost without a memory of the refusal.
-func (s *story) naive(ctx context.Context, dead secret.Token, polls int) int {
-	before := s.issuer.Counts().Posts
-	for range polls {
-		s.client.Refresh(ctx, dead, machine.CauseExpiring)
-	}
-	return s.issuer.Counts().Posts - before
-}
-
-func (s *story) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+func (s *story) say(format string, args ...any) { fmt.Fprintf(s.env.stdout, format+"\n", args...) }
 
 func (s *story) row(what string, count int, remark string) {
-	fmt.Fprintf(s.out, "  %-20s %6d  %s\n", what, count, remark)
+	fmt.Fprintf(s.env.stdout, "  %-20s %6d  %s\n", what, count, remark)
 }
 
 // clientName is how the demo introduces itself to the server.

@@ -21,12 +21,12 @@ type editor struct {
 }
 
 // spawnEditor starts this very program as the server of a home.
-func spawnEditor(home, tokenURL string) (*editor, error) {
+func spawnEditor(home, tokenURL string, flags ...string) (*editor, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	server := exec.Command(self, "app-server", "--home", home)
+	server := exec.Command(self, append([]string{"app-server", "--home", home, "--log-level", "error"}, flags...)...)
 	server.Env = append(os.Environ(), "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+tokenURL)
 	server.Stderr = os.Stderr
 	input, err := server.StdinPipe()
@@ -52,8 +52,8 @@ func (deaf) Request(jsonrpc.Request)           {}
 func (deaf) Notification(jsonrpc.Notification) {}
 
 // poll asks for the token again and again and counts how often there was one.
-// It is an error if the login is not shown.
-func (e *editor) poll(ctx context.Context, times int) (tokens int, err error) {
+// polled is called after each time. It is an error if the login is not shown.
+func (e *editor) poll(ctx context.Context, times int, polled func()) (tokens int, err error) {
 	for range times {
 		var status protocol.GetAuthStatusResponse
 		if err := e.call(ctx, protocol.GetAuthStatus, map[string]bool{"includeToken": true}, &status); err != nil {
@@ -65,6 +65,7 @@ func (e *editor) poll(ctx context.Context, times int) (tokens int, err error) {
 		if status.AuthToken != nil {
 			tokens++
 		}
+		polled()
 	}
 	return tokens, nil
 }

@@ -108,7 +108,8 @@ func (e *Engine) Reload(ctx context.Context) error {
 
 // Subscribe calls changed after every change of the login or of its health,
 // with the snapshots before and after, on the engine's goroutine: it must not
-// block, nor call the engine. It has no effect after Close.
+// block, nor call the engine. It has no effect after Close. This is the one way to
+// observe an engine: clients, the live page and its metrics are told by it.
 func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
 	e.tell(func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
 }

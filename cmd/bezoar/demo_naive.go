@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+// naive is what most programs in Go refresh with. It forgets each refusal, and
+// it looks at no file: what somebody else has logged in to, it cannot know.
+func naive(ctx context.Context, tokenURL string, dead secret.Token) oauth2.TokenSource {
+	config := oauth2.Config{
+		ClientID: oauth.DefaultClientID,
+		Endpoint: oauth2.Endpoint{TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
+	}
+	return config.TokenSource(ctx, &oauth2.Token{RefreshToken: dead.Reveal(), Expiry: time.Unix(1, 0)})
+}
+
+// pollNaively asks it again and again, and counts what the issuer got of it.
+func (s *story) pollNaively(client oauth2.TokenSource, times int) (tokens, posts int) {
+	before := s.issuer.Counts().Posts
+	bar := newProgress(s.env, times)
+	defer bar.end()
+	for range times {
+		if _, err := client.Token(); err == nil {
+			tokens++
+		}
+		bar.step()
+	}
+	return tokens, s.issuer.Counts().Posts - before
+}

@@ -1,0 +1,84 @@
+package engine_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+)
+
+// change is a line of the log about a change of the state.
+type change struct {
+	Level, Msg                        string
+	From, To, Trigger, Reason, Access string
+	Key                               string
+}
+
+// logged is what one more process on the site logs, of changes alone, while
+// something is done with it. No secret may be among it.
+func (s *site) logged(do func()) (changes []change) {
+	var log bytes.Buffer
+	s.Engine.Close(ended())
+	s.Engine = engine.Start(engine.Options{
+		Policy: policy, Store: s.store, Ledger: s.ledger.Process(7), Issuer: s.issuer,
+		Log: slog.New(slog.NewJSONHandler(&log, nil)),
+	})
+	synctest.Wait()
+	do()
+	s.Engine.Close(ended())
+	stored := s.stored()
+	require.NotContains(s.t, log.String(), stored.AccessToken.Reveal())
+	require.NotContains(s.t, log.String(), stored.RefreshToken.Reveal())
+	for line := range bytes.Lines(log.Bytes()) {
+		var c change
+		require.NoError(s.t, json.Unmarshal(line, &c))
+		if c.Msg == "state changed" {
+			changes = append(changes, c)
+		}
+	}
+	return changes
+}
+
+func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		first := s.stored()
+		key, access := policy.Issuer.Key(first.RefreshToken).Short(), first.AccessToken.Fingerprint().Short()
+		found := change{"INFO", "state changed", "NoAuth", "Fresh", "FreshTaken", "", access, key}
+		changes := s.logged(func() {
+			s.asking(demand)
+			s.answer(refused(machine.ReasonReused))
+			s.asking(poll)
+		})
+		require.Equal(t, []change{
+			found,
+			{"INFO", "state changed", "Fresh", "Stale", "RefreshDemanded", "", access, key},
+			{"WARN", "state changed", "Stale", "Poisoned", "RefreshFailedPermanent", string(machine.ReasonReused), access, key},
+		}, changes)
+		require.Equal(t, []change{
+			{"INFO", "state changed", "NoAuth", "Poisoned", "CondemnedTaken", string(machine.ReasonReused), access, key},
+		}, s.logged(func() { s.asking(poll) }), "how a login is found is no warning")
+	})
+}
+
+func TestATokenSetThatIsInMemoryAloneIsAWarning(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		levels := map[string]string{} // by trigger
+		for _, each := range s.logged(func() {
+			unsaved(s)
+			s.store.isFull.Store(false)
+			time.Sleep(time.Minute)
+			s.asking(poll)
+		}) {
+			levels[each.Trigger] = each.Level
+		}
+		require.Equal(t, "WARN", levels["RefreshSucceeded"])
+		require.Equal(t, "INFO", levels["SaveSucceeded"])
+	})
+}
