@@ -1,8 +1,12 @@
 package appserver
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -20,29 +24,102 @@ const pollLine = `{"id":17,"method":"getAuthStatus","params":{"includeToken":tru
 // BenchmarkPoll is the whole way of a poll through the server, without the
 // pipes: a line in, a line out.
 func BenchmarkPoll(b *testing.B) {
-	key := *apiKey("sk-test-key")
-	set := *tokens("access", "refresh")
-	set.AccessToken = jwt(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)
-	for name, held := range map[string]machine.Credential{"key": key, "tokens": set} {
-		b.Run(name, func(b *testing.B) { benchmarkPoll(b, held) })
+	for name, held := range map[string]*machine.Credential{"key": apiKey("sk-test-key"), "tokens": longTokens()} {
+		b.Run(name, func(b *testing.B) { benchmarkPoll(b, *held) })
 	}
 }
 
 func benchmarkPoll(b *testing.B, held machine.Credential) {
-	kept := memory.NewStore()
-	require.NoError(b, kept.Replace(b.Context(), held))
-	auth := engine.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}})
-	defer auth.Close(context.Background())
-	<-auth.Ready()
 	input := io.MultiReader(strings.NewReader(hello+"\n"), &repeated{line: []byte(pollLine), times: b.N})
 	conn := jsonrpc.New(input, io.Discard, jsonrpc.Options{})
-	server := New(conn, offline(auth, Options{Terminal: "xterm", RequiresAuth: true, Introduce: func(string, string) {}}))
+	server := New(conn, benchOptions(b, held))
 	b.ReportAllocs()
 	b.ResetTimer()
 	require.NoError(b, conn.Serve(server))
 	require.NoError(b, conn.Close(context.Background()))
 	b.StopTimer()
-	require.False(b, auth.Snapshot().Token().Equal(secret.Token{}))
+	require.False(b, server.Engine.Snapshot().Token().Equal(secret.Token{}))
+}
+
+func benchOptions(b *testing.B, held machine.Credential) Options {
+	kept := memory.NewStore()
+	require.NoError(b, kept.Replace(b.Context(), held))
+	auth := engine.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}})
+	b.Cleanup(func() { auth.Close(context.Background()) })
+	<-auth.Ready()
+	return offline(auth, Options{Terminal: "xterm", RequiresAuth: true, Introduce: func(string, string) {}})
+}
+
+// BenchmarkLoop is the whole loop of a client: a poll and its answer over pipes
+// of the system, one after the other, and 64 in flight.
+func BenchmarkLoop(b *testing.B) {
+	for _, window := range []int{1, 64} {
+		b.Run(fmt.Sprintf("window=%d", window), func(b *testing.B) { benchmarkLoop(b, window) })
+	}
+}
+
+func benchmarkLoop(b *testing.B, window int) {
+	r, in, err := os.Pipe()
+	require.NoError(b, err)
+	out, w, err := os.Pipe()
+	require.NoError(b, err)
+	conn := jsonrpc.New(r, w, jsonrpc.Options{})
+	served := make(chan error, 1)
+	server := New(conn, benchOptions(b, *longTokens()))
+	go func() { served <- conn.Serve(server) }()
+	answers := bufio.NewReaderSize(out, 256<<10)
+	send := func(lines []byte, answered int) {
+		if _, err := in.Write(lines); err != nil {
+			b.Fatal(err)
+		}
+		for range answered {
+			if _, err := answers.ReadSlice('\n'); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	send([]byte(hello+"\n"), 1)
+	batch := bytes.Repeat([]byte(pollLine), window)
+	b.ReportAllocs()
+	for b.Loop() {
+		send(batch, window)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*window), "ns/poll")
+	in.Close()
+	require.NoError(b, <-served)
+	require.NoError(b, conn.Close(context.Background()))
+	for _, end := range []*os.File{r, out, w} {
+		end.Close()
+	}
+}
+
+// BenchmarkDecodeParams and BenchmarkEncodeStatus are the two ends of a poll: its
+// parameters, and the answer with a token of the usual length.
+func BenchmarkDecodeParams(b *testing.B) {
+	request := jsonrpc.Request{Params: []byte(`{"includeToken":true,"refreshToken":false}`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := getAuthStatusParams.params(request); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncodeStatus(b *testing.B) {
+	held := longTokens()
+	var encoder statusEncoder
+	var line []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		line = encoder.append(line[:0], held.Method, held.AccessToken, true)
+	}
+}
+
+// longTokens are as long as those of the reference's issuer.
+func longTokens() *machine.Credential {
+	held := tokens("access", "refresh")
+	held.AccessToken = jwt(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)
+	return held
 }
 
 // repeated reads one line after the other, as a client that waits for each

@@ -1,0 +1,84 @@
+package properties
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// frugalIssuer rotates one refresh token and is strict about it, as a way for
+// [oauth.Options]. Of what it gave or heard before it keeps nothing: that would
+// look like a leak of the program's.
+type frugalIssuer struct {
+	mu     sync.Mutex // guards what follows
+	live   string     // the only refresh token that is good
+	given  int        // refresh tokens
+	posts  int
+	status int  // of its answers, 0 while it is well
+	hangs  bool // instead of answering
+}
+
+func (i *frugalIssuer) become(change func(*frugalIssuer)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	change(i)
+}
+
+// login is somebody signing in, which ends the login before it.
+func (i *frugalIssuer) login() machine.Credential {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.rotate()
+	return credentialOf("account-ada", machine.Grant{
+		IDToken: i.token("ada"), AccessToken: i.token("ada"), RefreshToken: secret.New(i.live),
+	})
+}
+
+func (i *frugalIssuer) rotate() {
+	i.given++
+	i.live = fmt.Sprintf("rt-%09d", i.given)
+}
+
+// token is different for each refresh token.
+func (i *frugalIssuer) token(subject string) secret.Token {
+	return jsonWebToken(subject+i.live, time.Now().Add(tokenLife))
+}
+
+// RoundTrip is one post to the token endpoint (RFC 6749 section 6).
+func (i *frugalIssuer) RoundTrip(r *http.Request) (*http.Response, error) {
+	var asked struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	defer r.Body.Close()
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		return nil, err
+	}
+	status, body, hangs := i.answer(asked.RefreshToken)
+	if hangs {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func (i *frugalIssuer) answer(refresh string) (status int, body string, hangs bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.posts++
+	switch {
+	case i.hangs, i.status != 0:
+		return i.status, "", i.hangs
+	case refresh != i.live:
+		return http.StatusUnauthorized, `{"error":{"code":"refresh_token_reused"}}`, false
+	}
+	i.rotate()
+	return http.StatusOK, fmt.Sprintf(`{"id_token":%q,"access_token":%q,"refresh_token":%q}`,
+		i.token("ada").Reveal(), i.token("ada").Reveal(), i.live), false
+}
