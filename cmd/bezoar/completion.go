@@ -49,7 +49,15 @@ type completable struct {
 // option is a word to complete, and what it means.
 type option struct {
 	word, meaning string
-	value         string // what a flag takes, "" for nothing
+	value         string   // what a flag takes, "" for nothing
+	values        []string // all that it can be, if that is a few words
+}
+
+// valuesOf are the flags that take one of a few words, with these words.
+var valuesOf = map[string][]string{
+	"log-format": {"text", "json"},
+	"log-level":  {"debug", "info", "warn", "error"},
+	"output":     tokenFormats,
 }
 
 // completables are the commands, the longest first: of two names that a line
@@ -81,9 +89,23 @@ func optionsOf(flags *flag.FlagSet) []option {
 		if f.DefValue != "" && f.DefValue != "false" {
 			meaning += " (default " + f.DefValue + ")"
 		}
-		options = append(options, option{dashed(f.Name), meaning, value})
+		options = append(options, option{dashed(f.Name), meaning, value, valuesOf[f.Name]})
 	})
 	return options
+}
+
+// valued are the flags of all commands that take a value, each once.
+func valued(all []completable) []option {
+	var found []option
+	for _, each := range all {
+		for _, o := range each.options {
+			isKnown := slices.ContainsFunc(found, func(f option) bool { return f.word == o.word })
+			if o.value != "" && !isKnown {
+				found = append(found, o)
+			}
+		}
+	}
+	return found
 }
 
 // dashed is a flag as it is written.
@@ -94,6 +116,7 @@ func dashed(name string) string {
 	return "--" + name
 }
 
+// bash completes what a flag takes where it is known, and else names of files.
 func bash(out io.Writer, all []completable) error {
 	fmt.Fprint(out, "_bezoar() {\n  local words line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n  case \"$line\" in\n")
 	for _, each := range all {
@@ -102,6 +125,10 @@ func bash(out io.Writer, all []completable) error {
 			words = append(words, option.word)
 		}
 		fmt.Fprintf(out, "  %s) words='%s' ;;\n", pattern(each.command), strings.Join(words, " "))
+	}
+	fmt.Fprint(out, "  esac\n  case \"${COMP_WORDS[COMP_CWORD-1]}\" in\n")
+	for _, flag := range valued(all) {
+		fmt.Fprintf(out, "  %s) words='%s' ;;\n", flag.word, strings.Join(flag.values, " "))
 	}
 	_, err := fmt.Fprint(out, "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _bezoar bezoar\n")
 	return err
@@ -123,6 +150,10 @@ func zsh(out io.Writer, all []completable) error {
 			fmt.Fprintf(out, "    %s\n", quoted(strings.TrimSuffix(strings.ReplaceAll(option.word, ":", `\:`)+":"+option.meaning, ":")))
 		}
 		fmt.Fprint(out, "  ) ;;\n")
+	}
+	fmt.Fprint(out, "  esac\n  case \"${words[CURRENT-1]}\" in\n")
+	for _, flag := range valued(all) {
+		fmt.Fprintf(out, "  %s) known=(%s) ;;\n", flag.word, strings.Join(flag.values, " "))
 	}
 	_, err := fmt.Fprint(out, "  esac\n  _describe bezoar known || _files\n}\nif [[ $funcstack[1] == _bezoar ]]; then _bezoar \"$@\"; else compdef _bezoar bezoar; fi\n")
 	return err
@@ -151,7 +182,10 @@ end
 
 func (o option) fish() string {
 	value := ""
-	if o.value != "" {
+	switch {
+	case o.values != nil:
+		value = " -x -a " + fishQuoted(strings.Join(o.values, " "))
+	case o.value != "":
 		value = " -r"
 	}
 	switch name := strings.TrimLeft(o.word, "-"); {

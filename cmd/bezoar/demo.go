@@ -21,7 +21,7 @@ import (
 var demoCommand = command{
 	name:    "demo",
 	summary: "Show the storm that does not happen, against an issuer on this machine.",
-	usage:   "[--polls N] [--page] [--naive]",
+	usage:   "[--polls N] [--page [--no-browser]] [--naive]",
 	about: `An issuer starts on loopback, and a home gets a login whose refresh token is dead.
 The real app-server is started on it and polled as an editor would; then somebody
 logs in again. The same polls are made with a plain client of golang.org/x/oauth2,
@@ -39,6 +39,7 @@ const demoLimit = 2 * time.Minute
 func demo(env environment, flags *flag.FlagSet, args []string) error {
 	polls := flags.Int("polls", 1000, "how often the editor asks for its token, `N` times")
 	page := flags.Bool("page", false, "go slowly, and show the live page in a browser")
+	noBrowser := flags.Bool("no-browser", false, "print the page's address and open no browser")
 	whole := flags.Bool("naive", false, "tell the story of the plain client to its end")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -51,9 +52,17 @@ func demo(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	defer s.close()
-	s.polls, s.showsPage, s.tellsNaive = *polls, *page, *whole
-	return s.tell(context.Background())
+	s.polls, s.showsPage, s.noBrowser, s.tellsNaive = *polls, *page, *noBrowser, *whole
+	signals, stop := untilSignal()
+	defer stop()
+	err = s.tell(signals)
+	if signals.Err() != nil {
+		return errInterrupted
+	}
+	return err
 }
+
+var errInterrupted = errors.New("interrupted; nothing stays behind")
 
 // story is the demo with everything it plays with.
 type story struct {
@@ -64,8 +73,8 @@ type story struct {
 	home   string
 	server *http.Server
 
-	polls                 int
-	showsPage, tellsNaive bool
+	polls                            int
+	showsPage, noBrowser, tellsNaive bool
 }
 
 func newStory(env environment) (*story, error) {
@@ -89,6 +98,7 @@ func (s *story) close() {
 	os.RemoveAll(s.home)
 }
 
+// tell tells all of it, unless ctx ends.
 func (s *story) tell(ctx context.Context) error {
 	s.say("An issuer listens on loopback. Ada logged in nine days ago, and her home has an")
 	s.say("auth.json whose refresh token was used since: it is dead, and she does not know.")
@@ -96,7 +106,7 @@ func (s *story) tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.pollUnderAnEditor(ctx); err != nil {
+	if err := s.goUnderAnEditor(ctx); err != nil {
 		return err
 	}
 	s.say("\nThe naive way, a plain client of golang.org/x/oauth2 with the same dead token:")
@@ -106,15 +116,28 @@ func (s *story) tell(ctx context.Context) error {
 // errOtherStory is a fault of this program: the demo shows what it promises.
 var errOtherStory = errors.New("this is not how the story goes; please report it")
 
-func (s *story) pollUnderAnEditor(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, demoLimit)
+func (s *story) goUnderAnEditor(signals context.Context) error {
+	ctx, cancel := context.WithTimeout(signals, demoLimit)
 	defer cancel()
 	before := s.issuer.Counts().Posts
 	editor, err := s.spawn(ctx)
 	if err != nil {
 		return err
 	}
-	defer editor.close()
+	err = s.pollTwice(ctx, editor, before)
+	if err == nil {
+		err = s.linger(signals)
+	}
+	log := editor.close()
+	if err != nil && signals.Err() == nil {
+		log.WriteTo(s.env.stderr)
+	}
+	return err
+}
+
+// pollTwice polls with the dead login, and with a good one. before is how many
+// posts the issuer had when the server was started.
+func (s *story) pollTwice(ctx context.Context, editor *editor, before int) error {
 	s.say("\nHer editor starts `bezoar app-server` and asks %d times for its token.", s.polls)
 	began := time.Now()
 	handedOut, err := s.poll(ctx, editor, s.polls)
@@ -140,15 +163,18 @@ func (s *story) pollUnderAnEditor(ctx context.Context) error {
 	if handedOut != 0 || posts != 1 || again != 10 {
 		return errOtherStory
 	}
-	return s.linger()
+	return nil
 }
 
 func (s *story) goNaively(ctx context.Context, dead secret.Token) error {
 	ctx, cancel := context.WithTimeout(ctx, demoLimit)
 	defer cancel()
 	client := naive(ctx, s.url, dead)
-	_, posts := s.pollNaively(client, s.polls)
+	tokens, posts, replays := s.pollNaively(client, s.polls)
 	s.row("posts at the issuer", posts, "each of them refused")
+	if tokens != 0 || posts != s.polls || replays != posts {
+		return errOtherStory
+	}
 	if !s.tellsNaive {
 		return nil
 	}
@@ -156,7 +182,7 @@ func (s *story) goNaively(ctx context.Context, dead secret.Token) error {
 	if err := s.login(ctx); err != nil {
 		return err
 	}
-	tokens, posts := s.pollNaively(client, 10)
+	tokens, posts, _ = s.pollNaively(client, 10)
 	s.row("polls answered", 10, "")
 	s.row("tokens handed out", tokens, "until somebody restarts it")
 	s.row("posts at the issuer", posts, "and so on, from every program like it")

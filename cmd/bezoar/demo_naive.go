@@ -11,7 +11,8 @@ import (
 )
 
 // naive is what most programs in Go refresh with. It forgets each refusal, and
-// it looks at no file: what somebody else has logged in to, it cannot know.
+// it looks at no file: what somebody else has logged in to, it cannot know. In its
+// favour it need not guess how to name itself, which would double its posts.
 func naive(ctx context.Context, tokenURL string, dead secret.Token) oauth2.TokenSource {
 	config := oauth2.Config{
 		ClientID: oauth.DefaultClientID,
@@ -20,9 +21,10 @@ func naive(ctx context.Context, tokenURL string, dead secret.Token) oauth2.Token
 	return config.TokenSource(ctx, &oauth2.Token{RefreshToken: dead.Reveal(), Expiry: time.Unix(1, 0)})
 }
 
-// pollNaively asks it again and again, and counts what the issuer got of it.
-func (s *story) pollNaively(client oauth2.TokenSource, times int) (tokens, posts int) {
-	before := s.issuer.Counts().Posts
+// pollNaively asks it again and again, and counts what the issuer got of it:
+// posts, and those among them that brought a spent token.
+func (s *story) pollNaively(client oauth2.TokenSource, times int) (tokens, posts, replays int) {
+	before := s.issuer.Counts()
 	bar := newProgress(s.env, times)
 	defer bar.end()
 	for range times {
@@ -31,5 +33,6 @@ func (s *story) pollNaively(client oauth2.TokenSource, times int) (tokens, posts
 		}
 		bar.step()
 	}
-	return tokens, s.issuer.Counts().Posts - before
+	after := s.issuer.Counts()
+	return tokens, after.Posts - before.Posts, after.Replays - before.Replays
 }

@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// watchingPace is the time between two polls when somebody watches them.
-const watchingPace = 20 * time.Millisecond
+// How slowly it goes when somebody watches: the time between two polls, less if
+// there are so many of them that all would take longer than watchingTime.
+const (
+	watchingPace = 20 * time.Millisecond
+	watchingTime = 20 * time.Second
+)
 
 // spawn starts the editor and its server, and shows the server's page if it is
 // to be watched.
@@ -25,19 +29,22 @@ func (s *story) spawn(ctx context.Context) (*editor, error) {
 		err = s.showPage()
 	}
 	if err != nil {
-		editor.close()
+		editor.close().WriteTo(s.env.stderr)
 		return nil, err
 	}
 	return editor, nil
 }
 
+// showPage asks for a browser, unless nobody would see it.
 func (s *story) showPage() error {
 	shown, err := readSign(signIn(s.home))
 	if err != nil {
 		return err
 	}
 	s.say("\nWatch it at %s", shown.URL)
-	openBrowser(shown.URL, s.env.getenv)
+	if !s.noBrowser && (isTerminal(s.env.stdin) || isTerminal(s.env.stderr)) {
+		openBrowser(shown.URL, s.env.getenv)
+	}
 	return nil
 }
 
@@ -48,7 +55,7 @@ func (s *story) poll(ctx context.Context, editor *editor, times int) (tokens int
 	defer bar.end()
 	pace := time.Duration(0)
 	if s.showsPage {
-		pace = watchingPace
+		pace = min(watchingPace, watchingTime/time.Duration(times))
 	}
 	return editor.poll(ctx, times, func() {
 		bar.step()
@@ -56,12 +63,22 @@ func (s *story) poll(ctx context.Context, editor *editor, times int) (tokens int
 	})
 }
 
-// linger lets somebody look at the page until he presses Enter or the input ends.
-func (s *story) linger() error {
+// linger lets somebody look at the page until Enter is pressed, the input ends, or
+// the program is told to go, which is an error.
+func (s *story) linger(signals context.Context) error {
 	if !s.showsPage {
 		return nil
 	}
 	s.say("\nThe page shows all of it. Press Enter to go on.")
-	bufio.NewReader(s.env.stdin).ReadString('\n') // its end is as good
-	return nil
+	pressed := make(chan struct{})
+	go func() {
+		defer close(pressed)
+		bufio.NewReader(s.env.stdin).ReadString('\n') // its end is as good
+	}()
+	select {
+	case <-pressed:
+		return nil
+	case <-signals.Done():
+		return signals.Err()
+	}
 }

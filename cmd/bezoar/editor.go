@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ type editor struct {
 	server *exec.Cmd
 	input  io.Closer
 	conn   *jsonrpc.Conn
+	log    *bytes.Buffer // the server's standard error, whole when the server has ended
 }
 
 // spawnEditor starts this very program as the server of a home.
@@ -26,9 +28,10 @@ func spawnEditor(home, tokenURL string, flags ...string) (*editor, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := exec.Command(self, append([]string{"app-server", "--home", home, "--log-level", "error"}, flags...)...)
+	server := exec.Command(self, append([]string{"app-server", "--home", home}, flags...)...)
 	server.Env = append(os.Environ(), "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+tokenURL)
-	server.Stderr = os.Stderr
+	log := new(bytes.Buffer)
+	server.Stderr = log
 	input, err := server.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -40,7 +43,7 @@ func spawnEditor(home, tokenURL string, flags ...string) (*editor, error) {
 	if err := server.Start(); err != nil {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
-	e := &editor{server: server, input: input, conn: jsonrpc.New(output, input, jsonrpc.Options{})}
+	e := &editor{server, input, jsonrpc.New(output, input, jsonrpc.Options{}), log}
 	go e.conn.Serve(deaf{})
 	return e, nil
 }
@@ -86,8 +89,10 @@ func (e *editor) call(ctx context.Context, method string, params, result any) er
 	return json.Unmarshal(answer, result)
 }
 
-// close ends the conversation and waits for the server to go.
-func (e *editor) close() error {
+// close ends the conversation, waits for the server to go, and returns what that
+// has logged.
+func (e *editor) close() *bytes.Buffer {
 	e.input.Close()
-	return e.server.Wait()
+	e.server.Wait() // the log says how it ended
+	return e.log
 }
