@@ -21,6 +21,7 @@ type lifeline struct {
 	tries    int       // how many of the issuer's words about held have taken effect
 	excused  time.Time // until then a demanded refresh may be answered with what is there
 	foreign  int64     // when another program's save ended that is what the store holds
+	former   string    // what it held before that
 	read     string    // what a refresh has found in the store and will adopt, "" for nothing
 }
 
@@ -87,6 +88,9 @@ func (c chronicle) meanwhile(s lifeline, e errand) []lifeline {
 	all := []lifeline{s}
 	for i := 0; i < len(all); i++ {
 		s := all[i]
+		if s.poisoned && s.stored == s.held {
+			all = append(all, c.revived(s, e)...)
+		}
 		if accountNamed(s.held) == "" || s.poisoned {
 			continue
 		}
@@ -103,6 +107,23 @@ func (c chronicle) meanwhile(s lifeline, e errand) []lifeline {
 	return all
 }
 
+// revived are the states in which a late grant, of an earlier login of the same
+// account, has taken the place of the dead one in the store.
+func (c chronicle) revived(s lifeline, e errand) (after []lifeline) {
+	death := c.words[s.held][s.tries-1].tick
+	for login, words := range c.words {
+		for _, said := range words {
+			isLate := said.how == redeems && death < said.tick && said.tick <= e.endTick
+			if isLate && login != s.held && accountNamed(login) == accountNamed(s.held) {
+				next := s
+				next.stored = said.successor
+				after = append(after, next)
+			}
+		}
+	}
+	return after
+}
+
 func (s lifeline) reading() lifeline {
 	s.read = s.stored
 	return s
@@ -110,7 +131,7 @@ func (s lifeline) reading() lifeline {
 
 // adopting is the state with a login that another program stored, or had.
 func (s lifeline) adopting(login string, e errand) lifeline {
-	return lifeline{held: login, stored: s.stored, foreign: s.foreign, excused: e.ended}
+	return lifeline{held: login, stored: s.stored, foreign: s.foreign, former: s.former, excused: e.ended}
 }
 
 // hear are the states after the issuer's next word. A login that another program
@@ -132,7 +153,7 @@ func (c chronicle) hear(s lifeline, said word) (after []lifeline) {
 		s.poisoned, s.read = true, ""
 		return append(after, s)
 	}
-	next := lifeline{held: said.successor, stored: s.stored, foreign: s.foreign, excused: said.at.Add(max(c.slack, c.floor-1))}
+	next := lifeline{held: said.successor, stored: s.stored, foreign: s.foreign, former: s.former, excused: said.at.Add(max(c.slack, c.floor-1))}
 	if s.stored == s.held {
 		next.stored = said.successor
 	}
@@ -141,33 +162,62 @@ func (c chronicle) hear(s lifeline, said word) (after []lifeline) {
 
 // serve are the states after an errand that ends as it did; none if it cannot.
 func (c chronicle) serve(s lifeline, e errand, seen sight) []any {
-	isInUse := s.held != "" && !s.poisoned
-	isOther := s.stored != "" && s.stored != s.held
-	shares := accountNamed(s.held) != "" && accountNamed(s.held) == accountNamed(s.stored)
 	switch e.kind {
 	case logsInAs:
 		return s.replacing(lifeline{held: e.login, stored: e.login, excused: e.ended}, e)
 	case signsOutHere:
 		return s.replacing(lifeline{}, e)
 	case signsInElsewhere:
-		s.stored, s.foreign = e.login, e.endTick
-		return []any{s}
-	case looksAgain:
-		if isOther && (!isInUse || shares) {
-			s = s.adopting(s.stored, e)
+		s.stored, s.foreign, s.former = e.login, e.endTick, s.stored
+		if s.excused.Before(e.ended.Add(c.slack)) { // a refresh between its two looks finds the change, and is not posted
+			s.excused = e.ended.Add(c.slack)
 		}
 		return []any{s}
+	case looksAgain:
+		return s.looking(e)
 	}
+	isInUse := s.held != "" && !s.poisoned
 	joined := e.refresh && !e.called.After(s.excused) // a refresh that was about to end, and looks no more
 	var after []any
-	if (!isOther || isInUse || joined) && c.mayShow(s, e, seen) {
+	if (!s.isOther(s.stored) || isInUse || joined) && c.mayShow(s, e, seen) {
 		after = append(after, s)
 	}
-	if adopted := s.adopting(s.stored, e); isOther && !isInUse && c.mayShow(adopted, e, seen) {
-		after = append(after, adopted)
+	if isInUse {
+		return after
+	}
+	for _, found := range s.finds(e) {
+		if adopted := s.adopting(found, e); s.isOther(found) && c.mayShow(adopted, e, seen) {
+			after = append(after, adopted)
+		}
 	}
 	return after
 }
+
+// looking are the states after a look at the store, which takes over what it
+// finds unless that is somebody else's while a login is in use.
+func (s lifeline) looking(e errand) (after []any) {
+	isInUse := s.held != "" && !s.poisoned
+	for _, found := range s.finds(e) {
+		shares := accountNamed(s.held) != "" && accountNamed(s.held) == accountNamed(found)
+		if s.isOther(found) && (!isInUse || shares) {
+			after = append(after, s.adopting(found, e))
+		} else {
+			after = append(after, s)
+		}
+	}
+	return after
+}
+
+// finds are what a look may find: what is stored, or what was before that if
+// another program saved between the look and its end.
+func (s lifeline) finds(e errand) []string {
+	if s.foreign < e.callTick {
+		return []string{s.stored}
+	}
+	return []string{s.stored, s.former}
+}
+
+func (s lifeline) isOther(found string) bool { return found != "" && found != s.held }
 
 func (c chronicle) mayShow(s lifeline, e errand, seen sight) bool {
 	return seen == s.shown() && (!e.refresh || s.excuses(e))
@@ -180,7 +230,7 @@ func (s lifeline) replacing(after lifeline, e errand) []any {
 		return []any{after}
 	}
 	overtaken := after
-	overtaken.stored, overtaken.foreign = s.stored, s.foreign
+	overtaken.stored, overtaken.foreign, overtaken.former = s.stored, s.foreign, s.former
 	return []any{after, overtaken}
 }
 

@@ -62,9 +62,7 @@ func (p party) GoString() string {
 
 func anyParty() *rapid.Generator[party] {
 	pause := rapid.SampledFrom([]time.Duration{0, 0, time.Millisecond, time.Second, 7 * time.Second})
-	// Left out: signsInElsewhere. A save between the last look of a refresh and its end
-	// has no place that the model could name, and one party in some hundreds meets it.
-	kinds := rapid.SampledFrom([]string{asksStatus, asksStatus, asksStatus, looksAgain, logsInAs, signsOutHere})
+	kinds := rapid.SampledFrom([]string{asksStatus, asksStatus, asksStatus, looksAgain, logsInAs, signsOutHere, signsInElsewhere})
 	one := rapid.Custom(func(t *rapid.T) move {
 		return move{
 			pause.Draw(t, "pause"),
