@@ -162,8 +162,8 @@ var mutants = []mutant{
 		"	o.step(machine.LoggedIn{At: o.at(), Credential: c})\n	if c.Method != machine.MethodExternal {\n		if err := o.Store.Replace",
 		"a login that cannot be stored changes nothing", engineUnit, false},
 	{"callers are answered before the effects", "machine/engine/owner.go",
-		"	for _, effect := range effects {\n		o.perform(effect, &before)\n	}\n	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one\n		o.answerAll()\n	}\n",
-		"	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one\n		o.answerAll()\n	}\n	for _, effect := range effects {\n		o.perform(effect, &before)\n	}\n",
+		"	for _, effect := range effects {\n		o.perform(effect, event, &before)\n	}\n	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one\n		o.answerAll()\n	}\n",
+		"	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one\n		o.answerAll()\n	}\n	for _, effect := range effects {\n		o.perform(effect, event, &before)\n	}\n",
 		"who waited sees what came of it", engineUnit, true},
 
 	// The ledger.

@@ -29,12 +29,7 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 		if key := said.rotation.Key; key != "" {
 			known.Rotations = replacing(known.Rotations, said.rotation, func(r machine.Rotation) bool { return r.Key == key })
 		}
-		if key := said.inDoubt; key != "" {
-			known.InDoubt = replacing(known.InDoubt, key, func(k secret.Fingerprint) bool { return k == key })
-		}
-		if key := said.ended; key != "" {
-			known.Ended = replacing(known.Ended, key, func(k secret.Fingerprint) bool { return k == key })
-		}
+		known.InDoubt, known.Ended = including(known.InDoubt, said.inDoubt), including(known.Ended, said.ended)
 		if said.ofEndpoint && e.Endpoint == endpoint {
 			known.Deferral = said.deferral
 		}
@@ -53,6 +48,14 @@ func replacing[T any](list []T, last T, isReplaced func(T) bool) []T {
 		list = list[1:]
 	}
 	return list
+}
+
+// including ends the list of keys in key, if there is one.
+func including(keys []secret.Fingerprint, key secret.Fingerprint) []secret.Fingerprint {
+	if key == "" {
+		return keys
+	}
+	return replacing(keys, key, func(k secret.Fingerprint) bool { return k == key })
 }
 
 // facts are the parts of a lineage that one entry decides.

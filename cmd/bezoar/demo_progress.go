@@ -25,7 +25,7 @@ const (
 
 func newProgress(env environment, total int) *progress {
 	p := &progress{now: env.now, total: total}
-	if term := env.getenv("TERM"); term != "" && term != "dumb" && isTerminal(env.stdout) {
+	if canDraw(env.stdout, env.getenv) {
 		p.out = env.stdout
 	}
 	return p

@@ -40,8 +40,13 @@ func isTerminal(stream any) bool {
 type paint bool
 
 func paintFor(out io.Writer, getenv func(string) string) paint {
+	return paint(getenv("NO_COLOR") == "" && canDraw(out, getenv))
+}
+
+// canDraw reports whether it is a terminal that knows more than letters.
+func canDraw(out io.Writer, getenv func(string) string) bool {
 	term := getenv("TERM")
-	return paint(getenv("NO_COLOR") == "" && term != "" && term != "dumb" && isTerminal(out))
+	return term != "" && term != "dumb" && isTerminal(out)
 }
 
 // The colours, as a terminal has them (ECMA-48, SGR).

@@ -67,8 +67,8 @@ type picture struct {
 }
 
 func paint(labels []machine.Label, edges []Edge, refresh []machine.Label) string {
-	p := &picture{drawing: drawing{labels: labels, edges: edges}, center: map[machine.Label]int{}}
-	p.line()
+	p := &picture{drawing: drawing{labels: labels, edges: edges}}
+	p.center, p.width = inLine(labels, pictureMargin, cardWidth, p.room)
 	for _, edge := range edges {
 		p.arrow(edge)
 	}
@@ -82,22 +82,10 @@ func paint(labels []machine.Label, edges []Edge, refresh []machine.Label) string
 	return p.frame(height) + p.String() + "</svg>\n"
 }
 
-// line gives each state its place, with room for the words between neighbours.
-func (p *picture) line() {
-	left := pictureMargin
-	for i, label := range p.labels {
-		if i > 0 {
-			left += p.room(p.labels[i-1], label)
-		}
-		p.center[label] = left + cardWidth/2
-		left += cardWidth
-	}
-	p.width = left + pictureMargin
-}
-
+// room is the gap between two states, wide enough for words if there are any.
 func (p *picture) room(before, after machine.Label) int {
 	for _, edge := range p.edges {
-		if edge.From == before && edge.To == after || edge.From == after && edge.To == before {
+		if edge.joins(before, after) {
 			return wideGap
 		}
 	}
@@ -127,11 +115,7 @@ func (p *picture) frame(height int) string {
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
 		`aria-labelledby="title desc" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="13">`+"\n",
 		p.width, height, p.width, height)
-	out.WriteString("<title id=\"title\">The states of a login</title>\n<desc id=\"desc\">")
-	for _, edge := range p.edges {
-		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
-	}
-	out.WriteString("</desc>\n" + pictureStyle)
+	out.WriteString("<title id=\"title\">The states of a login</title>\n<desc id=\"desc\">" + told(p.edges) + "</desc>\n" + pictureStyle)
 	fmt.Fprintf(&out, `<rect class="ground" x=".5" y=".5" width="%d" height="%d" rx="12"/>`+"\n", p.width-1, height-1)
 	fmt.Fprintf(&out, `<g class="ribbon"><rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`,
 		pictureMargin, pictureMargin, p.width-2*pictureMargin, ribbonHeight)

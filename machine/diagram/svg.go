@@ -43,7 +43,7 @@ type drawing struct {
 }
 
 func draw(labels []machine.Label, edges []Edge, lit machine.Label, last Edge) string {
-	d := &drawing{labels: labels, edges: edges, middle: map[machine.Label]int{}}
+	d := &drawing{labels: labels, edges: edges}
 	d.place()
 	for _, edge := range edges {
 		if !isSame(edge, last) {
@@ -65,25 +65,45 @@ func isSame(a, b Edge) bool { return a.From == b.From && a.To == b.To }
 
 // place gives each state its place, with room for the words between neighbours.
 func (d *drawing) place() {
-	top := margin
-	for i, label := range d.labels {
+	d.middle, d.height = inLine(d.labels, margin, boxHeight, d.gap)
+}
+
+// inLine are the middles of the states in one line, each of a size and with a gap
+// to the one before it, and how long that is with the margins at both ends.
+func inLine(labels []machine.Label, margin, size int, gap func(before, after machine.Label) int) (middle map[machine.Label]int, length int) {
+	middle = map[machine.Label]int{}
+	end := margin
+	for i, label := range labels {
 		if i > 0 {
-			top += d.gap(d.labels[i-1], label)
+			end += gap(labels[i-1], label)
 		}
-		d.middle[label] = top + boxHeight/2
-		top += boxHeight
+		middle[label] = end + size/2
+		end += size
 	}
-	d.height = top + margin
+	return middle, end + margin
 }
 
 func (d *drawing) gap(above, below machine.Label) int {
 	lines := 0
 	for _, edge := range d.edges {
-		if edge.From == above && edge.To == below || edge.From == below && edge.To == above {
+		if edge.joins(above, below) {
 			lines = max(lines, len(wrapped(edge.Triggers)))
 		}
 	}
 	return max(restGap, lines*lineHeight+2*lineHeight)
+}
+
+func (e Edge) joins(a, b machine.Label) bool {
+	return e.From == a && e.To == b || e.From == b && e.To == a
+}
+
+// told are arrows in words, for a screen reader.
+func told(edges []Edge) string {
+	var out strings.Builder
+	for _, edge := range edges {
+		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
+	}
+	return out.String()
 }
 
 // head is the beginning, with what a screen reader reads.
@@ -100,10 +120,7 @@ func (d *drawing) head(lit machine.Label, last Edge) string {
 	if last.To != "" {
 		fmt.Fprintf(&out, "The last transition led from %s to %s. ", origin(last), last.To)
 	}
-	for _, edge := range d.edges {
-		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
-	}
-	out.WriteString("</desc>\n")
+	out.WriteString(told(d.edges) + "</desc>\n")
 	fmt.Fprintf(&out, `<rect class="rail" x="%d" y="%d" width="%d" height="%d" rx="4" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`+"\n",
 		railLeft, margin, railWidth, d.height-2*margin)
 	fmt.Fprintf(&out, `<text class="quiet" transform="translate(%d %d) rotate(-90)" text-anchor="middle">any state</text>`+"\n",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -130,11 +129,8 @@ func (o *Owner) step(event machine.Event) {
 	if next.Label != before.Label {
 		o.seen = sighting{} // what was of no use in one state may be a login in another
 	}
-	if slices.Contains(effects, machine.Effect(machine.Notify{})) {
-		o.logChange(machine.TriggerOf(before, event), &before)
-	}
 	for _, effect := range effects {
-		o.perform(effect, &before)
+		o.perform(effect, event, &before)
 	}
 	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one
 		o.answerAll()
@@ -143,12 +139,12 @@ func (o *Owner) step(event machine.Event) {
 
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
-func (o *Owner) perform(effect machine.Effect, before *machine.State) {
+func (o *Owner) perform(effect machine.Effect, event machine.Event, before *machine.State) {
 	switch effect := effect.(type) {
 	case machine.Publish:
 		o.publish()
 	case machine.Notify:
-		o.notify(before)
+		o.notify(event, before)
 	case machine.LookInStore:
 		o.Look()
 	case machine.SaveAgain:
@@ -165,8 +161,9 @@ func (o *Owner) publish() {
 	o.snapshot.Store(&snapshot)
 }
 
-func (o *Owner) notify(before *machine.State) {
+func (o *Owner) notify(event machine.Event, before *machine.State) {
 	after := o.Snapshot()
+	o.logChange(machine.TriggerOf(*before, event), before, after)
 	for _, changed := range o.subscribers {
 		changed(before, after)
 	}
@@ -175,8 +172,7 @@ func (o *Owner) notify(before *machine.State) {
 // logChange writes one line, in the words of the table and of the ledger. A login
 // that has become useless, or that would not survive this process, is a warning;
 // one that is found like that at the start is no news.
-func (o *Owner) logChange(trigger machine.Trigger, before *machine.State) {
-	after := &o.state
+func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State) {
 	level := slog.LevelInfo
 	if o.hasLooked && (after.Label == machine.Poisoned || after.IsUnsaved()) {
 		level = slog.LevelWarn

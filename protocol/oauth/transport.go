@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -16,7 +15,8 @@ import (
 
 // newTransport is the way to the issuer for all calls: through the proxy that
 // the environment names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), trusting the
-// authorities in pem besides the system's.
+// authorities in pem besides the system's. Its error is
+// [outbound.ProblemAuthorities].
 //
 // It makes a connection for each request. Calls are rare, and a kept one that
 // has died unnoticed (a laptop slept) would swallow a refresh token: nobody
@@ -26,10 +26,10 @@ func newTransport(pem []byte) (*http.Transport, error) {
 	if pem != nil {
 		var err error
 		if roots, err = x509.SystemCertPool(); err != nil {
-			return nil, fmt.Errorf("read the system's authorities: %w", err)
+			return nil, outbound.ProblemAuthorities
 		}
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, errors.New("no certificate found")
+			return nil, outbound.ProblemAuthorities
 		}
 	}
 	protocols := new(http.Protocols)
@@ -151,7 +151,7 @@ func (c *Client) roundTripper() (http.RoundTripper, error) {
 	}
 	transport, err := newTransport(pem)
 	if err != nil {
-		return nil, outbound.ProblemAuthorities
+		return nil, err
 	}
 	c.options.Transport = transport
 	return transport, nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -44,13 +45,13 @@ type owner struct {
 	holder
 }
 
-func thisProcess() owner {
+var thisProcess = sync.OnceValue(func() owner {
 	me := itself()
 	if me.Realm != "" {
 		me.Realm = string(mark(revisionOf([]byte(me.Realm))))
 	}
 	return owner{os.Getpid(), me}
-}
+})
 
 func (o owner) String() string { return fmt.Sprintf("%d-%s-%s", o.pid, o.Started, o.Realm) }
 
