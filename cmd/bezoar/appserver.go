@@ -82,13 +82,8 @@ func serve(signals context.Context, env environment, c config.Config, log *slog.
 			limits.Introduce(originator, userAgent)
 		},
 	})
-	served := make(chan error, 1)
-	go func() { served <- conn.Serve(live.count(server)) }()
-	var err error
-	select {
-	case err = <-served:
-	case <-signals.Done():
-	}
+	context.AfterFunc(signals, conn.Stop)
+	err := conn.Serve(live.count(server))
 	return errors.Join(err, end(server, conn))
 }
 

@@ -71,7 +71,7 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 	return c
 }
 
-// Serve hands what comes in to h until the input ends or Close is called
+// Serve hands what comes in to h until the input ends or Stop or Close is called
 // (nil), or reading or writing fails (an error that wraps the cause; further
 // answers are dropped). When it returns, requests may still be unanswered and
 // answers unwritten: answer them, then Close. A Read that is under way cannot
@@ -84,6 +84,10 @@ func (c *Conn) Serve(h Handler) error {
 	<-c.ended
 	return c.err
 }
+
+// Stop makes Serve return, whatever the client does. Lines that come later may
+// still be taken up, and everything can be answered, until Close.
+func (c *Conn) Stop() { c.end(nil) }
 
 // Close drops what is answered from now on and waits until everything before
 // is written, or ctx ends. An error says that something may be unwritten: the

@@ -364,6 +364,20 @@ func TestCloseEndsServeThoughTheInputIsOpen(t *testing.T) {
 	})
 }
 
+func TestWhatWasAskedBeforeStopIsAnsweredAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := make(chan ID, 1)
+		p := connect(t, Options{}, func(_ *Conn, r Request) { asked <- r.ID })
+		p.send(polls(1))
+		id := <-asked
+		p.c.Stop()
+		require.NoError(t, <-p.served)
+		answerStatus(p.c, Request{ID: id})
+		require.Equal(t, status(0), p.line())
+		require.NoError(t, p.c.Close(t.Context()))
+	})
+}
+
 func TestBrokenOutputEndsServeThoughTheInputIsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := connect(t, Options{}, answerStatus)
