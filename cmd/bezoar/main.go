@@ -36,7 +36,7 @@ func commands() []command {
 		loginCommand, logoutCommand, statusCommand, tokenCommand,
 		whyCommand, logCommand, doctorCommand, inspectCommand,
 		appServerCommand, jsonSchemaCommand, typeScriptCommand, // the longer names behind their beginning
-		demoCommand, statesCommand, versionCommand, completionCommand(), manCommand(),
+		demoCommand, demoIssuerCommand, statesCommand, versionCommand, completionCommand(), manCommand(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -260,16 +261,14 @@ func callbackPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { lock.Close() })
 }
 
-// browse is a browser: it opens an address and goes where it is sent. What it
-// sees at the end is left in a file, and then the issuer is asked for /closed.
+// browse is a browser, with a person who allows what a page asks for: it opens an
+// address and goes where it is sent. What it sees at the end is left in a file, and
+// then the issuer is asked for /closed.
 func browse() {
-	response, err := http.Get(os.Args[1])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	page, err := read(http.Get(os.Args[1]))
+	if bytes.Contains(page, []byte(`value="allow"`)) {
+		page, err = read(http.PostForm(os.Args[1], url.Values{"decision": {"allow"}}))
 	}
-	defer response.Body.Close()
-	page, err := io.ReadAll(response.Body)
 	if err == nil {
 		err = os.WriteFile(os.Getenv("PAGE"), bytes.TrimSpace(page), 0o600)
 	}
@@ -277,6 +276,15 @@ func browse() {
 		_, err = http.Get(os.Getenv("ISSUER") + "/closed")
 	}
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func read(response *http.Response, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }

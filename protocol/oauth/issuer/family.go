@@ -56,6 +56,19 @@ func (i *Issuer) Revoke(token secret.Token) bool {
 	return i.end(i.families.tokens[token.Fingerprint()])
 }
 
+// RevokeAll ends every family and returns how many there were to end: what a
+// person does who signs out everywhere.
+func (i *Issuer) RevokeAll() (ended int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, family := range i.families.tokens {
+		if i.end(family) {
+			ended++
+		}
+	}
+	return ended
+}
+
 // IsAlive reports whether a refresh with this token would be granted now. It is
 // how a test tells a login that works from one that was lost.
 func (i *Issuer) IsAlive(refresh secret.Token) bool {
