@@ -30,6 +30,8 @@ func TestHealthNamesWhatSomebodyHasToDo(t *testing.T) {
 		"a dead token": {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Health{Label: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
 		"unsaved": {runFrom(t, refreshing, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held}),
 			machine.Health{Label: machine.Fresh, Reason: "store_not_durable", Unsaved: true, Action: machine.ActionOperator}},
+		"aged, and nobody has asked": {run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", time.Minute)}),
+			machine.Health{Label: machine.Stale, Action: machine.ActionNone}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, row.health, row.state.Health()) })
 	}

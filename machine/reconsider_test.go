@@ -53,6 +53,41 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 	}
 }
 
+// What is said of a refresh that is put off is what somebody can do about it.
+func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
+	held, stranger := login("a", "r"), login("b", "s")
+	stranger.AccountID = "somebody else"
+	lost := func(c machine.Credential) machine.Lineage {
+		return machine.Lineage{InDoubt: []secret.Fingerprint{policy.Issuer.Key(c.RefreshToken)}}
+	}
+	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
+	longest := noon.Add(machine.UnexplainedCeiling)
+	for name, c := range map[string]struct {
+		held      machine.Credential
+		stored    machine.Stored
+		trouble   machine.Trouble
+		notBefore time.Time
+	}{
+		"nothing there":         {held, machine.Stored{}, machine.TroubleOtherLogin, time.Time{}},
+		"half a file":           {held, machine.Stored{Unreadable: true}, machine.TroubleUnreadable, time.Time{}},
+		"somebody else's login": {held, machine.Stored{Credential: &stranger}, machine.TroubleOtherLogin, time.Time{}},
+		"the longest backoff there is": {held, machine.Stored{Credential: &held,
+			Lineage: machine.Lineage{Deferral: machine.Deferral{NotBefore: longest}}}, machine.TroubleIssuer, longest},
+		"a sister posts": {held, machine.Stored{Credential: &held, Doubt: machine.Doubt{Times: 1}},
+			machine.TroubleSister, noon.Add(time.Second)},
+		"a lost answer, and the token is good for long": {longLived, machine.Stored{Credential: &longLived, Lineage: lost(longLived)},
+			machine.TroubleDoubt, noon.Add(machine.BackoffCeiling)},
+		"a lost answer, and the token is not": {shortLived, machine.Stored{Credential: &shortLived, Lineage: lost(shortLived)},
+			machine.TroubleDoubt, noon.Add(10 * time.Minute)},
+	} {
+		event := refreshing(t, c.held).Reconsider(c.stored, noon)
+		require.IsType(t, machine.RefreshFailedTransient{}, event, name)
+		put := event.(machine.RefreshFailedTransient)
+		require.Equal(t, c.trouble, put.Trouble, name)
+		require.Equal(t, c.notBefore, put.NotBefore, name)
+	}
+}
+
 func TestATokenInDoubtIsTriedOnceMoreWhenNothingIsLostByIt(t *testing.T) {
 	decide := func(c machine.Credential, doubt machine.Doubt) machine.Event {
 		return refreshing(t, c).Reconsider(machine.Stored{Credential: &c, Doubt: doubt}, noon)

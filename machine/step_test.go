@@ -239,6 +239,44 @@ func TestTheBackoffIsWaitedOutUnlessItsClockWentBack(t *testing.T) {
 	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(-24 * time.Hour)}))
 }
 
+func TestTheLongestBackoffIsWaitedOutToo(t *testing.T) {
+	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
+		machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(machine.UnexplainedCeiling), Posted: true})
+	require.False(t, ordersRefresh(t, state, demand))
+	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(-time.Nanosecond), Ask: demand.Ask}), "nobody sets a longer one")
+}
+
+func TestPostsWithoutAVerdictAreCounted(t *testing.T) {
+	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand)
+	for _, each := range []struct {
+		posted bool
+		want   int
+	}{{true, 1}, {false, 1}, {true, 2}} {
+		state = runFrom(t, state, machine.RefreshFailedTransient{At: at(0), Attempt: state.Attempt, Posted: each.posted}, demand)
+		require.Equal(t, each.want, state.Failures)
+	}
+	state = runFrom(t, state, machine.RefreshSucceeded{At: at(0), Attempt: state.Attempt, Credential: login("a2", "r2")})
+	require.Zero(t, state.Failures)
+}
+
+func TestAStateIsSinceItWasEntered(t *testing.T) {
+	state := machine.New(policy)
+	for _, each := range []struct {
+		event machine.Event
+		want  time.Duration
+	}{
+		{machine.Asked{At: at(1)}, 1},
+		{machine.Asked{At: at(2)}, 1},
+		{machine.LoggedIn{At: at(3), Credential: login("a", "r")}, 3},
+		{machine.Asked{At: at(4)}, 3},
+		{machine.Asked{At: at(5), Ask: machine.Ask{Refresh: true}}, 5},
+		{machine.RefreshFailedTransient{At: at(6), Attempt: 1}, 5},
+	} {
+		state = runFrom(t, state, each.event)
+		require.Equal(t, noon.Add(each.want), state.Since, "%T", each.event)
+	}
+}
+
 func TestARejectedTokenIsWithheldUntilThereIsAnother(t *testing.T) {
 	c := login("a", "r")
 	state := run(t, machine.LoggedIn{At: at(0), Credential: c}, machine.TokenRejected{At: at(0), Access: c.AccessToken.Fingerprint()})

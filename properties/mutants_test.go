@@ -83,7 +83,17 @@ func (m mutant) overlay(folder string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	replaced, err := filepath.Abs(filepath.Join("..", m.file))
+	return overlay(folder, m.file, text)
+}
+
+func (m mutant) testedWith(overlay string) (said string, err error) {
+	return testedWith(overlay, m.tests)
+}
+
+// overlay writes what go test -overlay wants to read so that it finds the text
+// in the file's place, and returns its name.
+func overlay(folder, file, text string) (string, error) {
+	replaced, err := filepath.Abs(filepath.Join("..", file))
 	if err != nil {
 		return "", err
 	}
@@ -100,8 +110,8 @@ func (m mutant) overlay(folder string) (string, error) {
 
 // testedWith runs the tests that should notice, until one does. What rapid finds
 // on the way is not kept.
-func (m mutant) testedWith(overlay string) (said string, err error) {
-	for tests := range strings.SplitSeq(m.tests, ";") {
+func testedWith(overlay, tests string) (said string, err error) {
+	for tests := range strings.SplitSeq(tests, ";") {
 		args := []string{"test", "-overlay=" + overlay, "-short", "-failfast", "-vet=off", "-timeout=3m"}
 		test := exec.Command("go", append(args, strings.Fields(tests)...)...)
 		test.Dir = ".."

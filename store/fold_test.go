@@ -203,6 +203,18 @@ func TestACompactionForgetsWhatTheFoldForgets(t *testing.T) {
 	require.Equal(t, append(make([]bool, 744), slices.Repeat([]bool{true}, 512)...), store.Needed(entries, nil))
 }
 
+// What was said of a token is kept once: the last of it.
+func TestACompactionKeepsTheLastWordOnAToken(t *testing.T) {
+	lost := store.Entry{Kind: store.Deferred, Key: key(1), Lost: true, Endpoint: here}
+	ended := store.Entry{Kind: store.Logout, Key: key(2)}
+	entries := []store.Entry{
+		lost, lost, ended, ended,
+		{Kind: store.Login, Key: key(3)}, {Kind: store.Deferred, Key: key(4), Endpoint: here},
+	}
+	entries = append(entries, slices.Repeat([]store.Entry{{Kind: store.Intended}}, 256)...)
+	require.Equal(t, []bool{false, true, false, true}, store.Needed(entries, nil)[:4])
+}
+
 func TestACompactionKeepsTheNewestOfWhatOnlyALaterVersionKnows(t *testing.T) {
 	entries := make([]store.Entry, 1000)
 	for i := range entries {

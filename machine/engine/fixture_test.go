@@ -63,20 +63,35 @@ func (i *issuer) Refresh(ctx context.Context, token secret.Token, _ machine.Caus
 	}
 }
 
-// countingStore counts how often it is looked at, and fails to write on demand.
+// countingStore counts how often it is asked, and fails to write on demand. What
+// is set between two asks is called in the middle of the next.
 type countingStore struct {
 	*memory.Store
-	stamps, loads atomic.Int32
-	isFull        atomic.Bool
-	noRoom        atomic.Bool
-	isReadOnly    atomic.Bool // for logins and logouts
+	stamps, loads, swaps atomic.Int32
+
+	loading           func()
+	swapping, locking func() error
+
+	isFull     atomic.Bool
+	noRoom     atomic.Bool
+	isReadOnly atomic.Bool // for logins and logouts
 }
 
 var errFull = errors.New("no space left")
 
 func (s *countingStore) Load(ctx context.Context) (store.Record, error) {
 	s.loads.Add(1)
+	if s.loading != nil {
+		s.loading()
+	}
 	return s.Store.Load(ctx)
+}
+
+func (s *countingStore) Lock(ctx context.Context) (unlock func(), err error) {
+	if s.locking != nil {
+		return nil, s.locking()
+	}
+	return s.Store.Lock(ctx)
 }
 
 func (s *countingStore) Stamp(ctx context.Context) (store.Stamp, bool) {
@@ -85,6 +100,10 @@ func (s *countingStore) Stamp(ctx context.Context) (store.Stamp, bool) {
 }
 
 func (s *countingStore) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+	s.swaps.Add(1)
+	if s.swapping != nil {
+		return s.swapping()
+	}
 	if s.isFull.Load() {
 		return &store.NotDurableError{Err: errFull}
 	}

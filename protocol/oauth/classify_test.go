@@ -87,6 +87,8 @@ func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
 		"200 with an array":         {200, `[]`, lost},
 		"200 with null":             {200, `null`, lost},
 		"200 with numbers":          {200, `{"access_token":1,"refresh_token":2}`, lost},
+		"200 with one number":       {200, `{"refresh_token":2}`, lost},
+		"200 with another number":   {200, `{"access_token":1}`, lost},
 		"200 with empty tokens":     {200, `{"access_token":"","refresh_token":""}`, lost},
 		"200 with a bad ID token":   {200, `{"id_token":7}`, lost},
 		"200 with another refusal":  {200, `{"error":"incorrect_client_credentials"}`, notLost},
