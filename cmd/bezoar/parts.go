@@ -71,17 +71,20 @@ func openStore(c config.Config, log *slog.Logger) (store.Store, store.Ledger) {
 	if c.CredentialStore == config.Ephemeral {
 		return memory.NewStore(), memory.NewLedger(issuerOf(c)).Process(os.Getpid())
 	}
-	return storeOf(c, log), file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
+	return storeOf(c, auto.Options{Log: log}), file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
 }
 
-func storeOf(c config.Config, log *slog.Logger) store.Store {
+// storeOf is the store of a home. Whoever chooses between two may be told only to
+// look.
+func storeOf(c config.Config, options auto.Options) store.Store {
+	log := options.Log
 	inFile := file.Open(c.Home, file.Options{Log: log})
 	switch c.CredentialStore {
 	case config.Keyring:
 		return keyring.Open(c.Home, keyring.Options{Log: log})
 	case config.Auto:
 		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // auto removes the file, when it is safe
-		return auto.Open(c.Home, inKeyring, inFile, auto.Options{Log: log})
+		return auto.Open(c.Home, inKeyring, inFile, options)
 	}
 	return inFile
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/auto"
 )
 
 // view is what can be seen of a home's login by looking: nobody is asked, nothing
@@ -68,7 +69,7 @@ func (v *view) look(log *slog.Logger) {
 	v.state = machine.New(options.Policy)
 	v.lineage, v.trailProblem = options.Ledger.Lineage(ctx)
 	v.entries = entriesOf(ctx, options.Ledger)
-	record, err := options.Store.Load(ctx)
+	record, err := storeOf(v.config, auto.Options{Log: log, Look: true}).Load(ctx)
 	if err == nil {
 		v.load(record.Credential)
 		return

@@ -68,6 +68,7 @@ type Options struct {
 	Log  *slog.Logger      // nil is slog.Default()
 	Now  func() time.Time  // the clock that logins are dated with as well; nil is time.Now
 	Step func(step string) // told before each thing that leaves a trace, so that a test can end there
+	Look bool              // a load writes nothing: it leaves to others what it could settle
 }
 
 // Open is the store of the home that keyring and file are the two places of.
@@ -140,7 +141,9 @@ func (s *Store) loadKeyring(ctx context.Context) (store.Record, error) {
 	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
 		return store.Record{}, store.ErrNotFound
 	}
-	s.finish(ctx)
+	if !s.options.Look {
+		s.finish(ctx)
+	}
 	if err == nil && !mark.isVoid(record.Credential) {
 		return record, nil
 	}

@@ -247,6 +247,30 @@ func TestALoginThatNeitherPlaceTakesIsAnError(t *testing.T) {
 	require.DirExists(t, filepath.Join(home, "auth.json"))
 }
 
+func TestWhoOnlyLooksWritesNothing(t *testing.T) {
+	s, r, home := newWorld(t)
+	require.NoError(t, s.Replace(background, oldLogin))
+	r.set(true)
+	require.NoError(t, s.Delete(background)) // the keyring still has the login, and a note says that it is void
+	r.set(false)
+	names := func() (all []string) {
+		files, err := os.ReadDir(home)
+		require.NoError(t, err)
+		for _, each := range files {
+			all = append(all, each.Name())
+		}
+		return all
+	}
+	before := names()
+	require.Contains(t, before, sourceFile)
+	require.Equal(t, "nobody", stored(t, open(home, r, 0, Options{Look: true})))
+	require.Equal(t, before, names())
+	require.NotEmpty(t, r.items)
+	require.Equal(t, "nobody", stored(t, s))
+	require.NotContains(t, names(), sourceFile)
+	require.Empty(t, r.items)
+}
+
 func TestANoteThatCannotBeUnderstoodVoidsTheKeyring(t *testing.T) {
 	for _, note := range []string{"", "{}", `{"file_since":"S3NT1NEL"}`, "\x00"} {
 		s, _, home := newWorld(t)
