@@ -135,6 +135,10 @@ func (s State) AnswersAtOnce(ask Ask, at time.Time) bool {
 	return false
 }
 
+// NeedsALook reports whether all that ask wants first is a look at the store: if
+// that holds what it held, this snapshot is the answer.
+func (s State) NeedsALook(ask Ask, at time.Time) bool { return s.onAsked(ask, at) == LookNeeded }
+
 // Waits reports whether whoever asks has to wait for the refresh in flight:
 // it demanded one, or it wants a token and the one at hand has expired, or
 // nobody can date it and it is old. Others are answered with what there is.

@@ -51,7 +51,8 @@ func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
 // later on the engine's goroutine, where answer must not block nor call the
 // engine. Asks, logins and logouts of one caller take effect in their order.
 func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
-	if snapshot := e.Snapshot(); snapshot.AnswersAtOnce(ask, e.owner.Now()) {
+	snapshot, at := e.Snapshot(), e.owner.Now()
+	if snapshot.AnswersAtOnce(ask, at) || snapshot.NeedsALook(ask, at) && e.owner.isCurrent(snapshot) {
 		answer(snapshot)
 		return
 	}

@@ -31,12 +31,42 @@ func (o *Owner) Look() {
 	if err == nil {
 		o.seen = sighting{stamp, known}
 	}
+	defer o.share()
 	before := o.state.Credential
 	o.step(event)
 	if o.hasLooked || lineage.LoggedOut { // what is there at the start is no news, unless the ledger thinks otherwise
 		o.noteAdopted(ctx, event, before)
 	}
 	o.hasLooked = true
+}
+
+// share lets everybody know what was looked at, once the snapshot says what came
+// of it.
+func (o *Owner) share() {
+	if seen := o.seen; seen.known {
+		o.shared.Store(&seen)
+	}
+}
+
+// forget makes the next look a look, whatever the stamp. Nobody may think that a
+// snapshot that is published from now on was made of what was seen.
+func (o *Owner) forget() {
+	o.seen = sighting{}
+	o.shared.Store(nil)
+}
+
+// isCurrent reports whether the store still holds what the snapshot was made of.
+// Anybody may ask, which saves a poll without a token the way to the owner and
+// back.
+func (o *Owner) isCurrent(snapshot *machine.State) bool {
+	shared := o.shared.Load()
+	if shared == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	defer cancel()
+	stamp, known := o.Store.Stamp(ctx)
+	return known && stamp == shared.stamp && o.Snapshot() == snapshot // else it was made of something older
 }
 
 // noteAdopted tells the ledger of a login that somebody else stored, and that is
@@ -127,6 +157,6 @@ func (o *Owner) saving() machine.Event {
 		o.Log.Warn("the refreshed login is still not stored", "error", err)
 		return failed
 	}
-	o.seen = sighting{}
+	o.forget()
 	return machine.Saved{At: o.at()}
 }

@@ -13,14 +13,15 @@ import (
 
 // Owner is the engine without its goroutine: it owns the state, and whoever
 // calls it must be the only one who does. Programs use an Engine; a simulation
-// that wants to choose what happens next uses an Owner. Only Snapshot may be
-// called by others.
+// that wants to choose what happens next uses an Owner. Only Snapshot and isCurrent
+// may be called by others.
 type Owner struct {
 	Options
 	runner      Runner
 	snapshot    atomic.Pointer[machine.State]
 	state       machine.State
 	seen        sighting
+	shared      atomic.Pointer[sighting] // seen, when the snapshot is what came of it; else nil
 	hasLooked   bool
 	waiters     []waiter
 	leaving     []func() // for whom the issuer is told that their login has ended
@@ -72,7 +73,7 @@ func (o *Owner) Login(c machine.Credential) error {
 		if err := o.Store.Replace(ctx, c); err != nil {
 			return fmt.Errorf("store login: %w", err)
 		}
-		o.seen = sighting{}
+		o.forget()
 		o.note(ctx, store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
 	}
 	o.step(machine.LoggedIn{At: o.at(), Credential: c})
@@ -94,7 +95,7 @@ func (o *Owner) Logout(revoked func()) error {
 	if err := o.Store.Delete(ctx); err != nil {
 		return fmt.Errorf("remove stored login: %w", err)
 	}
-	o.seen = sighting{}
+	o.forget()
 	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
 	o.leaving = append(o.leaving, revoked)
 	o.leaveDone()
@@ -103,7 +104,7 @@ func (o *Owner) Logout(revoked func()) error {
 
 // Reload looks at the store even if it seems not to have changed.
 func (o *Owner) Reload() {
-	o.seen = sighting{}
+	o.forget()
 	o.Look()
 }
 
@@ -127,7 +128,7 @@ func (o *Owner) step(event machine.Event) {
 	}
 	o.state = next
 	if next.Label != before.Label {
-		o.seen = sighting{} // what was of no use in one state may be a login in another
+		o.forget() // what was of no use in one state may be a login in another
 	}
 	for _, effect := range effects {
 		o.perform(effect, event, &before)

@@ -139,6 +139,27 @@ func TestAnUnchangedFileIsNotReadAgain(t *testing.T) {
 	})
 }
 
+// A poll without a token does not queue behind what the engine is busy with.
+func TestWhoSeesThatNothingHasChangedNeedNotWaitForTheEngine(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.asking(demand)
+		s.answer(refused(machine.ReasonExpired))
+		s.asking(poll) // it looks, for the state has changed
+		goOn := make(chan struct{})
+		s.store.loading = func() { <-goOn }
+		leaving := make(chan error, 1)
+		go func() { leaving <- s.logout() }()
+		synctest.Wait()
+		asking := s.asking(poll)
+		asking.gives(secret.Token{})
+		require.Equal(t, machine.Poisoned, asking.states[0].Label)
+		close(goOn)
+		require.NoError(t, <-leaving)
+		s.asking(poll)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Label)
+	})
+}
+
 func TestATransientFailureKeepsTheTokenAndWaitsBeforeTheNextPost(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held := s.stored()
