@@ -1,7 +1,6 @@
 package machine_test
 
 import (
-	"encoding/base64"
 	"fmt"
 	"testing"
 	"time"
@@ -14,8 +13,7 @@ import (
 
 // named is a token that says whose it is.
 func named(email, plan string) secret.Token {
-	payload := fmt.Sprintf(`{"email":%q,"https://api.openai.com/auth":{"chatgpt_plan_type":%q}}`, email, plan)
-	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
+	return claiming(fmt.Sprintf(`{"email":%q,"https://api.openai.com/auth":{"chatgpt_plan_type":%q}}`, email, plan))
 }
 
 func TestTheTokenThatCarriesTheClaimsSaysWhoseItIs(t *testing.T) {

@@ -23,8 +23,12 @@ var policy = machine.Policy{
 
 // jwt is an access token that expires some time after noon.
 func jwt(expires time.Duration) secret.Token {
-	payload := fmt.Sprintf(`{"exp":%d}`, noon.Add(expires).Unix())
-	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
+	return claiming(fmt.Sprintf(`{"exp":%d}`, noon.Add(expires).Unix()))
+}
+
+// claiming is a JWT with these claims.
+func claiming(claims string) secret.Token {
+	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln")
 }
 
 // login is a token set of one account, whose access token cannot be dated.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,10 +52,7 @@ func TestEveryGeneratedMutantIsKilledOrArgued(t *testing.T) {
 	if *generatedMutants == "" {
 		return // minutes of work, and gremlins' reports are needed
 	}
-	unargued := map[string]bool{}
-	for place := range arguedMutants {
-		unargued[place] = true
-	}
+	gone := maps.Clone(arguedMutants)
 	all, lived := 0, 0
 	for _, m := range readReports(t, *generatedMutants) {
 		switch m.Status {
@@ -77,14 +75,14 @@ func TestEveryGeneratedMutantIsKilledOrArgued(t *testing.T) {
 			continue
 		}
 		lived++
-		delete(unargued, name)
+		delete(gone, name)
 		if because := arguedMutants[name]; because == "" {
 			t.Errorf("it lives, at %s:%d, and nobody says why: %q", m.file, m.Line, name)
 		}
 	}
 	t.Logf("%d of %d generated mutants killed, %.1f %%", all-lived, all, 100*float64(all-lived)/float64(all))
 	require.LessOrEqual(t, lived*20, all, "fewer than 95 of 100 are killed")
-	require.Empty(t, unargued, "these are killed by now, or gone")
+	require.Empty(t, gone, "these are killed by now, or gone")
 }
 
 // mutated is the mutant's name and its file with the fault in it. The name says

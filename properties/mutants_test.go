@@ -29,7 +29,7 @@ func TestEveryMutantIsKilled(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			overlay, err := m.overlay(t.TempDir())
 			require.NoError(t, err)
-			said, err := m.testedWith(overlay)
+			said, err := testedWith(overlay, m.tests)
 			require.NotContains(t, said, "[build failed]", "it does not compile")
 			require.Error(t, err, "it lives: nobody notices that this promise is broken: %s", m.breaks)
 			require.Contains(t, said, "--- FAIL", "go test fails before any test does:\n%s", said)
@@ -46,7 +46,7 @@ func TestEverySurvivorLives(t *testing.T) {
 		if *allMutants {
 			overlay, err := m.overlay(t.TempDir())
 			require.NoError(t, err)
-			said, err := m.testedWith(overlay)
+			said, err := testedWith(overlay, m.tests)
 			require.NoError(t, err, "%s is noticed:\n%s", m.name, said)
 		}
 	}
@@ -84,10 +84,6 @@ func (m mutant) overlay(folder string) (string, error) {
 		return "", err
 	}
 	return overlay(folder, m.file, text)
-}
-
-func (m mutant) testedWith(overlay string) (said string, err error) {
-	return testedWith(overlay, m.tests)
 }
 
 // overlay writes what go test -overlay wants to read so that it finds the text

@@ -77,14 +77,24 @@ type story struct {
 	showsPage, noBrowser, tellsNaive bool
 }
 
+// openStage is where an issuer of ours plays: a home of its own, and a port that
+// this machine alone can reach, for it asks nobody who they are. 0 is any port.
+func openStage(port uint) (home string, listener net.Listener, err error) {
+	home, err = os.MkdirTemp("", "bezoar-demo-")
+	if err != nil {
+		return "", nil, err
+	}
+	listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(home))
+	}
+	return home, listener, nil
+}
+
 func newStory(env environment) (*story, error) {
-	home, err := os.MkdirTemp("", "bezoar-demo-")
+	home, listener, err := openStage(0)
 	if err != nil {
 		return nil, err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(home))
 	}
 	s := &story{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: "http://" + listener.Addr().String() + "/oauth/token"}
 	s.client = oauth.New(oauth.Options{Issuer: machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}})

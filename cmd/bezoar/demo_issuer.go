@@ -45,13 +45,9 @@ func demoIssuer(env environment, flags *flag.FlagSet, args []string) error {
 	if *lifetime < time.Second {
 		return fmt.Errorf("%w: --access-lifetime wants a second or more", errUsage)
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port)) // it asks nobody who they are
+	home, listener, err := openStage(*port)
 	if err != nil {
 		return err
-	}
-	home, err := os.MkdirTemp("", "bezoar-demo-")
-	if err != nil {
-		return errors.Join(err, listener.Close())
 	}
 	defer os.RemoveAll(home)
 	signals, stop := untilSignal()

@@ -53,33 +53,38 @@ func issuerOf(c config.Config) machine.Issuer {
 	return machine.Issuer{TokenEndpoint: c.TokenURL, ClientID: oauth.DefaultClientID}
 }
 
+func policyOf(c config.Config) machine.Policy {
+	return machine.Policy{
+		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
+		Restriction: machine.Restriction(c.Restriction),
+	}
+}
+
 func engineOptions(c config.Config, issuer engine.Issuer, log *slog.Logger) engine.Options {
-	kept, ledger := openStore(c, log)
 	return engine.Options{
-		Policy: machine.Policy{
-			Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
-			Restriction: machine.Restriction(c.Restriction),
-		},
-		Store: kept, Ledger: ledger, Issuer: issuer,
+		Policy: policyOf(c),
+		Store:  storeOf(c, auto.Options{Log: log}), Ledger: ledgerOf(c, log), Issuer: issuer,
 		Deadline: c.RefreshDeadline, Log: log, ProcessID: os.Getpid(),
 	}
 }
 
-// openStore is where the login is kept, and the ledger that belongs to it: in the
-// home, wherever the login itself is, unless it lives in memory alone.
-func openStore(c config.Config, log *slog.Logger) (store.Store, store.Ledger) {
+// ledgerOf is the ledger that belongs to a login: in the home, wherever the login
+// itself is, unless that lives in memory alone.
+func ledgerOf(c config.Config, log *slog.Logger) store.Ledger {
 	if c.CredentialStore == config.Ephemeral {
-		return memory.NewStore(), memory.NewLedger(issuerOf(c)).Process(os.Getpid())
+		return memory.NewLedger(issuerOf(c)).Process(os.Getpid())
 	}
-	return storeOf(c, auto.Options{Log: log}), file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
+	return file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
 }
 
-// storeOf is the store of a home. Whoever chooses between two may be told only to
-// look.
+// storeOf is where the login is kept. Whoever chooses between two places may be
+// told only to look.
 func storeOf(c config.Config, options auto.Options) store.Store {
 	log := options.Log
 	inFile := file.Open(c.Home, file.Options{Log: log})
 	switch c.CredentialStore {
+	case config.Ephemeral:
+		return memory.NewStore()
 	case config.Keyring:
 		return keyring.Open(c.Home, keyring.Options{Log: log})
 	case config.Auto:

@@ -65,10 +65,10 @@ func openView(env environment, settings config.Flags) (view, error) {
 func (v *view) look(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
-	options := engineOptions(v.config, nil, log)
-	v.state = machine.New(options.Policy)
-	v.lineage, v.trailProblem = options.Ledger.Lineage(ctx)
-	v.entries = entriesOf(ctx, options.Ledger)
+	ledger := ledgerOf(v.config, log)
+	v.state = machine.New(policyOf(v.config))
+	v.lineage, v.trailProblem = ledger.Lineage(ctx)
+	v.entries = entriesOf(ctx, ledger)
 	record, err := storeOf(v.config, auto.Options{Log: log, Look: true}).Load(ctx)
 	if err == nil {
 		v.load(record.Credential)

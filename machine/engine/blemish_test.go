@@ -1,10 +1,7 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,20 +15,6 @@ import (
 )
 
 // What goes wrong at home, at a moment that only a test can choose.
-
-// restart is the site's engine anew, made otherwise.
-func (s *site) restart(change func(*engine.Options)) {
-	s.t.Helper()
-	s.Engine.Close(ended())
-	s.pid++
-	options := engine.Options{
-		Policy: policy, Store: s.store, Ledger: s.ledger.Process(s.pid), Issuer: s.issuer,
-		Random: func() float64 { return 0.5 },
-	}
-	change(&options)
-	s.Engine = engine.Start(options)
-	synctest.Wait()
-}
 
 // before does something at one step of the refreshes from now on.
 func (s *site) before(step string, do func()) {
@@ -60,19 +43,16 @@ func (s *site) note(entry store.Entry) {
 
 func TestNobodyComplainsWhenAllIsWell(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
-		var log bytes.Buffer
-		s.restart(func(o *engine.Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
-		demanding, next := s.asking(demand), login("next", time.Hour)
-		s.answer(granted(next))
-		demanding.gives(next.AccessToken)
-		require.NoError(t, s.Login(t.Context(), otherAccount("another")))
-		require.NoError(t, s.logout())
-		synctest.Wait()
-		s.Engine.Close(ended())
-		for line := range bytes.Lines(log.Bytes()) {
-			var said struct{ Level, Msg string }
-			require.NoError(t, json.Unmarshal(line, &said))
-			require.Equal(t, "INFO", said.Level, said.Msg)
+		_, said := s.lines(func() {
+			demanding, next := s.asking(demand), login("next", time.Hour)
+			s.answer(granted(next))
+			demanding.gives(next.AccessToken)
+			require.NoError(t, s.Login(t.Context(), otherAccount("another")))
+			require.NoError(t, s.logout())
+			synctest.Wait()
+		})
+		for _, each := range said {
+			require.Equal(t, "INFO", each.Level, each.Msg)
 		}
 		require.Len(t, s.entries(store.Revoked), 1)
 	})

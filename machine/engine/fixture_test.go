@@ -159,14 +159,26 @@ func inBubble(t *testing.T, stored func() *machine.Credential, test func(t *test
 }
 
 // start is one more process on the site.
-func (s *site) start() *engine.Engine {
+func (s *site) start() *engine.Engine { return s.startWith(func(*engine.Options) {}) }
+
+// startWith is one more process that is made otherwise.
+func (s *site) startWith(change func(*engine.Options)) *engine.Engine {
 	s.pid++
-	e := engine.Start(engine.Options{
+	options := engine.Options{
 		Policy: policy, Store: s.store, Ledger: s.ledger.Process(s.pid), Issuer: s.issuer,
 		Random: func() float64 { return 0.5 },
-	})
+	}
+	change(&options)
+	e := engine.Start(options)
 	synctest.Wait()
 	return e
+}
+
+// restart is the site's engine anew, made otherwise.
+func (s *site) restart(change func(*engine.Options)) {
+	s.t.Helper()
+	s.Engine.Close(ended())
+	s.Engine = s.startWith(change)
 }
 
 // write is another program's save.

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -21,29 +21,28 @@ type change struct {
 	Key                               string
 }
 
-// logged is what one more process on the site logs, of changes alone, while
-// something is done with it. No secret may be among it.
-func (s *site) logged(do func()) (changes []change) {
+// lines is what one more process on the site logs while something is done with it.
+func (s *site) lines(do func()) (text string, said []change) {
 	var log bytes.Buffer
-	s.Engine.Close(ended())
-	s.Engine = engine.Start(engine.Options{
-		Policy: policy, Store: s.store, Ledger: s.ledger.Process(7), Issuer: s.issuer,
-		Log: slog.New(slog.NewJSONHandler(&log, nil)),
-	})
-	synctest.Wait()
+	s.restart(func(o *engine.Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
 	do()
 	s.Engine.Close(ended())
-	stored := s.stored()
-	require.NotContains(s.t, log.String(), stored.AccessToken.Reveal())
-	require.NotContains(s.t, log.String(), stored.RefreshToken.Reveal())
 	for line := range bytes.Lines(log.Bytes()) {
 		var c change
 		require.NoError(s.t, json.Unmarshal(line, &c))
-		if c.Msg == "state changed" {
-			changes = append(changes, c)
-		}
+		said = append(said, c)
 	}
-	return changes
+	return log.String(), said
+}
+
+// logged are the lines about changes of the state alone. No secret may be among
+// all of them.
+func (s *site) logged(do func()) []change {
+	text, said := s.lines(do)
+	stored := s.stored()
+	require.NotContains(s.t, text, stored.AccessToken.Reveal())
+	require.NotContains(s.t, text, stored.RefreshToken.Reveal())
+	return slices.DeleteFunc(said, func(c change) bool { return c.Msg != "state changed" })
 }
 
 func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {

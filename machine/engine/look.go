@@ -31,9 +31,9 @@ func (o *Owner) Look() {
 	if err == nil {
 		o.seen = sighting{stamp, known}
 	}
-	defer o.share()
 	before := o.state.Credential
 	o.step(event)
+	o.share()
 	if o.hasLooked || lineage.LoggedOut { // what is there at the start is no news, unless the ledger thinks otherwise
 		o.noteAdopted(ctx, event, before)
 	}
