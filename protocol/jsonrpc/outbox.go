@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,6 +18,21 @@ const (
 	// not set anew for each batch.
 	patience = time.Millisecond
 )
+
+// A batch is whole lines that leave in one Write. It is full with batchBytes.
+type batch struct{ lines []byte }
+
+// batches are used again: while a client is slow, a new buffer for each would
+// make more garbage than ever waits. Those that no burst needs any more are
+// left to the garbage collector. There is room for a last line on top.
+var batches = sync.Pool{New: func() any { return &batch{make([]byte, 0, batchBytes+8<<10)} }}
+
+func (b *batch) free() {
+	if cap(b.lines) <= keepBytes {
+		b.lines = b.lines[:0]
+		batches.Put(b)
+	}
+}
 
 // An outbox writes lines in the order they were added, many in one Write,
 // never two Writes at once. Adding never waits.
@@ -39,15 +55,14 @@ type outbox struct {
 
 	mu         sync.Mutex
 	changed    sync.Cond // a Write is over, or closed is set
-	queue      []byte    // whole lines that wait
-	spare      []byte    // the buffer for the next queue
-	underWay   int       // bytes in the Write
+	queue      []*batch  // none is empty, and all but the last are full
+	waiting    int       // bytes in the queue and in the Write
 	writing    bool      // a goroutine is in drain, or about to be
 	collecting bool      // the reading goroutine will settle
 	lent       bool      // the reading goroutine is in drain
-	batch      uint64    // how many batches the reading goroutine has written
+	turn       uint64    // of the reading goroutine: how often it has drained
 	armed      bool      // relieve will run
-	armedFor   uint64    // the batch that it will be late for
+	armedFor   uint64    // the turn that it will be late for
 	closed     bool
 	err        error // of the Write that failed; there is none after it
 }
@@ -68,7 +83,10 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 		return
 	}
 	first := len(o.queue) == 0
-	o.queue = append(appendLine(o.queue), '\n')
+	b := o.open()
+	before := len(b.lines)
+	b.lines = append(appendLine(b.lines), '\n')
+	o.waiting += len(b.lines) - before
 	switch {
 	case o.writing:
 	case !o.collecting:
@@ -79,10 +97,20 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 	}
 }
 
+// open gives the batch for the next line.
+func (o *outbox) open() *batch {
+	if n := len(o.queue); n > 0 && len(o.queue[n-1].lines) < batchBytes {
+		return o.queue[n-1]
+	}
+	b := batches.Get().(*batch)
+	o.queue = append(o.queue, b)
+	return b
+}
+
 // arm has relieve look after the batch that is collected now. To do so for each
 // poll, and to disarm it again, would cost a fifth of the poll.
 func (o *outbox) arm() {
-	o.armed, o.armedFor = true, o.batch
+	o.armed, o.armedFor = true, o.turn
 	o.late.Reset(patience)
 }
 
@@ -91,7 +119,7 @@ func (o *outbox) arm() {
 func (o *outbox) begin() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.queue)+o.underWay >= o.limit && !o.over() {
+	for o.waiting >= o.limit && !o.over() {
 		o.changed.Wait()
 	}
 	o.collecting = true
@@ -104,7 +132,7 @@ func (o *outbox) begin() bool {
 func (o *outbox) settle(more bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if more && len(o.queue) < min(batchBytes, o.limit) {
+	if more && o.waiting < min(batchBytes, o.limit) {
 		return true
 	}
 	o.collecting = false
@@ -113,7 +141,7 @@ func (o *outbox) settle(more bool) bool {
 	}
 	o.writing, o.lent = true, true
 	o.drain()
-	o.batch++
+	o.turn++
 	still := o.lent
 	o.lent = false
 	return still
@@ -123,7 +151,7 @@ func (o *outbox) settle(more bool) bool {
 func (o *outbox) relieve() {
 	o.mu.Lock()
 	o.armed = false
-	if o.armedFor != o.batch { // that one is written; the next one has its own time
+	if o.armedFor != o.turn { // that one is over; the next one has its own time
 		if o.lent || o.collecting && len(o.queue) > 0 {
 			o.arm()
 		}
@@ -153,22 +181,20 @@ func (o *outbox) write() {
 // free during the Write, and has set writing.
 func (o *outbox) drain() {
 	for len(o.queue) > 0 && o.err == nil {
-		batch := o.queue
-		o.queue, o.spare, o.underWay = o.spare[:0], nil, len(batch)
+		b := o.queue[0]
+		o.queue = slices.Delete(o.queue, 0, 1)
 		o.mu.Unlock()
-		n, err := o.w.Write(batch)
+		n, err := o.w.Write(b.lines)
 		o.mu.Lock()
-		o.underWay = 0
-		if err == nil && n < len(batch) {
+		o.waiting -= len(b.lines)
+		if err == nil && n < len(b.lines) {
 			err = io.ErrShortWrite
 		}
 		if err != nil {
 			o.err = fmt.Errorf("write output: %w", err)
 			o.fail(o.err)
 		}
-		if cap(batch) <= keepBytes {
-			o.spare = batch
-		}
+		b.free()
 		o.changed.Broadcast()
 	}
 	o.writing = false

@@ -174,6 +174,23 @@ func TestClientThatDoesNotReadIsHeldAndLosesNothing(t *testing.T) {
 	})
 }
 
+// Twenty times the queue goes through it. A new buffer for each Write would
+// make at least that much garbage.
+func TestSlowClientDoesNotMakeGarbageOfWhatItReads(t *testing.T) {
+	const asked, answer, queue = 20_000, 1000, 1 << 20
+	result := []byte(`"` + strings.Repeat("x", answer) + `"`)
+	synctest.Test(t, func(t *testing.T) {
+		c := New(strings.NewReader(polls(asked)), writerFunc(func(lines []byte) (int, error) {
+			time.Sleep(2 * patience)
+			return len(lines), nil
+		}), Options{QueueLimitBytes: queue})
+		before := allocatedBytes()
+		require.NoError(t, c.Serve(handler{c: c, request: func(c *Conn, r Request) { c.ReplyRaw(r.ID, result) }}))
+		require.NoError(t, c.Close(t.Context()))
+		require.Less(t, allocatedBytes()-before, uint64(asked*answer/2))
+	})
+}
+
 func TestAnswersBeyondTheMarkHoldNobodyButTheReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
