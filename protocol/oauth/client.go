@@ -28,7 +28,7 @@ type Options struct {
 	LoginIssuer        string // base URL of logins, no slash at the end
 
 	// Authorities returns certificates in PEM to trust besides the system's. It
-	// is called before the first request. nil for none.
+	// is called before the first request that needs any. nil for none.
 	Authorities func() ([]byte, error)
 
 	Transport http.RoundTripper // for tests; nil for one of the client's own

@@ -14,24 +14,13 @@ import (
 )
 
 // newTransport is the way to the issuer for all calls: through the proxy that
-// the environment names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), trusting the
-// authorities in pem besides the system's. Its error is
-// [outbound.ProblemAuthorities].
+// the environment names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), trusting roots, or
+// the system's alone if nil.
 //
 // It makes a connection for each request. Calls are rare, and a kept one that
 // has died unnoticed (a laptop slept) would swallow a refresh token: nobody
 // could tell whether it was spent.
-func newTransport(pem []byte) (*http.Transport, error) {
-	var roots *x509.CertPool // nil for the system's alone
-	if pem != nil {
-		var err error
-		if roots, err = x509.SystemCertPool(); err != nil {
-			return nil, outbound.ProblemAuthorities
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, outbound.ProblemAuthorities
-		}
-	}
+func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset
 	return &http.Transport{
@@ -41,7 +30,7 @@ func newTransport(pem []byte) (*http.Transport, error) {
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: headerLimitBytes,
-	}, nil
+	}
 }
 
 const (
@@ -57,7 +46,7 @@ func (c *Client) post(ctx context.Context, endpoint, contentType string, content
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
-	transport, err := c.roundTripper()
+	transport, err := c.roundTripper(request)
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
@@ -127,7 +116,7 @@ func (c *Client) Transport() http.RoundTripper { return way{c} }
 type way struct{ client *Client }
 
 func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
-	transport, err := w.client.roundTripper()
+	transport, err := w.client.roundTripper(request)
 	if err != nil {
 		return nil, err
 	}
@@ -136,23 +125,41 @@ func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // roundTripper makes the transport when it is first needed: a start costs
 // nothing, and a file of authorities that was mended is read again.
-func (c *Client) roundTripper() (http.RoundTripper, error) {
+func (c *Client) roundTripper(request *http.Request) (http.RoundTripper, error) {
 	c.making.Lock()
 	defer c.making.Unlock()
-	if c.options.Transport != nil {
+	switch {
+	case c.options.Transport != nil:
 		return c.options.Transport, nil
+	case !needsTLS(request): // to read all authorities takes longer than a whole refresh on loopback
+		return newTransport(nil), nil
 	}
-	var pem []byte
-	if c.options.Authorities != nil {
-		var err error
-		if pem, err = c.options.Authorities(); err != nil {
-			return nil, outbound.ProblemAuthorities
-		}
-	}
-	transport, err := newTransport(pem)
+	roots, err := c.roots()
 	if err != nil {
 		return nil, err
 	}
-	c.options.Transport = transport
-	return transport, nil
+	c.options.Transport = newTransport(roots)
+	return c.options.Transport, nil
+}
+
+func needsTLS(request *http.Request) bool {
+	proxy, _ := http.ProxyFromEnvironment(request)
+	return request.URL.Scheme == "https" || proxy != nil && proxy.Scheme == "https"
+}
+
+// roots are the authorities to trust, nil for the system's alone. Its error is
+// [outbound.ProblemAuthorities].
+func (c *Client) roots() (*x509.CertPool, error) {
+	if c.options.Authorities == nil {
+		return nil, nil
+	}
+	pem, err := c.options.Authorities()
+	if err != nil {
+		return nil, outbound.ProblemAuthorities
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil || !roots.AppendCertsFromPEM(pem) {
+		return nil, outbound.ProblemAuthorities
+	}
+	return roots, nil
 }

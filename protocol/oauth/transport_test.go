@@ -35,7 +35,10 @@ func TestMain(m *testing.M) {
 	if endpoint == "" {
 		os.Exit(m.Run())
 	}
-	fmt.Printf("%T", networked(endpoint).Refresh(context.Background(), secret.New(os.Getenv("TOKEN")), ""))
+	client := networked(endpoint, func(o *oauth.Options) {
+		o.Authorities = func() ([]byte, error) { return []byte(os.Getenv("AUTHORITY")), nil }
+	})
+	fmt.Printf("%T", client.Refresh(context.Background(), secret.New(os.Getenv("TOKEN")), ""))
 }
 
 // networked is a client with a transport of its own.
@@ -157,18 +160,28 @@ func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
 }
 
 func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
-	i := issuer.New(issuer.Options{})
-	proxy := httptest.NewServer(i) // a proxy for plain HTTP is sent whole URLs, which an issuer can serve
-	defer proxy.Close()
-	child := exec.Command(os.Args[0])
-	child.Env = []string{
-		proxiedEndpoint + "=http://issuer.invalid/oauth/token", "HTTP_PROXY=" + proxy.URL,
-		"TOKEN=" + i.Login(issuer.Ada, time.Now()).RefreshToken.Reveal(),
+	for name, start := range map[string]func(http.Handler) *httptest.Server{
+		"no TLS on the way, and no authority needed": httptest.NewServer,
+		"TLS up to the proxy":                        httptest.NewTLSServer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := issuer.New(issuer.Options{})
+			proxy := start(i) // a proxy for plain HTTP is sent whole URLs, which an issuer can serve
+			defer proxy.Close()
+			child := exec.Command(os.Args[0])
+			child.Env = []string{
+				proxiedEndpoint + "=http://issuer.invalid/oauth/token", "HTTP_PROXY=" + proxy.URL,
+				"TOKEN=" + i.Login(issuer.Ada, time.Now()).RefreshToken.Reveal(),
+			}
+			if own := proxy.Certificate(); own != nil {
+				child.Env = append(child.Env, "AUTHORITY="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Raw})))
+			}
+			out, err := child.Output() // under -cover it warns on stderr
+			require.NoError(t, err)
+			require.Equal(t, "machine.Granted", string(out))
+			require.Len(t, i.Requests(), 1)
+		})
 	}
-	out, err := child.Output() // under -cover it warns on stderr
-	require.NoError(t, err)
-	require.Equal(t, "machine.Granted", string(out))
-	require.Len(t, i.Requests(), 1)
 }
 
 func TestARequestSaysHowLongItIs(t *testing.T) { // some gateways refuse chunks
