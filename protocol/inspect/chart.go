@@ -14,31 +14,31 @@ const (
 	barsTop     = 20
 	barsFoot    = 66
 	postsRow    = 96
-	changesRow  = 126
+	movesRow    = 126
 	textAbove   = 11
 )
 
 // chart draws the last minutes: how many asked in each second, and below it the
-// posts to the issuer and the changes of the state.
+// posts to the issuer and the transitions.
 func chart(counts [secondsKept]uint32, moments []moment, now time.Time) string {
 	most, total := slices.Max(counts[:]), 0
 	for _, each := range counts {
 		total += int(each)
 	}
 	posts := marks(moments, now, postsRow, func(m moment) bool { return m.kind == isPost })
-	changes := marks(moments, now, changesRow, func(m moment) bool { return m.kind == isChange })
+	moves := marks(moments, now, movesRow, func(m moment) bool { return m.kind == isChange && m.from.Label != m.to.Label })
 	var out strings.Builder
 	fmt.Fprintf(&out, `<svg viewBox="0 0 %d %d" role="img" aria-labelledby="chart-title chart-desc" class="chart" `+
 		`font-family="system-ui, sans-serif" font-size="13" fill="currentColor">`+"\n", chartWidth, chartHeight)
 	fmt.Fprintf(&out, `<title id="chart-title">The last %d minutes</title>`, secondsKept/60)
-	fmt.Fprintf(&out, `<desc id="chart-desc">Asks: %d, at most %d in a second. Posts to the issuer: %d. Changes of the state: %d.</desc>`+"\n",
-		total, most, len(posts), len(changes))
+	fmt.Fprintf(&out, `<desc id="chart-desc">Asks: %d, at most %d in a second. Posts to the issuer: %d. Transitions: %d.</desc>`+"\n",
+		total, most, len(posts), len(moves))
 	fmt.Fprintf(&out, `<text x="0" y="12">asks in each second, at most %d</text>`, most)
 	fmt.Fprintf(&out, `<path class="axis" d="M0 %dH%dM0 %dH%dM0 %dH%d" stroke="currentColor" stroke-opacity=".3"/>`+"\n",
-		barsFoot, chartWidth, postsRow, chartWidth, changesRow, chartWidth)
+		barsFoot, chartWidth, postsRow, chartWidth, movesRow, chartWidth)
 	fmt.Fprintf(&out, `<path class="asks" d="%s" stroke="currentColor" stroke-width="1.4"/>`+"\n", bars(counts, most))
 	row(&out, "posts to the issuer", "posts", postsRow, posts)
-	row(&out, "changes of the state", "changes", changesRow, changes)
+	row(&out, "transitions", "moves", movesRow, moves)
 	fmt.Fprintf(&out, `<text class="quiet" x="0" y="%d">%d minutes ago</text><text class="quiet" x="%d" y="%d" text-anchor="end">now</text></svg>`,
 		chartHeight-10, secondsKept/60, chartWidth, chartHeight-10)
 	return out.String()

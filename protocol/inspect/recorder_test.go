@@ -133,7 +133,7 @@ func TestTheLastArrowIsOneOfThePicture(t *testing.T) {
 	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Poisoned}, edgeOf(&asking, all[machine.Poisoned]))
 }
 
-func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
+func TestTheChartShowsAsksPostsAndTransitionsOfTheLastMinutes(t *testing.T) {
 	var a asks
 	a.add(noon.Add(-secondsKept * time.Second)) // too long ago
 	for i := range 10 {
@@ -142,10 +142,11 @@ func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
 	moments := []moment{
 		{at: noon.Add(-secondsKept * time.Second), kind: isPost}, // too long ago
 		{at: noon.Add(-time.Minute), kind: isPost},
-		{at: noon, kind: isChange}, {at: noon.Add(-time.Second), kind: isChange}, {at: noon, kind: isRevocation},
+		{at: noon, kind: isChange, to: machine.Health{Label: machine.Fresh}}, {at: noon.Add(-time.Second), kind: isChange},
+		{at: noon, kind: isRevocation},
 	}
 	drawn := chart(a.lately(noon), moments, noon)
-	require.Contains(t, drawn, "Asks: 10, at most 2 in a second. Posts to the issuer: 1. Changes of the state: 2.")
+	require.Contains(t, drawn, "Asks: 10, at most 2 in a second. Posts to the issuer: 1. Transitions: 1.")
 	require.Contains(t, drawn, ">posts to the issuer: 1<")
 	require.Equal(t, drawn, chart(a.lately(noon), moments, noon))
 	empty := chart([secondsKept]uint32{}, nil, noon)
