@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/auto"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -60,7 +60,8 @@ func bad(how result, found, remedy string) finding {
 // patient is what doctor looks at.
 type patient struct {
 	config  config.Config
-	options engine.Options // with the store and the ledger
+	store   store.Store // that settles nothing
+	ledger  store.Ledger
 	lock    func(ctx context.Context, path string, poll time.Duration) (release func(), err error)
 	now     func() time.Time
 	offline bool
@@ -113,7 +114,10 @@ func doctor(env environment, flags *flag.FlagSet, args []string) error {
 	case isHomeless:
 		findings = notYet(c.Home)
 	default:
-		p := &patient{config: c, options: engineOptions(c, nil, quiet), lock: disk.Lock, now: env.now, offline: *offline}
+		p := &patient{
+			config: c, store: storeOf(c, auto.Options{Log: quiet, Look: true}), ledger: ledgerOf(c, quiet),
+			lock: disk.Lock, now: env.now, offline: *offline,
+		}
 		findings = p.examine(ctx)
 	}
 	if err := report(env, findings, *asJSON); err != nil {

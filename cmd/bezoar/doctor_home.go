@@ -63,7 +63,7 @@ func loginCheck(ctx context.Context, p *patient) finding {
 	if p.config.CredentialStore == config.Ephemeral {
 		return skip("kept in the memory of each program, where another one cannot look")
 	}
-	record, err := p.options.Store.Load(ctx)
+	record, err := p.store.Load(ctx)
 	unreadable, isUnreadable := errors.AsType[*store.UnreadableError](err)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -72,7 +72,7 @@ func loginCheck(ctx context.Context, p *patient) finding {
 		return bad(failure, "what is stored is no login: "+unreadable.Problem, "bezoar login puts a new one in its place")
 	case err != nil:
 		return bad(failure, fmt.Sprintf("what is stored cannot be read: %v", unavailable(err)), "see that this user may read it, and that the disk is well")
-	case !p.options.Policy.Restriction.Admits(record.Credential):
+	case !policyOf(p.config).Restriction.Admits(record.Credential):
 		return bad(warning, "the stored login may not be used here",
 			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml want it")
 	}
@@ -84,7 +84,7 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 		return skip("kept in the memory of each program")
 	}
 	path := filepath.Join(p.config.Home, file.LedgerName)
-	if _, err := p.options.Ledger.Lineage(ctx); err != nil {
+	if _, err := p.ledger.Lineage(ctx); err != nil {
 		return bad(failure, fmt.Sprintf("it cannot be read: %v", unavailable(err)), "see that "+path+" is a file that this user may read")
 	}
 	lines, unreadable, err := (&trail{path: path}).news()
@@ -136,10 +136,10 @@ func diskCheck(ctx context.Context, p *patient) finding {
 		return skip("nothing is kept there")
 	}
 	login := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("doctor")} // for its size, if there is none
-	if record, err := p.options.Store.Load(ctx); err == nil {
+	if record, err := p.store.Load(ctx); err == nil {
 		login = record.Credential
 	}
-	if err := p.options.Store.Reserve(ctx, login); err != nil {
+	if err := p.store.Reserve(ctx, login); err != nil {
 		return bad(failure, err.Error(), "make room, or make the home writeable: until then nothing is refreshed, for the new tokens would be lost")
 	}
 	return fine("a new login can be stored, and reaches the disk")
@@ -151,7 +151,7 @@ func keyringCheck(ctx context.Context, p *patient) finding {
 	}
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	_, err := p.options.Store.Load(limited)
+	_, err := p.store.Load(limited)
 	if _, isUnavailable := errors.AsType[*store.UnavailableError](err); isUnavailable || limited.Err() != nil {
 		return bad(failure, fmt.Sprintf("it does not answer: %v", unavailable(err)),
 			`unlock it, or set cli_auth_credentials_store = "file" in config.toml`)

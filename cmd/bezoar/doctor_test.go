@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/store"
 )
@@ -60,7 +59,7 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 		"keyring, something else": {config.Keyring, &store.UnreadableError{Problem: "no login"}, ok},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &patient{config: config.Config{CredentialStore: each.kept}, options: engine.Options{Store: lockedKeyring{err: each.err}}}
+			p := &patient{config: config.Config{CredentialStore: each.kept}, store: lockedKeyring{err: each.err}}
 			found := keyringCheck(context.Background(), p)
 			require.Equal(t, each.want, found.Result)
 			require.Equal(t, each.want == failure, found.Remedy != nil, "what fails has a remedy")
