@@ -297,9 +297,6 @@ func TestATokenBornExpiredIsUsedAndNotLooped(t *testing.T) {
 	require.Equal(t, machine.Fresh, state.Label)
 	require.False(t, ordersRefresh(t, state, machine.Asked{At: at(4 * time.Minute), Ask: machine.Ask{Token: true}}))
 	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(5 * time.Minute), Ask: machine.Ask{Token: true}}))
-	short := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
-		machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: expiring("r2", 100*time.Second)})
-	require.Equal(t, noon.Add(80*time.Second), short.DueAt)
 }
 
 func TestALateOutcomeChangesNothingButWhatIsKnown(t *testing.T) {
