@@ -51,14 +51,20 @@ func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
 // later on the engine's goroutine, where answer must not block nor call the
 // engine. Asks, logins and logouts of one caller take effect in their order.
 func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
-	snapshot, at := e.Snapshot(), e.owner.Now()
-	if snapshot.AnswersAtOnce(ask, at) || snapshot.NeedsALook(ask, at) && e.owner.isCurrent(snapshot) {
+	if snapshot, isKnown := e.Known(ask); isKnown {
 		answer(snapshot)
 		return
 	}
 	if !e.tell(func(o *Owner) { o.Ask(ask, answer) }) {
 		answer(e.Snapshot())
 	}
+}
+
+// Known is what Ask answers before it returns, if it does. Whoever asks first
+// need not make an answer function, which is an allocation, for each poll.
+func (e *Engine) Known(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
+	snapshot, at := e.Snapshot(), e.owner.Now()
+	return snapshot, snapshot.AnswersAtOnce(ask, at) || snapshot.NeedsALook(ask, at) && e.owner.isCurrent(snapshot)
 }
 
 // Status is Ask for a caller that can wait. It returns ctx's error if ctx ends

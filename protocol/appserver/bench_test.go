@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -41,7 +42,25 @@ func benchmarkPoll(b *testing.B, held machine.Credential) {
 	require.False(b, server.Engine.Snapshot().Token().Equal(secret.Token{}))
 }
 
-func benchOptions(b *testing.B, held machine.Credential) Options {
+// TestAPollAllocatesItsParametersAlone: a second allocation each would double it.
+func TestAPollAllocatesItsParametersAlone(t *testing.T) {
+	const polls = 10_000
+	input := io.MultiReader(strings.NewReader(hello+"\n"), &repeated{line: []byte(pollLine), times: polls})
+	conn := jsonrpc.New(input, io.Discard, jsonrpc.Options{})
+	server := New(conn, benchOptions(t, *apiKey("sk-test-key")))
+	before := mallocs()
+	require.NoError(t, conn.Serve(server))
+	require.NoError(t, conn.Close(t.Context()))
+	require.Less(t, mallocs()-before, uint64(polls*7/4)) // under -race a sync.Pool forgets a quarter
+}
+
+func mallocs() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.Mallocs
+}
+
+func benchOptions(b testing.TB, held machine.Credential) Options {
 	kept := memory.NewStore()
 	require.NoError(b, kept.Replace(b.Context(), held))
 	auth := engine.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}})

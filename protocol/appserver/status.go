@@ -22,17 +22,23 @@ var (
 // getAuthStatus is the poll. A provider that needs no login is told so, but
 // only after a demanded refresh, as in the reference.
 func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
-	s.Engine.Ask(ask, func(snapshot *machine.State) {
-		s.conn.ReplyAppend(id, func(line []byte) []byte {
-			if !s.RequiresAuth {
-				return s.status.append(line, "", secret.Token{}, false)
-			}
-			var token secret.Token
-			if ask.Token {
-				token = snapshot.Token()
-			}
-			return s.status.append(line, snapshot.Method(), token, true)
-		})
+	if snapshot, isKnown := s.Engine.Known(ask); isKnown {
+		s.replyStatus(id, ask, snapshot)
+		return
+	}
+	s.Engine.Ask(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
+}
+
+func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.State) {
+	s.conn.ReplyAppend(id, func(line []byte) []byte {
+		if !s.RequiresAuth {
+			return s.status.append(line, "", secret.Token{}, false)
+		}
+		var token secret.Token
+		if ask.Token {
+			token = snapshot.Token()
+		}
+		return s.status.append(line, snapshot.Method(), token, true)
 	})
 }
 
