@@ -31,9 +31,7 @@ func BenchmarkPoll(b *testing.B) {
 }
 
 func benchmarkPoll(b *testing.B, held machine.Credential) {
-	input := io.MultiReader(strings.NewReader(hello+"\n"), &repeated{line: []byte(pollLine), times: b.N})
-	conn := jsonrpc.New(input, io.Discard, jsonrpc.Options{})
-	server := New(conn, benchOptions(b, held))
+	conn, server := polled(b, held, b.N)
 	b.ReportAllocs()
 	b.ResetTimer()
 	require.NoError(b, conn.Serve(server))
@@ -42,12 +40,17 @@ func benchmarkPoll(b *testing.B, held machine.Credential) {
 	require.False(b, server.Engine.Snapshot().Token().Equal(secret.Token{}))
 }
 
+// polled is a server whose client says hello and polls.
+func polled(b testing.TB, held machine.Credential, times int) (*jsonrpc.Conn, *Server) {
+	input := io.MultiReader(strings.NewReader(hello+"\n"), &repeated{line: []byte(pollLine), times: times})
+	conn := jsonrpc.New(input, io.Discard, jsonrpc.Options{})
+	return conn, New(conn, benchOptions(b, held))
+}
+
 // TestAPollAllocatesItsParametersAlone: a second allocation each would double it.
 func TestAPollAllocatesItsParametersAlone(t *testing.T) {
 	const polls = 10_000
-	input := io.MultiReader(strings.NewReader(hello+"\n"), &repeated{line: []byte(pollLine), times: polls})
-	conn := jsonrpc.New(input, io.Discard, jsonrpc.Options{})
-	server := New(conn, benchOptions(t, *apiKey("sk-test-key")))
+	conn, server := polled(t, *apiKey("sk-test-key"), polls)
 	before := mallocs()
 	require.NoError(t, conn.Serve(server))
 	require.NoError(t, conn.Close(t.Context()))

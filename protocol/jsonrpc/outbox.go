@@ -83,7 +83,7 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 		return
 	}
 	first := len(o.queue) == 0
-	b := o.open()
+	b := o.filling()
 	before := len(b.lines)
 	b.lines = append(appendLine(b.lines), '\n')
 	o.waiting += len(b.lines) - before
@@ -97,8 +97,8 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 	}
 }
 
-// open gives the batch for the next line.
-func (o *outbox) open() *batch {
+// filling is the batch for the next line.
+func (o *outbox) filling() *batch {
 	if n := len(o.queue); n > 0 && len(o.queue[n-1].lines) < batchBytes {
 		return o.queue[n-1]
 	}

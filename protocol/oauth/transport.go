@@ -46,14 +46,10 @@ func (c *Client) post(ctx context.Context, endpoint, contentType string, content
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
-	transport, err := c.roundTripper(request)
-	if err != nil {
-		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
-	}
 	request.ContentLength = int64(len(content)) // else it would go out in chunks
 	request.Header.Set("Content-Type", contentType)
 	c.Sign(request)
-	return send(transport, request, body)
+	return send(c.Transport(), request, body)
 }
 
 // send sends the request once and reads the answer. It goes round http.Client,

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -113,6 +114,11 @@ func TestARefusedConnectionSpendsNothing(t *testing.T) {
 	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemConnection}, problemAt(t, client))
 }
 
+// authority is the file that has a server trusted.
+func authority(certificate *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+}
+
 func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	server := httptest.NewUnstartedServer(i)
@@ -135,7 +141,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAuthorities}, problemAt(t, friend))
 	require.Empty(t, i.Requests())
 
-	file = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	file = authority(server.Certificate())
 	require.IsType(t, machine.Granted{}, friend.Refresh(t.Context(), token, ""))
 	require.Len(t, i.Requests(), 1)
 }
@@ -174,7 +180,7 @@ func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
 				"TOKEN=" + i.Login(issuer.Ada, time.Now()).RefreshToken.Reveal(),
 			}
 			if own := proxy.Certificate(); own != nil {
-				child.Env = append(child.Env, "AUTHORITY="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Raw})))
+				child.Env = append(child.Env, "AUTHORITY="+string(authority(own)))
 			}
 			out, err := child.Output() // under -cover it warns on stderr
 			require.NoError(t, err)
