@@ -99,6 +99,7 @@ var remedies = map[outbound.Problem]string{
 	outbound.ProblemConnection:  "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
 	outbound.ProblemBroken:      "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
 	outbound.ProblemProxy:       "see that HTTPS_PROXY is right",
+	outbound.ProblemProxyDenies: "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
 	outbound.ProblemCertificate: "name your company's authorities with BEZOAR_CA_CERTIFICATE",
 	outbound.ProblemAuthorities: "see that BEZOAR_CA_CERTIFICATE names a file of certificates",
 	outbound.ProblemAddress:     "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",

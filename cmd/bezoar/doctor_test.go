@@ -70,7 +70,7 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 func TestDoctorHasARemedyForEveryProblemOnTheWayToTheIssuer(t *testing.T) {
 	for _, problem := range []outbound.Problem{
 		outbound.ProblemTimeout, outbound.ProblemConnection, outbound.ProblemBroken, outbound.ProblemName, outbound.ProblemProxy,
-		outbound.ProblemCertificate, outbound.ProblemAuthorities, outbound.ProblemAddress,
+		outbound.ProblemProxyDenies, outbound.ProblemCertificate, outbound.ProblemAuthorities, outbound.ProblemAddress,
 	} {
 		require.NotEmpty(t, remedies[problem], problem)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
@@ -25,12 +26,22 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: tunnelled,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		Protocols:              protocols,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: headerLimitBytes,
 	}
+}
+
+// tunnelled is nil if the proxy has opened a tunnel to the issuer. What it says
+// when it does not (407: it wants a password) is its own text, and not told.
+func tunnelled(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return outbound.ProblemProxyDenies
+	}
+	return nil
 }
 
 const (

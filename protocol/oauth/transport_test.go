@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -39,7 +41,28 @@ func TestMain(m *testing.M) {
 	client := networked(endpoint, func(o *oauth.Options) {
 		o.Authorities = func() ([]byte, error) { return []byte(os.Getenv("AUTHORITY")), nil }
 	})
-	fmt.Printf("%T", client.Refresh(context.Background(), secret.New(os.Getenv("TOKEN")), ""))
+	token := secret.New(os.Getenv("TOKEN"))
+	outcome := client.Refresh(context.Background(), token, "")
+	fmt.Printf("%T", outcome)
+	if unavailable, ok := outcome.(machine.Unavailable); ok {
+		err := client.Revoke(context.Background(), machine.Credential{RefreshToken: token})
+		fmt.Printf(", lost: %t, %v", unavailable.Lost, err)
+	}
+}
+
+// refreshProxied is what comes of a refresh by a program with a proxy in its
+// environment. An authority is what serves with TLS, on the way or at its end.
+func refreshProxied(t *testing.T, endpoint string, proxy, authority *httptest.Server, token secret.Token) string {
+	child := exec.Command(os.Args[0])
+	child.Env = []string{
+		proxiedEndpoint + "=" + endpoint, "HTTP_PROXY=" + proxy.URL, "HTTPS_PROXY=" + proxy.URL, "TOKEN=" + token.Reveal(),
+	}
+	if own := authority.Certificate(); own != nil {
+		child.Env = append(child.Env, "AUTHORITY="+string(authorityFile(own)))
+	}
+	out, err := child.Output() // under -cover it warns on stderr
+	require.NoError(t, err)
+	return string(out)
 }
 
 // networked is a client with a transport of its own.
@@ -114,8 +137,8 @@ func TestARefusedConnectionSpendsNothing(t *testing.T) {
 	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemConnection}, problemAt(t, client))
 }
 
-// authority is the file that has a server trusted.
-func authority(certificate *x509.Certificate) []byte {
+// authorityFile is the file that has a server trusted.
+func authorityFile(certificate *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
 }
 
@@ -141,7 +164,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAuthorities}, problemAt(t, friend))
 	require.Empty(t, i.Requests())
 
-	file = authority(server.Certificate())
+	file = authorityFile(server.Certificate())
 	require.IsType(t, machine.Granted{}, friend.Refresh(t.Context(), token, ""))
 	require.Len(t, i.Requests(), 1)
 }
@@ -174,20 +197,56 @@ func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
 			i := issuer.New(issuer.Options{})
 			proxy := start(i) // a proxy for plain HTTP is sent whole URLs, which an issuer can serve
 			defer proxy.Close()
-			child := exec.Command(os.Args[0])
-			child.Env = []string{
-				proxiedEndpoint + "=http://issuer.invalid/oauth/token", "HTTP_PROXY=" + proxy.URL,
-				"TOKEN=" + i.Login(issuer.Ada, time.Now()).RefreshToken.Reveal(),
-			}
-			if own := proxy.Certificate(); own != nil {
-				child.Env = append(child.Env, "AUTHORITY="+string(authority(own)))
-			}
-			out, err := child.Output() // under -cover it warns on stderr
-			require.NoError(t, err)
-			require.Equal(t, "machine.Granted", string(out))
+			token := i.Login(issuer.Ada, time.Now()).RefreshToken
+			require.Equal(t, "machine.Granted", refreshProxied(t, "http://issuer.invalid/oauth/token", proxy, proxy, token))
 			require.Len(t, i.Requests(), 1)
 		})
 	}
+}
+
+// tunnelling is a proxy that tunnels to one server, whatever it is asked for.
+func tunnelling(t *testing.T, to *httptest.Server) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, http.MethodConnect, r.Method)
+		there, err := net.Dial("tcp", to.Listener.Addr().String())
+		if !assert.NoError(t, err) {
+			return
+		}
+		defer there.Close()
+		w.WriteHeader(http.StatusOK)
+		here, _, err := http.NewResponseController(w).Hijack()
+		if !assert.NoError(t, err) {
+			return
+		}
+		defer here.Close()
+		go io.Copy(there, here)
+		io.Copy(here, there)
+	}))
+}
+
+func TestAnIssuerIsReachedThroughATunnel(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	server := httptest.NewTLSServer(i)
+	defer server.Close()
+	proxy := tunnelling(t, server)
+	defer proxy.Close()
+	token := i.Login(issuer.Ada, time.Now()).RefreshToken
+	require.Equal(t, "machine.Granted", refreshProxied(t, "https://example.com/oauth/token", proxy, server, token)) // its certificate's name
+	require.Len(t, i.Requests(), 1)
+}
+
+func TestAProxyThatDeniesATunnelSpendsNothing(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	server := httptest.NewTLSServer(i)
+	defer server.Close()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer proxy.Close()
+	token := i.Login(issuer.Ada, time.Now()).RefreshToken
+	require.Equal(t, "machine.Unavailable, lost: false, the issuer gave no answer: the proxy does not let it through",
+		refreshProxied(t, "https://example.com/oauth/token", proxy, server, token))
+	require.Empty(t, i.Requests())
 }
 
 func TestARequestSaysHowLongItIs(t *testing.T) { // some gateways refuse chunks

@@ -21,6 +21,7 @@ const (
 	ProblemBroken      Problem = "the connection broke"
 	ProblemName        Problem = "its name is not known"
 	ProblemProxy       Problem = "the proxy does not answer"
+	ProblemProxyDenies Problem = "the proxy does not let it through"
 	ProblemCertificate Problem = "its certificate is not trusted"
 	ProblemAuthorities Problem = "the file of certificate authorities cannot be used"
 	ProblemAddress     Problem = "its address is not a URL"
