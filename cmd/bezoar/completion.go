@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
 func completionCommand() command { // a function, for it refers to the table it is in
@@ -55,8 +57,8 @@ type option struct {
 
 // valuesOf are the flags that take one of a few words, with these words.
 var valuesOf = map[string][]string{
-	"log-format": {"text", "json"},
-	"log-level":  {"debug", "info", "warn", "error"},
+	"log-format": config.LogFormats,
+	"log-level":  config.LogLevels,
 	"output":     tokenFormats,
 }
 

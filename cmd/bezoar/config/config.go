@@ -88,8 +88,8 @@ type Flags struct {
 // Register defines the flags on set, to be filled when set is parsed.
 func (f *Flags) Register(set *flag.FlagSet) {
 	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default ~/.codex)")
-	set.StringVar(&f.LogLevel, "log-level", "", "log on stderr from this `level` on: debug, info, warn or error (default warn)")
-	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: text or json (default text)")
+	set.StringVar(&f.LogLevel, "log-level", "", "log on stderr from this `level` on: "+choice(LogLevels)+" (default warn)")
+	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: "+choice(LogFormats)+" (default text)")
 	override := func(assignment string) error {
 		f.Overrides = append(f.Overrides, assignment)
 		return nil

@@ -73,6 +73,18 @@ func read[T any](target *T, parse func(string) (T, error), candidates ...setting
 	return nil
 }
 
+// What the flags and variables of the log can be.
+var (
+	LogLevels  = []string{"debug", "info", "warn", "error"}
+	LogFormats = []string{"text", "json"}
+)
+
+// choice is these words for a person.
+func choice(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
 var (
 	errNoURL         = errors.New("want an absolute http or https URL")
 	errURLWithSecret = errors.New("a URL with a user name or password would show up in logs; leave them out")
@@ -80,8 +92,8 @@ var (
 	errNoDuration    = errors.New("want a time such as 500ms or 5s, or a number of seconds")
 	errNoTime        = errors.New("want a time above 0, such as 30s, or a number of seconds")
 	errNotZero       = errors.New("only 0 can be set, which switches it off")
-	errNoLogLevel    = errors.New("want debug, info, warn or error")
-	errNoLogFormat   = errors.New("want text or json")
+	errNoLogLevel    = errors.New("want " + choice(LogLevels))
+	errNoLogFormat   = errors.New("want " + choice(LogFormats))
 )
 
 func endpoint(text string) (string, error) {

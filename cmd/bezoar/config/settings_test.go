@@ -83,6 +83,15 @@ func TestZeroSwitchesFloorAndBackoffOff(t *testing.T) {
 	}
 }
 
+func TestEachWordThatIsOfferedIsTaken(t *testing.T) {
+	for _, level := range LogLevels {
+		load(t, Flags{Home: t.TempDir(), LogLevel: level}, nil)
+	}
+	for _, format := range LogFormats {
+		load(t, Flags{Home: t.TempDir(), LogFormat: format}, nil)
+	}
+}
+
 func TestLogLevelIsSlogs(t *testing.T) {
 	home := t.TempDir()
 	for text, want := range map[string]slog.Level{
