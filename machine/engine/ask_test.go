@@ -2,15 +2,18 @@ package engine_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 func TestWhoDemandsARefreshWaitsForItAndNobodyElse(t *testing.T) {
@@ -78,6 +81,36 @@ func TestACallerThatGivesUpDoesNotStopTheRefresh(t *testing.T) {
 		s.answer(granted(next))
 		s.asking(poll).gives(next.AccessToken)
 		require.Equal(t, 1, s.posts())
+	})
+}
+
+// What a hanging store costs a caller does not add up: not for one who waits no
+// longer than that, and not at the end.
+func TestNobodyWaitsLongerThanTheyWantForThoseBeforeThem(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		s.store.hangs.Store(true)
+		var callers sync.WaitGroup
+		for range 10 {
+			callers.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				begun := time.Now()
+				_, err := s.Status(ctx, poll)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.ErrorIs(t, s.Login(ctx, otherAccount("other")), context.DeadlineExceeded)
+				assert.Equal(t, 100*time.Millisecond, time.Since(begun))
+			})
+		}
+		callers.Wait()
+		for range 10 {
+			go s.Status(t.Context(), poll)
+		}
+		synctest.Wait()
+		begun := time.Now()
+		s.Close(ended())
+		require.LessOrEqual(t, time.Since(begun), 4*time.Second)
+		_, err := s.store.Store.Load(t.Context())
+		require.ErrorIs(t, err, store.ErrNotFound, "who was not taken up changes nothing")
 	})
 }
 

@@ -13,11 +13,12 @@ import (
 
 // Engine gives many callers one Owner. All methods may be called concurrently.
 type Engine struct {
-	owner *Owner            // its goroutine's; others only load the snapshot
-	inbox chan func(*Owner) // what callers want done, in the order they came
-	ended chan func(*Owner) // refreshes and revocations
-	ready chan struct{}     // closed when the owner has looked
-	done  chan struct{}     // closed when the owner has left
+	owner   *Owner               // its goroutine's; others only load the snapshot
+	inbox   chan func(*Owner)    // what callers want done, in the order they came
+	ended   chan func(*Owner)    // refreshes and revocations
+	closing chan context.Context // goes before the inbox, where many may wait
+	ready   chan struct{}        // closed when the owner has looked
+	done    chan struct{}        // closed when the owner has left
 }
 
 // ErrClosed reports a call after Close. Start another engine.
@@ -27,10 +28,11 @@ var ErrClosed = errors.New("the engine is closed")
 // its snapshot says NoAuth. Close it to let go of it.
 func Start(options Options) *Engine {
 	e := &Engine{
-		inbox: make(chan func(*Owner)),
-		ended: make(chan func(*Owner)),
-		ready: make(chan struct{}),
-		done:  make(chan struct{}),
+		inbox:   make(chan func(*Owner)),
+		ended:   make(chan func(*Owner)),
+		closing: make(chan context.Context),
+		ready:   make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 	lifetime, abandon := context.WithCancel(context.Background())
 	e.owner = NewOwner(options, goroutines{e, lifetime})
@@ -49,13 +51,14 @@ func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
 // Ask takes up what a client wants and calls answer exactly once with the
 // snapshot that it leads to: before Ask returns if that is known already, else
 // later on the engine's goroutine, where answer must not block nor call the
-// engine. Asks, logins and logouts of one caller take effect in their order.
+// engine. Asks, logins and logouts of one caller take effect in their order; their
+// answers may overtake each other.
 func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
 	if snapshot, isKnown := e.Known(ask); isKnown {
 		answer(snapshot)
 		return
 	}
-	if !e.tell(func(o *Owner) { o.Ask(ask, answer) }) {
+	if e.tell(context.Background(), func(o *Owner) { o.Ask(ask, answer) }) != nil {
 		answer(e.Snapshot())
 	}
 }
@@ -70,7 +73,10 @@ func (e *Engine) Known(ask machine.Ask) (snapshot *machine.State, isKnown bool) 
 // Status is Ask for a caller that can wait. It returns ctx's error if ctx ends
 // first; the refresh that the caller waited for goes on without it.
 func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, error) {
-	return e.await(ctx, func(answer func(*machine.State)) { e.Ask(ask, answer) })
+	if snapshot, isKnown := e.Known(ask); isKnown {
+		return snapshot, nil
+	}
+	return e.await(ctx, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
 }
 
 // Rejected reports that a resource server answered 401 to the access token with
@@ -78,17 +84,14 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, e
 // token, try that once; if it holds none, a login is needed. A token that is no
 // longer in use is not refreshed. It returns ctx's error if ctx ends first.
 func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
-	return e.await(ctx, func(answer func(*machine.State)) {
-		if !e.tell(func(o *Owner) { o.Reject(access, answer) }) {
-			answer(e.Snapshot())
-		}
-	})
+	return e.await(ctx, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
 }
 
 // Login stores a credential and then uses it, in place of whatever is there. A
 // refresh in flight goes on, and its answer changes nothing any more. External
 // tokens are kept in memory alone. An error means that the login could not be
-// stored and that nothing has changed; ctx bounds only the wait for the result.
+// stored and that nothing has changed; ctx bounds only the wait: a login that was
+// taken up by its end may still be stored.
 func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 	return e.order(ctx, func(o *Owner) error { return o.Login(c) })
 }
@@ -96,7 +99,7 @@ func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 // Logout removes the stored login and forgets the one in memory, external
 // tokens included, and has the issuer told (RFC 7009). An error means that the
 // stored login could not be removed and that nothing has changed; ctx bounds only
-// the wait for the result. revoked is closed once the issuer knows, or once nobody
+// the wait, as in Login. revoked is closed once the issuer knows, or once nobody
 // tries any more to tell it.
 func (e *Engine) Logout(ctx context.Context) (revoked <-chan struct{}, err error) {
 	done := make(chan struct{})
@@ -118,16 +121,19 @@ func (e *Engine) Reload(ctx context.Context) error {
 // block, nor call the engine. It has no effect after Close. This is the one way to
 // observe an engine: clients, the live page and its metrics are told by it.
 func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
-	e.tell(func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
+	e.tell(context.Background(), func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
 }
 
 // Close waits until the refresh in flight has ended and is written down, and the
 // issuer knows of a logout, or until ctx ends: then a refresh is left behind with
-// its intent open. Everybody who
-// waits is answered, an unsaved credential gets a last try, and the engine is
-// gone when Close returns.
+// its intent open. Everybody who waits is answered, an unsaved credential gets a
+// last try, and the engine is gone when Close returns. A store that hangs delays
+// that by four seconds at the most.
 func (e *Engine) Close(ctx context.Context) {
-	e.tell(func(o *Owner) { o.closing = ctx })
+	select {
+	case e.closing <- ctx:
+	case <-e.done:
+	}
 	<-e.done
 }
 
@@ -140,6 +146,12 @@ func (e *Engine) run(abandon context.CancelFunc) {
 	close(e.ready)
 	for o.closing == nil || o.running > 0 {
 		select {
+		case o.closing = <-e.closing:
+			continue
+		default:
+		}
+		select {
+		case o.closing = <-e.closing:
 		case do := <-e.inbox:
 			do(o)
 		case conclude := <-e.ended:
@@ -180,13 +192,16 @@ func (g goroutines) report(conclude func(*Owner)) {
 }
 
 // tell puts something to do into the inbox and waits until the owner has taken
-// it up, not until it is done. It reports whether there still is an owner.
-func (e *Engine) tell(do func(*Owner)) bool {
+// it up, not until it is done. With an error it never will be: [ErrClosed], or
+// ctx's.
+func (e *Engine) tell(ctx context.Context, do func(*Owner)) error {
 	select {
 	case e.inbox <- do:
-		return true
+		return nil
 	case <-e.done:
-		return false
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -194,8 +209,8 @@ func (e *Engine) tell(do func(*Owner)) bool {
 // caller asks for afterwards.
 func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
 	result := make(chan error, 1)
-	if !e.tell(func(o *Owner) { result <- do(o) }) {
-		return ErrClosed
+	if err := e.tell(ctx, func(o *Owner) { result <- do(o) }); err != nil {
+		return err
 	}
 	select {
 	case err := <-result:
@@ -205,9 +220,19 @@ func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
 	}
 }
 
-func (e *Engine) await(ctx context.Context, request func(answer func(*machine.State))) (*machine.State, error) {
+// await has the owner do what ends in an answer. After Close that is the last
+// snapshot.
+func (e *Engine) await(ctx context.Context, request func(o *Owner, answer func(*machine.State))) (*machine.State, error) {
 	answered := make(chan *machine.State, 1)
-	request(func(snapshot *machine.State) { answered <- snapshot })
+	err := e.tell(ctx, func(o *Owner) {
+		request(o, func(snapshot *machine.State) { answered <- snapshot })
+	})
+	switch {
+	case errors.Is(err, ErrClosed):
+		return e.Snapshot(), nil
+	case err != nil:
+		return nil, err
+	}
 	select {
 	case snapshot := <-answered:
 		return snapshot, nil

@@ -72,6 +72,7 @@ type countingStore struct {
 	loading           func()
 	swapping, locking func() error
 
+	hangs      atomic.Bool // to read it takes as long as it may
 	isFull     atomic.Bool
 	noRoom     atomic.Bool
 	isReadOnly atomic.Bool // for logins and logouts
@@ -83,6 +84,10 @@ func (s *countingStore) Load(ctx context.Context) (store.Record, error) {
 	s.loads.Add(1)
 	if s.loading != nil {
 		s.loading()
+	}
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return store.Record{}, ctx.Err()
 	}
 	return s.Store.Load(ctx)
 }
@@ -96,6 +101,9 @@ func (s *countingStore) Lock(ctx context.Context) (unlock func(), err error) {
 
 func (s *countingStore) Stamp(ctx context.Context) (store.Stamp, bool) {
 	s.stamps.Add(1)
+	if s.hangs.Load() {
+		return store.Stamp{}, false
+	}
 	return s.Store.Stamp(ctx)
 }
 

@@ -27,7 +27,7 @@ func asDeviceLogin(id string, prompt login.Prompt) any {
 func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
 	before, told := s.told, make(chan struct{})
 	s.told = told
-	s.aside(func() {
+	s.asides.begin(func() {
 		defer close(told)
 		prompt, err := attempt.Prompt() // by now nothing is left of the one before
 		if before != nil {

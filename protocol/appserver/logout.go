@@ -28,7 +28,7 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	case <-revoked:
 		s.loggedOut(id)
 	default:
-		s.aside(func() {
+		s.asides.begin(func() {
 			select {
 			case <-revoked:
 			case <-time.After(revocationPatience):

@@ -28,7 +28,7 @@ func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
 		case machine.MethodAPIKey:
 			s.conn.ReplyError(id, invalid("chatgpt authentication required to read rate limits"))
 		default:
-			s.aside(func() { s.answerRateLimits(id) })
+			s.asides.begin(func() { s.answerRateLimits(id) })
 		}
 	})
 }

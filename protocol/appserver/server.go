@@ -40,8 +40,8 @@ type Options struct {
 type Server struct {
 	Options
 	conn   *jsonrpc.Conn
-	asides sync.WaitGroup // answers that wait for somebody
-	latest sync.Mutex     // held while it is told who is logged in: who looks first is heard first
+	asides asides
+	latest sync.Mutex // held while it is told who is logged in: who looks first is heard first
 	status statusEncoder
 
 	// For the reading goroutine alone.
@@ -59,17 +59,14 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	return &Server{Options: options, conn: conn}
 }
 
-// Close ends the login that is under way, then closes the engine, which may take
-// until ctx ends, and waits until all that was asked is answered, a moment longer
-// if it has to. It returns ctx's error if somebody was left without an answer.
+// Close ends the login that is under way, and any that begins later, then closes
+// the engine, which may take until ctx ends, and waits until all that was asked is
+// answered, a moment longer if it has to. It returns ctx's error if somebody was
+// left without an answer.
 func (s *Server) Close(ctx context.Context) error {
-	_ = s.Logins.End(ctx) // what is not over by now has no engine to be saved to
+	_ = s.Logins.Close(ctx) // what is not over by now has no engine to be saved to
 	s.Engine.Close(ctx)
-	answered := make(chan struct{})
-	go func() {
-		s.asides.Wait()
-		close(answered)
-	}()
+	answered := s.asides.over()
 	select {
 	case <-answered:
 		return nil
@@ -86,10 +83,6 @@ func (s *Server) Close(ctx context.Context) error {
 // goodbye is how much longer the answers may take to those whom the end of the
 // engine has let go.
 const goodbye = 250 * time.Millisecond
-
-// aside answers a request that has to wait for somebody, while those behind it
-// go on.
-func (s *Server) aside(answer func()) { s.asides.Go(answer) }
 
 // Request serves one request: an unknown method and bad parameters come before
 // the handshake, as in the reference.

@@ -19,14 +19,23 @@ var (
 	getAccountParams = objectOf("GetAccountParams", boolean("refreshToken", wantsRefresh))
 )
 
-// getAuthStatus is the poll. A provider that needs no login is told so, but
-// only after a demanded refresh, as in the reference.
+// ask asks the engine. For a provider that needs no login nothing comes of it
+// but a refresh that is demanded, as in the reference.
+func (s *Server) ask(ask machine.Ask, answer func(*machine.State)) {
+	if !s.RequiresAuth && !ask.Refresh {
+		answer(s.Engine.Snapshot())
+		return
+	}
+	s.Engine.Ask(ask, answer)
+}
+
+// getAuthStatus is the poll.
 func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 	if snapshot, isKnown := s.Engine.Known(ask); isKnown {
 		s.replyStatus(id, ask, snapshot)
 		return
 	}
-	s.Engine.Ask(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
+	s.ask(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
 }
 
 func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.State) {
@@ -45,7 +54,7 @@ func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.S
 // accountRead shows who is logged in. A poisoned login keeps its account: the
 // user needs a new login and not a forced logout.
 func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
-	s.Engine.Ask(ask, func(snapshot *machine.State) {
+	s.ask(ask, func(snapshot *machine.State) {
 		response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.RequiresAuth}
 		if s.RequiresAuth {
 			response.Account, response.UserID = account(snapshot)

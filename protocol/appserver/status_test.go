@@ -81,6 +81,19 @@ func TestAProviderWithoutLoginShowsNone(t *testing.T) {
 	})
 }
 
+func TestAProviderWithoutLoginIsAnsweredAtOnceAndNothingPostedUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) { o.RequiresAuth = false })
+		defer close()
+		s.shakeHands()
+		time.Sleep(9 * 24 * time.Hour) // a refresh is due
+		require.Contains(t, s.answer(protocol.GetAuthStatus, `{"includeToken":true}`), `"authMethod":null`)
+		require.Contains(t, s.answer(protocol.AccountRead, `{}`), `"account":null`)
+		time.Sleep(2 * issuerTakes)
+		require.Zero(t, s.issuer.posts)
+	})
+}
+
 func TestAPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}

@@ -264,6 +264,19 @@ func TestEndWaitsForASaveThatHasBegun(t *testing.T) {
 	})
 }
 
+func TestALoginAfterTheDesksEndEndsAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		before, _ := w.started()
+		require.NoError(t, w.desk.Close(t.Context()))
+		require.ErrorIs(t, before.Wait(), NotCompleted)
+		closedAt := time.Now()
+		require.ErrorIs(t, w.desk.Browser().Wait(), NotCompleted)
+		require.ErrorIs(t, w.desk.Device().Wait(), NotCompleted)
+		require.Equal(t, closedAt, time.Now())
+		require.Zero(t, w.network.listeners())
+	})
+}
+
 func TestACancelDuringTheExchangeKeepsTheLoginFromBeingSaved(t *testing.T) {
 	for _, call := range []issuer.Call{issuer.Exchange, issuer.KeyExchange} {
 		t.Run(string(call), func(t *testing.T) {

@@ -46,8 +46,9 @@ type Options struct {
 type Desk struct {
 	options Options
 
-	mu     sync.Mutex // guards latest
+	mu     sync.Mutex // guards what follows
 	latest *Attempt   // the one that was begun last, nil before the first
+	closed bool
 }
 
 // New makes a desk. It listens to nothing and asks nobody before a login begins.
@@ -96,6 +97,14 @@ func (d *Desk) End(ctx context.Context) error {
 	}
 }
 
+// Close is End for the desk's own end: a login that is begun later ends at once.
+func (d *Desk) Close(ctx context.Context) error {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	return d.End(ctx)
+}
+
 func (d *Desk) current() *Attempt {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -106,9 +115,12 @@ func (d *Desk) current() *Attempt {
 func (d *Desk) begin(kind string, limit time.Duration, late Interruption, run func(*Attempt) error) *Attempt {
 	a := newAttempt(d.options, limit, late)
 	d.mu.Lock()
-	previous := d.latest
+	previous, closed := d.latest, d.closed
 	d.latest = a
 	d.mu.Unlock()
+	if closed {
+		a.interrupt(NotCompleted, nil)
+	}
 
 	if previous != nil {
 		previous.interrupt(NotCompleted, nil)

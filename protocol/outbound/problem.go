@@ -43,17 +43,17 @@ func ProblemOf(ctx context.Context, err error) Problem {
 	if network, ok := errors.AsType[net.Error](err); ctx.Err() != nil || ok && network.Timeout() {
 		return ProblemTimeout
 	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return ProblemName
-	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return ProblemCertificate
 	}
 	operation, _ := errors.AsType[*net.OpError](err)
-	switch {
-	case operation != nil && operation.Op == "proxyconnect":
-		return ProblemProxy
-	case operation != nil && operation.Op == "dial":
+	if operation != nil && operation.Op == "proxyconnect" {
+		return ProblemProxy // whatever it is that its name or its port has
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return ProblemName
+	}
+	if operation != nil && operation.Op == "dial" {
 		return ProblemConnection
 	}
 	return ProblemBroken

@@ -23,6 +23,7 @@ func TestNoAnswerIsToldWithoutTheNetworksWords(t *testing.T) {
 		{&tls.CertificateVerificationError{Err: password}, ProblemCertificate},
 		{&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, ProblemTimeout},
 		{&net.OpError{Op: "proxyconnect", Err: password}, ProblemProxy},
+		{&net.OpError{Op: "proxyconnect", Err: &net.DNSError{Err: "no such host", Name: "proxy.test"}}, ProblemProxy},
 		{&net.OpError{Op: "dial", Err: password}, ProblemConnection},
 		{&net.OpError{Op: "read", Err: password}, ProblemBroken},
 		{password, ProblemBroken},
