@@ -88,7 +88,8 @@ var ErrNotFound = errors.New("no stored login")
 // UnreadableError reports a record that is no login: not JSON, a wrong type, a
 // folder in its place. It names what is wrong with it and never its content.
 type UnreadableError struct {
-	Problem string
+	Problem    string
+	IsInTheWay bool // no login can be stored until a person has moved it away
 }
 
 func (e *UnreadableError) Error() string { return "stored login is unreadable: " + e.Problem }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
-	"os"
 	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
@@ -45,7 +43,7 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	log := newLog(env, loaded, loaded.LogLevel)
-	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	signals, stop := signal.NotifyContext(context.Background(), goodbyes()...)
 	defer stop()
 	live, err := listenForPage(*inspectAt)
 	if err != nil {

@@ -47,14 +47,14 @@ func demo(env environment, flags *flag.FlagSet, args []string) error {
 	if *polls < 1 {
 		return fmt.Errorf("%w: --polls wants a number above 0", errUsage)
 	}
+	signals, stop := untilNobodyLooks()
+	defer stop()
 	s, err := newStory(env)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	s.polls, s.showsPage, s.noBrowser, s.tellsNaive = *polls, *page, *noBrowser, *whole
-	signals, stop := untilSignal()
-	defer stop()
 	err = s.tell(signals)
 	if signals.Err() != nil {
 		return errInterrupted

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -42,16 +43,19 @@ func demoIssuer(env environment, flags *flag.FlagSet, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
+	if *port > math.MaxUint16 {
+		return fmt.Errorf("%w: --port wants a number up to %d", errUsage, math.MaxUint16)
+	}
 	if *lifetime < time.Second {
 		return fmt.Errorf("%w: --access-lifetime wants a second or more", errUsage)
 	}
+	signals, stop := untilNobodyLooks()
+	defer stop()
 	home, listener, err := openStage(*port)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(home)
-	signals, stop := untilSignal()
-	defer stop()
 	desk := &issuerDesk{env: env, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
 	desk.introduce("http://"+listener.Addr().String(), home)
 	return desk.serve(signals, listener)

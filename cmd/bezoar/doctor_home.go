@@ -68,6 +68,8 @@ func loginCheck(ctx context.Context, p *patient) finding {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return fine("nobody is logged in")
+	case isInTheWay(err):
+		return bad(failure, "there is no login: "+unreadable.Problem, "move away what is in the place of "+filepath.Join(p.config.Home, "auth.json"))
 	case isUnreadable:
 		return bad(failure, "what is stored is no login: "+unreadable.Problem, "bezoar login puts a new one in its place")
 	case err != nil:
@@ -140,7 +142,7 @@ func diskCheck(ctx context.Context, p *patient) finding {
 		login = record.Credential
 	}
 	if err := p.store.Reserve(ctx, login); err != nil {
-		return bad(failure, err.Error(), "make room, or make the home writeable: until then nothing is refreshed, for the new tokens would be lost")
+		return bad(failure, err.Error(), "make room, make the home writeable, or move away what is in the way: until then nothing is refreshed, for the new tokens would be lost")
 	}
 	return fine("a new login can be stored, and reaches the disk")
 }

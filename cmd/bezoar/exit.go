@@ -12,7 +12,7 @@ const (
 	exitOperator = 5
 )
 
-const exitCodesPage = `Exit codes, the same for every command:
+const exitCodesPage = `Exit codes, the same for every command (app-server itself uses 0 to 2 alone):
 
   0  done; of status and token: there is a login that can be used
   1  it did not work; standard error says why

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -17,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 var loginCommand = command{
@@ -47,10 +49,13 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 	flags.BoolVar(&chosen.withKey, "with-api-key", false, "read an API key from standard input")
 	flags.BoolVar(&chosen.noBrowser, "no-browser", false, "print the address and open no browser")
 	chosen.asJSON = jsonFlag(flags)
-	if err := parse(flags, args); err != nil {
+	rest, err := parseWords(flags, args)
+	switch {
+	case isKeyGiven(args), err == nil && len(rest) > 0:
+		return errKeyGiven
+	case err != nil:
 		return err
-	}
-	if chosen.device && chosen.withKey {
+	case chosen.device && chosen.withKey:
 		return fmt.Errorf("%w: --device and --with-api-key are two ways; choose one", errUsage)
 	}
 	s, err := openSession(env, settings, nil)
@@ -66,6 +71,17 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	return tellLogin(env, state, *chosen.asJSON)
+}
+
+// errKeyGiven does not repeat what was given: it may be a key.
+var errKeyGiven = fmt.Errorf("%w: nothing follows the flags, and --with-api-key takes no value: an API key is read from standard input", errUsage)
+
+// isKeyGiven reports whether there is something where a key is put by mistake,
+// and would come back in the parser's error.
+func isKeyGiven(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "with-api-key=")
+	})
 }
 
 func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags) error {
@@ -123,6 +139,9 @@ func explained(err error) error {
 	if _, ok := errors.AsType[login.Interruption](err); ok {
 		return fmt.Errorf("%w; nothing has changed", err)
 	}
+	if _, ok := errors.AsType[*store.NotDurableError](err); ok {
+		return &exit{exitOperator, fmt.Errorf("%w; bezoar doctor looks for the reason", err)}
+	}
 	return err
 }
 
@@ -141,7 +160,7 @@ func (s *session) logInWithKey(ctx context.Context, env environment) error {
 	}
 	saving, cancel := context.WithTimeout(ctx, saveLimit)
 	defer cancel()
-	return s.auth.Login(saving, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
+	return explained(s.auth.Login(saving, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}))
 }
 
 // readKey reads one line, or nothing if ctx ends first.

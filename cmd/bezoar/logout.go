@@ -10,6 +10,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/auto"
 )
 
 var logoutCommand = command{
@@ -38,7 +40,7 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	told := &farewell{isLocal: *isLocal, outcome: make(chan error, 1)}
 	if isHomeless {
-		return told.tell(env, machine.State{Label: machine.NoAuth}, *asJSON)
+		return told.tell(env, *asJSON)
 	}
 	if *isLocal {
 		settings.LogLevel = "error" // an engine warns when it could not tell the issuer
@@ -52,13 +54,15 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	before := *s.auth.Snapshot()
+	told.wasLoggedIn = s.auth.Snapshot().Label != machine.NoAuth
+	_, err = storeOf(s.config, auto.Options{Log: s.log, Look: true}).Load(ctx)
+	told.wasUnreadable = err != nil && !errors.Is(err, store.ErrNotFound)
 	err = s.logOut(ctx)
 	s.close(ctx)
 	if err != nil {
 		return &exit{exitOperator, fmt.Errorf("%w; bezoar doctor looks for the reason", err)}
 	}
-	return told.tell(env, before, *asJSON)
+	return told.tell(env, *asJSON)
 }
 
 // logOut waits until the issuer knows, or nobody tries any more to tell it.
@@ -77,8 +81,10 @@ func (s *session) logOut(ctx context.Context) error {
 // farewell is an issuer that tells how a revocation went.
 type farewell struct {
 	*oauth.Client
-	isLocal bool
-	outcome chan error // of the revocation, if there was one to make
+	isLocal       bool
+	wasLoggedIn   bool
+	wasUnreadable bool       // something was stored, and nobody can tell what
+	outcome       chan error // of the revocation, if there was one to make
 }
 
 var errLocal = errors.New("it was not to be told")
@@ -95,12 +101,13 @@ func (f *farewell) Revoke(ctx context.Context, login machine.Credential) error {
 
 // logoutReport is a logout for programs.
 type logoutReport struct {
-	WasLoggedIn bool `json:"wasLoggedIn"`
-	Revoked     bool `json:"revoked"` // the issuer knows
+	WasLoggedIn   bool `json:"wasLoggedIn"`
+	WasUnreadable bool `json:"wasUnreadable"` // something was removed that may have been a login
+	Revoked       bool `json:"revoked"`       // the issuer knows
 }
 
-func (f *farewell) tell(env environment, before machine.State, asJSON bool) error {
-	wasLoggedIn, text, revoked := before.Label != machine.NoAuth, "Logged out.", false
+func (f *farewell) tell(env environment, asJSON bool) error {
+	text, revoked := f.untold(), false
 	select {
 	case err := <-f.outcome:
 		if revoked = err == nil; revoked {
@@ -109,15 +116,23 @@ func (f *farewell) tell(env environment, before machine.State, asJSON bool) erro
 			text = "Logged out here. The issuer could not be told: copies of this login may go on until they expire."
 		}
 	default:
-		if !wasLoggedIn {
-			text = "Nobody was logged in."
-		} else if f.isLocal {
-			text = "Logged out here. The issuer was not told: copies of this login go on."
-		}
 	}
 	if asJSON {
-		return printJSON(env.stdout, logoutReport{wasLoggedIn, revoked})
+		return printJSON(env.stdout, logoutReport{f.wasLoggedIn, f.wasUnreadable, revoked})
 	}
 	_, err := fmt.Fprintln(env.stdout, text)
 	return err
+}
+
+// untold is what there is to say of a logout that the issuer heard nothing of.
+func (f *farewell) untold() string {
+	switch {
+	case f.wasUnreadable:
+		return "What was stored is removed. Nobody could read it: if it was a login, the issuer was not told, and copies of it go on."
+	case !f.wasLoggedIn:
+		return "Nobody was logged in."
+	case f.isLocal:
+		return "Logged out here. The issuer was not told: copies of this login go on."
+	}
+	return "Logged out."
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
 // environment is what a command sees of the process, so that a test can be one.
@@ -54,6 +56,9 @@ func run(env environment, args []string) int {
 		return exitUsage
 	}
 	code := exitError
+	if setting, ok := errors.AsType[*config.SettingError](err); ok && strings.HasPrefix(setting.Name, "-") {
+		code = exitUsage
+	}
 	if ended, ok := errors.AsType[*exit](err); ok {
 		code = ended.code
 	}
@@ -76,6 +81,11 @@ func dispatch(env environment, args []string) error {
 	}
 	if command, rest, ok := find(args); ok {
 		return command.start(env, rest)
+	}
+	if strings.HasPrefix(args[0], "-") {
+		fmt.Fprint(env.stderr, "bezoar: no command: flags follow it, as in bezoar status --json\n\n")
+		help(env.stderr)
+		return errUsage
 	}
 	fmt.Fprintf(env.stderr, "bezoar: unknown command %q\n\n", args[0])
 	help(env.stderr)

@@ -78,6 +78,14 @@ func printable(text string) string {
 // dayTime is a time for people: without the day if that is today's.
 func dayTime(at, now time.Time) string { return onDay(at, now, "15:04") }
 
+// nearTime is dayTime, to the second if that is what matters.
+func nearTime(at, now time.Time) string {
+	if at.Sub(now).Abs() < 2*time.Minute {
+		return onDay(at, now, time.TimeOnly)
+	}
+	return dayTime(at, now)
+}
+
 func onDay(at, now time.Time, layout string) string {
 	at = at.In(now.Location())
 	if at.Format(time.DateOnly) != now.Format(time.DateOnly) {

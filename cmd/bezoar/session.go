@@ -69,9 +69,25 @@ const storeMargin = 10 * time.Second
 // untilSignal is a context that ends when the person or the system wants the
 // program to. The second wish is not asked about.
 func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), goodbyes()...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
+}
+
+// goodbyes are the signals that want the program to end. The terminal that goes
+// is one of them, unless somebody ran nohup.
+func goodbyes() []os.Signal {
+	all := []os.Signal{syscall.SIGTERM, os.Interrupt}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// untilNobodyLooks is untilSignal for what must not leave anything behind: neither
+// when its reader goes nor when it is told twice.
+func untilNobodyLooks() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), append(goodbyes(), syscall.SIGPIPE)...)
 }
 
 // logLine tells a person something beside what was asked for.

@@ -65,7 +65,7 @@ func isBeginning(e store.Entry) bool {
 func isAlike(a, b store.Entry) bool {
 	switch b.Kind {
 	case store.Rotated:
-		return a.Kind == b.Kind
+		return a.Kind == b.Kind && a.Next == b.Key
 	case store.Deferred:
 		return a.Kind == b.Kind && a.Key == b.Key && a.Lost == b.Lost
 	}
@@ -131,17 +131,18 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 }
 
 func (v *view) rotation(first, last store.Entry, count int, who string) string {
-	become := "its successor was dropped, for somebody had logged in or out meanwhile"
-	if last.Next != "" {
-		become = "is now " + short(last.Next)
+	became := "is now " + short(last.Next)
+	switch last.Next {
+	case "":
+		became = "has no successor: it was dropped, for somebody had logged in or out meanwhile"
+	case first.Key:
+		became = "goes on"
 	}
-	if last.Next == last.Key {
-		become = "goes on"
-	}
+	how := onCause(last.Cause)
 	if count > 1 {
-		return fmt.Sprintf("The tokens were refreshed %d times since %s; refresh token %s %s (%s).", count, onDay(first.At, v.at, "15:04:05"), short(last.Key), become, who)
+		how = fmt.Sprintf(" %d times since %s", count, onDay(first.At, v.at, "15:04:05"))
 	}
-	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", onCause(last.Cause), short(last.Key), become, who)
+	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", how, short(first.Key), became, who)
 }
 
 func (v *view) deferral(first, last store.Entry, count int, who string) string {
@@ -185,7 +186,7 @@ func onCause(cause machine.Cause) string {
 	case machine.CauseDemanded:
 		return " because a client demanded it"
 	case machine.CauseExpiring:
-		return " because the access token was about to expire"
+		return " because the access token was at its end"
 	case machine.CauseOld:
 		return " because the last refresh was long ago"
 	case machine.CauseRejected:

@@ -42,6 +42,9 @@ func peek(settings config.Flags, getenv func(string) string) (c config.Config, i
 		return c, false, err
 	}
 	if missing.Source == config.DefaultHome && errors.Is(err, fs.ErrNotExist) {
+		if setting, ok := errors.AsType[*config.SettingError](err); ok {
+			return c, false, setting
+		}
 		return config.Config{Home: missing.Path}, true, nil
 	}
 	return c, false, &exit{exitOperator, err}
@@ -54,10 +57,10 @@ func openView(env environment, settings config.Flags) (view, error) {
 		return view{}, err
 	}
 	v := view{config: c, at: env.now().Round(0), isHomeless: isHomeless, isElsewhere: c.CredentialStore == config.Ephemeral}
+	warn(env, c)
 	if isHomeless || v.isElsewhere {
 		return v, nil
 	}
-	warn(env, c)
 	v.look(newLog(env, c, max(c.LogLevel, slog.LevelError)))
 	return v, nil
 }
@@ -176,6 +179,10 @@ func (v *view) since() time.Time {
 		}
 		return verdict.At
 	case machine.Stale:
+		issued := v.state.Credential.LastRefresh
+		if issued.After(v.state.DueAt) { // it lives for less than the time that it is due before its end
+			return issued
+		}
 		return v.state.DueAt
 	case machine.Fresh:
 		return v.state.Credential.LastRefresh

@@ -79,9 +79,9 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		"fresh": {newScene(t, time.Hour),
 			"Fresh since 11:00: the access token is good until 13:00. Nothing to do.", exitOK},
 		"due": {newScene(t, time.Minute),
-			"Stale since 11:56: the access token is good until 12:01, and the next use refreshes it. Nothing to do.", exitOK},
+			"Stale since 11:56: the access token is good until 12:01:00, and the next use refreshes it. Nothing to do.", exitOK},
 		"expired": {newScene(t, -time.Minute),
-			"Stale since 11:54: the access token expired at 11:59, and the next use refreshes it. Next: bezoar token", exitOK},
+			"Stale since 11:54: the access token expired at 11:59:00, and the next use refreshes it. Next: bezoar token", exitOK},
 		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(machine.ReasonReused)),
 			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", exitLogin},
 		"expired for good, yesterday": {newScene(t, time.Hour).note(24*time.Hour, refused(machine.ReasonExpired)),
@@ -91,15 +91,15 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		"invalid grant": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonInvalidGrant)),
 			"Poisoned since 11:59: the issuer does not accept this refresh token any more. Next: bezoar login", exitLogin},
 		"deferred": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 3}),
-			"Stale since 10:55: the access token expired at 11:00, and the issuer could not be asked 3 times in a row. Next: wait until 12:10", exitWait},
+			"Stale since 11:00: the access token expired at 11:00, and the issuer could not be asked 3 times in a row. Next: wait until 12:10", exitWait},
 		"deferred while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 1}),
-			"Stale since 11:56: the access token is good until 12:01, and the issuer could not be asked. Next: wait until 12:10", exitOK},
+			"Stale since 11:56: the access token is good until 12:01:00, and the issuer could not be asked. Next: wait until 12:10", exitOK},
 		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
-			"Stale since 10:55: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
+			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
 		"under way": {newScene(t, -time.Hour).note(time.Second, store.Entry{Kind: store.Intended}),
-			"Stale since 10:55: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00", exitWait},
+			"Stale since 11:00: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00:01", exitWait},
 		"in doubt while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Intended}),
-			"Stale since 11:56: the access token is good until 12:01, and the answer to the last refresh was lost, so that its refresh token may be spent. Next: wait until 12:01", exitOK},
+			"Stale since 11:56: the access token is good until 12:01:00, and the answer to the last refresh was lost, so that its refresh token may be spent. Next: wait until 12:01:00", exitOK},
 		"in doubt twice": {newScene(t, -time.Hour).note(2*time.Minute, store.Entry{Kind: store.Intended}).note(time.Minute, store.Entry{Kind: store.Intended}),
 			"Poisoned since 11:59: two refreshes with this refresh token had no outcome, so that it is taken for spent. Next: bezoar login", exitLogin},
 	} {
@@ -171,13 +171,30 @@ func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
 	story, _ := s.run("why")
 	key := s.key.Short()
 	require.Equal(t, fmt.Sprintf(`09:00:00  Somebody logged in with ChatGPT, refresh token %[1]s (process 7).
-11:50:00  Refresh token %[1]s was sent because the access token was about to expire; the issuer did not decide, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
+11:50:00  Refresh token %[1]s was sent because the access token was at its end; the issuer did not decide, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
 11:59:59  Refresh token %[1]s was about to be sent because a client demanded it, and nobody wrote down what came of it (process 7).
 
-Stale since 10:55: the access token expired at 11:00, and the issuer could not be asked 3 times in a row.
+Stale since 11:00: the access token expired at 11:00, and the issuer could not be asked 3 times in a row.
 
 Next: wait until 12:05
 `, key), story)
+}
+
+func TestStoryTellsOfRotationsInARowFromTheFirstToTheLast(t *testing.T) {
+	s := newScene(t, time.Hour)
+	s.note(3*time.Hour, store.Entry{Kind: store.Login, Method: machine.MethodChatGPT})
+	token := func(n int) secret.Fingerprint { return s.issuer.Key(secret.New(fmt.Sprint("refresh-", n))) }
+	for i := range 3 {
+		s.note(time.Duration(30-10*i)*time.Minute, store.Entry{Kind: store.Rotated, Next: token(i), Cause: machine.CauseExpiring})
+		s.key = token(i)
+	}
+	s.note(time.Minute, store.Entry{Kind: store.Rotated, Next: s.key})
+	s.key = token(9)
+	s.note(time.Second, store.Entry{Kind: store.Rotated})
+	story, _ := s.run("why")
+	first := s.issuer.Key(secret.New("the refresh token")).Short()
+	require.Contains(t, story, fmt.Sprintf("refreshed 4 times since 11:30:00; refresh token %s is now %s (process 7).\n", first, token(2).Short()))
+	require.Contains(t, story, fmt.Sprintf("refreshed; refresh token %s has no successor: it was dropped", token(9).Short()))
 }
 
 func TestBrowserIsOpenedOnlyWhereThereIsOneToSee(t *testing.T) {

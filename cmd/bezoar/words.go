@@ -27,6 +27,13 @@ func (v *view) isUnavailable() bool {
 	return ok || v.storeProblem != nil && !v.isUnreadable()
 }
 
+// isInTheWay reports whether a login cannot be stored because of what is there
+// in its place.
+func isInTheWay(err error) bool {
+	unreadable, ok := errors.AsType[*store.UnreadableError](err)
+	return ok && unreadable.IsInTheWay
+}
+
 func (v *view) isUnreadable() bool {
 	_, ok := errors.AsType[*store.UnreadableError](v.storeProblem)
 	return ok
@@ -39,6 +46,8 @@ func (v *view) action() machine.Action {
 		return machine.ActionOperator
 	case v.isHomeless:
 		return machine.ActionLogin
+	case isInTheWay(v.storeProblem):
+		return machine.ActionOperator
 	}
 	return v.state.Health().Action
 }
@@ -108,7 +117,7 @@ func (v *view) next() string {
 		return "Next: bezoar doctor"
 	case machine.ActionWait:
 		if v.state.NotBefore.After(v.at) {
-			return "Next: wait until " + dayTime(v.state.NotBefore, v.at)
+			return "Next: wait until " + nearTime(v.state.NotBefore, v.at)
 		}
 		return "Next: wait"
 	}
@@ -162,9 +171,9 @@ func (v *view) access() string {
 	case expiry.IsZero():
 		return "the access token does not say when it expires"
 	case v.at.Before(expiry):
-		return "the access token is good until " + dayTime(expiry, v.at)
+		return "the access token is good until " + nearTime(expiry, v.at)
 	default:
-		return "the access token expired at " + dayTime(expiry, v.at)
+		return "the access token expired at " + nearTime(expiry, v.at)
 	}
 }
 

@@ -114,7 +114,7 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, store.ErrNotFound
 	case errors.As(err, &noFile):
-		return nil, nil, &store.UnreadableError{Problem: err.Error()}
+		return nil, nil, &store.UnreadableError{Problem: err.Error(), IsInTheWay: true}
 	case err != nil:
 		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("open the login: %w", err)}
 	}
