@@ -27,7 +27,10 @@ type Asked struct {
 
 // NothingLoaded reports that the store holds no login that can be used:
 // nothing, something unreadable, or something that may not be used here.
-type NothingLoaded struct{ At }
+type NothingLoaded struct {
+	At
+	Trouble Trouble // TroubleUnreadable if there may be a login for all anybody can tell
+}
 
 // CredentialLoaded reports what the store holds, when the engine looked: at
 // start, on the ask of a poisoned or signed-out client, or within a refresh.

@@ -50,7 +50,7 @@ func (s State) reason() string {
 
 func (s State) action() Action {
 	switch {
-	case s.Label == NoAuth, s.Label == Poisoned:
+	case s.Label == NoAuth && s.Trouble == "", s.Label == Poisoned:
 		return ActionLogin
 	case s.IsUnsaved(), s.Trouble.NeedsOperator():
 		return ActionOperator

@@ -71,6 +71,8 @@ func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 		return s.learning(e)
 	case LoginKept:
 		return s.keeping(e)
+	case SightChanged:
+		return s.sighted(e)
 	}
 	return s, nil // NothingToDo
 }
@@ -171,6 +173,15 @@ func (s State) learning(e Event) (State, []Effect) {
 		return s, []Effect{Publish{}}
 	}
 	return s, nil
+}
+
+// sighted is the state with nobody logged in, and the reason of it.
+func (s State) sighted(e Event) (State, []Effect) {
+	s.Trouble = ""
+	if nothing, ok := e.(NothingLoaded); ok {
+		s.Trouble = nothing.Trouble
+	}
+	return s, []Effect{Publish{}}
 }
 
 // keeping ends the refresh that found a login it must not take.

@@ -30,6 +30,7 @@ const (
 	NothingToDo      Trigger = "NothingToDo"
 	LookNeeded       Trigger = "LookNeeded"
 	LoginKept        Trigger = "LoginKept"
+	SightChanged     Trigger = "SightChanged"
 	OutcomeLate      Trigger = "OutcomeLate"
 	SaveDue          Trigger = "SaveDue"
 	SaveSucceeded    Trigger = "SaveSucceeded"
@@ -67,6 +68,7 @@ var table = concat(
 	stay(NothingToDo, Labels(), "asked or told, and there is nothing to do: what is at hand is the answer"),
 	stay(LookNeeded, []Label{NoAuth, Poisoned}, "asked with no token to give: another program may have logged in, so look; never at the network"),
 	stay(LoginKept, Labels(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
+	stay(SightChanged, []Label{NoAuth}, "nobody is logged in because nobody can tell what the store holds, or not for that reason any more"),
 	stay(OutcomeLate, Labels(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
 	stay(SaveDue, []Label{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),
 	stay(SaveSucceeded, []Label{Fresh, Stale, Poisoned}, "the unsaved token set is safe now"),

@@ -16,7 +16,7 @@ func TriggerOf(s State, e Event) Trigger {
 	case CredentialLoaded:
 		return s.onLoaded(e)
 	case NothingLoaded:
-		return LoginKept
+		return s.orElseSighted(e.Trouble)
 	case LoggedIn:
 		return s.takenAs(e.Credential, time.Time{}, e.at())
 	case LoggedOut:
@@ -112,7 +112,7 @@ func (s State) orElseCondemned(trigger Trigger) Trigger {
 
 func (s State) onLoaded(e CredentialLoaded) Trigger {
 	if !s.Policy.Restriction.Admits(e.Credential) || e.Credential.Equal(s.Credential) {
-		return LoginKept
+		return s.orElseSighted("")
 	}
 	if s.IsUnsaved() && e.Credential.Equal(*s.Base) {
 		return LoginKept // what the unsaved one was made from
@@ -124,6 +124,15 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 		s.Verdicts = s.Verdicts.with(*e.Verdict)
 	}
 	return s.takenAs(e.Credential, e.RefreshedAt, e.at())
+}
+
+// orElseSighted is the trigger for a look that found nothing to take up. Only who
+// has no login asks why.
+func (s State) orElseSighted(trouble Trouble) Trigger {
+	if s.Label == NoAuth && trouble != s.Trouble {
+		return SightChanged
+	}
+	return LoginKept
 }
 
 // isSucceededBy reports whether a loaded credential may take the place of the

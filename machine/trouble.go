@@ -1,7 +1,7 @@
 package machine
 
-// Trouble is what stood in the way of a refresh that ended without a verdict: a
-// closed set of words for programs, which hold no more than that.
+// Trouble is what stood in the way of a refresh that ended without a verdict, or of
+// a look at the store: a closed set of words for programs, which hold no more.
 type Trouble string
 
 // The troubles.

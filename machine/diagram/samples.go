@@ -128,6 +128,7 @@ func typicalEvents(state machine.State) []machine.Event {
 		machine.Asked{At: at(0), Ask: machine.Ask{Token: true}},
 		machine.TokenRejected{At: at(0), Access: "another"},
 		machine.NothingLoaded{At: at(0)},
+		machine.NothingLoaded{At: at(0), Trouble: machine.TroubleUnreadable},
 		machine.RefreshFailedTransient{At: at(0), Attempt: late},
 		machine.Saved{At: at(0)},
 		machine.SaveFailed{At: at(0), NotBefore: noon.Add(time.Minute)},

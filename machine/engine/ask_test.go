@@ -188,6 +188,24 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 	})
 }
 
+func TestAStoreThatCannotBeReadNeedsSomebodyAndNoLogin(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		var told []machine.Health
+		s.Subscribe(func(_, to *machine.State) { told = append(told, to.Health()) })
+		s.store.hangs.Store(true)
+		for range 3 {
+			_, err := s.Status(t.Context(), glance)
+			require.NoError(t, err)
+		}
+		s.store.hangs.Store(false)
+		s.asking(glance)
+		require.Equal(t, []machine.Health{
+			{Label: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator},
+			{Label: machine.NoAuth, Action: machine.ActionLogin},
+		}, told)
+	})
+}
+
 func TestAClosedEngineStillAnswers(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.Close(t.Context())

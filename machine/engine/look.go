@@ -28,8 +28,9 @@ func (o *Owner) Look() {
 	}
 	lineage := o.lineage(ctx)
 	event, err := o.read(ctx, lineage)
-	if err == nil {
-		o.seen = sighting{stamp, known}
+	o.seen = sighting{stamp, known}
+	if err != nil {
+		o.forget()
 	}
 	before := o.state.Credential
 	o.step(event)
@@ -99,10 +100,14 @@ func (o *Owner) read(ctx context.Context, lineage machine.Lineage) (machine.Even
 		return machine.NothingLoaded{At: o.at()}, nil
 	case errors.As(err, &unreadable):
 		o.Log.Warn("nobody is logged in here", "error", err)
-		return machine.NothingLoaded{At: o.at()}, nil
+		nothing := machine.NothingLoaded{At: o.at()}
+		if unreadable.IsInTheWay {
+			nothing.Trouble = machine.TroubleUnreadable
+		}
+		return nothing, nil
 	}
 	o.Log.Warn("the store could not be read", "error", err)
-	return machine.NothingLoaded{At: o.at()}, err
+	return machine.NothingLoaded{At: o.at(), Trouble: machine.TroubleUnreadable}, err
 }
 
 func (o *Options) loaded(c machine.Credential, lineage machine.Lineage) machine.CredentialLoaded {
