@@ -73,7 +73,8 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 	bare.RefreshToken, external.Method = secret.Token{}, machine.MethodExternal
 	events := []machine.Event{
 		machine.Asked{At: at}, machine.Asked{At: at, Ask: machine.Ask{Refresh: true, Token: true}},
-		machine.NothingLoaded{At: at}, machine.NothingLoaded{At: at, Trouble: machine.TroubleUnreadable}, machine.LoggedOut{At: at}, machine.Saved{At: at},
+		machine.NothingLoaded{At: at}, machine.NothingLoaded{At: at, Trouble: machine.TroubleUnreadable},
+		machine.LoggedOut{At: at}, machine.Saved{At: at},
 		machine.SaveFailed{At: at, NotBefore: now.Add(time.Second)},
 		machine.TokenRejected{At: at, Access: s.Credential.AccessToken.Fingerprint()},
 		machine.TokenRejected{At: at, Access: "another"},

@@ -68,7 +68,7 @@ func loginCheck(ctx context.Context, p *patient) finding {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return fine("nobody is logged in")
-	case isInTheWay(err):
+	case isUnreadable && unreadable.IsInTheWay:
 		return bad(failure, "there is no login: "+unreadable.Problem, "move away what is in the place of "+filepath.Join(p.config.Home, "auth.json"))
 	case isUnreadable:
 		return bad(failure, "what is stored is no login: "+unreadable.Problem, "bezoar login puts a new one in its place")

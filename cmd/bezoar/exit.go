@@ -1,6 +1,9 @@
 package main
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The exit codes, which scripts rely on.
 const (
@@ -44,6 +47,9 @@ func (e *exit) Error() string {
 }
 
 func (e *exit) Unwrap() error { return e.err }
+
+// forDoctor is err with the command that looks for its reason.
+func forDoctor(err error) error { return fmt.Errorf("%w; bezoar doctor looks for the reason", err) }
 
 // exiting is err with an exit code, or nil if there is nothing to report.
 func exiting(code int, err error) error {

@@ -121,7 +121,7 @@ func details(e store.Entry, now time.Time) []string {
 		said = append(said, fmt.Sprintf("failure %d", e.Failures))
 	}
 	if !e.NotBefore.IsZero() {
-		said = append(said, "not before "+onDay(e.NotBefore, now, "15:04:05"))
+		said = append(said, "not before "+exactTime(e.NotBefore, now))
 	}
 	return said
 }

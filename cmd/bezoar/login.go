@@ -134,13 +134,13 @@ func explained(err error) error {
 		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", err)
 	}
 	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != outbound.ProblemCancelled {
-		return fmt.Errorf("%w; bezoar doctor looks for the reason", err)
+		return forDoctor(err)
 	}
 	if _, ok := errors.AsType[login.Interruption](err); ok {
 		return fmt.Errorf("%w; nothing has changed", err)
 	}
 	if _, ok := errors.AsType[*store.NotDurableError](err); ok {
-		return &exit{exitOperator, fmt.Errorf("%w; bezoar doctor looks for the reason", err)}
+		return &exit{exitOperator, forDoctor(err)}
 	}
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/store"
-	"github.com/bezoar-auth/bezoar/store/auto"
 )
 
 var logoutCommand = command{
@@ -55,12 +54,12 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	ctx, stop := untilSignal()
 	defer stop()
 	told.wasLoggedIn = s.auth.Snapshot().Label != machine.NoAuth
-	_, err = storeOf(s.config, auto.Options{Log: s.log, Look: true}).Load(ctx)
+	_, err = s.store.Load(ctx)
 	told.wasUnreadable = err != nil && !errors.Is(err, store.ErrNotFound)
 	err = s.logOut(ctx)
 	s.close(ctx)
 	if err != nil {
-		return &exit{exitOperator, fmt.Errorf("%w; bezoar doctor looks for the reason", err)}
+		return &exit{exitOperator, forDoctor(err)}
 	}
 	return told.tell(env, *asJSON)
 }

@@ -56,7 +56,7 @@ func run(env environment, args []string) int {
 		return exitUsage
 	}
 	code := exitError
-	if setting, ok := errors.AsType[*config.SettingError](err); ok && strings.HasPrefix(setting.Name, "-") {
+	if setting, ok := errors.AsType[*config.SettingError](err); ok && setting.IsFlag() {
 		code = exitUsage
 	}
 	if ended, ok := errors.AsType[*exit](err); ok {
@@ -82,12 +82,11 @@ func dispatch(env environment, args []string) error {
 	if command, rest, ok := find(args); ok {
 		return command.start(env, rest)
 	}
+	problem := fmt.Sprintf("unknown command %q", args[0])
 	if strings.HasPrefix(args[0], "-") {
-		fmt.Fprint(env.stderr, "bezoar: no command: flags follow it, as in bezoar status --json\n\n")
-		help(env.stderr)
-		return errUsage
+		problem = "no command: flags follow it, as in bezoar status --json"
 	}
-	fmt.Fprintf(env.stderr, "bezoar: unknown command %q\n\n", args[0])
+	fmt.Fprintf(env.stderr, "bezoar: %s\n\n", problem)
 	help(env.stderr)
 	return errUsage
 }

@@ -81,10 +81,13 @@ func dayTime(at, now time.Time) string { return onDay(at, now, "15:04") }
 // nearTime is dayTime, to the second if that is what matters.
 func nearTime(at, now time.Time) string {
 	if at.Sub(now).Abs() < 2*time.Minute {
-		return onDay(at, now, time.TimeOnly)
+		return exactTime(at, now)
 	}
 	return dayTime(at, now)
 }
+
+// exactTime is dayTime to the second.
+func exactTime(at, now time.Time) string { return onDay(at, now, time.TimeOnly) }
 
 func onDay(at, now time.Time, layout string) string {
 	at = at.In(now.Location())

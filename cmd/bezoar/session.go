@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 // session is an engine that lives as long as one command.
@@ -21,6 +22,7 @@ type session struct {
 	config config.Config
 	log    *slog.Logger
 	client *oauth.Client
+	store  store.Store // the engine's
 	auth   *engine.Engine
 }
 
@@ -47,7 +49,9 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 	if issuer != nil {
 		asked = issuer(s.client)
 	}
-	s.auth = engine.Start(engineOptions(c, asked, s.log))
+	options := engineOptions(c, asked, s.log)
+	s.store = options.Store
+	s.auth = engine.Start(options)
 	<-s.auth.Ready()
 	return s, nil
 }

@@ -140,7 +140,7 @@ func (v *view) rotation(first, last store.Entry, count int, who string) string {
 	}
 	how := onCause(last.Cause)
 	if count > 1 {
-		how = fmt.Sprintf(" %d times since %s", count, onDay(first.At, v.at, "15:04:05"))
+		how = fmt.Sprintf(" %d times since %s", count, exactTime(first.At, v.at))
 	}
 	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", how, short(first.Key), became, who)
 }
@@ -151,17 +151,17 @@ func (v *view) deferral(first, last store.Entry, count int, who string) string {
 		what = "the answer was lost, so that it may be spent"
 	}
 	if count > 1 {
-		what += fmt.Sprintf(", %d times since %s", count, onDay(first.At, v.at, "15:04:05"))
+		what += fmt.Sprintf(", %d times since %s", count, exactTime(first.At, v.at))
 	}
 	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s). No attempt was to follow before %s.",
-		short(last.Key), onCause(last.Cause), what, who, onDay(last.NotBefore, v.at, "15:04:05"))
+		short(last.Key), onCause(last.Cause), what, who, exactTime(last.NotBefore, v.at))
 }
 
 func (v *view) consequence(refused store.Entry) string {
 	if refused.Reason.IsExplained() {
 		return "It is never sent again."
 	}
-	return fmt.Sprintf("Another process may send it from %s on.", onDay(refused.NotBefore, v.at, "15:04:05"))
+	return fmt.Sprintf("Another process may send it from %s on.", exactTime(refused.NotBefore, v.at))
 }
 
 func withMethod(e store.Entry) string {

@@ -54,10 +54,10 @@ func why(env environment, flags *flag.FlagSet, args []string) error {
 func (v *view) tell(out io.Writer, p paint) error {
 	story, width := v.story(), 0
 	for _, each := range story {
-		width = max(width, len(onDay(each.At, v.at, "15:04:05")))
+		width = max(width, len(exactTime(each.At, v.at)))
 	}
 	for _, each := range story {
-		fmt.Fprintf(out, "%-*s  %s\n", width, onDay(each.At, v.at, "15:04:05"), each.Text)
+		fmt.Fprintf(out, "%-*s  %s\n", width, exactTime(each.At, v.at), each.Text)
 	}
 	if len(story) == 0 {
 		fmt.Fprintln(out, "The ledger of this home tells nothing of it: bezoar had no part in what happened before.")

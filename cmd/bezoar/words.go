@@ -27,27 +27,25 @@ func (v *view) isUnavailable() bool {
 	return ok || v.storeProblem != nil && !v.isUnreadable()
 }
 
-// isInTheWay reports whether a login cannot be stored because of what is there
-// in its place.
-func isInTheWay(err error) bool {
-	unreadable, ok := errors.AsType[*store.UnreadableError](err)
-	return ok && unreadable.IsInTheWay
-}
-
 func (v *view) isUnreadable() bool {
 	_, ok := errors.AsType[*store.UnreadableError](v.storeProblem)
 	return ok
 }
 
+// isObstructed reports whether no login can be stored, because of what is there
+// in its place.
+func (v *view) isObstructed() bool {
+	unreadable, ok := errors.AsType[*store.UnreadableError](v.storeProblem)
+	return ok && unreadable.IsInTheWay
+}
+
 // action is what somebody has to do.
 func (v *view) action() machine.Action {
 	switch {
-	case v.isElsewhere, v.isUnavailable():
+	case v.isElsewhere, v.isUnavailable(), v.isObstructed():
 		return machine.ActionOperator
 	case v.isHomeless:
 		return machine.ActionLogin
-	case isInTheWay(v.storeProblem):
-		return machine.ActionOperator
 	}
 	return v.state.Health().Action
 }

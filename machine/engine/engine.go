@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -58,13 +59,19 @@ func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
 		answer(snapshot)
 		return
 	}
+	e.Queue(ask, answer)
+}
+
+// Queue is Ask for what Known does not answer: the engine's goroutine does.
+func (e *Engine) Queue(ask machine.Ask, answer func(*machine.State)) {
 	if e.tell(context.Background(), func(o *Owner) { o.Ask(ask, answer) }) != nil {
 		answer(e.Snapshot())
 	}
 }
 
-// Known is what Ask answers before it returns, if it does. Whoever asks first
-// need not make an answer function, which is an allocation, for each poll.
+// Known is what Ask answers before it returns, if it does. Who looks here first,
+// and then at Queue, need not make an answer function, which is an allocation, for
+// each poll.
 func (e *Engine) Known(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
 	snapshot, at := e.Snapshot(), e.owner.Now()
 	return snapshot, snapshot.AnswersAtOnce(ask, at) || snapshot.NeedsALook(ask, at) && e.owner.isCurrent(snapshot)
@@ -76,7 +83,7 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, e
 	if snapshot, isKnown := e.Known(ask); isKnown {
 		return snapshot, nil
 	}
-	return e.await(ctx, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
+	return e.snapshotOf(ctx, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
 }
 
 // Rejected reports that a resource server answered 401 to the access token with
@@ -84,7 +91,7 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, e
 // token, try that once; if it holds none, a login is needed. A token that is no
 // longer in use is not refreshed. It returns ctx's error if ctx ends first.
 func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
-	return e.await(ctx, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
+	return e.snapshotOf(ctx, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
 }
 
 // Login stores a credential and then uses it, in place of whatever is there. A
@@ -205,38 +212,36 @@ func (e *Engine) tell(ctx context.Context, do func(*Owner)) error {
 	}
 }
 
-// order has the owner do something that takes effect before anything that the
-// caller asks for afterwards.
-func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
-	result := make(chan error, 1)
-	if err := e.tell(ctx, func(o *Owner) { result <- do(o) }); err != nil {
-		return err
+// await has the owner do what ends in an answer, and waits for that. The error is
+// [ErrClosed] or ctx's.
+func await[T any](ctx context.Context, e *Engine, request func(o *Owner, answer func(T))) (answer T, err error) {
+	answered := make(chan T, 1)
+	err = e.tell(ctx, func(o *Owner) {
+		request(o, func(given T) { answered <- given })
+	})
+	if err != nil {
+		return answer, err
 	}
 	select {
-	case err := <-result:
-		return err
+	case answer = <-answered:
+		return answer, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return answer, ctx.Err()
 	}
 }
 
-// await has the owner do what ends in an answer. After Close that is the last
-// snapshot.
-func (e *Engine) await(ctx context.Context, request func(o *Owner, answer func(*machine.State))) (*machine.State, error) {
-	answered := make(chan *machine.State, 1)
-	err := e.tell(ctx, func(o *Owner) {
-		request(o, func(snapshot *machine.State) { answered <- snapshot })
-	})
-	switch {
-	case errors.Is(err, ErrClosed):
+// order has the owner do something that takes effect before anything that the
+// caller asks for afterwards.
+func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
+	failure, err := await(ctx, e, func(o *Owner, answer func(error)) { answer(do(o)) })
+	return cmp.Or(err, failure)
+}
+
+// snapshotOf is what a request ends in. After Close that is the last snapshot.
+func (e *Engine) snapshotOf(ctx context.Context, request func(o *Owner, answer func(*machine.State))) (*machine.State, error) {
+	snapshot, err := await(ctx, e, request)
+	if errors.Is(err, ErrClosed) {
 		return e.Snapshot(), nil
-	case err != nil:
-		return nil, err
 	}
-	select {
-	case snapshot := <-answered:
-		return snapshot, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return snapshot, err
 }

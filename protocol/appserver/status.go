@@ -19,23 +19,22 @@ var (
 	getAccountParams = objectOf("GetAccountParams", boolean("refreshToken", wantsRefresh))
 )
 
-// ask asks the engine. For a provider that needs no login nothing comes of it
-// but a refresh that is demanded, as in the reference.
-func (s *Server) ask(ask machine.Ask, answer func(*machine.State)) {
+// known is what can be answered at once. For a provider that needs no login that
+// is everything but a refresh that is demanded, as in the reference.
+func (s *Server) known(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
 	if !s.RequiresAuth && !ask.Refresh {
-		answer(s.Engine.Snapshot())
-		return
+		return s.Engine.Snapshot(), true
 	}
-	s.Engine.Ask(ask, answer)
+	return s.Engine.Known(ask)
 }
 
 // getAuthStatus is the poll.
 func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
-	if snapshot, isKnown := s.Engine.Known(ask); isKnown {
+	if snapshot, isKnown := s.known(ask); isKnown {
 		s.replyStatus(id, ask, snapshot)
 		return
 	}
-	s.ask(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
+	s.Engine.Queue(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
 }
 
 func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.State) {
@@ -54,13 +53,19 @@ func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.S
 // accountRead shows who is logged in. A poisoned login keeps its account: the
 // user needs a new login and not a forced logout.
 func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
-	s.ask(ask, func(snapshot *machine.State) {
-		response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.RequiresAuth}
-		if s.RequiresAuth {
-			response.Account, response.UserID = account(snapshot)
-		}
-		s.conn.Reply(id, response)
-	})
+	if snapshot, isKnown := s.known(ask); isKnown {
+		s.replyAccount(id, snapshot)
+		return
+	}
+	s.Engine.Queue(ask, func(snapshot *machine.State) { s.replyAccount(id, snapshot) })
+}
+
+func (s *Server) replyAccount(id jsonrpc.ID, snapshot *machine.State) {
+	response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.RequiresAuth}
+	if s.RequiresAuth {
+		response.Account, response.UserID = account(snapshot)
+	}
+	s.conn.Reply(id, response)
 }
 
 func account(snapshot *machine.State) (account any, userID *string) {

@@ -20,6 +20,9 @@ type SettingError struct {
 func (e *SettingError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Err) }
 func (e *SettingError) Unwrap() error { return e.Err }
 
+// IsFlag reports whether the command line is to blame, and not the environment.
+func (e *SettingError) IsFlag() bool { return strings.HasPrefix(e.Name, "--") }
+
 // readSettings fills in what flags and environment decide. The order in each
 // first is the precedence.
 func (c *Config) readSettings(flags Flags, env func(string) setting) error {
