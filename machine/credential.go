@@ -132,8 +132,9 @@ func (c Credential) dueAt() time.Time {
 }
 
 // bornDueAt is dueAt for a token set issued at the given time. A short-lived
-// token is due after four fifths of its life, and one that is expired at birth
-// (a clock is wrong) is used for ExpiryLead: otherwise every ask would refresh.
+// token is due after four fifths of its life. One that is expired at birth (a
+// clock is wrong) is used for ExpiryLead, or as long as its issuer meant it to
+// last if that is shorter: otherwise every ask would refresh.
 func (c Credential) bornDueAt(at time.Time) time.Time {
 	due := c.dueAt()
 	if due.IsZero() || due.After(at.Add(ExpiryLead)) {
@@ -141,12 +142,22 @@ func (c Credential) bornDueAt(at time.Time) time.Time {
 	}
 	life := c.expiry().Sub(at)
 	if life <= 0 {
-		return at.Add(ExpiryLead)
+		return at.Add(min(c.meantLife(), ExpiryLead))
 	}
 	if shortDue := at.Add(life * 4 / 5); shortDue.After(due) {
 		return shortDue
 	}
 	return due
+}
+
+// meantLife is how long the access token lasts by the clock of its issuer, or
+// ExpiryLead where it does not say.
+func (c Credential) meantLife() time.Duration {
+	said, _ := claims.Parse(c.AccessToken)
+	if life := said.Expiry.Sub(said.IssuedAt); !said.IssuedAt.IsZero() && life > 0 {
+		return life
+	}
+	return ExpiryLead
 }
 
 // takenDueAt is dueAt for a token set that was found at the given time. If it is

@@ -50,6 +50,11 @@ func TestATokenSetHandsOutNothingThatIsIncomplete(t *testing.T) {
 func TestAgeOfAGrant(t *testing.T) {
 	opaque := login("opaque", "r2")
 	opaque.LastRefresh = noon
+	meant := func(from, to time.Duration) machine.Credential {
+		c := login("", "r2")
+		c.AccessToken = claiming(fmt.Sprintf(`{"iat":%d,"exp":%d}`, noon.Add(from).Unix(), noon.Add(to).Unix()))
+		return c
+	}
 	for name, each := range map[string]struct {
 		granted machine.Credential
 		due     time.Duration
@@ -58,6 +63,10 @@ func TestAgeOfAGrant(t *testing.T) {
 		"less than the lead":    {expiring("r2", 100*time.Second), 80 * time.Second},
 		"expired at its birth":  {expiring("r2", -time.Hour), machine.ExpiryLead},
 		"not a moment":          {expiring("r2", 0), machine.ExpiryLead},
+		"slower than its life":  {meant(-2*time.Second, -time.Second), time.Second},
+		"meant to last":         {meant(-2*time.Hour, -time.Hour), machine.ExpiryLead},
+		"from the year 1970":    {meant(-noon.Sub(time.Unix(0, 0)), -time.Hour), machine.ExpiryLead},
+		"meant to be dead":      {meant(-time.Hour, -2*time.Hour), machine.ExpiryLead},
 		"nobody knows how long": {opaque, machine.LastRefreshAge},
 	} {
 		state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,

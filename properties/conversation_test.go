@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
@@ -144,6 +145,7 @@ func stories(folder string, names ...string) (files []string) {
 func converse(t *testing.T, params testscript.Params) {
 	program, err := theProgram()
 	require.NoError(t, err)
+	params.Deadline = time.Now().Add(5 * time.Minute) // a script that hangs keeps the ports of browser logins
 	params.Setup = func(env *testscript.Env) error {
 		c, err := newConversation(program, env.WorkDir)
 		if err != nil {

@@ -2,6 +2,7 @@ package properties
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,8 +32,8 @@ type conversation struct {
 	limits             usage    // the backend's
 	person             person   // who is at the logins
 
-	port   *flock.Flock // nil while this script has no use for the port of browser logins
-	holder *http.Server // of that port, another program
+	port    *flock.Flock   // nil while this script has no use for the port of browser logins
+	holders []net.Listener // of those ports, another program
 
 	mu      sync.Mutex // guards secrets
 	secrets []string   // that nothing but the client and the store may see

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"os"
+	"os/signal"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -13,9 +17,11 @@ func TestMain(m *testing.M) {
 // TestCommandLine runs the scripts of testdata/script against the real program,
 // as a person at a shell would, with an issuer on loopback for each.
 func TestCommandLine(t *testing.T) {
+	undoNohup(t)
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: setUpWorld,
+		Dir:      "testdata/script",
+		Deadline: time.Now().Add(5 * time.Minute), // a script that hangs keeps the ports of browser logins
+		Setup:    setUpWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":         exits,
 			"quiet":         hidesSecrets,
@@ -30,4 +36,14 @@ func TestCommandLine(t *testing.T) {
 			"callback-port": callbackPort,
 		},
 	})
+}
+
+// undoNohup keeps the programs of a test from ignoring that their terminal is
+// gone only because who runs the test does.
+func undoNohup(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		heard := make(chan os.Signal, 1)
+		signal.Notify(heard, syscall.SIGHUP)
+		t.Cleanup(func() { signal.Stop(heard) })
+	}
 }

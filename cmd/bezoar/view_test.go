@@ -70,7 +70,7 @@ func (s *scene) run(args ...string) (stdout string, code int) {
 
 func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 	refused := func(reason machine.Reason) store.Entry { return store.Entry{Kind: store.Refused, Reason: reason} }
-	later := noon.Add(10 * time.Minute)
+	later, newborn := noon.Add(10*time.Minute), newScene(t, -time.Hour)
 	for name, each := range map[string]struct {
 		scene *scene
 		line  string
@@ -82,6 +82,8 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:56: the access token is good until 12:01:00, and the next use refreshes it. Nothing to do.", exitOK},
 		"expired": {newScene(t, -time.Minute),
 			"Stale since 11:54: the access token expired at 11:59:00, and the next use refreshes it. Next: bezoar token", exitOK},
+		"expired before it came": {newborn.note(time.Minute, store.Entry{Kind: store.Rotated, Next: newborn.key}),
+			"Fresh since 11:00: the access token had expired when it came, at 11:00 by the clock of this machine, which may be wrong. Next: bezoar doctor", exitOK},
 		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(machine.ReasonReused)),
 			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", exitLogin},
 		"expired for good, yesterday": {newScene(t, time.Hour).note(24*time.Hour, refused(machine.ReasonExpired)),

@@ -50,10 +50,16 @@ func (v *view) action() machine.Action {
 	return v.state.Health().Action
 }
 
-// isServing reports whether there is a token that can be handed out and is good
-// by its own word.
+// isServing reports whether there is a token that can be handed out and is good:
+// by its own word, or because it has only just been issued.
 func isServing(s machine.State, at time.Time) bool {
-	return !s.Token().IsEmpty() && (s.Expiry.IsZero() || at.Before(s.Expiry))
+	return !s.Token().IsEmpty() && (s.Label == machine.Fresh || s.Expiry.IsZero() || at.Before(s.Expiry))
+}
+
+// isClockWrong reports whether the token had expired when it came, as far as the
+// clock of this machine can tell.
+func (v *view) isClockWrong() bool {
+	return v.state.Label == machine.Fresh && !v.state.Expiry.IsZero() && !v.at.Before(v.state.Expiry)
 }
 
 // isUsable reports whether there is a token that serves, or one may be asked
@@ -119,8 +125,11 @@ func (v *view) next() string {
 		}
 		return "Next: wait"
 	}
-	if v.state.Label == machine.Stale && !isServing(v.state, v.at) {
+	switch {
+	case v.state.Label == machine.Stale && !isServing(v.state, v.at):
 		return "Next: bezoar token"
+	case v.isClockWrong():
+		return "Next: bezoar doctor"
 	}
 	return "Nothing to do."
 }
@@ -170,6 +179,8 @@ func (v *view) access() string {
 		return "the access token does not say when it expires"
 	case v.at.Before(expiry):
 		return "the access token is good until " + nearTime(expiry, v.at)
+	case v.isClockWrong():
+		return "the access token had expired when it came, at " + nearTime(expiry, v.at) + " by the clock of this machine, which may be wrong"
 	default:
 		return "the access token expired at " + nearTime(expiry, v.at)
 	}

@@ -22,6 +22,7 @@ var ErrNotJWT = errors.New("not a JSON Web Token")
 // another type than expected is its zero value.
 type Claims struct {
 	Expiry    time.Time // exp; zero when the token does not say
+	IssuedAt  time.Time // iat, by the issuer's clock; zero when the token does not say
 	Email     string
 	PlanType  string
 	UserID    string
@@ -70,6 +71,7 @@ func (m members) claims() Claims {
 	auth := m.object(authNamespace)
 	return Claims{
 		Expiry:    m.time("exp"),
+		IssuedAt:  m.time("iat"),
 		Email:     firstNonEmpty(m.text("email"), m.object(profileNamespace).text("email")),
 		PlanType:  auth.text("chatgpt_plan_type"),
 		UserID:    firstNonEmpty(auth.text("chatgpt_user_id"), auth.text("user_id")),

@@ -17,11 +17,11 @@ func jwt(payload string) secret.Token {
 }
 
 func TestClaimsOfTheReferenceIssuerAreRead(t *testing.T) {
-	got, err := claims.Parse(jwt(`{"exp":1735689600,"email":"user@example.com","https://api.openai.com/auth":
+	got, err := claims.Parse(jwt(`{"iat":1735686000,"exp":1735689600,"email":"user@example.com","https://api.openai.com/auth":
 		{"chatgpt_plan_type":"pro","chatgpt_user_id":"user-1","user_id":"older","chatgpt_account_id":"acct_123"}}`))
 	require.NoError(t, err)
 	require.Equal(t, claims.Claims{
-		Expiry: time.Unix(1735689600, 0).UTC(), Email: "user@example.com",
+		Expiry: time.Unix(1735689600, 0).UTC(), IssuedAt: time.Unix(1735686000, 0).UTC(), Email: "user@example.com",
 		PlanType: "pro", UserID: "user-1", AccountID: "acct_123",
 	}, got)
 }
