@@ -21,10 +21,11 @@ var background = context.Background()
 // refresh token. Sets are known by the fingerprint of their refresh token.
 type archive struct {
 	issuer *issuer.Issuer
+	turn   sync.Mutex // one request after the other: so posts are in the order in which they were decided
 
 	mu    sync.Mutex // guards what follows
 	sets  map[secret.Fingerprint]givenSet
-	posts []posted  // as they were answered
+	posts []posted
 	last  time.Time // when something was granted
 }
 
@@ -44,11 +45,20 @@ func newArchive(i *issuer.Issuer) *archive {
 	return &archive{issuer: i, sets: map[secret.Fingerprint]givenSet{}, last: time.Now()}
 }
 
-// ServeHTTP answers as the issuer does. What is granted is written down before
-// anybody can know of it.
+// ServeHTTP answers as the issuer does.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked, _ := io.ReadAll(r.Body) // half a request is none, as the issuer will find
 	r.Body = io.NopCloser(bytes.NewReader(asked))
+	written := a.decide(asked, r)
+	w.WriteHeader(written.Code)
+	_, _ = w.Write(written.Body.Bytes()) // who was killed does not listen
+}
+
+// decide lets the issuer answer. What is granted is written down before anybody
+// can know of it.
+func (a *archive) decide(asked []byte, r *http.Request) *httptest.ResponseRecorder {
+	a.turn.Lock()
+	defer a.turn.Unlock()
 	written := httptest.NewRecorder()
 	a.issuer.ServeHTTP(written, r)
 	var question, answer struct {
@@ -63,8 +73,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			IDToken: secret.New(answer.ID), AccessToken: secret.New(answer.Access), RefreshToken: secret.New(answer.Refresh),
 		})
 	}
-	w.WriteHeader(written.Code)
-	_, _ = w.Write(written.Body.Bytes()) // who was killed does not listen
+	return written
 }
 
 func (a *archive) note(spent secret.Token, isGranted bool, g machine.Grant) {
