@@ -107,7 +107,7 @@ func oneSwapWins(t *testing.T, site StoreSite) {
 // whichever is first, the login is there in the end.
 func loginIsNeverUndone(t *testing.T, site StoreSite) {
 	user, refresher, deleter := site.Open(), site.Open(), site.Open()
-	for n := 1000; n < 1100; n++ {
+	for n := 1000; n < 1040; n++ {
 		require.NoError(t, user.Replace(background, TokenSet(n)))
 		base := requireStored(t, refresher, TokenSet(n))
 		var writers sync.WaitGroup
@@ -152,7 +152,7 @@ func readersSeeWholeRecords(t *testing.T, site StoreSite) {
 	for w := range 2 {
 		writer := site.Open()
 		writers.Go(func() {
-			for n := range 40 {
+			for n := range 10 {
 				writeSomehow(t, writer, bulky(1000+w*100+n))
 			}
 		})
