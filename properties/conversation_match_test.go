@@ -10,6 +10,9 @@ import (
 
 // matches compares JSON with what is expected of it: see the vocabulary.
 func matches(expected, found string) error {
+	if expected == found {
+		return nil // the most of a storm
+	}
 	want, err := decodeExactly(expected)
 	if err != nil {
 		return fmt.Errorf("expected %s: %w", expected, err)

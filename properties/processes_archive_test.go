@@ -54,13 +54,13 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(written.Body.Bytes()) // who was killed does not listen
 }
 
-// decide lets the issuer answer. What is granted is written down before anybody
-// can know of it.
+// decide lets the issuer answer, also who was killed since it asked. What is
+// granted is written down before anybody can know of it.
 func (a *archive) decide(asked []byte, r *http.Request) *httptest.ResponseRecorder {
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	written := httptest.NewRecorder()
-	a.issuer.ServeHTTP(written, r)
+	a.issuer.ServeHTTP(written, r.WithContext(background))
 	var question, answer struct {
 		ID      string `json:"id_token"`
 		Access  string `json:"access_token"`

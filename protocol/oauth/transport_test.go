@@ -214,12 +214,12 @@ func tunnelling(t *testing.T, to *httptest.Server) *httptest.Server {
 		}
 		defer there.Close()
 		w.WriteHeader(http.StatusOK)
-		here, _, err := http.NewResponseController(w).Hijack()
+		here, read, err := http.NewResponseController(w).Hijack()
 		if !assert.NoError(t, err) {
 			return
 		}
 		defer here.Close()
-		go io.Copy(there, here)
+		go io.Copy(there, read) // which may have the first byte already
 		io.Copy(here, there)
 	}))
 }
