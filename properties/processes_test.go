@@ -17,8 +17,8 @@ import (
 //
 //	go test ./properties -run Processes -timeout 0 -storm.rotations 20000 -storm.kills 6000
 var (
-	stormRotations = flag.Int("storm.rotations", 200, "refreshes that are granted before a storm of processes ends")
-	stormKills     = flag.Int("storm.kills", 30, "processes that are killed from outside in it; and one dies at each failpoint")
+	stormRotations = flag.Int("storm.rotations", 100, "refreshes that are granted before a storm of processes ends")
+	stormKills     = flag.Int("storm.kills", 15, "processes that are killed from outside in it; and one dies at each failpoint")
 )
 
 const stormProcesses = 32
