@@ -75,8 +75,8 @@ func (c *conversation) takePort() error {
 }
 
 func (c *conversation) leavePort() {
-	for _, each := range c.holders {
-		each.Close()
+	if c.holder != nil {
+		c.holder.Close()
 	}
 	if c.port != nil {
 		c.port.Unlock()
@@ -88,13 +88,15 @@ func (c *conversation) holdPorts(ports []string) error {
 	if err := c.takePort(); err != nil {
 		return err
 	}
+	if c.holder == nil {
+		c.holder = &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Minute}
+	}
 	for _, port := range ports {
 		listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
 		if err != nil {
 			return err
 		}
-		c.holders = append(c.holders, listener)
-		go (&http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Minute}).Serve(listener)
+		go c.holder.Serve(listener)
 	}
 	return nil
 }

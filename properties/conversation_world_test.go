@@ -2,7 +2,6 @@ package properties
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,8 +31,8 @@ type conversation struct {
 	limits             usage    // the backend's
 	person             person   // who is at the logins
 
-	port    *flock.Flock   // nil while this script has no use for the port of browser logins
-	holders []net.Listener // of those ports, another program
+	port   *flock.Flock // nil while this script has no use for the port of browser logins
+	holder *http.Server // of those ports, another program
 
 	mu      sync.Mutex // guards secrets
 	secrets []string   // that nothing but the client and the store may see

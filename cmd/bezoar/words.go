@@ -53,13 +53,18 @@ func (v *view) action() machine.Action {
 // isServing reports whether there is a token that can be handed out and is good:
 // by its own word, or because it has only just been issued.
 func isServing(s machine.State, at time.Time) bool {
-	return !s.Token().IsEmpty() && (s.Label == machine.Fresh || s.Expiry.IsZero() || at.Before(s.Expiry))
+	return !s.Token().IsEmpty() && (s.Label == machine.Fresh || !hasExpired(s, at))
+}
+
+// hasExpired reports whether the access token says that it has.
+func hasExpired(s machine.State, at time.Time) bool {
+	return !s.Expiry.IsZero() && !at.Before(s.Expiry)
 }
 
 // isClockWrong reports whether the token had expired when it came, as far as the
 // clock of this machine can tell.
 func (v *view) isClockWrong() bool {
-	return v.state.Label == machine.Fresh && !v.state.Expiry.IsZero() && !v.at.Before(v.state.Expiry)
+	return v.state.Label == machine.Fresh && hasExpired(v.state, v.at)
 }
 
 // isUsable reports whether there is a token that serves, or one may be asked
