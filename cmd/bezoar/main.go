@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	_ "github.com/bezoar-auth/bezoar/cmd/bezoar/processor"
 )
 
 // environment is what a command sees of the process, so that a test can be one.
