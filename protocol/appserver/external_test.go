@@ -1,6 +1,7 @@
 package appserver
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,11 +18,15 @@ import (
 )
 
 // gate is a backend that lets one access token in and answers others with 401.
-type gate struct{ admits, asked []string }
+type gate struct {
+	admits, asked []string
+	takes         time.Duration
+}
 
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	g.asked = append(g.asked, token)
+	time.Sleep(g.takes)
 	status, body := http.StatusUnauthorized, ""
 	if len(g.admits) > 0 && token == g.admits[0] {
 		status, body = http.StatusOK, `{"plan_type":"plus","rate_limit":{"allowed":true,"limit_reached":false}}`
@@ -114,6 +119,34 @@ func TestRateLimitsAreTriedAgainWithARefreshedToken(t *testing.T) {
 		require.Contains(t, said[len(said)-1], `{"id":"limits","result":{`)
 		require.Equal(t, []string{"access-1", "access-2"}, g.asked)
 		require.Equal(t, 1, s.issuer.posts)
+	})
+}
+
+func TestManyWhoAskForTheLimitsAtOnceAreOneRequest(t *testing.T) {
+	g := &gate{admits: []string{theirs}, takes: time.Second}
+	experimental(t, nil, guarded(g), func(t *testing.T, s *site) {
+		limits := func(from, to int) (lines []string) {
+			for id := from; id < to; id++ {
+				lines = append(lines, fmt.Sprintf(`{"id":%d,"method":"account/rateLimits/read"}`, id))
+			}
+			return lines
+		}
+		s.ask(handOver(theirs))
+		require.Empty(t, s.ask(limits(0, 100)...))
+		time.Sleep(g.takes / 2)
+		s.ask(handOver(ours)) // with another token it is another question
+		require.Empty(t, s.ask(limits(100, 200)...))
+		require.Equal(t, []string{theirs, ours}, g.asked)
+
+		time.Sleep(g.takes / 2)
+		said := s.said()
+		require.Len(t, said, 100)
+		for id, line := range said {
+			require.True(t, strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"result":{`, id)), line)
+		}
+		s.ask(handOver(theirs))
+		require.Empty(t, s.ask(limits(200, 201)...))
+		require.Equal(t, []string{theirs, ours, theirs}, g.asked, "what was answered is no answer to who comes later")
 	})
 }
 

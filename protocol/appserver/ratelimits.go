@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/backend"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -19,7 +21,9 @@ const (
 	rateLimitsLimit = time.Minute
 )
 
-// rateLimitsRead asks the backend, which may take its time: it steps aside.
+// rateLimitsRead asks the backend, which may take its time: it steps aside. Who
+// comes meanwhile with the same token shares the answer: a hundred windows that
+// are opened at once are no storm at the backend.
 func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
 	s.Engine.Ask(machine.Ask{}, func(snapshot *machine.State) {
 		switch snapshot.Method() {
@@ -28,20 +32,52 @@ func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
 		case machine.MethodAPIKey:
 			s.conn.ReplyError(id, invalid("chatgpt authentication required to read rate limits"))
 		default:
-			s.asides.begin(func() { s.answerRateLimits(id) })
+			token := snapshot.Credential.AccessToken.Fingerprint()
+			if s.limits.join(token, id) == 1 {
+				s.asides.begin(func() { s.answerRateLimits(token) })
+			}
 		}
 	})
 }
 
-func (s *Server) answerRateLimits(id jsonrpc.ID) {
+func (s *Server) answerRateLimits(token secret.Fingerprint) {
 	ctx, cancel := context.WithTimeout(context.Background(), rateLimitsLimit)
 	defer cancel()
 	limits, err := s.rateLimits(ctx)
-	if err != nil {
-		s.conn.ReplyError(id, internal("failed to fetch codex rate limits: "+err.Error()))
-		return
+	for _, id := range s.limits.leave(token) {
+		if err != nil {
+			s.conn.ReplyError(id, internal("failed to fetch codex rate limits: "+err.Error()))
+		} else {
+			s.conn.Reply(id, limits)
+		}
 	}
-	s.conn.Reply(id, limits)
+}
+
+// sharers are the requests that wait for the same answer, by the access token
+// that was there when they came.
+type sharers struct {
+	mu  sync.Mutex
+	ids map[secret.Fingerprint][]jsonrpc.ID
+}
+
+// join returns how many wait now.
+func (s *sharers) join(token secret.Fingerprint, id jsonrpc.ID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil {
+		s.ids = map[secret.Fingerprint][]jsonrpc.ID{}
+	}
+	s.ids[token] = append(s.ids[token], id)
+	return len(s.ids[token])
+}
+
+// leave returns those that wait. Who comes now is the first again.
+func (s *sharers) leave(token secret.Fingerprint) []jsonrpc.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.ids[token]
+	delete(s.ids, token)
+	return waiting
 }
 
 // rateLimits asks once, and once more if the token was refused and there is

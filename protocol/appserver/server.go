@@ -41,6 +41,7 @@ type Server struct {
 	Options
 	conn   *jsonrpc.Conn
 	asides asides
+	limits sharers
 	latest sync.Mutex // held while it is told who is logged in: who looks first is heard first
 	status statusEncoder
 
