@@ -352,3 +352,19 @@ func TestAnUnsavedLoginIsServedAndTriedAgain(t *testing.T) {
 	require.Empty(t, effects, "not at every ask")
 	require.False(t, runFrom(t, failed, machine.Saved{At: at(0)}).IsUnsaved())
 }
+
+// The ledger may know of a stored login that it is dead when this process does
+// not: a good login is not given up for it.
+func TestALoginThatTheLedgerCondemnsDoesNotTakeThePlaceOfALivingOne(t *testing.T) {
+	held, dead := expiring("r", time.Hour), expiring("r2", time.Hour)
+	condemned := verdict(dead, machine.ReasonReused)
+	loaded := machine.CredentialLoaded{At: at(0), Credential: dead, Verdict: &condemned}
+	for name, events := range map[string][]machine.Event{
+		"Fresh": {machine.LoggedIn{At: at(0), Credential: held}},
+		"Stale": {machine.LoggedIn{At: at(0), Credential: held}, demand},
+	} {
+		state := run(t, append(events, loaded)...)
+		require.True(t, state.Credential.Equal(held), name)
+		require.False(t, state.Token().IsAbsent(), name)
+	}
+}

@@ -202,6 +202,27 @@ var mutants = []mutant{
 	{"Retry-After is read in minutes", "protocol/oauth/classify.go",
 		`return time.Duration(min(seconds, longest)) * time.Second`, `return time.Duration(min(seconds, longest)) * time.Minute`,
 		"politeness, and no more of it than asked for", "./protocol/oauth", false},
+
+	// What lived when twenty faults were planted one at a time: each dies in its own room since.
+	{"a dead login takes the place of a good one on the ledger's word", "machine/trigger.go",
+		`(weAre || !isDead && e.Verdict == nil)`, `(weAre || !isDead)`,
+		"a file from a backup does not cost a login", unit, false},
+	{"a logout removes the login before it says so", "machine/engine/owner.go",
+		"	o.note(ctx, store.Entry{Kind: store.Logout, Method: held.Method, Key: o.keyOf(held)})\n	if err := o.Store.Delete(ctx); err != nil {\n		return fmt.Errorf(\"remove stored login: %w\", err)\n	}\n",
+		"	if err := o.Store.Delete(ctx); err != nil {\n		return fmt.Errorf(\"remove stored login: %w\", err)\n	}\n	o.note(ctx, store.Entry{Kind: store.Logout, Method: held.Method, Key: o.keyOf(held)})\n",
+		"a sister that finds the login gone knows that it was on purpose", engineUnit, false},
+	{"the mark of a look is taken after the read", "machine/engine/look.go",
+		"	o.seen = sighting{stamp, known}\n	if err", "	stamp, known = o.Store.Stamp(ctx)\n	o.seen = sighting{stamp, known}\n	if err",
+		"a new login is noticed by the next ask", engineUnit, false},
+	{"an intent is taken back by its number alone", "store/file/ledger_intent.go",
+		`each.PID == l.pid && each.holder == l.me()`, `each.PID == l.pid`,
+		"a token in doubt stays in doubt", "./store/file -run=^TestAProcessTakesBack", false},
+	{"an unreadable auth.json counts as none", "store/auto/store.go",
+		"if _, err := s.file.Load(ctx); !errors.Is(err, store.ErrNotFound) {\n		return false, nil\n	}\n	mark", "if _, err := s.file.Load(ctx); err == nil {\n		return false, nil\n	}\n	mark",
+		"at any moment one place is where the login is", "./store/auto -run=^TestAnUnreadableFile", false},
+	{"a refused token is sent to the backend again", "protocol/appserver/ratelimits.go",
+		`token.IsAbsent() || token.Fingerprint() == refused`, `token.IsAbsent()`,
+		"one refresh and one more try", "./protocol/appserver -run=^TestATokenThatTheBackendRefused", false},
 }
 
 // survivors are faults that no test notices, with the reason why none need.

@@ -70,6 +70,7 @@ type countingStore struct {
 	stamps, loads, swaps atomic.Int32
 
 	loading           func()
+	loaded, deleted   func() // what has been asked for is done, and not yet reported
 	swapping, locking func() error
 
 	hangs      atomic.Bool // to read it takes as long as it may
@@ -89,7 +90,11 @@ func (s *countingStore) Load(ctx context.Context) (store.Record, error) {
 		<-ctx.Done()
 		return store.Record{}, ctx.Err()
 	}
-	return s.Store.Load(ctx)
+	record, err := s.Store.Load(ctx)
+	if s.loaded != nil {
+		s.loaded()
+	}
+	return record, err
 }
 
 func (s *countingStore) Lock(ctx context.Context) (unlock func(), err error) {
@@ -129,7 +134,11 @@ func (s *countingStore) Delete(ctx context.Context) error {
 	if s.isReadOnly.Load() {
 		return &store.NotDurableError{Err: errFull}
 	}
-	return s.Store.Delete(ctx)
+	err := s.Store.Delete(ctx)
+	if s.deleted != nil {
+		s.deleted()
+	}
+	return err
 }
 
 func (s *countingStore) Reserve(ctx context.Context, c machine.Credential) error {

@@ -178,3 +178,30 @@ func TestALogoutWaitsTwoSecondsForTheIssuerAndNobodyElseDoes(t *testing.T) {
 		require.True(t, s.server.Engine.Snapshot().Token().Equal(secret.Token{}))
 	})
 }
+
+// In the first seconds of a token a 401 leads to no refresh, so there is no
+// other token to try: the refused one is not sent again.
+func TestATokenThatTheBackendRefusedIsNotSentToItAgain(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"at once": 0, "after a while": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			g := &gate{takes: takes}
+			adjust := func(o *Options, e *engine.Options) {
+				guarded(g)(o, e)
+				e.Policy.RefreshFloor = 5 * time.Second
+				e.Issuer.(*issuer).answers = []machine.Answer{grants("second", "r2")}
+			}
+			experimental(t, tokens("first", "r1"), adjust, func(t *testing.T, s *site) {
+				s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)
+				time.Sleep(issuerTakes)
+				require.Contains(t, strings.Join(s.said(), ""), `"second"`)
+				s.send(limitsLine)
+				time.Sleep(time.Minute)
+				code, _ := errorOf(t, lastOf(s.said()))
+				require.NotZero(t, code)
+				require.Equal(t, []string{"second"}, g.asked)
+			})
+		})
+	}
+}
+
+func lastOf(lines []string) string { return lines[len(lines)-1] }

@@ -336,3 +336,21 @@ func TestNoLogTellsASecret(t *testing.T) {
 		require.NotContains(t, said.String(), token)
 	}
 }
+
+// What is in auth.json is where the login is, also if nobody can read it: its
+// successor must not go to the keyring, where no reader would look before it.
+func TestAnUnreadableFileKeepsItsPlaceInEveryCall(t *testing.T) {
+	home, r := swiftDir(t), &ring{isDown: true}
+	s := open(home, r, 0, Options{})
+	require.NoError(t, s.Replace(background, oldLogin))
+	record, err := s.Load(background)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(s.path(sourceFile)))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), []byte("{"), 0o600))
+	r.set(false)
+	inKeyring, err := s.isInKeyring(background)
+	require.NoError(t, err)
+	require.False(t, inKeyring)
+	require.Error(t, s.Swap(background, record.Revision, newLogin), "what was read is not there any more")
+	require.Empty(t, r.items)
+}

@@ -196,3 +196,24 @@ func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
 	require.NoError(t, ledger.Conclude(background, ledgerKey(9), refusal(9)))
 	require.Equal(t, []string{string(ledgerKey(2)) + ".1"}, intentFiles(t, ledger))
 }
+
+// Two containers on one home may give the same number to their processes. Only
+// the process that made an intent may take it back: what another one left open
+// is a doubt about a token that may be spent.
+func TestAProcessTakesBackItsOwnIntentAndNoneOfItsNumber(t *testing.T) {
+	key := ledgerKey(1)
+	made := func(l *Ledger, doubt machine.Doubt) {
+		require.NoError(t, l.Intend(background, store.Entry{Kind: store.Intended, Key: key, At: ledgerNoon}, doubt))
+	}
+	ledger := openTestLedger(t, LedgerOptions{Now: func() time.Time { return ledgerNoon }})
+	namesake := *ledger
+	namesake.me = elsewhere
+	made(ledger, machine.Doubt{})
+	made(&namesake, machine.Doubt{Times: 1})
+	deferred := store.Entry{Kind: store.Deferred, At: ledgerNoon}
+	require.NoError(t, ledger.Conclude(background, key, deferred))
+	left, err := ledger.intentsOf(key)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, elsewhere(), left[0].holder)
+}
