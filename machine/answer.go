@@ -20,7 +20,8 @@ type Granted struct {
 // Refused is a verdict: this refresh token will not work again.
 type Refused struct {
 	answer
-	Reason Reason
+	Reason   Reason
+	Evidence Evidence
 }
 
 // Unavailable is no verdict: the issuer, or the way to it, is out of order for now.
@@ -28,4 +29,5 @@ type Unavailable struct {
 	answer
 	RetryAfter time.Duration // what the issuer wished; zero for nothing
 	Lost       bool          // there may have been a grant that never arrived: the token may be spent
+	Evidence   Evidence      // why it is no verdict
 }

@@ -81,6 +81,7 @@ type RefreshFailedTransient struct {
 	NotBefore time.Time // when the next attempt may be; zero for at once
 	Posted    bool      // the issuer was asked
 	Trouble   Trouble   // what stood in the way, "" for nothing that anybody has to know
+	Evidence  Repeated  // what the issuer answered, here or to another process; none if it was not asked
 }
 
 // RefreshFailedPermanent reports that the issuer refused the refresh token for good.

@@ -29,7 +29,8 @@ type Rotation struct {
 // Deferral is how long to leave the issuer alone.
 type Deferral struct {
 	NotBefore time.Time
-	Failures  int // in a row, over all processes
+	Failures  int      // in a row, over all processes
+	Evidence  Repeated // what the last of them ended in
 }
 
 // Doubt is a post whose outcome nobody wrote down: the refresh token may be

@@ -37,6 +37,7 @@ func (s State) Reconsider(stored Stored, at time.Time) Event {
 	}
 	if wait := stored.Lineage.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
 		kept.NotBefore, kept.Trouble = stored.Lineage.Deferral.NotBefore, TroubleIssuer
+		kept.Evidence = stored.Lineage.Deferral.Evidence
 		return kept
 	}
 	return s.doubting(stored.Doubt, stored.Lineage.IsInDoubt(held) && !s.Policy.BackoffOff, at)

@@ -62,6 +62,7 @@ type State struct {
 	NotBefore   time.Time // Stale: when the next attempt may be
 	Failures    int       // transient failures in a row
 	Trouble     Trouble   // Stale: what stood in the way of the last attempt; NoAuth: of the last look
+	Evidence    Repeated  // Stale: what came of asking the issuer the last time, here or in another process
 	InDoubt     bool      // Stale: the refresh token may be spent, and its successor lost
 	LastAttempt time.Time // when the last refresh was started
 	RefreshedAt time.Time // when this credential came out of a refresh, anybody's; zero if it did not

@@ -150,6 +150,9 @@ func (s State) granted(e RefreshSucceeded) State {
 func (s State) deferred(e RefreshFailedTransient) State {
 	s.Attempt, s.NotBefore, s.Trouble = 0, e.NotBefore, e.Trouble
 	s.InDoubt = s.InDoubt || e.Trouble == TroubleDoubt
+	if e.Evidence.Times > 0 {
+		s.Evidence = e.Evidence
+	}
 	if e.Posted {
 		s.Failures++
 	}
@@ -158,6 +161,7 @@ func (s State) deferred(e RefreshFailedTransient) State {
 
 func (s State) refused(e RefreshFailedPermanent) State {
 	s.Attempt, s.NotBefore, s.Failures, s.Trouble, s.InDoubt = 0, time.Time{}, 0, "", false
+	s.Evidence = Repeated{}
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
 	}

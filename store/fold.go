@@ -113,7 +113,7 @@ func (e Entry) verdict(reason machine.Reason) machine.Verdict {
 }
 
 func (e Entry) deferral() machine.Deferral {
-	return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures}
+	return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures, Evidence: e.Repeated.Clean()}
 }
 
 // Needed marks the entries that a compaction keeps: what [Fold] makes of them

@@ -61,6 +61,14 @@ func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
 	require.Equal(t, machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 4}}, fold(deferred, refused))
 }
 
+func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
+	answered := deferred
+	answered.Repeated = machine.Repeated{Evidence: machine.Evidence{Status: 400, Code: "invalid_request"}, Times: 3}
+	require.Equal(t, answered.Repeated, fold(answered).Deferral.Evidence)
+	answered.Code = "\x1b[31m" // as nobody wrote it who may
+	require.Empty(t, fold(answered).Deferral.Evidence.Code)
+}
+
 func TestTheWaitBelongsToOneEndpoint(t *testing.T) {
 	wait := machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 2}}
 	require.Equal(t, wait, fold(deferred))

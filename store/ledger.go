@@ -81,6 +81,8 @@ type Entry struct {
 	Failures  int                `json:"failures,omitempty"`
 	Lost      bool               `json:"lost,omitempty"` // the answer to the post was lost: Key may be spent
 	Method    machine.Method     `json:"method,omitempty"`
+
+	machine.Repeated // deferred and refused: what the issuer answered, and how often in a row
 }
 
 // IsSynced reports whether the entry has to reach the disk at once; the rest may

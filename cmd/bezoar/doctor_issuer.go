@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -73,7 +74,7 @@ func direction(skew time.Duration) string {
 func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
 	endpoint, err := url.Parse(p.config.TokenURL)
 	if err != nil {
-		return "the issuer", nil, outbound.ProblemAddress
+		return "the issuer", nil, machine.ProblemAddress
 	}
 	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
 	request, err := outbound.NewRequest(ctx, http.MethodHead, door.String(), nil)
@@ -93,14 +94,14 @@ func (p *patient) knock(ctx context.Context) (host string, response *http.Respon
 }
 
 // remedies for no answer. Where nothing is said, time may help.
-var remedies = map[outbound.Problem]string{
-	outbound.ProblemName:        "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
-	outbound.ProblemTimeout:     "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
-	outbound.ProblemConnection:  "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
-	outbound.ProblemBroken:      "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
-	outbound.ProblemProxy:       "see that HTTPS_PROXY is right",
-	outbound.ProblemProxyDenies: "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
-	outbound.ProblemCertificate: "name your company's authorities with BEZOAR_CA_CERTIFICATE",
-	outbound.ProblemAuthorities: "see that BEZOAR_CA_CERTIFICATE names a file of certificates",
-	outbound.ProblemAddress:     "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
+var remedies = map[machine.Problem]string{
+	machine.ProblemNameUnknown:       "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
+	machine.ProblemTimedOut:          "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
+	machine.ProblemConnectionRefused: "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
+	machine.ProblemConnectionBroken:  "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
+	machine.ProblemProxyUnreachable:  "see that HTTPS_PROXY is right",
+	machine.ProblemProxyRefused:      "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
+	machine.ProblemCertificate:       "name your company's authorities with BEZOAR_CA_CERTIFICATE",
+	machine.ProblemCAFileUnreadable:  "see that BEZOAR_CA_CERTIFICATE names a file of certificates",
+	machine.ProblemAddress:           "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
 }

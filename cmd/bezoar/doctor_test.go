@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
 )
 
@@ -68,9 +68,9 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 }
 
 func TestDoctorHasARemedyForEveryProblemOnTheWayToTheIssuer(t *testing.T) {
-	for _, problem := range []outbound.Problem{
-		outbound.ProblemTimeout, outbound.ProblemConnection, outbound.ProblemBroken, outbound.ProblemName, outbound.ProblemProxy,
-		outbound.ProblemProxyDenies, outbound.ProblemCertificate, outbound.ProblemAuthorities, outbound.ProblemAddress,
+	for _, problem := range []machine.Problem{
+		machine.ProblemTimedOut, machine.ProblemConnectionRefused, machine.ProblemConnectionBroken, machine.ProblemNameUnknown, machine.ProblemProxyUnreachable,
+		machine.ProblemProxyRefused, machine.ProblemCertificate, machine.ProblemCAFileUnreadable, machine.ProblemAddress,
 	} {
 		require.NotEmpty(t, remedies[problem], problem)
 	}

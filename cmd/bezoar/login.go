@@ -17,7 +17,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/store"
 )
 
@@ -133,7 +132,7 @@ func explained(err error) error {
 	if _, ok := errors.AsType[*login.PortError](err); ok {
 		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", err)
 	}
-	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != outbound.ProblemCancelled {
+	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != machine.ProblemCancelled {
 		return forDoctor(err)
 	}
 	if _, ok := errors.AsType[login.Interruption](err); ok {

@@ -197,6 +197,26 @@ func TestWhatTheIssuerWishesIsObeyed(t *testing.T) {
 	})
 }
 
+func TestWhatTheIssuerAnswersIsKnownToAllProcesses(t *testing.T) {
+	answered := machine.Evidence{Status: 400, Code: "invalid_request"}
+	inBubble(t, good, func(t *testing.T, s *site) {
+		sister := s.start()
+		defer sister.Close(ended())
+		for times := 1; times <= 3; times++ {
+			s.asking(demand)
+			s.answer(machine.Unavailable{RetryAfter: time.Minute, Evidence: answered})
+			require.Equal(t, machine.Repeated{Evidence: answered, Times: times}, s.Snapshot().Evidence)
+			told, err := sister.Status(t.Context(), demand)
+			require.NoError(t, err)
+			require.Equal(t, machine.Repeated{Evidence: answered, Times: times}, told.Evidence)
+			time.Sleep(time.Minute)
+		}
+		s.asking(demand)
+		s.answer(machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemTimedOut}})
+		require.Equal(t, 1, s.Snapshot().Evidence.Times, "that was another end")
+	})
+}
+
 func TestAPostEndsAfterThirtySeconds(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held, demanding := s.stored(), s.asking(demand)

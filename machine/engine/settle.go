@@ -17,6 +17,7 @@ func (t *transaction) save(ctx context.Context) {
 	case machine.Granted:
 		t.granted(ctx, answer.Grant)
 	case machine.Refused:
+		t.entry.Repeated = t.repeated(ctx, answer.Evidence)
 		t.refused(ctx, answer.Reason)
 	case machine.Unavailable:
 		t.deferred(ctx, answer)
@@ -88,9 +89,10 @@ func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) 
 	at := t.at()
 	t.entry.Kind, t.entry.Failures = store.Deferred, t.failures(ctx)
 	t.entry.NotBefore = t.Policy.NextAttempt(at.Time, t.entry.Failures, answer.RetryAfter, t.Random())
-	t.entry.Lost = answer.Lost
+	t.entry.Lost, t.entry.Repeated = answer.Lost, t.repeated(ctx, answer.Evidence)
 	outcome := machine.RefreshFailedTransient{
 		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Trouble: machine.TroubleIssuer,
+		Evidence: t.entry.Repeated,
 	}
 	if answer.Lost {
 		outcome.Trouble = machine.TroubleDoubt
@@ -101,6 +103,11 @@ func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) 
 // failures counts this one and those before it, of all processes.
 func (t *transaction) failures(ctx context.Context) int {
 	return 1 + max(t.state.Failures, t.lineage(ctx).Deferral.Failures)
+}
+
+// repeated counts evidence on from what this process and the others know.
+func (t *transaction) repeated(ctx context.Context, evidence machine.Evidence) machine.Repeated {
+	return evidence.After(t.state.Evidence, t.lineage(ctx).Deferral.Evidence)
 }
 
 // displaced is the event for a login that was stored while the issuer was

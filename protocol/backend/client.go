@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
@@ -112,7 +113,7 @@ func (c *Client) request(ctx context.Context, login Login) (*http.Request, error
 		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}
 	if !outbound.FitsHeader(login.AccessToken.Reveal()) || !outbound.FitsHeader(login.AccountID) {
-		return nil, &UnreachableError{outbound.ProblemHeader}
+		return nil, &UnreachableError{machine.ProblemHeader}
 	}
 	request.Header.Set("Authorization", "Bearer "+login.AccessToken.Reveal())
 	if login.AccountID != "" {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // roundTrip is a backend in one function.
@@ -146,12 +146,12 @@ func TestNoAnswerIsToldInOurOwnWords(t *testing.T) {
 	const hidden = "http://user:password@proxy.test"
 	for name, test := range map[string]struct {
 		err     error
-		problem outbound.Problem
+		problem machine.Problem
 	}{
-		"refused": {fmt.Errorf("%s: %w", hidden, &net.OpError{Op: "dial", Err: io.EOF}), outbound.ProblemConnection},
-		"no name": {fmt.Errorf("%s: %w", hidden, &net.DNSError{Err: "no such host", Name: hidden}), outbound.ProblemName},
-		"timeout": {fmt.Errorf("%s: %w", hidden, context.DeadlineExceeded), outbound.ProblemTimeout},
-		"broken":  {fmt.Errorf("%s: reset by peer", hidden), outbound.ProblemBroken},
+		"refused": {fmt.Errorf("%s: %w", hidden, &net.OpError{Op: "dial", Err: io.EOF}), machine.ProblemNoConnection},
+		"no name": {fmt.Errorf("%s: %w", hidden, &net.DNSError{Err: "no such host", Name: hidden}), machine.ProblemNameUnknown},
+		"timeout": {fmt.Errorf("%s: %w", hidden, context.DeadlineExceeded), machine.ProblemTimedOut},
+		"broken":  {fmt.Errorf("%s: reset by peer", hidden), machine.ProblemConnectionBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := roundTrip(func(*http.Request) (*http.Response, error) { return nil, test.err })
@@ -171,7 +171,7 @@ func TestAnAddressThatIsNoneIsToldBeforeAnythingIsSent(t *testing.T) {
 			return nil, io.EOF
 		})
 		_, err := New(Options{BaseURL: base, Transport: never}).RateLimits(t.Context(), login)
-		require.Equal(t, &UnreachableError{outbound.ProblemAddress}, err, base)
+		require.Equal(t, &UnreachableError{machine.ProblemAddress}, err, base)
 	}
 }
 
@@ -186,7 +186,7 @@ func TestALoginThatNoHeaderCanHoldIsToldBeforeAnythingIsSent(t *testing.T) {
 		{AccessToken: login.AccessToken, AccountID: "a\x7f"},
 	} {
 		_, err := client.RateLimits(t.Context(), each)
-		require.Equal(t, &UnreachableError{outbound.ProblemHeader}, err)
+		require.Equal(t, &UnreachableError{machine.ProblemHeader}, err)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestABodyThatBreaksOffIsNoAnswer(t *testing.T) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: request}, nil
 	})
 	_, err := New(Options{BaseURL: "http://backend.test", Transport: halfway}).RateLimits(t.Context(), login)
-	require.Equal(t, &UnreachableError{outbound.ProblemBroken}, err)
+	require.Equal(t, &UnreachableError{machine.ProblemConnectionBroken}, err)
 }
 
 type brokenReader struct{}
@@ -213,7 +213,7 @@ func TestTheCallersDeadlineEndsTheCall(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := New(Options{BaseURL: "http://backend.test", Transport: hanging}).RateLimits(ctx, login)
-		require.Equal(t, &UnreachableError{outbound.ProblemTimeout}, err)
+		require.Equal(t, &UnreachableError{machine.ProblemTimedOut}, err)
 		require.Equal(t, 10*time.Second, time.Since(start))
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 // StatusError reports that the backend did not give the limits.
@@ -24,6 +24,6 @@ func (e *StatusError) Error() string {
 var ErrUnreadable = errors.New("the backend's answer cannot be read")
 
 // UnreachableError reports that the backend gave no answer, or not all of it.
-type UnreachableError struct{ Problem outbound.Problem }
+type UnreachableError struct{ Problem machine.Problem }
 
-func (e *UnreachableError) Error() string { return "the backend gave no answer: " + string(e.Problem) }
+func (e *UnreachableError) Error() string { return "the backend gave no answer: " + e.Problem.Error() }

@@ -151,7 +151,7 @@ func TestADeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
 		"refused": {issuer.Step{Status: 500},
 			"failed to request device code: device code request failed with status 500 Internal Server Error", nil},
 		"not answered": {issuer.Step{Before: issuer.Pause{For: time.Hour}},
-			"failed to request device code: the issuer gave no answer: time ran out", nil},
+			"failed to request device code: the issuer gave no answer: timed out", nil},
 		"unreadable": {issuer.Step{Status: 200, Body: "{}"},
 			"failed to request device code: the issuer's answer cannot be read", oauth.ErrUnreadable},
 	} {

@@ -44,7 +44,7 @@ func TestARefusedLoginEndsInTheWordsOfTheReferenceAndSavesNothing(t *testing.T) 
 		},
 		"exchange not answered": {
 			script: issuer.Step{Drop: issuer.DropAnswer},
-			want:   "Token exchange failed: the issuer gave no answer: the connection broke", code: "token_exchange_failed",
+			want:   "Token exchange failed: the issuer gave no answer: connection broken", code: "token_exchange_failed",
 		},
 		"an ID token that is none": {
 			script: issuer.Step{Status: 200, Body: `{"id_token":"opaque","access_token":"a","refresh_token":"r"}`},

@@ -21,7 +21,7 @@ import (
 func Classify(status int, header http.Header, body []byte, now time.Time) machine.Answer {
 	said := decode(body)
 	code := strings.ToLower(said.code())
-	answeredAs := status
+	answeredAs, evidence := status, machine.Evidence{Status: status, Code: machine.CleanCode(code)}
 	if status/100 == 2 {
 		if grant, ok := said.grant(); ok {
 			return machine.Granted{Grant: grant}
@@ -32,10 +32,10 @@ func Classify(status int, header http.Header, body []byte, now time.Time) machin
 	}
 	for _, each := range refusals {
 		if each.covers(answeredAs, code) {
-			return machine.Refused{Reason: each.reason}
+			return machine.Refused{Reason: each.reason, Evidence: evidence}
 		}
 	}
-	return machine.Unavailable{RetryAfter: retryAfter(header, now), Lost: isLost(answeredAs)}
+	return machine.Unavailable{RetryAfter: retryAfter(header, now), Lost: isLost(answeredAs), Evidence: evidence}
 }
 
 // refusal is one way of saying that a refresh token will not work again.

@@ -73,7 +73,7 @@ func (c *Client) Refresh(ctx context.Context, token secret.Token, cause machine.
 	})
 	if err != nil {
 		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
-		return machine.Unavailable{Lost: err.Sent}
+		return machine.Unavailable{Lost: err.Sent, Evidence: machine.Evidence{Problem: err.Problem}}
 	}
 	answer := Classify(answered.status, answered.header, answered.body, c.options.Now())
 	if unavailable, ok := answer.(machine.Unavailable); ok {

@@ -8,18 +8,18 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // UnreachableError reports that an issuer gave no answer. It says nothing about
 // any token: try again later, or tell the operator what Problem says.
 type UnreachableError struct {
-	Problem outbound.Problem
+	Problem machine.Problem
 	Sent    bool // the request may have reached the issuer
 }
 
-func (e *UnreachableError) Error() string { return "the issuer gave no answer: " + string(e.Problem) }
+func (e *UnreachableError) Error() string { return "the issuer gave no answer: " + e.Problem.Error() }
 
 // StatusError reports that an issuer refused a call of a login or a logout. Its
 // text is the reference's.

@@ -14,7 +14,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 const callback = "http://127.0.0.1:1455/auth/callback"
@@ -129,7 +128,7 @@ func TestLoginCallsTellAnUnreadableAnswerFromNone(t *testing.T) {
 		for range 2 {
 			var unreachable *oauth.UnreachableError
 			require.ErrorAs(t, do(), &unreachable)
-			require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemBroken, Sent: true}, *unreachable)
+			require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemConnectionBroken, Sent: true}, *unreachable)
 		}
 	}
 	i.Script(issuer.KeyExchange, issuer.Step{Status: 403})
@@ -238,5 +237,5 @@ func TestARevocationIsTheReferencesAndEndsTheFamily(t *testing.T) {
 	require.EqualError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}),
 		"token revocation failed with status 500 Internal Server Error")
 	require.EqualError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}),
-		"the issuer gave no answer: the connection broke")
+		"the issuer gave no answer: connection broken")
 }

@@ -107,15 +107,15 @@ func TestARefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	require.False(t, renewed.IDToken.IsAbsent())
 
 	again := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, again)
+	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(again))
 	after := client.Refresh(t.Context(), renewed.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, after)
+	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(after))
 	unknown := client.Refresh(t.Context(), secret.New("nobody's"), machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonInvalidGrant}, unknown)
+	require.Equal(t, machine.Refused{Reason: machine.ReasonInvalidGrant}, bare(unknown))
 
 	i.Script(issuer.Refresh, issuer.Step{Status: 429, Header: http.Header{"Retry-After": {"7"}}})
 	busy := client.Refresh(t.Context(), renewed.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Unavailable{RetryAfter: 7 * time.Second}, busy)
+	require.Equal(t, machine.Unavailable{RetryAfter: 7 * time.Second}, bare(busy))
 }
 
 func TestALostAnswerLeavesOpenThatTheTokenWasSpent(t *testing.T) {
@@ -130,7 +130,7 @@ func TestALostAnswerLeavesOpenThatTheTokenWasSpent(t *testing.T) {
 			grant := i.Login(issuer.Ada, time.Now())
 			i.Script(issuer.Refresh, step)
 			answer := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseOld)
-			require.Equal(t, machine.Unavailable{Lost: true}, answer)
+			require.Equal(t, machine.Unavailable{Lost: true}, bare(answer))
 			require.Equal(t, 1, i.Counts().Posts, "a second request was made")
 			require.Equal(t, step.Drop == issuer.DropRequest, i.IsAlive(grant.RefreshToken))
 		})
@@ -159,7 +159,7 @@ func TestARequestThatCertainlyDidNotLeaveSpendsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := options(row.transport)
 			o.Issuer.TokenEndpoint = row.endpoint
-			require.Equal(t, machine.Unavailable{Lost: false}, oauth.New(o).Refresh(row.ctx, secret.New("r"), ""))
+			require.Equal(t, machine.Unavailable{Lost: false}, bare(oauth.New(o).Refresh(row.ctx, secret.New("r"), "")))
 			require.Empty(t, i.Requests())
 		})
 	}
@@ -171,7 +171,7 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 		late = request.Body
 		return nil, errors.New("gave up while a connection was being made")
 	})))
-	require.Equal(t, machine.Unavailable{Lost: false}, client.Refresh(t.Context(), secret.New("r"), ""))
+	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
 	sent, err := io.ReadAll(late)
 	require.Error(t, err)
 	require.Empty(t, sent)
@@ -222,7 +222,7 @@ func TestACallersTimeBoundsTheWait(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				start := time.Now()
-				require.Equal(t, machine.Unavailable{Lost: true}, client.Refresh(ctx, grant.RefreshToken, ""))
+				require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(ctx, grant.RefreshToken, "")))
 				require.Equal(t, 30*time.Second, time.Since(start))
 				require.Equal(t, step.Before.For > 0, i.IsAlive(grant.RefreshToken))
 			})
@@ -242,7 +242,7 @@ func TestNoMoreThanAMebibyteIsRead(t *testing.T) {
 			body := `{"pad":"` + strings.Repeat("x", row.length-len(`{"pad":""}`)) + `"}`
 			counted := &counting{from: io.MultiReader(strings.NewReader(body), strings.NewReader(strings.Repeat(" ", 1<<20)))}
 			answer := oauth.New(options(answering(200, counted))).Refresh(t.Context(), secret.New("r"), "")
-			require.Equal(t, row.want, answer)
+			require.Equal(t, row.want, bare(answer))
 			require.LessOrEqual(t, counted.n, 1<<20)
 		})
 	}

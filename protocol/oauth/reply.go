@@ -7,15 +7,14 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // reply is what an issuer answered.
 type reply struct {
 	status int
 	header http.Header
-	body   []byte           // as much of it as could be read
-	cut    outbound.Problem // why that is not all of it; "" if it is, or was longer than the limit
+	body   []byte          // as much of it as could be read
+	cut    machine.Problem // why that is not all of it; "" if it is, or was longer than the limit
 }
 
 func (r reply) isSuccess() bool { return r.status/100 == 2 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"sync/atomic"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -39,7 +40,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 // when it does not (407: it wants a password) is its own text, and not told.
 func tunnelled(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode != http.StatusOK {
-		return outbound.ProblemProxyDenies
+		return machine.ProblemProxyRefused
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ func (b *oneShot) withdraw() bool { return b.fate.CompareAndSwap(kept, withdrawn
 
 // Transport is the way that this client takes, for calls to others that have to
 // take the same: through the proxy, and trusting the same authorities. Its errors
-// are those of net/http, and [outbound.ProblemAuthorities].
+// are those of net/http, and [machine.ProblemCAFileUnreadable].
 func (c *Client) Transport() http.RoundTripper { return way{c} }
 
 type way struct{ client *Client }
@@ -155,18 +156,18 @@ func needsTLS(request *http.Request) bool {
 }
 
 // roots are the authorities to trust, nil for the system's alone. Its error is
-// [outbound.ProblemAuthorities].
+// [machine.ProblemCAFileUnreadable].
 func (c *Client) roots() (*x509.CertPool, error) {
 	if c.options.Authorities == nil {
 		return nil, nil
 	}
 	pem, err := c.options.Authorities()
 	if err != nil {
-		return nil, outbound.ProblemAuthorities
+		return nil, machine.ProblemCAFileUnreadable
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil || !roots.AppendCertsFromPEM(pem) {
-		return nil, outbound.ProblemAuthorities
+		return nil, machine.ProblemCAFileUnreadable
 	}
 	return roots, nil
 }

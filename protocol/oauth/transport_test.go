@@ -26,7 +26,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // proxiedEndpoint makes the test binary a program that refreshes once there:
@@ -91,7 +90,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		}))
 		answer := networked(server.URL+"/oauth/token").Refresh(t.Context(), secret.New("r"), "")
 		server.Close()
-		require.Equal(t, machine.Unavailable{Lost: false}, answer)
+		require.Equal(t, machine.Unavailable{Lost: false}, bare(answer))
 		require.EqualValues(t, 1, requests.Load())
 	}
 }
@@ -123,8 +122,8 @@ func dying(t *testing.T) (address string, requests *atomic.Int32) {
 func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
 	address, requests := dying(t)
 	client := networked(address)
-	require.Equal(t, machine.Unavailable{Lost: true}, client.Refresh(t.Context(), secret.New("r"), ""))
-	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemBroken, Sent: true}, problemAt(t, client))
+	require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
+	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemConnectionBroken, Sent: true}, problemAt(t, client))
 	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
 }
 
@@ -133,8 +132,8 @@ func TestARefusedConnectionSpendsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	client := networked("http://" + listener.Addr().String())
-	require.Equal(t, machine.Unavailable{Lost: false}, client.Refresh(t.Context(), secret.New("r"), ""))
-	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemConnection}, problemAt(t, client))
+	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
+	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemConnectionRefused}, problemAt(t, client))
 }
 
 // authorityFile is the file that has a server trusted.
@@ -152,16 +151,16 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	endpoint := server.URL + "/oauth/token"
 
 	stranger := networked(endpoint)
-	require.Equal(t, machine.Unavailable{Lost: false}, stranger.Refresh(t.Context(), token, ""))
-	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemCertificate}, problemAt(t, stranger))
+	require.Equal(t, machine.Unavailable{Lost: false}, bare(stranger.Refresh(t.Context(), token, "")))
+	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCertificate}, problemAt(t, stranger))
 
 	file, failure := []byte("no certificate"), errors.New("no such file")
 	friend := networked(endpoint, func(o *oauth.Options) {
 		o.Authorities = func() ([]byte, error) { return file, failure }
 	})
-	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAuthorities}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileUnreadable}, problemAt(t, friend))
 	failure = nil
-	require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAuthorities}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileUnreadable}, problemAt(t, friend))
 	require.Empty(t, i.Requests())
 
 	file = authorityFile(server.Certificate())
@@ -171,7 +170,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
-		require.Equal(t, oauth.UnreachableError{Problem: outbound.ProblemAddress}, problemAt(t, networked(address)), address)
+		require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemAddress}, problemAt(t, networked(address)), address)
 	}
 }
 
@@ -181,7 +180,7 @@ func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
 	cancel(errors.New("the user went home"))
 	late, done := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), errors.New("too slow"))
 	defer done()
-	for ctx, problem := range map[context.Context]outbound.Problem{cancelled: outbound.ProblemCancelled, late: outbound.ProblemTimeout} {
+	for ctx, problem := range map[context.Context]machine.Problem{cancelled: machine.ProblemCancelled, late: machine.ProblemTimedOut} {
 		var unreachable *oauth.UnreachableError
 		require.ErrorAs(t, client.Revoke(ctx, machine.Credential{RefreshToken: secret.New("r")}), &unreachable)
 		require.Equal(t, oauth.UnreachableError{Problem: problem}, *unreachable)
@@ -244,7 +243,7 @@ func TestAProxyThatDeniesATunnelSpendsNothing(t *testing.T) {
 	}))
 	defer proxy.Close()
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, "machine.Unavailable, lost: false, the issuer gave no answer: the proxy does not let it through",
+	require.Equal(t, "machine.Unavailable, lost: false, the issuer gave no answer: proxy refused",
 		refreshProxied(t, "https://example.com/oauth/token", proxy, server, token))
 	require.Empty(t, i.Requests())
 }

@@ -7,27 +7,31 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 func TestNoAnswerIsToldWithoutTheNetworksWords(t *testing.T) {
 	password := errors.New("http://user:password@proxy.test")
 	for _, each := range []struct {
 		err  error
-		want Problem
+		want machine.Problem
 	}{
-		{&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "issuer.test"}}, ProblemName},
-		{&tls.CertificateVerificationError{Err: password}, ProblemCertificate},
-		{&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, ProblemTimeout},
-		{&net.OpError{Op: "proxyconnect", Err: password}, ProblemProxy},
-		{&net.OpError{Op: "proxyconnect", Err: &net.DNSError{Err: "no such host", Name: "proxy.test"}}, ProblemProxy},
-		{&net.OpError{Op: "dial", Err: password}, ProblemConnection},
-		{&net.OpError{Op: "read", Err: password}, ProblemBroken},
-		{password, ProblemBroken},
-		{fmt.Errorf("%w: %w", password, ProblemAuthorities), ProblemAuthorities},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "issuer.test"}}, machine.ProblemNameUnknown},
+		{&tls.CertificateVerificationError{Err: password}, machine.ProblemCertificate},
+		{&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, machine.ProblemTimedOut},
+		{&net.OpError{Op: "proxyconnect", Err: password}, machine.ProblemProxyUnreachable},
+		{&net.OpError{Op: "proxyconnect", Err: &net.DNSError{Err: "no such host", Name: "proxy.test"}}, machine.ProblemProxyUnreachable},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, machine.ProblemConnectionRefused},
+		{&net.OpError{Op: "dial", Err: password}, machine.ProblemNoConnection},
+		{&net.OpError{Op: "read", Err: password}, machine.ProblemConnectionBroken},
+		{password, machine.ProblemConnectionBroken},
+		{fmt.Errorf("%w: %w", password, machine.ProblemCAFileUnreadable), machine.ProblemCAFileUnreadable},
 	} {
 		require.Equal(t, each.want, ProblemOf(t.Context(), each.err), "%v", each.want)
 	}
@@ -39,6 +43,6 @@ func TestTheEndOfTheCallGoesBeforeWhatTheNetworkSaysOfIt(t *testing.T) {
 	cancel(cause)
 	late, done := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), cause)
 	defer done()
-	require.Equal(t, ProblemCancelled, ProblemOf(cancelled, cause))
-	require.Equal(t, ProblemTimeout, ProblemOf(late, cause))
+	require.Equal(t, machine.ProblemCancelled, ProblemOf(cancelled, cause))
+	require.Equal(t, machine.ProblemTimedOut, ProblemOf(late, cause))
 }

@@ -9,14 +9,16 @@ import (
 	"strings"
 	"sync/atomic"
 	"unicode"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
-// NewRequest is a request to an address, or [ProblemAddress] if nothing can be
+// NewRequest is a request to an address, or [machine.ProblemAddress] if nothing can be
 // sent there: net/http takes any text.
 func NewRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil || request.URL.Scheme != "https" && request.URL.Scheme != "http" || request.URL.Hostname() == "" {
-		return nil, ProblemAddress
+		return nil, machine.ProblemAddress
 	}
 	return request, nil
 }

@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
 		_, err := NewRequest(t.Context(), http.MethodGet, address, nil)
-		require.Equal(t, ProblemAddress, err, address)
+		require.Equal(t, machine.ProblemAddress, err, address)
 	}
 	_, err := NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
 	require.NoError(t, err)

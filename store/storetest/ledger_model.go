@@ -208,7 +208,7 @@ func (h *history) deferral() machine.Deferral {
 		return slices.Contains(kinds, e.Kind) && !isElsewhere
 	})
 	if e.Kind == store.Deferred || e.Kind == store.Refused && e.Reason == machine.ReasonUnexplained {
-		return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures}
+		return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures, Evidence: e.Repeated}
 	}
 	return machine.Deferral{}
 }

@@ -33,8 +33,8 @@ func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {
 	next := refresh(t, i, mine.RefreshToken).(machine.Granted).Grant
 	require.True(t, i.IsAlive(next.RefreshToken))
 	require.False(t, i.IsAlive(mine.RefreshToken))
-	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, refresh(t, i, mine.RefreshToken))
-	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, refresh(t, i, next.RefreshToken))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, mine.RefreshToken)))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(refresh(t, i, next.RefreshToken)))
 	require.True(t, i.IsAlive(other.RefreshToken))
 	require.Equal(t, issuer.Counts{Posts: 3, Grants: 1, Replays: 1, Refusals: 2, Revoked: 1}, i.Counts())
 }
@@ -59,12 +59,12 @@ func TestWithinTheLeewayTheSameSuccessorIsGivenUntilItIsUsed(t *testing.T) {
 		again := refresh(t, i, first).(machine.Granted).Grant
 		require.Equal(t, next.RefreshToken.Fingerprint(), again.RefreshToken.Fingerprint())
 		refresh(t, i, next.RefreshToken)
-		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, refresh(t, i, first))
+		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, first)))
 
 		second := i.Login(issuer.Ada, time.Now()).RefreshToken
 		refresh(t, i, second)
 		time.Sleep(10 * time.Second)
-		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, refresh(t, i, second))
+		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, second)))
 	})
 }
 
@@ -81,13 +81,13 @@ func TestTokensExpireByTheIssuersClock(t *testing.T) {
 	now = now.Add(29 * time.Minute)
 	require.True(t, i.IsAlive(grant.RefreshToken))
 	now = now.Add(time.Minute)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonExpired}, refresh(t, i, grant.RefreshToken))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonExpired}, bare(refresh(t, i, grant.RefreshToken)))
 }
 
 func TestAnotherClientIsRefused(t *testing.T) {
 	i := issuer.New(issuer.Options{ClientID: "somebody-else"})
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, machine.Refused{Reason: machine.ReasonUnexplained}, refresh(t, i, token))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonUnexplained}, bare(refresh(t, i, token)))
 	require.True(t, i.IsAlive(token))
 }
 
@@ -96,5 +96,18 @@ func TestAnyTokenOfAFamilyEndsIt(t *testing.T) {
 	grant := i.Login(issuer.Ada, time.Now())
 	require.True(t, i.Revoke(grant.AccessToken))
 	require.False(t, i.Revoke(grant.RefreshToken), "it ended twice")
-	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, refresh(t, i, grant.RefreshToken))
+	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(refresh(t, i, grant.RefreshToken)))
+}
+
+// bare is an answer without its evidence, which has tests of its own.
+func bare(answer machine.Answer) machine.Answer {
+	switch answer := answer.(type) {
+	case machine.Refused:
+		answer.Evidence = machine.Evidence{}
+		return answer
+	case machine.Unavailable:
+		answer.Evidence = machine.Evidence{}
+		return answer
+	}
+	return answer
 }

@@ -1,0 +1,120 @@
+package machine
+
+import "strings"
+
+// Evidence is what an attempt to refresh learned where it got no tokens: what the
+// issuer answered, or what stood in the way of an answer. It is comparable, and
+// holds a number and two short words: an issuer's free text never gets here. The
+// zero Evidence is none.
+//
+// It is for people and for later attempts. Which outcome an answer has (see
+// [Answer]) was decided before, and is never decided anew from here.
+type Evidence struct {
+	Status  int     `json:"status,omitempty"`  // of the HTTP answer; 0: no answer came
+	Code    string  `json:"code,omitempty"`    // the issuer's error code as CleanCode leaves it; "" for none
+	Problem Problem `json:"problem,omitempty"` // "" for none: the answer says it all
+}
+
+// Problem is what stood in the way of an answer, or of its use: a closed set. With
+// blanks for its underscores it is also what a person is told. It is an error, for
+// callers that have nothing to add.
+type Problem string
+
+// The problems of the way to the issuer: no answer came.
+const (
+	ProblemCancelled           Problem = "call_cancelled"
+	ProblemTimedOut            Problem = "timed_out"
+	ProblemNoConnection        Problem = "no_connection"
+	ProblemConnectionRefused   Problem = "connection_refused"
+	ProblemConnectionBroken    Problem = "connection_broken" // before an answer, or in the middle of it
+	ProblemNameUnknown         Problem = "name_not_known"
+	ProblemProxyUnreachable    Problem = "proxy_not_reachable"
+	ProblemProxyRefused        Problem = "proxy_refused"
+	ProblemCertificate         Problem = "certificate_not_trusted"
+	ProblemCAFileUnreadable    Problem = "ca_file_not_readable"
+	ProblemCAFileNoCertificate Problem = "ca_file_has_no_pem_certificate"
+	ProblemAddress             Problem = "address_is_not_a_url"
+	ProblemHeader              Problem = "value_does_not_fit_into_a_header"
+	ProblemPlainHTTP           Problem = "plain_http_refused"
+)
+
+// The problems of an answer that came.
+const (
+	ProblemPage       Problem = "page_instead_of_an_answer" // of a gateway, a portal, a wall: not the issuer's
+	ProblemUnreadable Problem = "answer_not_readable"
+	ProblemNoToken    Problem = "answer_without_a_usable_token"
+)
+
+var problems = map[Problem]bool{ // true: see NeedsOperator
+	ProblemCancelled: false, ProblemTimedOut: false, ProblemNoConnection: false, ProblemConnectionRefused: false,
+	ProblemConnectionBroken: false, ProblemNameUnknown: false, ProblemProxyUnreachable: true, ProblemProxyRefused: true,
+	ProblemCertificate: true, ProblemCAFileUnreadable: true, ProblemCAFileNoCertificate: true,
+	ProblemAddress: true, ProblemHeader: true, ProblemPlainHTTP: true,
+	ProblemPage: false, ProblemUnreadable: false, ProblemNoToken: false,
+}
+
+// Problems lists the closed set, in no particular order.
+func Problems() []Problem {
+	var all []Problem
+	for problem := range problems {
+		all = append(all, problem)
+	}
+	return all
+}
+
+// NeedsOperator reports whether waiting does not help: a setting of this machine
+// or of its network has to be changed.
+func (p Problem) NeedsOperator() bool { return problems[p] }
+
+func (p Problem) Error() string { return strings.ReplaceAll(string(p), "_", " ") }
+
+// codeLimitBytes is longer than any error code that was seen, and shorter than
+// most tokens, which an issuer might repeat.
+const codeLimitBytes = 48
+
+// CleanCode is the text if it can be an error code: letters, digits and _ . - of
+// bounded length; else "".
+func CleanCode(text string) string {
+	foreign := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_.-", r))
+	}
+	if len(text) > codeLimitBytes || strings.ContainsFunc(text, foreign) {
+		return ""
+	}
+	return text
+}
+
+// Clean is the evidence without what cannot be: for one that was read from a file
+// that others may write.
+func (e Evidence) Clean() Evidence {
+	if e.Status < 100 || e.Status > 999 {
+		e.Status = 0
+	}
+	if _, known := problems[e.Problem]; !known {
+		e.Problem = ""
+	}
+	e.Code = CleanCode(e.Code)
+	return e
+}
+
+// Repeated is evidence with the number of attempts in a row that ended in it, over
+// all processes of one store. The zero Repeated is none: an attempt that asked
+// nobody leaves it as it was.
+type Repeated struct {
+	Evidence
+	Times int `json:"times,omitempty"`
+}
+
+// After is the evidence counted on from what was known before it.
+func (e Evidence) After(known ...Repeated) Repeated {
+	times := 0
+	for _, each := range known {
+		if each.Evidence == e {
+			times = max(times, each.Times)
+		}
+	}
+	return Repeated{e, times + 1}
+}
+
+// Clean is [Evidence.Clean], with a count that can be.
+func (r Repeated) Clean() Repeated { return Repeated{r.Evidence.Clean(), max(r.Times, 0)} }
