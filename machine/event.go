@@ -84,6 +84,15 @@ type RefreshFailedTransient struct {
 	Evidence  Repeated  // what the issuer answered, here or to another process; none if it was not asked
 }
 
+// AnswerOverdue reports that the deadline of a post has struck while the refresh is
+// still in flight: nobody waits for it any more, and its answer is still heard. The
+// event that ends the refresh comes later, or at Until at the latest.
+type AnswerOverdue struct {
+	At
+	Attempt AttemptID
+	Until   time.Time // when the answer is given up for lost
+}
+
 // RefreshFailedPermanent reports that the issuer refused the refresh token for good.
 type RefreshFailedPermanent struct {
 	At

@@ -59,6 +59,7 @@ type State struct {
 	Cause       Cause     // Stale: why
 	Rejected    bool      // Stale: a resource server refused the access token
 	Attempt     AttemptID // Stale: the refresh in flight, zero for none
+	Overdue     bool      // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
 	NotBefore   time.Time // Stale: when the next attempt may be
 	Failures    int       // transient failures in a row
 	Trouble     Trouble   // Stale: what stood in the way of the last attempt; NoAuth: of the last look
@@ -144,7 +145,7 @@ func (s State) NeedsALook(ask Ask, at time.Time) bool { return s.onAsked(ask, at
 // it demanded one, or it wants a token and the one at hand has expired, or
 // nobody can date it and it is old. Others are answered with what there is.
 func (s State) Waits(ask Ask, at time.Time) bool {
-	if s.Attempt == 0 || s.Credential.Method == MethodExternal {
+	if s.Attempt == 0 || s.Overdue || s.Credential.Method == MethodExternal {
 		return false
 	}
 	if ask.Refresh {

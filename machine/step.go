@@ -54,6 +54,8 @@ func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 		return s.deferred(e.(RefreshFailedTransient)), []Effect{Publish{}}
 	case WasRefused:
 		return s.refused(e.(RefreshFailedPermanent)), []Effect{Publish{}}
+	case WaitEnded:
+		return s.overdue(e.(AnswerOverdue)), []Effect{Publish{}}
 	case AgedOut:
 		s.Base = nil
 		return s, []Effect{Publish{}}
@@ -81,13 +83,13 @@ func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 // orders one, and the table lets only Stale come here.
 func (s State) starting(cause Cause, at time.Time) (State, []Effect) {
 	s.Attempts++
-	s.Attempt, s.Cause, s.LastAttempt = s.Attempts, cause, at
+	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at
 	return s, []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}
 }
 
 func (s State) rejected(at time.Time) (State, []Effect) {
 	s.Rejected, s.Cause = true, CauseRejected
-	if s.Failures == 0 {
+	if s.Failures == 0 && !s.Overdue {
 		s.NotBefore = time.Time{} // no issuer asked for this wait: it was for the sake of the token
 	}
 	if wasFresh := s.Label == Fresh; wasFresh || s.mayAttempt(at) {
@@ -147,8 +149,15 @@ func (s State) granted(e RefreshSucceeded) State {
 	return s
 }
 
+// overdue is the state of which callers need not wait any more. The refresh stays
+// in flight: as long as it does, no other one starts.
+func (s State) overdue(e AnswerOverdue) State {
+	s.Overdue, s.NotBefore, s.Trouble = true, e.Until, TroubleIssuer
+	return s
+}
+
 func (s State) deferred(e RefreshFailedTransient) State {
-	s.Attempt, s.NotBefore, s.Trouble = 0, e.NotBefore, e.Trouble
+	s.Attempt, s.Overdue, s.NotBefore, s.Trouble = 0, false, e.NotBefore, e.Trouble
 	s.InDoubt = s.InDoubt || e.Trouble == TroubleDoubt
 	if e.Evidence.Times > 0 {
 		s.Evidence = e.Evidence
@@ -160,7 +169,7 @@ func (s State) deferred(e RefreshFailedTransient) State {
 }
 
 func (s State) refused(e RefreshFailedPermanent) State {
-	s.Attempt, s.NotBefore, s.Failures, s.Trouble, s.InDoubt = 0, time.Time{}, 0, "", false
+	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Trouble, s.InDoubt = 0, false, time.Time{}, 0, "", false
 	s.Evidence = Repeated{}
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
@@ -193,6 +202,6 @@ func (s State) keeping(e Event) (State, []Effect) {
 	if attemptOf(e) == 0 {
 		return s, nil
 	}
-	s.Attempt, s.NotBefore = 0, time.Time{}
+	s.Attempt, s.Overdue, s.NotBefore = 0, false, time.Time{}
 	return s, []Effect{Publish{}}
 }

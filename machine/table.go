@@ -27,6 +27,7 @@ const (
 	WasGranted       Trigger = "RefreshSucceeded"
 	WasDeferred      Trigger = "RefreshFailedTransient"
 	WasRefused       Trigger = "RefreshFailedPermanent"
+	WaitEnded        Trigger = "AnswerOverdue"
 	NothingToDo      Trigger = "NothingToDo"
 	LookNeeded       Trigger = "LookNeeded"
 	LoginKept        Trigger = "LoginKept"
@@ -64,6 +65,8 @@ var table = concat(
 	row(WasGranted, []Label{Stale}, Fresh, "the issuer granted a new token set"),
 	row(WasDeferred, []Label{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
 	row(WasRefused, []Label{Stale}, Poisoned, "the issuer refused this refresh token for good: it is never sent again"),
+
+	row(WaitEnded, []Label{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
 
 	stay(NothingToDo, Labels(), "asked or told, and there is nothing to do: what is at hand is the answer"),
 	stay(LookNeeded, []Label{NoAuth, Poisoned}, "asked with no token to give: another program may have logged in, so look; never at the network"),

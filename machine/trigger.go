@@ -27,6 +27,8 @@ func TriggerOf(s State, e Event) Trigger {
 		return WasDeferred
 	case RefreshFailedPermanent:
 		return WasRefused
+	case AnswerOverdue:
+		return WaitEnded
 	case Saved:
 		return SaveSucceeded
 	case SaveFailed:
@@ -35,7 +37,7 @@ func TriggerOf(s State, e Event) Trigger {
 	panic("machine: an event without a trigger") // a test lists every event
 }
 
-// attemptOf is the refresh that an event ends, zero if it ends none.
+// attemptOf is the refresh that an event is about, zero if it is about none.
 func attemptOf(e Event) AttemptID {
 	switch e := e.(type) {
 	case CredentialLoaded:
@@ -47,6 +49,8 @@ func attemptOf(e Event) AttemptID {
 	case RefreshFailedTransient:
 		return e.Attempt
 	case RefreshFailedPermanent:
+		return e.Attempt
+	case AnswerOverdue:
 		return e.Attempt
 	}
 	return 0

@@ -110,6 +110,7 @@ func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []m
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: held},
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: tokensOf(2, 0, at.Time), Displaced: true, Dropped: &next},
 		machine.LoggedOut{At: at, Attempt: attempt, Dropped: &next},
+		machine.AnswerOverdue{At: at, Attempt: attempt, Until: at.Time.Add(time.Minute)},
 	}
 }
 

@@ -52,7 +52,8 @@ func anyOperation() *rapid.Generator[operation] {
 	goOn := draw(func(t *rapid.T) operation {
 		return goesOn{whose.Draw(t, "process"), halt.Draw(t, "halt"), rapid.IntRange(0, 7).Draw(t, "impatient") == 7}
 	})
-	return rapid.OneOf(ask, answer, ask, grant, goOn,
+	strike := draw(func(t *rapid.T) operation { return strikes{whose.Draw(t, "process")} })
+	return rapid.OneOf(ask, answer, ask, grant, goOn, strike,
 		draw(func(t *rapid.T) operation { return timePasses{passing.Draw(t, "time")} }),
 		draw(func(t *rapid.T) operation {
 			return edits{rapid.SampledFrom(allEdits).Draw(t, "how"), lifetime.Draw(t, "life")}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -107,6 +108,32 @@ func (o answers) do(w *world) string {
 	r.post.answer = w.authority.answer(o.how, token, w.now)
 	r.goOn(o.halt)
 	return fmt.Sprintf("the issuer gets %s from %s and %s: %s%s", token.Reveal(), p.name, o.how, outcome(r.post.answer, w), p.standing())
+}
+
+// strikes is the deadline of a post, which ends the waiting of the clients and not
+// the refresh.
+type strikes struct{ process int }
+
+func (o strikes) do(w *world) string {
+	p := w.living(o.process)
+	if p == nil {
+		return ""
+	}
+	r := p.waitingAt(func(place string) bool { return place == "answer" })
+	if r == nil || r.overdue == nil {
+		return ""
+	}
+	overdue := r.overdue
+	r.overdue = nil
+	w.now = w.now.Add(engine.DefaultDeadline)
+	w.reach("a deadline strikes")
+	overdue()
+	for _, q := range p.asks {
+		if !r.abandoned && p.owner.Snapshot().Attempt == r.state.Attempt && q.answers != 1 {
+			w.violate("a client of %s waits longer than the deadline", p.name)
+		}
+	}
+	return fmt.Sprintf("the deadline of %s strikes%s", p.name, p.standing())
 }
 
 func outcome(a machine.Answer, w *world) string {

@@ -65,6 +65,7 @@ type refresh struct {
 	stop  func()
 	yield func(struct{}) bool
 
+	overdue   func() // tells its owner that the deadline of its post has struck; nil while it has not begun
 	looked    bool
 	found     *machine.Credential // what it saw in the store
 	reserved  bool                // the store has room for what comes of it
@@ -85,7 +86,7 @@ func (r *refresh) isInDoubt() bool {
 type crash struct{}
 
 // Refresh implements engine.Runner.
-func (p *process) Refresh(run func(context.Context) machine.Event) {
+func (p *process) Refresh(run func(context.Context, engine.Listen) machine.Event) {
 	state := *p.owner.Snapshot()
 	if state.Label != machine.Stale || state.Attempt == 0 {
 		p.world.violate("%s starts a refresh in state %s", p.name, state.Label)
@@ -103,10 +104,16 @@ func (p *process) Refresh(run func(context.Context) machine.Event) {
 			}
 		}()
 		r.yield = yield
-		r.outcome = run(context.Background())
+		r.outcome = run(context.Background(), r.listen)
 		r.reach("report")
 	})
 	p.refreshes = append(p.refreshes, r)
+}
+
+// listen implements engine.Listen: an operation lets the deadline strike.
+func (r *refresh) listen(overdue func() machine.AnswerOverdue) (context.Context, func()) {
+	r.overdue = func() { r.process.owner.Overdue(overdue()) }
+	return context.Background(), func() { r.overdue = nil }
 }
 
 // Revoke implements engine.Runner: it takes no time.

@@ -67,7 +67,7 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 			reached["the store "+string(f)] += strikes
 		}
 	}
-	corners := []string{"a token in doubt is posted once more", "killed before \"answer\"", "killed before \"lock wait\""}
+	corners := []string{"a token in doubt is posted once more", "a deadline strikes", "killed before \"answer\"", "killed before \"lock wait\""}
 	for _, step := range append(engine.Steps(), "report") {
 		corners = append(corners, fmt.Sprintf("stands before %q", step), fmt.Sprintf("killed before %q", step))
 	}

@@ -125,6 +125,7 @@ func typicalEvents(state machine.State) []machine.Event {
 		machine.RefreshSucceeded{At: at(0), Attempt: state.Attempt, Credential: tokens("next", time.Hour)},
 		machine.RefreshFailedTransient{At: at(0), Attempt: state.Attempt, NotBefore: noon.Add(time.Minute), Posted: true},
 		machine.RefreshFailedPermanent{At: at(0), Attempt: state.Attempt, Verdict: verdict},
+		machine.AnswerOverdue{At: at(0), Attempt: state.Attempt, Until: noon.Add(time.Minute)},
 		machine.Asked{At: at(0), Ask: machine.Ask{Token: true}},
 		machine.TokenRejected{At: at(0), Access: "another"},
 		machine.NothingLoaded{At: at(0)},

@@ -11,35 +11,70 @@ import (
 // not touch. A program's runner is a goroutine for each; a simulation's is
 // whatever it likes.
 type Runner interface {
-	// Refresh runs a refresh and hands its event to Owner.Conclude.
-	Refresh(run func(context.Context) machine.Event)
+	// Refresh runs a refresh and hands its event to Owner.Conclude. Posting ends
+	// when nothing may be posted any more.
+	Refresh(run func(posting context.Context, listen Listen) machine.Event)
 	// Revoke runs a revocation and then calls Owner.Revoked.
 	Revoke(run func(context.Context))
 }
+
+// Listen is called when a post begins. If the post lasts longer than its deadline, the
+// runner hands the event overdue to Owner.Overdue. The context is for hearing the
+// answer and ends much later: with the cause ErrUnheard when it is given up for lost,
+// with another one when the engine abandons the refresh. Call stop when the post is
+// over.
+type Listen func(overdue func() machine.AnswerOverdue) (hearing context.Context, stop func())
 
 // refresh starts the refresh that the machine ordered: at the issuer, or at the
 // client that refreshes its own tokens.
 func (o *Owner) refresh() {
 	o.running++
 	if o.state.Credential.Method == machine.MethodExternal {
-		o.runner.Refresh(renewal{&o.Options, o.state}.run)
+		o.renew()
 		return
 	}
 	o.runner.Refresh(newTransaction(&o.Options, o.state).run)
 }
 
-// renewal is a refresh of external tokens: nothing is stored, and nobody but the
-// client that gave them is asked.
+// renewal is a refresh of external tokens: nothing is stored, and the client that
+// gave them is the only one that is asked.
 type renewal struct {
 	*Options
-	state machine.State // as it was when the refresh was ordered
+	state machine.State   // as it was when the refresh was ordered
+	turn  chan struct{}   // full while the client is asked
+	over  <-chan struct{} // closed when a later renewal has taken the place of this one
 }
 
-func (r renewal) run(ctx context.Context) machine.Event {
+// renew asks the client. A renewal that is under way is of tokens that have been
+// replaced since: it ends, for the client is asked one thing at a time.
+func (o *Owner) renew() {
+	if o.renewed != nil {
+		close(o.renewed)
+	}
+	o.renewed = make(chan struct{})
+	o.runner.Refresh(renewal{&o.Options, o.state, o.renewing, o.renewed}.run)
+}
+
+func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 	ctx, cancel := context.WithTimeout(ctx, renewLimit)
 	defer cancel()
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case <-r.over:
+			cancel()
+		case <-finished:
+		}
+	}()
 	attempt := r.state.Attempt
 	if r.Client == nil {
+		return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
 		return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
 	}
 	renewed, err := r.Client.Renew(ctx, r.state.Credential)

@@ -20,6 +20,7 @@ type Engine struct {
 	closing chan context.Context // goes before the inbox, where many may wait
 	ready   chan struct{}        // closed when the owner has looked
 	done    chan struct{}        // closed when the owner has left
+	settle  context.CancelFunc   // from now on nothing is posted
 }
 
 // ErrClosed reports a call after Close. Start another engine.
@@ -36,7 +37,9 @@ func Start(options Options) *Engine {
 		done:    make(chan struct{}),
 	}
 	lifetime, abandon := context.WithCancel(context.Background())
-	e.owner = NewOwner(options, goroutines{e, lifetime})
+	posting, settle := context.WithCancel(lifetime)
+	e.settle = settle
+	e.owner = NewOwner(options, goroutines{e, lifetime, posting})
 	go e.run(abandon)
 	return e
 }
@@ -52,7 +55,7 @@ func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
 // Ask takes up what a client wants and calls answer exactly once with the
 // snapshot that it leads to: before Ask returns if that is known already, else
 // later on the engine's goroutine, where answer must not block nor call the
-// engine. Asks, logins and logouts of one caller take effect in their order; their
+// engine. After Close the answer is what was published last. Asks, logins and logouts of one caller take effect in their order; their
 // answers may overtake each other.
 func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
 	if snapshot, isKnown := e.Known(ask); isKnown {
@@ -78,12 +81,16 @@ func (e *Engine) Known(ask machine.Ask) (snapshot *machine.State, isKnown bool) 
 }
 
 // Status is Ask for a caller that can wait. It returns ctx's error if ctx ends
-// first; the refresh that the caller waited for goes on without it.
+// first; the refresh that the caller waited for goes on without it. It returns
+// [ErrClosed] after Close.
 func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, error) {
+	if e.isClosed() {
+		return nil, ErrClosed
+	}
 	if snapshot, isKnown := e.Known(ask); isKnown {
 		return snapshot, nil
 	}
-	return e.snapshotOf(ctx, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
+	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
 }
 
 // Rejected reports that a resource server answered 401 to the access token with
@@ -91,7 +98,7 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, e
 // token, try that once; if it holds none, a login is needed. A token that is no
 // longer in use is not refreshed. It returns ctx's error if ctx ends first.
 func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
-	return e.snapshotOf(ctx, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
+	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
 }
 
 // Login stores a credential and then uses it, in place of whatever is there. A
@@ -131,12 +138,26 @@ func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
 	e.tell(context.Background(), func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
 }
 
-// Close waits until the refresh in flight has ended and is written down, and the
-// issuer knows of a logout, or until ctx ends: then a refresh is left behind with
-// its intent open. Everybody who waits is answered, an unsaved credential gets a
+// Drain begins the end: from now on nothing is posted, and a refresh that waits for
+// its turn is withheld. It returns when no caller waits any more, or when ctx ends:
+// then those who still wait are answered with what there is. Close has to follow.
+func (e *Engine) Drain(ctx context.Context) {
+	e.settle()
+	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
+		o.whenUnwaited(func() { answer(struct{}{}) })
+	})
+	if err != nil {
+		e.tell(context.Background(), (*Owner).drain)
+	}
+}
+
+// Close begins the end as Drain does, and waits until the refresh in flight has
+// ended and is written down, which its deadline bounds, and the issuer knows of a
+// logout, or until ctx ends: then a refresh is left behind with its intent open. Everybody who waits is answered, an unsaved credential gets a
 // last try, and the engine is gone when Close returns. A store that hangs delays
 // that by four seconds at the most.
 func (e *Engine) Close(ctx context.Context) {
+	e.settle()
 	select {
 	case e.closing <- ctx:
 	case <-e.done:
@@ -173,12 +194,15 @@ func (e *Engine) run(abandon context.CancelFunc) {
 // goroutines run what the owner must not wait for; they end with the engine.
 type goroutines struct {
 	engine   *Engine
-	lifetime context.Context
+	lifetime context.Context // ends when the owner has left
+	posting  context.Context // ends before that, when nothing may be posted any more
 }
 
-func (g goroutines) Refresh(run func(context.Context) machine.Event) {
+func (g goroutines) Refresh(run func(context.Context, Listen) machine.Event) {
 	go func() {
-		outcome := run(g.lifetime)
+		outcome := run(g.posting, func(overdue func() machine.AnswerOverdue) (context.Context, func()) {
+			return g.listen(g.posting, overdue)
+		})
 		g.report(func(o *Owner) { o.Conclude(outcome) })
 	}()
 }
@@ -237,11 +261,12 @@ func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
 	return cmp.Or(err, failure)
 }
 
-// snapshotOf is what a request ends in. After Close that is the last snapshot.
-func (e *Engine) snapshotOf(ctx context.Context, request func(o *Owner, answer func(*machine.State))) (*machine.State, error) {
-	snapshot, err := await(ctx, e, request)
-	if errors.Is(err, ErrClosed) {
-		return e.Snapshot(), nil
+// isClosed reports whether the owner has left.
+func (e *Engine) isClosed() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
 	}
-	return snapshot, err
 }

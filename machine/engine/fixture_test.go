@@ -52,6 +52,9 @@ func (i *issuer) Revoke(ctx context.Context, login machine.Credential) error {
 }
 
 func (i *issuer) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+	if !machine.MayPost(ctx) {
+		return machine.Unavailable{}
+	}
 	i.mu.Lock()
 	i.posts = append(i.posts, token.Fingerprint())
 	i.mu.Unlock()

@@ -20,13 +20,14 @@ type Options struct {
 	Issuer Issuer
 	Client Client // who gave an external login; nil if nobody can
 
-	Deadline time.Duration // of one post to the issuer; 30 s
+	Deadline time.Duration // how long callers wait for a post to the issuer, and how old an intent may be when it begins; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
 
-	Log       *slog.Logger     // discarded
-	Now       func() time.Time // time.Now
-	Random    func() float64   // in [0, 1), for the jitter
-	ProcessID int              // in the ledger
+	Log       *slog.Logger         // discarded
+	Now       func() time.Time     // time.Now
+	Random    func() float64       // in [0, 1), for the jitter
+	Uptime    func() time.Duration // a clock that never stands still and is never set; the system's
+	ProcessID int                  // in the ledger
 
 	// Before is called with the name of each step of a refresh before it is
 	// done, on the refresh's own goroutine: where a test lets the process die.
@@ -37,7 +38,9 @@ type Options struct {
 // when ctx ends.
 type Issuer interface {
 	// Refresh asks the token endpoint. It sends at most one request, and reports
-	// whatever happens as an answer. The engine has one such call at a time.
+	// whatever happens as an answer, however late: the engine ends ctx long after
+	// its deadline. It asks [machine.MayPost] before the first byte of the body
+	// leaves, and sends nothing if it may not. The engine has one such call at a time.
 	Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer
 	// Revoke tells it that nobody will use a login any more (RFC 7009). An error is
 	// written down, and that is all that comes of it.
@@ -84,6 +87,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
+	}
+	if o.Uptime == nil {
+		o.Uptime = uptime
 	}
 	if o.Before == nil {
 		o.Before = func(string) {}

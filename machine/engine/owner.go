@@ -29,6 +29,10 @@ type Owner struct {
 	running     int             // refreshes and revocations that have not ended
 	revocations int             // of these
 	closing     context.Context // not nil: leave when nothing runs, or when this ends
+	renewing    chan struct{}   // full while the client of external tokens is asked
+	renewed     chan struct{}   // closed when a later renewal begins; nil before the first
+	isDrained   bool            // callers are answered at once, with what there is
+	unwaited    []func()        // called when no caller waits any more
 }
 
 // waiter is somebody whose answer depends on a refresh.
@@ -39,7 +43,10 @@ type waiter struct {
 
 // NewOwner makes an owner that knows of nobody: let it Look first.
 func NewOwner(options Options, runner Runner) *Owner {
-	o := &Owner{Options: options.withDefaults(), runner: runner, state: machine.New(options.Policy)}
+	o := &Owner{
+		Options: options.withDefaults(), runner: runner, state: machine.New(options.Policy),
+		renewing: make(chan struct{}, 1),
+	}
 	o.publish()
 	return o
 }
@@ -62,7 +69,7 @@ func (o *Owner) Ask(ask machine.Ask, answer func(*machine.State)) {
 // Reject takes up a 401 of a resource server; see Engine.Rejected.
 func (o *Owner) Reject(access secret.Fingerprint, answer func(*machine.State)) {
 	o.step(machine.TokenRejected{At: o.at(), Access: access})
-	o.answer(o.state.Attempt != 0, answer)
+	o.answer(o.state.Attempt != 0 && !o.state.Overdue, answer)
 }
 
 // Login stores a credential and then uses it; see Engine.Login.
@@ -118,6 +125,9 @@ func (o *Owner) Conclude(outcome machine.Event) {
 	o.noteAdopted(ctx, outcome, before)
 }
 
+// Overdue takes the deadline of a post that goes on: callers wait no longer.
+func (o *Owner) Overdue(event machine.AnswerOverdue) { o.step(event) }
+
 // step runs one event through the machine and carries out what it orders.
 func (o *Owner) step(event machine.Event) {
 	before := o.state
@@ -133,7 +143,7 @@ func (o *Owner) step(event machine.Event) {
 	for _, effect := range effects {
 		o.perform(effect, event, &before)
 	}
-	if len(o.waiters) > 0 && o.waiters[0].attempt != o.state.Attempt { // all wait for the same one
+	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one
 		o.answerAll()
 	}
 }
@@ -188,7 +198,7 @@ func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State)
 
 // answer answers now, or when the refresh in flight has ended.
 func (o *Owner) answer(waits bool, answer func(*machine.State)) {
-	if !waits {
+	if !waits || o.isDrained {
 		answer(o.Snapshot())
 		return
 	}
@@ -201,6 +211,26 @@ func (o *Owner) answerAll() {
 	for _, each := range waiting {
 		each.answer(o.Snapshot())
 	}
+	unwaited := o.unwaited
+	o.unwaited = nil
+	for _, done := range unwaited {
+		done()
+	}
+}
+
+// whenUnwaited calls done as soon as no caller waits.
+func (o *Owner) whenUnwaited(done func()) {
+	if len(o.waiters) == 0 {
+		done()
+		return
+	}
+	o.unwaited = append(o.unwaited, done)
+}
+
+// drain lets all callers go, now and from now on.
+func (o *Owner) drain() {
+	o.isDrained = true
+	o.answerAll()
 }
 
 // patience ends when a close has waited long enough.

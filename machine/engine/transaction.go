@@ -19,8 +19,10 @@ type transaction struct {
 	*Options
 	state machine.State // as it was when the refresh was ordered
 
+	listen  Listen
 	unlock  func()
-	record  store.Record // what the store held under the lock
+	intent  time.Duration // when the intent was made, by the clock that never stands still
+	record  store.Record  // what the store held under the lock
 	doubt   machine.Doubt
 	answer  machine.Answer
 	next    machine.Credential // what the issuer's grant makes of it
@@ -65,29 +67,33 @@ func Steps() []string {
 	return names
 }
 
-// run does the steps and returns the outcome.
-func (t *transaction) run(ctx context.Context) machine.Event {
+// run does the steps and returns the outcome. Posting ends when nothing may be
+// posted any more: the steps up to the intent end with it.
+func (t *transaction) run(posting context.Context, listen Listen) machine.Event {
 	defer func() { t.unlock() }()
+	t.listen = listen
 	for _, each := range untilPost {
 		t.Before(each.name)
-		if each.do(t, ctx); t.outcome != nil {
+		if each.do(t, posting); t.outcome != nil {
 			return t.outcome
 		}
 	}
 	for _, each := range fromAnswer {
 		t.Before(each.name)
-		each.do(t, ctx)
+		each.do(t, posting)
 	}
 	return t.outcome
 }
 
-func (t *transaction) lock(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, t.LockWait)
+func (t *transaction) lock(ending context.Context) {
+	ctx, cancel := context.WithTimeout(ending, t.LockWait)
 	defer cancel()
 	unlock, err := t.Store.Lock(ctx)
 	switch {
 	case err == nil:
 		t.unlock = unlock
+	case ending.Err() != nil:
+		t.withhold("", errEnding)
 	case ctx.Err() != nil:
 		t.withhold(machine.TroubleSister, fmt.Errorf("lock the store: %w", err))
 	default:
@@ -146,7 +152,12 @@ func (t *transaction) reserve(ctx context.Context) {
 }
 
 func (t *transaction) intend(ctx context.Context) {
+	if ctx.Err() != nil {
+		t.withhold("", errEnding)
+		return
+	}
 	credential := t.state.Credential
+	t.intent = t.Uptime()
 	t.entry = store.Entry{
 		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
 		Key: t.keyOf(credential), Access: credential.AccessToken.Fingerprint(),
@@ -161,23 +172,58 @@ func (t *transaction) intend(ctx context.Context) {
 	}
 }
 
-// post asks the issuer. If the process gives up waiting because it ends, the
-// intent stays open: whoever comes next will find it.
-func (t *transaction) post(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, t.Deadline)
-	defer cancel()
-	t.answer = t.Issuer.Refresh(limited, t.state.Credential.RefreshToken, t.state.Cause)
-	if ctx.Err() != nil {
-		if _, unanswered := t.answer.(machine.Unavailable); unanswered {
-			t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Trouble: machine.TroubleDoubt}
-		}
+// post asks the issuer. The deadline ends the waiting of the callers and nothing
+// else: an answer that comes later goes through the same steps. If the engine
+// abandons the refresh, the intent stays open, and the next process finds it.
+func (t *transaction) post(context.Context) {
+	hearing, stop := t.listen(t.overdue)
+	defer stop()
+	mayPost := true
+	t.answer = t.Issuer.Refresh(machine.WithIntent(hearing, func() bool {
+		mayPost = t.Uptime()-t.intent <= t.Deadline
+		return mayPost
+	}), t.state.Credential.RefreshToken, t.state.Cause)
+	unavailable, isUnanswered := t.answer.(machine.Unavailable)
+	switch {
+	case !isUnanswered:
+	case hearing.Err() != nil && !errors.Is(context.Cause(hearing), ErrUnheard):
+		t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Trouble: machine.TroubleDoubt}
+	case !mayPost && !unavailable.Lost:
+		t.takeBack()
 	}
 }
+
+// overdue is the event for the deadline of the post.
+func (t *transaction) overdue() machine.AnswerOverdue {
+	at := t.at()
+	return machine.AnswerOverdue{At: at, Attempt: t.state.Attempt, Until: at.Time.Add(HearingLimit)}
+}
+
+// takeBack ends the refresh whose intent grew old before the first byte of the post
+// left: the process was stopped in between, and what it had reread is old too.
+func (t *transaction) takeBack() {
+	ctx, cancel := timeless(context.Background())
+	defer cancel()
+	t.entry.At, t.entry.Kind = t.at().Time, store.Deferred
+	deferral := t.lineage(ctx).Deferral
+	t.entry.NotBefore, t.entry.Failures = deferral.NotBefore, deferral.Failures
+	if err := t.Ledger.Conclude(ctx, t.entry.Key, t.entry); err != nil {
+		t.Log.Warn("the intent could not be taken back", "error", err)
+	}
+	t.withhold("", errIntentOld)
+}
+
+var (
+	errEnding    = errors.New("the program ends")
+	errIntentOld = errors.New("the intent grew old before the post began; the refresh begins anew")
+)
 
 // withhold ends the refresh without a post because of something at home. Soon
 // is early enough for the next try: nobody outside is asked.
 func (t *transaction) withhold(trouble machine.Trouble, err error) {
-	t.Log.Warn("the refresh was not started", "error", err)
+	if !errors.Is(err, errEnding) {
+		t.Log.Warn("the refresh was not started", "error", err)
+	}
 	at := t.at()
 	t.outcome = machine.RefreshFailedTransient{
 		At: at, Attempt: t.state.Attempt, NotBefore: t.Policy.NextAttempt(at.Time, 1, 0, t.Random()), Trouble: trouble,

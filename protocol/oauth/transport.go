@@ -53,7 +53,7 @@ const (
 // post asks the issuer once. It sends no Authorization header: the client is a
 // public one (RFC 6749 section 2.1), known by the client_id in the body.
 func (c *Client) post(ctx context.Context, endpoint, contentType string, content []byte) (reply, *UnreachableError) {
-	body := newOneShot(content)
+	body := newOneShot(content, func() bool { return machine.MayPost(ctx) })
 	request, err := outbound.NewRequest(ctx, http.MethodPost, endpoint, body)
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
@@ -88,6 +88,7 @@ func send(transport http.RoundTripper, request *http.Request, body *oneShot) (re
 // try again by itself: a refresh token that is posted twice is a family revoked.
 type oneShot struct {
 	content *bytes.Reader
+	maySend func() bool // asked when the first byte is about to leave
 	fate    atomic.Int32
 }
 
@@ -98,12 +99,17 @@ const (
 	withdrawn
 )
 
-func newOneShot(content []byte) *oneShot { return &oneShot{content: bytes.NewReader(content)} }
+func newOneShot(content []byte, maySend func() bool) *oneShot {
+	return &oneShot{content: bytes.NewReader(content), maySend: maySend}
+}
 
 // errWithdrawn reports to the transport that it comes too late.
 var errWithdrawn = errors.New("the request was given up before it was sent")
 
 func (b *oneShot) Read(into []byte) (int, error) {
+	if b.fate.Load() == kept && !b.maySend() {
+		b.withdraw()
+	}
 	if b.fate.CompareAndSwap(kept, sent) || b.fate.Load() == sent {
 		return b.content.Read(into)
 	}

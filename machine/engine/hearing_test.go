@@ -1,0 +1,239 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// overdue demands a refresh and lets the deadline of its post pass.
+func (s *site) overdue() *pending {
+	s.t.Helper()
+	demanding := s.asking(demand)
+	time.Sleep(engine.DefaultDeadline)
+	synctest.Wait()
+	demanding.gives(s.stored().AccessToken, "the deadline ends the waiting")
+	return demanding
+}
+
+func (s *site) doubt(of machine.Credential) machine.Doubt {
+	doubt, err := s.ledger.Process(99).Doubt(context.Background(), policy.Issuer.Key(of.RefreshToken))
+	require.NoError(s.t, err)
+	return doubt
+}
+
+func (s *site) lineage() machine.Lineage {
+	lineage, err := s.ledger.Process(99).Lineage(context.Background())
+	require.NoError(s.t, err)
+	return lineage
+}
+
+func TestADeadlineEndsTheWaitingNeverTheHearing(t *testing.T) {
+	t.Run("granted", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.overdue()
+			time.Sleep(2 * time.Minute)
+			next := login("next", time.Hour)
+			s.answer(granted(next))
+			s.isStored(next)
+			s.asking(poll).gives(next.AccessToken)
+			require.Equal(t, machine.Fresh, s.Snapshot().Label)
+			require.Equal(t, 1, s.posts())
+		})
+	})
+	t.Run("refused", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.overdue()
+			s.answer(refused(machine.ReasonReused))
+			require.Equal(t, machine.Poisoned, s.Snapshot().Label)
+			require.NotNil(t, s.lineage().VerdictOn(policy.Issuer.Key(s.stored().RefreshToken)), "no process posts it again")
+		})
+	})
+	t.Run("granted after a login", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.overdue()
+			theirs := login("theirs", time.Hour)
+			require.NoError(t, s.Login(t.Context(), theirs))
+			s.answer(granted(login("next", time.Hour)))
+			s.isStored(theirs)
+			s.asking(poll).gives(theirs.AccessToken)
+		})
+	})
+}
+
+func TestWhileAnAnswerIsHeardNoSecondPostBegins(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		sister := s.start()
+		defer sister.Close(ended())
+		begun := time.Now()
+		s.overdue()
+		health := s.Snapshot().Health()
+		require.Equal(t, machine.ActionWait, health.Action)
+		require.Equal(t, begun.Add(engine.DefaultDeadline+engine.HearingLimit).Round(0).UTC(), s.Snapshot().NotBefore.UTC(), "a wait has a time")
+		for time.Since(begun) < 5*time.Minute {
+			for _, ask := range []machine.Ask{demand, poll, glance} {
+				require.True(t, s.asking(ask).isAnswered(), "and no caller waits")
+			}
+			go sister.Status(t.Context(), demand)
+			time.Sleep(10 * time.Second)
+		}
+		require.Equal(t, 1, s.posts())
+		require.Equal(t, 1, s.doubt(s.stored()).Times, "a sister finds the intent open")
+		require.False(t, s.doubt(s.stored()).HolderGone)
+	})
+}
+
+func TestAnAnswerThatNeverComesIsGivenUpForLost(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held := s.stored()
+		s.overdue()
+		time.Sleep(engine.HearingLimit + 2*time.Second)
+		synctest.Wait()
+		require.True(t, s.Snapshot().InDoubt)
+		require.Equal(t, machine.TroubleDoubt, s.Snapshot().Trouble)
+		require.Zero(t, s.Snapshot().Attempt)
+		require.True(t, s.lineage().IsInDoubt(policy.Issuer.Key(held.RefreshToken)), "and the ledger says so")
+		require.Zero(t, s.doubt(held).Times, "in place of the intent")
+	})
+}
+
+func TestNoPostOnAnOldIntent(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		var uptime time.Duration
+		isStopped := true
+		s.restart(func(o *engine.Options) {
+			o.Uptime = func() time.Duration { return uptime }
+			o.Before = func(step string) {
+				if step == "post" && isStopped { // between the intent and the first byte
+					uptime += o.Deadline + engine.DefaultDeadline + time.Nanosecond
+					isStopped = false
+				}
+			}
+		})
+		held := s.stored()
+		s.asking(demand).gives(held.AccessToken)
+		require.Zero(t, s.posts())
+		require.Zero(t, s.doubt(held).Times, "the intent is taken back")
+		require.False(t, s.Snapshot().InDoubt, "unspent")
+		require.Zero(t, s.Snapshot().Failures, "the issuer was not asked")
+		require.Zero(t, s.lineage().Deferral.Failures)
+		time.Sleep(time.Second)
+		s.asking(demand)
+		require.Equal(t, 1, s.posts(), "the refresh begins anew")
+	})
+}
+
+func TestCloseWaitsForTheOwnDeadlineOfThePostAndNoLonger(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held, begun := s.stored(), time.Now()
+		s.asking(demand)
+		time.Sleep(10 * time.Second)
+		s.Close(t.Context())
+		require.Equal(t, engine.DefaultDeadline+time.Second, time.Since(begun), "with a last call")
+		require.True(t, s.lineage().IsInDoubt(policy.Issuer.Key(held.RefreshToken)), "what was lost is said to be")
+		require.Zero(t, s.doubt(held).Times)
+	})
+}
+
+func TestOnceToldToEndNothingIsPosted(t *testing.T) {
+	t.Run("a refresh that waits for its turn", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			unlock, err := s.store.Lock(t.Context())
+			require.NoError(t, err)
+			demanding := s.asking(demand)
+			s.Drain(t.Context())
+			demanding.gives(s.stored().AccessToken, "it is withheld")
+			unlock()
+			time.Sleep(time.Minute)
+			s.asking(demand).gives(s.stored().AccessToken)
+			require.Zero(t, s.posts())
+			s.Close(t.Context())
+		})
+	})
+	t.Run("an ask while a revocation runs", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.issuer.hangs.Store(true)
+			require.NoError(t, s.logout())
+			second := login("second", time.Hour)
+			require.NoError(t, s.Login(t.Context(), second))
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			defer cancel()
+			go s.Engine.Close(ctx)
+			synctest.Wait()
+			s.asking(demand).gives(second.AccessToken)
+			time.Sleep(10 * time.Second)
+			require.Zero(t, s.posts())
+			require.Zero(t, s.doubt(second).Times)
+		})
+	})
+}
+
+func TestDrainAnswersThoseWhoWaitAtItsEndAndTheAnswerIsStillSaved(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held, demanding, begun := s.stored(), s.asking(demand), time.Now()
+		drain, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		s.Drain(drain)
+		synctest.Wait()
+		require.Equal(t, 4*time.Second, time.Since(begun))
+		demanding.gives(held.AccessToken, "with what there is")
+		require.True(t, s.asking(demand).isAnswered(), "from then on no caller waits")
+		next := login("next", time.Hour)
+		go func() {
+			time.Sleep(4 * time.Second)
+			s.issuer.answers <- granted(next)
+		}()
+		s.Close(t.Context())
+		require.Equal(t, 8*time.Second, time.Since(begun))
+		s.isStored(next)
+	})
+}
+
+func TestAClosedEngineSaysSo(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.Close(t.Context())
+		for _, ask := range []machine.Ask{demand, poll, glance} {
+			_, err := s.Status(t.Context(), ask)
+			require.ErrorIs(t, err, engine.ErrClosed)
+		}
+		_, err := s.Rejected(t.Context(), s.stored().AccessToken.Fingerprint())
+		require.ErrorIs(t, err, engine.ErrClosed)
+	})
+}
+
+// slowClient never answers.
+type slowClient struct{ inside, most int }
+
+func (c *slowClient) Renew(ctx context.Context, _ machine.Credential) (machine.Credential, error) {
+	c.inside++
+	c.most = max(c.most, c.inside)
+	<-ctx.Done()
+	c.inside--
+	return machine.Credential{}, ctx.Err()
+}
+
+func TestTheClientIsAskedForOneThingAtATime(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		client := new(slowClient)
+		s.restart(func(o *engine.Options) { o.Client = client })
+		var last secret.Fingerprint
+		for _, name := range []string{"first", "second", "third"} {
+			c := external(name)
+			last = c.AccessToken.Fingerprint()
+			require.NoError(t, s.Login(t.Context(), c))
+			go s.Rejected(t.Context(), last)
+			synctest.Wait()
+			require.Equal(t, 1, client.inside, "the latest is asked for at once")
+		}
+		require.Equal(t, 1, client.most)
+		require.Equal(t, last, s.Snapshot().Credential.AccessToken.Fingerprint())
+		time.Sleep(time.Minute)
+	})
+}

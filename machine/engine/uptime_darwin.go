@@ -1,0 +1,18 @@
+package engine
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// uptime is a clock that runs while this process is stopped and while the machine
+// sleeps, and that no one can set: CLOCK_MONOTONIC, which on this system goes on
+// in sleep.
+func uptime() time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return wallTime()
+	}
+	return time.Duration(now.Nano())
+}
