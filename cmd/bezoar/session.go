@@ -56,14 +56,16 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 	return s, nil
 }
 
-// close waits until what was begun is written down: a refresh may take its
-// whole deadline, but not longer than drainLimit once the person wants to leave.
+// close waits until what was begun is written down. Once the person wants to leave no
+// refresh begins any more, but one that has posted is waited for until its deadline.
 func (s *session) close(signals context.Context) {
 	limit := s.config.RefreshDeadline + storeMargin
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	hurry := context.AfterFunc(signals, func() { time.AfterFunc(drainLimit, cancel) })
-	defer hurry()
+	rest, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(signals, stop)()
+	_ = s.auth.Rest(rest) // what has not posted when the person wants to leave is withheld
 	s.auth.Close(ctx)
 }
 

@@ -117,9 +117,5 @@ func (o *Owner) leaveDone() {
 	if o.revocations > 0 {
 		return
 	}
-	leaving := o.leaving
-	o.leaving = nil
-	for _, gone := range leaving {
-		gone()
-	}
+	call(&o.leaving)
 }

@@ -138,6 +138,15 @@ func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
 	e.tell(context.Background(), func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
 }
 
+// Rest waits until no refresh is in flight that its callers could still wait for, or
+// until ctx ends; then its error is returned.
+func (e *Engine) Rest(ctx context.Context) error {
+	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
+		o.whenResting(func() { answer(struct{}{}) })
+	})
+	return err
+}
+
 // Drain begins the end: from now on nothing is posted, and a refresh that waits for
 // its turn is withheld. It returns when no caller waits any more, or when ctx ends:
 // then those who still wait are answered with what there is. Close has to follow.

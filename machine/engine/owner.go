@@ -33,6 +33,7 @@ type Owner struct {
 	renewed     chan struct{}   // closed when a later renewal begins; nil before the first
 	isDrained   bool            // callers are answered at once, with what there is
 	unwaited    []func()        // called when no caller waits any more
+	resting     []func()        // called when no refresh is in flight that could be waited for
 }
 
 // waiter is somebody whose answer depends on a refresh.
@@ -146,7 +147,30 @@ func (o *Owner) step(event machine.Event) {
 	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one
 		o.answerAll()
 	}
+	if o.isResting() {
+		call(&o.resting)
+	}
 }
+
+// call calls all functions of a list, and empties it.
+func call(list *[]func()) {
+	all := *list
+	*list = nil
+	for _, each := range all {
+		each()
+	}
+}
+
+// whenResting calls done as soon as no refresh is in flight, or its deadline has struck.
+func (o *Owner) whenResting(done func()) {
+	if o.isResting() {
+		done()
+		return
+	}
+	o.resting = append(o.resting, done)
+}
+
+func (o *Owner) isResting() bool { return o.state.Attempt == 0 || o.state.Overdue }
 
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
@@ -211,11 +235,7 @@ func (o *Owner) answerAll() {
 	for _, each := range waiting {
 		each.answer(o.Snapshot())
 	}
-	unwaited := o.unwaited
-	o.unwaited = nil
-	for _, done := range unwaited {
-		done()
-	}
+	call(&o.unwaited)
 }
 
 // whenUnwaited calls done as soon as no caller waits.
@@ -247,6 +267,7 @@ func (o *Owner) leave() {
 		o.step(o.saving())
 	}
 	o.answerAll()
+	call(&o.resting)
 	o.revocations = 0
 	o.leaveDone()
 }
