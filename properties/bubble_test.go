@@ -159,9 +159,9 @@ func (s *flakyStore) Swap(ctx context.Context, base store.Revision, c machine.Cr
 	return s.Store.Swap(ctx, base, c)
 }
 
-func (s *flakyStore) Reserve(ctx context.Context, c machine.Credential) error {
+func (s *flakyStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	if s.fails() {
-		return &store.NotDurableError{Err: errDisk}
+		return nil, &store.NotDurableError{Err: errDisk}
 	}
 	return s.Store.Reserve(ctx, c)
 }

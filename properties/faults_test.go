@@ -85,9 +85,9 @@ func (s *faultyStore) Delete(ctx context.Context) error {
 	return s.Store.Delete(ctx)
 }
 
-func (s *faultyStore) Reserve(ctx context.Context, c machine.Credential) error {
+func (s *faultyStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	if s.strikes(reserveFails) {
-		return &store.NotDurableError{Err: errDisk}
+		return nil, &store.NotDurableError{Err: errDisk}
 	}
 	return s.Store.Reserve(ctx, c)
 }

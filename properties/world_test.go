@@ -191,12 +191,12 @@ func (s siteStore) Load(ctx context.Context) (store.Record, error) {
 }
 
 // Reserve notes whether there is room.
-func (s siteStore) Reserve(ctx context.Context, c machine.Credential) error {
-	err := s.faultyStore.Reserve(ctx, c)
+func (s siteStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
+	release, err = s.faultyStore.Reserve(ctx, c)
 	if r := s.world.running; r != nil {
 		r.reserved = err == nil
 	}
-	return err
+	return release, err
 }
 
 // Lock waits until an operation has let go of it, or of whoever waits.

@@ -50,12 +50,14 @@ type Store interface {
 	// Delete removes the record. It is no error if there is none.
 	Delete(ctx context.Context) error
 
-	// Reserve proves that a successor of c can be stored: that the place can be
-	// written to and has room. It returns a [*NotDurableError] if it cannot; then
+	// Reserve proves that a successor of c can be stored and put in place of the
+	// record, and holds the room for it until release is called: the next Swap of
+	// this Store writes into it. It returns a [*NotDurableError] if it cannot; then
 	// do not spend the refresh token, for its successor would be lost. A
 	// [*ConflictError] says that a successor of the record is there and not yet in
-	// its place: read again.
-	Reserve(ctx context.Context, c machine.Credential) error
+	// its place: read again. Call release exactly once, after the Swap or instead
+	// of it. Room that a failed Swap has filled stays for the next one.
+	Reserve(ctx context.Context, c machine.Credential) (release func(), err error)
 
 	// Lock waits until no other polite process refreshes, or until ctx ends
 	// (then its error is returned, and nothing may be posted). Locks of one
@@ -112,9 +114,11 @@ func (e *ConflictError) Error() string { return "stored login was changed by som
 // read-only, full or gone. Tell the operator; the old record is untouched.
 type NotDurableError struct {
 	Err error
+	// Staged says that the new record has reached the disk, beside the old one.
+	// The next Swap of this Store puts it in place, or, once this process has
+	// ended, the next process that takes the lock.
+	Staged bool
 }
 
-func (e *NotDurableError) Error() string {
-	return fmt.Sprintf("store cannot keep a new login: %v", e.Err)
-}
+func (e *NotDurableError) Error() string { return e.Err.Error() }
 func (e *NotDurableError) Unwrap() error { return e.Err }

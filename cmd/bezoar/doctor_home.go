@@ -141,9 +141,11 @@ func diskCheck(ctx context.Context, p *patient) finding {
 	if record, err := p.store.Load(ctx); err == nil {
 		login = record.Credential
 	}
-	if err := p.store.Reserve(ctx, login); err != nil {
+	release, err := p.store.Reserve(ctx, login)
+	if err != nil {
 		return bad(failure, err.Error(), "make room, make the home writeable, or move away what is in the way: until then nothing is refreshed, for the new tokens would be lost")
 	}
+	release()
 	return fine("a new login can be stored, and reaches the disk")
 }
 

@@ -34,7 +34,7 @@ const (
 // The texts that several rows share.
 const (
 	leavesNothing  = "nothing"
-	leavesFiller   = "a file without a login, which the next one removes"
+	leavesFiller   = "a file without a login, which the next process removes"
 	leavesIntent   = "an intent without an outcome"
 	leavesHalf     = "an intent, and half of a new login that nobody can use"
 	leavesStaged   = "an intent, and the new login beside the old one: the next one puts it in place"
@@ -67,11 +67,13 @@ func Failpoints() []Failpoint {
 		{"reserve", "reserve: create", "", leavesNothing, Unspent},
 		{"reserve", "reserve: write", "", leavesFiller, Unspent},
 		{"reserve", "reserve: sync", "", leavesFiller, Unspent},
-		{"reserve", "reserve: remove", "", leavesFiller, Unspent},
-		{"intend", "", "", leavesNothing, Unspent},
-		{"intend", "intent: make folder", "", leavesNothing, Unspent},
-		{"intend", "intent: sync parent folder", "", leavesNothing, Unspent},
-		{"intend", "intent: create", "", leavesNothing, Unspent},
+		{"reserve", "reserve probe: create", "", leavesFiller, Unspent},
+		{"reserve", "reserve: exchange", "", leavesFiller, Unspent},
+		{"reserve", "reserve probe: remove", "", leavesFiller, Unspent},
+		{"intend", "", "", leavesFiller, Unspent},
+		{"intend", "intent: make folder", "", leavesFiller, Unspent},
+		{"intend", "intent: sync parent folder", "", leavesFiller, Unspent},
+		{"intend", "intent: create", "", leavesFiller, Unspent},
 		{"intend", "intent: write", "", "an empty intent, believed in until it is old", InDoubt},
 		{"intend", "intent: sync", "", leavesIntent, InDoubt},
 		{"intend", "intent: sync folder", "", leavesIntent, InDoubt},
@@ -79,7 +81,8 @@ func Failpoints() []Failpoint {
 		{"intend", "append: sync folder", "", leavesIntent, InDoubt},
 		{"post", "", "", leavesIntent, InDoubt},
 		{"save", "", "", leavesIntent, InDoubt},
-		{"save", "swap: create", "", leavesIntent, InDoubt},
+		{"save", "swap: name", "", leavesIntent, InDoubt},
+		{"save", "swap: shorten", "", leavesIntent, InDoubt},
 		{"save", "swap: write", "", leavesHalf, InDoubt},
 		{"save", "swap: sync", "", leavesStaged, Committed},
 		{"save", "swap: exchange", "", leavesStaged, Committed},
@@ -89,7 +92,6 @@ func Failpoints() []Failpoint {
 		{"save", "swap: write in place", WhenLinked, leavesInPlace, Committed},
 		{"save", "swap: sync in place", WhenLinked, leavesInPlace, Committed},
 		{"save", "swap: remove", "", leavesNew, Committed},
-		{"save", "swap: remove", WhenLoginBetween, leavesTheirs, Displaced},
 		{"save", "swap: sync folder", "", leavesNew, Committed},
 		{"record", "", "", leavesNew, Committed},
 		{"record", "append: write", "", leavesNew, Committed},
@@ -106,6 +108,7 @@ func Failpoints() []Failpoint {
 		{"record", "compact: sync folder", WhenLedgerIsLarge, leavesAll, Committed},
 		{"unlock", "", "", leavesAll, Committed},
 		{"unlock", "", WhenLoginBetween, leavesTheirs, Displaced},
+		{"unlock", "swap: remove", WhenLoginBetween, leavesTheirs, Displaced},
 		{"unlock", "append: write", WhenLoginBetween, leavesTheirs, Displaced},
 	}
 }

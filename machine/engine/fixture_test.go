@@ -144,9 +144,9 @@ func (s *countingStore) Delete(ctx context.Context) error {
 	return err
 }
 
-func (s *countingStore) Reserve(ctx context.Context, c machine.Credential) error {
+func (s *countingStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	if s.noRoom.Load() {
-		return &store.NotDurableError{Err: errFull}
+		return nil, &store.NotDurableError{Err: errFull}
 	}
 	return s.Store.Reserve(ctx, c)
 }

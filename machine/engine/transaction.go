@@ -21,6 +21,7 @@ type transaction struct {
 
 	listen  Listen
 	unlock  func()
+	vacate  func()        // gives back the room for the successor
 	intent  time.Duration // when the intent was made, by the clock that never stands still
 	record  store.Record  // what the store held under the lock
 	doubt   machine.Doubt
@@ -31,7 +32,7 @@ type transaction struct {
 }
 
 func newTransaction(options *Options, state machine.State) *transaction {
-	return &transaction{Options: options, state: state, unlock: func() {}}
+	return &transaction{Options: options, state: state, unlock: func() {}, vacate: func() {}}
 }
 
 // step is one step of a refresh, by name.
@@ -70,7 +71,7 @@ func Steps() []string {
 // run does the steps and returns the outcome. Posting ends when nothing may be
 // posted any more: the steps up to the intent end with it.
 func (t *transaction) run(posting context.Context, listen Listen) machine.Event {
-	defer func() { t.unlock() }()
+	defer func() { t.release(posting) }()
 	t.listen = listen
 	for _, each := range untilPost {
 		t.Before(each.name)
@@ -132,11 +133,13 @@ func (t *transaction) reread(ctx context.Context) {
 	}, t.at().Time)
 }
 
-// reserve looks at the record again once there is room: a sister that did not
-// wait for the lock may have put the successor there that a dead one had left.
+// reserve holds the room that save writes into. It looks at the record again
+// once there is room: a sister that did not wait for the lock may have put the
+// successor there that a dead one had left.
 func (t *transaction) reserve(ctx context.Context) {
-	err := t.Store.Reserve(ctx, t.record.Credential)
+	vacate, err := t.Store.Reserve(ctx, t.record.Credential)
 	if err == nil {
+		t.vacate = vacate
 		var again store.Record
 		if again, err = t.Store.Load(ctx); err == nil && again.Revision != t.record.Revision {
 			err = &store.ConflictError{}
@@ -231,8 +234,9 @@ func (t *transaction) withhold(trouble machine.Trouble, err error) {
 }
 
 func (t *transaction) release(context.Context) {
+	t.vacate()
 	t.unlock()
-	t.unlock = func() {}
+	t.vacate, t.unlock = func() {}, func() {}
 }
 
 // timeless is a context for what must be written down whatever ends.

@@ -152,11 +152,11 @@ func (s *Store) loadKeyring(ctx context.Context) (store.Record, error) {
 
 // Reserve implements [store.Store]: it is where the login is that has to take
 // its successor.
-func (s *Store) Reserve(ctx context.Context, c machine.Credential) error {
+func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	inKeyring, err := s.isInKeyring(ctx)
 	switch {
 	case err != nil:
-		return &store.NotDurableError{Err: fmt.Errorf("reserve room for a new login: %w", err)}
+		return nil, &store.NotDurableError{Err: fmt.Errorf("reserve room for a new login: %w", err)}
 	case inKeyring:
 		return s.keyring.Reserve(ctx, c)
 	}

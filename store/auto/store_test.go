@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	gokeyring "github.com/zalando/go-keyring"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/keyring"
@@ -220,7 +221,7 @@ func TestWhatTheReferenceStoresIsFound(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, record.Credential.Equal(later), "a login of after our logout is no leftover")
 	require.NoError(t, s.Swap(background, record.Revision, later))
-	require.NoError(t, s.Reserve(background, later))
+	require.NoError(t, reserve(background, s, later))
 }
 
 func TestAReservationIsMadeWhereTheLoginIs(t *testing.T) {
@@ -228,13 +229,13 @@ func TestAReservationIsMadeWhereTheLoginIs(t *testing.T) {
 	require.NoError(t, s.Replace(background, oldLogin))
 	r.set(true)
 	undurable, unavailable := new(store.NotDurableError), new(store.UnavailableError)
-	err := s.Reserve(background, oldLogin)
+	err := reserve(background, s, oldLogin)
 	require.ErrorAs(t, err, &undurable, "a token whose successor has no place must not be spent")
 	require.ErrorAs(t, err, &unavailable)
 	record := store.Record{Revision: "any"}
 	require.ErrorAs(t, s.Swap(background, record.Revision, newLogin), &unavailable)
 	require.NoError(t, s.Replace(background, newLogin))
-	require.NoError(t, s.Reserve(background, newLogin))
+	require.NoError(t, reserve(background, s, newLogin))
 }
 
 func TestALoginThatNeitherPlaceTakesIsAnError(t *testing.T) {
@@ -353,4 +354,13 @@ func TestAnUnreadableFileKeepsItsPlaceInEveryCall(t *testing.T) {
 	require.False(t, inKeyring)
 	require.Error(t, s.Swap(background, record.Revision, newLogin), "what was read is not there any more")
 	require.Empty(t, r.items)
+}
+
+// reserve holds room for as long as it takes.
+func reserve(ctx context.Context, s *Store, c machine.Credential) error {
+	release, err := s.Reserve(ctx, c)
+	if err == nil {
+		release()
+	}
+	return err
 }

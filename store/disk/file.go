@@ -21,7 +21,7 @@ type Step func(name string)
 // nothing yet.
 func Create(path string, content []byte, step Step) error {
 	step("create")
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := New(path)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,25 @@ func fill(file *os.File, content []byte, step Step) error {
 	}
 	step("sync")
 	return file.Sync()
+}
+
+// MakeFolder makes a folder for its owner alone, who is that of the folder it is
+// in, also when root makes it. It is no error if there is one.
+func MakeFolder(path string, step Step) error {
+	step("make folder")
+	if err := os.Mkdir(path, 0o700); errors.Is(err, fs.ErrExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if mayEntrust() {
+		if folder, err := os.Open(path); err == nil {
+			entrust(folder, filepath.Dir(path))
+			folder.Close()
+		}
+	}
+	step("sync parent folder")
+	return SyncFolder(filepath.Dir(path))
 }
 
 // Rename gives a file the name of another one, which is gone then: whoever
@@ -75,8 +94,11 @@ func Remove(path string, step Step) error {
 	return SyncFolder(filepath.Dir(path))
 }
 
-// SyncFolder makes the names in a folder durable. Some file systems cannot,
-// and Windows has no need.
+// SyncFolder makes the names in a folder durable. A file system that cannot sync
+// a folder says so in one of several ways, which are no errors, as PostgreSQL has
+// it (fsync_fname in fd.c: EBADF and EINVAL): it orders its names itself, or it is
+// one that loses them with the power, and no program can help that. Windows has
+// no need. An error that is left is a disk that fails.
 func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -86,8 +108,19 @@ func SyncFolder(path string) error {
 		return err
 	}
 	defer folder.Close()
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+	if err := folder.Sync(); err != nil && !cannotSync(err) {
 		return err
 	}
 	return nil
+}
+
+// cannotSync reports that a folder cannot be synced at all. EPERM, EACCES and
+// EISDIR are what some FUSE and network file systems answer.
+func cannotSync(err error) bool {
+	for _, each := range []error{syscall.EBADF, syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.EISDIR, errors.ErrUnsupported} {
+		if errors.Is(err, each) {
+			return true
+		}
+	}
+	return false
 }

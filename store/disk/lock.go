@@ -81,7 +81,7 @@ const turnPoll = 5 * time.Millisecond // a post takes a hundred
 // file cannot be locked at all.
 func Lock(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
 	for {
-		lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|NonBlocking), flock.SetPermissions(0o600))
+		lock := NewLock(path)
 		_, err = lock.TryLockContext(ctx, poll)
 		if err == nil && isNamed(lock) {
 			return func() { lock.Close() }, nil
@@ -94,6 +94,13 @@ func Lock(ctx context.Context, path string, poll time.Duration) (release func(),
 			return nil, err
 		}
 	}
+}
+
+// NewLock is flock(2) on a file that is made if there is none, and is not taken
+// yet. What is in its place may be anything: nothing waits for it to be opened.
+func NewLock(path string) *flock.Flock {
+	prepare(path)
+	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|NonBlocking), flock.SetPermissions(0o600))
 }
 
 // isNamed reports whether the locked file is still the one that others find.

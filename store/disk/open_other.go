@@ -2,5 +2,11 @@
 
 package disk
 
-// NonBlocking lets nobody wait for the other end of a pipe.
+import "os"
+
+// NonBlocking lets nothing wait for the other end of a pipe.
 const NonBlocking = 0
+
+func mayEntrust() bool { return false }
+
+func entrust(*os.File, string) bool { return false }

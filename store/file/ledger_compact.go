@@ -3,13 +3,13 @@ package file
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
@@ -47,7 +47,7 @@ func (l *Ledger) compact() error {
 		return nil // somebody is writing: the next refresh will do
 	}
 	defer release()
-	old, info, err := openFile(l.journal.path, os.O_RDONLY)
+	old, info, err := disk.Open(l.journal.path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (j *journal) replace(old os.FileInfo, content []byte) error {
 	folder, name := filepath.Split(j.path)
 	removeTemps(folder, name)
 	j.step("compact: create")
-	temp, err := os.CreateTemp(folder, name+".*.tmp")
+	temp, err := disk.New(fmt.Sprintf("%s.%d.tmp", j.path, rand.Uint64()))
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (j *journal) replace(old os.FileInfo, content []byte) error {
 
 // removeTemps removes what those left who died in a compaction.
 func removeTemps(folder, name string) {
-	files, _ := os.ReadDir(folder)
+	files, _ := disk.ReadFolder(folder)
 	for _, each := range files {
 		if strings.HasPrefix(each.Name(), name+".") && strings.HasSuffix(each.Name(), ".tmp") {
 			os.Remove(filepath.Join(folder, each.Name()))
@@ -151,14 +151,14 @@ const (
 func (l journalLock) share() (release func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	lock := flock.New(l.path)
+	lock := disk.NewLock(l.path)
 	lock.TryRLockContext(ctx, lockPoll)
 	return func() { lock.Close() }
 }
 
 // exclude reports whether nobody appends now, as far as can be told.
 func (l journalLock) exclude() (release func(), alone bool) {
-	lock := flock.New(l.path)
+	lock := disk.NewLock(l.path)
 	locked, err := lock.TryLock()
 	return func() { lock.Close() }, locked || err != nil
 }

@@ -67,18 +67,13 @@ func (l *Ledger) makeIntentsFolder() error {
 	if _, err := os.Stat(l.intents); err == nil {
 		return nil
 	}
-	l.options.Step("intent: make folder")
-	if err := os.Mkdir(l.intents, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	l.options.Step("intent: sync parent folder")
-	return disk.SyncFolder(filepath.Dir(l.intents))
+	return disk.MakeFolder(l.intents, func(name string) { l.options.Step("intent: " + name) })
 }
 
 // create makes a file that was not there, whole and durable, or leaves none.
 func (l *Ledger) create(path string, content []byte) error {
 	l.options.Step("intent: create")
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := disk.New(path)
 	if err != nil {
 		return err
 	}
@@ -101,17 +96,24 @@ func (l *Ledger) create(path string, content []byte) error {
 
 // intentsOf lists the intent files of a key, the newest last.
 func (l *Ledger) intentsOf(key secret.Fingerprint) ([]intent, error) {
-	all, err := l.allIntents()
-	return slices.DeleteFunc(all, func(i intent) bool { return i.Key != key }), err
+	return l.intentsIf(func(each secret.Fingerprint) bool { return each == key })
 }
 
 func (l *Ledger) allIntents() ([]intent, error) {
-	files, err := os.ReadDir(l.intents)
+	return l.intentsIf(func(secret.Fingerprint) bool { return true })
+}
+
+func (l *Ledger) intentsIf(isWanted func(key secret.Fingerprint) bool) ([]intent, error) {
+	files, err := disk.ReadFolder(l.intents)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &store.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
 	}
 	var intents []intent
 	for _, file := range files {
+		key, times, _ := strings.Cut(file.Name(), ".")
+		if number, err := strconv.Atoi(times); err != nil || number < 1 || !isWanted(secret.Fingerprint(key)) {
+			continue
+		}
 		if found, ok := l.readIntent(file); ok {
 			intents = append(intents, found)
 		}
@@ -120,22 +122,26 @@ func (l *Ledger) allIntents() ([]intent, error) {
 	return intents, nil
 }
 
+// intentLimitBytes bounds an intent file. No version writes one that long.
+const intentLimitBytes = 16 << 10
+
 // readIntent believes the name alone of what it is about: a crash may have
-// left the file empty. Then nobody knows its holder, and the file's age decides.
+// left the file empty, and what is no file has no content at all. Then its holder
+// is not known, and the file's age decides.
 func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
 	key, times, _ := strings.Cut(file.Name(), ".")
-	number, err := strconv.Atoi(times)
-	info, gone := file.Info()
-	if err != nil || number < 1 || gone != nil {
+	info, err := file.Info()
+	if err != nil { // it is closed by now
 		return intent{}, false
 	}
 	path := filepath.Join(l.intents, file.Name())
 	var found intent
-	content, err := os.ReadFile(path)
+	content, _, err := disk.Read(path, intentLimitBytes)
 	if err != nil || json.Unmarshal(content, &found) != nil || string(found.Key) != key {
 		found = intent{Entry: store.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
 	}
-	found.Key, found.path, found.times = secret.Fingerprint(key), path, number
+	found.Key, found.path = secret.Fingerprint(key), path
+	found.times, _ = strconv.Atoi(times)
 	return found, true
 }
 

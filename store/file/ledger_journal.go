@@ -56,7 +56,7 @@ func (j *journal) lineage() (machine.Lineage, error) {
 	if err == nil && j.read.isOf(info) {
 		return j.read.known, nil
 	}
-	file, info, err := openFile(j.path, os.O_RDONLY)
+	file, info, err := disk.Open(j.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		j.read = reading{}
 		return machine.Lineage{}, nil
@@ -109,7 +109,7 @@ type journalLine struct {
 
 // lines are all entries, nil if there is no journal.
 func (j *journal) lines() ([]journalLine, error) {
-	file, _, err := openFile(j.path, os.O_RDONLY)
+	file, _, err := disk.Open(j.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -175,7 +175,7 @@ func (j *journal) append(e store.Entry) error {
 // write reports whether the file it wrote to is still the journal. The lock
 // sees to that; a file system that does not lock, or a person, may not.
 func (j *journal) write(line []byte, isSynced bool) (stands bool, err error) {
-	file, info, err := openFile(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	file, info, err := disk.Open(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return false, err
 	}

@@ -33,7 +33,7 @@ const commitPatience = 5 * time.Second
 func lockCommit(ctx context.Context, path string) (unlock func()) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
-	lock := flock.New(path+".lock", flock.SetFlag(os.O_CREATE|os.O_RDONLY|disk.NonBlocking), flock.SetPermissions(0o600))
+	lock := disk.NewLock(path + ".lock")
 	lock.TryLockContext(ctx, lockPoll)
 	return func() { lock.Close() }
 }

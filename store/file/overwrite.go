@@ -31,7 +31,7 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 		return err
 	}
 	defer unlock()
-	file, _, err := openFile(t.where.path, os.O_RDWR)
+	file, _, err := disk.Open(t.where.path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) && t.was != "" {
 		return &store.ConflictError{}
 	}
@@ -39,7 +39,10 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 		return err
 	}
 	defer file.Close()
-	old, err := io.ReadAll(file)
+	old, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1))
+	if err == nil && len(old) > store.SizeLimitBytes {
+		err = disk.ErrTooLarge // and what is so large is no login
+	}
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 const authFile = "auth.json"
@@ -42,7 +43,7 @@ func (s *Store) find() (place, error) {
 		}
 		path = target
 	}
-	return place{}, fmt.Errorf("follow %s: too many symbolic links", authFile)
+	return place{path: path}, errors.New("too many symbolic links lead to it")
 }
 
 // mustStay reports whether the file has to be written in place: to put another
@@ -57,14 +58,47 @@ func (p place) mustStay() (bool, error) {
 		return false, err
 	}
 	if !info.Mode().IsRegular() {
-		return false, &noFileError{info.Mode()}
+		return false, &disk.NotAFileError{Mode: info.Mode()}
 	}
 	isMounted, isImmutable := attributes(p.path)
 	if isImmutable {
-		return false, &fs.PathError{Op: "change", Path: p.path, Err: errors.New("it is marked as immutable")}
+		return false, errImmutable
 	}
-	return isMounted || hasOtherNames(info), nil
+	if hasNoName(info) {
+		return true, ErrReplaced
+	}
+	return isMounted || hasOtherNames(info) || p.isStuck(info), nil
 }
+
+// isStuck reports whether the folder is one in which its users may not replace
+// each other's files, and the file is another user's (sticky(7)). Of root that
+// depends on its capabilities.
+func (p place) isStuck(info os.FileInfo) bool {
+	if isMine(info) {
+		return false
+	}
+	folder, err := os.Stat(p.folder)
+	return err == nil && folder.Mode()&fs.ModeSticky != 0 && !isMine(folder)
+}
+
+// takesFiles is an error if what is made in the folder can neither be given
+// another name nor be removed.
+func (p place) takesFiles() error {
+	if _, isImmutable := attributes(p.folder); isImmutable {
+		return errAppendOnly
+	}
+	return nil
+}
+
+var (
+	errImmutable  = errors.New("it is marked as immutable or append-only (lsattr shows it)")
+	errAppendOnly = errors.New("its folder is marked as immutable or append-only (lsattr -d shows it)")
+)
+
+// ErrReplaced reports that auth.json is a mount point whose file has been
+// replaced where it came from: what is seen here is the old one, which is gone
+// there. Mount the folder and not the file.
+var ErrReplaced = errors.New("it was replaced where it is mounted from, and is an old copy here; mount its folder, not the file")
 
 // isImmovable reports that a rename failed because of a mount point.
 func isImmovable(err error) bool {
@@ -108,8 +142,8 @@ func (p place) read() (found finding, err error) {
 func (f finding) isUnfinished() bool { return f.content != nil && !bytes.Equal(f.content, f.raw) }
 
 func (p place) readFile() ([]byte, os.FileInfo, error) {
-	file, info, err := openFile(p.path, os.O_RDONLY)
-	noFile := new(noFileError)
+	file, info, err := disk.Open(p.path, os.O_RDONLY)
+	noFile := new(disk.NotAFileError)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, store.ErrNotFound

@@ -3,32 +3,46 @@ package file
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // reserveMargin is how much more than the login of now there must be room for,
 // beside as much again: new tokens may be longer.
 const reserveMargin = 16 << 10
 
-// Reserve implements [store.Store]. It makes, syncs and removes a file beside
-// the login.
-func (s *Store) Reserve(_ context.Context, c machine.Credential) error {
+// Reserve implements [store.Store]. It makes and syncs a file beside the login,
+// which the next Swap writes the successor into, and proves that this file can
+// take the login's place.
+func (s *Store) Reserve(_ context.Context, c machine.Credential) (release func(), err error) {
 	where, err := s.find()
 	if err == nil {
 		err = where.hasSuccessor()
 	}
+	var room *temp
 	if err == nil {
-		err = s.reserve(where, c)
+		room, err = s.reserve(where, c)
 	}
-	return undurable("reserve room for a new login", err)
+	if err != nil {
+		return nil, undurable(where, err)
+	}
+	s.rooms.keep(room)
+	return func() {
+		if s.rooms.isFree(room) {
+			s.discard(room)
+		}
+	}, nil
 }
 
 // hasSuccessor is a conflict if there is a new login beside the one in place: of
-// somebody who died, and whom somebody else is about to finish for. Only who
-// did not get the lock comes just then.
+// a process that died, which another one is about to finish for. Only who did
+// not get the lock comes just then.
 func (p place) hasSuccessor() error {
 	beside := p.leftovers()
 	found, _ := p.read() // nothing there has no successor
@@ -41,33 +55,115 @@ func (p place) hasSuccessor() error {
 	return nil
 }
 
-func (s *Store) reserve(where place, c machine.Credential) error {
+func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 	inPlace, err := where.mustStay()
+	if err == nil {
+		err = where.takesFiles()
+	}
 	if err == nil && inPlace {
 		err = canWrite(where.path)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	found, _ := where.read() // without a login there is nothing more to keep
 	content, err := store.Encode(c, found.content)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	room := make([]byte, 2*len(content)+reserveMargin)
-	rand.Read(room) // a disk that compresses has room for any number of zeros
-	t, err := s.stage(where, change{verb: "reserve", content: room})
+	filler := make([]byte, 2*len(content)+reserveMargin)
+	rand.Read(filler) // a disk that compresses has room for any number of zeros
+	room, err := s.create(where, change{verb: "reserve", content: filler})
+	if err != nil {
+		return nil, err
+	}
+	room.isRoom = true
+	if err = s.fill(room); err == nil && !inPlace {
+		err = s.prove(room)
+	}
+	if err != nil {
+		s.discard(room)
+		return nil, err
+	}
+	return room, nil
+}
+
+// prove shows that the room can take the place of the login, by letting it take
+// that of another file of the same owner, in the ways that [Store.move] has. A
+// folder may let files be made and not be replaced: an append-only one, a sticky
+// one of other users, a file system or a sandbox that refuses it. Then the login
+// has to be one that can be written in place.
+func (s *Store) prove(room *temp) error {
+	probe, err := s.create(room.where, change{verb: "reserve probe"})
 	if err != nil {
 		return err
 	}
-	s.discard(t)
-	return nil
+	disk.Bequeath(probe.file, room.where.path)
+	probe.file.Close()
+	probe.file = nil
+	s.options.Step("reserve: exchange")
+	if err = s.trade(room.path, probe.path); err == nil {
+		room.path, probe.path = probe.path, room.path
+	} else {
+		s.options.Step("reserve: rename")
+		if err = os.Rename(room.path, probe.path); err == nil {
+			room.path, probe.path = probe.path, ""
+		}
+	}
+	s.discard(probe)
+	if err != nil && canWrite(room.where.path) == nil {
+		return nil
+	}
+	return err
 }
 
 func canWrite(path string) error {
-	file, _, err := openFile(path, os.O_WRONLY)
+	file, _, err := disk.Open(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
 	return file.Close()
+}
+
+// furnish makes the staged file of a change in the room that is held for it, or
+// in a new file if there is none. Before it is written to, the file gets the
+// name that says what it will hold: so there is no moment in which a new login
+// is on the disk and cannot be told from what it was made of.
+func (s *Store) furnish(where place, c change) (*temp, error) {
+	room := s.rooms.take(where)
+	if room == nil {
+		return s.stage(where, c)
+	}
+	room.change = c
+	path := s.name(where, c.was, c.is())
+	s.options.Step(c.verb + ": name")
+	err := s.rewriteRoom(room, path)
+	if err != nil {
+		s.rooms.keep(room)
+		return nil, err
+	}
+	room.close()
+	return room, nil
+}
+
+func (s *Store) rewriteRoom(room *temp, path string) error {
+	if runtime.GOOS == "windows" { // where an open file keeps its name
+		room.close()
+	}
+	if err := os.Rename(room.path, path); err != nil {
+		return err
+	}
+	room.path = path
+	if room.file == nil {
+		file, _, err := disk.Open(path, os.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		room.file = file
+	}
+	s.options.Step(room.verb + ": shorten")
+	if err := room.file.Truncate(int64(len(room.content))); err != nil {
+		return fmt.Errorf("shorten %s: %w", filepath.Base(path), err)
+	}
+	return s.fill(room)
 }

@@ -20,4 +20,14 @@ func stampOf(info os.FileInfo) store.Stamp {
 // hasOtherNames reports whether the file has a second hard link.
 func hasOtherNames(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink > 1 }
 
+// hasNoName reports whether the file was removed, or replaced: it can be seen only
+// where it was mounted.
+func hasNoName(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink == 0 }
+
+// isMine reports whether the file is this user's, or this is root.
+func isMine(info os.FileInfo) bool {
+	user := os.Geteuid()
+	return user == 0 || int(info.Sys().(*syscall.Stat_t).Uid) == user
+}
+
 func attributes(string) (isMounted, isImmutable bool) { return false, false }

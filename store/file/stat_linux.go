@@ -17,6 +17,16 @@ func stampOf(info os.FileInfo) store.Stamp {
 // hasOtherNames reports whether the file has a second hard link.
 func hasOtherNames(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink > 1 }
 
+// hasNoName reports whether the file was removed, or replaced: it can be seen only
+// where it was mounted.
+func hasNoName(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink == 0 }
+
+// isMine reports whether the file is this user's, or this is root.
+func isMine(info os.FileInfo) bool {
+	user := os.Geteuid()
+	return user == 0 || int(info.Sys().(*syscall.Stat_t).Uid) == user
+}
+
 // attributes tells of a file what a rename would run against. A kernel before
 // 5.8 does not know; then the rename itself says so.
 func attributes(path string) (isMounted, isImmutable bool) {

@@ -15,5 +15,7 @@ func stampOf(info os.FileInfo) store.Stamp {
 }
 
 func hasOtherNames(os.FileInfo) bool { return false }
+func hasNoName(os.FileInfo) bool     { return false }
+func isMine(os.FileInfo) bool        { return true }
 
 func attributes(string) (isMounted, isImmutable bool) { return false, false }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -27,6 +28,7 @@ type Store struct {
 	owner   func() owner // who the temporary files of this process belong to
 	lock    *disk.RefreshLock
 	now     func() time.Time
+	rooms   rooms
 	trade   func(a, b string) error // lets two files have each other's name
 }
 
@@ -55,7 +57,7 @@ func Open(home string, options Options) *Store {
 func (s *Store) Load(context.Context) (store.Record, error) {
 	where, err := s.find()
 	if err != nil {
-		return store.Record{}, &store.UnavailableError{Err: err}
+		return store.Record{}, &store.UnavailableError{Err: fmt.Errorf("%s: %w", where.path, err)}
 	}
 	found, err := where.read()
 	return found.record, err
@@ -86,7 +88,7 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 		s.sweep(ctx, where)
 		err = s.write(ctx, where, change{verb: "replace", content: content})
 	}
-	return undurable("store a login", err)
+	return undurable(where, err)
 }
 
 // swaps is how often a swap starts again because the file changed and its
@@ -108,7 +110,7 @@ func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credent
 func (s *Store) swapOnce(ctx context.Context, base store.Revision, c machine.Credential) error {
 	where, err := s.find()
 	if err != nil {
-		return undurable("store a refreshed login", err)
+		return undurable(where, err)
 	}
 	found, err := where.read()
 	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
@@ -122,7 +124,7 @@ func (s *Store) swapOnce(ctx context.Context, base store.Revision, c machine.Cre
 		return fmt.Errorf("encode a refreshed login: %w", err)
 	}
 	err = s.write(ctx, where, change{verb: "swap", content: content, was: revisionOf(found.raw)})
-	return undurable("store a refreshed login", err)
+	return undurable(where, err)
 }
 
 // nobody is what is left in a file that has to stay when its login goes. It is
@@ -137,18 +139,21 @@ func (s *Store) Delete(ctx context.Context) error {
 		s.sweep(ctx, where)
 		err = s.remove(ctx, where)
 	}
-	return undurable("remove a login", err)
+	return undurable(where, err)
 }
 
 func (s *Store) remove(ctx context.Context, where place) error {
 	inPlace, err := where.mustStay()
-	if noFile := new(noFileError); errors.As(err, &noFile) {
-		return nil // nobody can be logged in by it
+	if noFile := new(disk.NotAFileError); errors.As(err, &noFile) {
+		return nil // it is no login
+	}
+	if errors.Is(err, ErrReplaced) {
+		err = nil // what is left here can be emptied all the same
 	}
 	if err == nil && !inPlace {
 		s.options.Step("delete: remove")
 		err = os.Remove(where.path)
-		inPlace = isImmovable(err)
+		inPlace = isImmovable(err) || errors.Is(err, syscall.EPERM) && canWrite(where.path) == nil
 	}
 	switch {
 	case inPlace:
@@ -162,10 +167,23 @@ func (s *Store) remove(ctx context.Context, where place) error {
 	return disk.SyncFolder(where.folder)
 }
 
-// undurable is err as callers of a write are told.
-func undurable(what string, err error) error {
+// undurable is err as callers of a write are told: with the file that it is
+// about, and without the names of temporary ones.
+func undurable(where place, err error) error {
 	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
 		return err
 	}
-	return &store.NotDurableError{Err: fmt.Errorf("%s: %w", what, err)}
+	_, isStaged := errors.AsType[*stagedError](err)
+	return &store.NotDurableError{Err: fmt.Errorf("%s cannot be written: %w", where.path, plain(err)), Staged: isStaged}
+}
+
+// plain is a file system's error without its paths.
+func plain(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	if of, ok := errors.AsType[*os.LinkError](err); ok {
+		return of.Err
+	}
+	return err
 }

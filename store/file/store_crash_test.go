@@ -34,8 +34,20 @@ var writes = map[string]func(s *Store) error{
 		}
 		return s.Swap(background, record.Revision, newLogin)
 	},
-	"reserve": func(s *Store) error { return s.Reserve(background, oldLogin) },
-	"delete":  func(s *Store) error { return s.Delete(background) },
+	"reserve": func(s *Store) error { return reserve(s, oldLogin) },
+	"refresh": func(s *Store) error { // a reservation and a swap into it
+		record, err := s.Load(background)
+		if err != nil {
+			return err
+		}
+		release, err := s.Reserve(background, record.Credential)
+		if err != nil {
+			return err
+		}
+		defer release()
+		return s.Swap(background, record.Revision, newLogin)
+	},
+	"delete": func(s *Store) error { return s.Delete(background) },
 }
 
 const (
@@ -161,6 +173,34 @@ func TestAKillInARefreshLosesNoTokenThatIsWritten(t *testing.T) {
 	}, killEverywhere(t, "swap", loggedIn(t)))
 }
 
+// The room that is held from before the post becomes the new login, and from the
+// moment in which it holds all of it the login is not lost.
+func TestAKillInASwapIntoTheRoomLosesNoTokenThatIsWritten(t *testing.T) {
+	swap := map[string]string{
+		"before reserve: create":       "old",
+		"before reserve: write":        "old",
+		"before reserve: sync":         "old",
+		"before reserve probe: create": "old",
+		"before reserve: exchange":     "old",
+		"before reserve probe: remove": "old",
+		"before swap: name":            "old",
+		"before swap: shorten":         "old",
+		"before swap: write":           "old",
+		"before swap: sync":            "old, then new",
+		"before swap: exchange":        "old, then new",
+		"before swap: remove":          "new",
+		"before swap: sync folder":     "new",
+		"at the end":                   "new",
+	}
+	require.Equal(t, swap, killEverywhere(t, "refresh", loggedIn(t)))
+	for _, each := range []string{"before reserve probe: create", "before reserve: exchange", "before reserve probe: remove", "before swap: exchange"} {
+		delete(swap, each) // a file with two names takes nothing's place
+	}
+	swap["before swap: sync folder first"], swap["before swap: truncate"] = "old, then new", "old, then new"
+	swap["before swap: write in place"], swap["before swap: sync in place"] = "new", "new"
+	require.Equal(t, swap, killEverywhere(t, "refresh", shared(t)))
+}
+
 // Where nobody waits for a lock, one process may look while another is about to
 // finish for a dead one.
 func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
@@ -175,9 +215,9 @@ func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
 	require.NoError(t, err)
 
 	conflict := new(store.ConflictError)
-	require.ErrorAs(t, quiet(home).Reserve(background, oldLogin), &conflict)
+	require.ErrorAs(t, reserve(quiet(home), oldLogin), &conflict)
 	dying.discard(staged)
-	require.NoError(t, quiet(home).Reserve(background, oldLogin))
+	require.NoError(t, reserve(quiet(home), oldLogin))
 }
 
 func TestAKillInARefreshLosesNoLoginThatCameInBetween(t *testing.T) {
@@ -221,11 +261,14 @@ func TestAKillInAWriteInPlaceLeavesTheOldLoginOrTheNewOne(t *testing.T) {
 
 func TestAKillInAReservationOrALogoutLeavesNothingElse(t *testing.T) {
 	require.Equal(t, map[string]string{
-		"before reserve: create": "old",
-		"before reserve: write":  "old",
-		"before reserve: sync":   "old",
-		"before reserve: remove": "old",
-		"at the end":             "old",
+		"before reserve: create":       "old",
+		"before reserve: write":        "old",
+		"before reserve: sync":         "old",
+		"before reserve probe: create": "old",
+		"before reserve: exchange":     "old",
+		"before reserve probe: remove": "old",
+		"before reserve: remove":       "old",
+		"at the end":                   "old",
 	}, killEverywhere(t, "reserve", loggedIn(t)))
 	require.Equal(t, map[string]string{
 		"before delete: remove":      "old",

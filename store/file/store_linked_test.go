@@ -67,7 +67,7 @@ func TestALinkToNothingIsWrittenThrough(t *testing.T) {
 	require.NoError(t, os.Symlink("folder/../login", link)) // which is not home/login
 	s := quiet(home)
 	require.Equal(t, "nobody", stored(t, s))
-	require.NoError(t, s.Reserve(background, oldLogin))
+	require.NoError(t, reserve(s, oldLogin))
 	require.NoError(t, s.Replace(background, oldLogin))
 	require.Equal(t, "old", stored(t, s))
 	requireNoLitter(t, vault, "deep", "login")
@@ -78,7 +78,7 @@ func TestALinkIntoAMissingFolderIsSaidToBe(t *testing.T) {
 	home := t.TempDir()
 	require.NoError(t, os.Symlink("missing/auth.json", filepath.Join(home, authFile)))
 	requireUndurable(t, quiet(home).Replace(background, newLogin), filepath.Join(home, "missing")+" does not exist")
-	requireUndurable(t, quiet(home).Reserve(background, newLogin), filepath.Join(home, "missing")+" does not exist")
+	requireUndurable(t, reserve(quiet(home), newLogin), filepath.Join(home, "missing")+" does not exist")
 }
 
 func TestLinksInACircleAreNoLogin(t *testing.T) {
@@ -90,7 +90,7 @@ func TestLinksInACircleAreNoLogin(t *testing.T) {
 	_, known := s.Stamp(background)
 	require.False(t, known)
 	requireUndurable(t, s.Replace(background, newLogin), "too many symbolic links")
-	requireUndurable(t, s.Reserve(background, newLogin), "too many symbolic links")
+	requireUndurable(t, reserve(s, newLogin), "too many symbolic links")
 }
 
 func TestAPipeInPlaceOfTheLoginBlocksNobody(t *testing.T) {
@@ -183,13 +183,13 @@ func TestAFullDiskKeepsTheOldLogin(t *testing.T) {
 	s := quiet(home)
 	base := revisionIn(t, s)
 	filesAreSmall(t, func() {
-		requireUndurable(t, s.Reserve(background, oldLogin), "file too large")
+		requireUndurable(t, reserve(s, oldLogin), "file too large")
 		requireUndurable(t, s.Replace(background, newLogin), "file too large")
 		requireUndurable(t, s.Swap(background, base, newLogin), "file too large")
 	})
 	require.Equal(t, "old", stored(t, s))
 	requireNoLitter(t, home, authFile, commitFile)
-	require.NoError(t, s.Reserve(background, oldLogin))
+	require.NoError(t, reserve(s, oldLogin))
 }
 
 // filesAreSmall lets no file grow beyond 64 bytes.

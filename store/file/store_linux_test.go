@@ -81,12 +81,12 @@ func TestAMountedFileThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
 	loggedIn(t)(home)
 	path, s := filepath.Join(home, authFile), quiet(home)
 	if unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "") == nil {
-		requireUndurable(t, s.Reserve(background, oldLogin), "read-only file system")
+		requireUndurable(t, reserve(s, oldLogin), "read-only file system")
 		requireUndurable(t, s.Replace(background, newLogin), "read-only file system")
 	} else {
 		require.NoError(t, os.Chmod(path, 0o400))
 		asNobody(t, home, func() {
-			requireUndurable(t, s.Reserve(background, oldLogin), "permission denied")
+			requireUndurable(t, reserve(s, oldLogin), "permission denied")
 			requireUndurable(t, s.Replace(background, newLogin), "permission denied")
 		})
 	}
@@ -129,7 +129,7 @@ func TestAFolderThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
 	defer os.Chmod(home, 0o700)
 	asNobody(t, home, func() {
 		s := quiet(home)
-		requireUndurable(t, s.Reserve(background, oldLogin), "permission denied")
+		requireUndurable(t, reserve(s, oldLogin), "permission denied")
 		requireUndurable(t, s.Replace(background, newLogin), "permission denied")
 		requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), "permission denied")
 		requireUndurable(t, s.Delete(background), "permission denied")
@@ -161,7 +161,7 @@ func TestAReadOnlyDiskIsNoticedBeforeAPost(t *testing.T) {
 	}
 	require.NoError(t, unix.Mount("", home, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 	s := quiet(home)
-	requireUndurable(t, s.Reserve(background, oldLogin), "read-only file system")
+	requireUndurable(t, reserve(s, oldLogin), "read-only file system")
 	requireUndurable(t, s.Replace(background, newLogin), "read-only file system")
 	requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), "read-only file system")
 	requireUndurable(t, s.Delete(background), "read-only file system")
@@ -175,10 +175,10 @@ func TestADiskWithoutRoomIsNoticedBeforeAPost(t *testing.T) {
 	}
 	loggedIn(t)(home)
 	s := quiet(home)
-	require.NoError(t, s.Reserve(background, oldLogin))
+	require.NoError(t, reserve(s, oldLogin))
 	os.WriteFile(filepath.Join(home, "ballast"), make([]byte, 1<<20), 0o600)
 	base := revisionIn(t, s)
-	requireUndurable(t, s.Reserve(background, oldLogin), "no space left")
+	requireUndurable(t, reserve(s, oldLogin), "no space left")
 	requireUndurable(t, s.Replace(background, newLogin), "no space left")
 	requireUndurable(t, s.Swap(background, base, newLogin), "no space left")
 	requireNoLitter(t, home, authFile, commitFile, "ballast")
@@ -200,7 +200,7 @@ func TestAnImmutableFileIsNoticedBeforeAPost(t *testing.T) {
 	}
 	defer unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, 0)
 	s := quiet(home)
-	requireUndurable(t, s.Reserve(background, oldLogin), "immutable")
+	requireUndurable(t, reserve(s, oldLogin), "immutable")
 	requireUndurable(t, s.Replace(background, newLogin), "immutable")
 	requireUndurable(t, s.Delete(background), "immutable")
 	require.Equal(t, "old", stored(t, s))
@@ -226,4 +226,102 @@ func TestALockFileThatIsReplacedMakesNoSecondLock(t *testing.T) {
 	require.ErrorIs(t, <-waited, context.DeadlineExceeded)
 	require.NoError(t, next.Close())
 	require.FileExists(t, path, "it is never removed by us")
+}
+
+// asUser lets the thread have the rights on files of a user who is neither root
+// nor the owner of anything.
+func asUser(t *testing.T, id int, do func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	become := func(id int) {
+		const same = ^uintptr(0)
+		_, _, failed := unix.RawSyscall(unix.SYS_SETRESUID, same, uintptr(id), same) // of this thread alone
+		require.Zero(t, failed)
+	}
+	become(id)
+	defer become(0)
+	do()
+}
+
+func openTo(t *testing.T, home string, mode os.FileMode) {
+	t.Helper()
+	for path := filepath.Dir(home); len(path) > len(os.TempDir()); path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.NoError(t, os.Chmod(path, info.Mode()|0o111))
+	}
+	require.NoError(t, os.Chmod(home, mode))
+}
+
+// In a sticky folder files can be made, and those of other users not be replaced.
+func TestInAStickyFolderAnotherUsersLoginIsWrittenInPlaceOrNotAtAll(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("to be two users takes root")
+	}
+	const them, me = 65533, 65534
+	for _, mode := range []os.FileMode{0o666, 0o644} {
+		home := t.TempDir()
+		loggedIn(t)(home)
+		path := filepath.Join(home, authFile)
+		require.NoError(t, os.Chown(home, them, them))
+		require.NoError(t, os.Chown(path, them, them))
+		require.NoError(t, os.Chmod(path, mode))
+		openTo(t, home, 0o777|os.ModeSticky)
+		before, err := os.Stat(path)
+		require.NoError(t, err)
+		asUser(t, me, func() {
+			s := quiet(home)
+			if mode == 0o644 {
+				requireUndurable(t, reserve(s, oldLogin), "permission denied")
+				requireNoLitter(t, home, authFile, commitFile)
+				return
+			}
+			release := held(t, s)
+			require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
+			release()
+			require.Equal(t, "new", stored(t, s))
+			requireNoLitter(t, home, authFile, commitFile)
+		})
+		after, err := os.Stat(path)
+		require.NoError(t, err)
+		require.True(t, os.SameFile(before, after))
+	}
+}
+
+func TestAnAppendOnlyFolderIsNoticedBeforeAPostAndStaysClean(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	folder, err := os.Open(home)
+	require.NoError(t, err)
+	defer folder.Close()
+	const appendOnly = 0x20 // FS_APPEND_FL, ioctl_iflags(2)
+	if err := unix.IoctlSetPointerInt(int(folder.Fd()), unix.FS_IOC_SETFLAGS, appendOnly); err != nil {
+		t.Skip("nothing can be marked as append-only here:", err)
+	}
+	defer unix.IoctlSetPointerInt(int(folder.Fd()), unix.FS_IOC_SETFLAGS, 0)
+	s := quiet(home)
+	requireUndurable(t, reserve(s, oldLogin), "append-only")
+	requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), "append-only")
+	requireUndurable(t, s.Replace(background, newLogin), "append-only")
+	require.Equal(t, "old", stored(t, s))
+	requireNoLitter(t, home, authFile, commitFile)
+	require.NoError(t, s.Delete(background), "it can be emptied")
+	require.Equal(t, "nobody", stored(t, s))
+}
+
+func TestADiskThatFillsUpAfterThePostStillTakesTheNewLogin(t *testing.T) {
+	home := t.TempDir()
+	if !mount(t, "tmpfs", home, "tmpfs", 0, "size=64k") {
+		t.Skip("nothing can be mounted here")
+	}
+	loggedIn(t)(home)
+	s := quiet(home)
+	base := revisionIn(t, s)
+	release := held(t, s)
+	os.WriteFile(filepath.Join(home, "ballast"), make([]byte, 1<<20), 0o600)
+	require.NoError(t, s.Swap(background, base, newLogin))
+	release()
+	require.Equal(t, "new", stored(t, s))
+	requireNoLitter(t, home, authFile, commitFile, "ballast")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -66,6 +67,15 @@ func requireUndurable(t *testing.T, err error, says string) {
 	undurable := new(store.NotDurableError)
 	require.ErrorAs(t, err, &undurable)
 	require.ErrorContains(t, err, says)
+}
+
+// reserve holds room for as long as it takes.
+func reserve(s *Store, c machine.Credential) error {
+	release, err := s.Reserve(background, c)
+	if err == nil {
+		release()
+	}
+	return err
 }
 
 func revisionIn(t *testing.T, s *Store) store.Revision {
@@ -135,7 +145,7 @@ func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
 	require.NoError(t, os.RemoveAll(home))
 	says := home + " does not exist"
 	requireUndurable(t, s.Replace(background, newLogin), says)
-	requireUndurable(t, s.Reserve(background, oldLogin), says)
+	requireUndurable(t, reserve(s, oldLogin), says)
 	_, err := s.Lock(background)
 	require.ErrorContains(t, err, says)
 	require.NoDirExists(t, home, "it is never made")
@@ -184,7 +194,7 @@ func requireNoPlaceForALogin(t *testing.T, home, says string) {
 	_, err := s.Load(background)
 	require.ErrorAs(t, err, &problem)
 	require.ErrorContains(t, err, says)
-	requireUndurable(t, s.Reserve(background, oldLogin), says)
+	requireUndurable(t, reserve(s, oldLogin), says)
 	requireUndurable(t, s.Replace(background, newLogin), says)
 	require.NoError(t, s.Delete(background))
 	requireNoLitter(t, home, authFile)
@@ -207,7 +217,7 @@ func TestAHomeRemovedInTheMiddleOfAWriteIsNoticed(t *testing.T) {
 		s := stepping(home, step, func() { require.NoError(t, os.RemoveAll(home)) })
 		require.NoError(t, quiet(home).Replace(background, oldLogin))
 		if step == "reserve: create" {
-			requireUndurable(t, s.Reserve(background, oldLogin), "does not exist")
+			requireUndurable(t, reserve(s, oldLogin), "does not exist")
 		} else {
 			requireUndurable(t, s.Replace(background, newLogin), "")
 		}

@@ -2,9 +2,12 @@ package file
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // sweep clears up what those left who died in a write. It never touches the
@@ -19,18 +22,31 @@ func (s *Store) sweep(ctx context.Context, where place) {
 
 // recover ends a write whose process died, as that process would have: then
 // neither the tokens that an issuer just gave nor the login that was displaced
-// by them is lost. A leftover of any other kind is removed.
+// by them is lost. A leftover of any other kind is removed. What cannot be put in
+// place now is left for the next sweep.
 func (s *Store) recover(ctx context.Context, l leftover) {
 	t, ok := s.claim(l)
 	if !ok {
 		return
 	}
 	raw, _, err := readPlain(t.where.path)
-	if err != nil || !l.isNeeded(raw) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !l.isNeeded(raw) {
 		s.discard(t)
 		return
 	}
-	t.was = revisionOf(raw)
+	if err == nil {
+		t.was = revisionOf(raw)
+		err = s.finish(ctx, t)
+	}
+	if err != nil {
+		_ = os.Rename(t.path, l.path)
+		s.options.Log.Warn("a login whose write a crash cut short cannot be written", "error", err)
+		return
+	}
+	s.options.Log.Warn("a login whose write a crash cut short is written now")
+}
+
+func (s *Store) finish(ctx context.Context, t *temp) error {
 	inPlace, err := t.where.mustStay()
 	if err == nil {
 		err = s.sync(t) // who died may have done so before this
@@ -38,17 +54,13 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 	if err == nil {
 		err = s.put(ctx, t, inPlace)
 	}
-	if err != nil {
-		s.options.Log.Warn("a login whose write a crash cut short cannot be written", "error", err)
-		return
-	}
-	s.options.Log.Warn("a login whose write a crash cut short is written now")
+	return err
 }
 
 // claim makes the file ours: of several who find it, one gets it.
 func (s *Store) claim(l leftover) (*temp, bool) {
 	t := l.temp
-	t.verb, t.owner, t.path = "sweep", s.owner(), s.name(&l.temp, l.named)
+	t.verb, t.owner, t.path = "sweep", s.owner(), s.name(l.where, l.was, l.named)
 	s.options.Step("sweep: claim")
 	return &t, os.Rename(l.path, t.path) == nil
 }
@@ -72,7 +84,7 @@ func (l *leftover) isNeeded(raw []byte) bool {
 }
 
 func (s *Store) sync(t *temp) error {
-	file, _, err := openFile(t.path, os.O_RDWR)
+	file, _, err := disk.Open(t.path, os.O_RDWR)
 	if err != nil {
 		return err
 	}

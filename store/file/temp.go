@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // change is what a write does to the file.
@@ -35,7 +35,9 @@ type temp struct {
 	change
 	where  place
 	path   string
+	file   *os.File // nil if it is not open
 	owner  owner
+	isRoom bool // it is held for a swap
 	isKept bool // not to be removed: it may be all that is left of a login
 }
 
@@ -63,47 +65,63 @@ func (c change) is() store.Revision { return mark(revisionOf(c.content)) }
 
 const tempSuffix = ".tmp"
 
-func (s *Store) name(t *temp, is store.Revision) string {
-	return t.where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", t.where.name, s.owner(), mark(t.was), is, rand.Uint64(), tempSuffix)
+func (s *Store) name(where place, was, is store.Revision) string {
+	return where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", where.name, s.owner(), mark(was), is, rand.Uint64(), tempSuffix)
+}
+
+// create makes the temporary file of a change, with nothing in it yet.
+func (s *Store) create(where place, c change) (*temp, error) {
+	t := &temp{change: c, where: where, owner: s.owner(), path: s.name(where, c.was, c.is())}
+	s.options.Step(c.verb + ": create")
+	file, err := disk.New(t.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("folder %s does not exist", filepath.Clean(where.folder))
+	}
+	t.file = file
+	return t, err
 }
 
 // stage makes the temporary file of a change, or nothing.
 func (s *Store) stage(where place, c change) (*temp, error) {
-	t := &temp{change: c, where: where, owner: s.owner()}
-	t.path = s.name(t, c.is())
-	s.options.Step(c.verb + ": create")
-	file, err := os.OpenFile(t.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("folder %s does not exist", filepath.Clean(where.folder))
-	}
+	t, err := s.create(where, c)
 	if err != nil {
 		return nil, err
 	}
-	keepOwner(file, where.path)
-	if err := s.fill(file, c); err != nil {
+	defer t.close()
+	if err := s.fill(t); err != nil {
 		os.Remove(t.path)
 		return nil, err
 	}
 	return t, nil
 }
 
-// fill also dates the file, to the nanosecond. The system's own times are too
-// coarse for a stamp: a new file may get the inode of the one before the last.
-func (s *Store) fill(file *os.File, c change) error {
-	defer file.Close()
-	s.options.Step(c.verb + ": write")
-	if _, err := file.Write(c.content); err != nil {
+// fill writes the content, on the disk, and does what else makes the file fit to
+// take the login's place. It dates it, to the nanosecond: the system's own times
+// are too coarse for a stamp, and a new file may get the inode of the one before
+// the last. It is given to its owner after that, for then root may have no right
+// to date it any more. Both may fail, where a system refuses it, and are no reason
+// to lose a login.
+func (s *Store) fill(t *temp) error {
+	s.options.Step(t.verb + ": write")
+	if _, err := t.file.WriteAt(t.content, 0); err != nil {
 		return err
 	}
-	if err := os.Chtimes(file.Name(), time.Time{}, s.now()); err != nil {
-		return err
+	_ = os.Chtimes(t.path, time.Time{}, s.now())
+	disk.Bequeath(t.file, t.where.path)
+	s.options.Step(t.verb + ": sync")
+	return t.file.Sync()
+}
+
+func (t *temp) close() {
+	if t.file != nil {
+		t.file.Close()
+		t.file = nil
 	}
-	s.options.Step(c.verb + ": sync")
-	return file.Sync()
 }
 
 // discard removes the file, if it is still there.
 func (s *Store) discard(t *temp) {
+	t.close()
 	if t.isKept || t.path == "" {
 		return
 	}
@@ -123,7 +141,7 @@ type leftover struct {
 
 // leftovers are all temporary files of a place, also of those who live.
 func (p place) leftovers() []leftover {
-	files, _ := os.ReadDir(p.folder) // a folder that cannot be read has none for us
+	files, _ := disk.ReadFolder(p.folder) // a folder that cannot be read has none for us
 	var found []leftover
 	for _, each := range files {
 		if l, ok := p.parse(each.Name()); ok && l.load() {
@@ -170,13 +188,7 @@ func readPlain(path string) ([]byte, os.FileInfo, error) {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
 	}
-	file, info, err := openFile(path, os.O_RDONLY)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1))
-	return content, info, err
+	return disk.Read(path, store.SizeLimitBytes)
 }
 
 // isWhole reports whether the file holds what it was made to hold.

@@ -14,32 +14,74 @@ import (
 // crash at any moment leaves the old content or the new one.
 func (s *Store) write(ctx context.Context, where place, c change) error {
 	inPlace, err := where.mustStay()
+	if err == nil {
+		err = where.takesFiles()
+	}
 	if err != nil {
 		return err
 	}
-	t, err := s.stage(where, c)
+	furnish := s.stage
+	if c.was != "" {
+		furnish = s.furnish
+	}
+	t, err := furnish(where, c)
 	if err != nil {
 		return err
 	}
 	return s.put(ctx, t, inPlace)
 }
 
-// put brings a staged file to where it belongs.
+// put brings a staged file to where it belongs: by a move, and where nothing can
+// be moved there, by writing in place. A refreshed login that cannot be put there
+// at all stays beside the old one, for it cannot be had again.
 func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 	if !inPlace {
 		err = s.move(ctx, t)
-		inPlace = isImmovable(err)
+		inPlace = isStuck(err)
 	}
 	if inPlace {
-		err = s.putInPlace(ctx, t)
+		if stuck := err; stuck == nil || isImmovable(stuck) || canWrite(t.where.path) == nil {
+			err = s.putInPlace(ctx, t)
+		}
 	}
-	s.discard(t)
-	if err != nil {
+	if err == nil {
+		t.isKept = false
+		s.discard(t)
+		s.options.Step(t.verb + ": sync folder")
+		return disk.SyncFolder(t.where.folder)
+	}
+	return s.putAside(t, err)
+}
+
+// isStuck reports that a staged file could not be moved, for a reason of the
+// folder and not of the login.
+func isStuck(err error) bool {
+	conflict := new(store.ConflictError)
+	return err != nil && !errors.As(err, &conflict) && !errors.Is(err, fs.ErrNotExist)
+}
+
+// putAside ends a put that failed. After a conflict the room may be used again;
+// in the end it is given back. After anything else it keeps the login for the next
+// swap or sweep.
+func (s *Store) putAside(t *temp, err error) error {
+	isOurs := t.was != "" && markOf(t.path) == t.is()
+	if isOurs && isStuck(err) {
+		t.isKept = true
+		err = &stagedError{err}
+	}
+	if isOurs && (t.isRoom || t.isKept) && t.verb == "swap" {
+		t.isRoom = true
+		s.rooms.keep(t)
 		return err
 	}
-	s.options.Step(t.verb + ": sync folder")
-	return disk.SyncFolder(t.where.folder)
+	s.discard(t)
+	return err
 }
+
+// stagedError says of a write that failed that its content is on the disk.
+type stagedError struct{ error }
+
+func (e *stagedError) Unwrap() error { return e.error }
 
 func (s *Store) move(ctx context.Context, t *temp) error {
 	if t.was != "" {
@@ -62,8 +104,9 @@ func (t *temp) rename() error {
 // the two files change places, and what came out is looked at. Two who do this
 // at once would take each other's attempt for a login: they take turns.
 //
-// Where there is no exchange, a login that comes after the comparison is lost.
-// That takes microseconds, and nearly all logins are made by people.
+// Where there is no exchange, or it is refused, the file is renamed, and a login
+// that comes after the comparison is lost. That takes microseconds, and nearly all
+// logins are made by people.
 func (s *Store) exchange(ctx context.Context, t *temp) error {
 	defer lockCommit(ctx, t.where.path)()
 	if markOf(t.where.path) != mark(t.was) {
@@ -72,15 +115,15 @@ func (s *Store) exchange(ctx context.Context, t *temp) error {
 	s.options.Step(t.verb + ": exchange")
 	err := s.trade(t.path, t.where.path)
 	switch {
-	case errors.Is(err, errors.ErrUnsupported):
-		s.options.Step(t.verb + ": rename")
-		return t.rename()
+	case err == nil:
+		return s.settle(t)
 	case errors.Is(err, fs.ErrNotExist):
 		return t.gone(err)
-	case err != nil:
+	case isImmovable(err), !errors.Is(err, errors.ErrUnsupported) && markOf(t.where.path) != mark(t.was):
 		return err
 	}
-	return s.settle(t)
+	s.options.Step(t.verb + ": rename")
+	return t.rename()
 }
 
 // gone is a conflict if it is not the staged file that is missing.

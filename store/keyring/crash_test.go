@@ -26,7 +26,7 @@ var writes = map[string]func(s *Store) error{
 		}
 		return s.Swap(background, record.Revision, newLogin)
 	},
-	"reserve": func(s *Store) error { return s.Reserve(background, oldLogin) },
+	"reserve": func(s *Store) error { return reserve(background, s, oldLogin) },
 	"delete":  func(s *Store) error { return s.Delete(background) },
 }
 

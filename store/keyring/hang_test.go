@@ -29,7 +29,7 @@ func calls(s *Store) map[string]func(context.Context) error {
 		"replace": func(ctx context.Context) error { return s.Replace(ctx, newLogin) },
 		"swap":    func(ctx context.Context) error { return s.Swap(ctx, "base", newLogin) },
 		"delete":  func(ctx context.Context) error { return s.Delete(ctx) },
-		"reserve": func(ctx context.Context) error { return s.Reserve(ctx, newLogin) },
+		"reserve": func(ctx context.Context) error { return reserve(ctx, s, newLogin) },
 	}
 }
 

@@ -38,7 +38,7 @@ func TestNoErrorLogOrFileTellsASecret(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), nil, 0o600))
 		record, err := s.Load(background)
 		for _, err := range []error{
-			err, s.Reserve(background, sentinelLogin()), s.Swap(background, record.Revision, sentinelLogin()),
+			err, reserve(background, s, sentinelLogin()), s.Swap(background, record.Revision, sentinelLogin()),
 			s.Swap(background, "other", sentinelLogin()), s.Replace(background, sentinelLogin()),
 		} {
 			fmt.Fprintf(&said, "%v %+v %#v\n", err, err, err)

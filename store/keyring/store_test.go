@@ -122,7 +122,7 @@ func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "missing")
 	ring := new(vault)
 	s := openQuiet(home, ring, sealAll)
-	for _, err := range []error{s.Replace(background, newLogin), s.Reserve(background, newLogin), s.Swap(background, "", newLogin)} {
+	for _, err := range []error{s.Replace(background, newLogin), reserve(background, s, newLogin), s.Swap(background, "", newLogin)} {
 		undurable := new(store.NotDurableError)
 		require.ErrorAs(t, err, &undurable)
 		require.ErrorContains(t, err, home+" does not exist")
@@ -180,14 +180,14 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 	ring := new(vault)
 	home := t.TempDir()
 	s := openQuiet(home, ring, sealAll)
-	require.NoError(t, s.Reserve(background, oldLogin))
+	require.NoError(t, reserve(background, s, oldLogin))
 	require.Empty(t, sealedFiles(t, home))
 	ring.before = whenAsked(errLocked, "get")
-	requireUnavailable(t, s.Reserve(background, oldLogin), "failed to unlock")
+	requireUnavailable(t, reserve(background, s, oldLogin), "failed to unlock")
 
 	steps := []string{}
 	watched := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Step: func(step string) { steps = append(steps, step) }})
-	require.NoError(t, watched.Reserve(background, oldLogin))
+	require.NoError(t, reserve(background, watched, oldLogin))
 	require.Contains(t, steps, "reserve: sync")
 	gone := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Step: func(step string) {
 		if step == "reserve: create" {
@@ -195,7 +195,7 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 		}
 	}})
 	undurable := new(store.NotDurableError)
-	require.ErrorAs(t, gone.Reserve(background, oldLogin), &undurable)
+	require.ErrorAs(t, reserve(background, gone, oldLogin), &undurable)
 }
 
 // A login that auth.json has no place for is nobody's fault but the caller's.

@@ -148,3 +148,12 @@ func swiftDir(t *testing.T) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
+
+// reserve holds room for as long as it takes.
+func reserve(ctx context.Context, s *Store, c machine.Credential) error {
+	release, err := s.Reserve(ctx, c)
+	if err == nil {
+		release()
+	}
+	return err
+}

@@ -138,18 +138,20 @@ func (s *Store) stepOf(prefix string) disk.Step {
 // beside as much again: new tokens may be longer.
 const reserveMargin = 16 << 10
 
-// Reserve implements [store.Store]. The keyring has to answer; if a successor
-// may have to be sealed, a file is made, synced and removed.
-func (s *Store) Reserve(ctx context.Context, c machine.Credential) error {
-	_, err := visit(ctx, s.desk, func(context.Context) (struct{}, error) { return struct{}{}, s.reserve(c) })
-	return undurable("reserve room for a new login", err)
+// Reserve implements [store.Store]. A keyring has no room to hold: it has to
+// take an item of the size that a successor has, beside the login, and to give it
+// back. If a successor may have to be sealed, a file is made, synced and removed.
+func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
+	_, err = visit(ctx, s.desk, func(context.Context) (struct{}, error) { return struct{}{}, s.reserve(c) })
+	return func() {}, undurable("reserve room for a new login", err)
 }
 
 func (s *Store) reserve(c machine.Credential) error {
 	if !s.homeExists() {
 		return &homeError{s.home}
 	}
-	found, err := s.read(s.item())
+	place := s.item()
+	found, err := s.read(place)
 	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
 		return err
 	}
@@ -158,6 +160,9 @@ func (s *Store) reserve(c machine.Credential) error {
 	}
 	content, err := document(c, found.content)
 	if err != nil {
+		return err
+	}
+	if err := s.tryItem(place, len(content)); err != nil {
 		return err
 	}
 	room := make([]byte, 2*len(content)+reserveMargin)
@@ -170,4 +175,21 @@ func (s *Store) reserve(c machine.Credential) error {
 		return err
 	}
 	return disk.Remove(path, s.stepOf("reserve: "))
+}
+
+// tryItem writes an item that is no login, as long as one, and removes it. It
+// has an account of its own: to write the login itself once more would undo one
+// that another program writes just then.
+func (s *Store) tryItem(place item, size int) error {
+	account := place.account + " room"
+	s.options.Step("reserve: set")
+	err := place.ring.Set(service, account, strings.Repeat(" ", min(size, s.options.LimitBytes)))
+	if err == nil {
+		s.options.Step("reserve: unset")
+		err = place.ring.Delete(service, account)
+	}
+	if err != nil {
+		return &store.UnavailableError{Err: fmt.Errorf("try to write to the keyring: %w", err)}
+	}
+	return nil
 }

@@ -92,7 +92,9 @@ func (s *Store) put(c *machine.Credential) {
 }
 
 // Reserve implements [store.Store]. There is always room.
-func (s *Store) Reserve(context.Context, machine.Credential) error { return nil }
+func (s *Store) Reserve(context.Context, machine.Credential) (release func(), err error) {
+	return func() {}, nil
+}
 
 // Lock implements [store.Store].
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {

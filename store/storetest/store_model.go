@@ -82,7 +82,7 @@ func (m *storeModel) delete(t *rapid.T) {
 }
 
 func (m *storeModel) reserve(t *rapid.T) {
-	require.NoError(t, m.any(t).Reserve(background, anyCredential(t)))
+	reserve(t, m.any(t), anyCredential(t))()
 }
 
 func (m *storeModel) lock(t *rapid.T) {
