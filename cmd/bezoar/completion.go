@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
 func completionCommand() command { // a function, for it refers to the table it is in
@@ -36,103 +34,60 @@ func completion(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	print := map[string]func(io.Writer, []completable) error{"bash": bash, "zsh": zsh, "fish": fish}
 	if len(rest) != 1 || print[rest[0]] == nil {
-		return fmt.Errorf("%w: name one shell: bash, zsh or fish", errUsage)
+		return misuse("name one shell: bash, zsh or fish")
 	}
 	return print[rest[0]](env.stdout, completables())
 }
 
-// completable is what a shell can complete behind a command.
-type completable struct {
-	command string
-	options []option
-	words   []option
-}
-
-// option is a word to complete, and what it means.
-type option struct {
-	word, meaning string
-	value         string   // what a flag takes, "" for nothing
-	values        []string // all that it can be, if that is a few words
-}
-
-// valuesOf are the flags that take one of a few words, with these words.
-var valuesOf = map[string][]string{
-	"log-format": config.LogFormats,
-	"log-level":  config.LogLevels,
-	"output":     tokenFormats,
-}
-
-// completables are the commands, the longest first: of two names that a line
-// begins with the longer one is meant. The last one is no command at all.
-func completables() []completable {
-	all := []completable{{words: []option{{word: "help", meaning: "Say more about a command."}}}}
-	for _, each := range commands() {
-		c := completable{command: each.name, options: optionsOf(each.flags())}
-		for _, word := range each.words {
-			c.words = append(c.words, option{word: word})
+// all are the words that may follow the command, each way to write a flag apart.
+func (c completable) all() []option {
+	all := slices.Clone(c.words)
+	for _, o := range c.options {
+		for _, name := range o.names() {
+			all = append(all, option{word: name, meaning: o.meaning})
 		}
-		parent, word, isLonger := strings.Cut(each.name, " ")
-		if !isLonger {
-			parent, word = "", each.name
-		}
-		at := slices.IndexFunc(all, func(c completable) bool { return c.command == parent })
-		all[at].words = append(all[at].words, option{word: word, meaning: each.summary})
-		all = append(all, c)
 	}
-	slices.SortStableFunc(all, func(a, b completable) int { return len(b.command) - len(a.command) })
 	return all
 }
 
-// optionsOf are the flags of a command, as they are written.
-func optionsOf(flags *flag.FlagSet) []option {
-	var options []option
-	flags.VisitAll(func(f *flag.Flag) {
-		value, meaning := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" {
-			meaning += " (default " + f.DefValue + ")"
-		}
-		options = append(options, option{dashed(f.Name), meaning, value, valuesOf[f.Name]})
-	})
-	return options
-}
-
-// valued are the flags of all commands that take a value, each once.
-func valued(all []completable) []option {
-	var found []option
-	for _, each := range all {
-		for _, o := range each.options {
-			isKnown := slices.ContainsFunc(found, func(f option) bool { return f.word == o.word })
-			if o.value != "" && !isKnown {
-				found = append(found, o)
-			}
-		}
+// flagsWithValue are the names of the flags that take a value, put together.
+func flagsWithValue(all []completable, between string) string {
+	var names []string
+	for _, flag := range valued(all) {
+		names = append(names, flag.names()...)
 	}
-	return found
+	return strings.Join(names, between)
 }
 
-// dashed is a flag as it is written.
-func dashed(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
-}
-
-// bash completes what a flag takes where it is known, and else names of files.
+// bash completes what a flag takes where it is known, and else names of files. It
+// takes --flag=value for three words.
 func bash(out io.Writer, all []completable) error {
-	fmt.Fprint(out, "_bezoar() {\n  local words line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\"\n  case \"$line\" in\n")
+	var script strings.Builder
+	fmt.Fprintf(&script, `_bezoar() {
+  local words="" skip word="${COMP_WORDS[COMP_CWORD]}" flag="${COMP_WORDS[COMP_CWORD-1]}"
+  local -a line=("${COMP_WORDS[@]:1:COMP_CWORD-1}")
+  if [[ $word == = ]]; then word=; elif [[ $flag == = ]]; then flag="${COMP_WORDS[COMP_CWORD-2]}"; fi
+  while [[ ${line[0]} == -* ]]; do # flags may stand before the command
+    skip=1
+    case "${line[0]}" in %s) skip=2 ;; esac
+    [[ ${line[1]} == = ]] && skip=3
+    line=("${line[@]:skip}")
+  done
+  case "${line[*]}" in
+`, flagsWithValue(all, "|"))
 	for _, each := range all {
 		var words []string
-		for _, option := range slices.Concat(each.words, each.options) {
+		for _, option := range each.all() {
 			words = append(words, option.word)
 		}
-		fmt.Fprintf(out, "  %s) words='%s' ;;\n", pattern(each.command), strings.Join(words, " "))
+		fmt.Fprintf(&script, "  %s) words='%s' ;;\n", pattern(each.command), strings.Join(words, " "))
 	}
-	fmt.Fprint(out, "  esac\n  case \"${COMP_WORDS[COMP_CWORD-1]}\" in\n")
+	script.WriteString("  esac\n  case \"$flag\" in\n")
 	for _, flag := range valued(all) {
-		fmt.Fprintf(out, "  %s) words='%s' ;;\n", flag.word, strings.Join(flag.values, " "))
+		fmt.Fprintf(&script, "  %s) words='%s' ;;\n", strings.Join(flag.names(), "|"), strings.Join(flag.values, " "))
 	}
-	_, err := fmt.Fprint(out, "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _bezoar bezoar\n")
+	script.WriteString("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -o default -F _bezoar bezoar\n")
+	_, err := io.WriteString(out, script.String())
 	return err
 }
 
@@ -145,58 +100,84 @@ func pattern(command string) string {
 }
 
 func zsh(out io.Writer, all []completable) error {
-	fmt.Fprint(out, "#compdef bezoar\n_bezoar() {\n  local -a known\n  local line=\"${(j: :)words[2,CURRENT-1]}\"\n  case \"$line\" in\n")
+	var script strings.Builder
+	fmt.Fprintf(&script, `#compdef bezoar
+_bezoar() {
+  local -a known line
+  local flag=$words[CURRENT-1]
+  line=("${(@)words[2,CURRENT-1]}")
+  while [[ $line[1] == -* ]]; do # flags may stand before the command
+    case $line[1] in (%s) shift line ;; esac
+    shift line 2>/dev/null || break
+  done
+  case "${(j: :)line}" in
+`, flagsWithValue(all, "|"))
 	for _, each := range all {
-		fmt.Fprintf(out, "  %s) known=(\n", pattern(each.command))
-		for _, option := range slices.Concat(each.words, each.options) {
-			fmt.Fprintf(out, "    %s\n", quoted(strings.TrimSuffix(strings.ReplaceAll(option.word, ":", `\:`)+":"+option.meaning, ":")))
+		fmt.Fprintf(&script, "  %s) known=(\n", pattern(each.command))
+		for _, option := range each.all() {
+			fmt.Fprintf(&script, "    %s\n", quoted(strings.TrimSuffix(strings.ReplaceAll(option.word, ":", `\:`)+":"+option.meaning, ":")))
 		}
-		fmt.Fprint(out, "  ) ;;\n")
+		script.WriteString("  ) ;;\n")
 	}
-	fmt.Fprint(out, "  esac\n  case \"${words[CURRENT-1]}\" in\n")
+	script.WriteString("  esac\n  if compset -P '--*='; then flag=${IPREFIX##* }; flag=${flag%=}; known=(); fi\n  case \"$flag\" in\n")
 	for _, flag := range valued(all) {
-		fmt.Fprintf(out, "  %s) known=(%s) ;;\n", flag.word, strings.Join(flag.values, " "))
+		fmt.Fprintf(&script, "  %s) known=(%s) ;;\n", strings.Join(flag.names(), "|"), strings.Join(flag.values, " "))
 	}
-	_, err := fmt.Fprint(out, "  esac\n  _describe bezoar known || _files\n}\nif [[ $funcstack[1] == _bezoar ]]; then _bezoar \"$@\"; else compdef _bezoar bezoar; fi\n")
+	script.WriteString("  esac\n  _describe bezoar known || _files\n}\nif [[ $funcstack[1] == _bezoar ]]; then _bezoar \"$@\"; else compdef _bezoar bezoar; fi\n")
+	_, err := io.WriteString(out, script.String())
 	return err
 }
 
+// fish finds the command of a line once, and each completion asks for it.
 func fish(out io.Writer, all []completable) error {
-	fmt.Fprint(out, `function __bezoar_line
-  set -l words (commandline -opc)
-  test (string join ' ' -- $words[2..]) = "$argv"; or string match -q -- "$argv *" (string join ' ' -- $words[2..])
-end
-function __bezoar_starts
-  test (count (commandline -opc)) -eq 1
-end
-`)
+	var script strings.Builder
+	fmt.Fprintf(&script, `function __bezoar_command
+  set -l line (commandline -opc)[2..]
+  while string match -q -- '-*' "$line[1]" # flags may stand before the command
+    contains -- "$line[1]" %s; and set -e line[1]
+    set -e line[1]
+  end
+  switch "$line"
+`, flagsWithValue(all, " "))
 	for _, each := range all {
-		condition := "__bezoar_starts"
 		if each.command != "" {
-			condition = "__bezoar_line " + each.command
-		}
-		for _, o := range slices.Concat(each.words, each.options) {
-			fmt.Fprintf(out, "complete -c bezoar -n %s %s -d %s\n", fishQuoted(condition), o.fish(), fishQuoted(o.meaning))
+			fmt.Fprintf(&script, "    case %s %s\n      echo %s\n", fishQuoted(each.command), fishQuoted(each.command+" *"), fishQuoted(each.command))
 		}
 	}
-	return nil
+	script.WriteString(`    case ''
+      echo
+  end
+end
+function __bezoar_in
+  set -l command (__bezoar_command); and test "$command" = "$argv"
+end
+complete -c bezoar -f
+`)
+	for _, each := range all {
+		condition := fishQuoted(strings.TrimSpace("__bezoar_in " + each.command))
+		for _, o := range slices.Concat(each.words, each.options) {
+			fmt.Fprintf(&script, "complete -c bezoar -n %s %s -d %s\n", condition, o.fish(), fishQuoted(o.meaning))
+		}
+	}
+	_, err := io.WriteString(out, script.String())
+	return err
 }
 
 func (o option) fish() string {
-	value := ""
+	if !strings.HasPrefix(o.word, "-") {
+		return "-a " + o.word
+	}
+	line := "-l " + strings.TrimLeft(o.word, "-")
+	if o.short != "" {
+		line = "-s " + strings.TrimLeft(o.short, "-") + " " + line
+	}
 	switch {
 	case o.values != nil:
-		value = " -x -a " + fishQuoted(strings.Join(o.values, " "))
+		line += " -x -a " + fishQuoted(strings.Join(o.values, " "))
 	case o.value != "":
-		value = " -r"
+		line += " -r -F"
 	}
-	switch name := strings.TrimLeft(o.word, "-"); {
-	case strings.HasPrefix(o.word, "--"):
-		return "-l " + name + value
-	case strings.HasPrefix(o.word, "-"):
-		return "-s " + name + value
-	}
-	return "-f -a " + o.word
+	return line
 }
 
 // fishQuoted is text as one word of fish, whose quotes are not POSIX's.

@@ -45,7 +45,7 @@ func demo(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if *polls < 1 {
-		return fmt.Errorf("%w: --polls wants a number above 0", errUsage)
+		return misuse("--polls wants a number above 0")
 	}
 	signals, stop := untilNobodyLooks()
 	defer stop()

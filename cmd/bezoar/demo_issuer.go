@@ -44,10 +44,10 @@ func demoIssuer(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if *port > math.MaxUint16 {
-		return fmt.Errorf("%w: --port wants a number up to %d", errUsage, math.MaxUint16)
+		return misuse("--port wants a number up to %d", math.MaxUint16)
 	}
 	if *lifetime < time.Second {
-		return fmt.Errorf("%w: --access-lifetime wants a second or more", errUsage)
+		return misuse("--access-lifetime wants a second or more")
 	}
 	signals, stop := untilNobodyLooks()
 	defer stop()

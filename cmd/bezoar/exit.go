@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
 // The exit codes, which scripts rely on.
@@ -30,8 +32,22 @@ has to wait; and if it may be refreshed right now.
 Example: bezoar status >/dev/null || bezoar login
 `
 
-// errUsage reports a command line that cannot be meant; it has been explained.
-var errUsage = errors.New("usage")
+// codeFor is the exit code that goes with an error, the same for every command.
+func codeFor(err error) int {
+	if ended, ok := errors.AsType[*exit](err); ok {
+		return ended.code
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	if setting, ok := errors.AsType[*config.SettingError](err); ok && setting.IsFlag() {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*config.HomeError](err); ok {
+		return exitOperator
+	}
+	return exitError
+}
 
 // exit is an error that ends the program with a code of its own.
 type exit struct {

@@ -1,40 +1,107 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 )
 
-const tagline = "bezoar keeps an OAuth login usable, and never asks an issuer twice with a dead token."
+const tagline = "bezoar keeps an OAuth login usable and never sends a dead refresh token twice."
 
-// topics are pages of help that belong to no single command.
-var topics = map[string]string{"exit-codes": exitCodesPage}
+// topic is a page of help that belongs to no single command.
+type topic struct{ name, summary, page string }
+
+var topics = []topic{{"exit-codes", "The exit codes, and what they mean.", exitCodesPage}}
+
+const helpSummary = "Show the help of a command."
 
 // helpOn is help on everything, on a topic or on a command.
 func helpOn(env environment, args []string) error {
-	if len(args) == 0 {
-		help(env.stdout)
-		return nil
+	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--help" || arg == "-h" })
+	if len(args) == 0 || args[0] == "help" && len(args) == 1 {
+		return help(env.stdout)
 	}
-	if page, ok := topics[args[0]]; ok {
-		_, err := fmt.Fprint(env.stdout, page)
-		return err
+	for _, each := range topics {
+		if each.name == args[0] {
+			_, err := io.WriteString(env.stdout, each.page)
+			return err
+		}
 	}
 	if command, rest, ok := find(args); ok && len(rest) == 0 {
-		command.help(env.stdout, command.flags())
-		return nil
+		return command.help(env.stdout, command.flags())
 	}
-	err := fmt.Errorf("%w: there is no help on %q", errUsage, strings.Join(args, " "))
-	fmt.Fprintf(env.stderr, "bezoar: %v\n\n", err)
-	help(env.stderr)
+	var names []string
+	for _, each := range topics {
+		names = append(names, each.name)
+	}
+	for _, each := range commands() {
+		names = append(names, each.name)
+	}
+	wanted := strings.Join(args, " ")
+	return misuse("no help on %q%s (bezoar help lists the commands)", wanted, didYouMean(wanted, names))
+}
+
+// help is the map of the program.
+func help(out io.Writer) error {
+	var page strings.Builder
+	fmt.Fprintf(&page, "%s\n\nusage: bezoar COMMAND [flags]\n\n", tagline)
+	for _, each := range append(commands(), command{name: "help [COMMAND]", summary: helpSummary}) {
+		page.WriteString(inColumns(each.name, each.summary, summaryColumn))
+	}
+	page.WriteString("\nMore: \"bezoar COMMAND --help\" and \"bezoar help exit-codes\".\n")
+	_, err := io.WriteString(out, page.String())
 	return err
 }
 
-func help(out io.Writer) {
-	fmt.Fprintf(out, "%s\n\nusage: bezoar COMMAND\n\n", tagline)
-	for _, each := range commands() {
-		fmt.Fprintf(out, "  %-32s %s\n", each.name, each.summary)
+// columns finds what stands in columns: a word and its meaning.
+var columns = regexp.MustCompile(`^  (\S+)  +(\S.*)$`)
+
+// filled is a text whose paragraphs fit a terminal. Examples stay as they are: they
+// are to be copied.
+func filled(text string) string {
+	var paragraphs []string
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		switch {
+		case strings.HasPrefix(paragraph, "  "):
+			var rows strings.Builder
+			for line := range strings.Lines(paragraph) {
+				row := columns.FindStringSubmatchIndex(strings.TrimRight(line, "\n"))
+				if row == nil {
+					rows.WriteString(line)
+					continue
+				}
+				rows.WriteString(inColumns(line[row[2]:row[3]], line[row[4]:row[5]], row[4]))
+			}
+			paragraph = strings.TrimRight(rows.String(), "\n")
+		case !strings.HasPrefix(paragraph, "Example:"):
+			paragraph = strings.Join(wrapped(paragraph, helpWidth), "\n")
+		}
+		paragraphs = append(paragraphs, paragraph)
 	}
-	fmt.Fprint(out, "\n\"bezoar COMMAND --help\" says more; \"bezoar help exit-codes\" lists the exit codes.\n")
+	return strings.Join(paragraphs, "\n\n")
+}
+
+// summaryColumn is where the summary of a command begins.
+const summaryColumn = 18
+
+func (c command) help(out io.Writer, flags *flag.FlagSet) error {
+	var page strings.Builder
+	fmt.Fprintf(&page, "%s\n\nusage: bezoar %s\n\n%s\n", c.summary, strings.TrimSpace(c.name+" "+c.usage), filled(c.about))
+	own, global := ownAndGlobal(flags)
+	section := func(title string, options []option) {
+		if len(options) > 0 {
+			page.WriteString("\n" + title + "\n")
+		}
+		for _, each := range options {
+			word := strings.TrimSpace(strings.Join(each.names(), ", ") + " " + each.value)
+			page.WriteString(inColumns(word, each.meaning, helpColumn))
+		}
+	}
+	section("flags:", own)
+	section("flags of every command that looks at a home:", global)
+	_, err := io.WriteString(out, page.String())
+	return err
 }

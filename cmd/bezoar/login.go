@@ -55,7 +55,7 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 	case err != nil:
 		return err
 	case chosen.device && chosen.withKey:
-		return fmt.Errorf("%w: --device and --with-api-key are two ways; choose one", errUsage)
+		return misuse("--device and --with-api-key are two ways; choose one")
 	}
 	s, err := openSession(env, settings, nil)
 	if err != nil {
@@ -73,7 +73,7 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 }
 
 // errKeyGiven does not repeat what was given: it may be a key.
-var errKeyGiven = fmt.Errorf("%w: nothing follows the flags, and --with-api-key takes no value: an API key is read from standard input", errUsage)
+var errKeyGiven = misuse("nothing follows the flags, and --with-api-key takes no value: an API key is read from standard input")
 
 // isKeyGiven reports whether there is something where a key is put by mistake,
 // and would come back in the parser's error.
@@ -182,9 +182,9 @@ func readKey(ctx context.Context, in io.Reader) (secret.Token, error) {
 		case read.err != nil && !errors.Is(read.err, io.EOF):
 			return secret.Token{}, errors.New("standard input cannot be read")
 		case key == "":
-			return secret.Token{}, fmt.Errorf("%w: there is no API key on standard input", errUsage)
+			return secret.Token{}, errors.New("there is no API key on standard input")
 		case len(key) > keyLimitBytes || strings.ContainsFunc(key, isNoKey):
-			return secret.Token{}, fmt.Errorf("%w: what is on standard input is no API key", errUsage)
+			return secret.Token{}, errors.New("what is on standard input is no API key")
 		}
 		return secret.New(key), nil
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	_ "github.com/bezoar-auth/bezoar/cmd/bezoar/processor"
 )
 
@@ -50,46 +49,54 @@ func main() {
 
 func run(env environment, args []string) int {
 	err := dispatch(env, args)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
-	case errors.Is(err, errUsage):
-		return exitUsage
 	}
-	code := exitError
-	if setting, ok := errors.AsType[*config.SettingError](err); ok && setting.IsFlag() {
-		code = exitUsage
+	usage, _ := errors.AsType[usageError](err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(env.stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), printable(strings.TrimRight(line, "\n")))
 	}
-	if ended, ok := errors.AsType[*exit](err); ok {
-		code = ended.code
-	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintf(env.stderr, "bezoar: %s\n", text)
-	}
-	return code
+	return codeFor(err)
 }
 
 func dispatch(env environment, args []string) error {
 	if len(args) == 0 {
 		help(env.stderr)
-		return errUsage
+		return &exit{exitUsage, nil}
 	}
-	switch args[0] {
-	case "help", "-h", "-help", "--help":
+	global, args, err := cutGlobal(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(args) == 0:
+		return misuse("no command follows the flags (bezoar help lists the commands)")
+	case args[0] == "help":
 		return helpOn(env, args[1:])
-	case "--version", "-version":
-		return versionCommand.start(env, nil)
 	}
-	if command, rest, ok := find(args); ok {
-		return command.start(env, rest)
+	command, rest, ok := find(args)
+	if !ok {
+		return unknownCommand(args[0])
 	}
-	problem := fmt.Sprintf("unknown command %q", args[0])
-	if strings.HasPrefix(args[0], "-") {
-		problem = "no command: flags follow it, as in bezoar status --json"
+	return command.start(env, slices.Concat(global, rest))
+}
+
+// cutGlobal cuts off the flags that stand before a command: those that every
+// command on a home takes, which reads them as if they followed it.
+func cutGlobal(args []string) (global, rest []string, err error) {
+	if args[0] == "--version" || args[0] == "-version" {
+		return nil, []string{"version"}, nil
 	}
-	fmt.Fprintf(env.stderr, "bezoar: %s\n\n", problem)
-	help(env.stderr)
-	return errUsage
+	flags := globalFlags()
+	err = flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil, []string{"help"}, nil
+	case err != nil:
+		return nil, nil, misuse("%v (bezoar help lists the commands)", misparsed(flags, args, err))
+	}
+	rest = flags.Args()
+	return args[:len(args)-len(rest)], rest, nil
 }
 
 // find takes the longest name: some commands are two words.
@@ -103,16 +110,22 @@ func find(args []string) (found command, rest []string, ok bool) {
 	return found, rest, ok
 }
 
+// newFlags is a set of flags that prints nothing: help is printed once, where it
+// belongs, and an error in one line.
+func newFlags(name string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	return flags
+}
+
 func (c command) start(env environment, args []string) error {
-	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // help is printed once, where it belongs
+	flags := newFlags("bezoar " + c.name)
 	err := c.run(env, flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		c.help(env.stdout, flags)
-	case errors.Is(err, errUsage):
-		fmt.Fprintf(env.stderr, "bezoar %s: %v\n\n", c.name, err)
-		c.help(env.stderr, flags)
+	if errors.Is(err, flag.ErrHelp) {
+		return c.help(env.stdout, flags)
+	}
+	if problem, ok := errors.AsType[usageError](err); ok {
+		return problem.of(c)
 	}
 	return err
 }
@@ -121,35 +134,23 @@ func (c command) start(env environment, args []string) error {
 func parse(flags *flag.FlagSet, args []string) error {
 	rest, err := parseWords(flags, args)
 	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("%w: unexpected argument %q", errUsage, rest[0])
+		err = misuse("unexpected argument %q", rest[0])
 	}
 	return err
 }
 
 // parseWords reads the flags of a command and returns what follows them.
 func parseWords(flags *flag.FlagSet, args []string) (rest []string, err error) {
-	err = flags.Parse(args)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		err = fmt.Errorf("%w: %w", errUsage, err)
+	if err := flags.Parse(args); err != nil {
+		return nil, misparsed(flags, args, err)
 	}
-	return flags.Args(), err
+	return flags.Args(), nil
 }
 
 // flags are those that the command takes. It defines them when it runs, and
 // goes no further than that if it is asked for help.
 func (c command) flags() *flag.FlagSet {
-	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
+	flags := newFlags(c.name)
 	c.run(environment{}, flags, []string{"--help"})
 	return flags
-}
-
-func (c command) help(out io.Writer, flags *flag.FlagSet) {
-	fmt.Fprintf(out, "%s\n\nusage: bezoar %s\n\n%s\n", c.summary, strings.TrimSpace(c.name+" "+c.usage), c.about)
-	if options := optionsOf(flags); len(options) > 0 {
-		fmt.Fprintln(out, "\nflags:")
-		for _, each := range options {
-			fmt.Fprintf(out, "  %-22s %s\n", strings.TrimSpace(each.word+" "+each.value), each.meaning)
-		}
-	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -29,7 +28,7 @@ func generator(name, language string, generate func() map[string][]byte) command
 				return err
 			}
 			if *folder == "" {
-				return fmt.Errorf("%w: --out is missing", errUsage)
+				return misuse("--out is missing")
 			}
 			return write(*folder, generate())
 		},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -50,7 +49,7 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 		*format = "json"
 	}
 	if !slices.Contains(tokenFormats, *format) {
-		return fmt.Errorf("%w: --output takes %s", errUsage, strings.Join(tokenFormats, ", "))
+		return misuse("--output takes %s", strings.Join(tokenFormats, ", "))
 	}
 	if _, isHomeless, err := peek(settings, env.getenv); err != nil || isHomeless {
 		return cmp.Or(err, exiting(exitLogin, errors.New("no token: nobody is logged in. Next: bezoar login")))

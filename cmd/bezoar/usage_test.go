@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// said is what the program writes when it is called without an environment.
+func said(args ...string) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	env := environment{bytes.NewReader(nil), &out, &errs, func(string) string { return "" }, nil}
+	code = run(env, args)
+	return out.String(), errs.String(), code
+}
+
+func TestABadCommandLineIsOneLineWithAHint(t *testing.T) {
+	for line, want := range map[string]string{
+		"statsu":                           `bezoar: unknown command "statsu"; did you mean status? (bezoar help lists the commands)`,
+		"tokne":                            `bezoar: unknown command "tokne"; did you mean token? (bezoar help lists the commands)`,
+		"fly":                              `bezoar: unknown command "fly" (bezoar help lists the commands)`,
+		"--versoin":                        `bezoar: unknown flag --versoin; did you mean --version? (bezoar help lists the commands)`,
+		"--home":                           `bezoar: --home needs a value (folder) (bezoar help lists the commands)`,
+		"--home x":                         `bezoar: no command follows the flags (bezoar help lists the commands)`,
+		"--home x version":                 `bezoar version: unknown flag --home (bezoar version --help)`,
+		"status --jsno":                    `bezoar status: unknown flag --jsno; did you mean --json? (bezoar status --help)`,
+		"status -jsno":                     `bezoar status: unknown flag --jsno; did you mean --json? (bezoar status --help)`,
+		"status --json=maybe":              `bezoar status: --json takes no value (bezoar status --help)`,
+		"status --home":                    `bezoar status: --home needs a value (folder) (bezoar status --help)`,
+		"status now":                       `bezoar status: unexpected argument "now" (bezoar status --help)`,
+		"demo --polls many":                `bezoar demo: --polls takes another value (N) (bezoar demo --help)`,
+		"demo --page --polls":              `bezoar demo: --polls needs a value (N) (bezoar demo --help)`,
+		"help statsu":                      `bezoar: no help on "statsu"; did you mean status? (bezoar help lists the commands)`,
+		"help exit-code":                   `bezoar: no help on "exit-code"; did you mean exit-codes? (bezoar help lists the commands)`,
+		"token --output xml":               `bezoar token: --output takes plain, header, env, json, exec-credential (bezoar token --help)`,
+		"status --home . --log-level loud": `bezoar: --log-level: want debug, info, warn or error`,
+	} {
+		stdout, stderr, code := said(strings.Fields(line)...)
+		require.Equal(t, want+"\n", stderr, line)
+		require.Empty(t, stdout, line)
+		require.Equal(t, exitUsage, code, line)
+	}
+}
+
+func TestABadValueIsNotRepeated(t *testing.T) {
+	for _, line := range []string{"--with-api-key=sk-secret", "status --json=sk-secret", "status --key=sk-secret", "demo --polls sk-secret"} {
+		_, stderr, code := said(strings.Fields(line)...)
+		require.Equal(t, exitUsage, code, line)
+		require.NotContains(t, stderr, "sk-secret", line)
+	}
+}
+
+func TestHelpIsFoundInEveryWayThatPeopleLookForIt(t *testing.T) {
+	page, _, _ := said("help")
+	for _, line := range []string{"--help", "-h", "-help", "help help", "help --help", "--home x --help"} {
+		stdout, stderr, code := said(strings.Fields(line)...)
+		require.Equal(t, page, stdout, line)
+		require.Empty(t, stderr, line)
+		require.Equal(t, exitOK, code, line)
+	}
+	status, _, _ := said("help", "status")
+	for _, line := range []string{"status --help", "status -h", "help status --help", "--home x status --help"} {
+		stdout, _, code := said(strings.Fields(line)...)
+		require.Equal(t, status, stdout, line)
+		require.Equal(t, exitOK, code, line)
+	}
+}
+
+func TestHelpFitsATerminal(t *testing.T) {
+	pages := []string{"help", "help exit-codes"}
+	for _, each := range commands() {
+		pages = append(pages, "help "+each.name)
+	}
+	for _, each := range pages {
+		page, _, code := said(strings.Fields(each)...)
+		require.Equal(t, exitOK, code, each)
+		for line := range strings.Lines(page) {
+			if !strings.HasPrefix(line, "Example:") { // to be copied as it is
+				require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), helpWidth, "%s: %s", each, line)
+			}
+		}
+	}
+}
