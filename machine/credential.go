@@ -28,6 +28,8 @@ type Credential struct {
 	AccountID    string    // as stored; it guards reloads, the claim does not
 	PlanType     string    // external tokens only: what the client said
 	LastRefresh  time.Time // zero when the record has none
+	Provenance   Provenance
+	OwnerID      string // a random name that the login was given when it was made; "" when the record has none
 }
 
 // Equal reports whether both are the same login in every member.
@@ -39,7 +41,9 @@ func (c Credential) Equal(d Credential) bool {
 		c.RefreshToken.Equal(d.RefreshToken) &&
 		c.AccountID == d.AccountID &&
 		c.PlanType == d.PlanType &&
-		c.LastRefresh.Equal(d.LastRefresh)
+		c.LastRefresh.Equal(d.LastRefresh) &&
+		c.Provenance == d.Provenance &&
+		c.OwnerID == d.OwnerID
 }
 
 // Fingerprint names the login to people and in ledgers: by what it hands out.

@@ -18,7 +18,7 @@ type Stored struct {
 // first what somebody else has done to the login, then what is known of the
 // token, then politeness.
 func (s State) Reconsider(stored Stored, at time.Time) Event {
-	held := s.Policy.Issuer.Key(s.Credential.RefreshToken)
+	held := s.Policy.KeyOf(s.Credential)
 	kept := RefreshFailedTransient{At: At{at}, Attempt: s.Attempt}
 	switch found := stored.Credential; {
 	case found == nil && stored.Lineage.LoggedOut:
@@ -60,21 +60,21 @@ func (s State) isSuperseded(found Credential, lineage Lineage) bool {
 // and was spent, for then its successor is in somebody's memory, on the way into
 // the store; nor if somebody has logged out of the login in use.
 func (s State) MayReplace(stored Credential, lineage Lineage) bool {
-	verdict := lineage.VerdictOn(s.Policy.Issuer.Key(stored.RefreshToken))
+	verdict := lineage.VerdictOn(s.Policy.KeyOf(stored))
 	if verdict == nil || !stored.SharesAccount(s.Credential) {
 		return false
 	}
 	hasSuccessor := verdict.Reason == ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
-	return !hasSuccessor && !lineage.IsEnded(s.Policy.Issuer.Key(s.Credential.RefreshToken))
+	return !hasSuccessor && !lineage.IsEnded(s.Policy.KeyOf(s.Credential))
 }
 
 func (s State) condemnedBy(lineage Lineage, c Credential) bool {
 	_, condemned := s.verdictOn(c)
-	return condemned || lineage.VerdictOn(s.Policy.Issuer.Key(c.RefreshToken)) != nil
+	return condemned || lineage.VerdictOn(s.Policy.KeyOf(c)) != nil
 }
 
 func (s State) adopting(found Credential, lineage Lineage, at time.Time) Event {
-	key := s.Policy.Issuer.Key(found.RefreshToken)
+	key := s.Policy.KeyOf(found)
 	return CredentialLoaded{
 		At: At{at}, Attempt: s.Attempt, Credential: found,
 		Verdict: lineage.VerdictOn(key), RefreshedAt: lineage.RefreshedAt(key),
@@ -100,7 +100,7 @@ func (s State) doubting(doubt Doubt, answerLost bool, at time.Time) Event {
 		return kept
 	case doubt.Times > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: Verdict{
-			Key: s.Policy.Issuer.Key(s.Credential.RefreshToken), Access: s.Credential.AccessToken.Fingerprint(),
+			Key: s.Policy.KeyOf(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: ReasonInDoubt, At: at,
 		}}
 	case s.serves(at):

@@ -58,7 +58,7 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 	held, stranger := login("a", "r"), login("b", "s")
 	stranger.AccountID = "somebody else"
 	lost := func(c machine.Credential) machine.Lineage {
-		return machine.Lineage{InDoubt: []secret.Fingerprint{policy.Issuer.Key(c.RefreshToken)}}
+		return machine.Lineage{InDoubt: []secret.Fingerprint{policy.KeyOf(c)}}
 	}
 	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
 	longest := noon.Add(machine.UnexplainedCeiling)
@@ -152,7 +152,7 @@ func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
 	}}
 	expired := machine.Lineage{Verdicts: []machine.Verdict{verdict(later, machine.ReasonExpired)}}
 	ended := lineage
-	ended.Ended = []secret.Fingerprint{policy.Issuer.Key(held.RefreshToken)}
+	ended.Ended = []secret.Fingerprint{policy.KeyOf(held)}
 
 	s := refreshing(t, held)
 	for _, each := range []struct {

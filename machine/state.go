@@ -39,10 +39,12 @@ const (
 
 // Policy is what does not change while the program runs.
 type Policy struct {
-	Issuer       Issuer
+	Issuer       Issuer        // of a login that does not say where it was made; see IssuerOf
 	RefreshFloor time.Duration // a refresh demanded so soon after a success is that success; 0: never
 	BackoffOff   bool          // no waiting after a failure, also not after a lost answer; for tests of the wire
 	Restriction  Restriction
+
+	EndpointOverridden bool // Issuer.TokenEndpoint is that of every login, wherever it was made
 }
 
 // State is the whole memory of the machine. It is a value: Step returns a new
@@ -118,7 +120,7 @@ func (s State) verdictOn(c Credential) (Verdict, bool) {
 	if c.Method == MethodChatGPT && c.RefreshToken.IsEmpty() {
 		return Verdict{Reason: ReasonMissing}, true
 	}
-	return s.Verdicts.on(s.Policy.Issuer.Key(c.RefreshToken))
+	return s.Verdicts.on(s.Policy.KeyOf(c))
 }
 
 // IsUnsaved reports whether the credential lives in memory alone because the

@@ -142,7 +142,7 @@ func (s State) granted(e RefreshSucceeded) State {
 	s.DueAt, s.RefreshedAt, s.Base = e.Credential.bornDueAt(e.at()), e.at(), e.Base
 	if !spent.RefreshToken.Equal(e.Credential.RefreshToken) && spent.Method == MethodChatGPT {
 		s.Verdicts = s.Verdicts.with(Verdict{
-			Key: s.Policy.Issuer.Key(spent.RefreshToken), Access: spent.AccessToken.Fingerprint(),
+			Key: s.Policy.KeyOf(spent), Access: spent.AccessToken.Fingerprint(),
 			Reason: ReasonSpent, At: e.at(),
 		})
 	}

@@ -47,7 +47,7 @@ func expiring(refresh string, expires time.Duration) machine.Credential {
 
 func verdict(c machine.Credential, reason machine.Reason) machine.Verdict {
 	return machine.Verdict{
-		Key: policy.Issuer.Key(c.RefreshToken), Access: c.AccessToken.Fingerprint(), Reason: reason, At: noon,
+		Key: policy.KeyOf(c), Access: c.AccessToken.Fingerprint(), Reason: reason, At: noon,
 	}
 }
 

@@ -72,7 +72,7 @@ func (s State) isLate(e Event) bool {
 // was in flight.
 func (s State) isRefusedBy(e Event) bool {
 	refused, ok := e.(RefreshFailedPermanent)
-	return ok && s.Label == Stale && refused.Verdict.Key == s.Policy.Issuer.Key(s.Credential.RefreshToken)
+	return ok && s.Label == Stale && refused.Verdict.Key == s.Policy.KeyOf(s.Credential)
 }
 
 func (s State) onAsked(ask Ask, at time.Time) Trigger {

@@ -44,22 +44,10 @@ func (r Reason) IsExplained() bool { return r != ReasonUnexplained && r != Reaso
 // Verdict condemns one refresh token: these bytes, at this token endpoint, for
 // this client. It says nothing about an account, a file or a later login.
 type Verdict struct {
-	Key    secret.Fingerprint // Issuer.Key of the refresh token
+	Key    secret.Fingerprint // Policy.KeyOf the login
 	Access secret.Fingerprint // the access token it was refused with
 	Reason Reason
 	At     time.Time
-}
-
-// Issuer names the token endpoint and the client that a refresh token belongs to.
-type Issuer struct {
-	TokenEndpoint string
-	ClientID      string
-}
-
-// Key is what a verdict and an intent are filed under: the refresh token
-// together with the endpoint and the client. It is "" without a token.
-func (i Issuer) Key(refresh secret.Token) secret.Fingerprint {
-	return refresh.Bind(i.TokenEndpoint, i.ClientID)
 }
 
 // verdictsKept bounds what one process remembers; the oldest go first.

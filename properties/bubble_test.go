@@ -43,7 +43,7 @@ func newMoodyIssuer(script []mood) *moodyIssuer {
 }
 
 // Revoke implements engine.Issuer.
-func (i *moodyIssuer) Revoke(_ context.Context, login machine.Credential) error {
+func (i *moodyIssuer) Revoke(_ context.Context, _ machine.Issuer, login machine.Credential) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.authority.end(login.RefreshToken, machine.ReasonRevoked)
@@ -51,7 +51,7 @@ func (i *moodyIssuer) Revoke(_ context.Context, login machine.Credential) error 
 }
 
 // Refresh implements engine.Issuer.
-func (i *moodyIssuer) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+func (i *moodyIssuer) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	begun, name := time.Now(), token.Reveal()
 	mood := i.begin(name, begun)
 	var answer machine.Answer = machine.Unavailable{Lost: true}

@@ -184,7 +184,7 @@ func (w *cosmos) noteAdopted(p int, event machine.Event, before machine.Credenti
 	}
 }
 
-func keyOf(c machine.Credential) secret.Fingerprint { return policy.Issuer.Key(c.RefreshToken) }
+func keyOf(c machine.Credential) secret.Fingerprint { return policy.KeyOf(c) }
 
 // note appends to the ledger. Whoever reads it from its beginning must come to
 // know the same.

@@ -115,7 +115,7 @@ func (s *scene) engineAt(t *testing.T, ahead time.Duration) onlooker {
 		Policy: machine.Policy{Issuer: s.names}, Now: now, ProcessID: os.Getpid(), Log: log,
 		Store:  file.Open(s.home, file.Options{Log: log}),
 		Ledger: file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Now: now}),
-		Issuer: oauth.New(oauth.Options{Issuer: s.names, Transport: s.issuer.Transport()}),
+		Issuer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),
 	}
 	s.settings(&options)
 	e := engine.Start(options)

@@ -44,7 +44,7 @@ var residentNames = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/tok
 func newResident(t testing.TB, kept store.Store, ledger store.Ledger) *resident {
 	r := &resident{t: t, store: kept, issuer: &frugalIssuer{}}
 	require.NoError(t, kept.Replace(t.Context(), r.issuer.login()))
-	issuer := oauth.New(oauth.Options{Issuer: residentNames, Transport: r.issuer})
+	issuer := oauth.New(oauth.Options{Transport: r.issuer})
 	r.Engine = engine.Start(engine.Options{
 		Policy: machine.Policy{Issuer: residentNames}, Store: kept, Ledger: ledger, Issuer: issuer,
 		Random: func() float64 { return halfJitter },

@@ -182,7 +182,7 @@ func (g *gathering) do(e errand) (sight, error) {
 }
 
 // Refresh implements engine.Issuer, and writes down what it said when.
-func (g *gathering) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	login := strings.TrimPrefix(token.Reveal(), "refresh ")
 	g.mu.Lock()
 	next := g.script[g.posts%len(g.script)]
@@ -208,7 +208,7 @@ func (g *gathering) Refresh(ctx context.Context, token secret.Token, _ machine.C
 }
 
 // Revoke implements engine.Issuer: no login is given twice.
-func (g *gathering) Revoke(context.Context, machine.Credential) error { return nil }
+func (g *gathering) Revoke(context.Context, machine.Issuer, machine.Credential) error { return nil }
 
 // story is the history in words, in the order of the calls.
 func (g *gathering) story() string {

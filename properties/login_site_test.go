@@ -81,8 +81,7 @@ func openLoginSite(t *rapid.T, stored *machine.Credential) *loginSite {
 // serve assembles the server as cmd/bezoar does.
 func (s *loginSite) serve() {
 	client := oauth.New(oauth.Options{
-		Issuer:      machine.Issuer{TokenEndpoint: issuerAddress + "/oauth/token", ClientID: oauth.DefaultClientID},
-		LoginIssuer: issuerAddress, RevocationEndpoint: issuerAddress + "/oauth/revoke", Transport: s.wire,
+		LoginIssuer: issuerAddress, Transport: s.wire,
 	})
 	read, input := io.Pipe()
 	output, write := io.Pipe()

@@ -182,7 +182,7 @@ func machineAgreesWithTheModel(t *rapid.T) {
 				return
 			}
 			step(machine.RefreshFailedPermanent{At: second(now), Attempt: real.Attempt, Verdict: machine.Verdict{
-				Key: policy.Issuer.Key(real.Credential.RefreshToken), Access: real.Credential.AccessToken.Fingerprint(), Reason: machine.ReasonReused,
+				Key: policy.KeyOf(real.Credential), Access: real.Credential.AccessToken.Fingerprint(), Reason: machine.ReasonReused,
 			}})
 			naive.condemned()
 		},

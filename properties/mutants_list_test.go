@@ -146,7 +146,7 @@ var mutants = []mutant{
 		`return !hasSuccessor && !lineage`, `return (hasSuccessor || !hasSuccessor) && !lineage`,
 		"a login is never undone by a refresh in flight", unit, false},
 	{"a login that somebody ended comes back in place of a dead one", "machine/reconsider.go",
-		`!hasSuccessor && !lineage.IsEnded(s.Policy.Issuer.Key(s.Credential.RefreshToken))`, `!hasSuccessor`,
+		`!hasSuccessor && !lineage.IsEnded(s.Policy.KeyOf(s.Credential))`, `!hasSuccessor`,
 		"a logout is never undone by a refresh in flight", story, false},
 	{"what a failing disk still holds is not kept", "machine/engine/settle.go",
 		"		success.Base = &t.record.Credential\n", "",

@@ -78,7 +78,7 @@ func newOutage(t *testing.T) *outage {
 		o.engines = append(o.engines, engine.Start(engine.Options{
 			Policy: machine.Policy{Issuer: names, RefreshFloor: 5 * time.Second}, ProcessID: n + 1,
 			Store: o.store, Ledger: o.ledger.Process(n + 1),
-			Issuer: oauth.New(oauth.Options{Issuer: names, Transport: o}),
+			Issuer: oauth.New(oauth.Options{Transport: o}),
 		}))
 	}
 	return o

@@ -55,7 +55,7 @@ func (m mortal) environment() []string {
 func (m mortal) serve() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	names := machine.Issuer{TokenEndpoint: m.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
-	issuer := oauth.New(oauth.Options{Issuer: names, RevocationEndpoint: m.URL + "/oauth/revoke", LoginIssuer: m.URL, Log: log})
+	issuer := oauth.New(oauth.Options{LoginIssuer: m.URL, Log: log})
 	fate := &fate{mortal: m}
 	auth := engine.Start(engine.Options{
 		Policy: machine.Policy{Issuer: names},

@@ -129,7 +129,7 @@ func (w *world) mayBePoisoned(p *process, c machine.Credential) bool {
 }
 
 // Revoke implements engine.Issuer.
-func (w *world) Revoke(_ context.Context, login machine.Credential) error {
+func (w *world) Revoke(_ context.Context, _ machine.Issuer, login machine.Credential) error {
 	f := w.authority.of(login).family
 	if held := w.store.holds(); held != nil && w.authority.of(*held) != nil && w.authority.of(*held).family == f {
 		w.violate("%s is revoked, and the store holds it", w.nameOf(&login))
@@ -141,7 +141,7 @@ func (w *world) Revoke(_ context.Context, login machine.Credential) error {
 
 // Refresh implements engine.Issuer for the refresh that runs. The answer is
 // whatever an operation says it is, when it says so.
-func (w *world) Refresh(_ context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+func (w *world) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	r := w.running
 	name := token.Reveal()
 	switch held := w.store.holds(); {

@@ -12,7 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// The members of auth.json, as Codex 0.169.0 writes them.
+// The members of auth.json, as Codex 0.171.0 writes them.
 const (
 	memberMode        = "auth_mode"
 	memberAPIKey      = "OPENAI_API_KEY"
@@ -21,6 +21,10 @@ const (
 	memberAccess      = "access_token"
 	memberRefresh     = "refresh_token"
 	memberAccountID   = "account_id"
+	memberProvenance  = "oauth_provenance"
+	memberIssuer      = "issuer"
+	memberClientID    = "client_id"
+	memberOwnerID     = "login_owner_id"
 	memberLastRefresh = "last_refresh"
 )
 
@@ -72,20 +76,20 @@ func methodOf(mode, key *string) machine.Method {
 // is the file that c takes the place of, nil to keep nothing. An error means
 // that c cannot be stored: whatever is returned, Decode reads as c.
 func Encode(c machine.Credential, base []byte) ([]byte, error) {
-	var strangers, tokenStrangers object
+	var strangers, oldTokens object
 	if base != nil {
 		top, err := parseObject(base)
 		if err != nil {
 			return nil, fmt.Errorf("keep the unknown members of a login: %w", err)
 		}
 		strangers = top.without(memberMode, memberAPIKey, memberTokens, memberLastRefresh)
-		tokenStrangers = tokensOf(top).without(memberIDToken, memberAccess, memberRefresh, memberAccountID)
+		oldTokens = within(top, memberTokens)
 	}
 	var top object
 	top.add(memberMode, text(string(c.Method)))
 	top.add(memberAPIKey, tokenText(c.APIKey))
 	if c.Method != machine.MethodAPIKey {
-		top.add(memberTokens, encodeTokens(c, tokenStrangers))
+		top.add(memberTokens, encodeTokens(c, oldTokens))
 		if !c.LastRefresh.IsZero() {
 			top.add(memberLastRefresh, text(c.LastRefresh.UTC().Format(time.RFC3339Nano)))
 		}
@@ -100,7 +104,7 @@ func Encode(c machine.Credential, base []byte) ([]byte, error) {
 	return data, nil
 }
 
-func encodeTokens(c machine.Credential, strangers object) []byte {
+func encodeTokens(c machine.Credential, old object) []byte {
 	var tokens object
 	tokens.add(memberIDToken, tokenText(c.IDToken))
 	tokens.add(memberAccess, tokenText(c.AccessToken))
@@ -110,13 +114,29 @@ func encodeTokens(c machine.Credential, strangers object) []byte {
 	} else {
 		tokens.add(memberAccountID, text(c.AccountID))
 	}
+	if c.Provenance != (machine.Provenance{}) {
+		tokens.add(memberProvenance, encodeProvenance(c.Provenance, within(old, memberProvenance)))
+	}
+	if c.OwnerID != "" {
+		tokens.add(memberOwnerID, text(c.OwnerID))
+	}
+	strangers := old.without(memberIDToken, memberAccess, memberRefresh, memberAccountID, memberProvenance, memberOwnerID)
 	return append(tokens, strangers...).indented(indent)
 }
 
-func tokensOf(top object) object {
-	raw, _ := top.only(memberTokens) // twice is Decode's business
-	tokens, _ := split(raw)          // so is another type
-	return tokens
+func encodeProvenance(p machine.Provenance, old object) []byte {
+	var provenance object
+	provenance.add(memberIssuer, text(p.Issuer))
+	provenance.add(memberClientID, text(p.ClientID))
+	return append(provenance, old.without(memberIssuer, memberClientID)...).indented(indent + indent)
+}
+
+// within is the object that is a member of o, empty if there is none. If it is
+// there twice, or of another type, that is Decode's business.
+func within(o object, name string) object {
+	raw, _ := o.only(name)
+	inner, _ := split(raw)
+	return inner
 }
 
 func token(text *string) secret.Token {
@@ -177,14 +197,40 @@ func (r *reader) tokens(top object) *machine.Credential {
 		IDToken:      r.required(tokens, memberIDToken),
 		AccessToken:  r.required(tokens, memberAccess),
 		RefreshToken: r.required(tokens, memberRefresh),
-	}
-	if account := r.text(tokens, memberAccountID); account != nil {
-		c.AccountID = *account
+		AccountID:    r.optional(tokens, memberAccountID),
+		Provenance:   r.provenance(tokens),
+		OwnerID:      r.optional(tokens, memberOwnerID),
 	}
 	if _, err := claims.Parse(c.IDToken); err != nil {
 		r.fail("%s is %v", memberIDToken, err)
 	}
 	return &c
+}
+
+// provenance is all or nothing: a refresh token must not go to a place that was
+// guessed from half of it.
+func (r *reader) provenance(tokens object) machine.Provenance {
+	raw := r.member(tokens, memberProvenance)
+	if raw == nil {
+		return machine.Provenance{}
+	}
+	said, ok := split(raw)
+	if !ok {
+		r.fail("%s is no object", memberProvenance)
+	}
+	p := machine.Provenance{Issuer: r.optional(said, memberIssuer), ClientID: r.optional(said, memberClientID)}
+	if p.Issuer == "" || p.ClientID == "" {
+		r.fail("%s is incomplete", memberProvenance)
+	}
+	return p
+}
+
+// optional is the text of a member, "" if it is absent.
+func (r *reader) optional(o object, name string) string {
+	if text := r.text(o, name); text != nil {
+		return *text
+	}
+	return ""
 }
 
 func (r *reader) required(tokens object, name string) secret.Token {

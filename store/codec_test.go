@@ -51,6 +51,9 @@ func TestWhatTheReferenceTakesForALoginIsOne(t *testing.T) {
 	}
 	external := with(tokenSet(), func(c *machine.Credential) { c.Method = machine.MethodExternal })
 	withKey := with(tokenSet(), func(c *machine.Credential) { c.APIKey = secret.New("sk") })
+	elsewhere := with(tokenSet(), func(c *machine.Credential) {
+		c.Provenance, c.OwnerID = machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, "b3duZXI"
+	})
 	noAccount := with(tokenSet(), func(c *machine.Credential) { c.AccountID = "" })
 	for name, each := range map[string]struct {
 		document string
@@ -67,6 +70,8 @@ func TestWhatTheReferenceTakesForALoginIsOne(t *testing.T) {
 		"blank key":                    {`{"auth_mode": "apikey", "OPENAI_API_KEY": "  "}`, apiKey("  ")},
 		"a key wins over tokens":       {`{"OPENAI_API_KEY": "sk", "tokens": ` + tokens + `}`, apiKey("sk")},
 		"key and tokens null":          {`{"auth_mode": "apikey", "OPENAI_API_KEY": "sk", "tokens": null, "last_refresh": null}`, apiKey("sk")},
+		"made elsewhere":               {`{"tokens": {"oauth_provenance": {"client_id": "app_other", "issuer": "https://auth.example.com", "x": 1}, "login_owner_id": "b3duZXI", ` + tokens[1:] + `}`, elsewhere},
+		"made nobody says where":       {`{"tokens": {"oauth_provenance": null, "login_owner_id": null, ` + tokens[1:] + `}`, tokenSet()},
 		"in any order":                 {`{"last_refresh": "2026-11-24T05:00:00Z", "tokens": ` + tokens + `}`, dated(0)},
 		"nanoseconds":                  {`{"tokens": ` + tokens + `, "last_refresh": "2026-11-24T05:00:00.123456789Z"}`, dated(123456789)},
 		"milliseconds":                 {`{"tokens": ` + tokens + `, "last_refresh": "2026-11-24T05:00:00.120Z"}`, dated(120e6)},
@@ -125,6 +130,11 @@ func TestWhatTheReferenceRefusesIsUnreadableAndNeverTold(t *testing.T) {
 		"mode says key, there is none":  `{"auth_mode": "apikey", "tokens": ` + tokens + `}`,
 		"mode says tokens, none there":  `{"auth_mode": "chatgpt", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"tokens are null":               `{"auth_mode": "chatgpt", "tokens": null}`,
+		"a provenance without issuer":   withTokens(`{`, `{"oauth_provenance": {"client_id": "S3NT1NEL"}, `),
+		"a provenance without client":   withTokens(`{`, `{"oauth_provenance": {"issuer": "S3NT1NEL", "client_id": null}, `),
+		"a provenance of nothing":       withTokens(`{`, `{"oauth_provenance": {"issuer": "", "client_id": "S3NT1NEL"}, `),
+		"a provenance that is text":     withTokens(`{`, `{"oauth_provenance": "S3NT1NEL", `),
+		"an owner that is no text":      withTokens(`{`, `{"login_owner_id": 1, `),
 		"the key is no text":            `{"OPENAI_API_KEY": 7}`,
 		"the key is an object":          `{"OPENAI_API_KEY": {"S3NT1NEL": 1}}`,
 		"tokens are no object":          `{"tokens": "S3NT1NEL"}`,
@@ -186,6 +196,16 @@ func TestALoginIsWrittenAsTheReferenceWritesIt(t *testing.T) {
   "last_refresh": "2026-11-24T05:00:00.12Z"
 }`, encode(t, c, nil))
 
+	c.Provenance, c.OwnerID = machine.Provenance{Issuer: "https://auth.openai.com", ClientID: "app"}, "owner"
+	require.Contains(t, encode(t, c, nil), `    "account_id": "acct",
+    "oauth_provenance": {
+      "issuer": "https://auth.openai.com",
+      "client_id": "app"
+    },
+    "login_owner_id": "owner"
+  },`)
+	c.Provenance, c.OwnerID = machine.Provenance{}, ""
+
 	c.AccountID, c.LastRefresh, c.APIKey = "", time.Time{}, secret.New("<sk>&\"\u2028")
 	c.Method = machine.MethodExternal
 	require.Equal(t, `{
@@ -230,6 +250,10 @@ func TestUnknownMembersAreKeptByteForByte(t *testing.T) {
 	require.Contains(t, key, `"zz": {"a":[ 1.50, 1e5,"\u00e9\/" ]}`)
 	require.NotContains(t, key, "nested", "a key has no tokens for them to be in")
 
+	made := with(tokenSet(), func(c *machine.Credential) { c.Provenance = machine.Provenance{Issuer: "i", ClientID: "c"} })
+	require.Contains(t, encode(t, made, []byte(`{"tokens": {"oauth_provenance": {"realm" : "r", "issuer": "old"}}}`)),
+		"\"client_id\": \"c\",\n      \"realm\": \"r\"")
+
 	once := encode(t, tokenSet(), []byte(base))
 	require.Equal(t, once, encode(t, tokenSet(), []byte(once)), "and stay as they are")
 }
@@ -273,6 +297,11 @@ func anyLogin(t *rapid.T) machine.Credential {
 		RefreshToken: token.Draw(t, "refresh token"),
 		AccountID:    rapid.String().Draw(t, "account"),
 	}
+	if rapid.Bool().Draw(t, "says where it was made") {
+		word := rapid.StringN(1, 20, -1)
+		c.Provenance = machine.Provenance{Issuer: word.Draw(t, "issuer"), ClientID: word.Draw(t, "client")}
+		c.OwnerID = rapid.String().Draw(t, "owner")
+	}
 	if rapid.Bool().Draw(t, "has a key too") {
 		c.APIKey = token.Draw(t, "key")
 	}
@@ -301,6 +330,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"OPENAI_API_KEY": "sk"}`))
 	f.Add([]byte(`{"auth_mode": "chatgpt", "tokens": ` + tokens + `, "last_refresh": "2026-11-24T05:00:00.1Z", "x": [1, {"y": "\ud83d\ude00"}]}`))
 	f.Add([]byte(`{"tokens": ` + tokens + `, "tokens": null, "\u0061uth_mode": "apikey"}`))
+	f.Add([]byte(`{"tokens": {"oauth_provenance": {"issuer": "i", "client_id": "c"}, "login_owner_id": "o", ` + tokens[1:] + `}`))
 	f.Add([]byte("\ufeff{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := store.Decode(data)
@@ -325,5 +355,5 @@ func FuzzDecode(f *testing.F) {
 var problems = regexp.MustCompile(`^stored login is unreadable: (` +
 	`it is (larger than \d+ bytes|not UTF-8|not JSON|not JSON, from byte \d+ on|no object)|` +
 	`there is no API key|there are no tokens|there is no (id_token|access_token|refresh_token)|` +
-	`(auth_mode|OPENAI_API_KEY|tokens|id_token|access_token|refresh_token|account_id|last_refresh) ` +
-	`is (unknown|there twice|no text|no object|no time|not a JSON Web Token))$`)
+	`(auth_mode|OPENAI_API_KEY|tokens|id_token|access_token|refresh_token|account_id|last_refresh|` +
+	`oauth_provenance|issuer|client_id|login_owner_id) is (unknown|incomplete|there twice|no text|no object|no time|not a JSON Web Token))$`)

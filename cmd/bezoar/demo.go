@@ -97,7 +97,7 @@ func newStory(env environment) (*story, error) {
 		return nil, err
 	}
 	s := &story{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: "http://" + listener.Addr().String() + "/oauth/token"}
-	s.client = oauth.New(oauth.Options{Issuer: machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}})
+	s.client = oauth.New(oauth.Options{})
 	s.server = &http.Server{Handler: s.issuer, ReadHeaderTimeout: time.Minute}
 	go s.server.Serve(listener)
 	return s, nil
@@ -207,7 +207,8 @@ func (s *story) deadLogin(ctx context.Context) (secret.Token, error) {
 	if err := s.store(ctx, grant, long); err != nil {
 		return secret.Token{}, err
 	}
-	if _, granted := s.client.Refresh(ctx, grant.RefreshToken, machine.CauseOld).(machine.Granted); !granted {
+	names := machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}
+	if _, granted := s.client.Refresh(ctx, names, grant.RefreshToken, machine.CauseOld).(machine.Granted); !granted {
 		return secret.Token{}, errors.New("the issuer on loopback does not answer")
 	}
 	return grant.RefreshToken, nil

@@ -89,11 +89,11 @@ type farewell struct {
 var errLocal = errors.New("it was not to be told")
 
 // Revoke implements [engine.Issuer]. A logout calls it once or never.
-func (f *farewell) Revoke(ctx context.Context, login machine.Credential) error {
+func (f *farewell) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
 	if f.isLocal {
 		return errLocal
 	}
-	err := f.Client.Revoke(ctx, login)
+	err := f.Client.Revoke(ctx, issuer, login)
 	f.outcome <- err
 	return err
 }

@@ -41,7 +41,7 @@ func newLog(env environment, c config.Config, from slog.Level) *slog.Logger {
 
 func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	options := oauth.Options{
-		Issuer: issuerOf(c), RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, Log: log,
+		RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, LoginClientID: c.LoginClientID, Log: log,
 	}
 	if path := c.CACertificatePath; path != "" {
 		options.Authorities = func() ([]byte, error) { return os.ReadFile(path) }
@@ -49,6 +49,7 @@ func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	return oauth.New(options)
 }
 
+// issuerOf is the issuer of logins that do not say where they were made.
 func issuerOf(c config.Config) machine.Issuer {
 	return machine.Issuer{TokenEndpoint: c.TokenURL, ClientID: oauth.DefaultClientID}
 }
@@ -56,7 +57,7 @@ func issuerOf(c config.Config) machine.Issuer {
 func policyOf(c config.Config) machine.Policy {
 	return machine.Policy{
 		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
-		Restriction: machine.Restriction(c.Restriction),
+		Restriction: machine.Restriction(c.Restriction), EndpointOverridden: c.TokenURLOverridden,
 	}
 }
 

@@ -99,7 +99,7 @@ func entriesOf(ctx context.Context, ledger store.Ledger) []store.Entry {
 func (v *view) load(c machine.Credential) {
 	at := machine.At{Time: v.at}
 	v.isForbidden = !v.state.Policy.Restriction.Admits(c)
-	key := v.state.Policy.Issuer.Key(c.RefreshToken)
+	key := v.state.Policy.KeyOf(c)
 	v.step(machine.CredentialLoaded{
 		At: at, Credential: c, Verdict: v.lineage.VerdictOn(key), RefreshedAt: v.lineage.RefreshedAt(key),
 	})
@@ -166,7 +166,7 @@ func (v *view) last(kinds ...store.Kind) (store.Entry, bool) {
 
 // key names the refresh token in use, "" for none.
 func (v *view) key() secret.Fingerprint {
-	return v.state.Policy.Issuer.Key(v.state.Credential.RefreshToken)
+	return v.state.Policy.KeyOf(v.state.Credential)
 }
 
 // since is when the present state began, zero if nobody knows.

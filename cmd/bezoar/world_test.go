@@ -185,7 +185,7 @@ func spent(ts *testscript.TestScript, neg bool, args []string) {
 	record, err := file.Open(ts.MkAbs(args[0]), file.Options{}).Load(context.Background())
 	ts.Check(err)
 	endpoint := machine.Issuer{TokenEndpoint: w.server.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
-	answer := oauth.New(oauth.Options{Issuer: endpoint}).Refresh(context.Background(), record.Credential.RefreshToken, machine.CauseOld)
+	answer := oauth.New(oauth.Options{}).Refresh(context.Background(), endpoint, record.Credential.RefreshToken, machine.CauseOld)
 	if _, granted := answer.(machine.Granted); !granted {
 		ts.Fatalf("the issuer did not grant a refresh")
 	}

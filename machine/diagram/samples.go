@@ -59,7 +59,7 @@ var key = machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k
 
 func verdictOn(c machine.Credential) machine.Verdict {
 	return machine.Verdict{
-		Key: policy.Issuer.Key(c.RefreshToken), Access: c.AccessToken.Fingerprint(),
+		Key: policy.KeyOf(c), Access: c.AccessToken.Fingerprint(),
 		Reason: machine.ReasonReused, At: noon,
 	}
 }

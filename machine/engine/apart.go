@@ -97,7 +97,7 @@ func (o *Owner) revoke(login machine.Credential) {
 	o.runner.Revoke(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, revokeLimit)
 		defer cancel()
-		if err := options.Issuer.Revoke(ctx, login); err != nil {
+		if err := options.Issuer.Revoke(ctx, options.Policy.IssuerOf(login), login); err != nil {
 			options.Log.Warn("the issuer was not told that a login has ended", "error", err)
 			return
 		}

@@ -79,7 +79,7 @@ func TestSomebodyElsesLoginIsNotedOnce(t *testing.T) {
 		s.write(another)
 		adopted := reload()
 		require.Len(t, adopted, 1)
-		require.Equal(t, policy.Issuer.Key(another.RefreshToken), adopted[0].Key)
+		require.Equal(t, policy.KeyOf(another), adopted[0].Key)
 		require.Equal(t, adopted, reload())
 
 		s.note(store.Entry{Kind: store.Logout})

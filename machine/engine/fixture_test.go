@@ -41,7 +41,7 @@ type issuer struct {
 	hangs   atomic.Bool // does not answer a revocation
 }
 
-func (i *issuer) Revoke(ctx context.Context, login machine.Credential) error {
+func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, login machine.Credential) error {
 	i.mu.Lock()
 	i.revoked = append(i.revoked, login.RefreshToken.Fingerprint())
 	i.mu.Unlock()
@@ -51,7 +51,7 @@ func (i *issuer) Revoke(ctx context.Context, login machine.Credential) error {
 	return ctx.Err()
 }
 
-func (i *issuer) Refresh(ctx context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+func (i *issuer) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	if !machine.MayPost(ctx) {
 		return machine.Unavailable{}
 	}

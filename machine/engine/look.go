@@ -136,7 +136,7 @@ func (o *Options) note(ctx context.Context, entry store.Entry) {
 }
 
 func (o *Options) keyOf(c machine.Credential) secret.Fingerprint {
-	return o.Policy.Issuer.Key(c.RefreshToken)
+	return o.Policy.KeyOf(c)
 }
 
 // saveRetry is how long an unsaved credential waits for the next try.

@@ -34,17 +34,17 @@ type Options struct {
 	Before func(step string)
 }
 
-// Issuer is who gives tokens. It may be called from any goroutine, and gives up
-// when ctx ends.
+// Issuer asks those who give tokens. It may be called from any goroutine, and gives
+// up when ctx ends.
 type Issuer interface {
-	// Refresh asks the token endpoint. It sends at most one request, and reports
-	// whatever happens as an answer, however late: the engine ends ctx long after
-	// its deadline. It asks [machine.MayPost] before the first byte of the body
+	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
+	// request, and reports whatever happens as an answer, however late: the engine
+	// ends ctx long after its deadline. It asks [machine.MayPost] before the first byte of the body
 	// leaves, and sends nothing if it may not. The engine has one such call at a time.
-	Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer
-	// Revoke tells it that nobody will use a login any more (RFC 7009). An error is
+	Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer
+	// Revoke tells issuer that nobody will use a login any more (RFC 7009). An error is
 	// written down, and that is all that comes of it.
-	Revoke(ctx context.Context, login machine.Credential) error
+	Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
 }
 
 // Client is the program that gave an external login: it has the tokens and this

@@ -182,10 +182,11 @@ func (t *transaction) post(context.Context) {
 	hearing, stop := t.listen(t.overdue)
 	defer stop()
 	mayPost := true
+	login := t.state.Credential
 	t.answer = t.Issuer.Refresh(machine.WithIntent(hearing, func() bool {
 		mayPost = t.Uptime()-t.intent <= t.Deadline
 		return mayPost
-	}), t.state.Credential.RefreshToken, t.state.Cause)
+	}), t.Policy.IssuerOf(login), login.RefreshToken, t.state.Cause)
 	unavailable, isUnanswered := t.answer.(machine.Unavailable)
 	switch {
 	case !isUnanswered:

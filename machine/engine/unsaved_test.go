@@ -164,7 +164,7 @@ func TestCloseLeavesAHangingRefreshBehindWithItsIntentOpen(t *testing.T) {
 		require.Equal(t, 4*time.Second, time.Since(begun))
 		demanding.gives(held.AccessToken)
 		synctest.Wait()
-		doubt, err := s.ledger.Process(99).Doubt(t.Context(), policy.Issuer.Key(held.RefreshToken))
+		doubt, err := s.ledger.Process(99).Doubt(t.Context(), policy.KeyOf(held))
 		require.NoError(t, err)
 		require.Equal(t, 1, doubt.Times, "whoever comes next must know that the token may be spent")
 	})

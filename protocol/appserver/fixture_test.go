@@ -37,7 +37,7 @@ type issuer struct {
 
 const issuerTakes = time.Second
 
-func (i *issuer) Refresh(ctx context.Context, _ secret.Token, _ machine.Cause) machine.Answer {
+func (i *issuer) Refresh(ctx context.Context, _ machine.Issuer, _ secret.Token, _ machine.Cause) machine.Answer {
 	i.posts++ // one call at a time
 	timer := time.NewTimer(issuerTakes)
 	defer timer.Stop()
@@ -55,7 +55,7 @@ func (i *issuer) Refresh(ctx context.Context, _ secret.Token, _ machine.Cause) m
 }
 
 // Revoke takes as long as a test says.
-func (i *issuer) Revoke(ctx context.Context, _ machine.Credential) error {
+func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, _ machine.Credential) error {
 	select {
 	case <-time.After(i.revokes):
 	case <-ctx.Done():

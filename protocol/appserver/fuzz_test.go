@@ -64,11 +64,11 @@ func FuzzEveryRequestHasOneAnswer(f *testing.F) {
 // hasty answers at once.
 type hasty struct{}
 
-func (hasty) Refresh(_ context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+func (hasty) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	return grants("a", token.Reveal()+"+")
 }
 
-func (hasty) Revoke(context.Context, machine.Credential) error { return nil }
+func (hasty) Revoke(context.Context, machine.Issuer, machine.Credential) error { return nil }
 
 // serveAll is what a server says to an input.
 func serveAll(t *testing.T, input []byte, loggedIn bool) string {

@@ -60,7 +60,7 @@ func states(t testing.TB) map[machine.Label]*machine.State {
 		}}),
 		machine.Fresh: fresh, machine.Stale: stale,
 		machine.Poisoned: step(asking, machine.RefreshFailedPermanent{At: at(2 * time.Minute), Attempt: asking.Attempt, Verdict: machine.Verdict{
-			Key:    policy.Issuer.Key(login.RefreshToken),
+			Key:    policy.KeyOf(login),
 			Access: login.AccessToken.Fingerprint(), Reason: machine.ReasonReused, At: noon.Add(2 * time.Minute),
 		}}),
 	}

@@ -138,7 +138,7 @@ func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {
 		machine.Stale:  {"Because: issuer unavailable.", "Wait: it is tried again", "not before", "12:17:00"},
 		machine.Poisoned: {
 			"Because: refresh token reused.", "A login is needed: bezoar login", "12:02:00", "verdict",
-			policy.Issuer.Key(tokens("first", time.Hour).RefreshToken).Short(),
+			policy.KeyOf(tokens("first", time.Hour)).Short(),
 		},
 	}
 	require.ElementsMatch(t, machine.Labels(), slices.Collect(maps.Keys(wants)))

@@ -90,18 +90,18 @@ type watched struct {
 	recorder *Recorder
 }
 
-func (w watched) Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer {
+func (w watched) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
 	post := moment{at: w.recorder.now(), kind: isPost, cause: cause}
-	answer := w.issuer.Refresh(ctx, token, cause)
+	answer := w.issuer.Refresh(ctx, issuer, token, cause)
 	post.took = w.recorder.now().Sub(post.at)
 	post.outcome, post.reason = outcomeOf(answer)
 	w.recorder.add(post)
 	return answer
 }
 
-func (w watched) Revoke(ctx context.Context, login machine.Credential) error {
+func (w watched) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
 	revocation := moment{at: w.recorder.now(), kind: isRevocation}
-	err := w.issuer.Revoke(ctx, login)
+	err := w.issuer.Revoke(ctx, issuer, login)
 	revocation.took = w.recorder.now().Sub(revocation.at)
 	w.recorder.add(revocation)
 	return err

@@ -20,7 +20,7 @@ import (
 // must repeat.
 type scripted struct{ answers []machine.Answer }
 
-func (s *scripted) Refresh(_ context.Context, token secret.Token, _ machine.Cause) machine.Answer {
+func (s *scripted) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	answer := s.answers[0]
 	s.answers = s.answers[1:]
 	return answer
@@ -28,7 +28,9 @@ func (s *scripted) Refresh(_ context.Context, token secret.Token, _ machine.Caus
 
 var errRevoke = errors.New("revoke " + sentinel)
 
-func (s *scripted) Revoke(context.Context, machine.Credential) error { return errRevoke }
+func (s *scripted) Revoke(context.Context, machine.Issuer, machine.Credential) error {
+	return errRevoke
+}
 
 var everyAnswer = []machine.Answer{
 	machine.Granted{Grant: machine.Grant{AccessToken: secret.New(sentinel), RefreshToken: secret.New(sentinel)}},
@@ -42,9 +44,9 @@ var everyAnswer = []machine.Answer{
 func (w *world) recordEverything(t *testing.T) {
 	issuer := w.recorder.Watch(&scripted{answers: everyAnswer})
 	for _, want := range everyAnswer {
-		require.Equal(t, want, issuer.Refresh(t.Context(), secret.New(sentinel), machine.CauseDemanded), "it is passed on")
+		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), machine.CauseDemanded), "it is passed on")
 	}
-	require.ErrorIs(t, issuer.Revoke(t.Context(), tokens("first", time.Hour)), errRevoke)
+	require.ErrorIs(t, issuer.Revoke(t.Context(), policy.Issuer, tokens("first", time.Hour)), errRevoke)
 	w.recorder.Asked()
 	w.recorder.Asked()
 }

@@ -116,7 +116,7 @@ func clockAt(at, now time.Time) *clock {
 // facts are the members of a snapshot that say something. Of tokens there are
 // fingerprints: those that the ledger has, and that of what is handed out.
 func facts(s *machine.State, now time.Time) []fact {
-	key := s.Policy.Issuer.Key(s.Credential.RefreshToken)
+	key := s.Policy.KeyOf(s.Credential)
 	verdict, _ := s.Verdict()
 	all := []fact{
 		{Name: "state", Value: string(s.Label)},

@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/claims"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
@@ -71,6 +72,8 @@ func TestASavedCredentialHasAllTheIssuerGaveAndAnAPIKey(t *testing.T) {
 		require.Equal(t, secret.New("sk-exchanged").Fingerprint(), saved.APIKey.Fingerprint())
 		require.Equal(t, "acct_new", saved.AccountID)
 		require.True(t, saved.LastRefresh.Equal(time.Now()))
+		require.Equal(t, machine.Provenance{Issuer: issuerURL, ClientID: oauth.DefaultClientID}, saved.Provenance)
+		require.Regexp(t, `^[A-Za-z0-9_-]{43}$`, saved.OwnerID)
 		for _, token := range []secret.Token{saved.IDToken, saved.AccessToken, saved.RefreshToken} {
 			require.False(t, token.IsEmpty())
 		}

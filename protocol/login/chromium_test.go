@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
@@ -108,7 +107,6 @@ func newRealWorld(t *testing.T) *world {
 	t.Cleanup(server.Close)
 	w.desk = New(Options{
 		Issuer: oauth.New(oauth.Options{
-			Issuer:      machine.Issuer{TokenEndpoint: server.URL + "/oauth/token", ClientID: oauth.DefaultClientID},
 			LoginIssuer: server.URL,
 		}),
 		Save: w.disk.save, Ports: []int{0},

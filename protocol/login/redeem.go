@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -39,8 +41,18 @@ func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credenti
 		RefreshToken: grant.RefreshToken,
 		AccountID:    said.AccountID,
 		LastRefresh:  a.options.Now().UTC().Round(0),
+		Provenance:   a.options.Issuer.Provenance(),
+		OwnerID:      newOwnerID(),
 	}
 	return credential, a.admit(credential)
+}
+
+// newOwnerID names a login, so that it can be told from another one of the same
+// account: 32 random bytes, as the reference makes them.
+func newOwnerID() string {
+	var id [32]byte
+	rand.Read(id[:])
+	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 func notRedeemed(what string, err error) error {

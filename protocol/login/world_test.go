@@ -47,7 +47,6 @@ func (w *world) anotherDesk(change ...func(*Options)) *Desk {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	options := Options{
 		Issuer: oauth.New(oauth.Options{
-			Issuer:      machine.Issuer{TokenEndpoint: issuerURL + "/oauth/token", ClientID: oauth.DefaultClientID},
 			LoginIssuer: issuerURL, Transport: w.wire, Log: log,
 		}),
 		Save: w.disk.save, Listen: w.network.listen, Dial: w.network.dial, Log: log,

@@ -25,7 +25,7 @@ type Authorization struct {
 func (c *Client) AuthorizeURL(request Authorization) string {
 	query := []struct{ name, value string }{
 		{"response_type", "code"},
-		{"client_id", c.options.Issuer.ClientID},
+		{"client_id", c.options.LoginClientID},
 		{"redirect_uri", request.RedirectURI},
 		{"scope", scope},
 		{"code_challenge", Challenge(request.Verifier)},

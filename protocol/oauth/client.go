@@ -5,6 +5,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -23,9 +24,9 @@ const DefaultClientID = "app_EMoamEEZ73f0CkXaXp7hrann"
 
 // Options is what a client is made of.
 type Options struct {
-	Issuer             machine.Issuer // the token endpoint for refreshes, and who asks
-	RevocationEndpoint string
-	LoginIssuer        string // base URL of logins, no slash at the end
+	RevocationEndpoint string // "" for the one beside a login's token endpoint
+	LoginIssuer        string // base URL of new logins, no slash at the end
+	LoginClientID      string // the client that they are made for; "" for DefaultClientID
 
 	// Authorities returns certificates in PEM to trust besides the system's. It
 	// is called before the first request that needs any. nil for none.
@@ -36,7 +37,8 @@ type Options struct {
 	Log       *slog.Logger      // discarded
 }
 
-// Client is a client of one issuer. All methods may be called concurrently. A
+// Client is a client of issuers: of one for new logins, and of whichever each login
+// was made at. All methods may be called concurrently. A
 // context bounds the whole of a call; there is no other limit on its time.
 type Client struct {
 	outbound.Introduction
@@ -52,6 +54,7 @@ func New(options Options) *Client {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
+	options.LoginClientID = cmp.Or(options.LoginClientID, DefaultClientID)
 	return &Client{options: options}
 }
 
@@ -63,10 +66,10 @@ type refreshRequest struct {
 	Reason       machine.Cause `json:"refresh_reason,omitempty"`
 }
 
-// Refresh spends a refresh token: one request, and what came of it.
-func (c *Client) Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer {
-	answered, err := c.postJSON(ctx, c.options.Issuer.TokenEndpoint, refreshRequest{
-		ClientID:     c.options.Issuer.ClientID,
+// Refresh spends a refresh token of issuer: one request, and what came of it.
+func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
+	answered, err := c.postJSON(ctx, issuer.TokenEndpoint, refreshRequest{
+		ClientID:     issuer.ClientID,
 		GrantType:    "refresh_token",
 		RefreshToken: token.Reveal(),
 		Reason:       cause,
@@ -80,6 +83,11 @@ func (c *Client) Refresh(ctx context.Context, token secret.Token, cause machine.
 		c.options.Log.Warn("no verdict on a refresh", "status", answered.status, "retry_after", unavailable.RetryAfter)
 	}
 	return answer
+}
+
+// Provenance is where the logins of this client are made.
+func (c *Client) Provenance() machine.Provenance {
+	return machine.Provenance{Issuer: c.options.LoginIssuer, ClientID: c.options.LoginClientID}
 }
 
 func (c *Client) postJSON(ctx context.Context, endpoint string, content any) (reply, *UnreachableError) {

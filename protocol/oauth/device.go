@@ -38,7 +38,7 @@ type deviceRequest struct {
 //
 // Errors: [ErrNoDeviceLogin], [*StatusError], [*UnreachableError], [ErrUnreadable].
 func (c *Client) StartDevice(ctx context.Context) (Device, error) {
-	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("usercode"), deviceRequest{c.options.Issuer.ClientID})
+	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("usercode"), deviceRequest{c.options.LoginClientID})
 	switch {
 	case unreachable != nil:
 		return Device{}, unreachable

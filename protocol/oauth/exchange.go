@@ -33,7 +33,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error)
 		"grant_type":    {grantCode},
 		"code":          {code.Code.Reveal()},
 		"redirect_uri":  {code.RedirectURI},
-		"client_id":     {c.options.Issuer.ClientID},
+		"client_id":     {c.options.LoginClientID},
 		"code_verifier": {code.Verifier.Reveal()},
 	})
 	if unreachable != nil {
@@ -56,7 +56,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error)
 func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.Token, error) {
 	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
 		"grant_type":         {grantTokenExchange},
-		"client_id":          {c.options.Issuer.ClientID},
+		"client_id":          {c.options.LoginClientID},
 		"requested_token":    {requestedAPIKey},
 		"subject_token":      {idToken.Reveal()},
 		"subject_token_type": {typeIDToken},

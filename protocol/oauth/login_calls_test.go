@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"testing"
@@ -222,20 +223,56 @@ func TestTheIntervalIsReadInBothDialects(t *testing.T) {
 	}
 }
 
+func TestEveryCallOfALoginNamesItsClient(t *testing.T) {
+	i := issuer.New(issuer.Options{})
+	o := options(i.Transport())
+	o.LoginClientID = "app_mine"
+	client := oauth.New(o)
+	client.StartDevice(t.Context()) // this issuer knows no client but the reference's, and says so
+	client.Exchange(t.Context(), oauth.Code{Code: secret.New("unknown"), Verifier: secret.New("v")})
+	client.ExchangeKey(t.Context(), secret.New("unknown"))
+	require.Len(t, i.Requests(), 3)
+	for _, request := range i.Requests() {
+		require.Contains(t, request.Body.Reveal(), "app_mine")
+	}
+	require.Contains(t, client.AuthorizeURL(oauth.Authorization{}), "client_id=app_mine&")
+	require.Equal(t, machine.Provenance{Issuer: issuerURL, ClientID: "app_mine"}, client.Provenance())
+}
+
+func TestATokenIsRevokedWhereItIsRefreshedUnderItsOwnClient(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"http://127.0.0.1:4000/oauth/token":      "http://127.0.0.1:4000/oauth/revoke",
+		"https://issuer.example/t/token?x=1":     "https://issuer.example/oauth/revoke",
+		"https://[::1]:8443":                     "https://[::1]:8443/oauth/revoke",
+		"https://issuer.example/a%2Fb/oauth/any": "https://issuer.example/oauth/revoke",
+	} {
+		var asked, body string
+		client := oauth.New(options(transportFunc(func(request *http.Request) (*http.Response, error) {
+			sent, err := io.ReadAll(request.Body)
+			asked, body = request.URL.String(), string(sent)
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, err
+		})))
+		its := machine.Issuer{TokenEndpoint: endpoint, ClientID: "app_other"}
+		require.NoError(t, client.Revoke(t.Context(), its, machine.Credential{RefreshToken: secret.New("r")}))
+		require.Equal(t, want, asked)
+		require.Contains(t, body, "app_other")
+	}
+}
+
 func TestARevocationIsTheReferencesAndEndsTheFamily(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
-	require.NoError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}))
+	require.NoError(t, client.Revoke(t.Context(), names, machine.Credential{RefreshToken: grant.RefreshToken}))
 	require.False(t, i.IsAlive(grant.RefreshToken))
 	want := `{"token":"` + grant.RefreshToken.Reveal() + `","token_type_hint":"refresh_token","client_id":"app_EMoamEEZ73f0CkXaXp7hrann"}`
 	require.True(t, i.Requests()[0].Body.Equal(secret.New(want)))
 
-	require.NoError(t, client.Revoke(t.Context(), machine.Credential{AccessToken: secret.New("unknown")}))
+	require.NoError(t, client.Revoke(t.Context(), names, machine.Credential{AccessToken: secret.New("unknown")}))
 	require.Equal(t, `{"token":"unknown","token_type_hint":"access_token"}`, i.Requests()[1].Body.Reveal())
 
 	i.Script(issuer.Revoke, issuer.Step{Status: 500}, issuer.Step{Drop: issuer.DropAnswer})
-	require.EqualError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}),
+	require.EqualError(t, client.Revoke(t.Context(), names, machine.Credential{RefreshToken: grant.RefreshToken}),
 		"token revocation failed with status 500 Internal Server Error")
-	require.EqualError(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: grant.RefreshToken}),
+	require.EqualError(t, client.Revoke(t.Context(), names, machine.Credential{RefreshToken: grant.RefreshToken}),
 		"the issuer gave no answer: connection broken")
 }

@@ -25,18 +25,19 @@ func TestNoSecretIsInAnyLogOrError(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	o := options(i.Transport())
 	o.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	o.Issuer.TokenEndpoint += "?key=" + url.QueryEscape(sentinel)
-	o.RevocationEndpoint += "?key=" + url.QueryEscape(sentinel)
+	names := names
+	names.TokenEndpoint += "?key=" + url.QueryEscape(sentinel)
+	o.RevocationEndpoint = issuerURL + "/oauth/revoke?key=" + url.QueryEscape(sentinel)
 	client, token := oauth.New(o), secret.New(sentinel)
 	calls := map[issuer.Call]func() error{
-		issuer.Refresh: func() error { fmt.Fprintf(&out, "%+v", client.Refresh(t.Context(), token, "")); return nil },
+		issuer.Refresh: func() error { fmt.Fprintf(&out, "%+v", client.Refresh(t.Context(), names, token, "")); return nil },
 		issuer.Exchange: func() error {
 			_, err := client.Exchange(t.Context(), oauth.Code{Code: token, Verifier: token})
 			return err
 		},
 		issuer.KeyExchange: func() error { _, err := client.ExchangeKey(t.Context(), token); return err },
 		issuer.DevicePoll:  func() error { _, err := client.PollDevice(t.Context(), oauth.Device{ID: token}); return err },
-		issuer.Revoke:      func() error { return client.Revoke(t.Context(), machine.Credential{RefreshToken: token}) },
+		issuer.Revoke:      func() error { return client.Revoke(t.Context(), names, machine.Credential{RefreshToken: token}) },
 	}
 	echoes := []string{sentinel, `{"error":"` + sentinel + `"}`, `{"error_description":"` + sentinel + `"}`, `{"error":{"message":"x ` + sentinel + `"}}`}
 	for call, do := range calls {

@@ -21,12 +21,18 @@ import (
 
 const issuerURL = "https://issuer.test"
 
+// names is the issuer of the refresh tokens.
+var names = machine.Issuer{TokenEndpoint: issuerURL + "/oauth/token", ClientID: oauth.DefaultClientID}
+
+// at is an issuer with another token endpoint.
+func at(endpoint string) machine.Issuer {
+	return machine.Issuer{TokenEndpoint: endpoint, ClientID: oauth.DefaultClientID}
+}
+
 func options(transport http.RoundTripper) oauth.Options {
 	return oauth.Options{
-		Issuer:             machine.Issuer{TokenEndpoint: issuerURL + "/oauth/token", ClientID: oauth.DefaultClientID},
-		RevocationEndpoint: issuerURL + "/oauth/revoke",
-		LoginIssuer:        issuerURL,
-		Transport:          transport,
+		LoginIssuer: issuerURL,
+		Transport:   transport,
 	}
 }
 
@@ -56,7 +62,7 @@ func TestARefreshIsOneRequestInTheReferencesWords(t *testing.T) {
 	client.Introduce("conformance", "conformance/1.0 (Debian 12.0.0; x86_64) xterm (conformance; 1.0)")
 	grant := i.Login(issuer.Ada, time.Now())
 
-	answer := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseDemanded)
+	answer := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseDemanded)
 
 	require.IsType(t, machine.Granted{}, answer)
 	requests := i.Requests()
@@ -77,7 +83,7 @@ func TestEachCauseOfARefreshHasTheReferencesName(t *testing.T) {
 		machine.CauseDemanded: "forced", machine.CauseExpiring: "proactive_expiry",
 		machine.CauseOld: "scheduled", machine.CauseRejected: "unauthorized_recovery", "": "",
 	} {
-		client.Refresh(t.Context(), secret.New("r"), cause)
+		client.Refresh(t.Context(), names, secret.New("r"), cause)
 		requests := i.Requests()
 		last := requests[len(requests)-1]
 		require.Equal(t, want, last.Reason)
@@ -91,7 +97,7 @@ func TestEachCauseOfARefreshHasTheReferencesName(t *testing.T) {
 func TestANameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	client.Introduce("evil\r\nAuthorization: x", "tab\tnul\x00del\x7f müsli \xff")
-	require.IsType(t, machine.Granted{}, client.Refresh(t.Context(), i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
+	require.IsType(t, machine.Granted{}, client.Refresh(t.Context(), names, i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
 	header := i.Requests()[0].Header
 	require.Equal(t, "evil__Authorization: x", header.Get("Originator"))
 	require.Equal(t, "tab_nul_del_ müsli �", header.Get("User-Agent"))
@@ -101,20 +107,20 @@ func TestANameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 func TestARefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
-	renewed := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseOld).(machine.Granted).Grant
+	renewed := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld).(machine.Granted).Grant
 	require.True(t, i.IsAlive(renewed.RefreshToken))
 	require.False(t, renewed.AccessToken.IsAbsent())
 	require.False(t, renewed.IDToken.IsAbsent())
 
-	again := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseOld)
+	again := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld)
 	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(again))
-	after := client.Refresh(t.Context(), renewed.RefreshToken, machine.CauseOld)
+	after := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)
 	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(after))
-	unknown := client.Refresh(t.Context(), secret.New("nobody's"), machine.CauseOld)
+	unknown := client.Refresh(t.Context(), names, secret.New("nobody's"), machine.CauseOld)
 	require.Equal(t, machine.Refused{Reason: machine.ReasonInvalidGrant}, bare(unknown))
 
 	i.Script(issuer.Refresh, issuer.Step{Status: 429, Header: http.Header{"Retry-After": {"7"}}})
-	busy := client.Refresh(t.Context(), renewed.RefreshToken, machine.CauseOld)
+	busy := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)
 	require.Equal(t, machine.Unavailable{RetryAfter: 7 * time.Second}, bare(busy))
 }
 
@@ -129,7 +135,7 @@ func TestALostAnswerLeavesOpenThatTheTokenWasSpent(t *testing.T) {
 			i, client := pair(issuer.Options{})
 			grant := i.Login(issuer.Ada, time.Now())
 			i.Script(issuer.Refresh, step)
-			answer := client.Refresh(t.Context(), grant.RefreshToken, machine.CauseOld)
+			answer := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld)
 			require.Equal(t, machine.Unavailable{Lost: true}, bare(answer))
 			require.Equal(t, 1, i.Counts().Posts, "a second request was made")
 			require.Equal(t, step.Drop == issuer.DropRequest, i.IsAlive(grant.RefreshToken))
@@ -157,9 +163,8 @@ func TestARequestThatCertainlyDidNotLeaveSpendsNothing(t *testing.T) {
 		"nothing":                 {t.Context(), "", i.Transport()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := options(row.transport)
-			o.Issuer.TokenEndpoint = row.endpoint
-			require.Equal(t, machine.Unavailable{Lost: false}, bare(oauth.New(o).Refresh(row.ctx, secret.New("r"), "")))
+			answer := oauth.New(options(row.transport)).Refresh(row.ctx, at(row.endpoint), secret.New("r"), "")
+			require.Equal(t, machine.Unavailable{Lost: false}, bare(answer))
 			require.Empty(t, i.Requests())
 		})
 	}
@@ -171,7 +176,7 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 		late = request.Body
 		return nil, errors.New("gave up while a connection was being made")
 	})))
-	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
+	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), names, secret.New("r"), "")))
 	sent, err := io.ReadAll(late)
 	require.Error(t, err)
 	require.Empty(t, sent)
@@ -180,7 +185,7 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 func TestACompleteGrantCountsHoweverTheConnectionEnds(t *testing.T) {
 	const grant = `{"access_token":"a","refresh_token":"r"}`
 	broken := io.MultiReader(strings.NewReader(grant), failing{io.ErrUnexpectedEOF})
-	answer := oauth.New(options(answering(200, broken))).Refresh(t.Context(), secret.New("old"), "")
+	answer := oauth.New(options(answering(200, broken))).Refresh(t.Context(), names, secret.New("old"), "")
 	require.Equal(t, fingerprintOf("r"), answer.(machine.Granted).Grant.RefreshToken.Fingerprint())
 }
 
@@ -195,7 +200,7 @@ func TestACompleteGrantCountsAlthoughTheCallersTimeRanOut(t *testing.T) {
 		defer cancel()
 		rest := untilDone{ctx}
 		start := time.Now()
-		answer := oauth.New(options(answering(200, io.MultiReader(strings.NewReader(grant), rest)))).Refresh(ctx, secret.New("old"), "")
+		answer := oauth.New(options(answering(200, io.MultiReader(strings.NewReader(grant), rest)))).Refresh(ctx, names, secret.New("old"), "")
 		require.Equal(t, time.Minute, time.Since(start))
 		require.Equal(t, fingerprintOf("r"), answer.(machine.Granted).Grant.RefreshToken.Fingerprint())
 	})
@@ -222,7 +227,7 @@ func TestACallersTimeBoundsTheWait(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				start := time.Now()
-				require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(ctx, grant.RefreshToken, "")))
+				require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(ctx, names, grant.RefreshToken, "")))
 				require.Equal(t, 30*time.Second, time.Since(start))
 				require.Equal(t, step.Before.For > 0, i.IsAlive(grant.RefreshToken))
 			})
@@ -241,7 +246,7 @@ func TestNoMoreThanAMebibyteIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			body := `{"pad":"` + strings.Repeat("x", row.length-len(`{"pad":""}`)) + `"}`
 			counted := &counting{from: io.MultiReader(strings.NewReader(body), strings.NewReader(strings.Repeat(" ", 1<<20)))}
-			answer := oauth.New(options(answering(200, counted))).Refresh(t.Context(), secret.New("r"), "")
+			answer := oauth.New(options(answering(200, counted))).Refresh(t.Context(), names, secret.New("r"), "")
 			require.Equal(t, row.want, bare(answer))
 			require.LessOrEqual(t, counted.n, 1<<20)
 		})

@@ -64,17 +64,30 @@ func refreshProxied(t *testing.T, endpoint string, proxy, authority *httptest.Se
 	return string(out)
 }
 
-// networked is a client with a transport of its own.
-func networked(endpoint string, change ...func(*oauth.Options)) *oauth.Client {
+// networkedClient is a client with a transport of its own, that asks one issuer.
+type networkedClient struct {
+	*oauth.Client
+	issuer machine.Issuer
+}
+
+func (c networkedClient) Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer {
+	return c.Client.Refresh(ctx, c.issuer, token, cause)
+}
+
+func (c networkedClient) Revoke(ctx context.Context, login machine.Credential) error {
+	return c.Client.Revoke(ctx, c.issuer, login)
+}
+
+func networked(endpoint string, change ...func(*oauth.Options)) networkedClient {
 	o := options(nil)
-	o.Issuer.TokenEndpoint, o.RevocationEndpoint = endpoint, endpoint
+	o.RevocationEndpoint = endpoint
 	for _, each := range change {
 		each(&o)
 	}
-	return oauth.New(o)
+	return networkedClient{oauth.New(o), at(endpoint)}
 }
 
-func problemAt(t *testing.T, client *oauth.Client) oauth.UnreachableError {
+func problemAt(t *testing.T, client networkedClient) oauth.UnreachableError {
 	var unreachable *oauth.UnreachableError
 	require.ErrorAs(t, client.Revoke(t.Context(), machine.Credential{RefreshToken: secret.New("r")}), &unreachable)
 	return *unreachable

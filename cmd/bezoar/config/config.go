@@ -33,9 +33,12 @@ type Config struct {
 	RequiresOpenAIAuth bool
 	ChatGPTBaseURL     string // no slash at the end
 
-	Issuer        string // where a login goes; no slash at the end
-	TokenURL      string // token endpoint (RFC 6749, 3.2) for refreshes
-	RevocationURL string // revocation endpoint (RFC 7009, 2)
+	Issuer        string // where a new login is made; no slash at the end
+	LoginClientID string // the client that it is made for; "" for the one that the reference's issuer knows
+	TokenURL      string // token endpoint (RFC 6749, 3.2) of logins that do not say where they were made
+	RevocationURL string // revocation endpoint (RFC 7009, 2); "" for the one beside a login's token endpoint
+	// TokenURLOverridden makes TokenURL the token endpoint of every login.
+	TokenURLOverridden bool
 	// CACertificatePath names a PEM file of authorities to trust besides the
 	// system's; "" for none. It has not been opened.
 	CACertificatePath string

@@ -33,7 +33,6 @@ func TestNothingSetGivesTheDefaults(t *testing.T) {
 		ChatGPTBaseURL:     "https://chatgpt.com/backend-api",
 		Issuer:             "https://auth.openai.com",
 		TokenURL:           "https://auth.openai.com/oauth/token",
-		RevocationURL:      "https://auth.openai.com/oauth/revoke",
 		RefreshFloor:       5 * time.Second,
 		RefreshDeadline:    30 * time.Second,
 		LogLevel:           slog.LevelWarn,

@@ -33,8 +33,11 @@ func (c *Config) readSettings(flags Flags, env func(string) setting) error {
 	c.LogLevel = slog.LevelWarn
 
 	c.CACertificatePath = first(env("BEZOAR_CA_CERTIFICATE"), env("CODEX_CA_CERTIFICATE"), env("SSL_CERT_FILE")).value
+	override := first(env("BEZOAR_REFRESH_TOKEN_URL_OVERRIDE"), env("CODEX_REFRESH_TOKEN_URL_OVERRIDE"))
+	c.TokenURLOverridden = override.value != ""
 	err := errors.Join(
-		read(&c.TokenURL, endpoint, env("BEZOAR_REFRESH_TOKEN_URL_OVERRIDE"), env("CODEX_REFRESH_TOKEN_URL_OVERRIDE")),
+		read(&c.TokenURL, endpoint, override),
+		read(&c.RevocationURL, endpoint, env("BEZOAR_REVOKE_TOKEN_URL_OVERRIDE"), env("CODEX_REVOKE_TOKEN_URL_OVERRIDE")),
 		read(&c.Issuer, baseURL, env("BEZOAR_LOGIN_ISSUER"), env("CODEX_APP_SERVER_LOGIN_ISSUER")),
 		read(&c.RefreshFloor, duration, setting{"--refresh-floor", flags.RefreshFloor}, env("BEZOAR_REFRESH_FLOOR")),
 		read(&c.RefreshDeadline, positiveDuration, env("BEZOAR_REFRESH_DEADLINE")),
@@ -42,9 +45,8 @@ func (c *Config) readSettings(flags Flags, env func(string) setting) error {
 		read(&c.LogLevel, logLevel, setting{"--log-level", flags.LogLevel}, env("BEZOAR_LOG")),
 		read(&c.LogJSON, isJSON, setting{"--log-format", flags.LogFormat}, env("BEZOAR_LOG_FORMAT")),
 	)
-	c.RevocationURL = revocationBeside(c.TokenURL)
-	return errors.Join(err,
-		read(&c.RevocationURL, endpoint, env("BEZOAR_REVOKE_TOKEN_URL_OVERRIDE"), env("CODEX_REVOKE_TOKEN_URL_OVERRIDE")))
+	c.LoginClientID = first(env("BEZOAR_LOGIN_CLIENT_ID"), env("CODEX_APP_SERVER_LOGIN_CLIENT_ID")).value
+	return err
 }
 
 // setting is one place where a value may have been given, "" for not.
@@ -117,13 +119,6 @@ func baseURL(text string) (string, error) {
 	}
 	text, err := endpoint(text)
 	return strings.TrimRight(text, "/"), err
-}
-
-// revocationBeside is where the reference revokes a token that it refreshes at
-// tokenURL, which endpoint has passed.
-func revocationBeside(tokenURL string) string {
-	u, _ := url.Parse(tokenURL)
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/oauth/revoke"}).String()
 }
 
 func duration(text string) (time.Duration, error) {

@@ -25,6 +25,10 @@ func TestBezoarVariableGoesBeforeItsTwin(t *testing.T) {
 			[]string{"BEZOAR_LOGIN_ISSUER", "CODEX_APP_SERVER_LOGIN_ISSUER"},
 			func(c Config) string { return c.Issuer },
 		},
+		"login client": {
+			[]string{"BEZOAR_LOGIN_CLIENT_ID", "CODEX_APP_SERVER_LOGIN_CLIENT_ID"},
+			func(c Config) string { return c.LoginClientID },
+		},
 		"authorities": {
 			[]string{"BEZOAR_CA_CERTIFICATE", "CODEX_CA_CERTIFICATE", "SSL_CERT_FILE"},
 			func(c Config) string { return c.CACertificatePath },
@@ -43,19 +47,14 @@ func TestBezoarVariableGoesBeforeItsTwin(t *testing.T) {
 	}
 }
 
-func TestRevocationGoesToTheHostOfTheTokenEndpoint(t *testing.T) {
-	home := t.TempDir()
-	for token, want := range map[string]string{
-		"http://127.0.0.1:4000/oauth/token":      "http://127.0.0.1:4000/oauth/revoke",
-		"https://issuer.example/t/token?x=1":     "https://issuer.example/oauth/revoke",
-		"https://[::1]:8443":                     "https://[::1]:8443/oauth/revoke",
-		"https://issuer.example/a%2Fb/oauth/any": "https://issuer.example/oauth/revoke",
-	} {
-		config := load(t, Flags{}, environment{"BEZOAR_HOME": home, "CODEX_REFRESH_TOKEN_URL_OVERRIDE": token})
-		require.Equal(t, token, config.TokenURL)
-		require.Equal(t, want, config.RevocationURL)
-		require.Equal(t, "https://auth.openai.com", config.Issuer, "only a login goes to the issuer")
-	}
+func TestAnOverrideOfTheTokenEndpointIsOneOfEveryLogin(t *testing.T) {
+	home := environment{"BEZOAR_HOME": t.TempDir()}
+	require.False(t, load(t, Flags{}, home).TokenURLOverridden)
+	home["CODEX_REFRESH_TOKEN_URL_OVERRIDE"] = "http://127.0.0.1:4000/oauth/token"
+	config := load(t, Flags{}, home)
+	require.Equal(t, "http://127.0.0.1:4000/oauth/token", config.TokenURL)
+	require.True(t, config.TokenURLOverridden)
+	require.Equal(t, "https://auth.openai.com", config.Issuer, "only a login goes to the issuer")
 }
 
 func TestPathsCanBePutBehindTheIssuer(t *testing.T) {

@@ -16,15 +16,16 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
+var names = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: oauth.DefaultClientID}
+
 func clientOf(transport http.RoundTripper) *oauth.Client {
 	return oauth.New(oauth.Options{
-		Issuer:      machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: oauth.DefaultClientID},
-		LoginIssuer: "https://issuer.test", RevocationEndpoint: "https://issuer.test/oauth/revoke", Transport: transport,
+		LoginIssuer: "https://issuer.test", Transport: transport,
 	})
 }
 
 func refresh(t *testing.T, i *issuer.Issuer, token secret.Token) machine.Answer {
-	return clientOf(i.Transport()).Refresh(t.Context(), token, machine.CauseDemanded)
+	return clientOf(i.Transport()).Refresh(t.Context(), names, token, machine.CauseDemanded)
 }
 
 func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {

@@ -57,7 +57,7 @@ func TestAGivenUpRequestHoldsNoGoroutine(t *testing.T) {
 		token := i.Login(issuer.Ada, time.Now()).RefreshToken
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		require.Equal(t, machine.Unavailable{Lost: true}, bare(clientOf(i.Transport()).Refresh(ctx, token, "")))
+		require.Equal(t, machine.Unavailable{Lost: true}, bare(clientOf(i.Transport()).Refresh(ctx, names, token, "")))
 		require.False(t, i.IsAlive(token), "the work was done before the hang")
 		require.False(t, i.Requests()[0].Answered)
 	})

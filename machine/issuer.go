@@ -1,0 +1,52 @@
+package machine
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Issuer names the token endpoint and the client that a refresh token belongs to.
+type Issuer struct {
+	TokenEndpoint string
+	ClientID      string
+}
+
+// Key is what a verdict and an intent are filed under: the refresh token
+// together with the endpoint and the client. It is "" without a token.
+func (i Issuer) Key(refresh secret.Token) secret.Fingerprint {
+	return refresh.Bind(i.TokenEndpoint, i.ClientID)
+}
+
+// Provenance says where a login was made: auth.json's oauth_provenance. The zero
+// Provenance is that of a login that does not say.
+type Provenance struct {
+	Issuer   string // base URL, as it is spelled in the record
+	ClientID string // the client that the login was made for
+}
+
+// tokenEndpoint is where logins of this provenance are refreshed, "" if it does
+// not say.
+func (p Provenance) tokenEndpoint() string {
+	if p.Issuer == "" {
+		return ""
+	}
+	return strings.TrimRight(p.Issuer, "/") + "/oauth/token"
+}
+
+// IssuerOf is who may be sent the refresh token of a login, and under which
+// client: this issuer and no other. An override of the endpoint goes before the
+// issuer of the login, because a person asked for it; nothing goes before the
+// client, because a token endpoint refuses a token under another one for good.
+func (p Policy) IssuerOf(c Credential) Issuer {
+	issuer := Issuer{p.Issuer.TokenEndpoint, cmp.Or(c.Provenance.ClientID, p.Issuer.ClientID)}
+	if !p.EndpointOverridden {
+		issuer.TokenEndpoint = cmp.Or(c.Provenance.tokenEndpoint(), issuer.TokenEndpoint)
+	}
+	return issuer
+}
+
+// KeyOf is what verdicts and intents about a login are filed under, "" for one
+// without a refresh token.
+func (p Policy) KeyOf(c Credential) secret.Fingerprint { return p.IssuerOf(c).Key(c.RefreshToken) }

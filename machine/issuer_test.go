@@ -1,0 +1,50 @@
+package machine_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+var reference = machine.Issuer{TokenEndpoint: "https://auth.openai.com/oauth/token", ClientID: "app_reference"}
+
+func TestARefreshTokenGoesToItsOwnEndpointUnderItsOwnClient(t *testing.T) {
+	const override = "http://127.0.0.1:4000/oauth/token"
+	elsewhere := machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}
+	for name, row := range map[string]struct {
+		made       machine.Provenance
+		overridden bool
+		want       machine.Issuer
+	}{
+		"a login that does not say":         {machine.Provenance{}, false, reference},
+		"one that was made elsewhere":       {elsewhere, false, machine.Issuer{TokenEndpoint: "https://auth.example.com/oauth/token", ClientID: "app_other"}},
+		"a slash at the end":                {machine.Provenance{Issuer: "https://auth.example.com/t/", ClientID: "c"}, false, machine.Issuer{TokenEndpoint: "https://auth.example.com/t/oauth/token", ClientID: "c"}},
+		"an override beats the issuer only": {elsewhere, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_other"}},
+		"an override, and it does not say":  {machine.Provenance{}, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_reference"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := machine.Policy{Issuer: reference, EndpointOverridden: row.overridden}
+			if row.overridden {
+				policy.Issuer.TokenEndpoint = override
+			}
+			require.Equal(t, row.want, policy.IssuerOf(machine.Credential{Provenance: row.made}))
+		})
+	}
+}
+
+// What an older build wrote down about a login is known to this one, and the
+// other way round, as long as both ask the same issuer as the same client.
+func TestALoginMadeAtTheDefaultIssuerHasTheKeyItAlwaysHad(t *testing.T) {
+	policy := machine.Policy{Issuer: reference}
+	silent := machine.Credential{RefreshToken: secret.New("r")}
+	saying := silent
+	saying.Provenance = machine.Provenance{Issuer: "https://auth.openai.com", ClientID: reference.ClientID}
+	require.Equal(t, reference.Key(silent.RefreshToken), policy.KeyOf(silent))
+	require.Equal(t, policy.KeyOf(silent), policy.KeyOf(saying))
+
+	saying.Provenance.ClientID = "app_other"
+	require.NotEqual(t, policy.KeyOf(silent), policy.KeyOf(saying), "a verdict on one client's token says nothing of another's")
+}
