@@ -26,12 +26,17 @@ func identify(pid int) holder {
 	return holder{Host: host, Realm: processRealm(host), Started: started}
 }
 
-// isDead reports whether the process surely has ended. Nobody can tell of one
-// on another machine, before a restart of this one, or in another container.
+// isDead reports whether the process surely has ended. That cannot be told of one
+// on another machine, before a restart of this one, or in another container. Two
+// ways of asking have to agree that there is no such process: each of them may be
+// kept from knowing (/proc hides the processes of other users with hidepid=2).
 func (h holder) isDead(pid int, me holder) bool {
 	if h.Realm == "" || h.Realm != me.Realm {
 		return false
 	}
 	started, isRunning := processStart(pid)
-	return !isRunning || started != "" && started != h.Started
+	if !isRunning {
+		return !existsOtherwise(pid)
+	}
+	return started != "" && started != h.Started
 }

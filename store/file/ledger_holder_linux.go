@@ -24,11 +24,14 @@ func processRealm(string) string {
 	return strings.TrimSpace(string(boot)) + " " + namespace
 }
 
+// proc is where the system shows its processes.
+var proc = "/proc"
+
 // processStart is when a process started, in clock ticks since boot, and
 // whether it runs: a zombie does not, and what cannot be read may. Both stand in
 // stat behind the name, which may be any (proc(5), fields 3 and 22).
 func processStart(pid int) (started string, isRunning bool) {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return "", false
 	}
@@ -38,4 +41,14 @@ func processStart(pid int) (started string, isRunning bool) {
 		return "", true
 	}
 	return fields[start], fields[state] != "Z" && fields[state] != "X"
+}
+
+// existsOtherwise asks the kernel what /proc did not show. A zombie, which /proc
+// did show as one, has ended.
+func existsOtherwise(pid int) bool {
+	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(proc, strconv.Itoa(pid)))
+	return err != nil // else it is a zombie
 }

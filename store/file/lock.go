@@ -11,18 +11,34 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Lock implements [store.Store] with the lock of the home, see
-// [disk.RefreshLock]. What a crash left behind is cleared up first.
+// Lock implements [store.Store] with two locks, in this order: that of the home
+// (see [disk.RefreshLock]), and that of the file which the login is in. The second
+// one is for those who have the same file in another home: mounted into two
+// containers, linked, or at the end of a symbolic link. What a crash left behind
+// is cleared up in between, for that may put another file in place.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
-	unlock, err = s.lock.Acquire(ctx)
+	unlockHome, err := s.lock.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if where, err := s.find(); err == nil {
-		s.sweep(ctx, where)
+	where, err := s.find()
+	if err != nil {
+		return unlockHome, nil // what is wrong with it, the refresh will say
 	}
-	return unlock, nil
+	s.sweep(ctx, where)
+	unlockFile, err := disk.LockContent(ctx, where.path, contentPoll)
+	if err != nil {
+		unlockHome()
+		return nil, err
+	}
+	return func() {
+		unlockFile()
+		unlockHome()
+	}, nil
 }
+
+// contentPoll is how often one looks whether another home has done with the file.
+const contentPoll = 5 * time.Millisecond
 
 // commitPatience is how long a write waits for another one.
 const commitPatience = 5 * time.Second

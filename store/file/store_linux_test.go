@@ -325,3 +325,98 @@ func TestADiskThatFillsUpAfterThePostStillTakesTheNewLogin(t *testing.T) {
 	require.Equal(t, "new", stored(t, s))
 	requireNoLitter(t, home, authFile, commitFile, "ballast")
 }
+
+// twoHomes are homes that share the file of one login, each in its way.
+func twoHomes(t *testing.T) map[string][2]string {
+	homes := map[string][2]string{}
+	pair := func() [2]string {
+		pair := [2]string{t.TempDir(), t.TempDir()}
+		loggedIn(t)(pair[0])
+		return pair
+	}
+	linked := pair()
+	require.NoError(t, os.Link(filepath.Join(linked[0], authFile), filepath.Join(linked[1], authFile)))
+	homes["linked"] = linked
+	pointing := pair()
+	require.NoError(t, os.Symlink(filepath.Join(pointing[0], authFile), filepath.Join(pointing[1], authFile)))
+	homes["pointing"] = pointing
+	mounted := pair()
+	require.NoError(t, os.WriteFile(filepath.Join(mounted[1], authFile), nil, 0o600))
+	if mount(t, filepath.Join(mounted[0], authFile), filepath.Join(mounted[1], authFile), "", unix.MS_BIND, "") {
+		homes["mounted"] = mounted
+	}
+	return homes
+}
+
+// One file, one lock: it does not matter in which homes it is seen.
+func TestTwoHomesWithOneFileRefreshOneAfterTheOther(t *testing.T) {
+	for how, homes := range twoHomes(t) {
+		t.Run(how, func(t *testing.T) {
+			one, other := quiet(homes[0]), quiet(homes[1])
+			unlock, err := one.Lock(background)
+			require.NoError(t, err)
+			impatient, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+			defer cancel()
+			_, err = other.Lock(impatient)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			found, unlocked := make(chan string), make(chan struct{})
+			go func() {
+				defer close(unlocked)
+				unlock, err := other.Lock(background)
+				if err != nil {
+					found <- err.Error()
+					return
+				}
+				found <- stored(t, other)
+				unlock()
+			}()
+			release := held(t, one)
+			require.NoError(t, one.Swap(background, revisionIn(t, one), newLogin))
+			release()
+			unlock()
+			if how == "mounted" { // what was put in place in one home is not seen in the other
+				require.Equal(t, "old", <-found)
+			} else {
+				require.Equal(t, "new", <-found)
+			}
+			<-unlocked
+
+			unlock, err = one.Lock(background)
+			require.NoError(t, err)
+			defer unlock()
+			begin := time.Now()
+			require.NoError(t, one.Replace(background, otherLogin))
+			require.Less(t, time.Since(begin), commitPatience, "a login does not wait")
+		})
+	}
+}
+
+// A file that is mounted into a home and replaced where it came from cannot be
+// refreshed there: its token is spent elsewhere.
+func TestAMountedFileThatWasReplacedWhereItCameFromIsNotRefreshed(t *testing.T) {
+	homes, ok := twoHomes(t)["mounted"]
+	if !ok {
+		t.Skip("nothing may be mounted here")
+	}
+	inside := quiet(homes[1])
+	require.NoError(t, reserve(inside, oldLogin))
+	require.NoError(t, quiet(homes[0]).Replace(background, newLogin))
+	require.Equal(t, "old", stored(t, inside), "it is handed out while it serves")
+	requireUndurable(t, reserve(inside, oldLogin), "mount its folder")
+	requireUndurable(t, inside.Replace(background, newLogin), "mount its folder")
+	require.ErrorIs(t, reserve(inside, oldLogin), ErrReplaced)
+	require.NoError(t, inside.Delete(background))
+	require.Equal(t, "nobody", stored(t, inside))
+}
+
+// A process that /proc does not show may live all the same.
+func TestAProcessThatIsHiddenIsNotGone(t *testing.T) {
+	me := itself()
+	require.NotEmpty(t, me.Realm)
+	shown := proc
+	proc = t.TempDir()
+	defer func() { proc = shown }()
+	require.False(t, me.isDead(os.Getpid(), me))
+	const never = 1 << 30
+	require.True(t, me.isDead(never, me))
+}
