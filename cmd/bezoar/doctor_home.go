@@ -89,7 +89,8 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 	if _, err := p.ledger.Lineage(ctx); err != nil {
 		return bad(failure, fmt.Sprintf("it cannot be read: %v", unavailable(err)), "see that "+path+" is a file that this user may read")
 	}
-	lines, unreadable, err := (&trail{path: path}).news()
+	entries := 0
+	unreadable, err := (&trail{path: path}).news(func(trailLine) error { entries++; return nil })
 	switch {
 	case err != nil:
 		return bad(failure, err.Error(), "see that "+path+" is a file that this user may read")
@@ -97,7 +98,7 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 		return bad(warning, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
 			"nothing to do, unless there are more each time: then something else writes to "+path)
 	}
-	return fine("%d entries", len(lines))
+	return fine("%d entries", entries)
 }
 
 // lockPatience is how long a lock is tried for that must not be had.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -8,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
@@ -15,11 +19,18 @@ import (
 var logCommand = command{
 	name:    "log",
 	summary: "Print the ledger: every refresh, verdict, login and logout.",
-	usage:   "[--json] [--follow] [flags]",
-	about: `The audit trail of this home, the oldest first. Refresh tokens have fingerprints, and
-an arrow leads from one to its successor. With --json the lines are printed as they
-are in the ledger, one object each; with --follow new ones are printed as they come.
+	usage:   "[-n N] [--since WHEN] [--follow] [--json] [flags]",
+	about: `The audit trail of this home, the oldest entry first. Refresh tokens have fingerprints,
+and an arrow leads from one to its successor. With --follow new entries are printed as
+they come, until Ctrl-C or until nothing reads them any more.
 
+With --json each entry is an object on a line of its own, with the members that the
+ledger has. Times are in UTC, to the second, and fingerprints have 8 digits, as in all
+that this program prints; the file auth.ledger has both in full.
+
+Exit codes: 0 printed, 5 the ledger cannot be read.
+
+Example: bezoar log --since 2h
 Example: bezoar log --json | jq 'select(.kind == "refused")'`,
 	run: showLog,
 }
@@ -29,7 +40,15 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 	settings.Register(flags)
 	asJSON := jsonFlag(flags)
 	follow := flags.Bool("follow", false, "go on printing what is new, until Ctrl-C")
+	const newest = "print only the newest `N` entries"
+	limit := flags.Int("lines", -1, newest)
+	flags.IntVar(limit, "n", -1, newest)
+	when := flags.String("since", "", "print only what happened after this `time`: 2h (ago), 15:04, or 2006-01-02T15:04:05Z")
 	if err := parse(flags, args); err != nil {
+		return err
+	}
+	since, err := timeOf(*when, env.now())
+	if err != nil {
 		return err
 	}
 	c, _, err := peek(settings, env.getenv)
@@ -41,15 +60,95 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 		show = showLine
 	}
 	t := &trail{path: filepath.Join(c.Home, file.LedgerName)}
-	printed, err := t.print(env, show)
+	shown := selection{since: since, limit: *limit, show: func(line trailLine) error { return show(env, line) }}
+	unreadable, err := t.news(shown.take)
+	if err == nil {
+		err = shown.end()
+	}
 	if err != nil {
-		return err
+		return ledgerFault(err)
 	}
-	if *follow {
-		return t.follow(env, show)
+	tellUnreadable(env, unreadable)
+	switch {
+	case *follow:
+		return ledgerFault(t.follow(env, show))
+	case !shown.any && unreadable == 0 && !*asJSON:
+		logLine(env, "the ledger of "+c.Home+" has no entries yet")
 	}
-	if printed == 0 && !*asJSON {
-		logLine(env, "the ledger of "+c.Home+" is empty: nothing has happened there that it would tell of")
+	return nil
+}
+
+// ledgerFault is err with its exit code: a ledger that cannot be read is for the
+// operator.
+func ledgerFault(err error) error {
+	if unread, ok := errors.AsType[*trailError](err); ok {
+		return &exit{exitOperator, forDoctor(unread)}
+	}
+	return err
+}
+
+func tellUnreadable(env environment, lines int) {
+	if lines > 0 {
+		logLine(env, fmt.Sprintf("%s of the ledger cannot be read and %s left out", amount(lines, "line"), isOrAre(lines)))
+	}
+}
+
+// timeOf is the time that was meant: so long ago, today, or a date. It is zero
+// for no words.
+func timeOf(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return at, nil
+		}
+	}
+	for _, layout := range []string{time.TimeOnly, "15:04"} {
+		if at, err := time.ParseInLocation(time.DateOnly+" "+layout, now.Format(time.DateOnly)+" "+text, now.Location()); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, misuse("--since takes a time such as 2h, 15:04, 2006-01-02 or 2006-01-02T15:04:05Z")
+}
+
+// selection shows the newest lines, as many as are wanted.
+type selection struct {
+	since time.Time
+	limit int // below 0 for all of them
+	show  func(trailLine) error
+
+	any    bool        // there was an entry, wanted or not
+	newest []trailLine // those that may be shown, if there is a limit; a ring
+	next   int
+}
+
+func (s *selection) take(line trailLine) error {
+	s.any = true
+	switch {
+	case line.entry.At.Before(s.since) || s.limit == 0:
+		return nil
+	case s.limit < 0:
+		return s.show(line)
+	}
+	line.raw = bytes.Clone(line.raw)
+	if len(s.newest) < s.limit {
+		s.newest = append(s.newest, line)
+		return nil
+	}
+	s.newest[s.next] = line
+	s.next = (s.next + 1) % s.limit
+	return nil
+}
+
+func (s *selection) end() error {
+	for i := range s.newest {
+		if err := s.show(s.newest[(s.next+i)%len(s.newest)]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -57,6 +156,8 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 // followPause is how long a new line may go unseen. To look costs one stat.
 const followPause = 500 * time.Millisecond
 
+// follow prints what comes until the person has seen enough, or what reads the
+// output is gone: without new entries no write would tell.
 func (t *trail) follow(env environment, show func(environment, trailLine) error) error {
 	ctx, stop := untilSignal()
 	defer stop()
@@ -68,30 +169,63 @@ func (t *trail) follow(env environment, show func(environment, trailLine) error)
 			return nil
 		case <-pause.C:
 		}
-		if _, err := t.print(env, show); err != nil {
+		if isReaderGone(env.stdout) {
+			return nil
+		}
+		unreadable, err := t.news(func(line trailLine) error { return show(env, line) })
+		if err != nil {
 			return err
 		}
+		tellUnreadable(env, unreadable)
 	}
-}
-
-// print shows what is new in the ledger.
-func (t *trail) print(env environment, show func(environment, trailLine) error) (printed int, err error) {
-	lines, unreadable, err := t.news()
-	if unreadable > 0 {
-		logLine(env, fmt.Sprintf("%d lines of the ledger cannot be read and are left out", unreadable))
-	}
-	for _, each := range lines {
-		if err := show(env, each); err != nil {
-			return printed, err
-		}
-		printed++
-	}
-	return printed, err
 }
 
 func showLine(env environment, line trailLine) error {
-	_, err := env.stdout.Write(line.raw)
+	text, err := entryJSON(line.raw)
+	if err == nil {
+		_, err = env.stdout.Write(append(text, '\n'))
+	}
 	return err
+}
+
+// entryJSON is a line of the ledger with all its members, also those that this
+// version does not know, and with times and fingerprints as they are printed
+// everywhere.
+func entryJSON(raw []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	var text bytes.Buffer
+	if _, err := decoder.Token(); err != nil {
+		return nil, err
+	}
+	for between := "{"; decoder.More(); between = "," {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, err
+		}
+		key, _ := json.Marshal(name)
+		fmt.Fprintf(&text, "%s%s:%s", between, key, entryValue(name, value))
+	}
+	return escaped(append(text.Bytes(), '}')), nil
+}
+
+func entryValue(name json.Token, value json.RawMessage) []byte {
+	switch name {
+	case "at", "not_before":
+		var at time.Time
+		if json.Unmarshal(value, &at) == nil {
+			value, _ = json.Marshal(timestamp(at))
+		}
+	case "key", "next", "access", "endpoint":
+		var f secret.Fingerprint
+		if json.Unmarshal(value, &f) == nil {
+			value, _ = json.Marshal(f.Short())
+		}
+	}
+	return value
 }
 
 func showRow(env environment, line trailLine) error {

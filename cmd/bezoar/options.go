@@ -18,7 +18,7 @@ type option struct {
 }
 
 // shortOf has the flags that have a second, short name.
-var shortOf = map[string]string{"config": "c"}
+var shortOf = map[string]string{"config": "c", "lines": "n"}
 
 // valuesOf are the flags that take one of a few words, with these words.
 var valuesOf = map[string][]string{
@@ -39,7 +39,7 @@ func optionsOf(flags *flag.FlagSet) []option {
 			}
 		}
 		value, meaning := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "-1" { // which stands for all
 			meaning += " (default " + f.DefValue + ")"
 		}
 		o := option{word: dashed(f.Name), meaning: meaning, value: value, values: valuesOf[f.Name]}

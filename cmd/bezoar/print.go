@@ -1,23 +1,59 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // jsonFlag is the flag of every command that has something to tell.
 func jsonFlag(flags *flag.FlagSet) *bool { return flags.Bool("json", false, "print JSON") }
 
 func printJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
+	return encode(out, value, "  ")
+}
+
+// printJSONLine is printJSON for one object of several, each on a line.
+func printJSONLine(out io.Writer, value any) error {
+	return encode(out, value, "")
+}
+
+func encode(out io.Writer, value any, indent string) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	encoder.SetIndent("", indent)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := out.Write(escaped(text.Bytes()))
+	return err
+}
+
+// escaped is JSON without what a terminal would obey or hide: encoding/json lets
+// DEL, C1 controls, bidirectional marks and zero-width characters through.
+func escaped(text []byte) []byte {
+	safe := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		switch {
+		case r < unicode.MaxASCII || unicode.IsPrint(r): // encoding/json has escaped what is below a space
+			safe = utf8.AppendRune(safe, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
+		default:
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		}
+	}
+	return safe
 }
 
 // isTerminal reports whether a person sees what is written there, or types what
@@ -112,4 +148,19 @@ func nullable(text string) *string {
 		return nil
 	}
 	return &text
+}
+
+// amount is a number of things.
+func amount(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
