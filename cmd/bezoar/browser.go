@@ -1,27 +1,209 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"sync"
+	"time"
 )
 
-// openBrowser hands an address to the program that opens addresses, and reports
-// whether there is one. Nobody waits for what comes of it.
-func openBrowser(address string, getenv func(string) string) bool {
-	opener := opener(runtime.GOOS, getenv)
-	if opener == nil {
-		return false
-	}
-	command := exec.Command(opener[0], append(opener[1:], address)...)
-	if command.Start() != nil {
-		return false
-	}
-	go command.Wait()
-	return true
+// opening is an address on its way to a browser. The address holds a secret, the
+// token of a page or the state of a login, and every user of a machine can read
+// the arguments of every process. So the program that opens addresses gets the
+// path of a file that its owner alone can read. The file sends the browser to a
+// gate on loopback, and the gate sends it to the address: then it is known that a
+// browser came, and the file has done its work.
+type opening struct {
+	folder string
+	gate   *http.Server
+	came   chan struct{} // closed when a browser has come
+	failed chan error    // has one error if the opener failed
+	once   sync.Once
 }
 
-// opener is the command that opens an address, nil if there can be no browser
-// to see. Without a display xdg-open would take over this very terminal.
+var errNoBrowser = errors.New("there is no browser to see")
+
+// openBrowser hands an address to the program that opens addresses. The caller
+// closes what it returns, once no browser needs to come any more.
+func openBrowser(address string, getenv func(string) string) (*opening, error) {
+	opener := opener(runtime.GOOS, getenv)
+	if opener == nil {
+		return nil, errNoBrowser
+	}
+	o := &opening{came: make(chan struct{}), failed: make(chan error, 1)}
+	gate, err := o.serveGate(address)
+	if err != nil {
+		return nil, err
+	}
+	path, err := o.writeFile(gate, foldersForBrowsers(runtime.GOOS, getenv))
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	command := exec.Command(opener[0], append(opener[1:], path)...)
+	if err := command.Start(); err != nil {
+		o.close()
+		return nil, err
+	}
+	go func() {
+		if err := command.Wait(); err != nil {
+			o.failed <- fmt.Errorf("%s: %w", opener[0], err)
+		}
+	}()
+	return o, nil
+}
+
+// serveGate listens where the browser is sent first, and returns that address.
+func (o *opening) serveGate(address string) (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	path := "/" + rand.Text()
+	came := sync.OnceFunc(func() { close(o.came) })
+	o.gate = &http.Server{ReadHeaderTimeout: browserLimit, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path || r.Method != http.MethodGet {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("Connection", "close")
+		http.Redirect(w, r, address, http.StatusFound)
+		came()
+	})}
+	go o.gate.Serve(listener)
+	return "http://" + listener.Addr().String() + path, nil
+}
+
+// What the file of an opening is called.
+const (
+	openingFolder = "bezoar-open-"
+	openingFile   = "open.html"
+)
+
+const openingPage = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>bezoar</title>
+<meta http-equiv="refresh" content="0; url=%[1]s">
+<p><a href="%[1]s">Go on</a>
+`
+
+// writeFile writes the file into the first folder that takes it.
+func (o *opening) writeFile(gate string, folders []string) (path string, err error) {
+	err = errors.New("there is no folder for the file that a browser is to open")
+	for _, folder := range folders {
+		sweepOpenings(folder, time.Now())
+		if o.folder, err = os.MkdirTemp(folder, openingFolder); err != nil { // for its owner alone
+			continue
+		}
+		path = filepath.Join(o.folder, openingFile)
+		if err = os.WriteFile(path, fmt.Appendf(nil, openingPage, gate), 0o600); err == nil {
+			return path, nil
+		}
+		os.RemoveAll(o.folder)
+	}
+	return "", err
+}
+
+// foldersForBrowsers are the folders from which a browser can read a file, the
+// best first. On Linux that is the user's home: a browser in a snap sees neither
+// hidden folders nor /tmp nor the runtime folder of the user, and one in a
+// flatpak is handed any file that it is started with. The temporary folders of
+// macOS and Windows belong to one user alone.
+func foldersForBrowsers(system string, getenv func(string) string) []string {
+	if system == "darwin" || system == "windows" {
+		return []string{os.TempDir()}
+	}
+	var folders []string
+	for _, name := range []string{"HOME", "XDG_RUNTIME_DIR"} {
+		if folder := getenv(name); filepath.IsAbs(folder) {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
+// leftAfter is when the file of an opening must be one that a killed process
+// left behind: its gate has gone too.
+const leftAfter = time.Hour
+
+func sweepOpenings(folder string, now time.Time) {
+	left, _ := filepath.Glob(filepath.Join(folder, openingFolder+"*"))
+	for _, each := range left {
+		if info, err := os.Lstat(each); err == nil && info.IsDir() && now.Sub(info.ModTime()) > leftAfter {
+			os.Remove(filepath.Join(each, openingFile))
+			os.Remove(each) // unless something else is in it
+		}
+	}
+}
+
+// browserLimit is how long a browser may take to start.
+const browserLimit = 20 * time.Second
+
+// wait returns nil once a browser has come. It returns an error if the opener
+// failed, if no browser came within browserLimit, or if ctx ended.
+func (o *opening) wait(ctx context.Context) error {
+	limit := time.NewTimer(browserLimit)
+	defer limit.Stop()
+	select {
+	case <-o.came:
+		return nil
+	case err := <-o.failed:
+		return err
+	case <-limit.C:
+		return fmt.Errorf("no browser came within %v", browserLimit)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// watch waits beside the caller. It closes the opening when a browser has come,
+// and calls failed if none did; leave ends both, and returns when failed will not
+// be called any more.
+func (o *opening) watch(failed func(error)) (leave func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if err := o.wait(ctx); err == nil {
+			o.close()
+		} else if ctx.Err() == nil {
+			failed(err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-watched
+		o.close()
+	}
+}
+
+// gateFarewell lets the browser that has come read where it is sent to.
+const gateFarewell = time.Second
+
+// close removes the file and closes the gate. It may be called more than once.
+func (o *opening) close() {
+	o.once.Do(func() {
+		if o.folder != "" {
+			os.RemoveAll(o.folder)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), gateFarewell)
+		defer cancel()
+		o.gate.Shutdown(ctx)
+		o.gate.Close()
+	})
+}
+
+// opener is the command that opens a file in a browser, nil if there can be no
+// browser to see. Without a display xdg-open would take over this very terminal.
 func opener(system string, getenv func(string) string) []string {
 	switch system {
 	case "darwin":

@@ -73,6 +73,8 @@ type story struct {
 	home   string
 	server *http.Server
 
+	leave func() // ends what waits for a browser; nil for nothing
+
 	polls                            int
 	showsPage, noBrowser, tellsNaive bool
 }
@@ -104,6 +106,9 @@ func newStory(env environment) (*story, error) {
 }
 
 func (s *story) close() {
+	if s.leave != nil {
+		s.leave()
+	}
 	s.server.Close()
 	os.RemoveAll(s.home)
 }

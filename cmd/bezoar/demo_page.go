@@ -37,13 +37,19 @@ func (s *story) spawn(ctx context.Context) (*editor, error) {
 
 // showPage asks for a browser, unless nobody would see it.
 func (s *story) showPage() error {
-	shown, err := readSign(signIn(s.home))
-	if err != nil {
-		return err
+	shown := answering(s.home)
+	if len(shown) == 0 {
+		return errNoPage
 	}
-	s.say("\nWatch it at %s", shown.URL)
-	if !s.noBrowser && (isTerminal(s.env.stdin) || isTerminal(s.env.stderr)) {
-		openBrowser(shown.URL, s.env.getenv)
+	url := shown[0].URL
+	s.say("\nWatch it at %s", url)
+	if s.noBrowser || !isTerminal(s.env.stdin) && !isTerminal(s.env.stderr) {
+		return nil
+	}
+	if opening, err := openBrowser(url, s.env.getenv); err == nil {
+		s.leave = opening.watch(func(err error) {
+			logLine(s.env, "no browser has opened it ("+err.Error()+"): open the address yourself")
+		})
 	}
 	return nil
 }

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
-	"net/http"
-	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
@@ -21,13 +15,18 @@ var inspectCommand = command{
 	about: `An app-server that was started with --inspect shows its state on a page of this
 machine: the states with the present one lit, who asked and what was posted to the
 issuer, the snapshot and the ledger, without secrets. This command prints the page's
-address and opens it in a browser if there is one to see. Whoever has the address may
-look at the page until the app-server ends.
+address and opens it in a browser if there is one to see. If several app-servers of
+the home show a page, it is the one that was started last; standard error lists the
+others. Everyone who has the address can look at the page until the app-server ends:
+the browser gets it through a file that only you can read, never as an argument, and
+--no-browser prints it to standard output alone.
 
 Example: bezoar app-server --inspect 127.0.0.1:0   (in the settings of an editor)
          bezoar inspect`,
 	run: inspectLive,
 }
+
+var errNoPage = errors.New("no app-server of this home shows its state; start one with: bezoar app-server --inspect 127.0.0.1:0")
 
 func inspectLive(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
@@ -40,89 +39,35 @@ func inspectLive(env environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	shown, err := readSign(signIn(c.Home))
-	if err != nil {
+	shown := answering(c.Home)
+	if len(shown) == 0 {
+		return errNoPage
+	}
+	if _, err := fmt.Fprintln(env.stdout, shown[0].URL); err != nil {
 		return err
 	}
-	if err := shown.visit(); err != nil {
-		return err
+	for _, each := range shown[1:] {
+		logLine(env, fmt.Sprintf("process %d has shown another page since %s: %s", each.PID, dayTime(each.At, env.now()), each.URL))
 	}
 	if !*noBrowser {
-		openBrowser(shown.URL, env.getenv)
-	}
-	_, err = fmt.Fprintln(env.stdout, shown.URL)
-	return err
-}
-
-// sign tells where the page of a home is. It is for its owner alone, and of the
-// app-server that was started last.
-type sign struct {
-	URL string `json:"url"`
-	PID int    `json:"pid"`
-}
-
-func signIn(home string) string { return filepath.Join(home, "auth.inspect") }
-
-var errNoPage = errors.New("no app-server of this home shows its state; start one with: bezoar app-server --inspect 127.0.0.1:0")
-
-func readSign(path string) (sign, error) {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sign{}, errNoPage
-	}
-	if err != nil {
-		return sign{}, fmt.Errorf("look for the live page: %w", err)
-	}
-	var s sign
-	if json.Unmarshal(content, &s) != nil || s.URL == "" {
-		return sign{}, fmt.Errorf("%s cannot be read: %w", path, errNoPage)
-	}
-	return s, nil
-}
-
-// visitLimit is for a page of this machine, which is there or is not.
-const visitLimit = 2 * time.Second
-
-// visit reports an error if the page is not there any more: its program was
-// killed, and somebody else may have the port by now.
-func (s sign) visit() error {
-	gone := fmt.Errorf("the app-server that showed its state (process %d) has ended: %w", s.PID, errNoPage)
-	client := http.Client{Timeout: visitLimit, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy
-	response, err := client.Head(s.URL)
-	if err != nil {
-		return gone
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return gone
+		visitPage(env, shown[0].URL)
 	}
 	return nil
 }
 
-// put writes the sign, whole or not at all.
-func (s sign) put(path string) error {
-	content, err := json.Marshal(s)
-	if err != nil {
-		return err
+// visitPage has a browser open the page, and waits until one has come.
+func visitPage(env environment, url string) {
+	opening, err := openBrowser(url, env.getenv)
+	if errors.Is(err, errNoBrowser) {
+		return // the address is printed
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".auth.inspect-*") // for its owner alone
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(append(content, '\n'))
-	err = errors.Join(err, file.Close())
 	if err == nil {
-		err = os.Rename(file.Name(), path)
+		ctx, stop := untilSignal()
+		defer stop()
+		defer opening.close()
+		err = opening.wait(ctx)
 	}
 	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
-}
-
-// take removes the sign, unless it is another program's by now.
-func (s sign) take(path string) {
-	if there, err := readSign(path); err == nil && there == s {
-		os.Remove(path)
+		logLine(env, "no browser has opened it ("+err.Error()+"): open the address yourself")
 	}
 }

@@ -73,8 +73,8 @@ func (l *livePage) show(env environment, home string, auth *engine.Engine, ledge
 		options.Entries = trail.Entries
 	}
 	page := inspect.New(options)
-	shown := sign{page.URL(l.listener.Addr()), os.Getpid()}
-	if err := shown.put(signIn(home)); err != nil {
+	shown := &sign{URL: page.URL(l.listener.Addr()), PID: os.Getpid()}
+	if err := shown.put(home); err != nil {
 		logLine(env, fmt.Sprintf("bezoar inspect will not find the live page: %v", err))
 	}
 	logLine(env, "the live page, for you alone: "+shown.URL)
@@ -87,7 +87,7 @@ func (l *livePage) show(env environment, home string, auth *engine.Engine, ledge
 	l.end = func() {
 		cancel()
 		<-served
-		shown.take(signIn(home))
+		shown.take()
 	}
 }
 

@@ -3,8 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -97,40 +97,110 @@ func TestAnAppServerShowsItselfUntilItEnds(t *testing.T) {
 	require.Contains(t, page, "<b>login</b>", "the ledger is there")
 	require.NotContains(t, page, "sk-sentinel")
 
-	info, err := os.Stat(signIn(home))
+	signs := signFiles(t, home)
+	require.Len(t, signs, 1)
+	info, err := os.Stat(signs[0])
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	stdout, _, code := inspected(home)
 	require.Equal(t, exitOK, code)
 	require.Equal(t, s.url+"\n", stdout)
 	s.end(t)
-	require.NoFileExists(t, signIn(home))
-	left, err := filepath.Glob(filepath.Join(home, ".auth.inspect*"))
-	require.NoError(t, err)
-	require.Empty(t, left)
+	require.Empty(t, signFiles(t, home))
 }
 
-func TestTheSignOfAProgramThatWasKilledIsToldApart(t *testing.T) {
+// signFiles are the files of a home that tell where a page is, half-written ones
+// among them.
+func signFiles(t *testing.T, home string) []string {
+	all, err := filepath.Glob(filepath.Join(home, "*auth.inspect*"))
+	require.NoError(t, err)
+	hidden, err := filepath.Glob(filepath.Join(home, ".auth.inspect*"))
+	require.NoError(t, err)
+	return append(all, hidden...)
+}
+
+func TestEachAppServerOfAHomeIsFoundWhileItRuns(t *testing.T) {
+	home := t.TempDir()
+	first := startShown(t, home)
+	before := time.Now().Add(-time.Minute)
+	require.NoError(t, os.Chtimes(signFiles(t, home)[0], before, before))
+	second := startShown(t, home)
+	stdout, stderr, code := inspected(home)
+	require.Equal(t, exitOK, code)
+	require.Equal(t, second.url+"\n", stdout, "the one that was started last")
+	require.Contains(t, stderr, first.url, "and the other one is listed")
+	second.end(t)
+	stdout, stderr, code = inspected(home)
+	require.Equal(t, exitOK, code)
+	require.Equal(t, first.url+"\n", stdout)
+	require.Empty(t, stderr)
+	first.end(t)
+	_, _, code = inspected(home)
+	require.Equal(t, exitError, code)
+}
+
+func TestTheSignOfAProgramThatWasKilledIsRemoved(t *testing.T) {
 	home := t.TempDir()
 	s := startShown(t, home)
-	killed, err := os.ReadFile(signIn(home))
+	path := signFiles(t, home)[0]
+	killed, err := os.ReadFile(path)
 	require.NoError(t, err)
 	s.end(t)
-	require.NoError(t, os.WriteFile(signIn(home), killed, 0o600))
+	require.NoError(t, os.WriteFile(path, killed, 0o600))
 	_, stderr, code := inspected(home)
 	require.Equal(t, exitError, code)
-	require.Contains(t, stderr, "has ended")
+	require.Contains(t, stderr, "no app-server of this home")
+	require.NoFileExists(t, path)
+}
 
-	next := startShown(t, home) // and is taken down by nobody but the next one
-	stdout, _, _ := inspected(home)
-	require.Equal(t, next.url+"\n", stdout)
-	var old sign
-	require.NoError(t, json.Unmarshal(killed, &old))
-	old.take(signIn(home))
-	require.FileExists(t, signIn(home))
-	elsewhere := sign{URL: strings.TrimSuffix(next.url, "/") + "x/", PID: 1}
-	require.ErrorIs(t, elsewhere.visit(), errNoPage, "the port is taken, the page is another one")
-	next.end(t)
+func TestTheSignOfAnotherMachineOrContainerIsLeftAlone(t *testing.T) {
+	home := t.TempDir()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	url := "http://" + listener.Addr().String() + "/x/"
+	require.NoError(t, listener.Close())
+	path := filepath.Join(home, "auth.inspect.7-abcdef")
+	require.NoError(t, os.WriteFile(path, []byte(`{"url":"`+url+`","pid":7,"host":"a.container"}`), 0o600))
+	_, _, code := inspected(home)
+	require.Equal(t, exitError, code)
+	require.FileExists(t, path, "its loopback is another one")
+}
+
+func TestTheSignOfABuildBeforeThisOneIsRead(t *testing.T) {
+	home := t.TempDir()
+	s := startShown(t, home)
+	defer s.end(t)
+	require.NoError(t, os.Remove(signFiles(t, home)[0]))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect"), []byte(`{"url":"`+s.url+`","pid":4711}`+"\n"), 0o600))
+	stdout, _, code := inspected(home)
+	require.Equal(t, exitOK, code)
+	require.Equal(t, s.url+"\n", stdout)
+}
+
+// TestWhatIsNoSignIsPassedOver would hang on the pipe, and take the memory of the
+// giant.
+func TestWhatIsNoSignIsPassedOver(t *testing.T) {
+	home := t.TempDir()
+	s := startShown(t, home)
+	defer s.end(t)
+	makePipe(t, filepath.Join(home, "auth.inspect"))
+	makePipe(t, filepath.Join(home, "auth.inspect.1-pipe"))
+	require.NoError(t, os.Mkdir(filepath.Join(home, "auth.inspect.2-folder"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect.3-giant"), nil, 0o600))
+	require.NoError(t, os.Truncate(filepath.Join(home, "auth.inspect.3-giant"), 1<<40))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect.4-none"), []byte("null"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect.5-file"), []byte(`{"url":"file:///etc/passwd"}`), 0o600))
+	stdout, _, code := inspected(home)
+	require.Equal(t, exitOK, code)
+	require.Equal(t, s.url+"\n", stdout)
+}
+
+func TestAnotherPageAtTheSamePortIsNotTheOneThatWasSigned(t *testing.T) {
+	s := startShown(t, t.TempDir())
+	defer s.end(t)
+	other := sign{URL: strings.TrimSuffix(s.url, "/") + "x/", PID: 1}
+	isThere, _ := other.visit()
+	require.False(t, isThere)
 }
 
 func TestAPageForOtherMachinesIsRefused(t *testing.T) {

@@ -102,29 +102,32 @@ func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags)
 	defer context.AfterFunc(ctx, func() { desk.End(context.Background()) })()
 	prompt, err := attempt.Prompt()
 	if err == nil {
-		show(env, prompt, chosen)
+		leave := show(env, prompt, chosen)
 		err = attempt.Wait()
+		leave()
 	}
 	return explained(err)
 }
 
 // showAddress asks for a browser. None is opened where nobody would see it.
-func (s *session) showAddress(env environment, prompt login.Prompt, chosen loginFlags) {
+func (s *session) showAddress(env environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
 	fmt.Fprintf(env.stderr, "Open this address to log in:\n\n  %s\n\n", prompt.AuthURL)
-	opened := false
 	if !chosen.noBrowser && (isTerminal(env.stdin) || isTerminal(env.stderr)) {
-		opened = openBrowser(prompt.AuthURL, env.getenv)
-	}
-	if opened {
-		fmt.Fprintln(env.stderr, "A browser is opening it. Ctrl-C cancels.")
-		return
+		if opening, err := openBrowser(prompt.AuthURL, env.getenv); err == nil {
+			fmt.Fprintln(env.stderr, "A browser is opening it. Ctrl-C cancels.")
+			return opening.watch(func(err error) {
+				fmt.Fprintf(env.stderr, "No browser has opened it (%s): open the address above yourself.\n", printable(err.Error()))
+			})
+		}
 	}
 	fmt.Fprintln(env.stderr, "Waiting for it to be opened on this machine. Ctrl-C cancels; for another\ndevice there is bezoar login --device.")
+	return func() {}
 }
 
-func showCode(env environment, prompt login.Prompt, _ loginFlags) {
+func showCode(env environment, prompt login.Prompt, _ loginFlags) (leave func()) {
 	fmt.Fprintf(env.stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
 		printable(prompt.VerificationURL), printable(prompt.UserCode))
+	return func() {}
 }
 
 // explained is the end of a login with what to do about it.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,13 +262,13 @@ func callbackPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { lock.Close() })
 }
 
-// browse is a browser, with a person who allows what a page asks for: it opens an
-// address and goes where it is sent. What it sees at the end is left in a file, and
+// browse is a browser, with a person who allows what a page asks for: it opens a
+// file and goes where it is sent. What it sees at the end is left in a file, and
 // then the issuer is asked for /closed.
 func browse() {
-	page, err := read(http.Get(os.Args[1]))
+	page, address, err := visit(os.Args[1])
 	if bytes.Contains(page, []byte(`value="allow"`)) {
-		page, err = read(http.PostForm(os.Args[1], url.Values{"decision": {"allow"}}))
+		page, err = read(http.PostForm(address, url.Values{"decision": {"allow"}}))
 	}
 	if err == nil {
 		err = os.WriteFile(os.Getenv("PAGE"), bytes.TrimSpace(page), 0o600)
@@ -279,6 +280,31 @@ func browse() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// visit opens a file, and is sent on to a page.
+func visit(path string) (page []byte, address string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, "", err
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		return nil, "", fmt.Errorf("the file has mode %v", mode)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, "", err
+	}
+	sent := regexp.MustCompile(`content="0; url=([^"]+)"`).FindSubmatch(content)
+	if sent == nil {
+		return nil, "", fmt.Errorf("the file sends nowhere: %s", content)
+	}
+	response, err := http.Get(string(sent[1]))
+	if err != nil {
+		return nil, "", err
+	}
+	page, err = read(response, nil)
+	return page, response.Request.URL.String(), err
 }
 
 func read(response *http.Response, err error) ([]byte, error) {
