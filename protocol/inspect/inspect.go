@@ -65,6 +65,9 @@ func (p *Page) URL(address net.Addr) string {
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	name, isKnown := p.named(r.URL.Path)
+	if isKnown {
+		welcome(r)
+	}
 	switch {
 	case !isThisMachine(r.Host):
 		refuse(w, http.StatusMisdirectedRequest)
@@ -109,4 +112,8 @@ func protect(header http.Header) {
 	header.Set("X-Frame-Options", "DENY")
 }
 
-func refuse(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
+// refuse ends the connection as well, for it would hold a place.
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Connection", "close")
+	http.Error(w, http.StatusText(status), status)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -112,22 +113,71 @@ func TestOnlyThisMachineCanReachThePage(t *testing.T) {
 	require.ErrorContains(t, err, "address already in use")
 }
 
-// TestWhoConnectsAndSaysNothingDoesNotUseUpTheProgram opens one connection more
-// than is allowed: that one is closed while those before it still serve, so that
-// it was not for their silence.
-func TestWhoConnectsAndSaysNothingDoesNotUseUpTheProgram(t *testing.T) {
+// TestStrangersDoNotHoldThePlaces fills all places with connections that never
+// say anything, over and over: who knows the token gets in, and keeps its place.
+func TestStrangersDoNotHoldThePlaces(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
-	first := dial(t, w.url)
-	for range connectionLimit - 1 {
-		dial(t, w.url)
+	token := strings.Split(w.url, "/")[3]
+	ask := func(conn net.Conn, path string) *http.Response {
+		_, err := io.WriteString(conn, "HEAD "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		require.NoError(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodHead})
+		require.NoError(t, err)
+		return response
 	}
-	_, err := dial(t, w.url).Read(make([]byte, 1))
-	require.Error(t, err)
-	_, err = io.WriteString(first, "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	require.NoError(t, err)
-	response, err := http.ReadResponse(bufio.NewReader(first), nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusNotFound, response.StatusCode)
+	guest := dial(t, w.url)
+	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode)
+	for range 2 {
+		first := dial(t, w.url)
+		for range connectionLimit {
+			dial(t, w.url)
+		}
+		_, err := first.Read(make([]byte, 1))
+		require.Error(t, err, "the oldest stranger made room")
+		require.Equal(t, http.StatusOK, ask(dial(t, w.url), "/"+token+"/").StatusCode)
+	}
+	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode, "the guest was not sent away")
+}
+
+func TestARefusalEndsItsConnection(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	for _, request := range []string{"GET /nothing/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"} {
+		conn := dial(t, w.url)
+		_, err := io.WriteString(conn, request)
+		require.NoError(t, err)
+		reader := bufio.NewReader(conn)
+		response, err := http.ReadResponse(reader, nil)
+		require.NoError(t, err)
+		require.True(t, response.Close)
+		_, err = io.ReadAll(response.Body)
+		require.NoError(t, err)
+		_, err = reader.ReadByte()
+		require.ErrorIs(t, err, io.EOF)
+	}
+}
+
+func TestWhoKnowsTheTokenCannotTakeMorePlacesThanThereAre(t *testing.T) {
+	p := newPlaces(1)
+	guest, stranger := &closable{}, &closable{}
+	p.changed(guest, http.StateNew)
+	p.welcome(guest)
+	p.changed(stranger, http.StateNew)
+	require.True(t, stranger.isClosed)
+	require.False(t, guest.isClosed)
+	p.changed(guest, http.StateClosed)
+	p.changed(&closable{}, http.StateNew)
+	require.Len(t, p.strangers, 1)
+}
+
+// closable is a connection that knows whether it was closed.
+type closable struct {
+	net.Conn
+	isClosed bool
+}
+
+func (c *closable) Close() error {
+	c.isClosed = true
+	return nil
 }
 
 func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -49,9 +48,10 @@ const (
 // everybody go. It returns nil then, and the error of the listener if that ended
 // first. It closes the listener.
 func (p *Page) Serve(ctx context.Context, listener net.Listener) error {
+	places := newPlaces(connectionLimit)
 	server := &http.Server{
 		Handler: p, BaseContext: func(net.Listener) context.Context { return ctx },
-		ConnState:         atMost(connectionLimit),
+		ConnState: places.changed, ConnContext: places.seat,
 		ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit, MaxHeaderBytes: headerLimitBytes,
 	}
 	served := make(chan error, 1)
@@ -70,19 +70,4 @@ func (p *Page) Serve(ctx context.Context, listener net.Listener) error {
 	server.Close()
 	<-served
 	return nil
-}
-
-// atMost closes the connections that are too many at once.
-func atMost(limit int64) func(net.Conn, http.ConnState) {
-	var open atomic.Int64
-	return func(conn net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			if open.Add(1) > limit {
-				conn.Close()
-			}
-		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
-		}
-	}
 }
