@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
 	"log/slog"
 	"os/signal"
 	"time"
@@ -24,14 +25,17 @@ var appServerCommand = command{
 	summary: "Serve the account surface of Codex app-server on standard input and output.",
 	usage:   "[flags]",
 	about: `One JSON object a line in, one a line out; logs go to standard error. The
-server ends at the end of input, SIGTERM or SIGINT, after what was asked is answered.
+server ends at the end of input, SIGTERM or SIGINT: what was asked is answered
+within four seconds, standard output is closed, and a refresh that the issuer has
+been asked for is waited for until its deadline (30 s) and saved. A second signal
+changes nothing of that; kill -9 loses such a refresh.
 
 Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
 	run: appServer,
 }
 
 func appServer(env environment, flags *flag.FlagSet, args []string) error {
-	var settings config.Flags
+	settings := config.Flags{IsServer: true}
 	settings.Register(flags)
 	settings.RegisterRefresh(flags)
 	inspectAt := flags.String("inspect", "", "show the live state on a page at this `address` of this machine, such as 127.0.0.1:0")
@@ -43,6 +47,7 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	log := newLog(env, loaded, loaded.LogLevel)
+	outliveReaders()
 	signals, stop := signal.NotifyContext(context.Background(), goodbyes()...)
 	defer stop()
 	live, err := listenForPage(*inspectAt)
@@ -52,8 +57,8 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	return serve(signals, env, loaded, log, live)
 }
 
-// How long the end may take: a refresh in flight is waited for, and then a
-// client that no longer reads its answers.
+// How long answers may take at the end: those that wait for the issuer, and then a
+// client that no longer reads.
 const (
 	drainLimit = 4 * time.Second
 	flushLimit = 500 * time.Millisecond
@@ -82,19 +87,26 @@ func serve(signals context.Context, env environment, c config.Config, log *slog.
 	})
 	context.AfterFunc(signals, conn.Stop)
 	err := conn.Serve(live.count(server))
-	return errors.Join(err, end(server, conn))
+	return errors.Join(err, end(server, conn, env.stdout, c.RefreshDeadline+storeMargin))
 }
 
-// end drains: no login is saved any more, the refresh in flight is, and whoever
-// asked is answered. What takes too long is left behind, and is no error: the
-// ledger knows of it.
-func end(server *appserver.Server, conn *jsonrpc.Conn) error {
+// end answers what was asked and lets go of the client, which must not wait longer.
+// Then the refresh that has posted is waited for and saved, whatever becomes of the
+// client; none begins any more.
+func end(server *appserver.Server, conn *jsonrpc.Conn, stdout io.Writer, refreshLimit time.Duration) error {
 	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	server.Close(drain)
+	server.Drain(drain)
 	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
 	defer cancel()
-	return conn.Close(flush)
+	err := conn.Close(flush)
+	if file, ok := stdout.(io.Closer); ok {
+		_ = file.Close()
+	}
+	refresh, cancel := context.WithTimeout(context.Background(), refreshLimit)
+	defer cancel()
+	_ = server.Close(refresh) // what is left behind then is in the ledger
+	return err
 }
 
 func warnings(c config.Config) []protocol.ConfigWarningNotification {

@@ -28,7 +28,7 @@ func startShown(t *testing.T, home string) *shownServer {
 	answers, stdout := io.Pipe()
 	said, stderr := io.Pipe()
 	s := &shownServer{requests: requests, answers: bufio.NewScanner(answers), ended: make(chan int, 1)}
-	env := environment{stdin, stdout, stderr, func(string) string { return "" }, time.Now}
+	env := environment{stdin, stdout, stderr, func(string) string { return "" }, time.Now, newLogQueue(stderr)}
 	go func() { s.ended <- run(env, []string{"app-server", "--home", home, "--inspect", "127.0.0.1:0"}) }()
 	line, err := bufio.NewReader(said).ReadString('\n')
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func (s *shownServer) end(t *testing.T) {
 // inspected runs "bezoar inspect".
 func inspected(home string) (stdout, stderr string, code int) {
 	var out, said bytes.Buffer
-	env := environment{nil, &out, &said, func(string) string { return "" }, time.Now}
+	env := environment{nil, &out, &said, func(string) string { return "" }, time.Now, newLogQueue(&said)}
 	code = run(env, []string{"inspect", "--home", home})
 	return out.String(), said.String(), code
 }
@@ -205,7 +205,7 @@ func TestAnotherPageAtTheSamePortIsNotTheOneThatWasSigned(t *testing.T) {
 
 func TestAPageForOtherMachinesIsRefused(t *testing.T) {
 	var said bytes.Buffer
-	env := environment{strings.NewReader(""), io.Discard, &said, func(string) string { return "" }, time.Now}
+	env := environment{strings.NewReader(""), io.Discard, &said, func(string) string { return "" }, time.Now, newLogQueue(&said)}
 	require.Equal(t, exitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))
 	require.Contains(t, said.String(), "--inspect: the live page is for this machine alone")
 }

@@ -57,6 +57,7 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 	case chosen.device && chosen.withKey:
 		return misuse("--device and --with-api-key are two ways; choose one")
 	}
+	outliveReaders()
 	s, err := openSession(env, settings, nil)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ type environment struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	now            func() time.Time
+	log            *logQueue // to stderr
 }
 
 // command is what follows the program's name: one word, or two.
@@ -43,12 +44,13 @@ func commands() []command {
 }
 
 func main() {
-	env := environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now}
+	env := environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now, newLogQueue(os.Stderr)}
 	os.Exit(run(env, os.Args[1:]))
 }
 
 func run(env environment, args []string) int {
 	err := dispatch(env, args)
+	env.log.drain(logDrainLimit) // before the last word
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}

@@ -30,13 +30,14 @@ func load(settings config.Flags, getenv func(string) string) (config.Config, err
 	return config.Load(settings, getenv)
 }
 
-// newLog is the log on standard error, from a level on.
+// newLog is the log on standard error, from a level on. It never blocks, and is
+// drained when the command ends.
 func newLog(env environment, c config.Config, from slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: from}
 	if c.LogJSON {
-		return slog.New(slog.NewJSONHandler(env.stderr, options))
+		return slog.New(slog.NewJSONHandler(env.log, options))
 	}
-	return slog.New(slog.NewTextHandler(env.stderr, options))
+	return slog.New(slog.NewTextHandler(env.log, options))
 }
 
 func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {

@@ -90,6 +90,12 @@ func goodbyes() []os.Signal {
 	return all
 }
 
+// outliveReaders keeps the end of whatever reads standard output or standard error
+// from ending this program, as SIGPIPE would, between a post and its save: to write
+// there is an error like any other from now on. Programs that this one starts are not
+// affected.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
 // untilNobodyLooks is untilSignal for what must not leave anything behind: neither
 // when its reader goes nor when it is told twice.
 func untilNobodyLooks() (context.Context, context.CancelFunc) {

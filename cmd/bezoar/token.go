@@ -54,6 +54,7 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	if _, isHomeless, err := peek(settings, env.getenv); err != nil || isHomeless {
 		return cmp.Or(err, exiting(exitLogin, errors.New("no token: nobody is logged in. Next: bezoar login")))
 	}
+	outliveReaders()
 	s, err := openSession(env, settings, nil)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (s *scene) note(ago time.Duration, e store.Entry) *scene {
 // run runs a command on the home at noon.
 func (s *scene) run(args ...string) (stdout string, code int) {
 	var out, errs bytes.Buffer
-	env := environment{bytes.NewReader(nil), &out, &errs, func(string) string { return "" }, func() time.Time { return noon }}
+	env := environment{bytes.NewReader(nil), &out, &errs, func(string) string { return "" }, func() time.Time { return noon }, newLogQueue(&errs)}
 	code = run(env, append(args, "--home", s.home))
 	require.Empty(s.t, errs.String())
 	return out.String(), code

@@ -1,14 +1,21 @@
 package appserver
 
-import "sync"
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
 
-// asides are answers that wait for somebody, while the requests behind theirs go
-// on. One may begin while somebody waits for the end of all, which a WaitGroup
-// does not allow: whoever is told to go goes on reading for a moment.
+// asides are answers that wait for something, while the requests behind theirs go
+// on. One may begin while the server waits for the end of all, which a WaitGroup
+// does not allow: a server that was told to go goes on reading for a moment.
 type asides struct {
-	mu    sync.Mutex
-	count int
-	idle  chan struct{} // closed when count is 0; nil before the first
+	mu      sync.Mutex
+	count   int
+	idle    chan struct{} // closed when count is 0; nil before the first
+	hurried bool
+	cancels map[*context.CancelCauseFunc]bool // of those that can be hurried
 }
 
 // begin runs answer on a goroutine of its own.
@@ -43,4 +50,41 @@ func (a *asides) over() <-chan struct{} {
 		close(a.idle)
 	}
 	return a.idle
+}
+
+// errEnding is why an answer that was hurried is an error.
+var errEnding = errors.New("the server is ending")
+
+// limited is a context for an answer that asks another server: it ends after limit, or
+// with errEnding when the answers are hurried.
+func (a *asides) limited(limit time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	timed, stop := context.WithTimeout(ctx, limit)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hurried {
+		cancel(errEnding)
+	}
+	if a.cancels == nil {
+		a.cancels = map[*context.CancelCauseFunc]bool{}
+	}
+	a.cancels[&cancel] = true
+	return timed, func() {
+		stop()
+		cancel(nil)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.cancels, &cancel)
+	}
+}
+
+// hurry ends the contexts of those that ask another server, now and from now on: they
+// answer with an error.
+func (a *asides) hurry() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hurried = true
+	for cancel := range a.cancels {
+		(*cancel)(errEnding)
+	}
 }

@@ -1,8 +1,17 @@
 package appserver
 
 import (
+	"context"
+	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/backend"
 )
 
 // TestAnAsideMayBeginWhileTheEndOfAllIsAwaited is for the race detector, and for
@@ -24,5 +33,45 @@ func TestAnAsideMayBeginWhileTheEndOfAllIsAwaited(t *testing.T) {
 	<-all.over()
 	if got := answered.Load(); got != rounds {
 		t.Errorf("%d of %d have answered when all are over", got, rounds)
+	}
+}
+
+// stuckBackend answers after a while, or when its caller gives up.
+type stuckBackend time.Duration
+
+func (b stuckBackend) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(time.Duration(b)):
+		return nil, errNoNetwork
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+func TestAtTheEndEveryRequestIsAnswered(t *testing.T) {
+	stored := tokens("first", "refresh-first")
+	for name, takes := range map[string]time.Duration{"in time": time.Second, "too late": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, closeSite := open(t, stored, func(o *Options, _ *engine.Options) {
+					o.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: stuckBackend(takes)})
+				})
+				defer closeSite()
+				s.shakeHands()
+				s.send(`{"id":7,"method":"account/rateLimits/read"}`)
+				require.Empty(t, s.said())
+				begun := time.Now()
+				drain, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+				defer cancel()
+				require.NoError(t, s.server.Drain(drain))
+				require.Equal(t, min(takes, 4*time.Second), time.Since(begun))
+				said := s.said()
+				require.Len(t, said, 1)
+				require.Contains(t, said[0], `"id":7`)
+				if takes > 4*time.Second {
+					require.Contains(t, said[0], "the server is ending")
+				}
+			})
+		})
 	}
 }

@@ -41,9 +41,12 @@ func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
 }
 
 func (s *Server) answerRateLimits(token secret.Fingerprint) {
-	ctx, cancel := context.WithTimeout(context.Background(), rateLimitsLimit)
-	defer cancel()
+	ctx, done := s.asides.limited(rateLimitsLimit)
+	defer done()
 	limits, err := s.rateLimits(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errEnding) {
+		err = errEnding
+	}
 	for _, id := range s.limits.leave(token) {
 		if err != nil {
 			s.conn.ReplyError(id, internal("failed to fetch codex rate limits: "+err.Error()))

@@ -60,18 +60,19 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	return &Server{Options: options, conn: conn}
 }
 
-// Close ends the login that is under way, and any that begins later, then closes
-// the engine, which may take until ctx ends, and waits until all that was asked is
-// answered, a moment longer if it has to. It returns ctx's error if somebody was
-// left without an answer.
-func (s *Server) Close(ctx context.Context) error {
+// Drain begins the end: it ends the login that is under way, and any that begins
+// later, has the engine post nothing any more, and waits until all that was asked is
+// answered. At ctx's end what still waits is answered with what there is, or with an
+// error. It returns ctx's error if a request was left without an answer.
+func (s *Server) Drain(ctx context.Context) error {
 	_ = s.Logins.Close(ctx) // what is not over by now has no engine to be saved to
-	s.Engine.Close(ctx)
+	s.Engine.Drain(ctx)
 	answered := s.asides.over()
 	select {
 	case <-answered:
 		return nil
 	case <-ctx.Done():
+		s.asides.hurry()
 	}
 	select {
 	case <-answered:
@@ -81,8 +82,15 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 }
 
-// goodbye is how much longer the answers may take to those whom the end of the
-// engine has let go.
+// Close is Drain, and then closes the engine: until ctx ends, the refresh that has
+// posted is waited for and saved. It returns the error of Drain.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.Drain(ctx)
+	s.Engine.Close(ctx)
+	return err
+}
+
+// goodbye is how much longer the answers may take that were hurried.
 const goodbye = 250 * time.Millisecond
 
 // Request serves one request: an unknown method and bad parameters come before

@@ -86,12 +86,13 @@ type Flags struct {
 	LogLevel     string
 	LogFormat    string
 	Overrides    []string // key=value, each over a key of config.toml
+	IsServer     bool     // logs warnings by default; what people run logs errors alone
 }
 
 // Register defines the flags on set, to be filled when set is parsed.
 func (f *Flags) Register(set *flag.FlagSet) {
 	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default ~/.codex)")
-	set.StringVar(&f.LogLevel, "log-level", "", "log on stderr from this `level` on: "+choice(LogLevels)+" (default warn)")
+	set.StringVar(&f.LogLevel, "log-level", "", "log on stderr from this `level` on: "+choice(LogLevels)+" (default "+f.logDefault()+")")
 	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: "+choice(LogFormats)+" (default text)")
 	override := func(assignment string) error {
 		f.Overrides = append(f.Overrides, assignment)
@@ -99,6 +100,15 @@ func (f *Flags) Register(set *flag.FlagSet) {
 	}
 	set.Func("config", "`key=value` to use instead of what config.toml says; may be repeated", override)
 	set.Func("c", "short for --config", override)
+}
+
+// logDefault is the level from which on the log says something by default. Commands
+// for people say in a sentence of their own what a warning would repeat.
+func (f *Flags) logDefault() string {
+	if f.IsServer {
+		return "warn"
+	}
+	return "error"
 }
 
 // RegisterRefresh defines the flags of those who may refresh.

@@ -24,6 +24,13 @@ func load(t *testing.T, flags Flags, env environment) Config {
 	return config
 }
 
+func TestAServerLogsWarningsAndACommandForPeopleErrorsAlone(t *testing.T) {
+	home := Flags{Home: t.TempDir()}
+	require.Equal(t, slog.LevelError, load(t, home, nil).LogLevel)
+	home.IsServer = true
+	require.Equal(t, slog.LevelWarn, load(t, home, nil).LogLevel)
+}
+
 func TestNothingSetGivesTheDefaults(t *testing.T) {
 	home := t.TempDir()
 	require.Equal(t, Config{
@@ -35,7 +42,7 @@ func TestNothingSetGivesTheDefaults(t *testing.T) {
 		TokenURL:           "https://auth.openai.com/oauth/token",
 		RefreshFloor:       5 * time.Second,
 		RefreshDeadline:    30 * time.Second,
-		LogLevel:           slog.LevelWarn,
+		LogLevel:           slog.LevelError,
 	}, load(t, Flags{}, environment{"BEZOAR_HOME": home}))
 }
 

@@ -30,7 +30,7 @@ func (c *Config) readSettings(flags Flags, env func(string) setting) error {
 	c.Issuer = "https://auth.openai.com"
 	c.RefreshFloor = 5 * time.Second
 	c.RefreshDeadline = 30 * time.Second
-	c.LogLevel = slog.LevelWarn
+	_ = c.LogLevel.UnmarshalText([]byte(flags.logDefault()))
 
 	c.CACertificatePath = first(env("BEZOAR_CA_CERTIFICATE"), env("CODEX_CA_CERTIFICATE"), env("SSL_CERT_FILE")).value
 	override := first(env("BEZOAR_REFRESH_TOKEN_URL_OVERRIDE"), env("CODEX_REFRESH_TOKEN_URL_OVERRIDE"))

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A client that starts the server with a pipe for its log and never reads it must not
+// stop anything but the log.
+func TestTheLogNeverBlocksWhoWritesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read, write := io.Pipe() // no byte of it is buffered
+		queue := newLogQueue(write)
+		log := slog.New(slog.NewTextHandler(queue, nil))
+		begun := time.Now()
+		for range 100_000 {
+			log.Warn("a line", "padding", strings.Repeat("x", 100))
+		}
+		require.Zero(t, time.Since(begun), "no line waited")
+		require.LessOrEqual(t, queue.bytes, logQueueBytes)
+		queue.drain(logDrainLimit)
+		require.Equal(t, logDrainLimit, time.Since(begun), "and the end waits for a bounded time")
+
+		said := make(chan string)
+		go func() {
+			all, _ := io.ReadAll(read)
+			said <- string(all)
+		}()
+		synctest.Wait()
+		log.Warn("the last line")
+		queue.drain(logDrainLimit)
+		write.Close()
+		text := <-said
+		lines := strings.Count(text, "msg=\"a line\"")
+		require.Greater(t, lines, 1000)
+		require.Less(t, lines, 100_000)
+		require.Regexp(t, `dropped=\d{5}\n.*the last line`, text, "what was dropped is counted")
+	})
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/file"
+)
+
+// slowSite is a home whose login is due, and an issuer that answers a refresh when a
+// test lets it.
+type slowSite struct {
+	*issuer.Issuer
+	t      *testing.T
+	home   string
+	url    string
+	posted chan struct{} // one for each post
+	goOn   chan struct{} // closed when posts are answered
+	before machine.Credential
+}
+
+func newSlowSite(t *testing.T, age time.Duration) *slowSite {
+	s := &slowSite{
+		Issuer: issuer.New(issuer.Options{}), t: t, home: t.TempDir(),
+		posted: make(chan struct{}, 100), goOn: make(chan struct{}),
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		answered := httptest.NewRecorder()
+		s.Issuer.ServeHTTP(answered, r)
+		if r.URL.Path == "/oauth/token" {
+			s.posted <- struct{}{}
+			<-s.goOn
+		}
+		out.WriteHeader(answered.Code)
+		_, _ = io.Copy(out, answered.Body)
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	at := time.Now().Add(-age)
+	grant := s.Login(issuer.Ada, at)
+	s.before = machine.Credential{
+		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
+		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,
+	}
+	require.NoError(t, file.Open(s.home, file.Options{}).Replace(t.Context(), s.before))
+	return s
+}
+
+// program is this program, as another process.
+func (s *slowSite) program(args ...string) *exec.Cmd {
+	path, err := os.Executable()
+	require.NoError(s.t, err)
+	command := exec.Command(path)
+	command.Args = append([]string{"bezoar"}, args...)
+	command.Env = append(os.Environ(), "BEZOAR_HOME="+s.home, "NO_PROXY=127.0.0.1", "BEZOAR_LOGIN_ISSUER="+s.url,
+		"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+s.url+"/oauth/token")
+	return command
+}
+
+// isSaved demands that the successor is stored after one post, soon.
+func (s *slowSite) isSaved() {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		record, err := file.Open(s.home, file.Options{}).Load(context.Background())
+		return err == nil && s.IsAlive(record.Credential.RefreshToken) &&
+			!record.Credential.RefreshToken.Equal(s.before.RefreshToken)
+	}, 20*time.Second, 10*time.Millisecond, "what the issuer granted is lost")
+	require.Equal(s.t, 1, s.Counts().Posts)
+}
+
+// An editor that dies takes the pipes with it. The answers of the server go nowhere
+// then, and the refresh that has posted is saved all the same.
+func TestAServerThatLosesItsClientSavesWhatTheIssuerGrants(t *testing.T) {
+	for name, log := range map[string]string{"its output": "error", "its log": "debug"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSlowSite(t, 2*time.Hour)
+			server := s.program("app-server", "--log-level", log)
+			input, err := server.StdinPipe()
+			require.NoError(t, err)
+			output, err := server.StdoutPipe()
+			require.NoError(t, err)
+			said, err := server.StderrPipe()
+			require.NoError(t, err)
+			require.NoError(t, server.Start())
+			_, err = io.WriteString(input, `{"id":1,"method":"initialize","params":{"clientInfo":{"name":"t","version":"1"}}}`+"\n"+
+				`{"id":2,"method":"getAuthStatus","params":{"includeToken":true}}`+"\n")
+			require.NoError(t, err)
+			_, err = bufio.NewReader(output).ReadString('\n')
+			require.NoError(t, err)
+			<-s.posted
+			output.Close()
+			said.Close()
+			_, err = io.WriteString(input, `{"id":3,"method":"account/health/read"}`+"\n")
+			require.NoError(t, err)
+			input.Close()
+			time.AfterFunc(200*time.Millisecond, func() { close(s.goOn) }) // SIGPIPE takes less
+			err = server.Wait()
+			require.Equal(t, exitError, server.ProcessState.ExitCode(), "%v", err)
+			s.isSaved()
+		})
+	}
+}
+
+func TestATokenThatCannotBeWrittenIsAnErrorAndNotLost(t *testing.T) {
+	s := newSlowSite(t, 2*time.Hour)
+	command := s.program("token")
+	output, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	<-s.posted
+	output.Close()
+	close(s.goOn)
+	_ = command.Wait()
+	require.Equal(t, exitError, command.ProcessState.ExitCode())
+	s.isSaved()
+}
