@@ -11,7 +11,7 @@ import (
 // said is what the program writes when it is called without an environment.
 func said(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
-	env := environment{bytes.NewReader(nil), &out, &errs, func(string) string { return "" }, nil}
+	env := environment{bytes.NewReader(nil), &out, &errs, func(string) string { return "" }, nil, nil}
 	code = run(env, args)
 	return out.String(), errs.String(), code
 }
