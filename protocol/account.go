@@ -71,4 +71,5 @@ type LogoutResponse struct{}
 type AccountUpdatedNotification struct {
 	AuthMode *string `json:"authMode" schema:"AuthMode"`
 	PlanType *string `json:"planType" schema:"PlanType"`
+	Reason   any     `json:"reason" schema:"null"` // the reference has one for what this server does not do: look workspaces up
 }

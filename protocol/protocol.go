@@ -1,6 +1,6 @@
 // Package protocol is the vocabulary of the app-server protocol's account
 // surface: method names and the shapes of what is said, as Codex app-server
-// 0.169.0 speaks it. It has no logic and imports nothing.
+// 0.171.0 speaks it. It has no logic and imports nothing.
 //
 // The types say what goes over the wire, and protocol/schema publishes them:
 //

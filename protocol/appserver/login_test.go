@@ -34,8 +34,8 @@ func inOrder(t *testing.T, said []string, beginnings ...string) {
 
 const (
 	isCompleted = `{"method":"account/login/completed","params":{"loginId":null,"success":true,"error":null,"onboardingEntrypoint":null},"emittedAtMs":`
-	isKey       = `{"method":"account/updated","params":{"authMode":"apikey","planType":null},"emittedAtMs":`
-	isNobody    = `{"method":"account/updated","params":{"authMode":null,"planType":null},"emittedAtMs":`
+	isKey       = `{"method":"account/updated","params":{"authMode":"apikey","planType":null,"reason":null},"emittedAtMs":`
+	isNobody    = `{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":`
 )
 
 func TestALoginIsAnsweredThenCompletedThenAnnounced(t *testing.T) {

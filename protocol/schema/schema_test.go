@@ -81,6 +81,7 @@ import type { PlanType } from "./PlanType";
 export type AccountUpdatedNotification = {
   authMode: AuthMode | null;
   planType: PlanType | null;
+  reason: null;
 };
 `,
 		"Account": `

@@ -28,7 +28,7 @@ var ours = sync.OnceValue(func() catalogue {
 	return compile(documents)
 })
 
-//go:embed testdata/codex-0.169.0
+//go:embed testdata/codex-0.171.0
 var published embed.FS
 
 // reference is what the reference publishes.
@@ -43,7 +43,7 @@ var reference = sync.OnceValue(func() catalogue {
 // referenceFiles are the reference's schemas by the names of types.
 func referenceFiles() map[string][]byte {
 	files := map[string][]byte{}
-	folder := must(fs.Sub(published, "testdata/codex-0.169.0"))
+	folder := must(fs.Sub(published, "testdata/codex-0.171.0"))
 	for _, entry := range must(fs.ReadDir(folder, ".")) {
 		files[typeOf(entry.Name())] = must(fs.ReadFile(folder, entry.Name()))
 	}

@@ -43,10 +43,10 @@ func TestSoundConversationsPass(t *testing.T) {
 			> {"id":1,"method":"account/login/start","params":{"type":"apiKey","apiKey":"sk-test"}}
 			< {"id":1,"result":{"type":"apiKey"}}
 			< {"method":"account/login/completed","params":{"loginId":null,"success":true,"error":null,"onboardingEntrypoint":null},"emittedAtMs":1}
-			< {"method":"account/updated","params":{"authMode":"apikey","planType":null},"emittedAtMs":1}
+			< {"method":"account/updated","params":{"authMode":"apikey","planType":null,"reason":null},"emittedAtMs":1}
 			> {"id":2,"method":"account/logout"}
 			< {"id":2,"result":{}}
-			< {"method":"account/updated","params":{"authMode":null,"planType":null},"emittedAtMs":1}`,
+			< {"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}`,
 		"browser": `
 			> {"id":1,"method":"account/login/start","params":{"type":"chatgpt"}}
 			< {"id":1,"result":{"type":"chatgpt","loginId":"0b9b3a0e-6f5c-4d0e-9b57-3a3c5b0f3a11","authUrl":"http://127.0.0.1/oauth/authorize?state=s"}}
@@ -109,13 +109,13 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 		"an error with details": ask + `< {"id":1,"error":{"code":-32600,"message":"no","data":"secret"}}`,
 		"a fraction as code":    ask + `< {"id":1,"error":{"code":1.5,"message":"no"}}`,
 		"an unknown method":     `< {"method":"account/gone","params":{},"emittedAtMs":1}`,
-		"no time":               `< {"method":"account/updated","params":{"authMode":null,"planType":null}}`,
+		"no time":               `< {"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null}}`,
 		"no parameters":         `< {"method":"account/updated","emittedAtMs":1}`,
 		"a time that is none":   `< {"method":"account/health/updated","params":` + strings.Replace(health, "T08", " 08", 1) + `,"emittedAtMs":1}`,
 		"a server's own method": `< {"id":1,"method":"getAuthStatus","params":{}}`,
 		"no object":             `< []`,
 		"no JSON":               `< {"id":1`,
-		"two values":            `< {"method":"account/updated","params":{"authMode":null,"planType":null},"emittedAtMs":1}{}`,
+		"two values":            `< {"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}{}`,
 		"yes and no at once":    ask + `< {"id":1,"result":{"authMethod":null,"authToken":null,"requiresOpenaiAuth":true},"error":null}`,
 	} {
 		t.Run(name, func(t *testing.T) { require.Error(t, play(t, lines)) })
@@ -125,12 +125,12 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 // Whoever goes without a Conversation learns less, but not nothing.
 func TestALineAloneIsCheckedAsFarAsItGoes(t *testing.T) {
 	Validate(t, []byte(`{"id":7,"result":{"anything":1}}`))
-	Validate(t, []byte(`{"method":"account/updated","params":{"authMode":null,"planType":null},"emittedAtMs":1}`))
+	Validate(t, []byte(`{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}`))
 	Type(t, "PlanType", []byte(`"pro"`))
 
 	silent := &recorder{TB: t}
 	Validate(silent, []byte(`{"id":7,"result":{},"more":1}`))
-	Validate(silent, []byte(`{"method":"account/updated","params":{"authMode":"x","planType":null},"emittedAtMs":1}`))
+	Validate(silent, []byte(`{"method":"account/updated","params":{"authMode":"x","planType":null,"reason":null},"emittedAtMs":1}`))
 	Type(silent, "PlanType", []byte(`"gold"`))
 	Type(silent, "NoSuchType", []byte(`1`))
 	New(silent).Server([]byte(`{"id":7,"result":{}}`))
