@@ -9,25 +9,31 @@ import (
 
 // The exit codes, which scripts rely on.
 const (
-	exitOK       = 0
-	exitError    = 1
-	exitUsage    = 2
-	exitLogin    = 3
-	exitWait     = 4
-	exitOperator = 5
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitLogin       = 3
+	exitWait        = 4
+	exitOperator    = 5
+	exitInterrupted = 130 // 128 + SIGINT, as shells have it
 )
 
-const exitCodesPage = `Exit codes, the same for every command (app-server itself uses 0 to 2 alone):
+var exitCodes = []option{
+	{word: "0", meaning: "done; of status and token: there is a login that can be used"},
+	{word: "1", meaning: "failed; standard error says why"},
+	{word: "2", meaning: "invalid command line"},
+	{word: "3", meaning: "a login is needed: bezoar login"},
+	{word: "4", meaning: "wait: another attempt comes later, or another process is making one"},
+	{word: "5", meaning: "this machine needs attention: bezoar doctor"},
+	{word: "130", meaning: "cancelled with Ctrl-C; of login: nothing has changed"},
+}
 
-  0  done; of status and token: there is a login that can be used
-  1  it did not work; standard error says why
-  2  the command line cannot be meant
-  3  a login is needed: bezoar login
-  4  wait: another attempt comes later, or another process is making one
-  5  somebody has to look after this machine: bezoar doctor
+var exitCodesPage = referencePage("Exit codes, the same for every command:", exitCodes) + `
+A login counts as usable while its access token is good, even if the next
+refresh has to wait; and if it may be refreshed right now.
 
-A login counts as usable while its access token serves, even if the next refresh
-has to wait; and if it may be refreshed right now.
+why exits with 0 in every state of which it can tell the story, and log and doctor
+if they could look: their answer is what they print.
 
 Example: bezoar status >/dev/null || bezoar login
 `

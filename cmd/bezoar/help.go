@@ -14,7 +14,11 @@ const tagline = "bezoar keeps an OAuth login usable and never sends a dead refre
 // topic is a page of help that belongs to no single command.
 type topic struct{ name, summary, page string }
 
-var topics = []topic{{"exit-codes", "The exit codes, and what they mean.", exitCodesPage}}
+var topics = []topic{
+	{"environment", "The variables that bezoar reads.", referencePage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)},
+	{"exit-codes", "The exit codes, and what they mean.", exitCodesPage},
+	{"files", "The files of a home.", referencePage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)},
+}
 
 const helpSummary = "Show the help of a command."
 
@@ -51,7 +55,10 @@ func help(out io.Writer) error {
 	for _, each := range append(commands(), command{name: "help [COMMAND]", summary: helpSummary}) {
 		page.WriteString(inColumns(each.name, each.summary, summaryColumn))
 	}
-	page.WriteString("\nMore: \"bezoar COMMAND --help\" and \"bezoar help exit-codes\".\n")
+	page.WriteString("\nMore: \"bezoar COMMAND --help\", and \"bezoar help\" with one of these words:\n\n")
+	for _, each := range topics {
+		page.WriteString(inColumns(each.name, each.summary, summaryColumn))
+	}
 	_, err := io.WriteString(out, page.String())
 	return err
 }

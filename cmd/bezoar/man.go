@@ -29,42 +29,58 @@ func manPage() string {
 	var page strings.Builder
 	fmt.Fprintf(&page, ".TH BEZOAR 1 \"\" \"bezoar %s\" \"User Commands\"\n", roff(version))
 	fmt.Fprintf(&page, ".SH NAME\nbezoar \\- %s\n", roff(strings.TrimSuffix(strings.TrimPrefix(tagline, "bezoar "), ".")))
-	page.WriteString(".SH SYNOPSIS\n.B bezoar\n.I COMMAND\n[flags]\n.SH COMMANDS\n")
+	page.WriteString(".SH SYNOPSIS\n.B bezoar\n.I COMMAND\n[flags]\n.SH DESCRIPTION\n")
+	manText(&page, manDescription)
+	page.WriteString(".SH COMMANDS\n")
 	for _, each := range commands() {
 		each.man(&page)
 	}
-	_, codes, _ := strings.Cut(exitCodesPage, "\n\n")
-	page.WriteString(".SH EXIT STATUS\n")
-	manText(&page, codes)
-	page.WriteString(manFiles)
+	page.WriteString(".SH OPTIONS\nThese are flags of every command that looks at a home. They may also stand before it.\n")
+	manList(&page, optionsOf(globalFlags()))
+	page.WriteString(".SH EXIT STATUS\nThe same for every command:\n")
+	manList(&page, exitCodes)
+	page.WriteString(".SH ENVIRONMENT\nOf several names the first one that is set counts.\n")
+	manList(&page, variables)
+	page.WriteString(".SH FILES\nAll are in the home, ~/.codex if nothing else is named.\n")
+	manList(&page, files)
+	page.WriteString(manSeeAlso)
 	return page.String()
 }
 
-const manFiles = `.SH FILES
-All are in the home, ~/.codex if nothing else is named.
-.TP
-.I auth.json
-the login, as Codex keeps it
-.TP
-.I auth.ledger
-what became of refresh tokens, in fingerprints; bezoar log prints it
-.TP
-.I auth.intents
-a file for each refresh that is under way
-.TP
-.I config.toml
-settings, as Codex reads them
+const manDescription = `bezoar keeps an OAuth login fresh, hands out its access token, and never sends a refresh token again that the issuer has refused for good: not from any process on this machine, and not after a restart.
+
+app-server speaks the account part of the Codex app-server protocol to an editor. The other commands are for people and scripts, and work on the same home: the folder with auth.json.
+
+A login is in one of five states. NoAuth: there is none. ApiKey: a key, which never ages. Fresh: the access token is good. Stale: it should be refreshed, which the next use does. Poisoned: the issuer refused the refresh token for good, and only a new login helps.`
+
+const manSeeAlso = `.SH SEE ALSO
+.BR codex (1),
+.BR curl (1),
+.BR jq (1),
+.BR kubectl (1)
+.PP
+https://github.com/bezoar\-auth/bezoar: README.md, STATES.md and the pages of tasks
 `
 
 func (c command) man(page *strings.Builder) {
 	fmt.Fprintf(page, ".SS %s\n%s\n", roff(strings.TrimSpace("bezoar "+c.name+" "+c.usage)), roff(c.summary))
 	manText(page, c.about)
-	for _, each := range optionsOf(c.flags()) {
-		fmt.Fprintf(page, ".TP\n\\fB%s\\fR", roff(each.word))
-		if each.value != "" {
-			fmt.Fprintf(page, " \\fI%s\\fR", roff(each.value))
+	own, _ := ownAndGlobal(c.flags())
+	manList(page, own)
+}
+
+// manList is a list of words and their meanings.
+func manList(page *strings.Builder, entries []option) {
+	for _, each := range entries {
+		var names []string
+		for _, name := range each.names() {
+			names = append(names, "\\fB"+roff(name)+"\\fR")
 		}
-		fmt.Fprintf(page, "\n%s\n", roff(each.meaning))
+		value := ""
+		if each.value != "" {
+			value = " \\fI" + roff(each.value) + "\\fR"
+		}
+		fmt.Fprintf(page, ".TP\n%s%s\n%s\n", strings.Join(names, ", "), value, roff(each.meaning))
 	}
 }
 

@@ -3,12 +3,19 @@ package main
 import (
 	"flag"
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 )
 
 // version is what the program calls itself; a release build overwrites it.
 var version = "0.1.0"
+
+// revision is the commit that this was built from; a release build, which has
+// nothing in it that depends on the place where it is made, says it here.
+var revision = ""
 
 var versionCommand = command{
 	name:    "version",
@@ -36,7 +43,11 @@ func showVersion(env environment, flags *flag.FlagSet, args []string) error {
 	if *asJSON {
 		return printJSON(env.stdout, report)
 	}
-	_, err := fmt.Fprintf(env.stdout, "bezoar %s (%s, %s)\n", report.Version, report.Go, report.System)
+	of := []string{report.Go, report.System}
+	if report.Revision != nil {
+		of = slices.Insert(of, 0, "revision "+*report.Revision)
+	}
+	_, err := fmt.Fprintf(env.stdout, "bezoar %s (%s)\n", report.Version, strings.Join(of, ", "))
 	return err
 }
 
@@ -47,10 +58,35 @@ func built() versionReport {
 		return report
 	}
 	report.Module = info.Main.Path + " " + info.Main.Version
+	report.Revision = nullable(revisionOf(info))
+	return report
+}
+
+// pseudoVersion is how the go command calls a commit without a tag.
+var pseudoVersion = regexp.MustCompile(`[-.]\d{14}-([0-9a-f]{12})$`)
+
+// revisionOf is the commit as the release says it, as the build saw it in the
+// repository, or as the module's version has it; "" if none knows.
+func revisionOf(info *debug.BuildInfo) string {
+	if revision != "" {
+		return revision
+	}
+	var seen, modified string
 	for _, each := range info.Settings {
-		if each.Key == "vcs.revision" {
-			report.Revision = nullable(each.Value)
+		switch each.Key {
+		case "vcs.revision":
+			seen = each.Value
+		case "vcs.modified":
+			if each.Value == "true" {
+				modified = "+changes"
+			}
 		}
 	}
-	return report
+	if found := pseudoVersion.FindStringSubmatch(info.Main.Version); seen == "" && found != nil {
+		return found[1]
+	}
+	if seen == "" {
+		return ""
+	}
+	return seen + modified
 }
