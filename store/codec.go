@@ -3,8 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"sync"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -241,23 +241,52 @@ func (r *reader) required(tokens object, name string) secret.Token {
 	return token(text)
 }
 
-// rfc3339 is stricter than package time, which also takes an hour of one digit,
-// a comma before the fraction and any zone.
-var rfc3339 = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[-0-9]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$`)
-})
+// Undated is the last refresh of a record whose own last_refresh says nothing
+// that can be read as a time. The date is advice and no reason to withhold a good
+// token: a login of unknown age counts as an old one. So it is refreshed at its
+// next use, which dates it, unless its access token says until when it is good.
+// (A record without a last_refresh has none: that is how Codex marks a login that
+// is not complete.)
+var Undated = time.Unix(0, 0).UTC()
 
+// time reads a date as Codex writes it, and as other programs do: with a blank or
+// lower-case letters, without a zone (then it is taken for UTC, and is wrong by a
+// day at most of eight), or in seconds or milliseconds since 1970.
 func (r *reader) time(o object, name string) time.Time {
-	text := r.text(o, name)
-	if text == nil {
+	raw := r.member(o, name)
+	if raw == nil {
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339, *text)
-	year := at.UTC().Year() // which Encode has to write with four digits
-	if err != nil || !rfc3339().MatchString(*text) || year < 0 || year > 9999 {
-		r.fail("%s is no time", name)
+	at, ok := numberedTime(raw)
+	if !ok {
+		said, _ := unquote(raw)
+		at, ok = writtenTime(strings.ToUpper(strings.TrimSpace(said)))
+	}
+	if year := at.UTC().Year(); !ok || year < 0 || year > 9999 { // Encode has to write it with four digits
+		return Undated
 	}
 	return at
+}
+
+func numberedTime(raw []byte) (time.Time, bool) {
+	const millisecondsFrom = 1e11 // in seconds, that is the year 5138
+	n, err := strconv.ParseFloat(string(raw), 64)
+	switch {
+	case err != nil || n < 0 || n >= 1e15:
+		return time.Time{}, false
+	case n >= millisecondsFrom:
+		return time.UnixMilli(int64(n)).UTC(), true
+	}
+	return time.Unix(int64(n), 0).UTC(), true
+}
+
+func writtenTime(said string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", time.DateTime} {
+		if at, err := time.Parse(layout, said); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 func unreadable(format string, args ...any) error {

@@ -21,11 +21,21 @@ type member struct {
 
 var null = []byte("null")
 
+// byteOrderMark is what editors on Windows may put before UTF-8. RFC 8259 lets a
+// reader pass over it.
+var byteOrderMark = []byte("\ufeff")
+
 // parseObject reads a whole document, or says why it is none in an
 // [*UnreadableError] without any of its content.
 func parseObject(data []byte) (object, error) {
 	if len(data) > SizeLimitBytes {
 		return nil, unreadable("it is larger than %d bytes", SizeLimitBytes)
+	}
+	mark := len(data)
+	data = bytes.TrimPrefix(data, byteOrderMark)
+	mark -= len(data)
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return nil, unreadable("it is UTF-16, and has to be UTF-8")
 	}
 	if !utf8.Valid(data) {
 		return nil, unreadable("it is not UTF-8")
@@ -33,7 +43,7 @@ func parseObject(data []byte) (object, error) {
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
 		if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
-			return nil, unreadable("it is not JSON, from byte %d on", syntax.Offset)
+			return nil, unreadable("it is not JSON, from byte %d on", int(syntax.Offset)+mark)
 		}
 		return nil, unreadable("it is not JSON")
 	}

@@ -157,7 +157,7 @@ func (s *session) logInWithKey(ctx context.Context, env environment) error {
 	if isTerminal(env.stdin) {
 		fmt.Fprintln(env.stderr, "Paste the API key and press Enter. It will be visible; to avoid that, pipe it in.")
 	}
-	key, err := readKey(ctx, env.stdin)
+	key, err := readKey(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -167,21 +167,25 @@ func (s *session) logInWithKey(ctx context.Context, env environment) error {
 }
 
 // readKey reads one line, or nothing if ctx ends first.
-func readKey(ctx context.Context, in io.Reader) (secret.Token, error) {
+func readKey(ctx context.Context, env environment) (secret.Token, error) {
 	type line struct {
 		text string
 		err  error
 	}
 	lines := make(chan line, 1)
 	go func() { // it stays where it is if nothing comes: the program ends
-		text, err := bufio.NewReader(io.LimitReader(in, keyLimitBytes+1)).ReadString('\n')
+		text, err := bufio.NewReader(io.LimitReader(env.stdin, keyLimitBytes+1)).ReadString('\n')
 		lines <- line{text, err}
 	}()
 	select {
 	case <-ctx.Done():
 		return secret.Token{}, explained(login.NotCompleted)
 	case read := <-lines:
-		key := strings.TrimSpace(read.text)
+		text, isMarked := strings.CutPrefix(read.text, "\ufeff")
+		if isMarked { // by PowerShell, in a pipe
+			logLine(env, "left out the byte order mark that came before the key")
+		}
+		key := strings.TrimSpace(text)
 		switch {
 		case read.err != nil && !errors.Is(read.err, io.EOF):
 			return secret.Token{}, errors.New("standard input cannot be read")

@@ -124,17 +124,17 @@ func (p place) read() (found finding, err error) {
 		if err != nil {
 			return finding{}, err
 		}
-		found, err = p.decode(raw)
+		found, err = p.decode(raw, before)
 		after, gone := os.Stat(p.path)
 		if gone != nil || stampOf(after) == stampOf(before) || found.isUnfinished() {
 			return found, err
 		}
 	}
-	raw, _, err := p.readFile() // it is replaced all the time
+	raw, info, err := p.readFile() // it is replaced all the time
 	if err != nil {
 		return finding{}, err
 	}
-	return p.decode(raw)
+	return p.decode(raw, info)
 }
 
 // isUnfinished reports whether the record is that of a write in place which
@@ -161,9 +161,13 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 }
 
 // decode reads the record in a file, or the one that was about to be written
-// there when somebody died.
-func (p place) decode(raw []byte) (finding, error) {
+// there when a process died. A login without a date of its own was refreshed when
+// the file was written, as far as can be told.
+func (p place) decode(raw []byte, info os.FileInfo) (finding, error) {
 	credential, err := store.Decode(raw)
+	if credential.LastRefresh.Equal(store.Undated) {
+		credential.LastRefresh = info.ModTime().UTC()
+	}
 	if err == nil {
 		return finding{store.Record{Credential: credential, Revision: revisionOf(raw)}, raw, raw}, nil
 	}

@@ -240,3 +240,23 @@ func TestALostLockIsSurvivedAndReportedOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("no lock to be had")))
 }
+
+// A login that no program dated was refreshed when its file was written.
+func TestALoginWithoutADateIsDatedByItsFile(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	path := filepath.Join(home, authFile)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	date := oldLogin.LastRefresh.Format(time.RFC3339)
+	require.Contains(t, string(content), date)
+	require.NoError(t, os.WriteFile(path, bytes.Replace(content, []byte(date), []byte("yesterday"), 1), 0o600))
+	written := time.Date(2026, 11, 1, 5, 0, 0, 0, time.UTC)
+	require.NoError(t, os.Chtimes(path, time.Time{}, written))
+	s := quiet(home)
+	record, err := s.Load(background)
+	require.NoError(t, err)
+	require.True(t, record.Credential.LastRefresh.Equal(written))
+	require.NoError(t, s.Swap(background, record.Revision, newLogin))
+	require.Equal(t, "new", stored(t, s))
+}
