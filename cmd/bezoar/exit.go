@@ -28,15 +28,13 @@ var exitCodes = []option{
 	{word: "130", meaning: "cancelled with Ctrl-C; of login: nothing has changed"},
 }
 
-var exitCodesPage = referencePage("Exit codes, the same for every command:", exitCodes) + `
-A login counts as usable while its access token is good, even if the next
-refresh has to wait; and if it may be refreshed right now.
+var exitCodesPage = referencePage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
 
-why exits with 0 in every state of which it can tell the story, and log and doctor
-if they could look: their answer is what they print.
+const exitCodesMore = `A login counts as usable while its access token is good, even if the next refresh has to wait; and if it may be refreshed right now.
 
-Example: bezoar status >/dev/null || bezoar login
-`
+why exits with 0 in every state: its answer is what it prints. It exits with 5 if it cannot read what is stored, as log does if it cannot read the ledger.
+
+Example: bezoar status >/dev/null || bezoar login`
 
 // codeFor is the exit code that goes with an error, the same for every command.
 func codeFor(err error) int {
