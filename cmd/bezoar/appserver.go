@@ -38,8 +38,14 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	settings := config.Flags{IsServer: true}
 	settings.Register(flags)
 	settings.RegisterRefresh(flags)
+	var codex codexFlags
+	codex.register(flags)
 	inspectAt := flags.String("inspect", "", "show the live state on a page at this `address` of this machine, such as 127.0.0.1:0")
 	if err := parse(flags, args); err != nil {
+		return err
+	}
+	client, err := codex.read()
+	if err != nil {
 		return err
 	}
 	loaded, err := load(settings, env.getenv)
@@ -54,7 +60,7 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve(signals, env, loaded, log, live)
+	return serve(signals, env, loaded, client, log, live)
 }
 
 // How long answers may take at the end: those that wait for the issuer, and then a
@@ -66,7 +72,7 @@ const (
 
 // serve answers until the input ends or the program is told to go; then what
 // was asked is answered and what was refreshed is saved.
-func serve(signals context.Context, env environment, c config.Config, log *slog.Logger, live *livePage) error {
+func serve(signals context.Context, env environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, live *livePage) error {
 	conn := jsonrpc.New(env.stdin, env.stdout, jsonrpc.Options{Log: log})
 	issuer := newIssuer(c, log)
 	limits := backend.New(backend.Options{BaseURL: c.ChatGPTBaseURL, Transport: issuer.Transport()})
@@ -78,7 +84,7 @@ func serve(signals context.Context, env environment, c config.Config, log *slog.
 	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Workspaces: c.Restriction.Workspaces, Log: log})
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Logins: logins, Backend: limits,
-		Home: c.Home, Version: version, Terminal: terminal(env.getenv), Warnings: warnings(c),
+		Client: client, Home: c.Home, Version: version, Terminal: terminal(env.getenv), Warnings: warnings(c),
 		RequiresAuth: c.RequiresOpenAIAuth, Restriction: machine.Restriction(c.Restriction),
 		Introduce: func(originator, userAgent string) {
 			issuer.Introduce(originator, userAgent)

@@ -90,6 +90,7 @@ func cutGlobal(args []string) (global, rest []string, err error) {
 		return nil, []string{"version"}, nil
 	}
 	flags := globalFlags()
+	new(codexFlags).register(flags) // clients of codex pass some of them there; a command that has none of them says so
 	err = flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -78,6 +78,16 @@ func TestTheClientIsIntroducedToTheIssuer(t *testing.T) {
 	}
 }
 
+func TestAClientThatTheCommandLineNamesIsIntroducedAtOnce(t *testing.T) {
+	for name, want := range map[string]string{"my editor": "my editor", "tab\nbed": ""} {
+		var originator string
+		New(nil, Options{
+			Client: &protocol.ClientInfo{Name: name, Version: "1"}, Introduce: func(name, _ string) { originator = name },
+		})
+		require.Equal(t, want, originator)
+	}
+}
+
 func isDebian12(t *testing.T) bool {
 	release, err := os.ReadFile("/etc/os-release")
 	require.NoError(t, err)

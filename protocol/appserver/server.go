@@ -20,7 +20,8 @@ import (
 // Options is what a server is made of.
 type Options struct {
 	Engine       *engine.Engine
-	Home         string // absolute; told to the client
+	Client       *protocol.ClientInfo // who will speak, as far as is known before initialize; nil if it is not
+	Home         string               // absolute; told to the client
 	Version      string
 	Terminal     string // how the user agent calls the terminal, e.g. "xterm"
 	RequiresAuth bool   // the model provider wants an OpenAI login
@@ -57,7 +58,11 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &Server{Options: options, conn: conn}
+	s := &Server{Options: options, conn: conn}
+	if client := s.Client; client != nil && isHeaderValue(client.Name) {
+		s.Introduce(client.Name, s.userAgent(*client))
+	}
+	return s
 }
 
 // Drain begins the end: it ends the login that is under way, and any that begins
