@@ -27,6 +27,7 @@ type mortal struct {
 	Deadline    time.Duration // of a post; 0 for the default
 	DiesAt      int           // places before its death, counted from 1 over all refreshes; 0 for never
 	DiesBefore  string        // a place by its name, the first time; "" for none
+	StopsBefore string        // likewise, but there it only stands still until it is told to go on
 	LedgerBytes int64         // see file.LedgerOptions
 	Intrudes    string        // auth.json of somebody who logs in before the first exchange of a save
 }
@@ -82,9 +83,10 @@ func (m mortal) serve() {
 type fate struct {
 	mortal
 
-	mu   sync.Mutex // guards what follows
-	step string     // of the refresh, "" before the first one
-	seen int
+	mu    sync.Mutex // guards what follows
+	step  string     // of the refresh, "" before the first one
+	seen  int
+	stood bool // still, once
 }
 
 // begins is told before each step of a refresh.
@@ -112,7 +114,13 @@ func (f *fate) reach(call string) {
 		return // a look at the start is no refresh
 	}
 	f.seen++
-	if here := place(f.step, call); f.seen == f.DiesAt || here == f.DiesBefore {
+	here := place(f.step, call)
+	if here == f.StopsBefore && !f.stood {
+		f.stood = true
+		os.Stderr.WriteString(standsBefore + here + "\n")
+		stand()
+	}
+	if f.seen == f.DiesAt || here == f.DiesBefore {
 		os.Stderr.WriteString(lastWords + here + "\n")
 		self, _ := os.FindProcess(os.Getpid())
 		_ = self.Kill()
@@ -120,7 +128,11 @@ func (f *fate) reach(call string) {
 	}
 }
 
-const lastWords = "dies before "
+// What a mortal says before it dies, or stands still.
+const (
+	lastWords    = "dies before "
+	standsBefore = "stands before "
+)
 
 // place names a failpoint.
 func place(step, call string) string {

@@ -47,6 +47,11 @@ type Ledger interface {
 	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
 }
 
+// HearingLimit is how much longer than its deadline the answer to a post is
+// listened for, by the process that posted. As long as that process is known to
+// live, its intent is believed for as long.
+const HearingLimit = 5 * time.Minute
+
 // ErrIntended reports that another process makes, or made, the same post.
 var ErrIntended = errors.New("a refresh of this token is already intended")
 

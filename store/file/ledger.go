@@ -104,8 +104,7 @@ func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt
 		l.close(open...)
 		return machine.Doubt{}, nil
 	}
-	isGone := newest.isOld(l.options.Now()) || newest.isDead(newest.PID, l.me())
-	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: isGone}, nil
+	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil
 }
 
 // Intend implements [store.Ledger]. The file is made first, and then the

@@ -30,12 +30,6 @@ type intent struct {
 	times int // 1 for the first post, 2 for its replay
 }
 
-// isOld reports whether the post must have ended. An intent from the future
-// was made by a clock that has since gone back, and nobody can date it.
-func (i intent) isOld(now time.Time) bool {
-	return now.Sub(i.At).Abs() > i.Deadline.Sub(i.At)
-}
-
 // makeIntent makes the file, or nothing and [store.ErrIntended] if it is there.
 func (l *Ledger) makeIntent(e store.Entry, times int) (intent, error) {
 	if e.Key == "" {

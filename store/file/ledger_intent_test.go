@@ -46,7 +46,8 @@ func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
 	_, doubt := intended(t, func(*Ledger) {})
 	require.Equal(t, machine.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
 	require.False(t, doubt(35*time.Second).HolderGone)
-	require.True(t, doubt(35*time.Second+1).HolderGone)
+	require.False(t, doubt(35*time.Second+store.HearingLimit).HolderGone, "it may still listen for the answer")
+	require.True(t, doubt(35*time.Second+store.HearingLimit+1).HolderGone)
 }
 
 func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {
