@@ -7,10 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
+
+	"golang.org/x/term"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
@@ -26,8 +28,12 @@ var loginCommand = command{
 	usage:   "[--device | --with-api-key] [flags]",
 	about: `Opens a browser if there is one, and prints the address in any case. With --device
 it prints a code to type in on any other device. An API key is read from standard
-input, one line, so that it shows up in no list of processes and in no history.
-Ctrl-C cancels, and nothing is changed then.
+input, one line, so that it shows up in no list of processes and in no history; at a
+terminal it is not shown. Ctrl-C cancels, nothing is changed then, and the exit code
+is 130.
+
+With --json the result is an object on standard output. With --device --json two lines
+come there, an object each: verificationUrl and userCode at once, then the result.
 
 Example: bezoar login --device
 Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
@@ -65,12 +71,11 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 	ctx, stop := untilSignal()
 	defer stop()
 	err = s.logIn(ctx, env, chosen)
-	state := *s.auth.Snapshot()
 	s.close(ctx)
-	if err != nil {
+	if err = s.explained(ctx, err); err != nil {
 		return err
 	}
-	return tellLogin(env, state, *chosen.asJSON)
+	return tellLogin(env, *s.auth.Snapshot(), chosen)
 }
 
 // errKeyGiven does not repeat what was given: it may be a key.
@@ -94,7 +99,7 @@ func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags)
 	case restriction.ForbidChatGPT:
 		return errors.New("ChatGPT login is disabled by config.toml; log in with bezoar login --with-api-key")
 	}
-	desk := login.New(login.Options{Issuer: s.client, Save: s.auth.Login, Workspaces: restriction.Workspaces, Log: s.log})
+	desk := login.New(login.Options{Issuer: s.client, Save: s.save, Workspaces: restriction.Workspaces, Log: s.log})
 	begin, show := desk.Browser, s.showAddress
 	if chosen.device {
 		begin, show = desk.Device, showCode
@@ -107,7 +112,25 @@ func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags)
 		err = attempt.Wait()
 		leave()
 	}
-	return explained(err)
+	return err
+}
+
+// save stores a login, and remembers which one that was to be.
+func (s *session) save(ctx context.Context, c machine.Credential) error {
+	s.given = &c
+	return s.auth.Login(ctx, c)
+}
+
+// isSaved reports whether the login that was to be stored is stored by now: a slow
+// disk may have outlasted all that waited for it.
+func (s *session) isSaved() bool {
+	if s.given == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
+	defer cancel()
+	record, err := s.store.Load(ctx)
+	return err == nil && record.Credential.Equal(*s.given)
 }
 
 // showAddress asks for a browser. None is opened where nobody would see it.
@@ -125,45 +148,63 @@ func (s *session) showAddress(env environment, prompt login.Prompt, chosen login
 	return func() {}
 }
 
-func showCode(env environment, prompt login.Prompt, _ loginFlags) (leave func()) {
+// devicePrompt is for programs that lead a person through a device login. Its
+// members are named as in the answer to account/login/start.
+type devicePrompt struct {
+	VerificationURL string `json:"verificationUrl"`
+	UserCode        string `json:"userCode"`
+}
+
+func showCode(env environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
+	if *chosen.asJSON {
+		_ = printJSONLine(env.stdout, devicePrompt{prompt.VerificationURL, prompt.UserCode}) // the result fails as well then
+	}
 	fmt.Fprintf(env.stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
 		printable(prompt.VerificationURL), printable(prompt.UserCode))
 	return func() {}
 }
 
-// explained is the end of a login with what to do about it.
-func explained(err error) error {
-	if _, ok := errors.AsType[*login.PortError](err); ok {
-		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", err)
-	}
-	if unreachable, ok := errors.AsType[*oauth.UnreachableError](err); ok && unreachable.Problem != machine.ProblemCancelled {
+// explained is the end of a login, with what to do about it.
+func (s *session) explained(ctx context.Context, err error) error {
+	port, isPort := errors.AsType[*login.PortError](err)
+	unreachable, isUnreachable := errors.AsType[*oauth.UnreachableError](err)
+	failed, isFailed := errors.AsType[*login.FailedError](err)
+	undurable, isUndurable := errors.AsType[*store.NotDurableError](err)
+	interruption, isInterruption := errors.AsType[login.Interruption](err)
+	switch {
+	case err == nil, s.isSaved():
+		return nil
+	case ctx.Err() != nil && (isInterruption || errors.Is(err, context.Canceled)):
+		return errCancelled
+	case isPort:
+		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", port)
+	case isUnreachable && unreachable.Problem != machine.ProblemCancelled:
 		return forDoctor(err)
-	}
-	if _, ok := errors.AsType[login.Interruption](err); ok {
-		return fmt.Errorf("%w; nothing has changed", err)
-	}
-	if _, ok := errors.AsType[*store.NotDurableError](err); ok {
-		return &exit{exitOperator, forDoctor(err)}
+	case interruption == login.Cancelled:
+		return errors.New("another login was started on this machine and took over the port; nothing has changed. Run bezoar login again, or bezoar login --device")
+	case isInterruption:
+		return fmt.Errorf("%w; nothing has changed", interruption)
+	case isUndurable:
+		return &exit{exitOperator, forDoctor(fmt.Errorf("the new login is not stored: %w", undurable))}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &exit{exitOperator, forDoctor(errors.New("the store is too slow: it did not say in time whether it has the new login; bezoar status tells later"))}
+	case isFailed && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
+		return errors.New("you or the issuer refused the login; nothing has changed")
 	}
 	return err
 }
 
-const (
-	keyLimitBytes = 16 << 10
-	saveLimit     = 10 * time.Second
-)
+// errCancelled is the end that a person wanted.
+var errCancelled = &exit{exitInterrupted, errors.New("Cancelled. Nothing has changed.")}
+
+const keyLimitBytes = 16 << 10
 
 func (s *session) logInWithKey(ctx context.Context, env environment) error {
-	if isTerminal(env.stdin) {
-		fmt.Fprintln(env.stderr, "Paste the API key and press Enter. It will be visible; to avoid that, pipe it in.")
-	}
 	key, err := readKey(ctx, env)
 	if err != nil {
 		return err
 	}
-	saving, cancel := context.WithTimeout(ctx, saveLimit)
-	defer cancel()
-	return explained(s.auth.Login(saving, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}))
+	return s.save(ctx, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
 }
 
 // readKey reads one line, or nothing if ctx ends first.
@@ -173,13 +214,15 @@ func readKey(ctx context.Context, env environment) (secret.Token, error) {
 		err  error
 	}
 	lines := make(chan line, 1)
+	readLine, show := lineOf(env)
+	defer show()
 	go func() { // it stays where it is if nothing comes: the program ends
-		text, err := bufio.NewReader(io.LimitReader(env.stdin, keyLimitBytes+1)).ReadString('\n')
+		text, err := readLine()
 		lines <- line{text, err}
 	}()
 	select {
 	case <-ctx.Done():
-		return secret.Token{}, explained(login.NotCompleted)
+		return secret.Token{}, login.NotCompleted
 	case read := <-lines:
 		text, isMarked := strings.CutPrefix(read.text, "\ufeff")
 		if isMarked { // by PowerShell, in a pipe
@@ -198,6 +241,28 @@ func readKey(ctx context.Context, env environment) (secret.Token, error) {
 	}
 }
 
+// lineOf reads one line of standard input. A terminal does not show it, until show
+// is called: a person pastes a secret.
+func lineOf(env environment) (read func() (string, error), show func()) {
+	if !isTerminal(env.stdin) {
+		input := bufio.NewReader(io.LimitReader(env.stdin, keyLimitBytes+1))
+		return func() (string, error) { return input.ReadString('\n') }, func() {}
+	}
+	terminal := int(env.stdin.(*os.File).Fd())
+	fmt.Fprint(env.stderr, "Paste the API key and press Enter. It is not shown: ")
+	before, err := term.GetState(terminal)
+	read = func() (string, error) {
+		line, err := term.ReadPassword(terminal)
+		return string(line), err
+	}
+	return read, func() {
+		if err == nil {
+			term.Restore(terminal, before) // the read may still wait, with the echo off
+		}
+		fmt.Fprintln(env.stderr)
+	}
+}
+
 func isNoKey(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' }
 
 // loginReport is a login for programs.
@@ -208,9 +273,13 @@ type loginReport struct {
 	Fingerprint string  `json:"fingerprint"`
 }
 
-func tellLogin(env environment, s machine.State, asJSON bool) error {
-	if asJSON {
-		return printJSON(env.stdout, loginReport{
+func tellLogin(env environment, s machine.State, chosen loginFlags) error {
+	if *chosen.asJSON {
+		print := printJSON
+		if chosen.device { // a prompt came before it
+			print = printJSONLine
+		}
+		return print(env.stdout, loginReport{
 			string(s.Credential.Method), nullable(s.Account.Email), nullable(s.Account.PlanType), s.Credential.Fingerprint().Short(),
 		})
 	}

@@ -54,6 +54,10 @@ func run(env environment, args []string) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
+	if errors.Is(err, errCancelled) {
+		fmt.Fprintf(env.stderr, "%v\n", err) // the person knows who says it
+		return codeFor(err)
+	}
 	usage, _ := errors.AsType[usageError](err)
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(env.stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), printable(strings.TrimRight(line, "\n")))

@@ -12,6 +12,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
 // jsonFlag is the flag of every command that has something to tell.
@@ -57,18 +59,10 @@ func escaped(text []byte) []byte {
 }
 
 // isTerminal reports whether a person sees what is written there, or types what
-// is read from there. The null device is of the same kind, but nobody is there.
+// is read from there.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // paint colours words on a terminal that can show it, unless the person does

@@ -24,6 +24,7 @@ type session struct {
 	client *oauth.Client
 	store  store.Store // the engine's
 	auth   *engine.Engine
+	given  *machine.Credential // the login that is to be stored, nil for none
 }
 
 var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
@@ -32,6 +33,9 @@ var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credent
 // openSession starts an engine on a home and waits until it has looked there.
 // issuer is whom it asks in place of the client itself; nil for nobody else.
 func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.Issuer) (*session, error) {
+	if settings.LogLevel == "" && env.getenv("BEZOAR_LOG") == "" {
+		settings.LogLevel = "error" // the command says the rest itself, and in better words
+	}
 	c, err := load(settings, env.getenv)
 	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
 		err = &exit{exitOperator, err}
