@@ -30,4 +30,5 @@ type Unavailable struct {
 	RetryAfter time.Duration // what the issuer wished; zero for nothing
 	Lost       bool          // there may have been a grant that never arrived: the token may be spent
 	Evidence   Evidence      // why it is no verdict
+	Kept       Grant         // a refresh token that came without a usable access token; else empty
 }

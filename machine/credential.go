@@ -66,6 +66,18 @@ type Grant struct {
 	IDToken      secret.Token
 	AccessToken  secret.Token
 	RefreshToken secret.Token
+
+	Lifetime  time.Duration // of the access token, as the issuer says (expires_in); zero if it does not
+	ExpiresAt time.Time     // that, counted from when the request was sent; zero if not known
+}
+
+// SentAt is the grant with its lifetime counted from when it was asked for: the
+// issuer counts from later, so that a token is never used for too long.
+func (g Grant) SentAt(at time.Time) Grant {
+	if g.Lifetime > 0 {
+		g.ExpiresAt = at.Round(0).Add(g.Lifetime)
+	}
+	return g
 }
 
 // Merge is the credential after a refresh that the issuer granted at the given
@@ -83,6 +95,17 @@ func (c Credential) Merge(grant Grant, at time.Time) Credential {
 	}
 	c.LastRefresh = at
 	return c
+}
+
+// Keeping is the credential with a refresh token that came without an access token
+// that can be used. It counts as refreshed, as in the reference, unless the date of
+// its last refresh is all that tells that its access token has aged.
+func (c Credential) Keeping(kept Grant, at time.Time) Credential {
+	next, due := c.Merge(kept, at), c.dueAt()
+	if c.expiry().IsZero() && !due.IsZero() && !at.Before(due) {
+		next.LastRefresh = c.LastRefresh
+	}
+	return next
 }
 
 // Account is who a login belongs to, as its tokens say.

@@ -82,6 +82,9 @@ type RefreshFailedTransient struct {
 	Posted    bool      // the issuer was asked
 	Trouble   Trouble   // what stood in the way, "" for nothing that anybody has to know
 	Evidence  Repeated  // what the issuer answered, here or to another process; none if it was not asked
+
+	Kept *Credential // the login with a refresh token that came without a usable access token; nil for none
+	Base *Credential // not nil: Kept could not be saved, and this is what the store still holds
 }
 
 // AnswerOverdue reports that the deadline of a post has struck while the refresh is

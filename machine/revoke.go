@@ -25,6 +25,10 @@ func (s State) ended(trigger Trigger, e Event) *Credential {
 		if trigger == OutcomeLate && e.Base != nil { // else it is stored, for whoever looks there
 			return &e.Credential
 		}
+	case RefreshFailedTransient:
+		if trigger == OutcomeLate && e.Base != nil {
+			return e.Kept
+		}
 	case CredentialLoaded:
 		return e.Dropped
 	case LoggedOut:

@@ -137,15 +137,8 @@ func (s State) with(c Credential) State {
 }
 
 func (s State) granted(e RefreshSucceeded) State {
-	spent := s.Credential
-	s = s.with(e.Credential)
+	s = s.spending(e.Credential, e.at()).with(e.Credential)
 	s.DueAt, s.RefreshedAt, s.Base = e.Credential.bornDueAt(e.at()), e.at(), e.Base
-	if !spent.RefreshToken.Equal(e.Credential.RefreshToken) && spent.Method == MethodChatGPT {
-		s.Verdicts = s.Verdicts.with(Verdict{
-			Key: s.Policy.KeyOf(spent), Access: spent.AccessToken.Fingerprint(),
-			Reason: ReasonSpent, At: e.at(),
-		})
-	}
 	return s
 }
 
@@ -164,6 +157,22 @@ func (s State) deferred(e RefreshFailedTransient) State {
 	}
 	if e.Posted {
 		s.Failures++
+	}
+	if e.Kept != nil {
+		s = s.spending(*e.Kept, e.at())
+		s.Credential, s.Base = *e.Kept, e.Base
+	}
+	return s
+}
+
+// spending is the state that knows that the refresh token in use is spent, if next
+// has another one.
+func (s State) spending(next Credential, at time.Time) State {
+	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodChatGPT {
+		s.Verdicts = s.Verdicts.with(Verdict{
+			Key: s.Policy.KeyOf(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
+			Reason: ReasonSpent, At: at,
+		})
 	}
 	return s
 }

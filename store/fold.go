@@ -94,6 +94,9 @@ func (e Entry) facts() facts {
 		if e.Lost {
 			said.inDoubt = e.Key
 		}
+		if e.Next != "" && e.Next != e.Key { // its successor came, and no access token
+			said.verdict = e.verdict(machine.ReasonSpent)
+		}
 		return said
 	case Login:
 		isStored := e.Method != machine.MethodExternal

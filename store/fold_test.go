@@ -69,6 +69,17 @@ func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
 	require.Empty(t, fold(answered).Deferral.Evidence.Code)
 }
 
+func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
+	kept := deferred
+	kept.Key, kept.Next = "a", "b"
+	require.Equal(t, machine.ReasonSpent, fold(kept).VerdictOn("a").Reason)
+	require.Equal(t, kept.NotBefore, fold(kept).Deferral.NotBefore)
+	require.Zero(t, fold(kept).RefreshedAt("b"), "nothing was refreshed")
+	require.True(t, kept.IsAnswer() && kept.IsSynced())
+	kept.Next = "a"
+	require.Nil(t, fold(kept).VerdictOn("a"), "an issuer that does not rotate")
+}
+
 func TestTheWaitBelongsToOneEndpoint(t *testing.T) {
 	wait := machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 2}}
 	require.Equal(t, wait, fold(deferred))

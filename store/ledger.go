@@ -97,13 +97,13 @@ func (e Entry) IsSynced() bool {
 	case Rotated, Refused, Login, Logout:
 		return true
 	}
-	return e.Lost
+	return e.Lost || e.IsAnswer()
 }
 
 // IsAnswer reports whether the entry settles what became of a refresh token. A
 // refusal that no code explains does not: it may be a wall in between.
 func (e Entry) IsAnswer() bool {
-	return e.Kind == Rotated || e.Kind == Refused && e.Reason.IsExplained()
+	return e.Kind == Rotated || e.Kind == Refused && e.Reason.IsExplained() || e.Kind == Deferred && e.Next != ""
 }
 
 // By is the entry with its writer filled in, where it does not name one.

@@ -97,7 +97,28 @@ func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) 
 	if answer.Lost {
 		outcome.Trouble = machine.TroubleDoubt
 	}
-	t.outcome = outcome
+	if t.outcome = t.kept(ctx, answer.Kept, &outcome); t.outcome == nil {
+		t.outcome = outcome
+	}
+}
+
+// kept saves a refresh token that came without a usable access token: the old one
+// is spent. It returns the event for a login that was stored meanwhile, else nil.
+func (t *transaction) kept(ctx context.Context, grant machine.Grant, outcome *machine.RefreshFailedTransient) machine.Event {
+	if grant.RefreshToken.IsAbsent() {
+		return nil
+	}
+	t.next = t.state.Credential.Keeping(grant, outcome.Time)
+	if err := t.swap(ctx); err != nil {
+		if displaced := t.displaced(ctx, &t.next); displaced != nil {
+			t.entry.Kind = store.Rotated // and the successor is dropped
+			return displaced
+		}
+		t.Log.Error("the new refresh token is not stored yet; it is kept in memory", "error", err)
+		outcome.Base = &t.record.Credential
+	}
+	t.entry.Next, outcome.Kept = t.keyOf(t.next), &t.next
+	return nil
 }
 
 // failures counts this one and those before it, of all processes.

@@ -44,6 +44,52 @@ func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
 	})
 }
 
+// keeping is the answer of an issuer that rotates, and gives no usable access token.
+func keeping(next machine.Credential) machine.Answer {
+	return machine.Unavailable{
+		Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken},
+		Kept:     machine.Grant{RefreshToken: next.RefreshToken},
+	}
+}
+
+func TestARefreshTokenWithoutAnAccessTokenIsStoredAndNothingIsFresh(t *testing.T) {
+	inBubble(t, aged, func(t *testing.T, s *site) {
+		held, next := s.stored(), login("next", time.Hour)
+		demanding := s.asking(demand)
+		s.answer(keeping(next))
+		demanding.gives(held.AccessToken)
+		require.Equal(t, machine.Stale, s.Snapshot().Label)
+		require.False(t, s.Snapshot().IsUnsaved())
+		s.isStored(next)
+
+		sister := s.start()
+		defer sister.Close(ended())
+		told, err := sister.Status(t.Context(), demand)
+		require.NoError(t, err)
+		require.Equal(t, machine.Stale, told.Label, "nor to a sister process")
+		require.Equal(t, 1, s.posts(), "and the issuer is left alone for a while, by all")
+
+		time.Sleep(time.Second)
+		s.asking(demand)
+		s.answer(granted(login("third", time.Hour)))
+		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		require.Equal(t, []secret.Fingerprint{held.RefreshToken.Fingerprint(), next.RefreshToken.Fingerprint()}, s.issuer.posts)
+	})
+}
+
+func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		next := login("next", time.Hour)
+		s.store.isFull.Store(true)
+		s.asking(demand)
+		s.answer(keeping(next))
+		require.True(t, s.Snapshot().IsUnsaved())
+		s.store.isFull.Store(false)
+		s.Close(t.Context())
+		s.isStored(next)
+	})
+}
+
 func TestAnUnsavedTokenSetIsSavedAtTheLatestWhenTheProgramEnds(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		next := unsaved(s)

@@ -5,7 +5,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -97,7 +96,7 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 	if response.StatusCode/100 != 2 {
 		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, bodyLimitBytes+1))
+	body, err := outbound.ReadBody(response.Body, bodyLimitBytes+1)
 	switch {
 	case len(body) > bodyLimitBytes:
 		return nil, fmt.Errorf("%w: it is too long", ErrUnreadable)

@@ -5,37 +5,46 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 )
 
 // Classify says what a token endpoint's answer to a refresh means (RFC 6749
-// sections 5.1 and 5.2, in the dialects of the reference's issuer and of
-// GitHub). It is pure, and the only place that knows statuses and error codes.
+// sections 5.1 and 5.2, in the dialects of the reference's issuer and of those
+// that answer errors with 200). It is pure, and the only place that knows statuses
+// and error codes.
 //
-// A 2xx with a JSON object is a grant, with as many tokens as it holds. Of the
-// rest, what refusals lists is a verdict. Everything else is not, whatever it
-// says. body may be cut short: a grant that can be read is a grant.
+// A 2xx with an access token that can be used is a grant, unless it says itself
+// that it is an error. Of the rest, what refusals lists is a verdict. Everything
+// else is not, whatever it says; a refresh token that came with it is handed on.
+// body may be cut short: a grant that can be read is a grant.
 func Classify(status int, header http.Header, body []byte, now time.Time) machine.Answer {
-	said := decode(body)
-	code := strings.ToLower(said.code())
-	answeredAs, evidence := status, machine.Evidence{Status: status, Code: machine.CleanCode(code)}
-	if status/100 == 2 {
-		if grant, ok := said.grant(); ok {
+	return reply{status: status, header: header, body: body}.classify(now)
+}
+
+func (r reply) classify(now time.Time) machine.Answer {
+	said, answeredAs := r.said(), r.status
+	unavailable := machine.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}
+	if r.isSuccess() {
+		grant := said.grant()
+		if !said.isError() && !grant.AccessToken.IsAbsent() {
 			return machine.Granted{Grant: grant}
 		}
-		if code != "" {
-			answeredAs = http.StatusBadRequest // GitHub answers every refusal with 200
+		if unavailable.Kept = said.kept(); !unavailable.Kept.RefreshToken.IsAbsent() {
+			return unavailable
+		}
+		if said.code() != "" {
+			answeredAs = http.StatusBadRequest // GitHub and Slack answer every refusal with 200
 		}
 	}
 	for _, each := range refusals {
-		if each.covers(answeredAs, code) {
-			return machine.Refused{Reason: each.reason, Evidence: evidence}
+		if each.covers(answeredAs, said.code()) && unavailable.Evidence.Problem != machine.ProblemPage {
+			return machine.Refused{Reason: each.reason, Evidence: unavailable.Evidence}
 		}
 	}
-	return machine.Unavailable{RetryAfter: retryAfter(header, now), Lost: isLost(answeredAs), Evidence: evidence}
+	unavailable.Lost = r.isLost()
+	return unavailable
 }
 
 // refusal is one way of saying that a refresh token will not work again.
@@ -51,19 +60,35 @@ const (
 )
 
 // refusals are all the verdicts there are; the first one that covers an answer
-// counts. A 401 is a verdict whatever it says, as in the reference. One without
-// a code that is about the token (invalid_client, a proxy's page, nothing at
-// all) is no evidence for other processes, and its reason says so. The standard
-// invalid_grant counts at the status the standard gives it: elsewhere (429,
-// 500) it has come from issuers that were out of order.
+// counts. A row has its status, for one code means this at one status and that at
+// another (RFC 6749 section 5.2 gives 400, and 401 for the client).
+//
+// What is left out, and why:
+//   - 429, 500 and other 5xx with invalid_grant come from issuers that are out of
+//     order: the codes of the reference's issuer alone count there, as in the
+//     reference.
+//   - 400 invalid_request is the answer to a request that is not understood, and
+//     dead tokens are called so by Dex and FlowFuse alone: a verdict on it would
+//     end the logins of all who meet a wrong address. It is told, and waits.
+//   - invalid_client, unauthorized_client, unsupported_grant_type and
+//     invalid_scope are about the client, not about the token. At 401 the rule for
+//     every 401 applies.
+//   - 403, 404 and 410 without a code may be of a wall or of a wrong address.
 var refusals = []refusal{
 	{anyStatus, "refresh_token_expired", machine.ReasonExpired},
 	{anyStatus, "refresh_token_reused", machine.ReasonReused},
 	{anyStatus, "refresh_token_invalidated", machine.ReasonRevoked},
-	{http.StatusBadRequest, "invalid_grant", machine.ReasonInvalidGrant},
-	{http.StatusBadRequest, "bad_refresh_token", machine.ReasonInvalidGrant}, // GitHub
-	{http.StatusUnauthorized, "invalid_grant", machine.ReasonInvalidGrant},
-	{http.StatusUnauthorized, "bad_refresh_token", machine.ReasonInvalidGrant},
+	{http.StatusBadRequest, "invalid_grant", machine.ReasonInvalidGrant},           // RFC 6749 section 5.2
+	{http.StatusBadRequest, "bad_refresh_token", machine.ReasonInvalidGrant},       // GitHub, with 200
+	{http.StatusBadRequest, "invalid_refresh_token", machine.ReasonInvalidGrant},   // Slack, with 200: it can mean nothing else
+	{http.StatusForbidden, "invalid_grant", machine.ReasonInvalidGrant},            // Atlassian
+	{http.StatusForbidden, "invalid_refresh_token", machine.ReasonInvalidGrant},    // the same word
+	{http.StatusUnauthorized, "invalid_grant", machine.ReasonInvalidGrant},         // the token, not the client
+	{http.StatusUnauthorized, "bad_refresh_token", machine.ReasonInvalidGrant},     // likewise
+	{http.StatusUnauthorized, "invalid_refresh_token", machine.ReasonInvalidGrant}, // likewise
+	// Any other 401 is a verdict, as in the reference: without a code, or with one
+	// that is not about the token. It is no evidence for other processes, and its
+	// reason says so. A page is none at all: the issuer did not write it.
 	{http.StatusUnauthorized, anyCode, machine.ReasonUnexplained},
 }
 
@@ -74,9 +99,14 @@ func (r refusal) covers(status int, code string) bool {
 // isLost reports whether there may have been a grant behind an answer that holds
 // none: a success that cannot be read, or a gateway that speaks for an issuer it
 // did not hear from. Any other status is the issuer's own, and says that nothing
-// was done.
-func isLost(status int) bool {
-	return status/100 == 2 || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
+// was done; so does a success that can be read, and a page of somebody in between,
+// who answers instead of asking.
+func (r reply) isLost() bool {
+	if !r.isSuccess() {
+		return r.status == http.StatusBadGateway || r.status == http.StatusGatewayTimeout
+	}
+	said := r.said()
+	return said == nil && !isPage(r.header, r.body) || said.isGarbled()
 }
 
 // retryAfter reads the field of RFC 9110 section 10.2.3 in both its forms; what

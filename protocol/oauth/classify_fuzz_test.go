@@ -3,6 +3,8 @@ package oauth_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ import (
 // without a success.
 func FuzzClassify(f *testing.F) {
 	for _, body := range []string{
-		"", "null", "{}", "[]", `"invalid_grant"`, "<html>", `{"error":"invalid_grant"}`, `{"error":{"code":"refresh_token_reused"}}`,
+		"", "null", "{}", "error=invalid_grant", "access_token=a", "\uFEFF{}", `{"ok":false}`, "[]", `"invalid_grant"`, "<html>", `{"error":"invalid_grant"}`, `{"error":{"code":"refresh_token_reused"}}`,
 		`{"code":"refresh_token_expired"}`, `{"error":{"code":1},"code":"REFRESH_TOKEN_INVALIDATED"}`, `{"error":"bad_refresh_token"}`,
 		`{"error":{"code":"refresh_token_reused"},"code":"invalid_grant"}`, `{"access_token":"a","refresh_token":"r"}`, `{"access_token":null,"id_token":3}`, `{"error":"invalid_grant","error":"x"}`,
 	} {
@@ -28,7 +30,8 @@ func FuzzClassify(f *testing.F) {
 		header := http.Header{"Retry-After": {retryAfter}, "Date": {date}}
 		switch answer := oauth.Classify(status, header, []byte(body), noon).(type) {
 		case machine.Granted:
-			if status/100 != 2 || !json.Valid([]byte(body)) {
+			isJSON := json.Valid([]byte(strings.TrimPrefix(strings.TrimSpace(body), "\uFEFF")))
+			if status/100 != 2 || !isJSON && !strings.Contains(body, "access_token=") || answer.Grant.AccessToken.IsAbsent() {
 				t.Fatalf("a grant of status %d from %q", status, body)
 			}
 		case machine.Refused:
@@ -52,8 +55,8 @@ func mayRefuse(status int, codes []string) bool {
 		switch code {
 		case "refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated":
 			return true
-		case "invalid_grant", "bad_refresh_token":
-			if status == http.StatusBadRequest || status/100 == 2 {
+		case "invalid_grant", "bad_refresh_token", "invalid_refresh_token":
+			if status == http.StatusBadRequest || status == http.StatusForbidden || status/100 == 2 {
 				return true
 			}
 		}
@@ -64,8 +67,13 @@ func mayRefuse(status int, codes []string) bool {
 // codesIn are all the texts in a body at the places where a code may be.
 func codesIn(body string) []string {
 	var said map[string]any
-	if json.Unmarshal([]byte(body), &said) != nil {
-		return nil
+	if json.Unmarshal([]byte(strings.TrimPrefix(strings.TrimSpace(body), "\uFEFF")), &said) != nil {
+		form, _ := url.ParseQuery(body)
+		var codes []string
+		for _, code := range slices.Concat(form["error"], form["code"]) {
+			codes = append(codes, strings.ToLower(code))
+		}
+		return codes
 	}
 	places := []any{said["error"], said["code"]}
 	if inner, ok := said["error"].(map[string]any); ok {

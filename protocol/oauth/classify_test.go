@@ -29,7 +29,6 @@ func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
 		reason machine.Reason
 	}{
 		"401 without a body":            {401, "", machine.ReasonUnexplained},
-		"401 with a page":               {401, html, machine.ReasonUnexplained},
 		"401 with half an object":       {401, `{"error":{"code":"refresh_token_re`, machine.ReasonUnexplained},
 		"401 with an unknown code":      {401, `{"error":{"code":"new_thing"}}`, machine.ReasonUnexplained},
 		"401 about the client":          {401, `{"error":"invalid_client"}`, machine.ReasonUnexplained},
@@ -44,6 +43,10 @@ func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
 		"401 in capitals":               {401, `{"error":{"code":"REFRESH_TOKEN_REUSED"}}`, machine.ReasonReused},
 		"401 invalid_grant":             {401, `{"error":"invalid_grant"}`, machine.ReasonInvalidGrant},
 		"400 expired":                   {400, `{"error":{"code":"refresh_token_expired"}}`, machine.ReasonExpired},
+		"403 invalid_grant":             {403, `{"error":"invalid_grant"}`, machine.ReasonInvalidGrant},
+		"200 in Slack's way":            {200, `{"ok":false,"error":"invalid_refresh_token"}`, machine.ReasonInvalidGrant},
+		"200 as a form":                 {200, `error=bad_refresh_token&error_description=x`, machine.ReasonInvalidGrant},
+		"400 with a BOM":                {400, "\uFEFF{\"error\":\"invalid_grant\"}", machine.ReasonInvalidGrant},
 		"403 reused":                    {403, `{"error":{"code":"refresh_token_reused"}}`, machine.ReasonReused},
 		"500 invalidated":               {500, `{"error":{"code":"refresh_token_invalidated"}}`, machine.ReasonRevoked},
 		"400 invalid_grant":             {400, `{"error":"invalid_grant","error_description":"x"}`, machine.ReasonInvalidGrant},
@@ -69,7 +72,21 @@ func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
 	}{
 		"429 invalid_grant":         {429, `{"error":"invalid_grant"}`, notLost},
 		"500 invalid_grant":         {500, `{"error":"invalid_grant"}`, notLost},
-		"403 invalid_grant":         {403, `{"error":"invalid_grant"}`, notLost},
+		"401 with a page":           {401, "<html>log in to the network</html>", notLost},
+		"401 with a page and a BOM": {401, "\uFEFF<!doctype html>", notLost},
+		"400 with a page":           {400, `<html>{"error":"invalid_grant"}</html>`, notLost},
+		"400 about the client":      {400, `{"error":"invalid_client"}`, notLost},
+		"410":                       {410, "", notLost},
+		"500 in Slack's words":      {500, `{"error":"invalid_refresh_token"}`, notLost},
+		"200 out of order":          {200, `{"ok":false,"error":"internal_error"}`, notLost},
+		"200 that is not ok":        {200, `{"ok":false,"access_token":"a"}`, notLost},
+		"200 without success":       {200, `{"success":false,"message":"token expired"}`, notLost},
+		"200 with an error in it":   {200, `{"error":{"message":"no"},"access_token":"a"}`, notLost},
+		"200 with an error text":    {200, `{"access_token":"error: token is expired by 23m58s","refresh_token":""}`, notLost},
+		"200 with a word for none":  {200, `{"access_token":"undefined"}`, notLost},
+		"200 with an empty object":  {200, `{}`, notLost},
+		"200 with nulls":            {200, `{"id_token":null,"access_token":null,"refresh_token":null}`, notLost},
+		"200 with an ID token only": {200, `{"id_token":"i"}`, notLost},
 		"400 without a body":        {400, "", notLost},
 		"400 with another code":     {400, `{"error":"invalid_request"}`, notLost},
 		"400 with half an object":   {400, `{"error":"invalid_gr`, notLost},
@@ -82,15 +99,15 @@ func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
 		"502 with a page":           {502, "<html>bad gateway</html>", lost},
 		"503":                       {503, "", notLost},
 		"200 without a body":        {200, "", lost},
-		"200 with a page":           {200, "<html>welcome</html>", lost},
+		"200 with a page":           {200, "<html>welcome</html>", notLost},
 		"200 with half a grant":     {200, `{"access_token":"a","refresh_tok`, lost},
 		"200 with an array":         {200, `[]`, lost},
 		"200 with null":             {200, `null`, lost},
 		"200 with numbers":          {200, `{"access_token":1,"refresh_token":2}`, lost},
 		"200 with one number":       {200, `{"refresh_token":2}`, lost},
 		"200 with another number":   {200, `{"access_token":1}`, lost},
-		"200 with empty tokens":     {200, `{"access_token":"","refresh_token":""}`, lost},
-		"200 with a bad ID token":   {200, `{"id_token":7}`, lost},
+		"200 with empty tokens":     {200, `{"access_token":"","refresh_token":""}`, notLost},
+		"200 with a bad ID token":   {200, `{"id_token":7}`, notLost},
 		"200 with another refusal":  {200, `{"error":"incorrect_client_credentials"}`, notLost},
 		"200 with two objects":      {200, `{"access_token":"a"}{"error":"invalid_grant"}`, lost},
 		"a status that nobody uses": {999, "", notLost},
@@ -108,13 +125,13 @@ func TestAGrantHasTheTokensThatCame(t *testing.T) {
 	}{
 		"all":                         {`{"id_token":"i","access_token":"a","refresh_token":"r"}`, "i", "a", "r"},
 		"access only":                 {`{"access_token":"a"}`, "", "a", ""},
-		"refresh only":                {`{"refresh_token":"r"}`, "", "", "r"},
-		"ID token only":               {`{"id_token":"i"}`, "i", "", ""},
-		"none":                        {`{}`, "", "", ""},
-		"nulls":                       {`{"id_token":null,"access_token":null,"refresh_token":null}`, "", "", ""},
-		"a rotation beside a number":  {`{"access_token":5,"refresh_token":"r","id_token":[]}`, "", "", "r"},
-		"a rotation beside an error":  {`{"access_token":"a","refresh_token":"r","error":"invalid_grant"}`, "", "a", "r"},
 		"members that nobody knows":   {`{"access_token":"a","expires_in":3600,"error":null}`, "", "a", ""},
+		"a BOM":                       {"\uFEFF{\"access_token\":\"a\"}", "", "a", ""},
+		"a form":                      {"access_token=a%2Bb%3D&refresh_token=r&token_type=bearer", "", "a+b=", "r"},
+		"the later of two":            {`{"access_token":"a1","access_token":"a2","refresh_token":"r"}`, "", "a2", "r"},
+		"a null behind a token":       {`{"access_token":"a","refresh_token":"r","refresh_token":null}`, "", "a", "r"},
+		"all that a token may have":   {`{"access_token":"aZ09-._~+/=="}`, "", "aZ09-._~+/==", ""},
+		"errors that are none":        {`{"access_token":"a","error":"","ok":true,"success":true}`, "", "a", ""},
 		"blanks around":               {" \r\n{\"access_token\":\"a\"}\n", "", "a", ""},
 		"an empty refresh token with": {`{"access_token":"a","refresh_token":""}`, "", "a", ""},
 	} {
@@ -128,6 +145,37 @@ func TestAGrantHasTheTokensThatCame(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
+	for name, body := range map[string]string{
+		"alone":                   `{"refresh_token":"r"}`,
+		"beside a number":         `{"access_token":5,"refresh_token":"r","id_token":[]}`,
+		"beside an error text":    `{"access_token":"error: no","refresh_token":"r"}`,
+		"beside an error":         `{"access_token":"a","refresh_token":"r","error":"invalid_grant"}`,
+		"beside what is not ok":   `{"ok":false,"error":"invalid_refresh_token","refresh_token":"r"}`,
+		"as a form, beside error": `error=server_error&refresh_token=r`,
+	} {
+		answer, ok := classify(200, body).(machine.Unavailable)
+		require.True(t, ok, name)
+		require.Equal(t, fingerprintOf("r"), answer.Kept.RefreshToken.Fingerprint(), name)
+		require.True(t, answer.Kept.AccessToken.IsAbsent(), name)
+		require.False(t, answer.Lost, name)
+	}
+	for _, body := range []string{`{"refresh_token":"null"}`, `{"refresh_token":""}`, `{"refresh_token":"not found"}`, `{"refresh_token":7}`} {
+		require.True(t, classify(200, body).(machine.Unavailable).Kept.RefreshToken.IsAbsent(), body)
+	}
+}
+
+func TestTheLifetimeOfAnAccessTokenIsRead(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"3600": time.Hour, `"3600"`: time.Hour, "1.5": 1500 * time.Millisecond, "6e1": time.Minute, `" 60 "`: time.Minute,
+		"0": 0, "-1": 0, "null": 0, `"soon"`: 0, "1e300": 0, `"NaN"`: 0, `"Inf"`: 0, "[]": 0, "true": 0,
+	} {
+		granted := classify(200, `{"access_token":"a","expires_in":`+text+`}`).(machine.Granted)
+		require.Equal(t, want, granted.Grant.Lifetime, text)
+	}
+	require.Equal(t, time.Minute, classify(200, "access_token=a&expires_in=60").(machine.Granted).Grant.Lifetime)
 }
 
 func fingerprintOf(text string) secret.Fingerprint { return secret.New(text).Fingerprint() }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,6 +69,7 @@ type refreshRequest struct {
 
 // Refresh spends a refresh token of issuer: one request, and what came of it.
 func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
+	sentAt := c.options.Now()
 	answered, err := c.postJSON(ctx, issuer.TokenEndpoint, refreshRequest{
 		ClientID:     issuer.ClientID,
 		GrantType:    "refresh_token",
@@ -78,9 +80,19 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
 		return machine.Unavailable{Lost: err.Sent, Evidence: machine.Evidence{Problem: err.Problem}}
 	}
-	answer := Classify(answered.status, answered.header, answered.body, c.options.Now())
-	if unavailable, ok := answer.(machine.Unavailable); ok {
-		c.options.Log.Warn("no verdict on a refresh", "status", answered.status, "retry_after", unavailable.RetryAfter)
+	answer := answered.classify(c.options.Now())
+	switch answer := answer.(type) {
+	case machine.Granted:
+		answer.Grant = answer.Grant.SentAt(sentAt)
+		return answer
+	case machine.Refused:
+		answer.Evidence = withoutEcho(answer.Evidence, token)
+		return answer
+	case machine.Unavailable:
+		answer.Evidence = withoutEcho(answer.Evidence, token)
+		c.options.Log.Warn("no tokens from a refresh", "status", answer.Evidence.Status, "code", answer.Evidence.Code,
+			"problem", answer.Evidence.Problem, "retry_after", answer.RetryAfter)
+		return answer
 	}
 	return answer
 }
@@ -88,6 +100,15 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 // Provenance is where the logins of this client are made.
 func (c *Client) Provenance() machine.Provenance {
 	return machine.Provenance{Issuer: c.options.LoginIssuer, ClientID: c.options.LoginClientID}
+}
+
+// withoutEcho leaves a code out that is a piece of the token that was sent: an
+// issuer may put it anywhere.
+func withoutEcho(evidence machine.Evidence, token secret.Token) machine.Evidence {
+	if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(token.Reveal()), strings.ToLower(evidence.Code)) {
+		evidence.Code = ""
+	}
+	return evidence
 }
 
 func (c *Client) postJSON(ctx context.Context, endpoint string, content any) (reply, *UnreachableError) {

@@ -47,7 +47,7 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 	case !answered.isSuccess():
 		return Device{}, &StatusError{Call: "device code request failed with status", Status: answered.status}
 	}
-	said := decode(answered.body)
+	said := answered.said()
 	userCode, _ := said.text("user_code")
 	alias, _ := said.text("usercode")
 	interval, ok := said.interval()
@@ -114,7 +114,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 	if !answered.isSuccess() {
 		return c.unapproved(answered)
 	}
-	said := decode(answered.body)
+	said := answered.said()
 	code := Code{
 		Code:        said.token("authorization_code"),
 		RedirectURI: c.options.LoginIssuer + "/deviceauth/callback",
@@ -129,7 +129,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 // unapproved tells waiting from refusal. The reference's issuer says only by its
 // status that a login is pending; the codes are those of RFC 8628 section 3.5.
 func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
-	code, status := decode(answered.body).code(), answered.status
+	code, status := answered.said().code(), answered.status
 	slowDown := code == "slow_down" || status == http.StatusTooManyRequests
 	isRefused := code == "access_denied" || code == "expired_token"
 	isPending := code == "authorization_pending" || status == http.StatusForbidden || status == http.StatusNotFound

@@ -44,6 +44,13 @@ func TestAnAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
 		"no body":                    {410, "", machine.Evidence{Status: 410}},
 		"a sentence instead of code": {400, `{"error":"Session not found"}`, machine.Evidence{Status: 400}},
 		"a code that is too long":    {400, `{"error":"0123456789012345678901234567890123456789012345678"}`, machine.Evidence{Status: 400}},
+		"a page":                     {503, "<html>", machine.Evidence{Status: 503, Problem: machine.ProblemPage}},
+		"a page of a portal":         {200, "<html>", machine.Evidence{Status: 200, Problem: machine.ProblemPage}},
+		"what nobody can read":       {200, "granted!", machine.Evidence{Status: 200, Problem: machine.ProblemUnreadable}},
+		"no token":                   {200, "{}", machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}},
+		"no success":                 {200, `{"success":false}`, machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}},
+		"an error with a code":       {200, `{"ok":false,"error":"internal_error"}`, machine.Evidence{Status: 200, Code: "internal_error"}},
+		"a proxy's":                  {407, "<html>", machine.Evidence{Status: 407, Problem: machine.ProblemProxyRefused}},
 		"a code with an escape":      {400, "{\"error\":\"a\\u001b[31m\"}", machine.Evidence{Status: 400}},
 	} {
 		t.Run(name, func(t *testing.T) {

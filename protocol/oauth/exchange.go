@@ -29,6 +29,7 @@ const (
 // Errors: [*StatusError] with the issuer's own words, [*UnreachableError],
 // [ErrUnreadable]. After each the code may be spent: start the login again.
 func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error) {
+	sentAt := c.options.Now()
 	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
 		"grant_type":    {grantCode},
 		"code":          {code.Code.Reveal()},
@@ -39,15 +40,16 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error)
 	if unreachable != nil {
 		return machine.Grant{}, unreachable
 	}
-	if !answered.isSuccess() {
+	said := answered.said()
+	if !answered.isSuccess() || said.isError() {
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)
 		return machine.Grant{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
-	grant, _ := decode(answered.body).grant()
+	grant := said.grant()
 	if grant.IDToken.IsAbsent() || grant.AccessToken.IsAbsent() || grant.RefreshToken.IsAbsent() {
 		return machine.Grant{}, answered.unreadable()
 	}
-	return grant, nil
+	return grant.SentAt(sentAt), nil
 }
 
 // ExchangeKey asks for an API key in exchange for an ID token (RFC 8693, in the
@@ -67,7 +69,7 @@ func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.
 	if !answered.isSuccess() {
 		return secret.Token{}, &StatusError{Call: "api key exchange failed with status", Status: answered.status}
 	}
-	key := decode(answered.body).token("access_token")
+	key := answered.said().accessToken()
 	if key.IsAbsent() {
 		return secret.Token{}, answered.unreadable()
 	}

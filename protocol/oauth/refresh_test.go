@@ -71,9 +71,11 @@ func TestARefreshIsOneRequestInTheReferencesWords(t *testing.T) {
 		grant.RefreshToken.Reveal() + `","refresh_reason":"forced"}`
 	require.True(t, requests[0].Body.Equal(secret.New(want)), "another body than the reference's")
 	require.Equal(t, http.Header{
-		"Content-Type": {"application/json"},
-		"Originator":   {"conformance"},
-		"User-Agent":   {"conformance/1.0 (Debian 12.0.0; x86_64) xterm (conformance; 1.0)"},
+		"Accept":          {"application/json"},
+		"Accept-Encoding": {"gzip"},
+		"Content-Type":    {"application/json"},
+		"Originator":      {"conformance"},
+		"User-Agent":      {"conformance/1.0 (Debian 12.0.0; x86_64) xterm (conformance; 1.0)"},
 	}, requests[0].Header)
 }
 
@@ -240,11 +242,12 @@ func TestNoMoreThanAMebibyteIsRead(t *testing.T) {
 		length int
 		want   machine.Answer
 	}{
-		"to the byte": {1 << 20, machine.Granted{}},
+		"to the byte": {1 << 20, machine.Granted{Grant: machine.Grant{AccessToken: secret.New("a")}}},
 		"one more":    {1<<20 + 1, machine.Unavailable{Lost: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := `{"pad":"` + strings.Repeat("x", row.length-len(`{"pad":""}`)) + `"}`
+			const begin, end = `{"access_token":"a","pad":"`, `"}`
+			body := begin + strings.Repeat("x", row.length-len(begin+end)) + end
 			counted := &counting{from: io.MultiReader(strings.NewReader(body), strings.NewReader(strings.Repeat(" ", 1<<20)))}
 			answer := oauth.New(options(answering(200, counted))).Refresh(t.Context(), names, secret.New("r"), "")
 			require.Equal(t, row.want, bare(answer))

@@ -2,104 +2,90 @@ package oauth
 
 import (
 	"encoding/json"
+	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// reply is what an issuer answered.
+// reply is what an issuer answered, or what answered in its place.
 type reply struct {
 	status int
 	header http.Header
-	body   []byte          // as much of it as could be read
+	body   []byte          // as much of it as could be read, decompressed
 	cut    machine.Problem // why that is not all of it; "" if it is, or was longer than the limit
 }
 
 func (r reply) isSuccess() bool { return r.status/100 == 2 }
+
+// said are the members of the answer, which its body has as JSON or as a form.
+func (r reply) said() members { return decode(r.header, r.body) }
+
+// evidence is what the answer amounts to where it is not what was asked for.
+func (r reply) evidence() machine.Evidence {
+	said := r.said()
+	found := machine.Evidence{Status: r.status, Code: machine.CleanCode(said.code())}
+	switch {
+	case r.status == http.StatusProxyAuthRequired:
+		found.Problem = machine.ProblemProxyRefused
+	case said == nil && isPage(r.header, r.body):
+		found.Problem = machine.ProblemPage
+	case !r.isSuccess() || found.Code != "":
+		// The status and the code say it.
+	case said == nil && r.cut != "":
+		found.Problem = r.cut
+	case said == nil:
+		found.Problem = machine.ProblemUnreadable
+	default:
+		found.Problem = machine.ProblemNoToken
+	}
+	return found
+}
+
+// isRefusal reports whether the issuer itself refused. What a gateway, a portal or
+// a limit says in its place, and an issuer that is out of order, refuse nothing.
+func (r reply) isRefusal() bool {
+	switch r.status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusProxyAuthRequired:
+		return false
+	}
+	isOfIssuer := r.status/100 == 4 || r.isSuccess() && r.said().isError()
+	return isOfIssuer && (r.said() != nil || !isPage(r.header, r.body))
+}
 
 // unreadable is the error for a successful answer that lacks what was asked for.
 func (r reply) unreadable() error {
 	if r.cut != "" {
 		return &UnreachableError{Problem: r.cut, Sent: true}
 	}
+	if isPage(r.header, r.body) {
+		return &UnreachableError{Problem: machine.ProblemPage, Sent: true}
+	}
 	return ErrUnreadable
 }
 
-// members is a decoded JSON object whose values are only looked at one by one,
-// so that a surprising type in one of them does not hide the others. It is nil
-// if the body was no object.
-type members map[string]json.RawMessage
-
-func decode(body []byte) members {
-	var m members
-	if json.Unmarshal(body, &m) != nil {
-		return nil
-	}
-	return m
+// isPage reports whether a body is written for a person's browser. No issuer
+// answers these calls so: a gateway, a portal or a wall did.
+func isPage(header http.Header, body []byte) bool {
+	contentType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	text := trimmed(body)
+	return strings.HasPrefix(text, "<") || text != "" && strings.HasSuffix(contentType, "html")
 }
 
-func (m members) has(name string) bool {
-	value, ok := m[name]
-	return ok && string(value) != "null"
-}
+// byteOrderMark is what some writers begin UTF-8 with; RFC 8259 section 8.1 lets a
+// reader pass over it.
+const byteOrderMark = "\uFEFF"
 
-// text is the member if it is a string.
-func (m members) text(name string) (string, bool) {
-	var value string
-	if !m.has(name) || json.Unmarshal(m[name], &value) != nil {
-		return "", false
-	}
-	return value, true
-}
-
-// object is the member if it is an object, else one without members.
-func (m members) object(name string) members { return decode(m[name]) }
-
-// token is the member if it is a token: a string with at least one character
-// (RFC 6749 appendix A.12). Anything else is absent.
-func (m members) token(name string) secret.Token {
-	if text, _ := m.text(name); text != "" {
-		return secret.New(text)
-	}
-	return secret.Token{}
-}
-
-// grant reads a successful answer. All of its tokens are optional, as in the
-// reference. A member that is there and no token is left out if something came
-// with it that must not get lost; alone, it makes the answer unreadable.
-func (m members) grant() (machine.Grant, bool) {
-	grant := machine.Grant{
-		IDToken:      m.token("id_token"),
-		AccessToken:  m.token("access_token"),
-		RefreshToken: m.token("refresh_token"),
-	}
-	if !grant.AccessToken.IsAbsent() || !grant.RefreshToken.IsAbsent() {
-		return grant, true
-	}
-	isBroken := m.has("access_token") || m.has("refresh_token") || m.has("id_token") && grant.IDToken.IsAbsent()
-	return grant, m != nil && !isBroken && m.code() == ""
-}
-
-// code is the error code in any of its places: error (RFC 6749 section 5.2),
-// error.code or code.
-func (m members) code() string {
-	if code, ok := m.text("error"); ok {
-		return code
-	}
-	if code, ok := m.object("error").text("code"); ok {
-		return code
-	}
-	code, _ := m.text("code")
-	return code
+func trimmed(body []byte) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(body)), byteOrderMark))
 }
 
 // detail is what an issuer says of its refusal, for a person: its description,
 // its message, its code, or else what it sent, unless that is an object: it may
 // hold anything, tokens too.
 func (r reply) detail() string {
-	said := decode(r.body)
+	said := r.said()
 	page := string(r.body)
 	if said != nil {
 		page = ""
@@ -112,4 +98,39 @@ func (r reply) detail() string {
 		}
 	}
 	return "unknown error"
+}
+
+// decode reads the members of a body: a JSON object or, as GitHub answers who does
+// not ask for JSON, a form. It is nil for anything else.
+func decode(header http.Header, body []byte) members {
+	text := trimmed(body)
+	if m := decodeObject([]byte(text)); m != nil {
+		return m
+	}
+	switch contentType, _, _ := mime.ParseMediaType(header.Get("Content-Type")); contentType {
+	case "application/x-www-form-urlencoded", "text/plain", "":
+		return decodeForm(text)
+	}
+	return nil
+}
+
+// decodeObject is nil if the text is no JSON object.
+func decodeObject(text []byte) members {
+	if !json.Valid(text) {
+		return nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
+		return nil
+	}
+	m := members{}
+	for decoder.More() {
+		name, _ := decoder.Token()
+		var value json.RawMessage
+		if decoder.Decode(&value) != nil {
+			return nil
+		}
+		m.add(name.(string), value)
+	}
+	return m
 }

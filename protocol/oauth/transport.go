@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -74,7 +73,7 @@ func send(transport http.RoundTripper, request *http.Request, body *oneShot) (re
 	}
 	defer response.Body.Close()
 	answered := reply{status: response.StatusCode, header: response.Header}
-	answered.body, err = io.ReadAll(io.LimitReader(response.Body, bodyLimitBytes))
+	answered.body, err = outbound.ReadBody(response.Body, bodyLimitBytes)
 	if err != nil {
 		// What came decides: a grant that can be read must not be thrown away
 		// because the connection broke, or time ran out, after it.

@@ -151,7 +151,7 @@ func (l *Ledger) isStillFree(made intent, doubt machine.Doubt) error {
 // the other way, so that a crash makes no doubt where there is none.
 func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome store.Entry) error {
 	outcome.Key = key
-	isOver := outcome.Kind == store.Deferred && !outcome.Lost
+	isOver := outcome.Kind == store.Deferred && !outcome.Lost && !outcome.IsAnswer()
 	if isOver {
 		l.takeBack(key)
 	}

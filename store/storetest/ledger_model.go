@@ -118,7 +118,8 @@ func (h *history) conclude(t *rapid.T) {
 	outcome := h.entry(t, key, store.Rotated, store.Refused, store.Deferred)
 	require.NoError(t, ledger.Conclude(background, key, outcome))
 	h.written = append(h.written, outcome)
-	if outcome.Kind == store.Rotated || outcome.Kind == store.Refused && outcome.Reason != machine.ReasonUnexplained {
+	isKept := outcome.Kind == store.Deferred && outcome.Next != ""
+	if isKept || outcome.Kind == store.Rotated || outcome.Kind == store.Refused && outcome.Reason != machine.ReasonUnexplained {
 		delete(h.posts, key)
 		return
 	}
@@ -178,9 +179,10 @@ func (h *history) last(tells func(store.Entry) bool) (store.Entry, bool) {
 func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
 	e, _ := h.last(func(e store.Entry) bool {
 		isFinal := e.Kind == store.Refused && e.Reason != machine.ReasonUnexplained
-		return e.Key == key && (isFinal || e.Kind == store.Rotated && e.Next != key)
+		isKept := e.Kind == store.Deferred && e.Next != "" && e.Next != key
+		return e.Key == key && (isFinal || isKept || e.Kind == store.Rotated && e.Next != key)
 	})
-	if e.Kind == store.Rotated {
+	if e.Kind == store.Rotated || e.Kind == store.Deferred {
 		return machine.ReasonSpent
 	}
 	return e.Reason
