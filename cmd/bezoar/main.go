@@ -44,6 +44,7 @@ func commands() []command {
 }
 
 func main() {
+	keepMemoryPrivate()
 	env := environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv, time.Now, newLogQueue(os.Stderr)}
 	os.Exit(run(env, os.Args[1:]))
 }

@@ -1,0 +1,3 @@
+package main
+
+func leaveNoCore() {} // Windows Error Reporting is the administrator's
