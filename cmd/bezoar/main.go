@@ -109,7 +109,7 @@ func cutGlobal(args []string) (global, rest []string, err error) {
 
 // find takes the longest name: some commands are two words.
 func find(args []string) (found command, rest []string, ok bool) {
-	for _, each := range commands() {
+	for _, each := range append(commands(), refreshCommand) {
 		words := strings.Fields(each.name)
 		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
 			found, rest, ok = each, args[len(words):], true

@@ -19,23 +19,23 @@ import (
 
 // session is an engine that lives as long as one command.
 type session struct {
+	env    environment
 	config config.Config
 	log    *slog.Logger
 	client *oauth.Client
 	store  store.Store // the engine's
 	auth   *engine.Engine
 	given  *machine.Credential // the login that is to be stored, nil for none
+	apart  *apart              // makes the refreshes; nil if the session does
 }
 
 var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
 	"what this command has to do with one is forgotten when it ends; use bezoar app-server")
 
 // openSession starts an engine on a home and waits until it has looked there.
-// issuer is whom it asks in place of the client itself; nil for nobody else.
-func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.Issuer) (*session, error) {
-	if settings.LogLevel == "" && env.getenv("BEZOAR_LOG") == "" {
-		settings.LogLevel = "error" // the command says the rest itself, and in better words
-	}
+// issuer is whom it asks in place of the client itself; nil for nobody else. adjust
+// changes the options of the engine.
+func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.Issuer, adjust ...func(*engine.Options)) (*session, error) {
 	c, err := load(settings, env.getenv)
 	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
 		err = &exit{exitOperator, err}
@@ -47,13 +47,16 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 	if c.CredentialStore == config.Ephemeral {
 		return nil, &exit{exitOperator, errInMemory}
 	}
-	s := &session{config: c, log: newLog(env, c, c.LogLevel)}
+	s := &session{env: env, config: c, log: newLog(env, c, c.LogLevel)}
 	s.client = newIssuer(c, s.log)
 	asked := engine.Issuer(s.client)
 	if issuer != nil {
 		asked = issuer(s.client)
 	}
 	options := engineOptions(c, asked, s.log)
+	for _, each := range adjust {
+		each(&options)
+	}
 	s.store = options.Store
 	s.auth = engine.Start(options)
 	<-s.auth.Ready()
@@ -63,14 +66,46 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 // close waits until what was begun is written down. Once the person wants to leave no
 // refresh begins any more, but one that has posted is waited for until its deadline.
 func (s *session) close(signals context.Context) {
-	limit := s.config.RefreshDeadline + storeMargin
+	limit := s.config.RefreshDeadline + 2*storeMargin
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	rest, stop := context.WithCancel(ctx)
 	defer stop()
-	defer context.AfterFunc(signals, stop)()
+	defer context.AfterFunc(signals, func() {
+		stop()
+		s.sayWhatIsFinished(ctx)
+	})()
 	_ = s.auth.Rest(rest) // what has not posted when the person wants to leave is withheld
+	s.saveAgain()
 	s.auth.Close(ctx)
+}
+
+// sayWhatIsFinished tells the person who wants to leave why the command still runs.
+func (s *session) sayWhatIsFinished(ctx context.Context) {
+	if s.apart == nil {
+		return
+	}
+	select {
+	case <-s.apart.posting:
+		logLine(s.env, fmt.Sprintf("finishing the refresh that is under way (up to %v); press Ctrl-C again not to wait: it is saved all the same", s.config.RefreshDeadline))
+	case <-s.apart.ended:
+	case <-ctx.Done():
+	}
+}
+
+// saveAgain tries for some seconds to store what was granted and could not be stored.
+// No other process has it.
+func (s *session) saveAgain() {
+	ctx, cancel := context.WithTimeout(context.Background(), storeMargin)
+	defer cancel()
+	for s.auth.Snapshot().IsUnsaved() {
+		_, _ = s.auth.Status(ctx, machine.Ask{})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
 }
 
 // storeMargin is for what a refresh has to do before and after its post.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 
 var tokenCommand = command{
@@ -28,7 +29,10 @@ var tokenCommand = command{
   exec-credential  what a kubeconfig's exec plugin prints
 
 However many programs ask at once, the issuer is asked once. A refresh that has
-begun is seen to its end, which a slow issuer may delay by half a minute.
+begun is seen to its end, which a slow issuer may delay by half a minute: it is a
+process of its own, and saves what is granted though this one is killed. Ctrl-C
+before that ends at once; during it the refresh is still waited for, and a second
+Ctrl-C leaves it to itself.
 
 Exit codes: 0 usable, 3 login needed, 4 waiting, 5 operator needed.
 
@@ -55,16 +59,21 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 		return cmp.Or(err, exiting(exitLogin, errors.New("no token: nobody is logged in. Next: bezoar login")))
 	}
 	outliveReaders()
-	s, err := openSession(env, settings, nil)
+	ctx, stop := untilSignal()
+	defer stop()
+	apart := newApart(env, settings)
+	s, err := openSession(env, settings, nil, func(o *engine.Options) { o.Elsewhere = apart.refresh })
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilSignal()
-	defer stop()
+	s.apart = apart
 	_, err = s.auth.Status(ctx, machine.Ask{Token: true})
 	s.close(ctx) // with the refresh that may run, whose token is newer
-	if err != nil {
+	switch {
+	case err != nil:
 		return errors.New("no token: the command was ended before there was one")
+	case apart.isUnsaved.Load(), s.auth.Snapshot().IsUnsaved():
+		return &exit{exitOperator, errNotStored}
 	}
 	state := *s.auth.Snapshot()
 	if !isServing(state, env.now()) {
@@ -72,6 +81,10 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	return printToken(env, state, *format)
 }
+
+// errNotStored reports new tokens that are lost: their refresh token was granted, and
+// no place took it.
+var errNotStored = errors.New("no token: the issuer granted new ones, and they could not be stored. Next: bezoar doctor, and then bezoar login")
 
 // noToken says why there is none, as status would.
 func noToken(env environment, c config.Config, state machine.State) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
@@ -33,8 +34,30 @@ func (o *Owner) refresh() {
 		o.renew()
 		return
 	}
-	o.runner.Refresh(newTransaction(&o.Options, o.state).run)
+	t := newTransaction(&o.Options, o.state)
+	if o.Elsewhere != nil {
+		o.runner.Refresh(t.runElsewhere)
+		return
+	}
+	o.runner.Refresh(t.run)
 }
+
+// runElsewhere has another process make the refresh, and takes up what came of it: the
+// store and the ledger know.
+func (t *transaction) runElsewhere(posting context.Context, listen Listen) machine.Event {
+	if err := t.Elsewhere(posting, t.state); err != nil {
+		t.Log.Warn("no other process could make the refresh, so this one does", "error", err)
+		return t.run(posting, listen)
+	}
+	ctx, cancel := timeless(posting)
+	defer cancel()
+	if t.reread(ctx); t.outcome == nil {
+		t.withhold(machine.TroubleSister, errNoOutcome)
+	}
+	return t.outcome
+}
+
+var errNoOutcome = errors.New("the process that was to make it has ended without an outcome")
 
 // renewal is a refresh of external tokens: nothing is stored, and the client that
 // gave them is the only one that is asked.

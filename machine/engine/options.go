@@ -29,6 +29,12 @@ type Options struct {
 	Uptime    func() time.Duration // a clock that never stands still and is never set; the system's
 	ProcessID int                  // in the ledger
 
+	// Elsewhere has another process make the refresh that is due, and returns when
+	// that one has ended: so the refresh outlives this process. When ctx ends,
+	// nothing may be posted any more. An error says that it could not, and then the
+	// refresh is made here. nil: it always is.
+	Elsewhere func(ctx context.Context, due machine.State) error
+
 	// Before is called with the name of each step of a refresh before it is
 	// done, on the refresh's own goroutine: where a test lets the process die.
 	Before func(step string)

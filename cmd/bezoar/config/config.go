@@ -102,6 +102,22 @@ func (f *Flags) Register(set *flag.FlagSet) {
 	set.Func("c", "short for --config", override)
 }
 
+// Args are the arguments that give another command of this program the same flags.
+func (f Flags) Args() []string {
+	var args []string
+	for _, each := range []setting{
+		{"--home", f.Home}, {"--refresh-floor", f.RefreshFloor}, {"--log-level", f.LogLevel}, {"--log-format", f.LogFormat},
+	} {
+		if each.value != "" {
+			args = append(args, each.name+"="+each.value)
+		}
+	}
+	for _, assignment := range f.Overrides {
+		args = append(args, "--config="+assignment)
+	}
+	return args
+}
+
 // logDefault is the level from which on the log says something by default. Commands
 // for people say in a sentence of their own what a warning would repeat.
 func (f *Flags) logDefault() string {

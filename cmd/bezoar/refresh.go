@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// A command that prints a token may be killed while the issuer is asked: codex kills
+// its auth command after five seconds. So the refresh is made by a process of its own,
+// in a session of its own, which outlives the command and its process group. The two
+// have pipes between them and share no other file: whoever waits for the end of the
+// command's output does not wait for the refresh.
+//
+// What the process is told: why the refresh is due, in its arguments, which hold no
+// secret; and by the end of its standard input that the command has gone: then it
+// posts nothing, unless it has posted already. What it tells: one word a line.
+
+// refreshCommand is the process apart. It is in no list: people have no use for it.
+var refreshCommand = command{
+	name:    "refresh-apart",
+	summary: "Make the refresh that is due, for another command.",
+	about:   "Started by bezoar token, so that a refresh is saved though the command is killed.",
+	run:     refreshApart,
+}
+
+// The words of the process apart.
+const (
+	sayPosting = "posting" // the issuer is about to be asked
+	sayUnsaved = "unsaved" // it granted new tokens, and they could not be stored
+)
+
+func refreshApart(env environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	settings.Register(flags)
+	settings.RegisterRefresh(flags)
+	cause := flags.String("cause", "", "why the refresh is due")
+	access := flags.String("access", "", "the fingerprint of the access token that is not used any more")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	outliveReaders()
+	ctx, stop := signal.NotifyContext(context.Background(), goodbyes()...)
+	defer stop()
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	go func() {
+		_, _ = io.Copy(io.Discard, env.stdin)
+		leave()
+	}()
+	s, err := openSession(env, settings, nil, func(o *engine.Options) {
+		o.Before = func(step string) {
+			if step == "post" {
+				fmt.Fprintln(env.stdout, sayPosting)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if machine.Cause(*cause) == machine.CauseRejected {
+		_, _ = s.auth.Rejected(ctx, secret.Fingerprint(*access))
+	} else {
+		_, _ = s.auth.Status(ctx, machine.Ask{Token: true, Refresh: machine.Cause(*cause) == machine.CauseDemanded})
+	}
+	s.close(ctx)
+	if s.auth.Snapshot().IsUnsaved() {
+		fmt.Fprintln(env.stdout, sayUnsaved)
+	}
+	return nil // what came of it is in the home
+}
+
+// apart is the process apart, as the command that needs it sees it.
+type apart struct {
+	env      environment
+	settings config.Flags
+
+	posting   chan struct{} // closed when the issuer is about to be asked, the first time
+	ended     chan struct{} // closed when the process has ended, the first time
+	isAsking  func()        // closes posting
+	hasEnded  func()        // closes ended
+	isUnsaved atomic.Bool   // the issuer granted new tokens, and they could not be stored
+}
+
+func newApart(env environment, settings config.Flags) *apart {
+	a := &apart{env: env, settings: settings, posting: make(chan struct{}), ended: make(chan struct{})}
+	a.isAsking = sync.OnceFunc(func() { close(a.posting) })
+	a.hasEnded = sync.OnceFunc(func() { close(a.ended) })
+	return a
+}
+
+// refresh implements [engine.Options.Elsewhere].
+func (a *apart) refresh(ctx context.Context, due machine.State) error {
+	process := exec.Command(self(), append(a.settings.Args(),
+		"--cause="+string(due.Cause), "--access="+string(due.Credential.Fingerprint()))...)
+	process.Args = append([]string{os.Args[0], refreshCommand.name}, process.Args[1:]...)
+	process.Stderr = struct{ io.Writer }{a.env.log} // not the file itself
+	detach(process)
+	presence, err := process.StdinPipe()
+	if err != nil {
+		return err
+	}
+	words, err := process.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := process.Start(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { presence.Close() })()
+	defer a.hasEnded()
+	a.hear(words)
+	return process.Wait()
+}
+
+// hear takes what the process says until it has ended.
+func (a *apart) hear(words io.Reader) {
+	for lines := bufio.NewScanner(words); lines.Scan(); {
+		switch lines.Text() {
+		case sayPosting:
+			a.isAsking()
+		case sayUnsaved:
+			a.isUnsaved.Store(true)
+		}
+	}
+}
+
+// self is this program, also if its file has been replaced since.
+func self() string {
+	const running = "/proc/self/exe"
+	if runtime.GOOS == "linux" {
+		if _, err := os.Stat(running); err == nil {
+			return running
+		}
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
+}

@@ -1,0 +1,124 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// inGroup starts a command that leads a process group of its own.
+func inGroup(t *testing.T, command *exec.Cmd) {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, command.Start())
+}
+
+// signalGroup is for the command and all that it has started in its group.
+func signalGroup(t *testing.T, command *exec.Cmd, signal syscall.Signal) {
+	require.NoError(t, syscall.Kill(-command.Process.Pid, signal))
+}
+
+// Codex kills its auth command after five seconds, whatever the issuer does.
+func TestACommandThatIsKilledLosesNothing(t *testing.T) {
+	s := newSlowSite(t, 2*time.Hour)
+	command := s.program("token")
+	var out, errs bytes.Buffer // pipes: codex waits until no process has them any more
+	command.Stdout, command.Stderr = &out, &errs
+	inGroup(t, command)
+	<-s.posted
+	signalGroup(t, command, syscall.SIGKILL)
+	require.Error(t, command.Wait())
+	close(s.goOn)
+	s.isSaved()
+
+	next := s.program("token")
+	printed, err := next.Output()
+	require.NoError(t, err)
+	require.NotEmpty(t, printed)
+	require.Equal(t, 1, s.Counts().Posts)
+}
+
+func TestAtTheFirstCtrlCARefreshThatHasPostedIsFinishedAndSaid(t *testing.T) {
+	s := newSlowSite(t, 2*time.Hour)
+	command := s.program("token")
+	errs, err := command.StderrPipe()
+	require.NoError(t, err)
+	inGroup(t, command)
+	<-s.posted
+	signalGroup(t, command, syscall.SIGINT)
+	said, err := bufio.NewReader(errs).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, said, "finishing the refresh that is under way (up to 30s)")
+	close(s.goOn)
+	_ = command.Wait()
+	require.Equal(t, exitError, command.ProcessState.ExitCode())
+	s.isSaved()
+}
+
+func TestTheSecondCtrlCEndsTheCommandAndNotTheRefresh(t *testing.T) {
+	s := newSlowSite(t, 2*time.Hour)
+	command := s.program("token")
+	errs, err := command.StderrPipe()
+	require.NoError(t, err)
+	inGroup(t, command)
+	<-s.posted
+	signalGroup(t, command, syscall.SIGINT)
+	_, err = bufio.NewReader(errs).ReadString('\n')
+	require.NoError(t, err)
+	signalGroup(t, command, syscall.SIGINT)
+	require.Error(t, command.Wait())
+	require.Equal(t, syscall.SIGINT, command.ProcessState.Sys().(syscall.WaitStatus).Signal())
+	close(s.goOn)
+	s.isSaved()
+}
+
+func TestWithNothingPostedTheFirstCtrlCEndsAtOnce(t *testing.T) {
+	s := newSlowSite(t, 2*time.Hour)
+	unlock, err := disk.Lock(context.Background(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
+	require.NoError(t, err)
+	command := s.program("token", "--log-level", "info")
+	errs, err := command.StderrPipe()
+	require.NoError(t, err)
+	inGroup(t, command)
+	said := bufio.NewReader(errs)
+	for line := ""; !strings.Contains(line, "to=Stale"); { // it is about to be refreshed
+		line, err = said.ReadString('\n')
+		require.NoError(t, err)
+	}
+	begun := time.Now()
+	signalGroup(t, command, syscall.SIGINT)
+	_ = command.Wait()
+	require.Equal(t, exitError, command.ProcessState.ExitCode())
+	require.Less(t, time.Since(begun), 10*time.Second, "the lock is not waited for")
+	unlock()
+	close(s.goOn)
+	require.Zero(t, s.Counts().Posts)
+}
+
+// Each flag that a command takes must reach the process that makes its refresh.
+func TestTheProcessApartGetsTheFlagsOfItsCommand(t *testing.T) {
+	var given, told config.Flags
+	flags := newFlags("token")
+	given.Register(flags)
+	given.RegisterRefresh(flags)
+	require.NoError(t, flags.Parse([]string{
+		"--home", "a home", "--refresh-floor=7s", "--log-level", "info", "--log-format", "json", "-c", "a=1", "--config", "b=2",
+	}))
+	again := newFlags("refresh-apart")
+	told.Register(again)
+	told.RegisterRefresh(again)
+	require.NoError(t, again.Parse(given.Args()))
+	require.Equal(t, given, told)
+}
