@@ -38,8 +38,9 @@ type Store interface {
 	// It is false if the backend cannot tell, and then only Load can.
 	Stamp(ctx context.Context) (Stamp, bool)
 
-	// Replace writes c whatever is there: somebody logged in. Members that the
-	// codec does not know do not survive.
+	// Replace writes c whatever is there: a login. Members that the codec does not
+	// know do not survive. What is no login is set aside before it goes; it may be
+	// one that was damaged. What may not be read is not replaced.
 	Replace(ctx context.Context, c machine.Credential) error
 
 	// Swap writes c if the record still has the revision base: a refresh of what
@@ -47,7 +48,8 @@ type Store interface {
 	// [*ConflictError] if the record is another one or gone; then read again.
 	Swap(ctx context.Context, base Revision, c machine.Credential) error
 
-	// Delete removes the record. It is no error if there is none.
+	// Delete removes the record. It is no error if there is none. It sets aside
+	// what Replace does.
 	Delete(ctx context.Context) error
 
 	// Reserve proves that a successor of c can be stored and put in place of the
@@ -90,11 +92,17 @@ var ErrNotFound = errors.New("no stored login")
 // UnreadableError reports a record that is no login: not JSON, a wrong type, a
 // folder in its place. It names what is wrong with it and never its content.
 type UnreadableError struct {
+	Place      string // where it is, "" if that cannot be said in a path
 	Problem    string
 	IsInTheWay bool // no login can be stored until a person has moved it away
 }
 
-func (e *UnreadableError) Error() string { return "stored login is unreadable: " + e.Problem }
+func (e *UnreadableError) Error() string {
+	if e.Place == "" {
+		return "stored login is unreadable: " + e.Problem
+	}
+	return e.Place + " is no login: " + e.Problem
+}
 
 // UnavailableError reports that the store could not be asked: a permission, a
 // failing disk, a locked keyring. It says nothing about who is logged in.

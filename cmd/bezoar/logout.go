@@ -127,7 +127,7 @@ func (f *farewell) tell(env environment, asJSON bool) error {
 func (f *farewell) untold() string {
 	switch {
 	case f.wasUnreadable:
-		return "What was stored is removed. Nobody could read it: if it was a login, the issuer was not told, and copies of it go on."
+		return "What was stored could not be read as a login. It is removed, and if it was a file, kept as auth.json.unreadable. If it was a login, the issuer was not told, and copies of it go on."
 	case !f.wasLoggedIn:
 		return "Nobody was logged in."
 	case f.isLocal:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -20,7 +19,10 @@ type source struct {
 	FileSince time.Time `json:"file_since"`
 }
 
-const sourceFile = "auth.source"
+const (
+	sourceFile       = "auth.source"
+	sourceLimitBytes = 4 << 10 // far more than is ever written there
+)
 
 // isVoid reports whether a login of the keyring counts for nothing. A refresh
 // dates it with the clock of this machine, and so does whoever logs in with an
@@ -30,11 +32,11 @@ func (s source) isVoid(c machine.Credential) bool { return !c.LastRefresh.After(
 // readSource is nil if there is none. One that cannot be understood voids what
 // it finds: it was written because of a keyring that could not be used.
 func (s *Store) readSource() (*source, error) {
-	content, err := os.ReadFile(s.path(sourceFile))
+	content, _, err := disk.Read(s.path(sourceFile), sourceLimitBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, disk.ErrTooLarge) {
 		return nil, &store.UnavailableError{Err: fmt.Errorf("read where the login is: %w", err)}
 	}
 	read := new(source)

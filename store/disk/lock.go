@@ -18,6 +18,10 @@ import (
 // well, from 0.169.0 on.
 const LockFile = "auth.lock"
 
+// UnreadableFile is where an auth.json is kept that was no login, when it is
+// replaced or removed.
+const UnreadableFile = "auth.json.unreadable"
+
 // RefreshLock is the lock of one home, whatever store its login is in: polite
 // processes refresh one after the other. It is flock(2) on [LockFile], which is
 // never removed.

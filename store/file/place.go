@@ -148,14 +148,14 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, store.ErrNotFound
 	case errors.As(err, &noFile):
-		return nil, nil, &store.UnreadableError{Problem: err.Error(), IsInTheWay: true}
+		return nil, nil, &store.UnreadableError{Place: p.path, Problem: err.Error(), IsInTheWay: true}
 	case err != nil:
-		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("open the login: %w", err)}
+		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
 	}
 	defer file.Close()
 	raw, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1)) // one more, for the codec to refuse
 	if err != nil {
-		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("read the login: %w", err)}
+		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
 	}
 	return raw, info, nil
 }
@@ -178,6 +178,8 @@ func (p place) decode(raw []byte, info os.FileInfo) (finding, error) {
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		err = store.ErrNotFound
+	} else if unreadable, ok := errors.AsType[*store.UnreadableError](err); ok {
+		unreadable.Place = p.path
 	}
 	return finding{raw: raw}, err
 }

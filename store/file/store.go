@@ -86,6 +86,9 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	where, err := s.find()
 	if err == nil {
 		s.sweep(ctx, where)
+		err = s.setAside(where)
+	}
+	if err == nil {
 		err = s.write(ctx, where, change{verb: "replace", content: content})
 	}
 	return undurable(where, err)
@@ -137,6 +140,9 @@ func (s *Store) Delete(ctx context.Context) error {
 	where, err := s.find()
 	if err == nil {
 		s.sweep(ctx, where)
+		err = s.setAside(where)
+	}
+	if err == nil {
 		err = s.remove(ctx, where)
 	}
 	return undurable(where, err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -30,7 +31,7 @@ func TestStoreKeepsTheContractThroughASymbolicLink(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, os.ModeSymlink, info.Mode().Type(), "the link is still one")
 			requireNoLitter(t, vault, authFile, commitFile, "current")
-			requireNoLitter(t, site.home, authFile, lockFile, commitFile)
+			requireNoLitter(t, site.home, authFile, lockFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
 		})
 		return site
 	})
@@ -44,7 +45,7 @@ func TestStoreKeepsTheContractInAFileWithTwoNames(t *testing.T) {
 		require.NoError(t, os.Link(site.path(), other))
 		t.Cleanup(func() {
 			requireSameFile(t, site.path(), other)
-			requireNoLitter(t, site.home, authFile, lockFile, commitFile)
+			requireNoLitter(t, site.home, authFile, lockFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
 		})
 		return site
 	})

@@ -38,7 +38,7 @@ func crashEverywhere(t *testing.T, what string, limitBytes int) map[string]strin
 	for steps := 0; ; steps++ {
 		home, ring := t.TempDir(), new(vault)
 		require.NoError(t, openQuiet(home, ring, limitBytes).Replace(background, oldLogin))
-		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte("{}"), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(`{"OPENAI_API_KEY": "of before"}`), 0o600))
 		left, place := steps, "at the end"
 		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler), Step: func(step string) {
 			if left--; left < 0 {

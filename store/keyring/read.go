@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -77,19 +75,14 @@ func decode(value, account string, readSealed func(name string) ([]byte, error))
 const sealedLimitBytes = store.SizeLimitBytes + 1024
 
 func (s *Store) readSealed(name string) ([]byte, error) {
-	file, err := os.OpenFile(s.path(name), os.O_RDONLY|disk.NonBlocking, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	sealed, _, err := disk.Read(s.path(name), sealedLimitBytes)
+	_, isNoFile := errors.AsType[*disk.NotAFileError](err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
-	}
-	if err != nil {
-		return nil, &store.UnavailableError{Err: fmt.Errorf("open a sealed login: %w", err)}
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, &store.UnreadableError{Problem: "something that is no file is in the place of its sealed file"}
-	}
-	sealed, err := io.ReadAll(io.LimitReader(file, sealedLimitBytes))
-	if err != nil {
+	case isNoFile, errors.Is(err, disk.ErrTooLarge):
+		return nil, &store.UnreadableError{Place: s.path(name), Problem: err.Error()}
+	case err != nil:
 		return nil, &store.UnavailableError{Err: fmt.Errorf("read a sealed login: %w", err)}
 	}
 	return sealed, nil

@@ -30,5 +30,5 @@ func TestASealedFileThatCannotBeReadIsUnavailable(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	require.NoError(t, os.Symlink(filepath.Base(file), file)) // it leads to itself
 	_, err := s.Load(background)
-	requireUnavailable(t, err, "open a sealed login")
+	requireUnavailable(t, err, "read a sealed login")
 }

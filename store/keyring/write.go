@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -107,9 +108,22 @@ func (s *Store) tidy(turn turn, generation string) {
 	if s.options.KeepFile {
 		return
 	}
-	if err := disk.Remove(s.path(authFile), s.stepOf("tidy: ")); err != nil {
+	if err := s.removeFile(); err != nil {
 		s.options.Log.Warn("a login that the keyring has taken the place of cannot be removed", "error", err)
 	}
+}
+
+// removeFile removes auth.json, or keeps it under another name if it is no login:
+// it may be one that was damaged.
+func (s *Store) removeFile() error {
+	path := s.path(authFile)
+	content, _, err := disk.Read(path, store.SizeLimitBytes)
+	if err == nil && len(bytes.TrimSpace(content)) > 0 {
+		if _, err := store.Decode(content); err != nil {
+			return disk.Rename(path, s.path(disk.UnreadableFile), s.stepOf("tidy: "))
+		}
+	}
+	return disk.Remove(path, s.stepOf("tidy: "))
 }
 
 // sweep removes all sealed files but one. Whoever is not alone may not tell a
