@@ -63,6 +63,11 @@ type LoggedOut struct {
 type TokenRejected struct {
 	At
 	Access secret.Fingerprint // of the token that was refused
+
+	// PastFloor says that it is to be believed also in the first seconds of the
+	// token's life. Whoever sets it does so at most once in a row, or a resource
+	// server that refuses everything costs a refresh each time.
+	PastFloor bool
 }
 
 // RefreshSucceeded reports that the issuer granted a refresh.

@@ -172,12 +172,12 @@ func (s State) inUse() bool { return s.Label == ApiKey || s.Label == Fresh || s.
 // nothing: it was just refreshed, the client refreshes it, or it cannot be.
 func (s State) ignoresDemand(at time.Time) bool {
 	_, condemned := s.Verdict()
-	return condemned || s.Credential.Method == MethodExternal || s.isJustRefreshed(at)
+	return condemned || s.Credential.Method == MethodExternal || s.IsJustRefreshed(at)
 }
 
-// isJustRefreshed holds within the floor after a success. A clock that went
+// IsJustRefreshed holds within the floor after a success. A clock that went
 // back does not stretch it.
-func (s State) isJustRefreshed(at time.Time) bool {
+func (s State) IsJustRefreshed(at time.Time) bool {
 	age := at.Sub(s.RefreshedAt)
 	return !s.RefreshedAt.IsZero() && age >= 0 && age < s.Policy.RefreshFloor
 }

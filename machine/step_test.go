@@ -231,6 +231,10 @@ func TestTheFloorMakesOneRefreshOfTwoDemands(t *testing.T) {
 	require.True(t, ordersRefresh(t, state, again(-time.Second)), "a clock that went back does not stretch it")
 	rejected := machine.TokenRejected{At: at(time.Second), Access: state.Credential.AccessToken.Fingerprint()}
 	require.False(t, ordersRefresh(t, state, rejected), "a new token that is refused at once would not be helped by another")
+	rejected.PastFloor = true
+	require.True(t, ordersRefresh(t, state, rejected), "who knows better says so")
+	rejected.Access = "another"
+	require.False(t, ordersRefresh(t, state, rejected), "but of this very token")
 }
 
 func TestTheBackoffIsWaitedOutUnlessItsClockWentBack(t *testing.T) {

@@ -95,11 +95,11 @@ func (s State) onAsked(ask Ask, at time.Time) Trigger {
 }
 
 // onRejected believes a 401 only about the very token in use, and not in the
-// first seconds of its life: then the resource server is wrong, and one more
-// refresh would not help it.
+// first seconds of its life, unless it is past the floor: then the resource server is
+// wrong, and one more refresh would not help it.
 func (s State) onRejected(e TokenRejected) Trigger {
 	inUse := s.Label == Fresh || s.Label == Stale
-	if !inUse || s.Credential.AccessToken.Fingerprint() != e.Access || s.isJustRefreshed(e.at()) {
+	if !inUse || s.Credential.AccessToken.Fingerprint() != e.Access || s.IsJustRefreshed(e.at()) && !e.PastFloor {
 		return NothingToDo
 	}
 	return s.orElseCondemned(TokenWasRejected)

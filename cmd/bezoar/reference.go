@@ -30,6 +30,7 @@ var files = []option{
 	{word: "auth.json", meaning: "the login, as Codex keeps it: the only file with secrets, unless a keyring has them"},
 	{word: "config.toml", meaning: "settings, as Codex reads them"},
 	{word: "auth.ledger", meaning: "what became of refresh tokens, in fingerprints; bezoar log prints it"},
+	{word: "auth.callers", meaning: "a folder with a file for each program whose auth command is bezoar token --auth-command: what it was given last, as a fingerprint"},
 	{word: "auth.intents", meaning: "a folder with a file for each refresh that has begun and has no outcome yet"},
 	{word: "auth.lock, auth.json.lock, auth.ledger.lock", meaning: "locks of the refresh, of a write of the login, and of a rewrite of the ledger; empty, and safe to remove while no bezoar runs"},
 	{word: "auth.json.*.tmp, auth.ledger.*.tmp", meaning: "the room for a new login, or what a write leaves that was interrupted; the next write clears it away or puts it in place, so leave it alone"},

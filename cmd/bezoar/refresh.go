@@ -72,7 +72,7 @@ func refreshApart(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if machine.Cause(*cause) == machine.CauseRejected {
-		_, _ = s.auth.Rejected(ctx, secret.Fingerprint(*access))
+		_, _ = s.auth.RejectedPastFloor(ctx, secret.Fingerprint(*access))
 	} else {
 		_, _ = s.auth.Status(ctx, machine.Ask{Token: true, Refresh: machine.Cause(*cause) == machine.CauseDemanded})
 	}

@@ -45,12 +45,17 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	settings.Register(flags)
 	settings.RegisterRefresh(flags)
 	format := flags.String("output", "plain", "the `format`: "+strings.Join(tokenFormats, ", "))
+	var codex authCommand
+	codex.register(flags)
 	asJSON := flags.Bool("json", false, "short for --output json")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	if *asJSON {
 		*format = "json"
+	}
+	if err := codex.check(); err != nil {
+		return err
 	}
 	if !slices.Contains(tokenFormats, *format) {
 		return misuse("--output takes %s", strings.Join(tokenFormats, ", "))
@@ -67,7 +72,7 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	s.apart = apart
-	_, err = s.auth.Status(ctx, machine.Ask{Token: true})
+	err = codex.ask(ctx, s, env.now())
 	s.close(ctx) // with the refresh that may run, whose token is newer
 	switch {
 	case err != nil:
@@ -75,11 +80,15 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	case apart.isUnsaved.Load(), s.auth.Snapshot().IsUnsaved():
 		return &exit{exitOperator, errNotStored}
 	}
-	state := *s.auth.Snapshot()
+	state := codex.usable(*s.auth.Snapshot())
 	if !isServing(state, env.now()) {
 		return noToken(env, s.config, state)
 	}
-	return printToken(env, state, *format)
+	if err := printToken(env, state, *format); err != nil {
+		return err
+	}
+	codex.note(s.log, state, env.now())
+	return nil
 }
 
 // errNotStored reports new tokens that are lost: their refresh token was granted, and

@@ -101,6 +101,13 @@ func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (*mach
 	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
 }
 
+// RejectedPastFloor is Rejected for a 401 that is believed also in the first seconds
+// of a token's life, in which [Engine.Rejected] takes it for the fault of the resource
+// server. Call it at most once in a row: not about a token that came of it.
+func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
+	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.RejectPastFloor(access, answer) })
+}
+
 // Login stores a credential and then uses it, in place of whatever is there. A
 // refresh in flight goes on, and its answer changes nothing any more. External
 // tokens are kept in memory alone. An error means that the login could not be

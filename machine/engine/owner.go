@@ -69,7 +69,17 @@ func (o *Owner) Ask(ask machine.Ask, answer func(*machine.State)) {
 
 // Reject takes up a 401 of a resource server; see Engine.Rejected.
 func (o *Owner) Reject(access secret.Fingerprint, answer func(*machine.State)) {
-	o.step(machine.TokenRejected{At: o.at(), Access: access})
+	o.reject(machine.TokenRejected{At: o.at(), Access: access}, answer)
+}
+
+// RejectPastFloor takes up a 401 that is believed whatever the age of the token; see
+// Engine.RejectedPastFloor.
+func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(*machine.State)) {
+	o.reject(machine.TokenRejected{At: o.at(), Access: access, PastFloor: true}, answer)
+}
+
+func (o *Owner) reject(refusal machine.TokenRejected, answer func(*machine.State)) {
+	o.step(refusal)
 	o.answer(o.state.Attempt != 0 && !o.state.Overdue, answer)
 }
 

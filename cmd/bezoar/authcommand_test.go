@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+// newOpenSite is a site whose issuer answers at once, with a login that is not due.
+func newOpenSite(t *testing.T) *slowSite {
+	s := newSlowSite(t, time.Minute)
+	close(s.goOn)
+	return s
+}
+
+// call runs the words of codex's configuration as a child of this process, which
+// stands in for codex.
+func (s *slowSite) call(words ...string) (token string) {
+	s.t.Helper()
+	return s.said(s.program(append([]string{"token", "--auth-command"}, words...)...))
+}
+
+func (s *slowSite) said(command *exec.Cmd) string {
+	s.t.Helper()
+	var errs bytes.Buffer
+	command.Stderr = &errs
+	out, err := command.Output()
+	require.NoError(s.t, err, errs.String())
+	return strings.TrimSpace(string(out))
+}
+
+// isFirst reports whether a token is the one that was stored at first.
+func (s *slowSite) isFirst(token string) bool { return token == s.before.AccessToken.Reveal() }
+
+func TestACallThatComesTooEarlyRefusesThatVeryTokenOnce(t *testing.T) {
+	s := newOpenSite(t)
+	require.True(t, s.isFirst(s.call()))
+	require.Zero(t, s.Counts().Posts)
+
+	second := s.call()
+	require.False(t, s.isFirst(second), "a refused token must not be handed out again")
+	require.Equal(t, 1, s.Counts().Posts)
+
+	third := s.call()
+	require.NotEqual(t, second, third, "it is past the floor: the caller says so of this very token")
+	require.Equal(t, 2, s.Counts().Posts)
+
+	require.Equal(t, third, s.call(), "a server that refuses everything does not cost a refresh for each call")
+	require.Equal(t, 2, s.Counts().Posts)
+	require.Zero(t, s.Counts().Replays)
+}
+
+func TestACallAfterTheIntervalIsNoRefusal(t *testing.T) {
+	s := newOpenSite(t)
+	require.True(t, s.isFirst(s.call()))
+	require.True(t, s.isFirst(s.call("--refresh-interval", "0.000000001s")), "codex asks again of itself when its interval is over")
+	require.Zero(t, s.Counts().Posts)
+	require.False(t, s.isFirst(s.call("--refresh-interval", "0")), "and with 0 after a refusal only")
+	require.Equal(t, 1, s.Counts().Posts)
+}
+
+func TestTheTimeOfACallDecidesWhetherItIsEarly(t *testing.T) {
+	at := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	for age, want := range map[time.Duration]bool{
+		0: true, codexInterval - 1: true, codexInterval: false, time.Hour: false,
+		-time.Second: false, // a clock was set back: nobody can tell
+	} {
+		a := authCommand{isOn: true, interval: codexInterval}
+		a.last.At = at
+		require.Equal(t, want, a.isTooEarly(at.Add(age)), age)
+		a.interval = 0
+		require.Equal(t, age >= 0, a.isTooEarly(at.Add(age)), age)
+	}
+}
+
+func TestTwoProgramsWhoseTokenIsRefusedShareOneRefresh(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the second program is a shell")
+	}
+	s := newOpenSite(t)
+	words := s.program()
+	bezoar := filepath.Join(t.TempDir(), "bezoar") // by this name it is the program, and no test
+	require.NoError(t, os.Symlink(words.Path, bezoar))
+	other := exec.Command("sh", "-c", `"$0" token --auth-command; read go; "$0" token --auth-command; exit 0`, bezoar)
+	other.Env = words.Env
+	input, err := other.StdinPipe()
+	require.NoError(t, err)
+	output, err := other.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	defer other.Wait()
+	lines := bufio.NewScanner(output)
+	require.True(t, lines.Scan())
+	require.True(t, s.isFirst(lines.Text()))
+	require.True(t, s.isFirst(s.call()), "each program has tokens of its own")
+
+	_, err = input.Write([]byte("\n"))
+	require.NoError(t, err)
+	mine := s.call()
+	require.True(t, lines.Scan())
+	require.False(t, s.isFirst(mine))
+	require.Equal(t, mine, lines.Text())
+	require.Equal(t, 1, s.Counts().Posts)
+}
+
+func TestAGuessedRefusalTakesNoTokenAwayWhileTheIssuerCannotBeAsked(t *testing.T) {
+	s := newOpenSite(t)
+	s.Always(issuer.Refresh, issuer.Step{Status: http.StatusServiceUnavailable})
+	require.True(t, s.isFirst(s.call()))
+	require.True(t, s.isFirst(s.call()), "it may be good all the same")
+	require.Equal(t, 1, s.Counts().Posts)
+	require.True(t, s.isFirst(s.call()))
+	require.Equal(t, 1, s.Counts().Posts, "the issuer is left alone for a while")
+}
+
+func TestTheFlagsOfAnAuthCommandGoTogether(t *testing.T) {
+	for words, want := range map[string]string{
+		"--refresh-interval 1m":                  "--refresh-interval goes with --auth-command",
+		"--auth-command --refresh-interval -1s":  "--refresh-interval takes a time such as 300000ms, or 0",
+		"--auth-command --refresh-interval soon": "--refresh-interval takes another value",
+	} {
+		var errs bytes.Buffer
+		env := environment{bytes.NewReader(nil), &errs, &errs, func(string) string { return "" }, time.Now, newLogQueue(&errs)}
+		require.Equal(t, exitUsage, run(env, append([]string{"token"}, strings.Fields(words)...)))
+		require.Contains(t, errs.String(), want)
+	}
+}
