@@ -154,6 +154,7 @@ var ephemeral = []*regexp.Regexp{
 	regexp.MustCompile(`(\d{4}-\d\d-\d\d )?\d\d:\d\d(:\d\d)?( {2,})?`), // a column is wider when one of its times is yesterday's
 	regexp.MustCompile(`\b[0-9a-f]{8}\b`),
 	regexp.MustCompile(`process \d+`),
+	regexp.MustCompile(`only \S+ has access`),
 	regexp.MustCompile(`127\.0\.0\.1:\w+`),
 	regexp.MustCompile(`\b[A-Z2-7]{4}-[A-Z2-7]{4}\b`),
 	regexp.MustCompile(`/\S+/home\b`),

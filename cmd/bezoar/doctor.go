@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
@@ -19,9 +21,11 @@ var doctorCommand = command{
 	name:    "doctor",
 	summary: "Look for what could be wrong with this machine, and say what to do.",
 	usage:   "[--offline] [--json] [flags]",
-	about: `Looks at the home and its permissions, tries locks and the disk with files of its own
-that it removes again, asks the keyring if one is in use, and sees whether the issuer
-can be reached and what time it has. No token is sent to anybody.
+	about: `Looks at the home, its owner and its permissions, tries locks and the disk with files
+of its own that it removes again, asks the keyring if one is in use, and sees whether
+the issuer can be reached and what time it has. It sends no token.
+
+What would be found twice is found once: "skip (see home)" has the cause there.
 
 Exit codes: 0 nothing is broken (warnings count as that), 5 something is.
 
@@ -45,6 +49,8 @@ type finding struct {
 	Result result  `json:"result"`
 	Found  string  `json:"found"`
 	Remedy *string `json:"remedy"`
+
+	blocks bool // checks that come after this one would find the same
 }
 
 func fine(format string, args ...any) finding {
@@ -54,7 +60,14 @@ func fine(format string, args ...any) finding {
 func skip(why string) finding { return finding{Result: skipped, Found: why} }
 
 func bad(how result, found, remedy string) finding {
-	return finding{Result: how, Found: printable(found), Remedy: &remedy}
+	return finding{Result: how, Found: found, Remedy: &remedy}
+}
+
+// blocking is a failure that those who look at the same thing would find again.
+func blocking(found, remedy string) finding {
+	f := bad(failure, found, remedy)
+	f.blocks = true
+	return f
 }
 
 // patient is what doctor looks at.
@@ -67,27 +80,34 @@ type patient struct {
 	offline bool
 }
 
-// check is one look at the patient. A check is bounded by checkLimit.
+// check is one look at the patient.
 type check struct {
-	name string
-	look func(context.Context, *patient) finding
+	name  string
+	after []string // checks that find the cause, if there is one in common
+	files bool     // it works on files, which should not take long
+	look  func(context.Context, *patient) finding
 }
 
 // checks in the order in which they are made: what comes first breaks the others.
 var checks = []check{
-	{"home", homeCheck},
-	{"permissions", permissionCheck},
-	{"settings", settingsCheck},
-	{"login", loginCheck},
-	{"ledger", ledgerCheck},
-	{"lock", lockCheck},
-	{"disk", diskCheck},
-	{"keyring", keyringCheck},
-	{"issuer", issuerCheck},
-	{"clock", clockCheck},
+	{"home", nil, true, homeCheck},
+	{"permissions", []string{"home"}, true, permissionCheck},
+	{"limits", nil, false, limitCheck},
+	{"settings", []string{"home"}, true, settingsCheck},
+	{"keyring", []string{"home"}, false, keyringCheck},
+	{"login", []string{"home", "keyring"}, true, loginCheck},
+	{"ledger", []string{"home"}, true, ledgerCheck},
+	{"disk", []string{"home", "keyring", "login"}, true, diskCheck},
+	{"lock", []string{"home", "disk"}, true, lockCheck},
+	{"issuer", nil, false, issuerCheck},
+	{"clock", nil, false, clockCheck},
 }
 
-const checkLimit = 15 * time.Second
+// checkLimit bounds each check. slowNoticed is when one of a few files is slow.
+const (
+	checkLimit  = 15 * time.Second
+	slowNoticed = 2 * time.Second
+)
 
 // quiet is for what a finding says anyway.
 var quiet = slog.New(slog.DiscardHandler)
@@ -133,20 +153,53 @@ func doctor(env environment, flags *flag.FlagSet, args []string) error {
 
 func (p *patient) examine(ctx context.Context) []finding {
 	var findings []finding
+	blocked := map[string]bool{}
 	for _, each := range checks {
-		limited, cancel := context.WithTimeout(ctx, checkLimit)
-		found := each.look(limited, p)
-		cancel()
+		cause := slices.IndexFunc(each.after, func(name string) bool { return blocked[name] })
+		found := finding{}
+		if cause >= 0 {
+			found = skip("see " + each.after[cause])
+		} else {
+			found = p.look(ctx, each)
+		}
 		found.Check = each.name
+		blocked[each.name] = found.blocks
 		findings = append(findings, found)
 	}
 	return findings
 }
 
+// look makes one check, with its limit also where a file system does not answer.
+func (p *patient) look(ctx context.Context, each check) finding {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	begun, found := p.now(), make(chan finding, 1)
+	go func() { found <- each.look(ctx, p) }()
+	select {
+	case <-ctx.Done():
+		return bad(failure, fmt.Sprintf("no answer within %v", checkLimit), "see whether the disk, or the server behind it, hangs; keep the home on a local disk")
+	case f := <-found:
+		took := p.now().Sub(begun)
+		if each.files && f.Result == ok && took >= slowNoticed {
+			return bad(warning, fmt.Sprintf("%s; but that took %v: the disk is slow", f.Found, took.Round(time.Second/10)),
+				"keep the home on a local disk: a refresh makes dozens of such calls")
+		}
+		return f
+	}
+}
+
 // noHome is all that can be found where a home cannot be used.
 func noHome(err *config.HomeError) []finding {
-	found := bad(failure, fmt.Sprintf("%s (%s): %v", err.Path, err.Source, err.Err),
-		"make the folder, or name another with --home or BEZOAR_HOME")
+	remedy := "name another folder with --home or BEZOAR_HOME"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		remedy = "make the folder (mkdir -m 700), or " + remedy
+	case errors.Is(err, fs.ErrPermission):
+		remedy = "ask its owner to let you in, or " + remedy
+	case err.Source != config.DefaultHome && err.Source != "--home":
+		remedy = "set " + err.Source + " to a folder, or name one with --home"
+	}
+	found := bad(failure, fmt.Sprintf("%s (%s): %v", err.Path, err.Source, err.Err), remedy)
 	found.Check = checks[0].name
 	return []finding{found}
 }
@@ -175,10 +228,11 @@ func report(env environment, findings []finding, asJSON bool) error {
 var colourOf = map[result]string{ok: green, warning: yellow, failure: red}
 
 func (f finding) print(out io.Writer, p paint) error {
-	_, err := fmt.Fprintf(out, "%s  %-11s  %s\n", p.in(colourOf[f.Result], fmt.Sprintf("%-4s", f.Result)), f.Check, f.Found)
+	text := fmt.Sprintf("%s  %-11s  %s\n", p.in(colourOf[f.Result], fmt.Sprintf("%-4s", f.Result)), f.Check, printable(f.Found))
 	if f.Remedy != nil {
-		_, err = fmt.Fprintf(out, "%19s→ %s\n", "", *f.Remedy)
+		text += fmt.Sprintf("%19s→ %s\n", "", printable(*f.Remedy))
 	}
+	_, err := io.WriteString(out, text)
 	return err
 }
 

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"os/user"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
@@ -18,7 +22,31 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
-func homeCheck(_ context.Context, p *patient) finding { return fine("%s", p.config.Home) }
+// homeCheck sees whose folder it is. Root may use any, and what it writes there
+// belongs to the owner.
+func homeCheck(_ context.Context, p *patient) finding {
+	home, us := p.config.Home, userName(os.Geteuid())
+	owner, isOurs := ownerOf(home)
+	theirs := fmt.Sprintf("%s belongs to %s, and you are %s", home, userName(owner), us)
+	_, err := os.ReadDir(home)
+	switch {
+	case !isOurs && err != nil:
+		return blocking(theirs, "run bezoar as "+userName(owner)+", or name a folder of your own with --home or BEZOAR_HOME")
+	case err != nil:
+		return blocking(fmt.Sprintf("%s: %v", home, cause(err)), "see that "+us+" may read and enter the folder")
+	case !isOurs:
+		return bad(warning, theirs, userName(owner)+" can read and replace logins that are made here; run bezoar as "+userName(owner)+", or name a home of your own")
+	}
+	return fine("%s", home)
+}
+
+// userName is a user as people call it.
+func userName(id int) string {
+	if known, err := user.LookupId(strconv.Itoa(id)); err == nil {
+		return known.Username
+	}
+	return fmt.Sprintf("user %d", id)
+}
 
 // private is what nobody else has any business with.
 var private = []struct {
@@ -31,21 +59,42 @@ func permissionCheck(_ context.Context, p *patient) finding {
 	if runtime.GOOS == "windows" {
 		return skip("a home on Windows has the permissions of its user's folder")
 	}
+	folder, _ := ownerOf(p.config.Home)
 	var open, remedies []string
 	for _, each := range private {
 		path := filepath.Join(p.config.Home, each.name)
 		info, err := os.Stat(path)
-		isOther := err != nil || info.IsDir() != (each.name == ".") // which other checks report
-		if isOther || info.Mode().Perm()&^each.mode == 0 {
+		if err != nil || info.IsDir() != (each.name == ".") { // which other checks report
 			continue
 		}
-		open = append(open, fmt.Sprintf("%s has %04o", filepath.Base(path), info.Mode().Perm()))
-		remedies = append(remedies, fmt.Sprintf("chmod %o %s", each.mode, path))
+		if owner, _ := ownerOf(path); owner != folder {
+			open = append(open, fmt.Sprintf("%s belongs to %s", each.name, userName(owner)))
+			remedies = append(remedies, fmt.Sprintf("chown %s %s", userName(folder), path))
+		}
+		if info.Mode().Perm()&^each.mode != 0 {
+			open = append(open, fmt.Sprintf("%s has %04o", filepath.Base(path), info.Mode().Perm()))
+			remedies = append(remedies, fmt.Sprintf("chmod %o %s", each.mode, path))
+		}
 	}
 	if len(open) > 0 {
 		return bad(warning, "others on this machine have access: "+strings.Join(open, ", "), strings.Join(remedies, " && "))
 	}
-	return fine("nobody else has access")
+	return fine("only %s has access", userName(folder))
+}
+
+// filesNeeded is how many files must be allowed to be open: locks, ledger, folders
+// and connections of one refresh, with as many to spare.
+const filesNeeded = 32
+
+func limitCheck(context.Context, *patient) finding {
+	limit, known := openFileLimit()
+	switch {
+	case !known:
+		return skip("this system does not tell how many files may be open at once")
+	case limit < filesNeeded:
+		return bad(warning, fmt.Sprintf("only %d files may be open at once", limit), "raise the limit: ulimit -n 1024, or LimitNOFILE= of a systemd service")
+	}
+	return fine("enough files may be open at once")
 }
 
 func settingsCheck(_ context.Context, p *patient) finding {
@@ -54,7 +103,7 @@ func settingsCheck(_ context.Context, p *patient) finding {
 		problems = append(problems, each.Summary+". "+each.Details)
 	}
 	if len(problems) > 0 {
-		return bad(warning, strings.Join(problems, " "), "mend "+filepath.Join(p.config.Home, "config.toml"))
+		return bad(warning, strings.Join(problems, " "), "correct "+filepath.Join(p.config.Home, "config.toml"))
 	}
 	return fine("logins are kept in: %s", p.config.CredentialStore)
 }
@@ -64,16 +113,19 @@ func loginCheck(ctx context.Context, p *patient) finding {
 		return skip("kept in the memory of each program, where another one cannot look")
 	}
 	record, err := p.store.Load(ctx)
+	path, us := filepath.Join(p.config.Home, "auth.json"), userName(os.Geteuid())
 	unreadable, isUnreadable := errors.AsType[*store.UnreadableError](err)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return fine("nobody is logged in")
+		return fine("there is no login; bezoar login makes one")
 	case isUnreadable && unreadable.IsInTheWay:
-		return bad(failure, "there is no login: "+unreadable.Problem, "move away what is in the place of "+filepath.Join(p.config.Home, "auth.json"))
+		return blocking("there is no login: "+unreadable.Problem, "move away what is in the place of "+path)
 	case isUnreadable:
-		return bad(failure, "what is stored is no login: "+unreadable.Problem, "bezoar login puts a new one in its place")
+		return bad(failure, "auth.json is not a login: "+unreadable.Problem, "bezoar login puts a new login in its place")
+	case errors.Is(err, fs.ErrPermission):
+		return blocking("auth.json cannot be read: permission denied", "see whose file it is (ls -l "+path+"), and that "+us+" may read it")
 	case err != nil:
-		return bad(failure, fmt.Sprintf("what is stored cannot be read: %v", unavailable(err)), "see that this user may read it, and that the disk is well")
+		return blocking(fmt.Sprintf("auth.json cannot be read: %v", unavailable(err)), "see that the disk is well, and that "+us+" may read "+path)
 	case !policyOf(p.config).Restriction.Admits(record.Credential):
 		return bad(warning, "the stored login may not be used here",
 			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml want it")
@@ -112,7 +164,7 @@ const (
 func lockCheck(ctx context.Context, p *patient) finding {
 	file, err := os.CreateTemp(p.config.Home, "doctor.*.lock")
 	if err != nil {
-		return bad(failure, fmt.Sprintf("no file can be made to try it with: %v", cause(err)), "see that this user may write to "+p.config.Home)
+		return bad(failure, fmt.Sprintf("no file can be made to try it with: %v", cause(err)), "see that "+userName(os.Geteuid())+" may write to "+p.config.Home)
 	}
 	file.Close()
 	defer os.Remove(file.Name())
@@ -144,10 +196,26 @@ func diskCheck(ctx context.Context, p *patient) finding {
 	}
 	release, err := p.store.Reserve(ctx, login)
 	if err != nil {
-		return bad(failure, err.Error(), "make room, make the home writeable, or move away what is in the way: until then nothing is refreshed, for the new tokens would be lost")
+		return blocking(err.Error(), p.diskRemedy(err)+": until then nothing is refreshed, for the new tokens would be lost")
 	}
 	release()
 	return fine("a new login can be stored, and reaches the disk")
+}
+
+// diskRemedy is what helps against a store that cannot take a new login.
+func (p *patient) diskRemedy(err error) string {
+	home, us := p.config.Home, userName(os.Geteuid())
+	switch {
+	case isFull(err):
+		return "make room on the disk of " + home
+	case errors.Is(err, syscall.EROFS):
+		return "mount the disk of " + home + " for writing, or name another home"
+	case errors.Is(err, fs.ErrPermission):
+		return "see that " + us + " may write to " + home + ", and replace files there"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "let more files be open (ulimit -n)"
+	}
+	return "see that " + home + " can be written to and has room"
 }
 
 func keyringCheck(ctx context.Context, p *patient) finding {
@@ -158,8 +226,11 @@ func keyringCheck(ctx context.Context, p *patient) finding {
 	defer cancel()
 	_, err := p.store.Load(limited)
 	if _, isUnavailable := errors.AsType[*store.UnavailableError](err); isUnavailable || limited.Err() != nil {
-		return bad(failure, fmt.Sprintf("it does not answer: %v", unavailable(err)),
-			`unlock it, or set cli_auth_credentials_store = "file" in config.toml`)
+		remedy := "unlock it"
+		if errors.Is(err, exec.ErrNotFound) {
+			remedy = "install a keyring service"
+		}
+		return blocking(fmt.Sprintf("it does not answer: %v", unavailable(err)), remedy+`, or set cli_auth_credentials_store = "file" in config.toml`)
 	}
 	return fine("it answers")
 }

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -73,5 +77,78 @@ func TestDoctorHasARemedyForEveryProblemOnTheWayToTheIssuer(t *testing.T) {
 		machine.ProblemProxyRefused, machine.ProblemCertificate, machine.ProblemCAFileUnreadable, machine.ProblemAddress,
 	} {
 		require.NotEmpty(t, remedies[problem], problem)
+	}
+}
+
+// TestDoctorFindsACauseOnce breaks one thing after another, of those that break others.
+func TestDoctorFindsACauseOnce(t *testing.T) {
+	was := checks
+	defer func() { checks = was }()
+	for broken, skips := range map[string][]string{
+		"home":    {"permissions", "settings", "keyring", "login", "ledger", "disk", "lock"},
+		"keyring": {"login", "disk"},
+		"login":   {"disk"},
+		"disk":    {"lock"},
+		"ledger":  nil,
+	} {
+		checks = slices.Clone(was)
+		for i := range checks {
+			checks[i].look = func(context.Context, *patient) finding { return fine("well") }
+			if checks[i].name == broken {
+				checks[i].look = func(context.Context, *patient) finding { return blocking("broken", "mend it") }
+			}
+		}
+		var found []string
+		for _, each := range (&patient{now: time.Now}).examine(t.Context()) {
+			if each.Result == skipped {
+				require.Equal(t, "see "+broken, each.Found)
+				found = append(found, each.Check)
+			}
+		}
+		require.Equal(t, skips, found, broken)
+	}
+}
+
+func TestDoctorSaysThatADiskIsSlowOrHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &patient{now: time.Now}
+		slow := func(d time.Duration) check {
+			return check{files: true, look: func(ctx context.Context, _ *patient) finding {
+				time.Sleep(d) // as a file system does, whatever the context says
+				return fine("stored")
+			}}
+		}
+		require.Equal(t, ok, p.look(t.Context(), slow(time.Second)).Result)
+		found := p.look(t.Context(), slow(3*time.Second))
+		require.Equal(t, warning, found.Result)
+		require.Equal(t, "stored; but that took 3s: the disk is slow", found.Found)
+		found = p.look(t.Context(), slow(time.Minute))
+		require.Equal(t, failure, found.Result)
+		require.Equal(t, "no answer within 15s", found.Found)
+		time.Sleep(time.Minute) // until nothing is left
+	})
+}
+
+func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
+	p := &patient{config: config.Config{Home: "/home/ada/.codex"}}
+	for errno, want := range map[error]string{
+		syscall.ENOSPC:   "make room on the disk",
+		syscall.EROFS:    "for writing",
+		syscall.EACCES:   "may write to",
+		syscall.EPERM:    "may write to",
+		syscall.EMFILE:   "ulimit -n",
+		errors.New("?"):  "has room",
+		fs.ErrPermission: "may write to",
+	} {
+		err := &store.NotDurableError{Err: &fs.PathError{Op: "open", Path: "auth.json", Err: errno}}
+		require.Contains(t, p.diskRemedy(err), want, errno)
+	}
+	for err, want := range map[error]string{
+		fs.ErrNotExist:          "make the folder",
+		fs.ErrPermission:        "let you in",
+		errors.New("no folder"): "set CODEX_HOME",
+	} {
+		found := noHome(&config.HomeError{Path: "/x", Source: "CODEX_HOME", Err: err})
+		require.Contains(t, *found[0].Remedy, want)
 	}
 }

@@ -60,10 +60,26 @@ func run(env environment, args []string) int {
 		return codeFor(err)
 	}
 	usage, _ := errors.AsType[usageError](err)
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(env.stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), printable(strings.TrimRight(line, "\n")))
+	for _, each := range apart(err) {
+		fmt.Fprintf(env.stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), printable(each.Error()))
 	}
 	return codeFor(err)
+}
+
+// apart are the errors of which err is made, if it is only these ([errors.Join]).
+func apart(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if err.Error() == "" {
+		return nil // all has been said
+	}
+	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return []error{err}
+	}
+	var all []error
+	for _, each := range joined.Unwrap() {
+		all = append(all, apart(each)...)
+	}
+	return all
 }
 
 func dispatch(env environment, args []string) error {
