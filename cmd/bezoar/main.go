@@ -60,14 +60,14 @@ func run(env environment, args []string) int {
 		return codeFor(err)
 	}
 	usage, _ := errors.AsType[usageError](err)
-	for _, each := range apart(err) {
+	for _, each := range eachOf(err) {
 		fmt.Fprintf(env.stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), printable(each.Error()))
 	}
 	return codeFor(err)
 }
 
-// apart are the errors of which err is made, if it is only these ([errors.Join]).
-func apart(err error) []error {
+// eachOf are the errors of which err is made, if it is only these ([errors.Join]).
+func eachOf(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if err.Error() == "" {
 		return nil // all has been said
@@ -77,7 +77,7 @@ func apart(err error) []error {
 	}
 	var all []error
 	for _, each := range joined.Unwrap() {
-		all = append(all, apart(each)...)
+		all = append(all, eachOf(each)...)
 	}
 	return all
 }
