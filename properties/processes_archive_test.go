@@ -37,8 +37,9 @@ type givenSet struct {
 }
 
 type posted struct {
-	token     secret.Token
-	isGranted bool
+	token secret.Token
+	next  secret.Token // what was granted, absent for nothing
+	at    time.Time
 }
 
 func newArchive(i *issuer.Issuer) *archive {
@@ -79,7 +80,7 @@ func (a *archive) decide(asked []byte, r *http.Request) *httptest.ResponseRecord
 func (a *archive) note(spent secret.Token, isGranted bool, g machine.Grant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.posts = append(a.posts, posted{spent, isGranted})
+	a.posts = append(a.posts, posted{spent, g.RefreshToken, time.Now()})
 	if isGranted {
 		a.last = time.Now()
 		from := a.sets[spent.Fingerprint()]

@@ -27,17 +27,21 @@ import (
 // token all the time, and all that is known of them afterwards.
 type storm struct {
 	*scene
-	archive    *archive
-	program    string
-	strangers  []int // after so many refreshes somebody of another account logs in
-	enumerated int   // failpoints, each of which somebody dies at
-	deaths     atomic.Int64
-	asked      atomic.Int64
-	first      sync.Once // the first thing that is wrong counts
-	wrong      atomic.Pointer[error]
+	archive     *archive
+	program     string
+	strangers   []int // after so many refreshes somebody of another account logs in
+	rotations   int   // that end it
+	kills       int   // from outside
+	stops       int64 // of processes that go on
+	enumerated  int   // failpoints, each of which somebody dies at
+	deaths      atomic.Int64
+	standstills atomic.Int64
+	asked       atomic.Int64
+	first       sync.Once // the first thing that is wrong counts
+	wrong       atomic.Pointer[error]
 
 	mu       sync.Mutex // guards what follows
-	killed   map[int]string
+	killed   map[int]death
 	places   []string      // where nobody has died yet
 	entries  []store.Entry // of the ledger, also those that a compaction has dropped
 	seen     map[string]bool
@@ -57,11 +61,25 @@ func (s *storm) failed() error {
 	return nil
 }
 
+// death is what is known of one: the place, if it was by its own hand, or when
+// the signal was sent.
+type death struct {
+	place string
+	since time.Time
+}
+
+func (d death) String() string {
+	if d.place != "" {
+		return "died before " + d.place
+	}
+	return "was killed"
+}
+
 func (s *storm) isOver() bool {
 	if time.Since(s.archive.lastGrant()) > untilItIsWrong {
 		s.fail(errors.New("nothing is refreshed any more, and nobody says why"))
 	}
-	return s.failed() != nil || s.issuer.Counts().Grants >= *stormRotations && s.deaths.Load() >= s.toDie()
+	return s.failed() != nil || s.issuer.Counts().Grants >= s.rotations && s.deaths.Load() >= s.toDie() && s.standstills.Load() >= s.stops
 }
 
 // life is one process, and how it is to end.
@@ -70,6 +88,8 @@ type life struct {
 	asks      int           // before it ends
 	isKilled  bool          // by its own hand or from outside
 	killAfter time.Duration // of its last ask; 0 for by its own hand
+	killedAt  atomic.Pointer[time.Time]
+	stopAfter time.Duration // of its last ask, then it goes on; 0 for never
 	place     string        // where it is to die, "" for nowhere
 	isHurt    bool          // it has been, or is about to be
 }
@@ -109,6 +129,9 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 	case random.IntN(2) == 0 && s.deaths.Load() < s.toDie():
 		l.isKilled, l.killAfter = true, time.Duration(1+random.IntN(int(12*time.Millisecond)))
 	}
+	if !l.isKilled && canStop && random.IntN(2) == 0 && s.standstills.Load() < s.stops {
+		l.stopAfter = time.Duration(1 + random.IntN(int(12*time.Millisecond)))
+	}
 	var err error
 	l.server, err = startServer("process", program, environment)
 	return l, err
@@ -138,7 +161,7 @@ func (s *storm) takePlace() string {
 }
 
 // toDie is how many processes are killed in all.
-func (s *storm) toDie() int64 { return int64(*stormKills + s.enumerated) }
+func (s *storm) toDie() int64 { return int64(s.kills + s.enumerated) }
 
 // onlyAtFirst are calls that are made once in the life of a home.
 var onlyAtFirst = []string{"intent: make folder", "intent: sync parent folder", "append: sync folder"}
@@ -162,13 +185,37 @@ func (s *storm) live(l *life) error {
 	for n := 1; n <= l.asks && !s.isOver(); n++ {
 		if n == l.asks && l.killAfter > 0 {
 			l.isHurt = true
-			defer time.AfterFunc(l.killAfter, func() { l.process.Process.Kill() }).Stop()
+			defer time.AfterFunc(l.killAfter, l.strike).Stop()
+		}
+		if n == l.asks && l.stopAfter > 0 {
+			stands := time.AfterFunc(l.stopAfter, func() { s.stop(l) })
+			defer stands.Stop()
 		}
 		if err := s.ask(l, n); err != nil {
 			return s.unless(l, err)
 		}
 	}
 	return nil
+}
+
+// strike kills a process from outside.
+func (l *life) strike() {
+	now := time.Now()
+	l.killedAt.Store(&now)
+	l.process.Process.Kill()
+}
+
+// stop lets a process stand still for longer than the deadline of its post, and
+// go on then.
+func (s *storm) stop(l *life) {
+	if stop(l.process.Process) != nil {
+		return // it has ended
+	}
+	s.standstills.Add(1)
+	<-time.After(stormDeadline + stormDeadline/4)
+	if err := letGoOn(l.process.Process); err != nil {
+		s.fail(fmt.Errorf("let a process go on: %w", err))
+	}
 }
 
 // unless says what is wrong, if it is not that the process was killed.
@@ -222,7 +269,11 @@ func (s *storm) bury(l *life) {
 		l.kill()
 		place, _ := lastWordsIn(l.stderr.String())
 		s.mu.Lock()
-		s.killed[l.process.Process.Pid] = place
+		how := death{place: place}
+		if at := l.killedAt.Load(); at != nil {
+			how.since = *at
+		}
+		s.killed[l.process.Process.Pid] = how
 		s.mu.Unlock()
 	} else {
 		if l.place != "" {

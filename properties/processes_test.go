@@ -13,20 +13,22 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// How long a storm is. For a night of it:
+// How long a storm is: 0 is 200 rotations with -long, and 50 without. For a night
+// of it:
 //
-//	go test ./properties -run Processes -timeout 0 -storm.rotations 20000 -storm.kills 6000
+//	go test ./properties -run Processes -timeout 0 -storm.rotations 20000 -storm.kills 6000 -storm.stops 1000
 var (
-	stormRotations = flag.Int("storm.rotations", 100, "refreshes that are granted before a storm of processes ends")
+	stormRotations = flag.Int("storm.rotations", 0, "refreshes that are granted before a storm of processes ends")
 	stormKills     = flag.Int("storm.kills", 15, "processes that are killed from outside in it; and one dies at each failpoint")
+	stormStops     = flag.Int("storm.stops", 15, "processes that are stopped in it for longer than the deadline of a post, and go on")
 )
 
 const stormProcesses = 32
 
 // Half of the processes are the real program, killed from outside at any
-// moment; the others are made of the same parts and kill themselves before some
-// system call of a refresh. The issuer forgives nothing: a token that is used
-// twice ends its login.
+// moment, or stopped for longer than its post may take and let go on; the others
+// are made of the same parts and kill themselves before some system call of a
+// refresh. The issuer forgives nothing: a token that is used twice ends its login.
 func TestThirtyTwoProcessesSpendEachTokenOnceWhoeverIsKilled(t *testing.T) {
 	newStorm(t).rage(t)
 }
@@ -39,7 +41,7 @@ func TestProcessesWithoutAnyLockSpendEachTokenOnceWhoeverIsKilled(t *testing.T) 
 		require.NoError(t, os.Mkdir(filepath.Join(s.home, lock), 0o700))
 	}
 	for n := range 4 {
-		s.strangers = append(s.strangers, (n+1)*(*stormRotations)/5)
+		s.strangers = append(s.strangers, (n+1)*s.rotations/5)
 	}
 	s.rage(t)
 }
@@ -52,7 +54,20 @@ func newStorm(t *testing.T) *storm {
 	archive := newArchive(issuer.New(issuer.Options{AccessLifetime: time.Second}))
 	s := &storm{
 		scene: sceneOf(t, archive.issuer, archive), archive: archive, program: program,
-		killed: map[int]string{}, seen: map[string]bool{}, places: anyPlaces(),
+		killed: map[int]death{}, seen: map[string]bool{}, places: anyPlaces(),
+	}
+	s.rotations, s.kills, s.stops = *stormRotations, *stormKills, int64(*stormStops)
+	if s.rotations == 0 {
+		s.rotations = 50
+		if *long {
+			s.rotations = 200
+		}
+	}
+	if !canStop {
+		s.stops = 0
+	}
+	if !*long { // a dozen of the places in each storm, others in each
+		s.places = s.places[:min(12, len(s.places))]
 	}
 	s.enumerated = len(s.places)
 	archive.logIn(s.old, s.account.ID)

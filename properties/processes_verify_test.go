@@ -1,7 +1,10 @@
 package properties
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,47 +13,89 @@ import (
 )
 
 // verify demands what a storm must not break, by what the issuer saw and what
-// the ledger says.
+// the ledger says. Each replay, each loss and each login that ended has a cause, a
+// process that was killed between its intent and the outcome; one that was only
+// stopped is an excuse for nothing.
 func (s *storm) verify(t *testing.T) {
 	windows := s.windows(t)
-	kept := map[secret.Fingerprint]bool{}
-	for _, each := range s.entries {
-		kept[each.Key] = kept[each.Key] || each.Kind == store.Rotated
-	}
+	kept := s.kept(t)
 	uses, lost := map[secret.Fingerprint]int{}, 0
 	for _, post := range s.archive.posts {
 		key := s.names.Key(post.token)
 		uses[key]++
 		switch {
 		case uses[key] > 2:
-			require.Fail(t, "a token is posted a third time")
+			require.Fail(t, "a token is posted a third time, after it was refused")
 		case uses[key] == 2:
-			require.NotZero(t, windows[key], "a token is posted twice, and nobody was killed over it")
-			require.False(t, post.isGranted)
+			require.NotEmpty(t, windows[key], "a token is posted twice, and nobody was killed over it")
+			require.True(t, post.next.IsEmpty())
+			require.True(t, isAfterADeath(windows[key], post.at), "a token is posted again while its poster lives")
+			t.Logf("replay of %s: %s", key.Short(), told(windows[key]))
 		default:
-			require.True(t, post.isGranted, "a token is refused that was not posted before")
+			require.False(t, post.next.IsEmpty(), "a token is refused that was not posted before")
 		}
-		if post.isGranted && !kept[key] {
+		if !post.next.IsEmpty() && !kept[s.names.Key(post.next)] {
+			if s.isDisplaced(post) {
+				t.Logf("dropped: what was granted for %s: another login took its place", key.Short())
+				continue
+			}
 			lost++
-			require.NotZero(t, windows[key], "new tokens are lost, and nobody was killed over it")
+			require.NotEmpty(t, windows[key], "new tokens are lost, and nobody was killed over it")
+			t.Logf("lost: what was granted for %s: %s", key.Short(), told(windows[key]))
 		}
 	}
 	for _, key := range s.ended {
-		require.NotZero(t, windows[key], "a login has ended, and nobody was killed over it")
+		require.NotEmpty(t, windows[key], "a login has ended, and nobody was killed over it")
 	}
 	counts := s.issuer.Counts()
 	require.Equal(t, counts.Posts, counts.Grants+counts.Replays)
 	require.LessOrEqual(t, counts.Replays, len(windows))
-	require.GreaterOrEqual(t, counts.Grants, *stormRotations)
+	require.GreaterOrEqual(t, counts.Grants, s.rotations)
 	end := s.archive.setOf(s.stored(t))
 	require.Equal(t, s.lastWord.RefreshToken.Fingerprint(), end.login, "the login that was made last is the one that is there")
-	t.Logf("%d asks, %d posts = %d rotations + %d replays of tokens in doubt; %d killed, %d of them with an intent, %d with tokens that nobody else had; %d logins ended and %d were given up, all explained, which %d asks were told",
-		s.asked.Load(), counts.Posts, counts.Grants, counts.Replays, s.deaths.Load(), sum(windows), lost, len(s.ended), s.givenUp, s.withheld)
+	t.Logf("%d asks, %d posts = %d rotations + %d replays of tokens in doubt; %d stopped and let go on, %d killed, %d of them with an intent, %d with tokens that nobody else had; %d logins ended and %d were given up, all explained, which %d asks were told",
+		s.asked.Load(), counts.Posts, counts.Grants, counts.Replays, s.standstills.Load(), s.deaths.Load(), sum(windows), lost, len(s.ended), s.givenUp, s.withheld)
 }
 
-// windows counts, by key, those who were killed between their intent and its
-// outcome. Nobody else may leave one open.
-func (s *storm) windows(t *testing.T) map[secret.Fingerprint]int {
+// kept are the keys of what was granted and written down, used or stored: the
+// rest is lost.
+func (s *storm) kept(t *testing.T) map[secret.Fingerprint]bool {
+	kept := map[secret.Fingerprint]bool{s.names.Key(s.stored(t).RefreshToken): true}
+	for _, each := range s.entries {
+		kept[each.Next] = kept[each.Next] || each.Kind == store.Rotated
+	}
+	for _, post := range s.archive.posts {
+		kept[s.names.Key(post.token)] = true
+	}
+	return kept
+}
+
+// isDisplaced reports whether what was granted was dropped on purpose: it was
+// written down, and another login is there at the end.
+func (s *storm) isDisplaced(post posted) bool {
+	key := s.names.Key(post.token)
+	isWritten := slices.ContainsFunc(s.entries, func(e store.Entry) bool { return e.Kind == store.Rotated && e.Key == key })
+	family := s.archive.sets[post.next.Fingerprint()].login
+	return isWritten && family != s.lastWord.RefreshToken.Fingerprint()
+}
+
+// isAfterADeath reports whether one of the dead was struck before; of one that died
+// by its own hand the time is not known.
+func isAfterADeath(dead []death, at time.Time) bool {
+	return slices.ContainsFunc(dead, func(d death) bool { return d.since.Before(at) })
+}
+
+func told(dead []death) string {
+	causes := make([]string, 0, len(dead))
+	for _, each := range dead {
+		causes = append(causes, "its poster "+each.String())
+	}
+	return strings.Join(causes, ", ")
+}
+
+// windows are, by key, the deaths between an intent and its outcome. Who lives
+// leaves no intent open.
+func (s *storm) windows(t *testing.T) map[secret.Fingerprint][]death {
 	type refresh struct {
 		pid int
 		key secret.Fingerprint
@@ -64,18 +109,18 @@ func (s *storm) windows(t *testing.T) map[secret.Fingerprint]int {
 			delete(open, refresh{each.PID, each.Key})
 		}
 	}
-	windows := map[secret.Fingerprint]int{}
+	windows := map[secret.Fingerprint][]death{}
 	for each := range open {
-		_, wasKilled := s.killed[each.pid]
+		how, wasKilled := s.killed[each.pid]
 		require.True(t, wasKilled, "a process that lived left an intent open")
-		windows[each.key]++
+		windows[each.key] = append(windows[each.key], how)
 	}
 	return windows
 }
 
-func sum(counts map[secret.Fingerprint]int) (all int) {
-	for _, each := range counts {
-		all += each
+func sum(windows map[secret.Fingerprint][]death) (all int) {
+	for _, each := range windows {
+		all += len(each)
 	}
 	return all
 }

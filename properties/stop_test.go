@@ -204,7 +204,11 @@ func TestAnAnswerThatArrivedWhileTheProcessStoodStillCounts(t *testing.T) {
 		}
 		stands.server = s.begin(t, mortal{})
 		h.poster <- stands.process.Process
-		<-h.stopped
+		select {
+		case <-h.stopped:
+		case <-time.After(untilItIsWrong):
+			require.Fail(t, "nothing is posted", stands.stderr.String())
+		}
 		all = append(all, stands)
 	}
 	for _, each := range all {
