@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -87,18 +88,32 @@ func openStage(port uint) (home string, listener net.Listener, err error) {
 		return "", nil, err
 	}
 	listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(home, "config.toml"), fmt.Appendf(nil, "chatgpt_base_url = %q\n", urlOf(listener)+backendPath), 0o600)
+	}
 	if err != nil {
+		if listener != nil {
+			listener.Close()
+		}
 		return "", nil, errors.Join(err, os.RemoveAll(home))
 	}
 	return home, listener, nil
 }
+
+// The backend of a demo is at its issuer's host, so that no token goes elsewhere.
+const (
+	backendPath = "/backend-api"
+	usagePath   = backendPath + "/wham/usage"
+)
+
+func urlOf(listener net.Listener) string { return "http://" + listener.Addr().String() }
 
 func newStory(env environment) (*story, error) {
 	home, listener, err := openStage(0)
 	if err != nil {
 		return nil, err
 	}
-	s := &story{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: "http://" + listener.Addr().String() + "/oauth/token"}
+	s := &story{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: urlOf(listener) + "/oauth/token"}
 	s.client = oauth.New(oauth.Options{})
 	s.server = &http.Server{Handler: s.issuer, ReadHeaderTimeout: time.Minute}
 	go s.server.Serve(listener)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,31 +16,36 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/file"
 )
 
 var demoIssuerCommand = command{
 	name:    "demo issuer",
 	summary: "Run an issuer on this machine to log in to, and to be refused by.",
 	usage:   "[--port N] [--access-lifetime TIME]",
-	about: `It prints what another terminal needs, a home of its own among it, so that no real
+	about: `It prints three exports for another terminal, with a temporary home, so that no real
 login is touched. There, everything works as with a real issuer: bezoar login asks for
-consent in a browser, tokens expire and rotate, and a second use ends the login. Here,
-each request is told, and each line is an order:
+consent in a browser, tokens expire and rotate, and a second use ends the login; the
+backend that is asked for rate limits is here too. This terminal logs each request and
+takes commands:
 
+  expire   let the access token of that home expire now: the next use refreshes it
   revoke   end every login, as the issuer's own page would: the next refresh is refused
-  down     answer nobody but with 503, until
-  up       the issuer is well again
+  down     answer every request with 503, until
+  up       answers as usual again
 
-It asks for no password and guards nothing. The home goes when it ends, at Ctrl-C.
+It asks for no password and protects nothing. The home is removed at the end, Ctrl-C.
 
-Example: bezoar demo issuer --access-lifetime 20s`,
+Example: bezoar demo issuer`,
 	run: demoIssuer,
 }
 
 func demoIssuer(env environment, flags *flag.FlagSet, args []string) error {
 	port := flags.Uint("port", 0, "listen at this `port`, for this machine alone; 0 for any")
-	lifetime := flags.Duration("access-lifetime", time.Minute, "how long an access token is good, a `time` such as 20s")
+	lifetime := flags.Duration("access-lifetime", 10*time.Minute, "how long an access token is good, a `time` such as 20s")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -56,28 +62,29 @@ func demoIssuer(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(home)
-	desk := &issuerDesk{env: env, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
-	desk.introduce("http://"+listener.Addr().String(), home)
+	desk := &issuerDesk{env: env, home: home, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
+	desk.introduce(urlOf(listener))
 	return desk.serve(signals, listener)
 }
 
 // issuerDesk is where somebody gives an issuer orders and hears what it does.
 type issuerDesk struct {
 	env    environment
+	home   string
 	issuer *issuer.Issuer
 	isDown atomic.Bool
 }
 
-func (d *issuerDesk) introduce(url, home string) {
+func (d *issuerDesk) introduce(url string) {
 	for _, each := range [][2]string{
-		{"BEZOAR_HOME", home},
+		{"BEZOAR_HOME", d.home},
 		{"BEZOAR_LOGIN_ISSUER", url},
 		{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE", url + "/oauth/token"},
 	} {
 		fmt.Fprintln(d.env.stdout, assignment(each[0], each[1]))
 	}
 	d.say("put these lines into another terminal; then, there: bezoar login")
-	d.say("orders here: revoke, down, up; Ctrl-C ends it")
+	d.say("commands here: expire, revoke, down, up; Ctrl-C ends it")
 }
 
 // assignment sets a variable in the shell that people have on this system.
@@ -107,16 +114,59 @@ func (d *issuerDesk) serve(signals context.Context, listener net.Listener) error
 // obey does what a line says, and answers.
 func (d *issuerDesk) obey(order string) string {
 	switch order {
+	case "expire":
+		if err := d.expire(); err != nil {
+			return "nothing expired: " + err.Error()
+		}
+		return "the access token has expired"
 	case "revoke":
 		return fmt.Sprintf("logins ended: %d", d.issuer.RevokeAll())
 	case "down":
 		d.isDown.Store(true)
-		return "down: everybody gets 503"
+		return "down: every request gets 503"
 	case "up":
 		d.isDown.Store(false)
 		return "up again"
 	}
-	return "no such order; there are revoke, down and up"
+	return "unknown command; there are expire, revoke, down and up"
+}
+
+var errNoLogin = errors.New("there is no login of this issuer in the home")
+
+// expireLimit is for a disk that is slow.
+const expireLimit = 10 * time.Second
+
+// expire stores the login of the home as it will be when its access token has
+// expired: a token states its expiry, and the clock is the machine's.
+func (d *issuerDesk) expire() error {
+	ctx, cancel := context.WithTimeout(context.Background(), expireLimit)
+	defer cancel()
+	stored := file.Open(d.home, file.Options{})
+	record, err := stored.Load(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return errNoLogin
+	}
+	if err != nil {
+		return err
+	}
+	login := record.Credential
+	aged, known := d.issuer.Age(login.RefreshToken)
+	if !known {
+		return errNoLogin
+	}
+	login.AccessToken, login.IDToken = aged.AccessToken, aged.IDToken
+	return stored.Swap(ctx, record.Revision, login)
+}
+
+// usage answers for the backend: a plan, without limits.
+func (d *issuerDesk) usage(w http.ResponseWriter, r *http.Request) {
+	token, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !isBearer || !d.issuer.Serves(secret.New(token)) {
+		http.Error(w, "this token is not accepted", http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(map[string]string{"plan_type": issuer.Ada.PlanType})
 }
 
 // ServeHTTP lets the issuer answer, if it is up, and tells of it.
@@ -125,6 +175,10 @@ func (d *issuerDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { d.say("%s %s: %d", r.Method, printable(r.URL.Path), answered.status) }()
 	if d.isDown.Load() {
 		http.Error(answered, "down, as ordered", http.StatusServiceUnavailable)
+		return
+	}
+	if r.URL.Path == usagePath {
+		d.usage(answered, r)
 		return
 	}
 	d.issuer.ServeHTTP(answered, r)

@@ -78,6 +78,34 @@ func (i *Issuer) IsAlive(refresh secret.Token) bool {
 	return token != nil && !token.isSpent() && !token.family.revoked && !i.isExpired(token, i.options.Now())
 }
 
+// Serves reports whether a resource server should accept an access token: its
+// login has not ended. It does not look at the expiry, which the token states.
+func (i *Issuer) Serves(access secret.Token) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	family := i.families.tokens[access.Fingerprint()]
+	return family != nil && !family.revoked
+}
+
+// Age gives a login new access and ID tokens that have just expired, beside the
+// same refresh token: what it will have after AccessLifetime. It reports whether
+// there is such a login.
+func (i *Issuer) Age(refresh secret.Token) (aged machine.Grant, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	token := i.families.refresh[refresh.Fingerprint()]
+	if token == nil {
+		return machine.Grant{}, false
+	}
+	at := i.options.Now().Add(-i.options.AccessLifetime)
+	aged = i.mint(token.family.account, "https://issuer.test", at)
+	aged.RefreshToken = refresh
+	for _, each := range []secret.Token{aged.IDToken, aged.AccessToken} {
+		i.families.tokens[each.Fingerprint()] = token.family
+	}
+	return aged, true
+}
+
 func (i *Issuer) begin(family *family, origin string, at time.Time) machine.Grant {
 	grant := i.mint(family.account, origin, at)
 	i.families.add(family, grant, at)

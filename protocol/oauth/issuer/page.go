@@ -29,13 +29,17 @@ var pages = sync.OnceValue(func() *template.Template { return template.Must(temp
 
 const pagesText = `
 {{define "top"}}<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <title>Demo issuer</title>
 <style>
- body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 28rem; margin: 12vh auto; padding: 0 1rem; color: #222; background: #fafafa }
- button, input { font: inherit; padding: .5rem 1.2rem; border-radius: .4rem; border: 1px solid #888 }
- button[value=allow] { background: #1a6b3c; color: #fff; border-color: #1a6b3c }
- small { color: #666 }
+ :root { color-scheme: light dark; --text: #222; --ground: #fafafa; --card: #fff; --line: #888; --quiet: #666; --good: #1a6b3c; --on-good: #fff }
+ @media (prefers-color-scheme: dark) {
+  :root { --text: #eceae5; --ground: #15171a; --card: #1f2226; --line: #7b818a; --quiet: #a3a8b0; --good: #6fd3a0; --on-good: #10241a }
+ }
+ body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 28rem; margin: 12vh auto; padding: 0 1rem; color: var(--text); background: var(--ground) }
+ button, input { font: inherit; padding: .5rem 1.2rem; border-radius: .4rem; border: 1px solid var(--line); color: var(--text); background: var(--card) }
+ button[value=allow] { background: var(--good); color: var(--on-good); border-color: var(--good) }
+ small { color: var(--quiet) }
 </style></head><body><h1>Demo issuer</h1>{{end}}
 
 {{define "buttons"}}<p><button name="decision" value="allow">Allow</button> <button name="decision" value="deny">Deny</button></p>{{end}}
