@@ -75,7 +75,7 @@ const (
 func serve(signals context.Context, env environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, live *livePage) error {
 	conn := jsonrpc.New(env.stdin, env.stdout, jsonrpc.Options{Log: log})
 	issuer := newIssuer(c, log)
-	limits := backend.New(backend.Options{BaseURL: c.ChatGPTBaseURL, Transport: issuer.Transport()})
+	limits := backend.New(backend.Options{BaseURL: c.ChatGPTBaseURL, Rules: rulesOf(c), Transport: issuer.Transport()})
 	options := engineOptions(c, live.watch(issuer), log)
 	options.Client = appserver.Client{Conn: conn, Now: time.Now}
 	auth := engine.Start(options)

@@ -77,13 +77,13 @@ func (p *patient) knock(ctx context.Context) (host string, response *http.Respon
 		return "the issuer", nil, machine.ProblemAddress
 	}
 	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
-	request, err := outbound.NewRequest(ctx, http.MethodHead, door.String(), nil)
+	request, err := rulesOf(p.config).NewRequest(ctx, http.MethodHead, door.String(), nil)
 	if err != nil {
 		return "the issuer", nil, err
 	}
 	request.Header.Set("User-Agent", "bezoar")
 	host = endpoint.Host
-	if proxy, err := http.ProxyFromEnvironment(request); err == nil && proxy != nil {
+	if proxy, err := outbound.Proxy(request); err == nil && proxy != nil {
 		host += " through the proxy " + proxy.Host
 	}
 	response, err = newIssuer(p.config, quiet).Transport().RoundTrip(request)
@@ -95,13 +95,16 @@ func (p *patient) knock(ctx context.Context) (host string, response *http.Respon
 
 // remedies for no answer. Where nothing is said, time may help.
 var remedies = map[machine.Problem]string{
-	machine.ProblemNameUnknown:       "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
-	machine.ProblemTimedOut:          "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
-	machine.ProblemConnectionRefused: "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
-	machine.ProblemConnectionBroken:  "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
-	machine.ProblemProxyUnreachable:  "see that HTTPS_PROXY is right",
-	machine.ProblemProxyRefused:      "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
-	machine.ProblemCertificate:       "name your company's authorities with BEZOAR_CA_CERTIFICATE",
-	machine.ProblemCAFileUnreadable:  "see that BEZOAR_CA_CERTIFICATE names a file of certificates",
-	machine.ProblemAddress:           "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
+	machine.ProblemNameUnknown:         "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
+	machine.ProblemTimedOut:            "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
+	machine.ProblemConnectionRefused:   "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
+	machine.ProblemConnectionBroken:    "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
+	machine.ProblemProxyUnreachable:    "see that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is right",
+	machine.ProblemProxyRefused:        "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
+	machine.ProblemCertificate:         "name your company's authorities with BEZOAR_CA_CERTIFICATE",
+	machine.ProblemCAFileUnreadable:    "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a file that can be read",
+	machine.ProblemNoConnection:        "see that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if there has to be one",
+	machine.ProblemCAFileNoCertificate: "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
+	machine.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if nobody can listen on that way",
+	machine.ProblemAddress:             "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/auto"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -43,12 +44,15 @@ func newLog(env environment, c config.Config, from slog.Level) *slog.Logger {
 func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	options := oauth.Options{
 		RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, LoginClientID: c.LoginClientID, Log: log,
+		Rules: rulesOf(c),
 	}
 	if path := c.CACertificatePath; path != "" {
 		options.Authorities = func() ([]byte, error) { return os.ReadFile(path) }
 	}
 	return oauth.New(options)
 }
+
+func rulesOf(c config.Config) outbound.Rules { return outbound.Rules{AllowPlainHTTP: c.AllowPlainHTTP} }
 
 // issuerOf is the issuer of logins that do not say where they were made.
 func issuerOf(c config.Config) machine.Issuer {

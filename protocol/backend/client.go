@@ -17,6 +17,7 @@ import (
 // Options is what a client is made of.
 type Options struct {
 	BaseURL   string            // chatgpt_base_url; a slash at the end does not matter
+	Rules     outbound.Rules    // where the access token may go
 	Transport http.RoundTripper // must not try again by itself; nil for one of net/http's that does not
 }
 
@@ -24,14 +25,16 @@ type Options struct {
 type Client struct {
 	outbound.Introduction
 	endpoint  string
+	rules     outbound.Rules
 	transport http.RoundTripper
 }
 
 // New makes a client. It opens nothing.
 func New(options Options) *Client {
-	client := &Client{endpoint: usageEndpoint(options.BaseURL), transport: options.Transport}
+	client := &Client{endpoint: usageEndpoint(options.BaseURL), rules: options.Rules, transport: options.Transport}
 	if client.transport == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.Proxy = outbound.Proxy
 		transport.DisableKeepAlives = true // on a kept connection that has died, it would ask twice
 		client.transport = transport
 	}
@@ -107,7 +110,7 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 }
 
 func (c *Client) request(ctx context.Context, login Login) (*http.Request, error) {
-	request, err := outbound.NewRequest(ctx, http.MethodGet, c.endpoint, nil)
+	request, err := c.rules.NewRequest(ctx, http.MethodGet, c.endpoint, nil)
 	if err != nil {
 		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}

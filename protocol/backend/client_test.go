@@ -39,10 +39,10 @@ var login = Login{AccessToken: secret.New(tokenText), AccountID: accountID, User
 
 func TestTheRequestIsTheReferences(t *testing.T) {
 	requests := 0
-	client := New(Options{BaseURL: "http://backend.test/", Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
+	client := New(Options{BaseURL: "https://backend.test/", Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
 		requests++
 		require.Equal(t, http.MethodGet, request.Method)
-		require.Equal(t, "http://backend.test/api/codex/usage", request.URL.String())
+		require.Equal(t, "https://backend.test/api/codex/usage", request.URL.String())
 		require.True(t, secret.New("Bearer "+tokenText).Equal(secret.New(request.Header.Get("Authorization"))))
 		require.Equal(t, accountID, request.Header.Get("chatgpt-account-id"))
 		require.Equal(t, "probe", request.Header.Get("Originator"))
@@ -56,7 +56,7 @@ func TestTheRequestIsTheReferences(t *testing.T) {
 }
 
 func TestAnUnknownAccountIsNotSent(t *testing.T) {
-	client := New(Options{BaseURL: "http://backend.test", Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
+	client := New(Options{BaseURL: "https://backend.test", Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
 		require.NotContains(t, request.Header, "Chatgpt-Account-Id")
 		return answer(200, `{"plan_type":"pro"}`)(request)
 	})})
@@ -85,7 +85,7 @@ func TestARefusalIsAStatusError(t *testing.T) {
 		302: "GET /api/codex/usage failed: 302 Found", // and nobody goes there with the token
 		799: "GET /api/codex/usage failed: 799 <unknown status code>",
 	} {
-		client := New(Options{BaseURL: "http://user:password@backend.test", Transport: answer(status, "body with "+tokenText)})
+		client := New(Options{BaseURL: "https://user:password@backend.test", Transport: answer(status, "body with "+tokenText)})
 		_, err := client.RateLimits(t.Context(), login)
 		refusal, ok := errors.AsType[*StatusError](err)
 		require.True(t, ok, "%d: %v", status, err)
@@ -107,7 +107,7 @@ func TestAnAnswerThatHoldsNoLimitsIsUnreadable(t *testing.T) {
 		"too long":   `{"plan_type":"pro"}` + strings.Repeat(" ", bodyLimitBytes),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(Options{BaseURL: "http://backend.test", Transport: answer(200, body)}).RateLimits(t.Context(), login)
+			_, err := New(Options{BaseURL: "https://backend.test", Transport: answer(200, body)}).RateLimits(t.Context(), login)
 			require.ErrorIs(t, err, ErrUnreadable)
 			require.NotContains(t, err.Error(), tokenText)
 		})
@@ -118,7 +118,7 @@ func TestAnAnswerOfTheLimitIsRead(t *testing.T) {
 	const frame = `{"plan_type":"pro","padding":""}`
 	body := strings.Replace(frame, `""`, `"`+strings.Repeat("x", bodyLimitBytes-len(frame))+`"`, 1)
 	require.Len(t, body, bodyLimitBytes)
-	_, err := New(Options{BaseURL: "http://backend.test", Transport: answer(200, body)}).RateLimits(t.Context(), login)
+	_, err := New(Options{BaseURL: "https://backend.test", Transport: answer(200, body)}).RateLimits(t.Context(), login)
 	require.NoError(t, err)
 }
 
@@ -127,7 +127,7 @@ func TestABodyWithoutEndIsNotReadToTheEnd(t *testing.T) {
 	flood := roundTrip(func(request *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: request}, nil
 	})
-	_, err := New(Options{BaseURL: "http://backend.test", Transport: flood}).RateLimits(t.Context(), login)
+	_, err := New(Options{BaseURL: "https://backend.test", Transport: flood}).RateLimits(t.Context(), login)
 	require.ErrorIs(t, err, ErrUnreadable)
 	require.LessOrEqual(t, body.read, bodyLimitBytes+1)
 }
@@ -140,6 +140,12 @@ func (e *endless) Read(into []byte) (int, error) {
 	}
 	e.read += len(into)
 	return len(into), nil
+}
+
+func TestNoAccessTokenGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
+	never := roundTrip(func(*http.Request) (*http.Response, error) { panic("a request was made") })
+	_, err := New(Options{BaseURL: "http://backend.test", Transport: never}).RateLimits(t.Context(), login)
+	require.Equal(t, &UnreachableError{machine.ProblemPlainHTTP}, err)
 }
 
 func TestNoAnswerIsToldInOurOwnWords(t *testing.T) {
@@ -155,7 +161,7 @@ func TestNoAnswerIsToldInOurOwnWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := roundTrip(func(*http.Request) (*http.Response, error) { return nil, test.err })
-			_, err := New(Options{BaseURL: "http://backend.test", Transport: broken}).RateLimits(t.Context(), login)
+			_, err := New(Options{BaseURL: "https://backend.test", Transport: broken}).RateLimits(t.Context(), login)
 			unreachable, ok := errors.AsType[*UnreachableError](err)
 			require.True(t, ok)
 			require.Equal(t, test.problem, unreachable.Problem)
@@ -180,7 +186,7 @@ func TestALoginThatNoHeaderCanHoldIsToldBeforeAnythingIsSent(t *testing.T) {
 		t.Error("a request")
 		return nil, io.EOF
 	})
-	client := New(Options{BaseURL: "http://backend.test", Transport: never})
+	client := New(Options{BaseURL: "https://backend.test", Transport: never})
 	for _, each := range []Login{
 		{AccessToken: secret.New("a\nb"), AccountID: accountID},
 		{AccessToken: login.AccessToken, AccountID: "a\x7f"},
@@ -195,7 +201,7 @@ func TestABodyThatBreaksOffIsNoAnswer(t *testing.T) {
 		body := io.MultiReader(strings.NewReader(`{"plan_type":"pro"}`), brokenReader{})
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: request}, nil
 	})
-	_, err := New(Options{BaseURL: "http://backend.test", Transport: halfway}).RateLimits(t.Context(), login)
+	_, err := New(Options{BaseURL: "https://backend.test", Transport: halfway}).RateLimits(t.Context(), login)
 	require.Equal(t, &UnreachableError{machine.ProblemConnectionBroken}, err)
 }
 
@@ -212,7 +218,7 @@ func TestTheCallersDeadlineEndsTheCall(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := New(Options{BaseURL: "http://backend.test", Transport: hanging}).RateLimits(ctx, login)
+		_, err := New(Options{BaseURL: "https://backend.test", Transport: hanging}).RateLimits(ctx, login)
 		require.Equal(t, &UnreachableError{machine.ProblemTimedOut}, err)
 		require.Equal(t, 10*time.Second, time.Since(start))
 	})

@@ -33,6 +33,8 @@ type Options struct {
 	// is called before the first request that needs any. nil for none.
 	Authorities func() ([]byte, error)
 
+	Rules outbound.Rules // where requests may go
+
 	Transport http.RoundTripper // for tests; nil for one of the client's own
 	Now       func() time.Time  // time.Now
 	Log       *slog.Logger      // discarded

@@ -15,7 +15,7 @@ import (
 )
 
 // newTransport is the way to the issuer for all calls: through the proxy that
-// the environment names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), trusting roots, or
+// the environment names ([outbound.Proxy]), trusting roots, or
 // the system's alone if nil.
 //
 // It makes a connection for each request. Calls are rare, and a kept one that
@@ -25,7 +25,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  outbound.Proxy,
 		OnProxyConnectResponse: tunnelled,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		Protocols:              protocols,
@@ -53,7 +53,7 @@ const (
 // public one (RFC 6749 section 2.1), known by the client_id in the body.
 func (c *Client) post(ctx context.Context, endpoint, contentType string, content []byte) (reply, *UnreachableError) {
 	body := newOneShot(content, func() bool { return machine.MayPost(ctx) })
-	request, err := outbound.NewRequest(ctx, http.MethodPost, endpoint, body)
+	request, err := c.options.Rules.NewRequest(ctx, http.MethodPost, endpoint, body)
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
@@ -156,12 +156,12 @@ func (c *Client) roundTripper(request *http.Request) (http.RoundTripper, error) 
 }
 
 func needsTLS(request *http.Request) bool {
-	proxy, _ := http.ProxyFromEnvironment(request)
+	proxy, _ := outbound.Proxy(request)
 	return request.URL.Scheme == "https" || proxy != nil && proxy.Scheme == "https"
 }
 
 // roots are the authorities to trust, nil for the system's alone. Its error is
-// [machine.ProblemCAFileUnreadable].
+// [machine.ProblemCAFileUnreadable] or [machine.ProblemCAFileNoCertificate].
 func (c *Client) roots() (*x509.CertPool, error) {
 	if c.options.Authorities == nil {
 		return nil, nil
@@ -171,8 +171,11 @@ func (c *Client) roots() (*x509.CertPool, error) {
 		return nil, machine.ProblemCAFileUnreadable
 	}
 	roots, err := x509.SystemCertPool()
-	if err != nil || !roots.AppendCertsFromPEM(pem) {
-		return nil, machine.ProblemCAFileUnreadable
+	if err != nil {
+		roots = x509.NewCertPool() // the system has none: those of the file will do
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, machine.ProblemCAFileNoCertificate // DER, or OpenSSL's TRUSTED CERTIFICATE
 	}
 	return roots, nil
 }

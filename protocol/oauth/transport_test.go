@@ -173,7 +173,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	})
 	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileUnreadable}, problemAt(t, friend))
 	failure = nil
-	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileUnreadable}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileNoCertificate}, problemAt(t, friend))
 	require.Empty(t, i.Requests())
 
 	file = authorityFile(server.Certificate())
@@ -184,6 +184,25 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
 		require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemAddress}, problemAt(t, networked(address)), address)
+	}
+}
+
+func TestNoTokenOfALoginGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
+	never := transportFunc(func(*http.Request) (*http.Response, error) { panic("a request was made") })
+	client := oauth.New(oauth.Options{LoginIssuer: "http://issuer.test", RevocationEndpoint: "http://issuer.test/revoke", Transport: never})
+	plain := oauth.UnreachableError{Problem: machine.ProblemPlainHTTP}
+
+	answer := client.Refresh(t.Context(), machine.Issuer{TokenEndpoint: "http://issuer.test/oauth/token"}, secret.New("r"), "")
+	require.Equal(t, machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemPlainHTTP}}, answer)
+	revoked := client.Revoke(t.Context(), machine.Issuer{}, machine.Credential{RefreshToken: secret.New("r")})
+	_, exchanged := client.Exchange(t.Context(), oauth.Code{})
+	_, keyed := client.ExchangeKey(t.Context(), secret.New("i"))
+	_, started := client.StartDevice(t.Context())
+	_, polled := client.PollDevice(t.Context(), oauth.Device{})
+	for _, err := range []error{revoked, exchanged, keyed, started, polled} {
+		var unreachable *oauth.UnreachableError
+		require.ErrorAs(t, err, &unreachable)
+		require.Equal(t, plain, *unreachable)
 	}
 }
 

@@ -13,6 +13,14 @@ import (
 // wsaeConnRefused is ECONNREFUSED on Windows, which package syscall does not map.
 const wsaeConnRefused = syscall.Errno(10061)
 
+// socksProblem tells a proxy that is not there from one that says no.
+func socksProblem(connect *net.OpError) machine.Problem {
+	if _, ok := errors.AsType[*net.OpError](connect.Err); ok {
+		return machine.ProblemProxyUnreachable
+	}
+	return machine.ProblemProxyRefused
+}
+
 // ProblemOf puts an error of net/http into a word of a closed set: the network's
 // own errors hold addresses and, with a proxy, passwords. The context
 // of the call is asked first: net/http returns the cause of its end, which may
@@ -33,6 +41,9 @@ func ProblemOf(ctx context.Context, err error) machine.Problem {
 	operation, _ := errors.AsType[*net.OpError](err)
 	if operation != nil && operation.Op == "proxyconnect" {
 		return machine.ProblemProxyUnreachable // whatever it is that its name or its port has
+	}
+	if operation != nil && operation.Op == "socks connect" {
+		return socksProblem(operation)
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return machine.ProblemNameUnknown

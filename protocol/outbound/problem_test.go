@@ -29,6 +29,8 @@ func TestNoAnswerIsToldWithoutTheNetworksWords(t *testing.T) {
 		{&net.OpError{Op: "proxyconnect", Err: &net.DNSError{Err: "no such host", Name: "proxy.test"}}, machine.ProblemProxyUnreachable},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, machine.ProblemConnectionRefused},
 		{&net.OpError{Op: "dial", Err: password}, machine.ProblemNoConnection},
+		{&net.OpError{Op: "socks connect", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, machine.ProblemProxyUnreachable},
+		{&net.OpError{Op: "socks connect", Err: password}, machine.ProblemProxyRefused},
 		{&net.OpError{Op: "read", Err: password}, machine.ProblemConnectionBroken},
 		{password, machine.ProblemConnectionBroken},
 		{fmt.Errorf("%w: %w", password, machine.ProblemCAFileUnreadable), machine.ProblemCAFileUnreadable},

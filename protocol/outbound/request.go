@@ -13,12 +13,16 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 )
 
-// NewRequest is a request to an address, for an answer that ReadBody can read, or [machine.ProblemAddress] if nothing can be
-// sent there: net/http takes any text.
-func NewRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
+// NewRequest is a request to an address, for an answer that ReadBody can read. Its
+// errors are [machine.ProblemAddress] if nothing can be sent there (net/http takes
+// any text) and [machine.ProblemPlainHTTP] if nothing may be.
+func (r Rules) NewRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil || request.URL.Scheme != "https" && request.URL.Scheme != "http" || request.URL.Hostname() == "" {
 		return nil, machine.ProblemAddress
+	}
+	if !r.Permit(request.URL) {
+		return nil, machine.ProblemPlainHTTP
 	}
 	request.Header.Set("Accept", "application/json") // GitHub answers with a form who does not ask
 	request.Header.Set("Accept-Encoding", "gzip")    // without it, any coding may come (RFC 9110 section 12.5.3)

@@ -12,17 +12,17 @@ import (
 
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
-		_, err := NewRequest(t.Context(), http.MethodGet, address, nil)
+		_, err := Rules{}.NewRequest(t.Context(), http.MethodGet, address, nil)
 		require.Equal(t, machine.ProblemAddress, err, address)
 	}
-	_, err := NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
+	_, err := Rules{}.NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
 	require.NoError(t, err)
 }
 
 func TestARequestSaysWhichProgramItIsFor(t *testing.T) {
 	var introduction Introduction
 	signed := func() (originator, userAgent string) {
-		request, err := NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
+		request, err := Rules{}.NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
 		require.NoError(t, err)
 		introduction.Sign(request)
 		return request.Header.Get("Originator"), request.Header.Get("User-Agent")

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
 	"time"
 )
@@ -39,6 +40,8 @@ type Config struct {
 	RevocationURL string // revocation endpoint (RFC 7009, 2); "" for the one beside a login's token endpoint
 	// TokenURLOverridden makes TokenURL the token endpoint of every login.
 	TokenURLOverridden bool
+	// AllowPlainHTTP lets secrets go to other machines over plain HTTP.
+	AllowPlainHTTP bool
 	// CACertificatePath names a PEM file of authorities to trust besides the
 	// system's; "" for none. It has not been opened.
 	CACertificatePath string
@@ -150,6 +153,7 @@ func Load(flags Flags, getenv func(string) string) (Config, error) {
 		}
 	}
 	config.readDocument(document)
+	config.warnOfPlainHTTP(document.path)
 	return config, nil
 }
 
@@ -171,14 +175,27 @@ func (e *HomeError) Error() string {
 
 func (e *HomeError) Unwrap() error { return e.Err }
 
+// homeOfUser is the home in the user database, where a system service without HOME
+// has one too; "" for none. A variable, for tests.
+var homeOfUser = func() string {
+	person, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return person.HomeDir
+}
+
 func findHome(flags Flags, env func(string) setting) (string, error) {
 	home := first(setting{"--home", flags.Home}, env("BEZOAR_HOME"), env("CODEX_HOME"))
 	if home.value == "" {
-		user := first(env("HOME"), env("USERPROFILE"))
-		if user.value == "" {
+		person := first(env("HOME"), env("USERPROFILE"))
+		if person.value == "" {
+			person.value = homeOfUser()
+		}
+		if person.value == "" {
 			return "", &HomeError{"~/.codex", DefaultHome, errors.New("the user has no home either")}
 		}
-		home = setting{DefaultHome, filepath.Join(user.value, ".codex")}
+		home = setting{DefaultHome, filepath.Join(person.value, ".codex")}
 	}
 	path, err := filepath.Abs(home.value)
 	if err != nil {

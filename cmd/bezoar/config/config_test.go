@@ -74,6 +74,24 @@ func TestHomeIsTheFirstThatIsNamed(t *testing.T) {
 	}
 }
 
+// inDatabase sets the home that the user database has.
+func inDatabase(t *testing.T, home string) {
+	before := homeOfUser
+	homeOfUser = func() string { return home }
+	t.Cleanup(func() { homeOfUser = before })
+}
+
+func TestAServiceWithoutHOMEHasAHomeInTheUserDatabase(t *testing.T) {
+	user := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(user, ".codex"), 0o700))
+	inDatabase(t, user)
+	require.Equal(t, filepath.Join(user, ".codex"), load(t, Flags{}, nil).Home)
+}
+
+func TestTheUserDatabaseIsRead(t *testing.T) {
+	require.NotEmpty(t, homeOfUser())
+}
+
 func TestRelativeHomeIsMadeAbsolute(t *testing.T) {
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -103,6 +121,7 @@ func TestHomeThatCannotBeUsedIsNamed(t *testing.T) {
 		"with a bad setting too": {Flags{Home: missing, LogLevel: "loud"}, nil, missing, "--home", true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			inDatabase(t, "")
 			_, err := Load(test.flags, test.env.get)
 			var homeErr *HomeError
 			require.ErrorAs(t, err, &homeErr)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // SettingError means that a flag or a variable says what it cannot mean. It
@@ -39,6 +41,7 @@ func (c *Config) readSettings(flags Flags, env func(string) setting) error {
 		read(&c.TokenURL, endpoint, override),
 		read(&c.RevocationURL, endpoint, env("BEZOAR_REVOKE_TOKEN_URL_OVERRIDE"), env("CODEX_REVOKE_TOKEN_URL_OVERRIDE")),
 		read(&c.Issuer, baseURL, env("BEZOAR_LOGIN_ISSUER"), env("CODEX_APP_SERVER_LOGIN_ISSUER")),
+		read(&c.AllowPlainHTTP, one, env(outbound.AllowPlainHTTPVariable)),
 		read(&c.RefreshFloor, duration, setting{"--refresh-floor", flags.RefreshFloor}, env("BEZOAR_REFRESH_FLOOR")),
 		read(&c.RefreshDeadline, positiveDuration, env("BEZOAR_REFRESH_DEADLINE")),
 		read(&c.NoRefreshBackoff, zero, env("BEZOAR_REFRESH_BACKOFF")),
@@ -96,6 +99,7 @@ var (
 	errNoBaseURL     = errors.New("want a URL that a path can be put behind, without ? and #")
 	errNoDuration    = errors.New("want a time such as 500ms or 5s, or a number of seconds")
 	errNoTime        = errors.New("want a time above 0, such as 30s, or a number of seconds")
+	errNotOne        = errors.New("only 1 can be set, which allows it")
 	errNotZero       = errors.New("only 0 can be set, which switches it off")
 	errNoLogLevel    = errors.New("want " + choice(LogLevels))
 	errNoLogFormat   = errors.New("want " + choice(LogFormats))
@@ -146,6 +150,14 @@ func zero(text string) (bool, error) {
 		return false, errNotZero
 	}
 	return true, nil
+}
+
+// one is true for 1 and takes nothing else but 0.
+func one(text string) (bool, error) {
+	if text != "0" && text != "1" {
+		return false, errNotOne
+	}
+	return text == "1", nil
 }
 
 func logLevel(text string) (slog.Level, error) {
