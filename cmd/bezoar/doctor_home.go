@@ -99,11 +99,15 @@ func limitCheck(context.Context, *patient) finding {
 
 func settingsCheck(_ context.Context, p *patient) finding {
 	var problems []string
+	remedy := "correct the variables above, or not at all"
 	for _, each := range p.config.Warnings {
 		problems = append(problems, each.Summary+". "+each.Details)
+		if each.Path != "" {
+			remedy = "correct " + filepath.Join(p.config.Home, "config.toml")
+		}
 	}
 	if len(problems) > 0 {
-		return bad(warning, strings.Join(problems, " "), "correct "+filepath.Join(p.config.Home, "config.toml"))
+		return bad(warning, strings.Join(problems, " "), remedy)
 	}
 	return fine("logins are kept in: %s", p.config.CredentialStore)
 }

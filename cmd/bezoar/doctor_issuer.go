@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -79,7 +80,7 @@ func (p *patient) knock(ctx context.Context) (host string, response *http.Respon
 	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
 	request, err := rulesOf(p.config).NewRequest(ctx, http.MethodHead, door.String(), nil)
 	if err != nil {
-		return "the issuer", nil, err
+		return cmp.Or(endpoint.Host, "the issuer"), nil, err
 	}
 	request.Header.Set("User-Agent", "bezoar")
 	host = endpoint.Host

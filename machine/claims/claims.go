@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -103,20 +104,24 @@ func (m members) isTrue(name string) bool {
 	return value
 }
 
-// latestUnix is the end of the year 9999, the last one RFC 3339 can write.
-const latestUnix = 253402300799
+// The times that RFC 3339 can write: the years 1 to 9999.
+const (
+	earliestUnix = -62135596800
+	latestUnix   = 253402300799
+)
 
-// time reads a NumericDate (RFC 7519 section 2), whole seconds only: the
-// reference takes a fraction or a string for no expiry at all.
+// time reads a NumericDate (RFC 7519 section 2): any JSON number, also with a
+// fraction, which is cut off, or an exponent. A text is none, and neither is a
+// number that no calendar has.
 func (m members) time(name string) time.Time {
-	var seconds int64
+	var seconds float64
 	if m[name] == nil || json.Unmarshal(m[name], &seconds) != nil {
 		return time.Time{}
 	}
-	if string(m[name]) == "null" || seconds < -latestUnix || seconds > latestUnix {
+	if string(m[name]) == "null" || seconds < earliestUnix || seconds > latestUnix {
 		return time.Time{}
 	}
-	return time.Unix(seconds, 0).UTC()
+	return time.Unix(int64(math.Floor(seconds)), 0).UTC()
 }
 
 func firstNonEmpty(a, b string) string {

@@ -34,8 +34,8 @@ func TestSecondChoicesForEmailAndUser(t *testing.T) {
 
 func TestAnUnusableExpiryIsNoExpiry(t *testing.T) {
 	for _, payload := range []string{
-		`{}`, `{"exp":null}`, `{"exp":"1735689600"}`, `{"exp":1735689600.5}`, `{"exp":true}`,
-		`{"exp":99999999999999999999}`, `{"exp":9223372036854775807}`, `{"exp":[1]}`,
+		`{}`, `{"exp":null}`, `{"exp":"1735689600"}`, `{"exp":true}`,
+		`{"exp":99999999999999999999}`, `{"exp":9223372036854775807}`, `{"exp":1735689600000}`, `{"exp":1e400}`, `{"exp":-1e12}`, `{"exp":[1]}`,
 	} {
 		got, err := claims.Parse(jwt(payload))
 		require.NoError(t, err, payload)
@@ -80,4 +80,16 @@ func FuzzParse(f *testing.F) {
 		_, err = got.Expiry.MarshalText()
 		require.NoError(t, err, "an expiry can always be written")
 	})
+}
+
+// RFC 7519 section 2: a NumericDate is a JSON number, and that may have a fraction
+// or an exponent.
+func TestAnExpiryIsAnyJSONNumber(t *testing.T) {
+	want := time.Unix(1735689600, 0).UTC()
+	for _, number := range []string{"1735689600", "1735689600.0", "1735689600.999", "1.7356896e9", "17356896E2", "173568960000e-2"} {
+		said, err := claims.Parse(jwt(`{"exp":` + number + `,"iat":` + number + `}`))
+		require.NoError(t, err)
+		require.Equal(t, want, said.Expiry, number)
+		require.Equal(t, want, said.IssuedAt, number)
+	}
 }
