@@ -2,15 +2,14 @@ package machine
 
 import "time"
 
-// The bounds of the wait after a transient failure, and of the one that
-// follows an unexplained refusal for the other processes.
+// The bounds of the wait after a transient failure, and the least one after a
+// refusal that no code explains, for the other processes.
 const (
-	BackoffBase        = 250 * time.Millisecond
-	BackoffCeiling     = 15 * time.Minute
-	UnexplainedBase    = time.Minute
-	UnexplainedCeiling = time.Hour
+	BackoffBase     = 250 * time.Millisecond
+	BackoffCeiling  = 15 * time.Minute
+	UnexplainedBase = time.Minute
 
-	maxDeferral = UnexplainedCeiling
+	maxDeferral = time.Hour // an older version waited as long as this
 )
 
 // An issuer that is still away when the wait could be as long as the ceiling is
@@ -49,10 +48,11 @@ func doubled(base, ceiling time.Duration, failures int) time.Duration {
 }
 
 // AfterUnexplained is when another process may ask the issuer after a refusal
-// that no code explains: it may be a wall in between and not the issuer.
-func (p Policy) AfterUnexplained(at time.Time, failures int) time.Time {
+// that no code explains, the last of so many in a row: it may be a wall in between
+// and not the issuer.
+func (p Policy) AfterUnexplained(at time.Time, refusals int) time.Time {
 	if p.BackoffOff {
 		return at
 	}
-	return at.Add(doubled(UnexplainedBase, UnexplainedCeiling, failures))
+	return at.Add(doubled(UnexplainedBase, BackoffCeiling, refusals))
 }

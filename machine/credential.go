@@ -25,7 +25,7 @@ type Credential struct {
 	IDToken      secret.Token
 	AccessToken  secret.Token
 	RefreshToken secret.Token
-	AccountID    string    // as stored; it guards reloads, the claim does not
+	AccountID    string    // as stored, see SharesAccount
 	PlanType     string    // external tokens only: what the client said
 	LastRefresh  time.Time // zero when the record has none
 	Provenance   Provenance
@@ -52,12 +52,6 @@ func (c Credential) Fingerprint() secret.Fingerprint {
 		return c.APIKey.Fingerprint()
 	}
 	return c.AccessToken.Fingerprint()
-}
-
-// SharesAccount reports whether both are token sets of one known account.
-// Without an account id nobody can tell, and the answer is no.
-func (c Credential) SharesAccount(d Credential) bool {
-	return c.Method == d.Method && c.AccountID != "" && c.AccountID == d.AccountID
 }
 
 // Grant is what an issuer answered to a refresh. An absent token means that
@@ -115,14 +109,9 @@ type Account struct {
 	UserID   string
 }
 
-// account reads the claims of the token that carries them: the ID token, or
-// the access token of an external login.
+// account reads the claims of the token that carries them.
 func (c Credential) account() Account {
-	source := c.IDToken
-	if c.Method == MethodExternal {
-		source = c.AccessToken
-	}
-	said, _ := claims.Parse(source) // an opaque token says nothing
+	said, _ := claims.Parse(c.identity()) // an opaque token says nothing
 	account := Account{Email: said.Email, PlanType: said.PlanType, UserID: said.UserID}
 	if c.PlanType != "" {
 		account.PlanType = c.PlanType
@@ -144,12 +133,16 @@ const (
 
 // dueAt is when the token set should be refreshed, zero for never: the
 // client's own tokens and API keys do not age, and a record that says
-// neither when it expires nor when it was refreshed cannot be dated.
+// neither when it expires nor when it was refreshed cannot be dated. What cannot
+// be refreshed has no use for a lead.
 func (c Credential) dueAt() time.Time {
 	if c.Method != MethodChatGPT {
 		return time.Time{}
 	}
 	if expiry := c.expiry(); !expiry.IsZero() {
+		if c.RefreshToken.IsEmpty() {
+			return expiry
+		}
 		return expiry.Add(-ExpiryLead)
 	}
 	if c.LastRefresh.IsZero() {
@@ -158,23 +151,35 @@ func (c Credential) dueAt() time.Time {
 	return c.LastRefresh.Add(LastRefreshAge)
 }
 
-// bornDueAt is dueAt for a token set issued at the given time. A short-lived
-// token is due after four fifths of its life. One that is expired at birth (a
-// clock is wrong) is used for ExpiryLead, or as long as its issuer meant it to
-// last if that is shorter: otherwise every ask would refresh.
-func (c Credential) bornDueAt(at time.Time) time.Time {
+// dueAtSince is dueAt for a token set that came out of a refresh which was sent at
+// the given time, zero for any other. A short-lived token is due after four fifths
+// of its life; one that had expired when the refresh was sent, at its expirySince.
+func (c Credential) dueAtSince(sent time.Time) time.Time {
 	due := c.dueAt()
-	if due.IsZero() || due.After(at.Add(ExpiryLead)) {
+	if sent.IsZero() || due.IsZero() || due.After(sent.Add(ExpiryLead)) {
 		return due
 	}
-	life := c.expiry().Sub(at)
+	life := c.expiry().Sub(sent)
 	if life <= 0 {
-		return at.Add(min(c.meantLife(), ExpiryLead))
+		return c.expirySince(sent)
 	}
-	if shortDue := at.Add(life * 4 / 5); shortDue.After(due) {
+	if shortDue := sent.Add(life * 4 / 5); shortDue.After(due) {
 		return shortDue
 	}
 	return due
+}
+
+// expirySince is expiry by the clock of this machine. A token that had expired when
+// the refresh was sent which brought it shows that the clock is wrong: it is used
+// for ExpiryLead, or as long as its issuer meant it to last if that is shorter.
+// Otherwise every ask would refresh. (One that expires between the request and the
+// answer shows nothing: it is dead.)
+func (c Credential) expirySince(sent time.Time) time.Time {
+	expiry := c.expiry()
+	if sent.IsZero() || expiry.IsZero() || c.Method != MethodChatGPT || expiry.After(sent) {
+		return expiry
+	}
+	return sent.Add(min(c.meantLife(), ExpiryLead))
 }
 
 // meantLife is how long the access token lasts by the clock of its issuer, or
@@ -185,17 +190,6 @@ func (c Credential) meantLife() time.Duration {
 		return life
 	}
 	return ExpiryLead
-}
-
-// takenDueAt is dueAt for a token set that was found at the given time. If it is
-// known when a refresh brought it, it ages as it does where that was made:
-// otherwise a clock that is wrong would cost a refresh for each process. A
-// refresh from the future was made by a clock that has since gone back.
-func (c Credential) takenDueAt(refreshedAt, at time.Time) time.Time {
-	if refreshedAt.IsZero() || refreshedAt.After(at) {
-		return c.dueAt()
-	}
-	return c.bornDueAt(refreshedAt)
 }
 
 // isUsable reports whether the login has anything to hand out. The reference

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -39,10 +40,25 @@ type CredentialLoaded struct {
 	Credential  Credential
 	Verdict     *Verdict    // the store's ledger condemns its refresh token
 	RefreshedAt time.Time   // when it came out of a refresh, as the ledger says; zero if unknown
+	SentAt      time.Time   // when that refresh was sent to the issuer; zero if unknown
+	InUse       *Verdict    // the store's ledger condemns the refresh token of the login in use
 	Attempt     AttemptID   // the refresh that found it, zero for none
-	Displaced   bool        // it took the place of the login that was being refreshed: somebody logged in
+	Displaced   bool        // it took the place of the unsaved login in use
 	Dropped     *Credential // what that refresh was granted for nobody; nil for nothing
 }
+
+// sentAt is when the refresh that the credential came out of was sent, zero if that
+// is not known. One from the future was sent by a clock that has since gone back.
+func (e CredentialLoaded) sentAt() time.Time {
+	sent := cmp.Or(e.SentAt, e.RefreshedAt)
+	if sent.After(e.at()) {
+		return time.Time{}
+	}
+	return sent
+}
+
+func (e CredentialLoaded) dueAt() time.Time  { return e.Credential.dueAtSince(e.sentAt()) }
+func (e CredentialLoaded) expiry() time.Time { return e.Credential.expirySince(e.sentAt()) }
 
 // LoggedIn reports a login through this process. It is already in the store,
 // or kept in memory alone if its method is not stored.
@@ -75,7 +91,16 @@ type RefreshSucceeded struct {
 	At
 	Attempt    AttemptID
 	Credential Credential
+	SentAt     time.Time   // when the refresh was sent: tokens live from then on, not from the answer on; zero for just now
 	Base       *Credential // not nil: it could not be saved, and this is what the store still holds
+}
+
+func (e RefreshSucceeded) dueAt() time.Time {
+	return e.Credential.dueAtSince(cmp.Or(e.SentAt, e.at()))
+}
+
+func (e RefreshSucceeded) expiry() time.Time {
+	return e.Credential.expirySince(cmp.Or(e.SentAt, e.at()))
 }
 
 // RefreshFailedTransient reports that a refresh ended without a verdict: the

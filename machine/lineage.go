@@ -16,30 +16,53 @@ type Lineage struct {
 	Deferral  Deferral   // the backoff that all processes share
 	LoggedOut bool       // the last login was ended on purpose
 
-	InDoubt []secret.Fingerprint // keys whose last post may have been granted, and nobody heard
-	Ended   []secret.Fingerprint // keys of logins that a logout ended
+	Lost  []Loss   // posts whose answer was lost
+	Ended []Ending // logins that a logout ended
 }
 
 // Rotation is one refresh that went well.
 type Rotation struct {
-	Key secret.Fingerprint // of the refresh token that came out of it
-	At  time.Time
+	Key    secret.Fingerprint // of the refresh token that came out of it
+	At     time.Time
+	SentAt time.Time // when it was sent to the issuer; zero if unknown
+}
+
+// Loss is a refresh token whose posts may have been granted, with nobody to hear it.
+type Loss struct {
+	Key   secret.Fingerprint
+	Times int
+}
+
+// Ending is a refresh token whose login a logout ended.
+type Ending struct {
+	Key    secret.Fingerprint
+	Undone bool // the logout failed, and the login goes on
 }
 
 // Deferral is how long to leave the issuer alone.
 type Deferral struct {
-	NotBefore time.Time
-	Failures  int      // in a row, over all processes
-	Evidence  Repeated // what the last of them ended in
+	NotBefore   time.Time
+	Failures    int      // in a row, over all processes
+	Unexplained bool     // they were refusals that no code explains, and no failures
+	Evidence    Repeated // what the last of them ended in
+}
+
+// After is how many failures in a row, or unexplained refusals, there are with one
+// more. The two are counted apart: one gateway's page after an outage is the first.
+func (d Deferral) After(inMemory int, unexplained bool) int {
+	if d.Unexplained != unexplained {
+		return 1 + inMemory
+	}
+	return 1 + max(inMemory, d.Failures)
 }
 
 // Doubt is a post whose outcome nobody wrote down: the refresh token may be
 // spent and its successor lost. The zero Doubt is none.
 type Doubt struct {
-	Since      time.Time // of the last such post
-	Times      int       // how many there were for this refresh token
-	HolderGone bool      // whoever posted will not write an outcome any more
-	AnswerLost bool      // of a post that was concluded: nobody heard what came of it
+	Since       time.Time // of the last such post
+	Times       int       // how many there were for this refresh token
+	HolderGone  bool      // whoever posted will not write an outcome any more
+	AnswersLost int       // of posts that were concluded: nobody heard what came of them
 }
 
 // VerdictOn is the verdict on a refresh token's key, nil if there is none.
@@ -51,25 +74,40 @@ func (l Lineage) VerdictOn(key secret.Fingerprint) *Verdict {
 	return &verdict
 }
 
-// IsInDoubt reports whether the refresh token with this key may be spent
-// because the answer to its post was lost.
-func (l Lineage) IsInDoubt(key secret.Fingerprint) bool {
-	return key != "" && slices.Contains(l.InDoubt, key)
+// Losses is how often the answer to a post of the refresh token with this key was
+// lost.
+func (l Lineage) Losses(key secret.Fingerprint) int {
+	at := slices.IndexFunc(l.Lost, func(each Loss) bool { return key != "" && each.Key == key })
+	if at < 0 {
+		return 0
+	}
+	return l.Lost[at].Times
 }
 
 // IsEnded reports whether somebody logged out of the login with this refresh
 // token's key.
 func (l Lineage) IsEnded(key secret.Fingerprint) bool {
-	return key != "" && slices.Contains(l.Ended, key)
+	return key != "" && slices.Contains(l.Ended, Ending{Key: key})
 }
 
-// RefreshedAt is when the refresh token with this key came out of a refresh,
-// zero if it did not.
-func (l Lineage) RefreshedAt(key secret.Fingerprint) time.Time {
+// Rotation is the refresh that the refresh token with this key came out of, the
+// zero Rotation if it did not.
+func (l Lineage) Rotation(key secret.Fingerprint) Rotation {
 	for _, rotation := range slices.Backward(l.Rotations) {
 		if key != "" && rotation.Key == key {
-			return rotation.At
+			return rotation
 		}
 	}
-	return time.Time{}
+	return Rotation{}
+}
+
+// Loaded is the event that a state learns a stored credential by, with all that is
+// remembered of it and of the login in use.
+func (l Lineage) Loaded(s State, found Credential, at time.Time) CredentialLoaded {
+	key := s.Policy.KeyOf(found)
+	rotation := l.Rotation(key)
+	return CredentialLoaded{
+		At: At{at}, Credential: found, Verdict: l.VerdictOn(key), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
+		InUse: l.VerdictOn(s.Policy.KeyOf(s.Credential)),
+	}
 }

@@ -15,20 +15,15 @@ type Stored struct {
 // ends the refresh without a post, or nil: then the token may be spent.
 //
 // The rules are those of the reference where it has any, so the order matters:
-// first what somebody else has done to the login, then what is known of the
-// token, then politeness.
+// first what was done to the login elsewhere, then what is known of the token, then
+// politeness.
 func (s State) Reconsider(stored Stored, at time.Time) Event {
 	held := s.Policy.KeyOf(s.Credential)
-	kept := RefreshFailedTransient{At: At{at}, Attempt: s.Attempt}
 	switch found := stored.Credential; {
 	case found == nil && stored.Lineage.LoggedOut:
 		return LoggedOut{At: At{at}, Attempt: s.Attempt}
-	case found == nil && stored.Unreadable:
-		kept.Trouble = TroubleUnreadable
-		return kept // it may be in the middle of something
 	case found == nil, !s.Policy.Restriction.Admits(*found), !s.Credential.SharesAccount(*found):
-		kept.Trouble = TroubleOtherLogin
-		return kept // somebody else's business: the login in use goes on
+		return s.straying(stored, at)
 	case s.isSuperseded(*found, stored.Lineage):
 		return s.adopting(*found, stored.Lineage, at)
 	}
@@ -36,11 +31,49 @@ func (s State) Reconsider(stored Stored, at time.Time) Event {
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
 	}
 	if wait := stored.Lineage.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
-		kept.NotBefore, kept.Trouble = stored.Lineage.Deferral.NotBefore, TroubleIssuer
+		kept := s.withheld(TroubleIssuer, at)
+		kept.NotBefore = stored.Lineage.Deferral.NotBefore
 		kept.Evidence = stored.Lineage.Deferral.Evidence
 		return kept
 	}
-	return s.doubting(stored.Doubt, stored.Lineage.IsInDoubt(held) && !s.Policy.BackoffOff, at)
+	lost := stored.Lineage.Losses(held)
+	if s.Policy.BackoffOff {
+		lost = 0
+	}
+	return s.doubting(stored.Doubt, lost, at)
+}
+
+// withheld is the end of a refresh without a post.
+func (s State) withheld(trouble Trouble, at time.Time) RefreshFailedTransient {
+	return RefreshFailedTransient{At: At{at}, Attempt: s.Attempt, Trouble: trouble}
+}
+
+// straying decides on a login that the store does not hold any more. It must not be
+// refreshed: what the store holds is not ours to replace. It goes on while it
+// serves, for the file may be in the middle of something, and an account that is in
+// use must not change for a demand alone. When it is over, what is stored is the
+// only login there is; and if nothing is, nor a moment later, there is none.
+func (s State) straying(stored Stored, at time.Time) Event {
+	kept := s.withheld(TroubleOtherLogin, at)
+	if stored.Unreadable {
+		kept.Trouble = TroubleUnreadable
+	}
+	found := stored.Credential
+	isForUs := found != nil && s.Policy.Restriction.Admits(*found)
+	verdict := stored.Lineage.VerdictOn(s.Policy.KeyOf(s.Credential))
+	switch {
+	case isForUs && (found.Method == MethodAPIKey || verdict != nil || !s.serves(at)):
+		return s.adopting(*found, stored.Lineage, at)
+	case verdict != nil:
+		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
+	case s.serves(at):
+		kept.NotBefore = s.endOfService()
+	case s.Trouble == kept.Trouble && !at.Before(s.NotBefore):
+		return LoggedOut{At: At{at}, Attempt: s.Attempt}
+	default:
+		kept.NotBefore = at.Add(recheck)
+	}
+	return kept
 }
 
 // isSuperseded reports whether the store holds a newer token set than the one
@@ -74,40 +107,35 @@ func (s State) condemnedBy(lineage Lineage, c Credential) bool {
 }
 
 func (s State) adopting(found Credential, lineage Lineage, at time.Time) Event {
-	key := s.Policy.KeyOf(found)
-	return CredentialLoaded{
-		At: At{at}, Attempt: s.Attempt, Credential: found,
-		Verdict: lineage.VerdictOn(key), RefreshedAt: lineage.RefreshedAt(key),
-	}
+	event := lineage.Loaded(s, found, at)
+	event.Attempt = s.Attempt
+	return event
 }
 
-// doubtRecheck is when to look again whether a post that another process has
-// in flight has ended.
-const doubtRecheck = time.Second
+// recheck is when to look again whether a post that another process has in flight
+// has ended, or whether a file is still in the middle of something.
+const recheck = time.Second
 
-// doubting decides on a refresh token that may be spent already: whoever posted
-// it died, or lived and lost the answer. It is tried again when the access token
-// is of no use any more: then a refusal costs nothing that is not lost already,
-// and before that it could end a login that works. Of a post that nobody lived to
-// tell of, a second one is final.
-func (s State) doubting(doubt Doubt, answerLost bool, at time.Time) Event {
-	kept := RefreshFailedTransient{At: At{at}, Attempt: s.Attempt, Trouble: TroubleDoubt}
+// doubting decides on a refresh token that may be spent already: its poster died, or
+// lived and lost the answer. It is tried again when the access token is of no use any
+// more: then a refusal costs nothing that is not lost already, and before that it
+// could end a login that works. The second time is final, however both came about.
+func (s State) doubting(doubt Doubt, answersLost int, at time.Time) Event {
 	switch {
-	case doubt.Times == 0 && !answerLost:
+	case doubt.Times == 0 && answersLost == 0:
 		return nil
 	case doubt.Times > 0 && !doubt.HolderGone:
-		kept.NotBefore, kept.Trouble = at.Add(doubtRecheck), TroubleSister
+		kept := s.withheld(TroubleSister, at)
+		kept.NotBefore = at.Add(recheck)
 		return kept
-	case doubt.Times > 1:
+	case doubt.Times+answersLost > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: Verdict{
 			Key: s.Policy.KeyOf(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: ReasonInDoubt, At: at,
 		}}
 	case s.serves(at):
-		kept.NotBefore = at.Add(BackoffCeiling)
-		if !s.Expiry.IsZero() && s.Expiry.Before(kept.NotBefore) {
-			kept.NotBefore = s.Expiry
-		}
+		kept := s.withheld(TroubleDoubt, at)
+		kept.NotBefore = s.endOfService()
 		return kept
 	}
 	return nil
@@ -123,4 +151,12 @@ func (s State) serves(at time.Time) bool {
 		return !s.isDue(at)
 	}
 	return at.Before(s.Expiry)
+}
+
+// endOfService is when serves begins to say no by itself, zero for never.
+func (s State) endOfService() time.Time {
+	if s.Expiry.IsZero() {
+		return s.DueAt
+	}
+	return s.Expiry
 }

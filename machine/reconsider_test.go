@@ -19,6 +19,7 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 	held := login("a", "r")
 	newer, stranger, nameless := login("a2", "r2"), login("b", "s"), held
 	stranger.AccountID, nameless.AccountID = "somebody else", ""
+	over := expiring("r", -time.Minute)
 	touched := held
 	touched.LastRefresh = noon
 	spent := verdict(held, machine.ReasonSpent)
@@ -29,13 +30,19 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 		stored machine.Stored
 		want   machine.Event // only its type is compared; nil: post
 	}{
-		"unchanged":                {held, machine.Stored{Credential: &held}, nil},
-		"another process was here": {held, machine.Stored{Credential: &newer}, machine.CredentialLoaded{}},
-		"only the time differs":    {held, machine.Stored{Credential: &touched}, machine.CredentialLoaded{}},
-		"somebody else's login":    {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
-		"nothing there":            {held, machine.Stored{}, machine.RefreshFailedTransient{}},
-		"logged out elsewhere":     {held, machine.Stored{Lineage: machine.Lineage{LoggedOut: true}}, machine.LoggedOut{}},
-		"no account to compare":    {nameless, machine.Stored{Credential: &nameless}, machine.RefreshFailedTransient{}},
+		"unchanged":                         {held, machine.Stored{Credential: &held}, nil},
+		"another process was here":          {held, machine.Stored{Credential: &newer}, machine.CredentialLoaded{}},
+		"only the time differs":             {held, machine.Stored{Credential: &touched}, machine.CredentialLoaded{}},
+		"somebody else's login":             {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
+		"nothing there":                     {held, machine.Stored{}, machine.RefreshFailedTransient{}},
+		"logged out elsewhere":              {held, machine.Stored{Lineage: machine.Lineage{LoggedOut: true}}, machine.LoggedOut{}},
+		"no account to compare":             {nameless, machine.Stored{Credential: &nameless}, nil},
+		"another account, and ours is over": {over, machine.Stored{Credential: &stranger}, machine.CredentialLoaded{}},
+		"another account, and ours is dead": {held, machine.Stored{Credential: &stranger, Lineage: machine.Lineage{
+			Verdicts: []machine.Verdict{spent}}}, machine.CredentialLoaded{}},
+		"a key": {held, machine.Stored{Credential: &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}}, machine.CredentialLoaded{}},
+		"nothing there, and ours is dead": {held, machine.Stored{Lineage: machine.Lineage{
+			Verdicts: []machine.Verdict{spent}}}, machine.RefreshFailedPermanent{}},
 		"condemned by the ledger": {held, machine.Stored{Credential: &held, Lineage: machine.Lineage{
 			Verdicts: []machine.Verdict{verdict(held, machine.ReasonReused)}}}, machine.RefreshFailedPermanent{}},
 		"the newer one is dead, ours is not": {held, machine.Stored{Credential: &newer, Lineage: machine.Lineage{
@@ -58,25 +65,28 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 	held, stranger := login("a", "r"), login("b", "s")
 	stranger.AccountID = "somebody else"
 	lost := func(c machine.Credential) machine.Lineage {
-		return machine.Lineage{InDoubt: []secret.Fingerprint{policy.KeyOf(c)}}
+		return machine.Lineage{Lost: []machine.Loss{{Key: policy.KeyOf(c), Times: 1}}}
 	}
 	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
-	longest := noon.Add(machine.UnexplainedCeiling)
+	longest, old := noon.Add(machine.BackoffCeiling), held.LastRefresh.Add(machine.LastRefreshAge)
+	over := expiring("r", -time.Minute)
 	for name, c := range map[string]struct {
 		held      machine.Credential
 		stored    machine.Stored
 		trouble   machine.Trouble
 		notBefore time.Time
 	}{
-		"nothing there":         {held, machine.Stored{}, machine.TroubleOtherLogin, time.Time{}},
-		"half a file":           {held, machine.Stored{Unreadable: true}, machine.TroubleUnreadable, time.Time{}},
-		"somebody else's login": {held, machine.Stored{Credential: &stranger}, machine.TroubleOtherLogin, time.Time{}},
+		"nothing there":                   {held, machine.Stored{}, machine.TroubleOtherLogin, old},
+		"half a file":                     {held, machine.Stored{Unreadable: true}, machine.TroubleUnreadable, old},
+		"somebody else's login":           {longLived, machine.Stored{Credential: &stranger}, machine.TroubleOtherLogin, noon.Add(time.Hour)},
+		"nothing there, and ours is over": {over, machine.Stored{}, machine.TroubleOtherLogin, noon.Add(time.Second)},
+		"half a file, and ours is over":   {over, machine.Stored{Unreadable: true}, machine.TroubleUnreadable, noon.Add(time.Second)},
 		"the longest backoff there is": {held, machine.Stored{Credential: &held,
 			Lineage: machine.Lineage{Deferral: machine.Deferral{NotBefore: longest}}}, machine.TroubleIssuer, longest},
 		"a sister posts": {held, machine.Stored{Credential: &held, Doubt: machine.Doubt{Times: 1}},
 			machine.TroubleSister, noon.Add(time.Second)},
 		"a lost answer, and the token is good for long": {longLived, machine.Stored{Credential: &longLived, Lineage: lost(longLived)},
-			machine.TroubleDoubt, noon.Add(machine.BackoffCeiling)},
+			machine.TroubleDoubt, noon.Add(time.Hour)},
 		"a lost answer, and the token is not": {shortLived, machine.Stored{Credential: &shortLived, Lineage: lost(shortLived)},
 			machine.TroubleDoubt, noon.Add(10 * time.Minute)},
 	} {
@@ -97,9 +107,34 @@ func TestATokenInDoubtIsTriedOnceMoreWhenNothingIsLostByIt(t *testing.T) {
 	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", time.Minute), crashed), "the access token still serves")
 	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), machine.Doubt{Times: 1}), "whoever posted is still there")
 
-	final := decide(expiring("r", -time.Minute), machine.Doubt{Times: 2, HolderGone: true})
-	require.IsType(t, machine.RefreshFailedPermanent{}, final)
-	require.Equal(t, machine.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
+}
+
+func TestATokenThatWasLostTwiceIsFinalHoweverThatCameAbout(t *testing.T) {
+	over := expiring("r", -time.Minute)
+	for _, each := range []struct{ crashes, answers int }{{2, 0}, {1, 1}, {0, 2}, {3, 3}} {
+		final := refreshing(t, over).Reconsider(machine.Stored{
+			Credential: &over, Doubt: machine.Doubt{Times: each.crashes, HolderGone: true},
+			Lineage: machine.Lineage{Lost: []machine.Loss{{Key: policy.KeyOf(over), Times: each.answers}}},
+		}, noon)
+		require.IsType(t, machine.RefreshFailedPermanent{}, final, "%+v", each)
+		require.Equal(t, machine.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
+	}
+}
+
+// A file that is replaced is not there for a moment. Only one that stays away ends
+// the login, and only when the access token is of no use any more.
+func TestALoginThatIsOverAndNotStoredAnyMoreHasEnded(t *testing.T) {
+	for name, stored := range map[string]machine.Stored{"nothing there": {}, "no login": {Unreadable: true}} {
+		over := refreshing(t, expiring("r", -time.Minute))
+		first := over.Reconsider(stored, noon)
+		require.IsType(t, machine.RefreshFailedTransient{}, first, name)
+		again := runFrom(t, over, first, machine.Asked{At: at(time.Second)})
+		require.NotZero(t, again.Attempt)
+		require.IsType(t, machine.LoggedOut{}, again.Reconsider(stored, noon.Add(time.Second)), name)
+	}
+	serving := refreshing(t, expiring("r", time.Hour))
+	serving = runFrom(t, serving, serving.Reconsider(machine.Stored{}, noon))
+	require.Equal(t, noon.Add(time.Hour), serving.Assess(noon).NextAttemptAt, "something changes by itself then")
 }
 
 func TestAnUnsavedLoginIsNotReplacedByWhatItWasMadeFrom(t *testing.T) {
@@ -127,7 +162,7 @@ func TestBackoffGrowsToItsCeilingAndObeysTheIssuer(t *testing.T) {
 	require.Equal(t, machine.BackoffCeiling, wait(1, 24*time.Hour, 0.5))
 	require.Equal(t, noon, machine.Policy{BackoffOff: true}.NextAttempt(noon, 9, time.Hour, 1))
 	require.Equal(t, time.Minute, policy.AfterUnexplained(noon, 1).Sub(noon))
-	require.Equal(t, machine.UnexplainedCeiling, policy.AfterUnexplained(noon, 99).Sub(noon))
+	require.Equal(t, machine.BackoffCeiling, policy.AfterUnexplained(noon, 99).Sub(noon))
 }
 
 func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {
@@ -152,7 +187,7 @@ func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
 	}}
 	expired := machine.Lineage{Verdicts: []machine.Verdict{verdict(later, machine.ReasonExpired)}}
 	ended := lineage
-	ended.Ended = []secret.Fingerprint{policy.KeyOf(held)}
+	ended.Ended = []machine.Ending{{Key: policy.KeyOf(held)}}
 
 	s := refreshing(t, held)
 	for _, each := range []struct {

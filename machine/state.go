@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -42,6 +43,7 @@ type Policy struct {
 	Issuer       Issuer        // of a login that does not say where it was made; see IssuerOf
 	RefreshFloor time.Duration // a refresh demanded so soon after a success is that success; 0: never
 	BackoffOff   bool          // no waiting after a failure, also not after a lost answer; for tests of the wire
+	AttemptLimit time.Duration // how long one refresh takes at the most, with its wait for the lock; 0: defaultAttemptLimit
 	Restriction  Restriction
 
 	EndpointOverridden bool // Issuer.TokenEndpoint is that of every login, wherever it was made
@@ -55,29 +57,42 @@ type State struct {
 	Since      time.Time // when the label was entered
 	Credential Credential
 	Account    Account   // who the credential belongs to
-	Expiry     time.Time // of the access token; zero when it does not say
+	Expiry     time.Time // of the access token, by this machine's clock; zero when it does not say
+	ClockWrong bool      // the token had expired when it was asked for: Expiry is a guess
 	DueAt      time.Time // when the token set ages; zero for never
 
-	Cause       Cause     // Stale: why
-	Rejected    bool      // Stale: a resource server refused the access token
-	Attempt     AttemptID // Stale: the refresh in flight, zero for none
-	Overdue     bool      // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
-	NotBefore   time.Time // Stale: when the next attempt may be
-	Failures    int       // transient failures in a row
-	Trouble     Trouble   // Stale: what stood in the way of the last attempt; NoAuth: of the last look
-	Evidence    Repeated  // Stale: what came of asking the issuer the last time, here or in another process
-	InDoubt     bool      // Stale: the refresh token may be spent, and its successor lost
-	LastAttempt time.Time // when the last refresh was started
-	RefreshedAt time.Time // when this credential came out of a refresh, anybody's; zero if it did not
+	Cause        Cause     // Stale: why
+	Rejected     bool      // Stale: a resource server refused the access token
+	Attempt      AttemptID // Stale: the refresh in flight, zero for none
+	Overdue      bool      // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
+	NotBefore    time.Time // Stale: when the next attempt may be
+	SparesIssuer bool      // Stale: NotBefore is the backoff; else it is for the sake of the access token, or of another process
+	Failures     int       // transient failures in a row
+	Trouble      Trouble   // Stale: what stood in the way of the last attempt; NoAuth: of the last look
+	Evidence     Repeated  // Stale: what came of asking the issuer the last time, here or in another process
+	InDoubt      bool      // Stale: the refresh token may be spent, and its successor lost
+	LastAttempt  time.Time // when the last refresh was started
+	RefreshedAt  time.Time // when this credential came out of a refresh, anybody's; zero if it did not
 
 	Attempts      AttemptID   // how many refreshes this process has started
 	Verdicts      verdicts    // condemned refresh tokens this process knows of
 	Base          *Credential // what the store holds in place of an unsaved credential; nil when saved
 	SaveNotBefore time.Time   // unsaved: when the next try to save may be
+
+	told Assessment // what subscribers know
 }
 
 // New is the machine before it has looked anywhere.
-func New(policy Policy) State { return State{Policy: policy, Label: NoAuth} }
+func New(policy Policy) State {
+	s := State{Policy: policy, Label: NoAuth}
+	s.told = s.Assess(time.Time{}).news()
+	return s
+}
+
+// defaultAttemptLimit is that of a default deadline and the wait for another's.
+const defaultAttemptLimit = 65 * time.Second
+
+func (p Policy) attemptLimit() time.Duration { return cmp.Or(p.AttemptLimit, defaultAttemptLimit) }
 
 // Ask is what a client wants when it asks for its status.
 type Ask struct {
@@ -143,9 +158,9 @@ func (s State) AnswersAtOnce(ask Ask, at time.Time) bool {
 // that holds what it held, this snapshot is the answer.
 func (s State) NeedsALook(ask Ask, at time.Time) bool { return s.onAsked(ask, at) == LookNeeded }
 
-// Waits reports whether whoever asks has to wait for the refresh in flight:
-// it demanded one, or it wants a token and the one at hand has expired, or
-// nobody can date it and it is old. Others are answered with what there is.
+// Waits reports whether an ask has to wait for the refresh in flight: it demands
+// one, or it wants a token and the one at hand was refused, has expired, or cannot
+// be dated and is old. Others are answered with what there is.
 func (s State) Waits(ask Ask, at time.Time) bool {
 	if s.Attempt == 0 || s.Overdue || s.Credential.Method == MethodExternal {
 		return false
@@ -153,13 +168,7 @@ func (s State) Waits(ask Ask, at time.Time) bool {
 	if ask.Refresh {
 		return true
 	}
-	if !ask.Token {
-		return false
-	}
-	if s.Expiry.IsZero() {
-		return s.isDue(at)
-	}
-	return !at.Before(s.Expiry)
+	return ask.Token && !s.serves(at)
 }
 
 // isDue reports whether the token set has aged.
@@ -190,7 +199,8 @@ func (s State) refreshesItself() bool { return s.Credential.Method != MethodExte
 // than any that is ever set was made by a clock that has since gone back.
 func (s State) mayAttempt(at time.Time) bool {
 	wait := s.NotBefore.Sub(at)
-	return s.Label == Stale && s.Attempt == 0 && (wait <= 0 || wait > maxDeferral)
+	isKnown := wait <= maxDeferral || s.NotBefore.Equal(s.endOfService())
+	return s.Label == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
 }
 
 // Restriction is what an administrator forbids; the zero Restriction is nothing.
@@ -205,5 +215,5 @@ func (r Restriction) Admits(c Credential) bool {
 	if c.Method == MethodAPIKey {
 		return !r.ForbidAPIKey
 	}
-	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, c.AccountID))
+	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, c.accountID()))
 }

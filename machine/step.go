@@ -22,10 +22,18 @@ func Step(s State, e Event) (State, []Effect, error) {
 	if label != s.Label || s.Since.IsZero() {
 		next.Since = e.at()
 	}
-	if next.Health() != s.Health() || !next.Credential.Equal(s.Credential) {
-		effects = slices.Insert(effects, 1, Effect(Notify{})) // behind the Publish that every change begins with
+	if isPublished(effects) {
+		if next.told = next.Assess(e.at()).news(); next.told != s.told || !next.Credential.Equal(s.Credential) {
+			effects = slices.Insert(effects, 1, Effect(Notify{}))
+		}
 	}
 	return next, append(effects, s.revoking(trigger, e, next)...), nil
+}
+
+// isPublished reports whether effects begin with the Publish that every change
+// begins with.
+func isPublished(effects []Effect) bool {
+	return len(effects) > 0 && effects[0] == Effect(Publish{})
 }
 
 // apply fills in what the table does not say: the data of the next state and
@@ -48,7 +56,7 @@ func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 		return s.starting(s.Cause, at)
 	case TokenWasRejected:
 		return s.rejected(at)
-	case WasGranted:
+	case WasGranted, WasGrantedAged:
 		return s.granted(e.(RefreshSucceeded)), []Effect{Publish{}}
 	case WasDeferred:
 		return s.deferred(e.(RefreshFailedTransient)), []Effect{Publish{}}
@@ -89,13 +97,16 @@ func (s State) starting(cause Cause, at time.Time) (State, []Effect) {
 
 func (s State) rejected(at time.Time) (State, []Effect) {
 	s.Rejected, s.Cause = true, CauseRejected
-	if s.Failures == 0 && !s.Overdue {
-		s.NotBefore = time.Time{} // no issuer asked for this wait: it was for the sake of the token
+	if !s.SparesIssuer && !s.Overdue {
+		s.NotBefore = time.Time{} // it was for the sake of the token
 	}
-	if wasFresh := s.Label == Fresh; wasFresh || s.mayAttempt(at) {
+	if s.Label == Fresh || s.mayAttempt(at) {
 		return s.starting(CauseRejected, at)
 	}
-	return s, []Effect{Publish{}}
+	if s.Attempt != 0 || !s.refreshesItself() {
+		return s, []Effect{Publish{}}
+	}
+	return s, []Effect{Publish{}, LookInStore{}} // there may be another login by now
 }
 
 // dueCause tells the issuer which rule made the token set age.
@@ -116,8 +127,8 @@ func (s State) taking(e Event) State {
 			s.Verdicts = s.Verdicts.with(*e.Verdict)
 		}
 		s = s.with(e.Credential)
-		s.RefreshedAt, s.DueAt = e.RefreshedAt, e.Credential.takenDueAt(e.RefreshedAt, e.at())
-		return s
+		s.RefreshedAt = e.RefreshedAt
+		return s.dated(e.expiry(), e.dueAt())
 	}
 	panic("machine: an event that brings no credential")
 }
@@ -125,7 +136,7 @@ func (s State) taking(e Event) State {
 // without is the state with nobody logged in. What it knows of refresh tokens
 // stays: the same one may be put back.
 func (s State) without() State {
-	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts}
+	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, told: s.told}
 }
 
 // with is the state with another credential in use; nothing of the old one is left.
@@ -136,9 +147,20 @@ func (s State) with(c Credential) State {
 	return s
 }
 
+// dated is the state once it is known when its token set came out of a refresh.
+func (s State) dated(expiry, due time.Time) State {
+	s.ClockWrong = !expiry.Equal(s.Expiry)
+	s.Expiry, s.DueAt = expiry, due
+	return s
+}
+
 func (s State) granted(e RefreshSucceeded) State {
-	s = s.spending(e.Credential, e.at()).with(e.Credential)
-	s.DueAt, s.RefreshedAt, s.Base = e.Credential.bornDueAt(e.at()), e.at(), e.Base
+	inARow := s.Failures + 1
+	s = s.spending(e.Credential, e.at()).with(e.Credential).dated(e.expiry(), e.dueAt())
+	s.RefreshedAt, s.Base = e.at(), e.Base
+	if s.isDue(e.at()) {
+		s.spareIssuerOfOldTokens(inARow, e.at())
+	}
 	return s
 }
 
@@ -149,8 +171,17 @@ func (s State) overdue(e AnswerOverdue) State {
 	return s
 }
 
+// spareIssuerOfOldTokens lets the next refresh follow at once when a grant was too
+// old when it came, and later and later if the next ones are as well.
+func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
+	if s.Failures = inARow; inARow > 1 && !s.Policy.BackoffOff {
+		s.NotBefore, s.SparesIssuer = at.Add(doubled(BackoffBase, BackoffCeiling, inARow)), true
+	}
+}
+
 func (s State) deferred(e RefreshFailedTransient) State {
 	s.Attempt, s.Overdue, s.NotBefore, s.Trouble = 0, false, e.NotBefore, e.Trouble
+	s.SparesIssuer = e.Posted || e.Trouble == TroubleIssuer
 	s.InDoubt = s.InDoubt || e.Trouble == TroubleDoubt
 	if e.Evidence.Times > 0 {
 		s.Evidence = e.Evidence
@@ -197,9 +228,10 @@ func (s State) learning(e Event) (State, []Effect) {
 	return s, nil
 }
 
-// sighted is the state with nobody logged in, and the reason of it.
+// sighted is the state after a look that changed nothing but what is known of the
+// store: why it holds no login, or that it holds the one in use again.
 func (s State) sighted(e Event) (State, []Effect) {
-	s.Trouble = ""
+	s.Trouble, s.NotBefore = "", time.Time{}
 	if nothing, ok := e.(NothingLoaded); ok {
 		s.Trouble = nothing.Trouble
 	}

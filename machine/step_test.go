@@ -249,7 +249,7 @@ func TestTheBackoffIsWaitedOutUnlessItsClockWentBack(t *testing.T) {
 
 func TestTheLongestBackoffIsWaitedOutToo(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
-		machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(machine.UnexplainedCeiling), Posted: true})
+		machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Hour), Posted: true}) // of an older version
 	require.False(t, ordersRefresh(t, state, demand))
 	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(-time.Nanosecond), Ask: demand.Ask}), "nobody sets a longer one")
 }

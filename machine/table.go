@@ -25,6 +25,7 @@ const (
 	AgedOut          Trigger = "AgedOut"
 	RefreshDue       Trigger = "RefreshDue"
 	WasGranted       Trigger = "RefreshSucceeded"
+	WasGrantedAged   Trigger = "RefreshSucceededAged"
 	WasDeferred      Trigger = "RefreshFailedTransient"
 	WasRefused       Trigger = "RefreshFailedPermanent"
 	WaitEnded        Trigger = "AnswerOverdue"
@@ -63,15 +64,16 @@ var table = concat(
 
 	row(RefreshDue, []Label{Stale}, Stale, "asked for, none in flight and the backoff is over: the only arrow to the issuer from a standing state"),
 	row(WasGranted, []Label{Stale}, Fresh, "the issuer granted a new token set"),
+	row(WasGrantedAged, []Label{Stale}, Stale, "the issuer granted a token set that has aged on its way here: it lives from the request on and not from the answer on"),
 	row(WasDeferred, []Label{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
 	row(WasRefused, []Label{Stale}, Poisoned, "the issuer refused this refresh token for good: it is never sent again"),
 
 	row(WaitEnded, []Label{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
 
 	stay(NothingToDo, Labels(), "asked or told, and there is nothing to do: what is at hand is the answer"),
-	stay(LookNeeded, []Label{NoAuth, Poisoned}, "asked with no token to give: another program may have logged in, so look; never at the network"),
+	stay(LookNeeded, []Label{NoAuth, Stale, Poisoned}, "asked with no token to give, or with one that has to wait for its refresh: another program may have logged in, so look; never at the network"),
 	stay(LoginKept, Labels(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
-	stay(SightChanged, []Label{NoAuth}, "nobody is logged in because nobody can tell what the store holds, or not for that reason any more"),
+	stay(SightChanged, []Label{NoAuth, Stale}, "nobody is logged in because nobody can tell what the store holds, or not for that reason any more; or the store holds the login in use again"),
 	stay(OutcomeLate, Labels(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
 	stay(SaveDue, []Label{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),
 	stay(SaveSucceeded, []Label{Fresh, Stale, Poisoned}, "the unsaved token set is safe now"),

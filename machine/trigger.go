@@ -18,10 +18,13 @@ func TriggerOf(s State, e Event) Trigger {
 	case NothingLoaded:
 		return s.orElseSighted(e.Trouble)
 	case LoggedIn:
-		return s.takenAs(e.Credential, time.Time{}, e.at())
+		return s.takenAs(e.Credential, e.Credential.dueAt(), e.at())
 	case LoggedOut:
 		return LogoutTaken
 	case RefreshSucceeded:
+		if due := e.dueAt(); !due.IsZero() && !e.at().Before(due) {
+			return WasGrantedAged
+		}
 		return WasGranted
 	case RefreshFailedTransient:
 		return WasDeferred
@@ -90,6 +93,8 @@ func (s State) onAsked(ask Ask, at time.Time) Trigger {
 		return RefreshDue
 	case isSaveDue:
 		return SaveDue
+	case s.Label == Stale && (s.Attempt == 0 || s.Overdue) && s.refreshesItself():
+		return LookNeeded // whoever has to wait may find that another program has logged in
 	}
 	return NothingToDo
 }
@@ -115,19 +120,33 @@ func (s State) orElseCondemned(trigger Trigger) Trigger {
 }
 
 func (s State) onLoaded(e CredentialLoaded) Trigger {
-	if !s.Policy.Restriction.Admits(e.Credential) || e.Credential.Equal(s.Credential) {
+	switch {
+	case !s.Policy.Restriction.Admits(e.Credential):
 		return s.orElseSighted("")
-	}
-	if s.IsUnsaved() && e.Credential.Equal(*s.Base) {
+	case e.Credential.Equal(s.Credential):
+		return s.onSame(e)
+	case s.IsUnsaved() && e.Credential.Equal(*s.Base):
 		return LoginKept // what the unsaved one was made from
-	}
-	if s.inUse() && !e.Displaced && !s.isSucceededBy(e) {
-		return LoginKept
+	case s.inUse() && !e.Displaced && e.Attempt == 0 && !s.isSucceededBy(e):
+		return LoginKept // a refresh that found it has weighed it already, see Reconsider
 	}
 	if e.Verdict != nil {
 		s.Verdicts = s.Verdicts.with(*e.Verdict)
 	}
-	return s.takenAs(e.Credential, e.RefreshedAt, e.at())
+	return s.takenAs(e.Credential, e.dueAt(), e.at())
+}
+
+// onSame is the trigger for a look that found the login in use. Another process may
+// have learnt meanwhile that it is dead; or it is back after something else was in
+// its place, and a refresh need not wait any longer.
+func (s State) onSame(e CredentialLoaded) Trigger {
+	switch {
+	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.isOn(s.Credential)):
+		return CondemnedTaken
+	case s.Label == Stale && s.Attempt == 0 && s.Trouble.isOfStore():
+		return SightChanged
+	}
+	return s.orElseSighted("")
 }
 
 // orElseSighted is the trigger for a look that found nothing to take up. Only who
@@ -139,29 +158,37 @@ func (s State) orElseSighted(trouble Trouble) Trigger {
 	return LoginKept
 }
 
-// isSucceededBy reports whether a loaded credential may take the place of the
-// one in use: it is of the same account, and not one that is known to be dead
-// while ours is not. A file that came back from a backup must not cost a login.
+// isSucceededBy reports whether a loaded credential may take the place of the one
+// in use. A key may, and so may another login of the same account, unless that one
+// is known to be dead while ours is not: a file that came back from a backup must
+// not cost a login. Any other login may once ours is over.
 func (s State) isSucceededBy(e CredentialLoaded) bool {
 	_, isDead := s.verdictOn(e.Credential)
 	_, weAre := s.verdictOn(s.Credential)
-	return s.Credential.SharesAccount(e.Credential) && (weAre || !isDead && e.Verdict == nil)
+	weAre = weAre || e.InUse != nil
+	switch {
+	case s.Credential.SharesAccount(e.Credential):
+		return weAre || !isDead && e.Verdict == nil
+	case s.Credential.Method != MethodChatGPT:
+		return false // a key is good for ever, and it is the client that replaces its tokens
+	case e.Credential.Method == MethodAPIKey:
+		return true
+	}
+	return weAre || !s.serves(e.at())
 }
 
-// takenAs is how the table calls a credential that takes the place of whatever
-// is there. A condemned refresh token poisons it, unless its access token is
-// another one than the refused and still good.
-func (s State) takenAs(c Credential, refreshedAt, at time.Time) Trigger {
-	if c.Method == MethodAPIKey {
-		return KeyTaken
-	}
-	due := c.takenDueAt(refreshedAt, at)
+// takenAs is how the table calls a credential that takes the place of whatever is
+// there and is due at some time. A condemned refresh token poisons it, unless its
+// access token is another one than the refused and still good.
+func (s State) takenAs(c Credential, due, at time.Time) Trigger {
 	isDue := !due.IsZero() && !at.Before(due)
 	verdict, condemned := s.verdictOn(c)
 	switch {
-	case c.Method == MethodExternal, condemned && verdict.Reason == ReasonMissing:
+	case c.Method == MethodAPIKey:
+		return KeyTaken
+	case c.Method == MethodExternal:
 		return FreshTaken
-	case condemned && (isDue || verdict.Access == c.AccessToken.Fingerprint()):
+	case condemned && (isDue || verdict.isOn(c)):
 		return CondemnedTaken
 	case isDue:
 		return StaleTaken

@@ -14,6 +14,10 @@ const (
 	TroubleUnwriteable Trouble = "store_not_durable"  // it could not keep what the issuer would grant
 )
 
+// isOfStore reports whether the store held something else than the login in use, or
+// something that nobody could read.
+func (t Trouble) isOfStore() bool { return t == TroubleOtherLogin || t == TroubleUnreadable }
+
 // NeedsOperator reports whether waiting does not help: somebody has to look after
 // this machine.
 func (t Trouble) NeedsOperator() bool { return t == TroubleUnreadable || t == TroubleUnwriteable }

@@ -50,6 +50,11 @@ type Verdict struct {
 	At     time.Time
 }
 
+// isOn reports whether the verdict was found with the credential's access token too.
+func (v Verdict) isOn(c Credential) bool {
+	return v.Access != "" && v.Access == c.AccessToken.Fingerprint()
+}
+
 // verdictsKept bounds what one process remembers; the oldest go first.
 const verdictsKept = 64
 

@@ -75,13 +75,15 @@ func nameOfLineage(l machine.Lineage) string {
 		n.words(string(r.Key))
 		n.numbers(minutes(r.At))
 	}
-	for _, key := range l.InDoubt {
-		n.words("in doubt", string(key))
+	for _, loss := range l.Lost {
+		n.words("lost", string(loss.Key))
+		n.numbers(loss.Times)
 	}
-	for _, key := range l.Ended {
-		n.words("ended", string(key))
+	for _, end := range l.Ended {
+		n.words("ended", string(end.Key))
+		n.flags(end.Undone)
 	}
-	n.flags(l.LoggedOut)
+	n.flags(l.LoggedOut, l.Deferral.Unexplained)
 	n.numbers(l.Deferral.Failures, minutes(l.Deferral.NotBefore))
 	return string(n)
 }
@@ -112,8 +114,8 @@ func nameOfKind(v any) string {
 
 func (n *naming) state(s machine.State) {
 	n.words(string(s.Label), nameOfLogin(s.Credential), string(s.Trouble))
-	n.flags(s.Attempt != 0, s.Rejected, s.InDoubt, s.Base != nil)
-	n.numbers(s.Failures, minutes(s.DueAt), minutes(s.NotBefore), minutes(s.RefreshedAt), minutes(s.SaveNotBefore))
+	n.flags(s.Attempt != 0, s.Rejected, s.InDoubt, s.Base != nil, s.SparesIssuer)
+	n.numbers(s.Failures, minutes(s.DueAt), minutes(s.Expiry), minutes(s.NotBefore), minutes(s.RefreshedAt), minutes(s.SaveNotBefore))
 	if s.Base != nil {
 		n.words(nameOfLogin(*s.Base))
 	}

@@ -144,7 +144,10 @@ func (w *cosmos) save(a *attempt, diskFails bool) {
 		}
 	case machine.Unavailable:
 		a.entry.Kind, a.entry.Lost = store.Deferred, answer.Lost
-		a.entry.Failures = 1 + max(a.state.Failures, w.lineage.Deferral.Failures)
+		if answer.Lost {
+			a.entry.Losses = w.lineage.Losses(a.entry.Key) + 1
+		}
+		a.entry.Failures = w.lineage.Deferral.After(a.state.Failures, false)
 		a.entry.NotBefore = policy.NextAttempt(w.now, a.entry.Failures, 0, 0.5)
 		a.outcome = machine.RefreshFailedTransient{
 			At: w.at(), Attempt: a.state.Attempt, NotBefore: a.entry.NotBefore, Posted: true,
@@ -184,8 +187,8 @@ func (w *cosmos) displaced(a *attempt, dropped *machine.Credential) machine.Even
 		a.record = w.stored
 		return nil
 	}
-	event := w.loaded()
-	event.Attempt, event.Displaced, event.Dropped = a.state.Attempt, true, dropped
+	event := w.lineage.Loaded(a.state, w.stored, w.now)
+	event.Attempt, event.Dropped = a.state.Attempt, dropped
 	return event
 }
 

@@ -1,6 +1,7 @@
 package properties
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -97,14 +98,17 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 
 func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []machine.Event {
 	held, next := s.Credential, tokensOf(0, 1, at.Time)
+	long := at.Time.Add(-24 * time.Hour) // before the answer
 	verdict := machine.Verdict{Key: keyOf(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonReused}
 	unexplained := verdict
 	unexplained.Reason = machine.ReasonUnexplained
 	return []machine.Event{
 		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next},
 		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next, Base: &held},
+		machine.RefreshSucceeded{At: at, Attempt: attempt, SentAt: long, Credential: tokensOf(0, 2, long)},
 		machine.RefreshFailedTransient{At: at, Attempt: attempt, Posted: true, NotBefore: at.Time.Add(time.Minute)},
 		machine.RefreshFailedTransient{At: at, Attempt: attempt, Trouble: machine.TroubleDoubt},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Trouble: machine.TroubleOtherLogin, NotBefore: at.Time.Add(time.Minute)},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: verdict},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: unexplained},
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: held},
@@ -139,8 +143,9 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 		demand(to.Label == machine.Stale && from.Attempt == 0, "only Stale spends, and one at a time")
 		_, isRejection := event.(machine.TokenRejected)
 		demand(to.Credential.Method != machine.MethodExternal || isRejection, "the client refreshes its own tokens, when they are refused")
-		demand(!from.NotBefore.After(to.LastAttempt) || to.Rejected && from.Failures == 0, "not before the backoff is over")
+		demand(!from.NotBefore.After(to.LastAttempt) || to.Rejected && !from.SparesIssuer, "not before the backoff is over")
 	}
+	demandAssessment(event, from, to, demand)
 	if to.Label == machine.Poisoned {
 		demand(to.Token().IsAbsent() && to.Method() != "", "Poisoned hands out no token and keeps the method")
 	}
@@ -164,6 +169,35 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 	}
 	demand(to.Credential.Method != machine.MethodAPIKey || to.Attempt == 0, "a key is never refreshed")
 	return broken
+}
+
+// demandAssessment holds what is promised of every assessment, at the time of the
+// event and at that of its own next attempt.
+func demandAssessment(event machine.Event, from, to machine.State, demand func(holds bool, promise string)) {
+	at := timeOf(event)
+	for range 2 {
+		a := to.Assess(at)
+		isExpired := !to.Expiry.IsZero() && !at.Before(to.Expiry)
+		demand(a.Action != machine.ActionWait || a.NextAttemptAt.After(at) || to.Attempt != 0, "a wait has a time that is not over")
+		demand(a.NextAttemptAt.IsZero() || to.Label == machine.Stale, "only Stale tries again")
+		demand(!a.Usable || !isExpired, "a token that has expired is called usable nowhere")
+		demand(a.Usable == (!isExpired && !to.Token().IsEmpty()), "a token that is there and has not expired is usable")
+		demand((a.Action == machine.ActionLogin) == (to.Label == machine.Poisoned || to.Label == machine.NoAuth && to.Trouble == "") ||
+			to.Credential.Method == machine.MethodExternal, "what a login ends is said to need one")
+		handed := to.TokenAt(at)
+		isOutOfReach := to.Credential.Method == machine.MethodExternal ||
+			to.Label == machine.Stale && to.Trouble != "" && to.Trouble != machine.TroubleOtherLogin && to.Trouble != machine.TroubleUnwriteable
+		demand(handed.IsEmpty() || !isExpired || isOutOfReach, "an expired token is handed out only while there can be no other")
+		if a.Action != machine.ActionWait {
+			return
+		}
+		at = a.NextAttemptAt
+	}
+	demand(to.Attempt != 0 || to.Assess(at).Action != machine.ActionWait, "something changes when the wait is over")
+}
+
+func timeOf(event machine.Event) time.Time {
+	return reflect.ValueOf(event).FieldByName("Time").Interface().(time.Time)
 }
 
 // orderOf are the names of effects.

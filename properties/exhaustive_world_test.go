@@ -159,7 +159,7 @@ func (w *cosmos) look(p int, isNews bool) {
 	event := machine.Event(machine.NothingLoaded{At: w.at()})
 	switch {
 	case !isNobody(w.stored):
-		event = w.loaded()
+		event = w.loaded(p)
 	case w.lineage.LoggedOut:
 		event = machine.LoggedOut{At: w.at()}
 	}
@@ -169,11 +169,8 @@ func (w *cosmos) look(p int, isNews bool) {
 	}
 }
 
-func (w *cosmos) loaded() machine.CredentialLoaded {
-	key := keyOf(w.stored)
-	return machine.CredentialLoaded{
-		At: w.at(), Credential: w.stored, Verdict: w.lineage.VerdictOn(key), RefreshedAt: w.lineage.RefreshedAt(key),
-	}
+func (w *cosmos) loaded(p int) machine.CredentialLoaded {
+	return w.lineage.Loaded(w.processes[p].state, w.stored, w.now)
 }
 
 func (w *cosmos) noteAdopted(p int, event machine.Event, before machine.Credential) {
@@ -220,7 +217,7 @@ func (w *cosmos) saving(s machine.State) machine.Event {
 	case isNobody(w.stored):
 		return machine.SaveFailed{At: w.at(), NotBefore: w.now.Add(time.Second)}
 	case !w.stored.Equal(*s.Base):
-		displaced := w.loaded()
+		displaced := w.lineage.Loaded(s, w.stored, w.now)
 		displaced.Displaced = true
 		return displaced
 	}

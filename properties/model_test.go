@@ -73,15 +73,18 @@ func (m *model) order() {
 }
 
 func (m *model) reload(c *credential, now int) {
-	inUse := m.state == "Fresh" || m.state == "Stale" || m.state == "ApiKey"
-	if c == nil || *c == m.login || inUse && (c.key != "" || c.account != m.login.account) {
+	if c == nil || *c == m.login || m.state == "ApiKey" {
 		return
 	}
 	_, isDead := m.dead[c.refresh]
-	if _, weAre := m.dead[m.login.refresh]; inUse && isDead && !weAre {
-		return
+	_, weAre := m.dead[m.login.refresh]
+	isOver := weAre || m.refused || now >= m.login.due // nothing else dates these tokens
+	switch {
+	case m.state != "Fresh" && m.state != "Stale", c.key != "":
+		m.take(*c, now)
+	case c.account == m.login.account && (weAre || !isDead), c.account != m.login.account && isOver:
+		m.take(*c, now)
 	}
-	m.take(*c, now)
 }
 
 func (m *model) logout() {

@@ -20,7 +20,7 @@ const (
 // count up, so that one that is in the journal twice does no harm.
 func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Fingerprint) machine.Lineage {
 	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
-	known.InDoubt, known.Ended = slices.Clone(known.InDoubt), slices.Clone(known.Ended)
+	known.Lost, known.Ended = slices.Clone(known.Lost), slices.Clone(known.Ended)
 	for e := range entries {
 		said := e.facts()
 		if key := said.verdict.Key; key != "" {
@@ -29,7 +29,12 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 		if key := said.rotation.Key; key != "" {
 			known.Rotations = replacing(known.Rotations, said.rotation, func(r machine.Rotation) bool { return r.Key == key })
 		}
-		known.InDoubt, known.Ended = including(known.InDoubt, said.inDoubt), including(known.Ended, said.ended)
+		if key := said.lost.Key; key != "" {
+			known.Lost = replacing(known.Lost, said.lost, func(l machine.Loss) bool { return l.Key == key })
+		}
+		if key := said.ended.Key; key != "" {
+			known.Ended = replacing(known.Ended, said.ended, func(e machine.Ending) bool { return e.Key == key })
+		}
 		if said.ofEndpoint && e.Endpoint == endpoint {
 			known.Deferral = said.deferral
 		}
@@ -50,21 +55,13 @@ func replacing[T any](list []T, last T, isReplaced func(T) bool) []T {
 	return list
 }
 
-// including ends the list of keys in key, if there is one.
-func including(keys []secret.Fingerprint, key secret.Fingerprint) []secret.Fingerprint {
-	if key == "" {
-		return keys
-	}
-	return replacing(keys, key, func(k secret.Fingerprint) bool { return k == key })
-}
-
 // facts are the parts of a lineage that one entry decides.
 type facts struct {
 	verdict    machine.Verdict  // none if it has no key
 	rotation   machine.Rotation // likewise
-	inDoubt    secret.Fingerprint
-	ended      secret.Fingerprint
-	ofEndpoint bool // decides how long to leave its endpoint alone:
+	lost       machine.Loss     // likewise
+	ended      machine.Ending   // likewise
+	ofEndpoint bool             // decides how long to leave its endpoint alone:
 	deferral   machine.Deferral
 	ofLogin    bool // decides whether somebody is logged in:
 	loggedOut  bool
@@ -79,9 +76,11 @@ type facts struct {
 func (e Entry) facts() facts {
 	switch e.Kind {
 	case Rotated:
-		said := facts{ofEndpoint: true, rotation: machine.Rotation{Key: e.Next, At: e.At}, ofLogin: e.Next != ""}
+		said := facts{ofEndpoint: true, rotation: machine.Rotation{Key: e.Next, At: e.At, SentAt: e.SentAt}, ofLogin: e.Next != ""}
 		if e.Next != e.Key {
 			said.verdict = e.verdict(machine.ReasonSpent)
+		} else {
+			said.lost.Key = e.Key // it goes on, so that nothing was lost
 		}
 		return said
 	case Refused:
@@ -92,7 +91,7 @@ func (e Entry) facts() facts {
 	case Deferred:
 		said := facts{ofEndpoint: true, deferral: e.deferral()}
 		if e.Lost {
-			said.inDoubt = e.Key
+			said.lost = machine.Loss{Key: e.Key, Times: max(e.Losses, 1)} // an older version does not count
 		}
 		if e.Next != "" && e.Next != e.Key { // its successor came, and no access token
 			said.verdict = e.verdict(machine.ReasonSpent)
@@ -104,7 +103,9 @@ func (e Entry) facts() facts {
 	case Adopted:
 		return facts{ofLogin: true}
 	case Logout:
-		return facts{ofLogin: true, loggedOut: true, ended: e.Key}
+		return facts{ofLogin: true, loggedOut: true, ended: machine.Ending{Key: e.Key}}
+	case LogoutFailed:
+		return facts{ofLogin: true, ended: machine.Ending{Key: e.Key, Undone: true}}
 	case Intended, Revoked:
 		return facts{}
 	}
@@ -116,7 +117,9 @@ func (e Entry) verdict(reason machine.Reason) machine.Verdict {
 }
 
 func (e Entry) deferral() machine.Deferral {
-	return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures, Evidence: e.Repeated.Clean()}
+	return machine.Deferral{
+		NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == Refused, Evidence: e.Repeated.Clean(),
+	}
 }
 
 // Needed marks the entries that a compaction keeps: what [Fold] makes of them
@@ -125,15 +128,15 @@ func (e Entry) deferral() machine.Deferral {
 // and the newest of all, for people.
 func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 	needed := make([]bool, len(entries))
-	verdicts, rotations, doubts, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}
+	verdicts, rotations, losses, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}
 	loginDecided, unknown := false, 0
 	for i, e := range slices.Backward(entries) {
 		said := e.facts()
 		decides := []bool{
 			said.verdict.Key != "" && verdicts.isFirst(said.verdict.Key),
 			said.rotation.Key != "" && rotations.isFirst(said.rotation.Key),
-			said.inDoubt != "" && doubts.isFirst(said.inDoubt),
-			said.ended != "" && ends.isFirst(said.ended),
+			said.lost.Key != "" && losses.isFirst(said.lost.Key),
+			said.ended.Key != "" && ends.isFirst(said.ended.Key),
 			said.ofEndpoint && endpoints.isFirst(e.Endpoint),
 			said.ofLogin && !loginDecided,
 			said.isUnknown && unknown < remembered,

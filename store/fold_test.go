@@ -40,7 +40,7 @@ func TestARotationSpendsTheOldTokenAndDatesTheNew(t *testing.T) {
 }
 
 func TestATokenThatWasNotRotatedIsNotSpent(t *testing.T) {
-	require.Equal(t, machine.Lineage{Rotations: []machine.Rotation{{Key: "a", At: noon}}},
+	require.Equal(t, machine.Lineage{Rotations: []machine.Rotation{{Key: "a", At: noon}}, Lost: []machine.Loss{{Key: "a"}}},
 		fold(store.Entry{Kind: store.Rotated, Key: "a", Next: "a", At: noon}))
 }
 
@@ -58,7 +58,7 @@ func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
 		Verdicts: []machine.Verdict{{Key: "a", Access: "access", Reason: machine.ReasonExpired, At: noon}},
 	}, fold(deferred, refused))
 	refused.Reason = machine.ReasonUnexplained
-	require.Equal(t, machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 4}}, fold(deferred, refused))
+	require.Equal(t, machine.Lineage{Deferral: machine.Deferral{NotBefore: noon, Failures: 4, Unexplained: true}}, fold(deferred, refused))
 }
 
 func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
@@ -74,7 +74,7 @@ func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
 	kept.Key, kept.Next = "a", "b"
 	require.Equal(t, machine.ReasonSpent, fold(kept).VerdictOn("a").Reason)
 	require.Equal(t, kept.NotBefore, fold(kept).Deferral.NotBefore)
-	require.Zero(t, fold(kept).RefreshedAt("b"), "nothing was refreshed")
+	require.Zero(t, fold(kept).Rotation("b"), "nothing was refreshed")
 	require.True(t, kept.IsAnswer() && kept.IsSynced())
 	kept.Next = "a"
 	require.Nil(t, fold(kept).VerdictOn("a"), "an issuer that does not rotate")
@@ -279,9 +279,9 @@ func TestAPostIsAnsweredByWhatFollowsItsIntent(t *testing.T) {
 
 func TestALostAnswerLeavesADoubt(t *testing.T) {
 	lost := store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here, Lost: true}
-	require.True(t, fold(lost, store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here}).IsInDoubt("a"))
-	require.False(t, fold(store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here}).IsInDoubt("a"))
-	require.False(t, fold(lost).IsInDoubt("b"))
+	require.Equal(t, 1, fold(lost, store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here}).Losses("a"))
+	require.Zero(t, fold(store.Entry{Kind: store.Deferred, Key: "a", Endpoint: here}).Losses("a"))
+	require.Zero(t, fold(lost).Losses("b"))
 }
 
 func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {

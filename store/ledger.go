@@ -52,6 +52,12 @@ type Ledger interface {
 // live, its intent is believed for as long.
 const HearingLimit = 5 * time.Minute
 
+// DoubtPeeker is a Ledger that can tell of a doubt without clearing up what it finds,
+// and without the lock: a post in flight counts as one.
+type DoubtPeeker interface {
+	PeekDoubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error)
+}
+
 // ErrIntended reports that another process makes, or made, the same post.
 var ErrIntended = errors.New("a refresh of this token is already intended")
 
@@ -67,7 +73,9 @@ const (
 	Adopted  Kind = "adopted"  // somebody else's token set was taken
 	Login    Kind = "login"
 	Logout   Kind = "logout"
-	Revoked  Kind = "revoked" // told the issuer to forget a token
+
+	LogoutFailed Kind = "logout_failed" // the login could not be removed and goes on, as if there had been no Logout
+	Revoked      Kind = "revoked"       // told the issuer to forget a token
 )
 
 // Entry is one line of the ledger. Members that do not apply are left out.
@@ -84,7 +92,9 @@ type Entry struct {
 	Reason    machine.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
-	Lost      bool               `json:"lost,omitempty"` // the answer to the post was lost: Key may be spent
+	Lost      bool               `json:"lost,omitempty"`   // the answer to the post was lost: Key may be spent
+	Losses    int                `json:"losses,omitempty"` // with Lost: how often that has happened to Key by now
+	SentAt    time.Time          `json:"sent_at,omitzero"` // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
 
 	machine.Repeated // deferred and refused: what the issuer answered, and how often in a row
@@ -94,7 +104,7 @@ type Entry struct {
 // be lost with the machine. An intent is not synced here: it is a file of its own.
 func (e Entry) IsSynced() bool {
 	switch e.Kind {
-	case Rotated, Refused, Login, Logout:
+	case Rotated, Refused, Login, Logout, LogoutFailed:
 		return true
 	}
 	return e.Lost || e.IsAnswer()

@@ -67,6 +67,13 @@ type Store interface {
 	Lock(ctx context.Context) (unlock func(), err error)
 }
 
+// Prober is a Store that can tell without a trace on the disk why no successor of
+// its record could be stored: a [*NotDurableError] that says what Reserve would say.
+// It may miss what only a try can show, and never objects where Reserve would not.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
 // Record is a credential as it is stored.
 type Record struct {
 	Credential machine.Credential

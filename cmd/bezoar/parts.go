@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
@@ -80,7 +81,12 @@ func ledgerOf(c config.Config, log *slog.Logger) store.Ledger {
 	if c.CredentialStore == config.Ephemeral {
 		return memory.NewLedger(issuerOf(c)).Process(os.Getpid())
 	}
-	return file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log})
+	return ledgerAt(c, log, time.Now)
+}
+
+// ledgerAt is the ledger in the home as it is by a clock.
+func ledgerAt(c config.Config, log *slog.Logger, now func() time.Time) *file.Ledger {
+	return file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log, Now: now})
 }
 
 // storeOf is where the login is kept. Whoever chooses between two places may be

@@ -62,18 +62,16 @@ func status(env environment, flags *flag.FlagSet, args []string) error {
 }
 
 func (v *view) report() statusReport {
-	health := v.state.Health()
+	assessed := v.state.Assess(v.at)
 	report := statusReport{
 		State: v.label(), Reason: nullable(v.reason()), Since: timestamp(v.since()),
 		Usable: v.isUsable(), Action: string(v.action()), Message: v.clause(),
 		Method: nullable(string(v.state.Method())), Email: nullable(v.state.Account.Email), PlanType: nullable(v.state.Account.PlanType),
-		Fingerprint: nullable(v.state.Credential.Fingerprint().Short()), InDoubt: health.InDoubt, Home: v.config.Home,
+		Fingerprint: nullable(v.state.Credential.Fingerprint().Short()), InDoubt: assessed.InDoubt, Home: v.config.Home,
+		NextAttemptAt: timestamp(assessed.NextAttemptAt),
 	}
 	if !v.state.Token().IsEmpty() {
 		report.AccessExpiresAt = timestamp(v.state.Expiry)
-	}
-	if v.state.NotBefore.After(v.at) {
-		report.NextAttemptAt = timestamp(v.state.NotBefore)
 	}
 	return report
 }
@@ -92,5 +90,5 @@ func (v *view) reason() string {
 	case v.isHomeless:
 		return ""
 	}
-	return v.state.Health().Reason
+	return v.state.Assess(v.at).Reason
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/auto"
@@ -19,7 +20,7 @@ import (
 type view struct {
 	config  config.Config
 	at      time.Time
-	state   machine.State // as an engine would find it, before it asks anybody
+	state   machine.State // as an engine would find it, before it asks the issuer
 	lineage machine.Lineage
 	entries []store.Entry // of the ledger, the oldest first
 
@@ -68,18 +69,15 @@ func openView(env environment, settings config.Flags) (view, error) {
 func (v *view) look(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
-	ledger := ledgerOf(v.config, log)
-	v.state = machine.New(policyOf(v.config))
-	v.lineage, v.trailProblem = ledger.Lineage(ctx)
+	now := func() time.Time { return v.at }
+	ledger := ledgerAt(v.config, log, now)
+	seen := engine.Peek(ctx, engine.Options{
+		Policy: policyOf(v.config), Store: storeOf(v.config, auto.Options{Log: log, Look: true}), Ledger: ledger,
+		Log: log, Now: now,
+	})
+	v.state, v.lineage, v.isForbidden = seen.State, seen.Lineage, seen.IsForbidden
+	v.storeProblem, v.trailProblem = seen.StoreProblem, seen.LedgerProblem
 	v.entries = entriesOf(ctx, ledger)
-	record, err := storeOf(v.config, auto.Options{Log: log, Look: true}).Load(ctx)
-	if err == nil {
-		v.load(record.Credential)
-		return
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		v.storeProblem = err
-	}
 }
 
 // entriesOf are the entries of a ledger, if it can tell them.
@@ -92,61 +90,6 @@ func entriesOf(ctx context.Context, ledger store.Ledger) []store.Entry {
 	}
 	entries, _ := trail.Entries(ctx) // the lineage has the same problem and reports it
 	return entries
-}
-
-// load takes the stored credential as an engine does at its start. Then it asks
-// the machine what a refresh would do before its post, if one is due.
-func (v *view) load(c machine.Credential) {
-	at := machine.At{Time: v.at}
-	v.isForbidden = !v.state.Policy.Restriction.Admits(c)
-	key := v.state.Policy.KeyOf(c)
-	v.step(machine.CredentialLoaded{
-		At: at, Credential: c, Verdict: v.lineage.VerdictOn(key), RefreshedAt: v.lineage.RefreshedAt(key),
-	})
-	if v.state.Label != machine.Stale {
-		return
-	}
-	found := v.state
-	v.step(machine.Asked{At: at, Ask: machine.Ask{Token: true}})
-	outcome := v.state.Reconsider(machine.Stored{Credential: &c, Lineage: v.lineage, Doubt: v.doubt(key)}, v.at)
-	if outcome == nil {
-		v.state = found // it would be posted, and that is all that is known
-		return
-	}
-	v.step(outcome)
-}
-
-// step panics on an event that has no row: it was made here, out of nothing
-// that anybody else said.
-func (v *view) step(event machine.Event) {
-	next, _, err := machine.Step(v.state, event)
-	if err != nil {
-		panic(err)
-	}
-	v.state = next
-}
-
-// postMargin is how much longer than its deadline a post is taken to run.
-const postMargin = 5 * time.Second
-
-// doubt tells of the posts of a refresh token that the journal has no outcome
-// of. A ledger's own Doubt knows more, but clears up what it finds.
-func (v *view) doubt(key secret.Fingerprint) machine.Doubt {
-	var doubt machine.Doubt
-	for _, e := range v.entries {
-		switch {
-		case e.Key != key:
-		case e.Kind == store.Intended:
-			doubt.Since = e.At
-			doubt.Times++
-		case e.Kind == store.Deferred:
-			doubt.Times = max(0, doubt.Times-1) // its own intent is taken back
-		case e.Kind == store.Rotated, e.Kind == store.Refused:
-			doubt = machine.Doubt{}
-		}
-	}
-	doubt.HolderGone = v.at.Sub(doubt.Since).Abs() > v.config.RefreshDeadline+postMargin
-	return doubt
 }
 
 // last is the last entry of one of the kinds that is about the refresh token

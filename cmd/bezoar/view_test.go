@@ -59,6 +59,14 @@ func (s *scene) note(ago time.Duration, e store.Entry) *scene {
 	return s
 }
 
+// intend is a post whose outcome was not written down, for the first time or again.
+func (s *scene) intend(ago time.Duration, times int) *scene {
+	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
+	intent := store.Entry{Kind: store.Intended, At: noon.Add(-ago), Key: s.key, Access: s.access}
+	require.NoError(s.t, ledger.Intend(context.Background(), intent, machine.Doubt{Times: times - 1}))
+	return s
+}
+
 // run runs a command on the home at noon.
 func (s *scene) run(args ...string) (stdout string, code int) {
 	var out, errs bytes.Buffer
@@ -83,7 +91,7 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		"expired": {newScene(t, -time.Minute),
 			"Stale since 11:54: the access token expired at 11:59:00, and the next use refreshes it. Next: bezoar token", exitOK},
 		"expired before it came": {newborn.note(time.Minute, store.Entry{Kind: store.Rotated, Next: newborn.key}),
-			"Fresh since 11:00: the access token had expired when it came, at 11:00 by the clock of this machine, which may be wrong. Next: bezoar doctor", exitOK},
+			"Fresh since 11:00: the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until 12:04. Next: bezoar doctor", exitOK},
 		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(machine.ReasonReused)),
 			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", exitLogin},
 		"expired for good, yesterday": {newScene(t, time.Hour).note(24*time.Hour, refused(machine.ReasonExpired)),
@@ -98,12 +106,12 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:56: the access token is good until 12:01:00, and the issuer could not be asked. Next: wait until 12:10", exitOK},
 		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
 			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
-		"under way": {newScene(t, -time.Hour).note(time.Second, store.Entry{Kind: store.Intended}),
+		"under way": {newScene(t, -time.Hour).intend(time.Second, 1),
 			"Stale since 11:00: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00:01", exitWait},
-		"in doubt while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Intended}),
+		"in doubt while it serves": {newScene(t, time.Minute).intend(10*time.Minute, 1),
 			"Stale since 11:56: the access token is good until 12:01:00, and the answer to the last refresh was lost, so that its refresh token may be spent. Next: wait until 12:01:00", exitOK},
-		"in doubt twice": {newScene(t, -time.Hour).note(2*time.Minute, store.Entry{Kind: store.Intended}).note(time.Minute, store.Entry{Kind: store.Intended}),
-			"Poisoned since 11:59: two refreshes with this refresh token had no outcome, so that it is taken for spent. Next: bezoar login", exitLogin},
+		"in doubt twice": {newScene(t, -time.Hour).intend(20*time.Minute, 1).intend(10*time.Minute, 2),
+			"Poisoned since 11:50: two refreshes with this refresh token had no outcome, so that it is taken for spent. Next: bezoar login", exitLogin},
 	} {
 		t.Run(name, func(t *testing.T) {
 			line, code := each.scene.run("status")
@@ -155,7 +163,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 			<-auth.Ready()
 			v := view{config: loaded, at: noon}
 			v.look(quiet)
-			require.Equal(t, auth.Snapshot().Health(), v.state.Health())
+			require.Equal(t, auth.Snapshot().Assess(noon), v.state.Assess(noon))
 			require.Equal(t, name, map[machine.Label]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.state.Label])
 		})
 	}

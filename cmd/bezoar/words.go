@@ -47,25 +47,18 @@ func (v *view) action() machine.Action {
 	case v.isHomeless:
 		return machine.ActionLogin
 	}
-	return v.state.Health().Action
+	return v.state.Assess(v.at).Action
 }
 
-// isServing reports whether there is a token that can be handed out and is good:
-// by its own word, or because it has only just been issued.
-func isServing(s machine.State, at time.Time) bool {
-	return !s.Token().IsEmpty() && (s.Label == machine.Fresh || !hasExpired(s, at))
-}
+// isServing reports whether there is a token that can be handed out and is good.
+func isServing(s machine.State, at time.Time) bool { return s.Assess(at).Usable }
 
-// hasExpired reports whether the access token says that it has.
-func hasExpired(s machine.State, at time.Time) bool {
-	return !s.Expiry.IsZero() && !at.Before(s.Expiry)
-}
+// hasExpired reports whether the access token has, by its own date.
+func hasExpired(s machine.State, at time.Time) bool { return s.Assess(at).Expired }
 
 // isClockWrong reports whether the token had expired when it came, as far as the
 // clock of this machine can tell.
-func (v *view) isClockWrong() bool {
-	return v.state.Label == machine.Fresh && hasExpired(v.state, v.at)
-}
+func (v *view) isClockWrong() bool { return v.state.Assess(v.at).ClockWrong }
 
 // isUsable reports whether there is a token that serves, or one may be asked
 // for right now.
@@ -125,10 +118,7 @@ func (v *view) next() string {
 	case machine.ActionOperator:
 		return "Next: bezoar doctor"
 	case machine.ActionWait:
-		if v.state.NotBefore.After(v.at) {
-			return "Next: wait until " + nearTime(v.state.NotBefore, v.at)
-		}
-		return "Next: wait"
+		return "Next: wait until " + nearTime(v.state.Assess(v.at).NextAttemptAt, v.at)
 	}
 	switch {
 	case v.state.Label == machine.Stale && !isServing(v.state, v.at):
@@ -182,10 +172,10 @@ func (v *view) access() string {
 	switch expiry := v.state.Expiry; {
 	case expiry.IsZero():
 		return "the access token does not say when it expires"
+	case v.isClockWrong():
+		return "the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until " + nearTime(expiry, v.at)
 	case v.at.Before(expiry):
 		return "the access token is good until " + nearTime(expiry, v.at)
-	case v.isClockWrong():
-		return "the access token had expired when it came, at " + nearTime(expiry, v.at) + " by the clock of this machine, which may be wrong"
 	default:
 		return "the access token expired at " + nearTime(expiry, v.at)
 	}

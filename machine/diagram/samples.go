@@ -90,6 +90,9 @@ func typicalStates() []machine.State {
 	})
 	unsaved := machine.RefreshSucceeded{At: at(0), Attempt: refreshing.Attempt, Credential: tokens("unsaved", time.Hour), Base: &good}
 	deferred := machine.RefreshFailedTransient{At: at(0), Attempt: refreshing.Attempt, Posted: true}
+	astray := machine.RefreshFailedTransient{
+		At: at(0), Attempt: refreshing.Attempt, NotBefore: noon.Add(time.Minute), Trouble: machine.TroubleOtherLogin,
+	}
 	staleUnsaved := after(refreshing, unsaved, demand)
 	staleUnsaved = after(staleUnsaved, machine.RefreshFailedTransient{
 		At: at(0), Attempt: staleUnsaved.Attempt, NotBefore: noon.Add(time.Minute), Posted: true,
@@ -102,7 +105,7 @@ func typicalStates() []machine.State {
 		nobody,
 		after(nobody, machine.LoggedIn{At: at(0), Credential: key}),
 		fresh, condemned, after(refreshing, unsaved),
-		refreshing, after(refreshing, deferred), staleUnsaved,
+		refreshing, after(refreshing, deferred), staleUnsaved, after(refreshing, astray),
 		after(refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: refreshing.Attempt, Verdict: verdictOn(good)}),
 		poisonedUnsaved,
 	}
@@ -123,10 +126,12 @@ func typicalEvents(state machine.State) []machine.Event {
 		demand,
 		machine.TokenRejected{At: at(0), Access: state.Credential.AccessToken.Fingerprint()},
 		machine.RefreshSucceeded{At: at(0), Attempt: state.Attempt, Credential: tokens("next", time.Hour)},
+		machine.RefreshSucceeded{At: at(2 * time.Minute), SentAt: noon, Attempt: state.Attempt, Credential: tokens("slow", time.Minute)},
 		machine.RefreshFailedTransient{At: at(0), Attempt: state.Attempt, NotBefore: noon.Add(time.Minute), Posted: true},
 		machine.RefreshFailedPermanent{At: at(0), Attempt: state.Attempt, Verdict: verdict},
 		machine.AnswerOverdue{At: at(0), Attempt: state.Attempt, Until: noon.Add(time.Minute)},
 		machine.Asked{At: at(0), Ask: machine.Ask{Token: true}},
+		machine.CredentialLoaded{At: at(0), Credential: state.Credential},
 		machine.TokenRejected{At: at(0), Access: "another"},
 		machine.NothingLoaded{At: at(0)},
 		machine.NothingLoaded{At: at(0), Trouble: machine.TroubleUnreadable},

@@ -153,8 +153,16 @@ func TestARejectedTokenIsReplacedOnceAndForAll(t *testing.T) {
 			replaced <- state
 		}()
 		synctest.Wait()
-		s.asking(poll).gives(secret.Token{}, "it is refused, so nobody gets it")
+		var polls []*pending
+		for range 20 {
+			polls = append(polls, s.asking(poll))
+		}
+		require.False(t, polls[0].isAnswered(), "the token at hand is refused")
+		s.asking(glance).gives(secret.Token{}, "who wants no token waits for none")
 		s.answer(granted(next))
+		for _, each := range polls {
+			each.gives(next.AccessToken)
+		}
 		require.Equal(t, next.AccessToken.Fingerprint(), (<-replaced).Token().Fingerprint())
 		state, err := s.Rejected(t.Context(), old.AccessToken.Fingerprint())
 		require.NoError(t, err)
@@ -190,8 +198,8 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 
 func TestAStoreThatCannotBeReadNeedsSomebodyAndNoLogin(t *testing.T) {
 	inBubble(t, nobody, func(t *testing.T, s *site) {
-		var told []machine.Health
-		s.Subscribe(func(_, to *machine.State) { told = append(told, to.Health()) })
+		var told []machine.Assessment
+		s.Subscribe(func(_, to *machine.State) { told = append(told, to.Assess(time.Now())) })
 		s.store.hangs.Store(true)
 		for range 3 {
 			_, err := s.Status(t.Context(), glance)
@@ -199,7 +207,7 @@ func TestAStoreThatCannotBeReadNeedsSomebodyAndNoLogin(t *testing.T) {
 		}
 		s.store.hangs.Store(false)
 		s.asking(glance)
-		require.Equal(t, []machine.Health{
+		require.Equal(t, []machine.Assessment{
 			{Label: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator},
 			{Label: machine.NoAuth, Action: machine.ActionLogin},
 		}, told)

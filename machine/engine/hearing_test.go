@@ -24,7 +24,7 @@ func (s *site) overdue() *pending {
 }
 
 func (s *site) doubt(of machine.Credential) machine.Doubt {
-	doubt, err := s.ledger.Process(99).Doubt(context.Background(), policy.Issuer.Key(of.RefreshToken))
+	doubt, err := s.ledger.Process(99).Doubt(context.Background(), policy.KeyOf(of))
 	require.NoError(s.t, err)
 	return doubt
 }
@@ -53,7 +53,7 @@ func TestADeadlineEndsTheWaitingNeverTheHearing(t *testing.T) {
 			s.overdue()
 			s.answer(refused(machine.ReasonReused))
 			require.Equal(t, machine.Poisoned, s.Snapshot().Label)
-			require.NotNil(t, s.lineage().VerdictOn(policy.Issuer.Key(s.stored().RefreshToken)), "no process posts it again")
+			require.NotNil(t, s.lineage().VerdictOn(policy.KeyOf(s.stored())), "no process posts it again")
 		})
 	})
 	t.Run("granted after a login", func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestWhileAnAnswerIsHeardNoSecondPostBegins(t *testing.T) {
 		defer sister.Close(ended())
 		begun := time.Now()
 		s.overdue()
-		health := s.Snapshot().Health()
+		health := s.Snapshot().Assess(time.Now())
 		require.Equal(t, machine.ActionWait, health.Action)
 		require.Equal(t, begun.Add(engine.DefaultDeadline+engine.HearingLimit).Round(0).UTC(), s.Snapshot().NotBefore.UTC(), "a wait has a time")
 		for time.Since(begun) < 5*time.Minute {
@@ -99,7 +99,7 @@ func TestAnAnswerThatNeverComesIsGivenUpForLost(t *testing.T) {
 		require.True(t, s.Snapshot().InDoubt)
 		require.Equal(t, machine.TroubleDoubt, s.Snapshot().Trouble)
 		require.Zero(t, s.Snapshot().Attempt)
-		require.True(t, s.lineage().IsInDoubt(policy.Issuer.Key(held.RefreshToken)), "and the ledger says so")
+		require.Equal(t, 1, s.lineage().Losses(policy.KeyOf(held)), "and the ledger says so")
 		require.Zero(t, s.doubt(held).Times, "in place of the intent")
 	})
 }
@@ -137,7 +137,7 @@ func TestCloseWaitsForTheOwnDeadlineOfThePostAndNoLonger(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.Close(t.Context())
 		require.Equal(t, engine.DefaultDeadline+time.Second, time.Since(begun), "with a last call")
-		require.True(t, s.lineage().IsInDoubt(policy.Issuer.Key(held.RefreshToken)), "what was lost is said to be")
+		require.Equal(t, 1, s.lineage().Losses(policy.KeyOf(held)), "what was lost is said to be")
 		require.Zero(t, s.doubt(held).Times)
 	})
 }

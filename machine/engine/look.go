@@ -10,11 +10,26 @@ import (
 	"github.com/bezoar-auth/bezoar/store"
 )
 
-// sighting is the store's mark at the last look. While it does not change,
-// there is nothing new to read.
+// sighting is the last look: the store's mark of what was there, and when. While the
+// mark does not change there is nothing new to read. Where there is none (a keyring,
+// a failing disk) a look is good for a moment, so that polls cost one and not each.
 type sighting struct {
-	stamp store.Stamp
-	known bool
+	stamp  store.Stamp
+	known  bool
+	isRead bool // the store could tell; else it may be readable without a change
+	at     time.Time
+}
+
+// lookAge is how long a look is good where the store has no mark.
+const lookAge = time.Second
+
+// holds reports whether a look with this mark can find nothing new.
+func (s sighting) holds(stamp store.Stamp, known bool, now time.Time) bool {
+	if s.at.IsZero() || s.known != known || s.stamp != stamp {
+		return false
+	}
+	age := now.Sub(s.at)
+	return known && s.isRead || age >= 0 && age < lookAge
 }
 
 // Look reads what the store holds, unless it is what was read the last time,
@@ -23,15 +38,16 @@ func (o *Owner) Look() {
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
 	defer cancel()
 	stamp, known := o.Store.Stamp(ctx)
-	if now := (sighting{stamp, known}); known && now == o.seen {
+	if o.seen.holds(stamp, known, o.Now()) {
 		return
 	}
 	lineage := o.lineage(ctx)
-	event, err := o.read(ctx, lineage)
-	o.seen = sighting{stamp, known}
-	if err != nil {
-		o.forget()
-	}
+	record, err := o.Store.Load(ctx)
+	event := o.found(&o.state, lineage, record, err)
+	o.tellProblem(err)
+	unreadable := new(store.UnreadableError)
+	isRead := err == nil || errors.Is(err, store.ErrNotFound) || errors.As(err, &unreadable)
+	o.seen = sighting{stamp, known, isRead, o.Now()}
 	before := o.state.Credential
 	o.step(event)
 	o.share()
@@ -41,12 +57,28 @@ func (o *Owner) Look() {
 	o.hasLooked = true
 }
 
-// share lets everybody know what was looked at, once the snapshot says what came
+// tellProblem writes one line when the store begins to have a problem, and one when
+// it has another.
+func (o *Owner) tellProblem(err error) {
+	problem := ""
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		problem = err.Error()
+	}
+	if problem != "" && problem != o.problem {
+		o.Log.Warn("no login can be read here", "error", err)
+	}
+	o.problem = problem
+}
+
+// share lets all callers know what was looked at, once the snapshot says what came
 // of it.
 func (o *Owner) share() {
-	if seen := o.seen; seen.known {
-		o.shared.Store(&seen)
+	seen := o.seen
+	if !seen.known || !seen.isRead {
+		o.shared.Store(nil)
+		return
 	}
+	o.shared.Store(&seen)
 }
 
 // forget makes the next look a look, whatever the stamp. Nobody may think that a
@@ -87,35 +119,19 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
 }
 
-// read is a look at the store, in the light of what its ledger knows. The error
-// says that nobody could tell, so that the next look reads again.
-func (o *Owner) read(ctx context.Context, lineage machine.Lineage) (machine.Event, error) {
-	record, err := o.Store.Load(ctx)
+// found is the event for what a store holds, or for the error that it gave, in the
+// light of what its ledger knows.
+func (o *Options) found(s *machine.State, lineage machine.Lineage, record store.Record, err error) machine.Event {
+	at := o.at()
 	switch unreadable := new(store.UnreadableError); {
 	case err == nil:
-		return o.loaded(record.Credential, lineage), nil
+		return lineage.Loaded(*s, record.Credential, at.Time)
 	case errors.Is(err, store.ErrNotFound) && lineage.LoggedOut:
-		return machine.LoggedOut{At: o.at()}, nil
-	case errors.Is(err, store.ErrNotFound):
-		return machine.NothingLoaded{At: o.at()}, nil
-	case errors.As(err, &unreadable):
-		o.Log.Warn("nobody is logged in here", "error", err)
-		nothing := machine.NothingLoaded{At: o.at()}
-		if unreadable.IsInTheWay {
-			nothing.Trouble = machine.TroubleUnreadable
-		}
-		return nothing, nil
+		return machine.LoggedOut{At: at}
+	case errors.Is(err, store.ErrNotFound), errors.As(err, &unreadable) && !unreadable.IsInTheWay:
+		return machine.NothingLoaded{At: at}
 	}
-	o.Log.Warn("the store could not be read", "error", err)
-	return machine.NothingLoaded{At: o.at(), Trouble: machine.TroubleUnreadable}, err
-}
-
-func (o *Options) loaded(c machine.Credential, lineage machine.Lineage) machine.CredentialLoaded {
-	key := o.keyOf(c)
-	return machine.CredentialLoaded{
-		At: o.at(), Credential: c,
-		Verdict: lineage.VerdictOn(key), RefreshedAt: lineage.RefreshedAt(key),
-	}
+	return machine.NothingLoaded{At: at, Trouble: machine.TroubleUnreadable}
 }
 
 // lineage is what the ledger knows; a ledger that cannot be read knows nothing.
@@ -154,7 +170,7 @@ func (o *Owner) saving() machine.Event {
 		return failed
 	}
 	if !record.Credential.Equal(*o.state.Base) {
-		displaced := o.loaded(record.Credential, lineage)
+		displaced := lineage.Loaded(o.state, record.Credential, o.at().Time)
 		displaced.Displaced = true
 		return displaced
 	}

@@ -85,6 +85,9 @@ func (o Options) withDefaults() Options {
 	if o.LockWait == 0 {
 		o.LockWait = o.Deadline + lockMargin
 	}
+	if o.Policy.AttemptLimit == 0 {
+		o.Policy.AttemptLimit = o.LockWait + o.Deadline
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -23,6 +23,7 @@ type Owner struct {
 	seen        sighting
 	shared      atomic.Pointer[sighting] // seen, when the snapshot is what came of it; else nil
 	hasLooked   bool
+	problem     string // of the store at the last look, as it was logged
 	waiters     []waiter
 	leaving     []func() // for whom the issuer is told that their login has ended
 	subscribers []func(from, to *machine.State)
@@ -36,9 +37,10 @@ type Owner struct {
 	resting     []func()        // called when no refresh is in flight that could be waited for
 }
 
-// waiter is somebody whose answer depends on a refresh.
+// waiter is a caller whose answer depends on a refresh.
 type waiter struct {
 	attempt machine.AttemptID
+	ask     machine.Ask
 	answer  func(*machine.State)
 }
 
@@ -55,16 +57,12 @@ func NewOwner(options Options, runner Runner) *Owner {
 // Snapshot is the state as it was published last.
 func (o *Owner) Snapshot() *machine.State { return o.snapshot.Load() }
 
-// Ask takes up what a client wants; see Engine.Ask. It steps once more after a
-// look that found another login, unless a refresh was demanded: what another
-// process stored is the refresh that was asked for.
+// Ask takes up what a client wants; see Engine.Ask.
 func (o *Owner) Ask(ask machine.Ask, answer func(*machine.State)) {
-	before := o.state.Credential
+	before := o.Snapshot()
 	o.step(machine.Asked{At: o.at(), Ask: ask})
-	if !ask.Refresh && !o.state.Credential.Equal(before) {
-		o.step(machine.Asked{At: o.at(), Ask: ask})
-	}
-	o.answer(o.state.Waits(ask, o.Now()), answer)
+	o.goOn(before)
+	o.answer(ask, answer)
 }
 
 // Reject takes up a 401 of a resource server; see Engine.Rejected.
@@ -79,8 +77,26 @@ func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(*machine.
 }
 
 func (o *Owner) reject(refusal machine.TokenRejected, answer func(*machine.State)) {
+	before := o.Snapshot()
 	o.step(refusal)
-	o.answer(o.state.Attempt != 0 && !o.state.Overdue, answer)
+	o.goOn(before)
+	if o.isResting() || o.isDrained {
+		answer(o.Snapshot())
+		return
+	}
+	o.waiters = append(o.waiters, waiter{o.state.Attempt, machine.Ask{Refresh: true}, answer})
+}
+
+// goOn refreshes a login that was taken up or granted and has aged as well, or that
+// need not wait any longer after a look. What another process stored is the refresh
+// that was asked for, so that none follows if it is good.
+func (o *Owner) goOn(before *machine.State) {
+	isNew := !o.state.Credential.AccessToken.Equal(before.Credential.AccessToken)
+	isFree := before.Attempt == 0 && !before.NotBefore.IsZero() && o.state.NotBefore.IsZero()
+	isEnding := o.closing != nil || o.isDrained
+	if !isEnding && o.state.Label == machine.Stale && o.state.Attempt == 0 && (isNew || isFree) {
+		o.step(machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
+	}
 }
 
 // Login stores a credential and then uses it; see Engine.Login.
@@ -98,9 +114,11 @@ func (o *Owner) Login(c machine.Credential) error {
 	return nil
 }
 
-// Logout removes the stored login; see Engine.Logout. It writes its entry
-// before it removes the record: a sister process that finds the record gone
-// must know that it was on purpose.
+// Logout removes the stored login; see Engine.Logout. It writes its entry before it
+// removes the record: a sister process that finds the record gone must know that it
+// was on purpose, also if this one dies in between. If the record is still there
+// then, a second entry takes the first one back; if the process dies before that, the
+// next one to start on the home finds the login and writes that it goes on.
 //
 // revoked is called once the issuer has been told, or given up on; at once if
 // there is nothing to tell, and never if the logout failed.
@@ -111,6 +129,7 @@ func (o *Owner) Logout(revoked func()) error {
 	stored, _ := o.Store.Load(ctx) // whatever it is, it goes
 	o.note(ctx, store.Entry{Kind: store.Logout, Method: held.Method, Key: o.keyOf(held)})
 	if err := o.Store.Delete(ctx); err != nil {
+		o.takeBackLogout(stored)
 		return fmt.Errorf("remove stored login: %w", err)
 	}
 	o.forget()
@@ -118,6 +137,17 @@ func (o *Owner) Logout(revoked func()) error {
 	o.leaving = append(o.leaving, revoked)
 	o.leaveDone()
 	return nil
+}
+
+// takeBackLogout tells the ledger that a logout has changed nothing, if it has not:
+// the record may be gone all the same.
+func (o *Owner) takeBackLogout(stored store.Record) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	defer cancel()
+	if found, err := o.Store.Load(ctx); err == nil && found.Revision == stored.Revision {
+		held := o.state.Credential
+		o.note(ctx, store.Entry{Kind: store.LogoutFailed, Method: held.Method, Key: o.keyOf(held)})
+	}
 }
 
 // Reload looks at the store even if it seems not to have changed.
@@ -155,7 +185,7 @@ func (o *Owner) step(event machine.Event) {
 		o.perform(effect, event, &before)
 	}
 	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one
-		o.answerAll()
+		o.relieve(&before)
 	}
 	if o.isResting() {
 		call(&o.resting)
@@ -226,17 +256,31 @@ func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State)
 		return // fingerprints are not free
 	}
 	o.Log.Log(context.Background(), level, "state changed",
-		"from", before.Label, "to", after.Label, "trigger", trigger, "reason", after.Health().Reason,
+		"from", before.Label, "to", after.Label, "trigger", trigger, "reason", after.Assess(o.Now()).Reason,
 		"key", o.keyOf(after.Credential).Short(), "access", after.Credential.Fingerprint().Short())
 }
 
 // answer answers now, or when the refresh in flight has ended.
-func (o *Owner) answer(waits bool, answer func(*machine.State)) {
-	if !waits || o.isDrained {
+func (o *Owner) answer(ask machine.Ask, answer func(*machine.State)) {
+	if o.isDrained || !o.state.Waits(ask, o.Now()) {
 		answer(o.Snapshot())
 		return
 	}
-	o.waiters = append(o.waiters, waiter{o.state.Attempt, answer})
+	o.waiters = append(o.waiters, waiter{o.state.Attempt, ask, answer})
+}
+
+// relieve answers those whose refresh has ended, unless what it brought has to be
+// refreshed too: then they wait for that.
+func (o *Owner) relieve(before *machine.State) {
+	waiting := o.waiters
+	o.waiters = nil
+	o.goOn(before)
+	for _, each := range waiting {
+		o.answer(each.ask, each.answer)
+	}
+	if len(o.waiters) == 0 {
+		call(&o.unwaited)
+	}
 }
 
 func (o *Owner) answerAll() {

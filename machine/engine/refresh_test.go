@@ -23,7 +23,6 @@ func TestANewerLoginInTheStoreIsAdoptedAndNothingPosted(t *testing.T) {
 func TestTheGuardedReloadLeavesSomebodyElsesLoginAlone(t *testing.T) {
 	for name, change := range map[string]func(s *site){
 		"another account": func(s *site) { s.write(otherAccount("other")) },
-		"a key":           func(s *site) { s.write(machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}) },
 		"nothing":         func(s *site) { require.NoError(s.t, s.store.Delete(s.t.Context())) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func (t *transaction) save(ctx context.Context) {
 	case machine.Granted:
 		t.granted(ctx, answer.Grant)
 	case machine.Refused:
-		t.entry.Repeated = t.repeated(ctx, answer.Evidence)
+		t.entry.Repeated = answer.Evidence.After(t.state.Evidence, t.lineage(ctx).Deferral.Evidence)
 		t.refused(ctx, answer.Reason)
 	case machine.Unavailable:
 		t.deferred(ctx, answer)
@@ -30,7 +30,7 @@ func (t *transaction) granted(ctx context.Context, grant machine.Grant) {
 	at := t.at()
 	t.next = t.state.Credential.Merge(grant, at.Time)
 	t.entry.Kind = store.Rotated
-	success := machine.RefreshSucceeded{At: at, Attempt: t.state.Attempt, Credential: t.next}
+	success := machine.RefreshSucceeded{At: at, Attempt: t.state.Attempt, SentAt: t.entry.SentAt, Credential: t.next}
 	if err := t.swap(ctx); err != nil {
 		if t.outcome = t.displaced(ctx, &t.next); t.outcome != nil {
 			return
@@ -74,7 +74,7 @@ func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
 	at := t.at()
 	t.entry.Kind, t.entry.Reason = store.Refused, reason
 	if !reason.IsExplained() {
-		t.entry.Failures = t.failures(ctx)
+		t.entry.Failures = t.lineage(ctx).Deferral.After(0, true)
 		t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
 	}
 	if t.outcome = t.displaced(ctx, nil); t.outcome != nil {
@@ -87,9 +87,13 @@ func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
 
 func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) {
 	at := t.at()
-	t.entry.Kind, t.entry.Failures = store.Deferred, t.failures(ctx)
+	lineage := t.lineage(ctx)
+	t.entry.Kind, t.entry.Failures = store.Deferred, lineage.Deferral.After(t.state.Failures, false)
 	t.entry.NotBefore = t.Policy.NextAttempt(at.Time, t.entry.Failures, answer.RetryAfter, t.Random())
-	t.entry.Lost, t.entry.Repeated = answer.Lost, t.repeated(ctx, answer.Evidence)
+	t.entry.Repeated = answer.Evidence.After(t.state.Evidence, lineage.Deferral.Evidence)
+	if answer.Lost {
+		t.entry.Lost, t.entry.Losses = true, lineage.Losses(t.entry.Key)+1
+	}
 	outcome := machine.RefreshFailedTransient{
 		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Trouble: machine.TroubleIssuer,
 		Evidence: t.entry.Repeated,
@@ -121,16 +125,6 @@ func (t *transaction) kept(ctx context.Context, grant machine.Grant, outcome *ma
 	return nil
 }
 
-// failures counts this one and those before it, of all processes.
-func (t *transaction) failures(ctx context.Context) int {
-	return 1 + max(t.state.Failures, t.lineage(ctx).Deferral.Failures)
-}
-
-// repeated counts evidence on from what this process and the others know.
-func (t *transaction) repeated(ctx context.Context, evidence machine.Evidence) machine.Repeated {
-	return evidence.After(t.state.Evidence, t.lineage(ctx).Deferral.Evidence)
-}
-
 // displaced is the event for a login that was stored while the issuer was
 // asked, or a logout; nil if the stored login is still ours, or nobody can tell.
 // dropped is what was granted then for nobody, nil for nothing.
@@ -147,8 +141,8 @@ func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential
 		t.record = record
 		return nil
 	}
-	event := t.loaded(record.Credential, lineage)
-	event.Attempt, event.Displaced, event.Dropped = t.state.Attempt, true, dropped
+	event := lineage.Loaded(t.state, record.Credential, t.at().Time)
+	event.Attempt, event.Dropped = t.state.Attempt, dropped
 	return event
 }
 

@@ -126,7 +126,7 @@ func (t *transaction) reread(ctx context.Context) {
 		t.withhold(machine.TroubleUnreadable, fmt.Errorf("ask the ledger for intents: %w", err))
 		return
 	}
-	doubt.AnswerLost = lineage.IsInDoubt(t.keyOf(t.state.Credential))
+	doubt.AnswersLost = lineage.Losses(t.keyOf(t.state.Credential))
 	t.record, t.doubt = record, doubt
 	t.outcome = t.state.Reconsider(machine.Stored{
 		Credential: found, Unreadable: isUnreadable, Lineage: lineage, Doubt: doubt,
@@ -183,6 +183,7 @@ func (t *transaction) post(context.Context) {
 	defer stop()
 	mayPost := true
 	login := t.state.Credential
+	t.entry.SentAt = t.at().Time
 	t.answer = t.Issuer.Refresh(machine.WithIntent(hearing, func() bool {
 		mayPost = t.Uptime()-t.intent <= t.Deadline
 		return mayPost

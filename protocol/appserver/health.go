@@ -15,22 +15,22 @@ func (s *Server) healthRead(id jsonrpc.ID, _ struct{}) {
 		s.conn.ReplyError(id, invalid("account/health/read requires experimentalApi capability"))
 		return
 	}
-	s.conn.Reply(id, health(s.Engine.Snapshot()))
+	s.conn.Reply(id, health(s.Engine.Snapshot(), s.Now()))
 }
 
 // healthChanged tells a client that takes experimental messages, on the engine's
 // goroutine.
 func (s *Server) healthChanged(_, to *machine.State) {
-	s.notify(protocol.HealthUpdated, protocol.HealthUpdatedNotification(health(to)))
+	s.notify(protocol.HealthUpdated, protocol.HealthUpdatedNotification(health(to, s.Now())))
 }
 
-func health(s *machine.State) protocol.HealthReadResponse {
-	of := s.Health()
+func health(s *machine.State, now time.Time) protocol.HealthReadResponse {
+	of := s.Assess(now.Round(0))
 	response := protocol.HealthReadResponse{
 		State: string(of.Label), Reason: nullable(of.Reason), Action: string(of.Action),
 		Unsaved: of.Unsaved, InDoubt: of.InDoubt,
 		Since: timestamp(s.Since), Fingerprint: nullable(s.Credential.Fingerprint().Short()),
-		LastAttemptAt: timestamp(s.LastAttempt), NextAttemptAt: timestamp(s.NotBefore),
+		LastAttemptAt: timestamp(s.LastAttempt), NextAttemptAt: timestamp(of.NextAttemptAt),
 	}
 	if !s.Token().IsAbsent() {
 		response.AccessExpiresAt = timestamp(s.Expiry)

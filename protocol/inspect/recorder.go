@@ -36,7 +36,7 @@ type moment struct {
 	at   time.Time
 	kind kind
 
-	from, to machine.Health // of a change
+	from, to machine.Assessment // of a change
 
 	cause   machine.Cause // of a post
 	outcome outcome
@@ -129,7 +129,8 @@ func (r *Recorder) changed(from, to *machine.State) {
 	}
 	r.last = edgeOf(from, to)
 	r.mu.Unlock()
-	r.add(moment{at: r.now(), kind: isChange, from: from.Health(), to: to.Health()})
+	now := r.now()
+	r.add(moment{at: now, kind: isChange, from: from.Assess(now), to: to.Assess(now)})
 }
 
 // edgeOf is the arrow of the picture that was taken. Those from every state are

@@ -144,7 +144,7 @@ func TestTheChartShowsAsksPostsAndTransitionsOfTheLastMinutes(t *testing.T) {
 	moments := []moment{
 		{at: noon.Add(-secondsKept * time.Second), kind: isPost}, // too long ago
 		{at: noon.Add(-time.Minute), kind: isPost},
-		{at: noon, kind: isChange, to: machine.Health{Label: machine.Fresh}}, {at: noon.Add(-time.Second), kind: isChange},
+		{at: noon, kind: isChange, to: machine.Assessment{Label: machine.Fresh}}, {at: noon.Add(-time.Second), kind: isChange},
 		{at: noon, kind: isRevocation},
 	}
 	drawn := chart(a.lately(noon), moments, noon)

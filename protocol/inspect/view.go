@@ -57,7 +57,7 @@ type fact struct {
 func (p *Page) view() view {
 	now, mark := p.options.Now(), p.options.Recorder.next()
 	snapshot, seen := p.options.Source.Snapshot(), p.options.Recorder.record()
-	health := snapshot.Health()
+	health := snapshot.Assess(now)
 	v := view{
 		Version: p.options.Version, Label: snapshot.Label, Since: clockAt(snapshot.Since, now),
 		Because: words(health.Reason), ToDo: toDo(health.Action),
@@ -121,7 +121,7 @@ func facts(s *machine.State, now time.Time) []fact {
 	all := []fact{
 		{Name: "state", Value: string(s.Label)},
 		{Name: "since", At: clockAt(s.Since, now)},
-		{Name: "reason", Value: words(s.Health().Reason)},
+		{Name: "reason", Value: words(s.Assess(now).Reason)},
 		{Name: "method", Value: string(s.Credential.Method)},
 		{Name: "credential", Value: s.Credential.Fingerprint().Short()},
 		{Name: "refresh token", Value: key.Short()},

@@ -90,21 +90,33 @@ func (l *Ledger) Append(_ context.Context, e store.Entry) error {
 
 // Doubt implements [store.Ledger]. An intent that the journal has the outcome
 // of raises none and is cleared away: whoever made it died before it could.
-func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+	doubt, answered, err := l.doubt(ctx, key)
+	l.close(answered...)
+	return doubt, err
+}
+
+// PeekDoubt implements [store.DoubtPeeker].
+func (l *Ledger) PeekDoubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+	doubt, _, err := l.doubt(ctx, key)
+	return doubt, err
+}
+
+// doubt also finds the intents that the journal has the outcome of.
+func (l *Ledger) doubt(ctx context.Context, key secret.Fingerprint) (doubt machine.Doubt, answered []intent, err error) {
 	open, err := l.intentsOf(key)
 	if err != nil || len(open) == 0 {
-		return machine.Doubt{}, err
+		return machine.Doubt{}, nil, err
 	}
-	entries, err := l.Entries(context.Background())
+	entries, err := l.Entries(ctx)
 	if err != nil {
-		return machine.Doubt{}, err
+		return machine.Doubt{}, nil, err
 	}
 	newest := open[len(open)-1]
 	if store.IsAnswered(newest.Entry, slices.Values(entries)) {
-		l.close(open...)
-		return machine.Doubt{}, nil
+		return machine.Doubt{}, open, nil
 	}
-	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil
+	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
 }
 
 // Intend implements [store.Ledger]. The file is made first, and then the
@@ -139,7 +151,7 @@ func (l *Ledger) isStillFree(made intent, doubt machine.Doubt) error {
 		return &store.NotDurableError{Err: err}
 	}
 	isNewer := func(other intent) bool { return other.times > made.times }
-	isLost := lineage.IsInDoubt(made.Key) && !doubt.AnswerLost
+	isLost := lineage.Losses(made.Key) > doubt.AnswersLost
 	if isLost || lineage.VerdictOn(made.Key) != nil || slices.ContainsFunc(open, isNewer) {
 		return store.ErrIntended
 	}

@@ -131,7 +131,7 @@ func (p *Process) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt
 	defer leave()
 	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
 	isUncovered := func(other intent) bool { return other.times >= made.times }
-	isLost := l.lineage.IsInDoubt(e.Key) && !doubt.AnswerLost
+	isLost := l.lineage.Losses(e.Key) > doubt.AnswersLost
 	if slices.ContainsFunc(l.intents[e.Key], isUncovered) || l.lineage.VerdictOn(e.Key) != nil || isLost {
 		return store.ErrIntended
 	}

@@ -171,9 +171,9 @@ func lostAnswer(t *testing.T, site LedgerSite) {
 	require.NoError(t, ledger.Conclude(background, key, store.Entry{Kind: store.Deferred, Lost: true, At: tick(2)}))
 	site.Crash(ledger)
 	for _, each := range []store.Ledger{site.Start(), site.Start()} {
-		require.True(t, lineageOf(t, each).IsInDoubt(key))
+		require.Equal(t, 1, lineageOf(t, each).Losses(key))
 		require.ErrorIs(t, each.Intend(background, intent(key, 3), machine.Doubt{}), store.ErrIntended, "who looked before it does not know")
-		require.False(t, lineageOf(t, each).IsInDoubt(ledgerKey("another")))
+		require.Zero(t, lineageOf(t, each).Losses(ledgerKey("another")))
 		require.Zero(t, doubtOf(t, each, key), "its holder lived to tell")
 	}
 }
@@ -241,6 +241,6 @@ func longHistory(t *testing.T, site LedgerSite) {
 	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
 	require.Equal(t, machine.Lineage{
 		Verdicts: []machine.Verdict{{Key: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
-		InDoubt: []secret.Fingerprint{lost}, Ended: []secret.Fingerprint{ended},
+		Lost: []machine.Loss{{Key: lost, Times: 1}}, Ended: []machine.Ending{{Key: ended}},
 	}, lineageOf(t, fresh))
 }

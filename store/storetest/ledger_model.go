@@ -91,6 +91,7 @@ func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...store.Kind)
 		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{store.Endpoint(LedgerIssuer), "elsewhere"}).Draw(t, "endpoint"),
 		NotBefore: tick(rapid.IntRange(0, 99).Draw(t, "not before")),
 		Lost:      rapid.Bool().Draw(t, "lost"),
+		Losses:    rapid.IntRange(0, 3).Draw(t, "losses"),
 		Failures:  rapid.IntRange(0, 9).Draw(t, "failures"),
 		Method:    rapid.SampledFrom([]machine.Method{machine.MethodChatGPT, machine.MethodExternal}).Draw(t, "method"),
 	}
@@ -99,12 +100,12 @@ func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...store.Kind)
 func (h *history) intend(t *rapid.T) {
 	ledger, key := h.any(t), anyKey(t)
 	doubt := machine.Doubt{
-		Times:      rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks"),
-		AnswerLost: rapid.Bool().Draw(t, "the process knows of a lost answer"),
+		Times:       rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks"),
+		AnswersLost: rapid.IntRange(0, h.losses(key)).Draw(t, "answers lost, as the process thinks"),
 	}
 	e := store.Entry{Kind: store.Intended, Key: key, At: h.now()}
 	err := ledger.Intend(background, e, doubt)
-	if doubt.Times < h.times(key) || h.verdictOn(key) != "" || h.isInDoubt(key) && !doubt.AnswerLost {
+	if doubt.Times < h.times(key) || h.verdictOn(key) != "" || doubt.AnswersLost < h.losses(key) {
 		require.ErrorIs(t, err, store.ErrIntended)
 		return
 	}
@@ -150,8 +151,8 @@ func (h *history) check(t *rapid.T) {
 				reason = verdict.Reason
 			}
 			require.Equal(t, h.verdictOn(key), reason)
-			require.Equal(t, h.refreshedAt(key), lineage.RefreshedAt(key))
-			require.Equal(t, h.isInDoubt(key), lineage.IsInDoubt(key))
+			require.Equal(t, h.refreshedAt(key), lineage.Rotation(key).At)
+			require.Equal(t, h.losses(key), lineage.Losses(key))
 			require.Equal(t, h.isEnded(key), lineage.IsEnded(key))
 			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
 		}
@@ -188,9 +189,14 @@ func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
 	return e.Reason
 }
 
-func (h *history) isInDoubt(key secret.Fingerprint) bool {
-	_, isLost := h.last(func(e store.Entry) bool { return e.Key == key && e.Kind == store.Deferred && e.Lost })
-	return isLost
+func (h *history) losses(key secret.Fingerprint) int {
+	e, ok := h.last(func(e store.Entry) bool {
+		return e.Key == key && (e.Kind == store.Deferred && e.Lost || e.Kind == store.Rotated && e.Next == key)
+	})
+	if !ok || e.Kind == store.Rotated {
+		return 0
+	}
+	return max(e.Losses, 1)
 }
 
 func (h *history) isEnded(key secret.Fingerprint) bool {
@@ -210,7 +216,9 @@ func (h *history) deferral() machine.Deferral {
 		return slices.Contains(kinds, e.Kind) && !isElsewhere
 	})
 	if e.Kind == store.Deferred || e.Kind == store.Refused && e.Reason == machine.ReasonUnexplained {
-		return machine.Deferral{NotBefore: e.NotBefore, Failures: e.Failures, Evidence: e.Repeated}
+		return machine.Deferral{
+			NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == store.Refused, Evidence: e.Repeated,
+		}
 	}
 	return machine.Deferral{}
 }

@@ -1,0 +1,103 @@
+package machine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
+	held := login("a", "r")
+	fresh := run(t, machine.LoggedIn{At: at(0), Credential: held})
+	refreshing := runFrom(t, fresh, demand)
+	later := noon.Add(time.Minute)
+	failed := func(trouble machine.Trouble) machine.State {
+		return runFrom(t, refreshing, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: later, Trouble: trouble})
+	}
+	stale := func(reason string, action machine.Action) machine.Assessment {
+		return machine.Assessment{Label: machine.Stale, Reason: reason, Action: action, NextAttemptAt: later, Usable: true}
+	}
+	inDoubt := stale("in_doubt", machine.ActionWait)
+	inDoubt.InDoubt = true
+	external := held
+	external.Method = machine.MethodExternal
+	refused := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: external}), machine.TokenRejected{At: at(0), Access: held.AccessToken.Fingerprint()})
+	for name, row := range map[string]struct {
+		state machine.State
+		want  machine.Assessment
+	}{
+		"no login":         {machine.New(policy), machine.Assessment{Label: machine.NoAuth, Action: machine.ActionLogin}},
+		"none to be seen":  {run(t, blind), machine.Assessment{Label: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator}},
+		"fresh":            {fresh, machine.Assessment{Label: machine.Fresh, Action: machine.ActionNone, Usable: true}},
+		"refreshing":       {refreshing, machine.Assessment{Label: machine.Stale, Action: machine.ActionWait, NextAttemptAt: noon.Add(65 * time.Second), Usable: true}},
+		"an outage":        {failed(machine.TroubleIssuer), stale("issuer_unavailable", machine.ActionWait)},
+		"a lost one":       {failed(machine.TroubleDoubt), inDoubt},
+		"a full disk":      {failed(machine.TroubleUnwriteable), stale("store_not_durable", machine.ActionOperator)},
+		"a dead token":     {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Assessment{Label: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
+		"the client gives": {runFrom(t, refused, machine.RefreshFailedTransient{At: at(0), Attempt: 1}), machine.Assessment{Label: machine.Stale, Reason: "token_rejected", Action: machine.ActionLogin}},
+		"unsaved": {runFrom(t, refreshing, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held}),
+			machine.Assessment{Label: machine.Fresh, Reason: "store_not_durable", Unsaved: true, Action: machine.ActionOperator, Usable: true}},
+		"aged, and nothing was asked": {run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", time.Minute)}),
+			machine.Assessment{Label: machine.Stale, Action: machine.ActionNone, Usable: true}},
+		"over, and nothing was asked": {run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", -time.Minute)}),
+			machine.Assessment{Label: machine.Stale, Action: machine.ActionNone, Expired: true}},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, row.want, row.state.Assess(noon)) })
+	}
+}
+
+func TestAWaitEndsWhenItsTimeHasCome(t *testing.T) {
+	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", time.Hour)}), demand)
+	stale = runFrom(t, stale, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Posted: true, Trouble: machine.TroubleIssuer})
+	require.Equal(t, machine.ActionWait, stale.Assess(noon.Add(time.Minute-1)).Action)
+	over := stale.Assess(noon.Add(time.Minute))
+	require.Equal(t, machine.ActionNone, over.Action, "the next use asks again")
+	require.Zero(t, over.NextAttemptAt)
+}
+
+// blind is a look at a store that nobody can read.
+var blind = machine.NothingLoaded{At: at(0), Trouble: machine.TroubleUnreadable}
+
+func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
+	forbidding := policy
+	forbidding.Restriction.ForbidAPIKey = true
+	key := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}
+	unsighted := runFrom(t, machine.New(forbidding), blind)
+	_, effects, err := machine.Step(unsighted, blind)
+	require.NoError(t, err)
+	require.Empty(t, effects, "it is no news any more")
+	for name, event := range map[string]machine.Event{
+		"nothing there":           machine.NothingLoaded{At: at(0)},
+		"a login that may not be": machine.CredentialLoaded{At: at(0), Credential: key},
+		"a logout":                machine.LoggedOut{At: at(0)},
+	} {
+		next, effects, err := machine.Step(unsighted, event)
+		require.NoError(t, err)
+		require.Equal(t, machine.Assessment{Label: machine.NoAuth, Action: machine.ActionLogin}, next.Assess(noon), name)
+		require.Equal(t, []machine.Effect{machine.Publish{}, machine.Notify{}}, effects, name)
+	}
+	require.Empty(t, runFrom(t, unsighted, machine.CredentialLoaded{At: at(0), Credential: login("a", "r")}).Trouble)
+	require.Empty(t, runFrom(t, poisoned(t), blind).Trouble, "it is known what is wrong with the login")
+}
+
+func TestEveryChangeOfAnAssessmentIsTold(t *testing.T) {
+	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}), demand)
+	for n, told := range []struct {
+		trouble machine.Trouble
+		isNews  bool
+	}{{machine.TroubleIssuer, true}, {machine.TroubleIssuer, false}, {machine.TroubleDoubt, true}} {
+		now, later := time.Duration(n)*time.Minute, noon.Add(time.Duration(n+1)*time.Minute)
+		next, effects, err := machine.Step(stale, machine.RefreshFailedTransient{At: at(now), Attempt: stale.Attempt, NotBefore: later, Trouble: told.trouble})
+		require.NoError(t, err)
+		require.Equal(t, told.isNews, slices.Contains(effects, machine.Effect(machine.Notify{})), n)
+		again := machine.Asked{At: machine.At{Time: later}, Ask: machine.Ask{Refresh: true}}
+		stale, effects, err = machine.Step(next, again)
+		require.NoError(t, err)
+		require.NotContains(t, effects, machine.Effect(machine.Notify{}), "the next attempt is no news")
+	}
+}

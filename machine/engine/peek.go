@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Sight is what a process that only looks can tell of a login.
+type Sight struct {
+	State   machine.State   // what an engine would come to if it was asked for the token now, up to its post
+	Lineage machine.Lineage // what the ledger knows
+
+	IsForbidden   bool  // what is stored may not be used here
+	StoreProblem  error // why the store cannot tell what it holds, or why that is no login; nil if it does or holds nothing
+	LedgerProblem error // why the ledger cannot tell what it knows
+}
+
+// Peek looks at a login as an engine would, and at whether it could be refreshed:
+// what was written down elsewhere, posts without an outcome, and whether a successor
+// could be stored as far as that can be seen. It asks no issuer, takes no lock and
+// leaves no trace on the disk; of the options it uses Policy, Store, Ledger, Now and
+// Log. A due refresh that would be posted now leaves the state Stale with no trouble.
+func Peek(ctx context.Context, options Options) Sight {
+	o := options.withDefaults()
+	seen := Sight{State: machine.New(o.Policy)}
+	seen.Lineage, seen.LedgerProblem = o.Ledger.Lineage(ctx)
+	record, err := o.Store.Load(ctx)
+	if !errors.Is(err, store.ErrNotFound) {
+		seen.StoreProblem = err
+	}
+	seen.IsForbidden = err == nil && !o.Policy.Restriction.Admits(record.Credential)
+	seen.step(o.found(&seen.State, seen.Lineage, record, err))
+	if seen.State.Label != machine.Stale || seen.StoreProblem != nil {
+		return seen
+	}
+	found := seen.State
+	seen.step(machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
+	if outcome := o.foresee(ctx, seen, record.Credential); outcome != nil {
+		seen.step(outcome)
+		seen.State.LastAttempt = time.Time{} // there was none
+		return seen
+	}
+	seen.State = found
+	return seen
+}
+
+// step panics on an event that has no row: it was made here, out of nothing that
+// anyone else said.
+func (s *Sight) step(event machine.Event) {
+	next, _, err := machine.Step(s.State, event)
+	if err != nil {
+		panic(err)
+	}
+	s.State = next
+}
+
+// foresee is how a refresh would end without a post, nil if it would be posted.
+func (o *Options) foresee(ctx context.Context, seen Sight, stored machine.Credential) machine.Event {
+	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: seen.State.Attempt}
+	doubt, err := doubtOf(ctx, o.Ledger, o.keyOf(stored))
+	if err != nil {
+		withheld.Trouble = machine.TroubleUnreadable
+		return withheld
+	}
+	if outcome := seen.State.Reconsider(machine.Stored{Credential: &stored, Lineage: seen.Lineage, Doubt: doubt}, o.at().Time); outcome != nil {
+		return outcome
+	}
+	if room, ok := o.Store.(store.Prober); ok && room.Probe(ctx) != nil {
+		withheld.Trouble = machine.TroubleUnwriteable
+		return withheld
+	}
+	return nil
+}
+
+// doubtOf asks a ledger of which it is enough to look, where it makes a difference.
+func doubtOf(ctx context.Context, ledger store.Ledger, key secret.Fingerprint) (machine.Doubt, error) {
+	if looks, ok := ledger.(store.DoubtPeeker); ok {
+		return looks.PeekDoubt(ctx, key)
+	}
+	return ledger.Doubt(ctx, key)
+}
