@@ -114,6 +114,20 @@ func TestTwoProgramsWhoseTokenIsRefusedShareOneRefresh(t *testing.T) {
 	require.Equal(t, 1, s.Counts().Posts)
 }
 
+// Codex kills its command after timeout_ms and asks again later.
+func TestACommandThatWasKilledAfterARefusalIsAnsweredByTheNextCall(t *testing.T) {
+	s := newSlowSite(t, time.Minute)
+	require.True(t, s.isFirst(s.call()))
+	killed := s.program("token", "--auth-command")
+	require.NoError(t, killed.Start())
+	<-s.posted
+	require.NoError(t, killed.Process.Kill())
+	_ = killed.Wait()
+	time.AfterFunc(100*time.Millisecond, func() { close(s.goOn) }) // the next call may well come first
+	require.False(t, s.isFirst(s.call()))
+	s.isSaved()
+}
+
 func TestAGuessedRefusalTakesNoTokenAwayWhileTheIssuerCannotBeAsked(t *testing.T) {
 	s := newOpenSite(t)
 	s.Always(issuer.Refresh, issuer.Step{Status: http.StatusServiceUnavailable})
