@@ -1,7 +1,10 @@
 package properties
 
-import "flag"
+import (
+	"flag"
+	"os"
+)
 
 // long asks for the sizes that CI runs. Without it all of this package is done in
 // a few minutes, also on a busy machine.
-var long = flag.Bool("long", false, "the sizes that CI runs")
+var long = flag.Bool("long", os.Getenv("BEZOAR_TEST_LONG") != "", "the sizes that CI runs")
