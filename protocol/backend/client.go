@@ -96,11 +96,12 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}
 	defer response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
-	}
 	body, err := outbound.ReadBody(response.Body, bodyLimitBytes+1)
 	switch {
+	case outbound.IsPage(response.Header, body): // a 401 of a portal is no word about a token
+		return nil, &UnreachableError{machine.ProblemPage}
+	case response.StatusCode/100 != 2:
+		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
 	case len(body) > bodyLimitBytes:
 		return nil, fmt.Errorf("%w: it is too long", ErrUnreadable)
 	case err != nil:

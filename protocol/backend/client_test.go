@@ -97,7 +97,6 @@ func TestARefusalIsAStatusError(t *testing.T) {
 func TestAnAnswerThatHoldsNoLimitsIsUnreadable(t *testing.T) {
 	for name, body := range map[string]string{
 		"empty":      ``,
-		"page":       `<!doctype html>` + tokenText,
 		"null":       `null`,
 		"list":       `[]`,
 		"no plan":    `{"rate_limit":{"allowed":true}}`,
@@ -140,6 +139,13 @@ func (e *endless) Read(into []byte) (int, error) {
 	}
 	e.read += len(into)
 	return len(into), nil
+}
+
+func TestAPageOfAPortalIsNoWordAboutTheToken(t *testing.T) {
+	for _, status := range []int{200, 401, 403, 503} {
+		_, err := New(Options{BaseURL: "https://backend.test", Transport: answer(status, "<html>log in to the network</html>")}).RateLimits(t.Context(), login)
+		require.Equal(t, &UnreachableError{machine.ProblemPage}, err)
+	}
 }
 
 func TestNoAccessTokenGoesToAnotherMachineOverPlainHTTP(t *testing.T) {

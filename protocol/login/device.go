@@ -55,7 +55,7 @@ func (a *Attempt) approval(device oauth.Device) (oauth.Code, error) {
 			return oauth.Code{}, err
 		}
 		pending, _ := answer.(oauth.DevicePending)
-		if err := a.sleep(pace.next(pending, isUnanswered)); err != nil {
+		if err := a.sleep(pace.next(pending, isUnanswered || pending.Undecided)); err != nil {
 			return oauth.Code{}, err
 		}
 	}
@@ -96,7 +96,7 @@ type pace struct {
 func (p *pace) next(pending oauth.DevicePending, isUnanswered bool) time.Duration {
 	if isUnanswered {
 		p.backoff = min(2*max(p.backoff, p.interval), max(longestBackoff, p.interval))
-		return p.backoff
+		return max(p.backoff, pending.RetryAfter)
 	}
 	p.backoff = 0
 	if pending.SlowDown {

@@ -102,6 +102,47 @@ func TestAPollThatIsNotAnsweredIsTriedAgainMoreSlowly(t *testing.T) {
 	})
 }
 
+// What decides nothing is polled through: the person at the other device has perhaps
+// approved the login already.
+func TestOnlyTheIssuerEndsADeviceLogin(t *testing.T) {
+	page := map[string][]string{"Content-Type": {"text/html"}}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Script(issuer.DevicePoll,
+			issuer.Step{Status: 502, Header: page, Body: "<html>"}, issuer.Step{Status: 503, Header: map[string][]string{"Retry-After": {"33"}}},
+			issuer.Step{Status: 500, Body: `{"error":"server_error"}`}, issuer.Step{Status: 200, Header: page, Body: "<html>"},
+			issuer.Step{Status: 401, Header: page, Body: "<html>"}, issuer.Step{Drop: issuer.DropHalf, Status: 403, Body: "{}"})
+		attempt, prompt := w.startedDevice("")
+		require.True(t, w.issuer.Approve(prompt.UserCode))
+		require.NoError(t, attempt.Wait())
+		require.Equal(t, 33*time.Second, w.pauses()[1], "what the issuer wished is obeyed")
+	})
+}
+
+// An approval is not lost to a page or a busy issuer on the last steps.
+func TestAnApprovalSurvivesWhatStandsBeforeTheExchange(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.issuer.Script(issuer.Exchange, issuer.Step{Status: 403, Body: "<html>log in to the network"}, issuer.Step{Status: 503})
+		attempt, prompt := w.startedDevice("")
+		require.True(t, w.issuer.Approve(prompt.UserCode))
+		require.NoError(t, attempt.Wait())
+		require.Len(t, w.issuer.Requests(issuer.Exchange), 3)
+	})
+}
+
+// A code whose answer was lost may be spent, and a second use of it ends the login
+// (RFC 6749 section 4.1.2).
+func TestACodeThatMayBeSpentIsNotSentAgain(t *testing.T) {
+	for _, step := range []issuer.Step{{Drop: issuer.DropAnswer}, {Status: 502, Body: "<html>"}, {Status: 500}} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.issuer.Script(issuer.Exchange, step)
+			attempt, prompt := w.startedDevice("")
+			require.True(t, w.issuer.Approve(prompt.UserCode))
+			require.Error(t, attempt.Wait())
+			require.Len(t, w.issuer.Requests(issuer.Exchange), 1)
+		})
+	}
+}
+
 func TestADeviceLoginHasFifteenMinutes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})

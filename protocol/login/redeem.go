@@ -26,7 +26,7 @@ const (
 func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credential, error) {
 	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
 	defer cancel()
-	grant, err := a.options.Issuer.Exchange(ctx, code)
+	grant, err := a.exchange(ctx, code)
 	if err != nil {
 		return machine.Credential{}, notRedeemed(notExchanged, err)
 	}
@@ -45,6 +45,25 @@ func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credenti
 		OwnerID:      newOwnerID(),
 	}
 	return credential, a.admit(credential)
+}
+
+// exchangePause is between two tries to exchange one code.
+const exchangePause = time.Second
+
+// exchange spends a code. A person has approved the login by now, so that a portal,
+// an issuer that is busy or a network that was away for a moment does not end it; a
+// code that may be spent is not sent again.
+func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (machine.Grant, error) {
+	for {
+		grant, err := a.options.Issuer.Exchange(ctx, code)
+		deadline, _ := ctx.Deadline()
+		if err == nil || !oauth.MayTryAgain(err) || time.Until(deadline) < 2*exchangePause {
+			return grant, err
+		}
+		if interrupted := a.sleep(exchangePause); interrupted != nil {
+			return grant, err
+		}
+	}
 }
 
 // newOwnerID names a login, so that it can be told from another one of the same

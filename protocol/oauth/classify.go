@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // Classify says what a token endpoint's answer to a refresh means (RFC 6749
@@ -106,7 +107,7 @@ func (r reply) isLost() bool {
 		return r.status == http.StatusBadGateway || r.status == http.StatusGatewayTimeout
 	}
 	said := r.said()
-	return said == nil && !isPage(r.header, r.body) || said.isGarbled()
+	return said == nil && !outbound.IsPage(r.header, r.body) || said.isGarbled()
 }
 
 // retryAfter reads the field of RFC 9110 section 10.2.3 in both its forms; what

@@ -42,6 +42,8 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 	switch {
 	case unreachable != nil:
 		return Device{}, unreachable
+	case answered.isPage():
+		return Device{}, answered.page()
 	case answered.status == http.StatusNotFound:
 		return Device{}, ErrNoDeviceLogin
 	case !answered.isSuccess():
@@ -87,6 +89,7 @@ type DeviceAnswer interface{ isDeviceAnswer() }
 // DevicePending says that nobody has finished the login yet: poll again after
 // the interval.
 type DevicePending struct {
+	Undecided  bool          // the issuer did not even say that: it is out of order, or somebody else answered
 	SlowDown   bool          // the interval is five seconds longer from now on (RFC 8628 section 3.5)
 	RetryAfter time.Duration // no poll before that, if it is longer
 }
@@ -105,38 +108,45 @@ type devicePoll struct {
 // PollDevice asks once whether a device login is finished.
 //
 // Errors: [*StatusError] when it is refused or too late, which ends the login;
-// [*UnreachableError], after which it may be asked again; [ErrUnreadable].
+// [*UnreachableError], after which it may be asked again.
 func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, error) {
 	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("token"), devicePoll{device.ID.Reveal(), device.UserCode})
 	if unreachable != nil {
 		return nil, unreachable
 	}
-	if !answered.isSuccess() {
+	said := answered.said()
+	if !answered.isSuccess() || said.isError() {
 		return c.unapproved(answered)
 	}
-	said := answered.said()
 	code := Code{
 		Code:        said.token("authorization_code"),
 		RedirectURI: c.options.LoginIssuer + "/deviceauth/callback",
 		Verifier:    said.token("code_verifier"),
 	}
 	if code.Code.IsAbsent() || code.Verifier.IsAbsent() {
-		return nil, answered.unreadable()
+		return DevicePending{Undecided: true}, nil // a portal's page, or half an answer: the approval is not lost by that
 	}
 	return DeviceApproved{code}, nil
 }
 
-// unapproved tells waiting from refusal. The reference's issuer says only by its
-// status that a login is pending; the codes are those of RFC 8628 section 3.5.
+// unapproved tells waiting from refusal: only the issuer refuses. The reference's
+// says by its status alone that a login is pending; the codes are those of RFC 8628
+// section 3.5.
 func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
 	code, status := answered.said().code(), answered.status
-	slowDown := code == "slow_down" || status == http.StatusTooManyRequests
-	isRefused := code == "access_denied" || code == "expired_token"
-	isPending := code == "authorization_pending" || status == http.StatusForbidden || status == http.StatusNotFound
-	if isRefused || !isPending && !slowDown {
-		return nil, &StatusError{Call: "device auth failed with status", Status: status}
+	pending := DevicePending{
+		SlowDown:   code == "slow_down" || status == http.StatusTooManyRequests,
+		RetryAfter: retryAfter(answered.header, c.options.Now()),
 	}
-	return DevicePending{slowDown, retryAfter(answered.header, c.options.Now())}, nil
+	switch {
+	case code == "access_denied", code == "expired_token":
+	case pending.SlowDown, code == "authorization_pending", status == http.StatusForbidden, status == http.StatusNotFound:
+		return pending, nil
+	case !answered.isRefusal():
+		pending.Undecided = true
+		return pending, nil
+	}
+	return nil, &StatusError{Call: "device auth failed with status", Status: status}
 }
 
 func (c *Client) deviceEndpoint(name string) string {

@@ -37,6 +37,17 @@ func (e *StatusError) Error() string {
 	return text
 }
 
+// MayTryAgain reports whether a call that ended in err was surely not carried out,
+// and not refused either: it was never sent, somebody in between answered in place
+// of the issuer, or that wants to be left alone for a while.
+func MayTryAgain(err error) bool {
+	if unreachable, ok := errors.AsType[*UnreachableError](err); ok {
+		return !unreachable.Sent && !unreachable.Problem.NeedsOperator() && unreachable.Problem != machine.ProblemCancelled
+	}
+	status, ok := errors.AsType[*StatusError](err)
+	return ok && (status.Status == http.StatusTooManyRequests || status.Status == http.StatusServiceUnavailable)
+}
+
 // ErrUnreadable reports a successful answer without what was asked for. Start
 // the login again; it is the issuer's fault if that does not help.
 var ErrUnreadable = errors.New("the issuer's answer cannot be read")

@@ -40,6 +40,9 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error)
 	if unreachable != nil {
 		return machine.Grant{}, unreachable
 	}
+	if answered.isPage() {
+		return machine.Grant{}, answered.page()
+	}
 	said := answered.said()
 	if !answered.isSuccess() || said.isError() {
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)

@@ -118,8 +118,7 @@ func TestLoginCallsTellAnUnreadableAnswerFromNone(t *testing.T) {
 		issuer.Exchange:    func() error { _, err := client.Exchange(t.Context(), oauth.Code{}); return err },
 		issuer.KeyExchange: func() error { _, err := client.ExchangeKey(t.Context(), secret.New("i")); return err },
 		issuer.UserCode:    func() error { _, err := client.StartDevice(t.Context()); return err },
-		issuer.DevicePoll:  func() error { _, err := client.PollDevice(t.Context(), oauth.Device{}); return err },
-	}
+	} // a device poll goes on after each of these
 	for call, do := range calls {
 		for _, body := range []string{"", "{}", "[]", `{"access_token":7,"interval":"x","user_code":"","authorization_code":null}`} {
 			i.Script(call, issuer.Step{Status: 200, Body: body})
@@ -166,6 +165,7 @@ func TestADeviceLoginIsPolledUntilSomebodyDecides(t *testing.T) {
 }
 
 func TestEveryAnswerToADevicePollHasItsMeaning(t *testing.T) {
+	undecided := oauth.DevicePending{Undecided: true}
 	pending, slower, refused := oauth.DevicePending{}, oauth.DevicePending{SlowDown: true}, "device auth failed with status "
 	for name, row := range map[string]struct {
 		step   issuer.Step
@@ -179,9 +179,23 @@ func TestEveryAnswerToADevicePollHasItsMeaning(t *testing.T) {
 		"403 slow_down":         {step: issuer.Step{Status: 403, Body: `{"error":{"code":"slow_down"}}`}, answer: slower},
 		"429": {step: issuer.Step{Status: 429, Header: http.Header{"Retry-After": {"30"}}},
 			answer: oauth.DevicePending{SlowDown: true, RetryAfter: 30 * time.Second}},
-		"400":               {step: issuer.Step{Status: 400}, err: refused + "400 Bad Request"},
-		"500":               {step: issuer.Step{Status: 500}, err: refused + "500 Internal Server Error"},
-		"302":               {step: issuer.Step{Status: 302}, err: refused + "302 Found"},
+		"400":              {step: issuer.Step{Status: 400}, err: refused + "400 Bad Request"},
+		"401":              {step: issuer.Step{Status: 401}, err: refused + "401 Unauthorized"},
+		"500":              {step: issuer.Step{Status: 500}, answer: undecided},
+		"500 server_error": {step: issuer.Step{Status: 500, Body: `{"error":"server_error"}`}, answer: undecided},
+		"502 with a page":  {step: issuer.Step{Status: 502, Body: "<html>"}, answer: undecided},
+		"408":              {step: issuer.Step{Status: 408}, answer: undecided},
+		"425":              {step: issuer.Step{Status: 425}, answer: undecided},
+		"400 with a page":  {step: issuer.Step{Status: 400, Body: "<html>"}, answer: undecided},
+		"401 with a page":  {step: issuer.Step{Status: 401, Body: "<html>"}, answer: undecided},
+		"200 with a page":  {step: issuer.Step{Status: 200, Body: "<html>"}, answer: undecided},
+		"200 with nothing": {step: issuer.Step{Status: 200, Body: "{}"}, answer: undecided},
+		"302":              {step: issuer.Step{Status: 302}, answer: undecided},
+		"503": {step: issuer.Step{Status: 503, Header: http.Header{"Retry-After": {"9"}}},
+			answer: oauth.DevicePending{Undecided: true, RetryAfter: 9 * time.Second}},
+		"200 slow_down":     {step: issuer.Step{Status: 200, Body: `{"error":"slow_down"}`}, answer: slower},
+		"200 pending":       {step: issuer.Step{Status: 200, Body: `{"error":"authorization_pending"}`}, answer: pending},
+		"200 access_denied": {step: issuer.Step{Status: 200, Body: `{"error":"access_denied"}`}, err: refused + "200 OK"},
 		"403 access_denied": {step: issuer.Step{Status: 403, Body: `{"error":"access_denied"}`}, err: refused + "403 Forbidden"},
 		"expired_token":     {step: issuer.Step{Status: 400, Body: `{"error":"expired_token"}`}, err: refused + "400 Bad Request"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // reply is what an issuer answered, or what answered in its place.
@@ -29,7 +30,7 @@ func (r reply) evidence() machine.Evidence {
 	switch {
 	case r.status == http.StatusProxyAuthRequired:
 		found.Problem = machine.ProblemProxyRefused
-	case said == nil && isPage(r.header, r.body):
+	case r.isPage():
 		found.Problem = machine.ProblemPage
 	case !r.isSuccess() || found.Code != "":
 		// The status and the code say it.
@@ -51,7 +52,7 @@ func (r reply) isRefusal() bool {
 		return false
 	}
 	isOfIssuer := r.status/100 == 4 || r.isSuccess() && r.said().isError()
-	return isOfIssuer && (r.said() != nil || !isPage(r.header, r.body))
+	return isOfIssuer && !r.isPage()
 }
 
 // unreadable is the error for a successful answer that lacks what was asked for.
@@ -59,27 +60,20 @@ func (r reply) unreadable() error {
 	if r.cut != "" {
 		return &UnreachableError{Problem: r.cut, Sent: true}
 	}
-	if isPage(r.header, r.body) {
-		return &UnreachableError{Problem: machine.ProblemPage, Sent: true}
+	if r.isPage() {
+		return r.page()
 	}
 	return ErrUnreadable
 }
 
-// isPage reports whether a body is written for a person's browser. No issuer
-// answers these calls so: a gateway, a portal or a wall did.
-func isPage(header http.Header, body []byte) bool {
-	contentType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
-	text := trimmed(body)
-	return strings.HasPrefix(text, "<") || text != "" && strings.HasSuffix(contentType, "html")
+// page is the error for a page in place of the issuer's answer. Behind one at 502 or
+// 504 is a gateway that did ask.
+func (r reply) page() *UnreachableError {
+	return &UnreachableError{Problem: machine.ProblemPage, Sent: r.isLost()}
 }
 
-// byteOrderMark is what some writers begin UTF-8 with; RFC 8259 section 8.1 lets a
-// reader pass over it.
-const byteOrderMark = "\uFEFF"
-
-func trimmed(body []byte) string {
-	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(body)), byteOrderMark))
-}
+// isPage reports whether the answer is somebody else's than the issuer's.
+func (r reply) isPage() bool { return r.said() == nil && outbound.IsPage(r.header, r.body) }
 
 // detail is what an issuer says of its refusal, for a person: its description,
 // its message, its code, or else what it sent, unless that is an object: it may
@@ -103,7 +97,7 @@ func (r reply) detail() string {
 // decode reads the members of a body: a JSON object or, as GitHub answers who does
 // not ask for JSON, a form. It is nil for anything else.
 func decode(header http.Header, body []byte) members {
-	text := trimmed(body)
+	text := outbound.Text(body)
 	if m := decodeObject([]byte(text)); m != nil {
 		return m
 	}

@@ -31,6 +31,9 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	if unreachable != nil {
 		return unreachable
 	}
+	if answered.isPage() {
+		return answered.page()
+	}
 	if !answered.isSuccess() {
 		return &StatusError{Call: "token revocation failed with status", Status: answered.status}
 	}

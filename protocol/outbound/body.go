@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"mime"
+	"net/http"
+	"strings"
 )
 
 // gzipMagic is how gzip begins (RFC 1952 section 2.3.1) and no JSON, form or page
@@ -29,4 +32,21 @@ func ReadBody(from io.Reader, limitBytes int64) ([]byte, error) {
 		body, _ = io.ReadAll(io.LimitReader(packed, limitBytes))
 	}
 	return body, err
+}
+
+// IsPage reports whether a body is written for a person's browser. None of those who
+// are asked here answers so: a gateway, a portal or a wall did.
+func IsPage(header http.Header, body []byte) bool {
+	contentType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	text := Text(body)
+	return strings.HasPrefix(text, "<") || text != "" && strings.HasSuffix(contentType, "html")
+}
+
+// byteOrderMark is what some writers begin UTF-8 with; RFC 8259 section 8.1 lets a
+// reader pass over it.
+const byteOrderMark = "\uFEFF"
+
+// Text is a body without the blanks around it and without a byte order mark.
+func Text(body []byte) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(body)), byteOrderMark))
 }
