@@ -136,6 +136,11 @@ func timestamp(at time.Time) *string {
 	return &text
 }
 
+// stamp is a time that is told as [timestamp] has it.
+type stamp struct{ time.Time }
+
+func (s stamp) MarshalJSON() ([]byte, error) { return json.Marshal(timestamp(s.Time)) }
+
 // nullable is a text, nil for none.
 func nullable(text string) *string {
 	if text == "" {

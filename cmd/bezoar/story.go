@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -13,7 +13,7 @@ import (
 // happening is a sentence of the story: one entry of the ledger, or several of a
 // kind that followed each other.
 type happening struct {
-	At    time.Time  `json:"at"` // of the last one
+	At    stamp      `json:"at"` // of the last one
 	Kind  store.Kind `json:"kind"`
 	Count int        `json:"count"`
 	Text  string     `json:"text"`
@@ -27,7 +27,7 @@ func (v *view) story() []happening {
 	count := 0
 	tell := func() {
 		if count > 0 {
-			story = append(story, happening{last.At, last.Kind, count, v.sentence(first, last, count)})
+			story = append(story, happening{stamp{last.At}, last.Kind, count, v.sentence(first, last, count)})
 		}
 		count = 0
 	}
@@ -53,7 +53,7 @@ func (v *view) prologue() []happening {
 	if at.IsZero() || slices.ContainsFunc(v.entries, isSeen) {
 		return []happening{}
 	}
-	return []happening{{at, unseen, 1, "The tokens were issued, and bezoar had no part in it: another program logged in or refreshed them."}}
+	return []happening{{stamp{at}, unseen, 1, "The tokens were issued, and bezoar had no part in it: another program logged in or refreshed them."}}
 }
 
 // isBeginning reports whether a story can begin with the entry.
@@ -67,7 +67,7 @@ func isAlike(a, b store.Entry) bool {
 	case store.Rotated:
 		return a.Kind == b.Kind && a.Next == b.Key
 	case store.Deferred:
-		return a.Kind == b.Kind && a.Key == b.Key && a.Lost == b.Lost
+		return a.Kind == b.Kind && a.Key == b.Key && a.Lost == b.Lost && a.Evidence == b.Evidence && a.Next == b.Next
 	}
 	return false
 }
@@ -90,8 +90,9 @@ func (v *view) relevant() []store.Entry {
 	return told
 }
 
-// isOutcomeKnown reports whether the entry is an intent that a later entry tells
-// the end of.
+// isOutcomeKnown reports whether the entry is an intent whose outcome is known: the
+// process that made it tells, or its successor was found and put in place later. What
+// came of the post of another process says nothing about this one.
 func (v *view) isOutcomeKnown(i int) bool {
 	intent := v.entries[i]
 	if intent.Kind != store.Intended {
@@ -99,7 +100,7 @@ func (v *view) isOutcomeKnown(i int) bool {
 	}
 	for _, e := range v.entries[i+1:] {
 		isOutcome := e.Kind == store.Rotated || e.Kind == store.Refused || e.Kind == store.Deferred
-		if isOutcome && e.Key == intent.Key {
+		if e.Key == intent.Key && isOutcome && (e.PID == intent.PID || e.Kind == store.Rotated) {
 			return true
 		}
 	}
@@ -119,7 +120,7 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 	case store.Revoked:
 		return fmt.Sprintf("The issuer was told to forget the login that had ended (%s).", who)
 	case store.Intended:
-		return fmt.Sprintf("Refresh token %s was about to be sent%s, and nobody wrote down what came of it (%s).", short(last.Key), onCause(last.Cause), who)
+		return fmt.Sprintf("Refresh token %s was about to be sent%s; the outcome was not recorded (%s).", short(last.Key), onCause(last.Cause), v.stillAt(last))
 	case store.Rotated:
 		return v.rotation(first, last, count, who)
 	case store.Refused:
@@ -128,6 +129,15 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 		return v.deferral(first, last, count, who)
 	}
 	return fmt.Sprintf("Something that this version does not know happened: %s (%s).", printable(string(last.Kind)), who)
+}
+
+// stillAt is the process of an intent without an outcome: it works on it still, for
+// all that is known, or was ended.
+func (v *view) stillAt(intent store.Entry) string {
+	if v.at.Sub(intent.At) < v.config.RefreshDeadline+postMargin {
+		return fmt.Sprintf("process %d may still wait for the answer", intent.PID)
+	}
+	return fmt.Sprintf("process %d was ended before that", intent.PID)
 }
 
 func (v *view) rotation(first, last store.Entry, count int, who string) string {
@@ -146,15 +156,21 @@ func (v *view) rotation(first, last store.Entry, count int, who string) string {
 }
 
 func (v *view) deferral(first, last store.Entry, count int, who string) string {
-	what := "the issuer did not decide"
+	what := cmp.Or(answered(last.Evidence), "the issuer was unavailable")
 	if last.Lost {
-		what = "the answer was lost, so that it may be spent"
+		what += ", so that an answer may be lost and the token spent"
+	}
+	if last.Next != "" {
+		what += fmt.Sprintf(", but with a new refresh token, %s", short(last.Next))
 	}
 	if count > 1 {
 		what += fmt.Sprintf(", %d times since %s", count, exactTime(first.At, v.at))
 	}
-	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s). No attempt was to follow before %s.",
-		short(last.Key), onCause(last.Cause), what, who, exactTime(last.NotBefore, v.at))
+	wait := ""
+	if !last.NotBefore.IsZero() {
+		wait = fmt.Sprintf(" No attempt was to follow before %s.", exactTime(last.NotBefore, v.at))
+	}
+	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s).%s", short(last.Key), onCause(last.Cause), what, who, wait)
 }
 
 func (v *view) consequence(refused store.Entry) string {

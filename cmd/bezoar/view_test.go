@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -53,7 +54,7 @@ func newScene(t *testing.T, valid time.Duration) *scene {
 
 // note puts an entry about the refresh token into the ledger, of so long before noon.
 func (s *scene) note(ago time.Duration, e store.Entry) *scene {
-	e.At, e.Key, e.Access, e.PID = noon.Add(-ago), s.key, s.access, 7
+	e.At, e.Key, e.Access, e.PID = noon.Add(-ago), s.key, s.access, cmp.Or(e.PID, 7)
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
 	require.NoError(s.t, ledger.Append(context.Background(), e))
 	return s
@@ -101,9 +102,9 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		"invalid grant": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonInvalidGrant)),
 			"Poisoned since 11:59: the issuer does not accept this refresh token any more. Next: bezoar login", exitLogin},
 		"deferred": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 3}),
-			"Stale since 11:00: the access token expired at 11:00, and the issuer could not be asked 3 times in a row. Next: wait until 12:10", exitWait},
+			"Stale since 11:00: the access token expired at 11:00, and the issuer is unavailable 3 times in a row. Next: wait until 12:10", exitWait},
 		"deferred while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 1}),
-			"Stale since 11:56: the access token is good until 12:01:00, and the issuer could not be asked. Next: wait until 12:10", exitOK},
+			"Stale since 11:56: the access token is good until 12:01:00, and the issuer is unavailable. Next: wait until 12:10", exitOK},
 		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
 			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
 		"under way": {newScene(t, -time.Hour).intend(time.Second, 1),
@@ -181,10 +182,10 @@ func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
 	story, _ := s.run("why")
 	key := s.key.Short()
 	require.Equal(t, fmt.Sprintf(`09:00:00  Somebody logged in with ChatGPT, refresh token %[1]s (process 7).
-11:50:00  Refresh token %[1]s was sent because the access token was at its end; the issuer did not decide, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
-11:59:59  Refresh token %[1]s was about to be sent because a client demanded it, and nobody wrote down what came of it (process 7).
+11:50:00  Refresh token %[1]s was sent because the access token was at its end; the issuer was unavailable, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
+11:59:59  Refresh token %[1]s was about to be sent because a client demanded it; the outcome was not recorded (process 7 may still wait for the answer).
 
-Stale since 11:00: the access token expired at 11:00, and the issuer could not be asked 3 times in a row.
+Stale since 11:00: the access token expired at 11:00, and the issuer is unavailable 3 times in a row.
 
 Next: wait until 12:05
 `, key), story)

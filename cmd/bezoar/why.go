@@ -4,9 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 var whyCommand = command{
@@ -15,20 +17,21 @@ var whyCommand = command{
 	usage:   "[--json] [flags]",
 	about: `The story of the present state from the ledger, the oldest cause first: what was
 logged in, refreshed and refused, when and by which process. Tokens have the
-fingerprints that logs and the ledger call them by. Nothing is asked or written.
+fingerprints that bezoar log has for them. It asks no one and writes nothing. With --json
+it prints the members of status --json, and story, causes and next.
+
+Exit codes: 0 in every state, 5 if what is stored cannot be read.
 
 Example: bezoar why`,
 	run: why,
 }
 
-// whyReport is the story for programs.
+// whyReport is the story for programs: all that status says, and how it came to that.
 type whyReport struct {
-	State   string      `json:"state"`
-	Story   []happening `json:"story"`
-	Message string      `json:"message"`
-	Causes  *string     `json:"causes"` // what usually leads there
-	Action  string      `json:"action"`
-	Next    string      `json:"next"`
+	statusReport
+	Story  []happening `json:"story"`
+	Causes *string     `json:"causes"` // what usually leads there
+	Next   *string     `json:"next"`   // a command to run, or what to wait for; null if there is nothing to do
 }
 
 func why(env environment, flags *flag.FlagSet, args []string) error {
@@ -43,50 +46,78 @@ func why(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if *asJSON {
-		return printJSON(env.stdout, whyReport{
-			State: v.label(), Story: v.story(), Message: v.clause(), Causes: nullable(v.causes()),
-			Action: string(v.action()), Next: v.next(),
-		})
+		err = printJSON(env.stdout, whyReport{v.report(), v.story(), nullable(v.causes()), nullable(v.nextStep())})
+	} else {
+		err = v.tell(env.stdout, paintFor(env.stdout, env.getenv))
 	}
-	return v.tell(env.stdout, paintFor(env.stdout, env.getenv))
+	if err == nil && v.label() == unknown {
+		err = exiting(exitOperator, nil)
+	}
+	return err
 }
 
 func (v *view) tell(out io.Writer, p paint) error {
+	var text strings.Builder
 	story, width := v.story(), 0
 	for _, each := range story {
-		width = max(width, len(exactTime(each.At, v.at)))
+		width = max(width, len(exactTime(each.At.Time, v.at)))
 	}
 	for _, each := range story {
-		fmt.Fprintf(out, "%-*s  %s\n", width, exactTime(each.At, v.at), each.Text)
+		fmt.Fprintf(&text, "%-*s  %s\n", width, exactTime(each.At.Time, v.at), each.Text)
 	}
 	if len(story) == 0 {
-		fmt.Fprintln(out, "The ledger of this home tells nothing of it: bezoar had no part in what happened before.")
+		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is none.")
 	}
-	fmt.Fprintf(out, "\n%s\n", v.head(p))
+	fmt.Fprintf(&text, "\n%s\n", v.head(p))
 	if causes := v.causes(); causes != "" {
-		fmt.Fprintln(out, causes)
+		fmt.Fprintln(&text, causes)
 	}
-	_, err := fmt.Fprintf(out, "\n%s\n", v.next())
+	fmt.Fprintf(&text, "\n%s\n", v.next())
+	_, err := io.WriteString(out, text.String())
 	return err
 }
 
 // causes are what usually leads to the present state, as far as it is known. The
-// ledger of one home cannot tell what was done with a copy of it.
+// ledger of one home cannot tell what was done with a copy of it; what it does tell
+// goes before what is usual.
 func (v *view) causes() string {
-	verdict, _ := v.state.Verdict()
-	switch {
-	case v.state.Label != machine.Poisoned:
+	if v.state.Label != machine.Poisoned {
 		return ""
-	case verdict.Reason == machine.ReasonReused:
+	}
+	verdict, _ := v.state.Verdict()
+	if verdict.Reason == machine.ReasonReused || verdict.Reason == machine.ReasonInvalidGrant {
+		if known := v.lostGrant(); known != "" {
+			return known
+		}
+	}
+	switch verdict.Reason {
+	case machine.ReasonReused:
 		return "This comes of two programs that each refresh a copy of one login: another home, another\nmachine, a backup, or a program that keeps the tokens in its memory. Give each a login of its own."
-	case verdict.Reason == machine.ReasonSpent:
+	case machine.ReasonSpent:
 		return "This comes of an auth.json that was put back from a backup or a copy."
-	case verdict.Reason == machine.ReasonRevoked:
+	case machine.ReasonRevoked:
 		return "This comes of a logout elsewhere, a changed password, or an administrator."
-	case verdict.Reason == machine.ReasonExpired:
-		return "This comes of a login that nobody used for a long time."
-	case verdict.Reason == machine.ReasonInDoubt:
+	case machine.ReasonExpired:
+		return "This comes of a login that was not used for a long time."
+	case machine.ReasonInDoubt:
 		return "This comes of processes that were ended, or connections that broke, while the issuer answered."
+	}
+	return ""
+}
+
+// lostGrant tells of an earlier post of the refresh token in use whose answer
+// never came to be known: it may have been a grant, and then the token was spent
+// by it, and by no copy of the login.
+func (v *view) lostGrant() string {
+	key := v.key()
+	for i := len(v.entries) - 1; i >= 0; i-- {
+		switch e := v.entries[i]; {
+		case e.Key != key:
+		case e.Kind == store.Intended && !v.isOutcomeKnown(i):
+			return fmt.Sprintf("This comes of process %d, which ended while the issuer answered (killed, or the machine went\ndown): what it was granted is lost, and the refresh token was spent by that.", e.PID)
+		case e.Kind == store.Deferred && e.Lost:
+			return fmt.Sprintf("This comes of an answer that was lost on its way to process %d: it was a grant, and the refresh\ntoken was spent by that.", e.PID)
+		}
 	}
 	return ""
 }

@@ -112,21 +112,38 @@ func (v *view) colour() string {
 
 // next is what to do, as the end of a line.
 func (v *view) next() string {
+	if step := v.nextStep(); step != "" {
+		return "Next: " + step
+	}
+	return "Nothing to do."
+}
+
+// nextStep is what to do, "" for nothing.
+func (v *view) nextStep() string {
 	switch v.action() {
 	case machine.ActionLogin:
-		return "Next: bezoar login"
+		return "bezoar login"
 	case machine.ActionOperator:
-		return "Next: bezoar doctor"
+		return "bezoar doctor"
 	case machine.ActionWait:
-		return "Next: wait until " + nearTime(v.state.Assess(v.at).NextAttemptAt, v.at)
+		return waitUntil(v.state.Assess(v.at).NextAttemptAt, v.at)
 	}
 	switch {
 	case v.state.Label == machine.Stale && !isServing(v.state, v.at):
-		return "Next: bezoar token"
+		return "bezoar token"
 	case v.isClockWrong():
-		return "Next: bezoar doctor"
+		return "bezoar doctor"
 	}
-	return "Nothing to do."
+	return ""
+}
+
+// waitUntil is when to come back. What is less than a second away is over when it
+// has been read.
+func waitUntil(then, now time.Time) string {
+	if then.Sub(now) < time.Second {
+		return "try again in a moment"
+	}
+	return "wait until " + nearTime(then.Add(time.Second-1).Truncate(time.Second), now)
 }
 
 // clause is what is known of the login.
@@ -146,7 +163,7 @@ func (v *view) known() string {
 	case v.isUnavailable():
 		return "what is stored cannot be read: " + printable(v.storeProblem.Error())
 	case v.isUnreadable():
-		return "nobody is logged in: " + printable(v.storeProblem.Error())
+		return printable(v.storeProblem.Error())
 	case v.isForbidden:
 		return "the stored login may not be used here (forced_login_method or forced_chatgpt_workspace_id in config.toml)"
 	}
@@ -194,10 +211,7 @@ func (v *view) endOfFresh() string {
 func (v *view) obstacle() string {
 	switch v.state.Trouble {
 	case machine.TroubleIssuer:
-		if e, ok := v.last(store.Deferred, store.Refused); ok && e.Kind == store.Refused {
-			return "and the issuer refused the last refresh without a reason"
-		}
-		return "and the issuer could not be asked" + times(v.lineage.Deferral.Failures)
+		return "and " + v.lastAnswer()
 	case machine.TroubleSister:
 		return "and another process is asking for a new one"
 	case machine.TroubleDoubt:
@@ -213,6 +227,21 @@ func (v *view) obstacle() string {
 		return "and it was refused"
 	}
 	return "and the next use refreshes it"
+}
+
+// lastAnswer is what came of the last attempt that was made, as far as it is known.
+func (v *view) lastAnswer() string {
+	e, ok := v.last(store.Deferred, store.Refused)
+	what := answered(v.state.Evidence.Evidence)
+	switch {
+	case ok && e.Kind == store.Refused && what != "":
+		return what + ", which refuses the refresh without a reason"
+	case ok && e.Kind == store.Refused:
+		return "the issuer refused the last refresh without a reason"
+	case what == "":
+		return "the issuer is unavailable" + times(v.lineage.Deferral.Failures)
+	}
+	return what + times(v.state.Evidence.Times)
 }
 
 func times(count int) string {

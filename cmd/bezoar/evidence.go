@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// answered is what came of asking the issuer, in words: what it answered, or what
+// stood in the way of an answer. It is "" for nothing known.
+func answered(e machine.Evidence) string {
+	status := ""
+	if e.Status != 0 {
+		status = fmt.Sprintf(" %d", e.Status)
+	}
+	if e.Code != "" {
+		status += " " + printable(e.Code)
+	}
+	switch e.Problem {
+	case "":
+		if status == "" {
+			return ""
+		}
+		return "the issuer answered" + status
+	case machine.ProblemPage:
+		return "something between here and the issuer answered" + status + " with a page (a gateway, a proxy or a login portal)"
+	case machine.ProblemNoToken:
+		return "the issuer answered" + status + " without a usable token"
+	case machine.ProblemUnreadable:
+		return "the issuer answered" + status + " in a form that cannot be read"
+	}
+	if words, ok := noAnswer[e.Problem]; ok {
+		return words
+	}
+	return "the issuer could not be reached: " + printable(e.Problem.Error())
+}
+
+// noAnswer are the ways to get no answer of an issuer.
+var noAnswer = map[machine.Problem]string{
+	machine.ProblemCancelled:           "the request to the issuer was cancelled",
+	machine.ProblemTimedOut:            "the issuer did not answer in time",
+	machine.ProblemNoConnection:        "no connection to the issuer could be made",
+	machine.ProblemConnectionRefused:   "the issuer's host refused the connection",
+	machine.ProblemConnectionBroken:    "the connection to the issuer broke",
+	machine.ProblemNameUnknown:         "the issuer's host name is not known here",
+	machine.ProblemProxyUnreachable:    "the proxy does not answer",
+	machine.ProblemProxyRefused:        "the proxy does not let the request through",
+	machine.ProblemCertificate:         "the issuer's certificate is not trusted here",
+	machine.ProblemCAFileUnreadable:    "the file of certificate authorities cannot be read",
+	machine.ProblemCAFileNoCertificate: "the file of certificate authorities has no PEM certificate",
+	machine.ProblemAddress:             "the address of the issuer is not a URL",
+	machine.ProblemHeader:              "a setting does not fit into the header of a request",
+	machine.ProblemPlainHTTP:           "the issuer's address is plain HTTP, and no token is sent there",
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// TestTheStoryIsWhatHappened has ledgers, and what why must and must not say of each.
+func TestTheStoryIsWhatHappened(t *testing.T) {
+	intent := func(pid int) store.Entry {
+		return store.Entry{Kind: store.Intended, PID: pid, Cause: machine.CauseExpiring}
+	}
+	refused := func(pid int, reason machine.Reason) store.Entry {
+		return store.Entry{Kind: store.Refused, PID: pid, Cause: machine.CauseExpiring, Reason: reason}
+	}
+	deferred := func(pid int, e machine.Evidence, lost bool) store.Entry {
+		return store.Entry{Kind: store.Deferred, PID: pid, Lost: lost, Repeated: machine.Repeated{Evidence: e, Times: 1}}
+	}
+	const copies = "two programs that each refresh a copy of one login"
+	for name, each := range map[string]struct {
+		ledger []store.Entry
+		says   []string
+		not    []string
+	}{
+		"used elsewhere": {
+			[]store.Entry{intent(11), refused(11, machine.ReasonReused)},
+			[]string{copies}, []string{"recorded", "ended"},
+		},
+		"killed in the post, then refused": { // case 31
+			[]store.Entry{intent(11), intent(12), refused(12, machine.ReasonReused)},
+			[]string{"the outcome was not recorded (process 11 was ended before that)", "This comes of process 11, which ended while the issuer answered"},
+			[]string{copies, "process 12 was ended"},
+		},
+		"killed in the post, then not accepted": {
+			[]store.Entry{intent(11), intent(12), refused(12, machine.ReasonInvalidGrant)},
+			[]string{"This comes of process 11, which ended"}, nil,
+		},
+		"killed in the post, then revoked": { // which a spent token is not
+			[]store.Entry{intent(11), intent(12), refused(12, machine.ReasonRevoked)},
+			[]string{"a logout elsewhere"}, []string{"This comes of process 11"},
+		},
+		"an answer was lost, then refused": {
+			[]store.Entry{intent(11), deferred(11, machine.Evidence{Problem: machine.ProblemConnectionBroken}, true), intent(12), refused(12, machine.ReasonReused)},
+			[]string{"the connection to the issuer broke, so that an answer may be lost", "This comes of an answer that was lost on its way to process 11"},
+			[]string{copies, "not recorded"},
+		},
+		"the issuer was down before": {
+			[]store.Entry{intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(12), refused(12, machine.ReasonReused)},
+			[]string{"the issuer answered 503 (process 11)", copies}, []string{"not recorded", "was ended"},
+		},
+		"two outages in a row": {
+			[]store.Entry{
+				intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(11), deferred(11, machine.Evidence{Status: 503}, false),
+				intent(12), deferred(12, machine.Evidence{Problem: machine.ProblemCertificate}, false),
+			},
+			[]string{"the issuer answered 503, 2 times since", "the issuer's certificate is not trusted here (process 12)"},
+			[]string{"not recorded", "could not be asked"},
+		},
+		"in doubt twice": {
+			[]store.Entry{intent(11), intent(12)},
+			[]string{"process 11 was ended before that", "process 12 was ended before that", "processes that were ended"}, []string{copies},
+		},
+		"a new refresh token came alone": {
+			[]store.Entry{intent(11), {Kind: store.Deferred, PID: 11, Next: "fedcba9876543210", Repeated: machine.Repeated{Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}, Times: 1}}},
+			[]string{"the issuer answered 200 without a usable token, but with a new refresh token, fedcba98"}, []string{"not recorded"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, -time.Hour)
+			ago := time.Duration(len(each.ledger)) * 2 * time.Minute
+			for _, e := range each.ledger {
+				s.note(ago, e)
+				ago -= 2 * time.Minute
+			}
+			told, code := s.run("why")
+			require.Equal(t, exitOK, code)
+			told = strings.ReplaceAll(told, "\n", " ")
+			for _, text := range each.says {
+				require.Contains(t, told, text)
+			}
+			for _, text := range each.not {
+				require.NotContains(t, told, text)
+			}
+		})
+	}
+}
+
+func TestEveryProblemOnTheWayToTheIssuerHasWords(t *testing.T) {
+	for _, problem := range machine.Problems() {
+		said := answered(machine.Evidence{Status: 502, Problem: problem})
+		require.NotEmpty(t, said, problem)
+		require.NotContains(t, said, "could not be reached: ", "%s has no words of its own", problem)
+	}
+	require.Equal(t, "the issuer answered 400 invalid_request", answered(machine.Evidence{Status: 400, Code: "invalid_request"}))
+	require.Empty(t, answered(machine.Evidence{}))
+}
+
+func TestAWaitIsNeverUntilAMomentThatIsOver(t *testing.T) {
+	for after, want := range map[time.Duration]string{
+		-time.Second: "try again in a moment", 0: "try again in a moment", 900 * time.Millisecond: "try again in a moment",
+		time.Second: "wait until 12:00:01", 1500 * time.Millisecond: "wait until 12:00:02", 10 * time.Minute: "wait until 12:10",
+	} {
+		require.Equal(t, want, waitUntil(noon.Add(after), noon), after)
+	}
+}
