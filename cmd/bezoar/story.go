@@ -134,7 +134,7 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 // stillAt is the process of an intent without an outcome: it works on it still, for
 // all that is known, or was ended.
 func (v *view) stillAt(intent store.Entry) string {
-	if v.at.Sub(intent.At) < v.config.RefreshDeadline+postMargin {
+	if v.at.Sub(intent.At) < v.config.RefreshDeadline+storeMargin {
 		return fmt.Sprintf("process %d may still wait for the answer", intent.PID)
 	}
 	return fmt.Sprintf("process %d was ended before that", intent.PID)
