@@ -11,7 +11,8 @@ import (
 // through it, over all processes and restarts. The zero Lineage remembers
 // nothing. It is a value and holds no secret.
 type Lineage struct {
-	Verdicts  []Verdict  // refused for good, or spent on a successor
+	Verdicts  []Verdict  // refused for good, or spent on a successor: the newest
+	Condemned Condemned  // the keys of these and of all before
 	Rotations []Rotation // refreshes that went well, the newest last
 	Deferral  Deferral   // the backoff that all processes share
 	LoggedOut bool       // the last login was ended on purpose
@@ -68,6 +69,9 @@ type Doubt struct {
 // VerdictOn is the verdict on a refresh token's key, nil if there is none.
 func (l Lineage) VerdictOn(key secret.Fingerprint) *Verdict {
 	verdict, ok := verdicts(l.Verdicts).on(key)
+	if !ok {
+		verdict, ok = l.Condemned.on(key)
+	}
 	if !ok {
 		return nil
 	}

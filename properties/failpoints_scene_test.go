@@ -146,9 +146,8 @@ func (s *scene) ledger() *file.Ledger {
 }
 
 func (s *scene) hasEntry(t *testing.T, kind store.Kind, key secret.Fingerprint) bool {
-	entries, err := s.ledger().Entries(t.Context())
-	require.NoError(t, err)
-	for _, each := range entries {
+	for each, err := range s.ledger().Entries() {
+		require.NoError(t, err)
 		if each.Kind == kind && each.Key == key {
 			return true
 		}

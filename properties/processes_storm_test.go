@@ -342,7 +342,7 @@ func (s *storm) look() {
 func (s *storm) read() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, err := s.ledger().Entries(background)
+	found, err := store.Newest(s.ledger().Entries(), 1<<20)
 	if err != nil {
 		s.fail(err)
 		return

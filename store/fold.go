@@ -3,6 +3,7 @@ package store
 import (
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -21,9 +22,16 @@ const (
 func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Fingerprint) machine.Lineage {
 	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
 	known.Lost, known.Ended = slices.Clone(known.Lost), slices.Clone(known.Ended)
+	var condemned []machine.Verdict // not yet among those that are known
 	for e := range entries {
 		said := e.facts()
+		if said.condemned != "" {
+			known.Condemned = known.Condemned.Parse(said.condemned)
+		}
 		if key := said.verdict.Key; key != "" {
+			if condemned = append(condemned, said.verdict); len(condemned) == condemnedAtOnce {
+				known.Condemned, condemned = known.Condemned.With(condemned...), condemned[:0]
+			}
 			known.Verdicts = replacing(known.Verdicts, said.verdict, func(v machine.Verdict) bool { return v.Key == key })
 		}
 		if key := said.rotation.Key; key != "" {
@@ -42,7 +50,27 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 			known.LoggedOut = said.loggedOut
 		}
 	}
+	known.Condemned = known.Condemned.With(condemned...)
 	return known
+}
+
+// condemnedAtOnce is how many keys are put in order together, in a long journal.
+const condemnedAtOnce = 4096
+
+// PastEntries are the entries that keep the keys which a journal condemns, when
+// the verdicts themselves are forgotten. A journal that is compacted begins with
+// them, in place of those that it had. There are none while no verdict is
+// forgotten.
+func PastEntries(known machine.Lineage, at time.Time) []Entry {
+	const keysALine = 1024 // 8 KiB, half of what a line may have
+	if known.Condemned.Len() == (machine.Condemned{}).With(known.Verdicts...).Len() {
+		return nil
+	}
+	var entries []Entry
+	for _, keys := range known.Condemned.Texts(keysALine) {
+		entries = append(entries, Entry{Kind: Past, At: at, Keys: keys})
+	}
+	return entries
 }
 
 // replacing ends the list in last, without what last takes the place of and
@@ -58,6 +86,7 @@ func replacing[T any](list []T, last T, isReplaced func(T) bool) []T {
 // facts are the parts of a lineage that one entry decides.
 type facts struct {
 	verdict    machine.Verdict  // none if it has no key
+	condemned  string           // keys of old verdicts
 	rotation   machine.Rotation // likewise
 	lost       machine.Loss     // likewise
 	ended      machine.Ending   // likewise
@@ -106,6 +135,8 @@ func (e Entry) facts() facts {
 		return facts{ofLogin: true, loggedOut: true, ended: machine.Ending{Key: e.Key}}
 	case LogoutFailed:
 		return facts{ofLogin: true, ended: machine.Ending{Key: e.Key, Undone: true}}
+	case Past:
+		return facts{condemned: e.Keys}
 	case Intended, Revoked:
 		return facts{}
 	}
@@ -122,10 +153,10 @@ func (e Entry) deferral() machine.Deferral {
 	}
 }
 
-// Needed marks the entries that a compaction keeps: what [Fold] makes of them
-// alone is what it makes of all, for every endpoint. Kept as well are those of
-// posts that are open, the newest of kinds that this version does not know,
-// and the newest of all, for people.
+// Needed marks the entries that a compaction keeps: what [Fold] makes of
+// [PastEntries] and them is what it makes of all, for every endpoint. Kept as
+// well are those of posts that are open, the newest of kinds that this version
+// does not know, and the newest of all, for people.
 func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 	needed := make([]bool, len(entries))
 	verdicts, rotations, losses, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}

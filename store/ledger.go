@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -76,6 +77,7 @@ const (
 
 	LogoutFailed Kind = "logout_failed" // the login could not be removed and goes on, as if there had been no Logout
 	Revoked      Kind = "revoked"       // told the issuer to forget a token
+	Past         Kind = "past"          // what a compaction left of old verdicts: their keys, shortened
 )
 
 // Entry is one line of the ledger. Members that do not apply are left out.
@@ -96,8 +98,24 @@ type Entry struct {
 	Losses    int                `json:"losses,omitempty"` // with Lost: how often that has happened to Key by now
 	SentAt    time.Time          `json:"sent_at,omitzero"` // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
+	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [machine.Condemned.Texts]
 
 	machine.Repeated // deferred and refused: what the issuer answered, and how often in a row
+}
+
+// Newest are the last n of some entries, or the error that ends them. Memory does
+// not depend on how many there are.
+func Newest(entries iter.Seq2[Entry, error], n int) ([]Entry, error) {
+	var kept []Entry
+	for e, err := range entries {
+		if err != nil {
+			return nil, err
+		}
+		if kept = append(kept, e); len(kept) == 2*n {
+			kept = append(kept[:0], kept[n:]...)
+		}
+	}
+	return kept[max(0, len(kept)-n):], nil
 }
 
 // IsSynced reports whether the entry has to reach the disk at once; the rest may

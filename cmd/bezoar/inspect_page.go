@@ -67,10 +67,8 @@ func (l *livePage) show(env environment, home string, auth *engine.Engine, ledge
 		return
 	}
 	options := inspect.Options{Source: auth, Recorder: l.recorder, Version: version}
-	if trail, ok := ledger.(interface {
-		Entries(context.Context) ([]store.Entry, error)
-	}); ok {
-		options.Entries = trail.Entries
+	if _, ok := ledger.(audited); ok {
+		options.Entries = func(context.Context) ([]store.Entry, error) { return entriesOf(ledger) }
 	}
 	page := inspect.New(options)
 	shown := &sign{URL: page.URL(l.listener.Addr()), PID: os.Getpid()}

@@ -248,6 +248,9 @@ func details(e store.Entry, now time.Time) []string {
 			said = append(said, strings.ReplaceAll(each, "_", " "))
 		}
 	}
+	if e.Kind == store.Past {
+		said = append(said, "the keys of older verdicts")
+	}
 	if e.Lost {
 		said = append(said, "the answer was lost")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -77,19 +78,24 @@ func (v *view) look(log *slog.Logger) {
 	})
 	v.state, v.lineage, v.isForbidden = seen.State, seen.Lineage, seen.IsForbidden
 	v.storeProblem, v.trailProblem = seen.StoreProblem, seen.LedgerProblem
-	v.entries = entriesOf(ctx, ledger)
+	v.entries, _ = entriesOf(ledger) // the lineage has the same problem and reports it
 }
 
-// entriesOf are the entries of a ledger, if it can tell them.
-func entriesOf(ctx context.Context, ledger store.Ledger) []store.Entry {
-	trail, ok := ledger.(interface {
-		Entries(context.Context) ([]store.Entry, error)
-	})
+// entriesKept is more than any story tells of.
+const entriesKept = 1024
+
+// audited is a ledger that can tell its entries.
+type audited interface {
+	Entries() iter.Seq2[store.Entry, error]
+}
+
+// entriesOf are the newest entries of a ledger, none if it cannot tell them.
+func entriesOf(ledger store.Ledger) ([]store.Entry, error) {
+	trail, ok := ledger.(audited)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	entries, _ := trail.Entries(ctx) // the lineage has the same problem and reports it
-	return entries
+	return store.Newest(trail.Entries(), entriesKept)
 }
 
 // last is the last entry of one of the kinds that is about the refresh token

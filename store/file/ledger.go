@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -75,12 +76,10 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 // one stat; else only what is new is read.
 func (l *Ledger) Lineage(context.Context) (machine.Lineage, error) { return l.journal.lineage() }
 
-// Entries are all entries that can be read, in the order of the journal: the
-// audit trail. It returns a [*store.UnavailableError] if the journal cannot be opened.
-func (l *Ledger) Entries(context.Context) ([]store.Entry, error) {
-	lines, err := l.journal.lines()
-	return entriesOf(lines), err
-}
+// Entries are the entries that can be read, in the order of the journal: the
+// audit trail. Memory does not depend on how many there are. A
+// [*store.UnavailableError] ends them: the journal cannot be opened or read.
+func (l *Ledger) Entries() iter.Seq2[store.Entry, error] { return l.journal.entries() }
 
 // Append implements [store.Ledger]. It waits at most a second for a compaction
 // and then goes on without: what is to be written happened, whoever still waits.
@@ -90,33 +89,45 @@ func (l *Ledger) Append(_ context.Context, e store.Entry) error {
 
 // Doubt implements [store.Ledger]. An intent that the journal has the outcome
 // of raises none and is cleared away: whoever made it died before it could.
-func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error) {
-	doubt, answered, err := l.doubt(ctx, key)
-	l.close(answered...)
+func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+	doubt, over, err := l.doubt(key)
+	l.close(over...)
 	return doubt, err
 }
 
 // PeekDoubt implements [store.DoubtPeeker].
-func (l *Ledger) PeekDoubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error) {
-	doubt, _, err := l.doubt(ctx, key)
+func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+	doubt, _, err := l.doubt(key)
 	return doubt, err
 }
 
 // doubt also finds the intents that the journal has the outcome of.
-func (l *Ledger) doubt(ctx context.Context, key secret.Fingerprint) (doubt machine.Doubt, answered []intent, err error) {
+func (l *Ledger) doubt(key secret.Fingerprint) (doubt machine.Doubt, over []intent, err error) {
 	open, err := l.intentsOf(key)
 	if err != nil || len(open) == 0 {
 		return machine.Doubt{}, nil, err
 	}
-	entries, err := l.Entries(ctx)
+	newest := open[len(open)-1]
+	isAnswered, err := answered(newest.Entry, l.Entries())
 	if err != nil {
 		return machine.Doubt{}, nil, err
 	}
-	newest := open[len(open)-1]
-	if store.IsAnswered(newest.Entry, slices.Values(entries)) {
+	if isAnswered {
 		return machine.Doubt{}, open, nil
 	}
 	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
+}
+
+// answered is [store.IsAnswered] of entries that may end in an error.
+func answered(intent store.Entry, entries iter.Seq2[store.Entry, error]) (isAnswered bool, err error) {
+	isAnswered = store.IsAnswered(intent, func(yield func(store.Entry) bool) {
+		for e, failed := range entries {
+			if err = failed; failed != nil || !yield(e) {
+				return
+			}
+		}
+	})
+	return isAnswered, err
 }
 
 // Intend implements [store.Ledger]. The file is made first, and then the

@@ -1,13 +1,14 @@
 package file
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,35 +53,79 @@ func (l *Ledger) compact() error {
 		return err
 	}
 	defer old.Close()
-	lines, err := linesOf(old)
+	open, err := l.sweep()
 	if err != nil {
 		return err
 	}
-	open, err := l.sweep(lines)
+	content, err := l.shortened(old, open)
 	if err != nil {
 		return err
 	}
-	return l.journal.replace(info, shortened(lines, open))
+	return l.journal.replace(info, content)
 }
 
-func shortened(lines []journalLine, open map[secret.Fingerprint]bool) []byte {
-	var kept []byte
-	for i, isNeeded := range store.Needed(entriesOf(lines), open) {
+// shortenedAtOnce is how many lines are in memory at a time, beside those that
+// are needed. What is needed of a part is needed of the whole, or was replaced by
+// what came later.
+const shortenedAtOnce = 4096
+
+// shortened is what a journal can be replaced by.
+func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]byte, error) {
+	lineage, err := l.journal.lineage()
+	if err != nil {
+		return nil, err
+	}
+	var lines []journalLine
+	for line, err := range linesOf(old) {
+		if err != nil {
+			return nil, err
+		}
+		if line.entry.Kind == store.Past {
+			continue // what it says is said anew
+		}
+		line.raw = bytes.Clone(line.raw)
+		if lines = append(lines, line); len(lines)%shortenedAtOnce == 0 {
+			lines = needed(lines, open)
+		}
+	}
+	var content []byte
+	for _, e := range store.PastEntries(lineage, l.options.Now()) {
+		line, err := json.Marshal(e.By(l.pid, l.issuer))
+		if err != nil {
+			return nil, err
+		}
+		content = append(append(content, line...), '\n')
+	}
+	for _, each := range needed(lines, open) {
+		content = append(content, each.raw...)
+	}
+	return content, nil
+}
+
+func needed(lines []journalLine, open map[secret.Fingerprint]bool) []journalLine {
+	entries := make([]store.Entry, len(lines))
+	for i, line := range lines {
+		entries[i] = line.entry
+	}
+	var kept []journalLine
+	for i, isNeeded := range store.Needed(entries, open) {
 		if isNeeded {
-			kept = append(kept, lines[i].raw...)
+			kept = append(kept, lines[i])
 		}
 	}
 	return kept
 }
 
-// sweep clears away the intents that nobody will ask for any more, and returns
-// the keys of the others.
-func (l *Ledger) sweep(lines []journalLine) (open map[secret.Fingerprint]bool, err error) {
+// sweep clears away the intents that are not asked for any more, and returns the
+// keys of the others.
+func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 	intents, err := l.allIntents()
 	open = map[secret.Fingerprint]bool{}
-	entries := entriesOf(lines)
 	for _, each := range intents {
-		isAnswered := store.IsAnswered(each.Entry, slices.Values(entries))
+		isAnswered, failed := answered(each.Entry, l.Entries())
+		if failed != nil {
+			return nil, failed
+		}
 		if isAnswered || l.options.Now().Sub(each.At) > intentLifetime {
 			l.close(each)
 		} else {

@@ -1,11 +1,11 @@
 package file
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -85,12 +85,12 @@ func (j *journal) readOn(file *os.File) error {
 	upTo, unreadable := j.read.upTo, 0
 	var err error
 	entries := func(yield func(store.Entry) bool) {
-		upTo, err = scan(file, upTo, func(line []byte) {
-			if e, ok := decode(line); ok {
-				yield(e) // the fold takes them all
-			} else {
+		upTo, err = scan(file, upTo, func(line []byte) bool {
+			e, ok := decode(line)
+			if !ok {
 				unreadable++
 			}
+			return !ok || yield(e)
 		})
 	}
 	j.read.known, j.read.upTo = store.Fold(j.read.known, entries, j.endpoint), upTo
@@ -107,38 +107,38 @@ type journalLine struct {
 	entry store.Entry
 }
 
-// lines are all entries, nil if there is no journal.
-func (j *journal) lines() ([]journalLine, error) {
-	file, _, err := disk.Open(j.path, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
-	}
-	defer file.Close()
-	return linesOf(file)
-}
-
-func linesOf(file *os.File) ([]journalLine, error) {
-	var lines []journalLine
-	_, err := scan(file, bookmark{}, func(line []byte) {
-		if e, ok := decode(line); ok {
-			lines = append(lines, journalLine{bytes.Clone(line), e})
+// lines are the entries in a file, one after the other: of what is in it no more
+// is in memory than one line, which is valid until the next. An error ends them.
+func linesOf(file *os.File) iter.Seq2[journalLine, error] {
+	return func(yield func(journalLine, error) bool) {
+		_, err := scan(file, bookmark{}, func(line []byte) bool {
+			e, ok := decode(line)
+			return !ok || yield(journalLine{line, e}, nil)
+		})
+		if err != nil {
+			yield(journalLine{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
 		}
-	})
-	if err != nil {
-		return nil, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
 	}
-	return lines, nil
 }
 
-func entriesOf(lines []journalLine) []store.Entry {
-	entries := make([]store.Entry, len(lines))
-	for i, line := range lines {
-		entries[i] = line.entry
+// entries are those of the journal as it is now, none if there is no journal.
+func (j *journal) entries() iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		file, _, err := disk.Open(j.path, os.O_RDONLY)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(store.Entry{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
+			return
+		}
+		defer file.Close()
+		for line, err := range linesOf(file) {
+			if !yield(line.entry, err) {
+				return
+			}
+		}
 	}
-	return entries
 }
 
 // decode reads an entry. Members and kinds that it does not know are a newer

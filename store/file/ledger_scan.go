@@ -12,14 +12,17 @@ import (
 const lineLimitBytes = 16 << 10
 
 // scan calls each with every whole line behind from, nil for one that is too
-// long, and returns where it stopped: before a line that has no end yet.
-// Memory does not depend on what is in the file. The line is valid until the
-// next one is read.
-func scan(file io.ReaderAt, from bookmark, each func(line []byte)) (bookmark, error) {
+// long, until it returns false, and returns where it stopped: before a line that
+// has no end yet. Memory does not depend on what is in the file. The line is valid
+// until the next one is read.
+func scan(file io.ReaderAt, from bookmark, each func(line []byte) bool) (bookmark, error) {
 	rest := io.NewSectionReader(file, from.offset, math.MaxInt64-from.offset)
 	reader := bufio.NewReaderSize(rest, lineLimitBytes)
 	offset, isLong := from.offset, from.isInLine()
-	for {
+	for goesOn := true; ; {
+		if !goesOn {
+			return bookmarkAt(file, offset)
+		}
 		chunk, err := reader.ReadSlice('\n')
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 			return from, err
@@ -35,9 +38,9 @@ func scan(file io.ReaderAt, from bookmark, each func(line []byte)) (bookmark, er
 			isLong = true
 		case isLong:
 			isLong = false
-			each(nil)
+			goesOn = each(nil)
 		case len(bytes.TrimSpace(chunk)) > 0:
-			each(chunk)
+			goesOn = each(chunk)
 		}
 	}
 }

@@ -138,12 +138,12 @@ func TestLedgerHoldsNoSecret(t *testing.T) {
 
 func TestAuditTrailTellsEverythingInOrder(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{})
-	none, err := ledger.Entries(background)
+	none, err := store.Newest(ledger.Entries(), 1<<20)
 	require.NoError(t, err)
 	require.Empty(t, none)
 	written := []store.Entry{refusal(1), {Kind: "pardon", At: ledgerNoon, PID: 1, Endpoint: "e"}, refusal(2)}
 	appendAll(t, ledger, written...)
-	told, err := ledger.Entries(background)
+	told, err := store.Newest(ledger.Entries(), 1<<20)
 	require.NoError(t, err)
 	require.Equal(t, written, told)
 }
@@ -235,7 +235,7 @@ func requireNoLedger(t *testing.T, ledger *Ledger) {
 	lineage, err := ledger.Lineage(background)
 	require.ErrorAs(t, err, &unavailable)
 	require.Zero(t, lineage)
-	_, err = ledger.Entries(background)
+	_, err = store.Newest(ledger.Entries(), 1<<20)
 	require.ErrorAs(t, err, &unavailable)
 	var notDurable *store.NotDurableError
 	require.ErrorAs(t, ledger.Append(background, refusal(1)), &notDurable)
@@ -393,14 +393,14 @@ func FuzzJournal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Log: log})
 		require.NoError(t, os.WriteFile(ledger.journal.path, content, 0o600))
-		before, err := ledger.Entries(background)
+		before, err := store.Newest(ledger.Entries(), 1<<20)
 		require.NoError(t, err)
 		lineage, err := ledger.Lineage(background)
 		require.NoError(t, err)
 		require.Equal(t, store.Fold(machine.Lineage{}, slices.Values(before), ledger.journal.endpoint), lineage)
 
 		require.NoError(t, ledger.compact())
-		after, err := ledger.Entries(background)
+		after, err := store.Newest(ledger.Entries(), 1<<20)
 		require.NoError(t, err)
 		require.Equal(t, before[max(0, len(before)-256):], after[max(0, len(after)-256):], "valid lines survive")
 		kept, err := ledger.Lineage(background)

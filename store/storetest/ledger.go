@@ -42,6 +42,7 @@ func RunLedger(t *testing.T, open func(t *testing.T) LedgerSite) {
 	t.Run("VerdictsSurviveEveryProcess", func(t *testing.T) { verdictsSurvive(t, open(t)) })
 	t.Run("NoKeyNoIntent", func(t *testing.T) { noKey(t, open(t)) })
 	t.Run("ALongHistoryLosesNothingNeeded", func(t *testing.T) { longHistory(t, open(t)) })
+	t.Run("VerdictsAreNotCrowdedOut", func(t *testing.T) { notCrowdedOut(t, open(t)) })
 	t.Run("RandomHistoriesAgreeWithTheModel", func(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) { randomHistory(r, open(t)) })
 	})
@@ -213,6 +214,8 @@ func verdictsSurvive(t *testing.T, site LedgerSite) {
 			{Key: spent, Access: access, Reason: machine.ReasonSpent, At: tick(1)},
 			{Key: dead, Access: access, Reason: machine.ReasonRevoked, At: tick(3)},
 		},
+		Condemned: machine.Condemned{}.With(
+			machine.Verdict{Key: spent, Reason: machine.ReasonSpent}, machine.Verdict{Key: dead, Reason: machine.ReasonRevoked}),
 		Rotations: []machine.Rotation{{Key: dead, At: tick(1)}},
 		LoggedOut: true,
 	}, lineageOf(t, site.Start()))
@@ -222,6 +225,28 @@ func noKey(t *testing.T, site LedgerSite) {
 	ledger := site.Start()
 	require.Error(t, ledger.Intend(background, intent("", 1), machine.Doubt{}))
 	require.Zero(t, doubtOf(t, ledger, ""))
+}
+
+// notCrowdedOut is a refusal and a spent token, from before many refreshes.
+func notCrowdedOut(t *testing.T, site LedgerSite) {
+	ledger, dead := site.Start(), ledgerKey("dead")
+	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Reason: machine.ReasonExpired, At: tick(1)}))
+	token := func(n int) secret.Fingerprint { return ledgerKey(fmt.Sprint("token ", n)) }
+	const refreshes = 1500
+	for n := range refreshes {
+		require.NoError(t, ledger.Conclude(background, token(n), store.Entry{Kind: store.Rotated, Next: token(n + 1), At: tick(2)}))
+	}
+	for _, each := range []store.Ledger{ledger, site.Start()} {
+		lineage := lineageOf(t, each)
+		require.NotNil(t, lineage.VerdictOn(dead))
+		require.NotEqual(t, machine.ReasonSpent, lineage.VerdictOn(dead).Reason)
+		for n := range refreshes {
+			require.NotNil(t, lineage.VerdictOn(token(n)), n)
+			require.Equal(t, machine.ReasonSpent, lineage.VerdictOn(token(n)).Reason)
+		}
+		require.Nil(t, lineage.VerdictOn(token(refreshes)))
+		require.ErrorIs(t, each.Intend(background, intent(token(0), 3), machine.Doubt{}), store.ErrIntended)
+	}
 }
 
 // longHistory is long enough for every ledger to have shortened its journal.
@@ -241,6 +266,7 @@ func longHistory(t *testing.T, site LedgerSite) {
 	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
 	require.Equal(t, machine.Lineage{
 		Verdicts: []machine.Verdict{{Key: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
-		Lost: []machine.Loss{{Key: lost, Times: 1}}, Ended: []machine.Ending{{Key: ended}},
+		Condemned: machine.Condemned{}.With(machine.Verdict{Key: dead, Reason: machine.ReasonReused}),
+		Lost:      []machine.Loss{{Key: lost, Times: 1}}, Ended: []machine.Ending{{Key: ended}},
 	}, lineageOf(t, fresh))
 }
