@@ -49,6 +49,9 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	loaded, err := load(settings, env.getenv)
+	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
+		return &exit{exitError, err} // as codex app-server ends, for its clients
+	}
 	if err != nil {
 		return err
 	}

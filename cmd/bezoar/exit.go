@@ -32,7 +32,7 @@ var exitCodesPage = referencePage("Exit codes, the same for every command:", exi
 
 const exitCodesMore = `A login counts as usable while its access token is good, even if the next refresh has to wait; and if it may be refreshed right now.
 
-why exits with 0 in every state: its answer is what it prints. It exits with 5 if it cannot read what is stored, as log does if it cannot read the ledger.
+why exits with 0 in every state: its answer is what it prints. It exits with 5 if it cannot read what is stored, as log does if it cannot read the ledger. app-server ends with 1 where its home cannot be used, as codex app-server does.
 
 Example: bezoar status >/dev/null || bezoar login`
 
