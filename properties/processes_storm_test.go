@@ -28,12 +28,12 @@ import (
 type storm struct {
 	*scene
 	archive     *archive
-	program     string
-	strangers   []int // after so many refreshes somebody of another account logs in
-	rotations   int   // that end it
-	kills       int   // from outside
-	stops       int64 // of processes that go on
-	enumerated  int   // failpoints, each of which somebody dies at
+	programs    []string // any of which a process may be of
+	strangers   []int    // after so many refreshes somebody of another account logs in
+	rotations   int      // that end it
+	kills       int      // from outside
+	stops       int64    // of processes that go on
+	enumerated  int      // failpoints, each of which somebody dies at
 	deaths      atomic.Int64
 	standstills atomic.Int64
 	asked       atomic.Int64
@@ -116,7 +116,7 @@ const stormDeadline = 2 * time.Second
 
 func (s *storm) begin(random *rand.Rand) (*life, error) {
 	l := &life{asks: 1 + random.IntN(20)}
-	program, environment := s.program, s.environment()
+	program, environment := s.programs[random.IntN(len(s.programs))], s.environment()
 	m := mortal{Home: s.home, URL: s.url, Deadline: stormDeadline}
 	switch {
 	case random.IntN(2) == 0:
@@ -366,7 +366,7 @@ func (s *storm) read() {
 func (s *storm) comeToRest(t *testing.T) {
 	l := &life{}
 	var err error
-	l.server, err = startServer("last", s.program, s.environment())
+	l.server, err = startServer("last", s.programs[0], s.environment())
 	require.NoError(t, err)
 	defer l.kill()
 	require.NoError(t, l.write(`{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"1"}}}`+"\n"))

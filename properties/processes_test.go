@@ -53,7 +53,7 @@ func newStorm(t *testing.T) *storm {
 	require.NoError(t, err)
 	archive := newArchive(issuer.New(issuer.Options{AccessLifetime: time.Second}))
 	s := &storm{
-		scene: sceneOf(t, archive.issuer, archive), archive: archive, program: program,
+		scene: sceneOf(t, archive.issuer, archive), archive: archive, programs: []string{program},
 		killed: map[int]death{}, seen: map[string]bool{}, places: anyPlaces(),
 	}
 	s.rotations, s.kills, s.stops = *stormRotations, *stormKills, int64(*stormStops)
