@@ -117,7 +117,7 @@ func (s *sharing) lookAtLedger() {
 	require.GreaterOrEqual(s.t, len(lines), len(s.lines))
 	require.Equal(s.t, strings.Join(s.lines, "\n"), strings.Join(lines[:len(s.lines)], "\n"))
 	s.lines = lines
-	entries, err := s.ledger().Entries(background)
+	entries, err := store.Newest(s.ledger().Entries(), 1<<20)
 	require.NoError(s.t, err)
 	require.Len(s.t, entries, len(lines))
 }
