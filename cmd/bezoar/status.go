@@ -62,10 +62,10 @@ func status(env environment, flags *flag.FlagSet, args []string) error {
 }
 
 func (v *view) report() statusReport {
-	assessed := v.state.Assess(v.at)
+	assessed := v.assess()
 	report := statusReport{
 		State: v.label(), Reason: nullable(v.reason()), Since: timestamp(v.since()),
-		Usable: v.isUsable(), Action: string(v.action()), Message: v.clause(),
+		Usable: v.isUsable(), Action: string(assessed.Action), Message: v.clause(),
 		Method: nullable(string(v.state.Method())), Email: nullable(v.state.Account.Email), PlanType: nullable(v.state.Account.PlanType),
 		Fingerprint: nullable(v.state.Credential.Fingerprint().Short()), InDoubt: assessed.InDoubt, Home: v.config.Home,
 		NextAttemptAt: timestamp(assessed.NextAttemptAt),
@@ -90,5 +90,5 @@ func (v *view) reason() string {
 	case v.isHomeless:
 		return ""
 	}
-	return v.state.Assess(v.at).Reason
+	return v.assess().Reason
 }

@@ -76,12 +76,12 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	s.close(ctx) // with the refresh that may run, whose token is newer
 	switch {
 	case err != nil:
-		return errors.New("no token: the command was ended before there was one")
+		return &exit{exitInterrupted, errors.New("no token: the command was ended before there was one")}
 	case apart.isUnsaved.Load(), s.auth.Snapshot().IsUnsaved():
 		return &exit{exitOperator, errNotStored}
 	}
 	state := codex.usable(*s.auth.Snapshot())
-	if !isServing(state, env.now()) {
+	if !state.Assess(env.now()).Usable {
 		return noToken(env, s.config, state)
 	}
 	if err := printToken(env, state, *format); err != nil {
@@ -104,7 +104,7 @@ func noToken(env environment, c config.Config, state machine.State) error {
 	if v.storeProblem == nil && state.Label != machine.NoAuth && !isOurs {
 		v.state = state // it knows what happened to the attempt of just now
 	}
-	return exiting(codeOf(v.action()), errors.New("no token: "+v.line(false)))
+	return exiting(codeOf(v.assess().Action), errors.New("no token: "+v.line(false)))
 }
 
 var tokenFormats = []string{"plain", "header", "env", "json", "exec-credential"}

@@ -61,6 +61,7 @@ func openView(env environment, settings config.Flags) (view, error) {
 	v := view{config: c, at: env.now().Round(0), isHomeless: isHomeless, isElsewhere: c.CredentialStore == config.Ephemeral}
 	warn(env, c)
 	if isHomeless || v.isElsewhere {
+		v.state = machine.New(policyOf(c))
 		return v, nil
 	}
 	v.look(newLog(env, c, max(c.LogLevel, slog.LevelError)))

@@ -29,6 +29,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 type scene struct {
 	t      *testing.T
 	home   string
+	at     time.Time
 	issuer machine.Issuer
 	key    secret.Fingerprint // of the refresh token
 	access secret.Fingerprint
@@ -36,25 +37,29 @@ type scene struct {
 
 // newScene is a home whose access token is valid for so long from noon on.
 func newScene(t *testing.T, valid time.Duration) *scene {
+	return newSceneAt(t, noon, valid, func(string) string { return "" })
+}
+
+func newSceneAt(t *testing.T, at time.Time, valid time.Duration, getenv func(string) string) *scene {
 	home := t.TempDir()
 	jwt := func(claims string) secret.Token {
 		return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".unsigned")
 	}
 	c := machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: jwt(`{"email":"ada@example.com"}`),
-		AccessToken:  jwt(fmt.Sprintf(`{"exp":%d}`, noon.Add(valid).Unix())),
-		RefreshToken: secret.New("the refresh token"), AccountID: "ada", LastRefresh: noon.Add(-time.Hour),
+		AccessToken:  jwt(fmt.Sprintf(`{"exp":%d}`, at.Add(valid).Unix())),
+		RefreshToken: secret.New("the refresh token"), AccountID: "ada", LastRefresh: at.Add(-time.Hour),
 	}
 	require.NoError(t, file.Open(home, file.Options{}).Replace(context.Background(), c))
-	loaded, err := config.Load(config.Flags{Home: home}, func(string) string { return "" })
+	loaded, err := config.Load(config.Flags{Home: home}, getenv)
 	require.NoError(t, err)
 	issuer := issuerOf(loaded)
-	return &scene{t, home, issuer, issuer.Key(c.RefreshToken), c.AccessToken.Fingerprint()}
+	return &scene{t, home, at, issuer, issuer.Key(c.RefreshToken), c.AccessToken.Fingerprint()}
 }
 
 // note puts an entry about the refresh token into the ledger, of so long before noon.
 func (s *scene) note(ago time.Duration, e store.Entry) *scene {
-	e.At, e.Key, e.Access, e.PID = noon.Add(-ago), s.key, s.access, cmp.Or(e.PID, 7)
+	e.At, e.Key, e.Access, e.PID = s.at.Add(-ago), s.key, s.access, cmp.Or(e.PID, 7)
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
 	require.NoError(s.t, ledger.Append(context.Background(), e))
 	return s
@@ -63,7 +68,7 @@ func (s *scene) note(ago time.Duration, e store.Entry) *scene {
 // intend is a post whose outcome was not written down, for the first time or again.
 func (s *scene) intend(ago time.Duration, times int) *scene {
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
-	intent := store.Entry{Kind: store.Intended, At: noon.Add(-ago), Key: s.key, Access: s.access}
+	intent := store.Entry{Kind: store.Intended, At: s.at.Add(-ago), Key: s.key, Access: s.access}
 	require.NoError(s.t, ledger.Intend(context.Background(), intent, machine.Doubt{Times: times - 1}))
 	return s
 }

@@ -16,7 +16,7 @@ const unknown = "Unknown"
 
 // label is the name of the state.
 func (v *view) label() string {
-	if v.isElsewhere || v.isUnavailable() {
+	if v.isElsewhere {
 		return unknown
 	}
 	return string(cmp.Or(v.state.Label, machine.NoAuth))
@@ -32,39 +32,22 @@ func (v *view) isUnreadable() bool {
 	return ok
 }
 
-// isObstructed reports whether no login can be stored, because of what is there
-// in its place.
-func (v *view) isObstructed() bool {
-	unreadable, ok := errors.AsType[*store.UnreadableError](v.storeProblem)
-	return ok && unreadable.IsInTheWay
-}
-
-// action is what somebody has to do.
-func (v *view) action() machine.Action {
-	switch {
-	case v.isElsewhere, v.isUnavailable(), v.isObstructed():
-		return machine.ActionOperator
-	case v.isHomeless:
-		return machine.ActionLogin
+// assess is the machine's opinion, which all commands tell, with what it cannot
+// know of: logins that are out of sight, in the memory of other processes.
+func (v *view) assess() machine.Assessment {
+	assessed := v.state.Assess(v.at)
+	if v.isElsewhere {
+		assessed.Action = machine.ActionOperator
 	}
-	return v.state.Assess(v.at).Action
+	return assessed
 }
 
-// isServing reports whether there is a token that can be handed out and is good.
-func isServing(s machine.State, at time.Time) bool { return s.Assess(at).Usable }
-
-// hasExpired reports whether the access token has, by its own date.
-func hasExpired(s machine.State, at time.Time) bool { return s.Assess(at).Expired }
-
-// isClockWrong reports whether the token had expired when it came, as far as the
-// clock of this machine can tell.
-func (v *view) isClockWrong() bool { return v.state.Assess(v.at).ClockWrong }
-
-// isUsable reports whether there is a token that serves, or one may be asked
-// for right now.
+// isUsable reports whether the login can be used: its access token is good, or may be
+// refreshed right now.
 func (v *view) isUsable() bool {
-	mayRefresh := v.state.Label == machine.Stale && v.action() == machine.ActionNone
-	return v.label() != unknown && (isServing(v.state, v.at) || mayRefresh)
+	assessed := v.assess()
+	mayRefresh := assessed.Label == machine.Stale && assessed.Action == machine.ActionNone
+	return assessed.Usable || mayRefresh
 }
 
 // code is the exit code that says the same.
@@ -72,7 +55,7 @@ func (v *view) code() int {
 	if v.isUsable() {
 		return exitOK
 	}
-	return codeOf(v.action())
+	return codeOf(v.assess().Action)
 }
 
 // codeOf is the exit code for a login that cannot be used.
@@ -120,18 +103,19 @@ func (v *view) next() string {
 
 // nextStep is what to do, "" for nothing.
 func (v *view) nextStep() string {
-	switch v.action() {
+	assessed := v.assess()
+	switch assessed.Action {
 	case machine.ActionLogin:
 		return "bezoar login"
 	case machine.ActionOperator:
 		return "bezoar doctor"
 	case machine.ActionWait:
-		return waitUntil(v.state.Assess(v.at).NextAttemptAt, v.at)
+		return waitUntil(assessed.NextAttemptAt, v.at)
 	}
 	switch {
-	case v.state.Label == machine.Stale && !isServing(v.state, v.at):
+	case assessed.Label == machine.Stale && !assessed.Usable:
 		return "bezoar token"
-	case v.isClockWrong():
+	case assessed.ClockWrong:
 		return "bezoar doctor"
 	}
 	return ""
@@ -189,7 +173,7 @@ func (v *view) access() string {
 	switch expiry := v.state.Expiry; {
 	case expiry.IsZero():
 		return "the access token does not say when it expires"
-	case v.isClockWrong():
+	case v.assess().ClockWrong:
 		return "the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until " + nearTime(expiry, v.at)
 	case v.at.Before(expiry):
 		return "the access token is good until " + nearTime(expiry, v.at)

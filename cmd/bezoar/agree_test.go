@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// world of TestCommandsAgree: an issuer that grants every refresh.
+func newGenerousIssuer(t *testing.T) *httptest.Server {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"access_token":"opaque-and-new","refresh_token":"new","expires_in":3600}`)
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// TestCommandsAgree runs the commands on every kind of home: what they say, in words,
+// in JSON and by exit code, must be one opinion.
+func TestCommandsAgree(t *testing.T) {
+	issuer := newGenerousIssuer(t)
+	variables := map[string]string{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE": issuer.URL + "/oauth/token", "NO_PROXY": "127.0.0.1"}
+	now := time.Now()
+	scene := func(t *testing.T, valid time.Duration) *scene {
+		return newSceneAt(t, now, valid, func(name string) string { return variables[name] })
+	}
+	deferred := func(e machine.Evidence, times int) store.Entry {
+		return store.Entry{Kind: store.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: machine.Repeated{Evidence: e, Times: times}}
+	}
+	refused := func(reason machine.Reason) store.Entry { return store.Entry{Kind: store.Refused, Reason: reason} }
+	file := func(t *testing.T, name, text string) string {
+		home := t.TempDir()
+		require.NoError(t, os.Chmod(home, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(home, name), []byte(text), 0o600))
+		return home
+	}
+	folder := func(t *testing.T, name string) string {
+		home := t.TempDir()
+		require.NoError(t, os.Chmod(home, 0o700))
+		require.NoError(t, os.Mkdir(filepath.Join(home, name), 0o700))
+		return home
+	}
+	for name, each := range map[string]struct {
+		home  func(t *testing.T) string
+		flags []string
+		code  int
+	}{
+		"fresh":   {home: func(t *testing.T) string { return scene(t, time.Hour).home }, code: exitOK},
+		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).home }, code: exitOK},
+		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).home }, code: exitOK},
+		"reused": {home: func(t *testing.T) string {
+			return scene(t, time.Hour).note(time.Minute, refused(machine.ReasonReused)).home
+		}, code: exitLogin},
+		"revoked": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).note(time.Minute, refused(machine.ReasonRevoked)).home
+		}, code: exitLogin},
+		"spent": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123"}).home
+		}, code: exitLogin},
+		"issuer down": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 503}, 3)).home
+		}, code: exitWait},
+		"issuer down, token good": {home: func(t *testing.T) string {
+			return scene(t, time.Minute).note(time.Minute, deferred(machine.Evidence{Status: 503}, 3)).home
+		}, code: exitOK},
+		"the same 400 again and again": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 400, Code: "invalid_request"}, 5)).home
+		}, code: exitLogin},
+		"wrong client": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 401, Code: "invalid_client"}, 5)).home
+		}, code: exitOperator},
+		"untrusted certificate": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Problem: machine.ProblemCertificate}, 5)).home
+		}, code: exitOperator},
+		"in doubt twice": {home: func(t *testing.T) string {
+			return scene(t, -time.Hour).intend(20*time.Minute, 1).intend(10*time.Minute, 2).home
+		}, code: exitLogin},
+		"empty":          {home: func(t *testing.T) string { return folder(t, "other") }, code: exitLogin},
+		"key":            {home: func(t *testing.T) string { return file(t, "auth.json", `{"OPENAI_API_KEY":"sk-1"}`) }, code: exitOK},
+		"not JSON":       {home: func(t *testing.T) string { return file(t, "auth.json", "{") }, code: exitLogin},
+		"folder instead": {home: func(t *testing.T) string { return folder(t, "auth.json") }, code: exitOperator},
+		"forbidden": {home: func(t *testing.T) string { return file(t, "auth.json", `{"OPENAI_API_KEY":"sk-1"}`) },
+			flags: []string{"-c", "forced_login_method=chatgpt"}, code: exitLogin},
+		"in memory": {home: func(t *testing.T) string { return folder(t, "other") },
+			flags: []string{"-c", "cli_auth_credentials_store=ephemeral"}, code: exitOperator},
+		"missing":  {home: func(t *testing.T) string { return filepath.Join(t.TempDir(), "gone") }, code: exitOperator},
+		"no home":  {home: func(t *testing.T) string { return filepath.Join(file(t, "a", ""), "a") }, code: exitOperator},
+		"no home2": {home: func(t *testing.T) string { return "/proc/self/mem" }, code: exitOperator},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := each.home(t)
+			run := func(args ...string) (stdout, stderr string, code int) {
+				command := exec.Command("bezoar", append(append(args, "--home", home), each.flags...)...)
+				for name, value := range variables {
+					command.Env = append(command.Env, name+"="+value)
+				}
+				command.Env = append(command.Env, "PATH="+os.Getenv("PATH"), "HOME="+home, "TZ=UTC")
+				var out, errs bytes.Buffer
+				command.Stdout, command.Stderr = &out, &errs
+				_ = command.Run()
+				return out.String(), errs.String(), command.ProcessState.ExitCode()
+			}
+			line, complaint, code := run("status")
+			require.Equal(t, each.code, code, "status: %s%s", line, complaint)
+			report, _, code := run("status", "--json")
+			require.Equal(t, each.code, code, "status --json")
+			if report == "" { // there is no home to look at
+				for _, command := range []string{"why", "log", "token", "logout"} {
+					out, errs, code := run(command)
+					require.Equal(t, exitOperator, code, "%s: %s%s", command, out, errs)
+					require.Equal(t, complaint, errs, command)
+				}
+				_, _, code = run("doctor", "--offline")
+				require.Equal(t, exitOperator, code)
+				return
+			}
+			requireOneOpinion(t, line, report, each.code)
+
+			var is statusReport
+			require.NoError(t, json.Unmarshal([]byte(report), &is))
+			story, _, code := run("why", "--json")
+			require.Equal(t, map[bool]int{true: exitOperator, false: exitOK}[is.State == unknown], code, "why")
+			var told whyReport
+			require.NoError(t, json.Unmarshal([]byte(story), &told))
+			require.Equal(t, is, told.statusReport, "why --json")
+			words, _, _ := run("why")
+			require.Contains(t, words, strings.TrimSpace(line[:strings.Index(line, ". ")]))
+
+			out, errs, code := run("token")
+			require.Equal(t, each.code, code, "token: %s", errs)
+			require.Equal(t, code == exitOK, out != "")
+			if each.code == exitOperator && is.State != unknown {
+				require.Contains(t, errs, "Next: bezoar doctor")
+			}
+		})
+	}
+}
+
+// requireOneOpinion compares the words of a status with its JSON and its exit code.
+func requireOneOpinion(t *testing.T, line, report string, code int) {
+	var is statusReport
+	require.NoError(t, json.Unmarshal([]byte(report), &is))
+	require.Equal(t, code == exitOK, is.Usable)
+	require.Contains(t, line, is.Message)
+	require.True(t, strings.HasPrefix(line, is.State), line)
+	ends := map[string]string{"login": "Next: bezoar login", "operator": "Next: bezoar doctor", "wait": "Next: (wait until|try again)", "none": "Nothing to do|Next: bezoar token"}
+	require.Regexp(t, regexp.MustCompile(`(`+ends[is.Action]+`)[^.]*\.?\n$`), line)
+	if is.Action == "wait" {
+		require.NotNil(t, is.NextAttemptAt, "a wait has a time")
+	}
+	if code != exitOK {
+		require.Equal(t, code, codeOf(machine.Action(is.Action)), fmt.Sprint(is))
+	}
+}
