@@ -63,7 +63,7 @@ func (j *journal) lineage() (machine.Lineage, error) {
 	}
 	if err == nil {
 		defer file.Close()
-		err = j.readOn(file)
+		err = j.readOn(file, info.Size())
 	}
 	if err != nil {
 		j.read = reading{}
@@ -78,12 +78,15 @@ func (r reading) isOf(info os.FileInfo) bool {
 	return r.seen != nil && os.SameFile(r.seen, info) && r.seen.Size() == info.Size() && r.seen.ModTime().Equal(info.ModTime())
 }
 
-func (j *journal) readOn(file *os.File) error {
-	if !j.read.upTo.isIn(file) {
-		j.read = reading{}
+func (j *journal) readOn(file *os.File, size int64) error {
+	from, err := begin(file, size)
+	if err != nil {
+		return err
+	}
+	if j.read.upTo.offset < from.offset || !j.read.upTo.isIn(file) {
+		j.read = reading{upTo: from}
 	}
 	upTo, unreadable := j.read.upTo, 0
-	var err error
 	entries := func(yield func(store.Entry) bool) {
 		upTo, err = scan(file, upTo, func(line []byte) bool {
 			e, ok := decode(line)
@@ -111,10 +114,17 @@ type journalLine struct {
 // is in memory than one line, which is valid until the next. An error ends them.
 func linesOf(file *os.File) iter.Seq2[journalLine, error] {
 	return func(yield func(journalLine, error) bool) {
-		_, err := scan(file, bookmark{}, func(line []byte) bool {
-			e, ok := decode(line)
-			return !ok || yield(journalLine{line, e}, nil)
-		})
+		var from bookmark
+		info, err := file.Stat()
+		if err == nil {
+			from, err = begin(file, info.Size())
+		}
+		if err == nil {
+			_, err = scan(file, from, func(line []byte) bool {
+				e, ok := decode(line)
+				return !ok || yield(journalLine{line, e}, nil)
+			})
+		}
 		if err != nil {
 			yield(journalLine{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
 		}

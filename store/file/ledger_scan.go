@@ -45,6 +45,15 @@ func scan(file io.ReaderAt, from bookmark, each func(line []byte) bool) (bookmar
 	}
 }
 
+// newestBytes is as much of a journal as is read, its end. One that any version
+// writes is a thousand times shorter.
+const newestBytes = 256 << 20
+
+// begin is where to begin to read a journal of this size.
+func begin(file io.ReaderAt, size int64) (bookmark, error) {
+	return bookmarkAt(file, max(0, size-newestBytes))
+}
+
 // bookmark is a place in a file that may be cut or replaced before one comes
 // back to it: the bytes before the place tell whether it is still the same.
 type bookmark struct {
