@@ -26,7 +26,7 @@ var rows = map[string]int{
 	"machine/secret": 0, "store/disk": 0, "machine/claims": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/outbound": 0,
 	"machine": 1, "protocol/schema": 1, "protocol/schema/schematest": 2,
 	"machine/diagram": 2, "store": 2, "protocol/oauth": 2, "protocol/backend": 2,
-	"machine/engine": 3, "store/auto": 3, "store/file": 3, "store/keyring": 3, "store/memory": 3, "store/storetest": 3,
+	"machine/engine": 3, "store/auto": 3, "store/bounded": 3, "store/file": 3, "store/keyring": 3, "store/memory": 3, "store/storetest": 3,
 	"protocol/login": 3, "protocol/oauth/issuer": 3,
 	"protocol/appserver": 4, "protocol/inspect": 4, "protocol/bearer": 4, "cmd/bezoar/config": 4, "cmd/bezoar/processor": 4,
 	"cmd/bezoar": 5, "properties": 5,

@@ -125,6 +125,17 @@ type ConflictError struct{}
 
 func (e *ConflictError) Error() string { return "stored login was changed by somebody else" }
 
+// UnknownError reports that a write has not ended in time: it may yet take place, and it
+// may not. Look again later, and tell it as unknown until then.
+type UnknownError struct {
+	Err error
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("it is not known whether the login is stored: %v (bezoar status tells later)", e.Err)
+}
+func (e *UnknownError) Unwrap() error { return e.Err }
+
 // NotDurableError reports that the store cannot take a new record now: it is
 // read-only, full or gone. Tell the operator; the old record is untouched.
 type NotDurableError struct {

@@ -1,0 +1,95 @@
+package bounded
+
+import (
+	"context"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// Store is a [store.Store] whose calls end when their context does. Looks, writes and
+// the lock do not wait for each other. A look that is given up returns an
+// [*store.UnavailableError] with [ErrSlow]; a write returns an [*store.UnknownError]: it
+// may yet take place.
+type Store struct {
+	of                    store.Store
+	looks, changes, locks *gate
+}
+
+// NewStore is the store of, bounded.
+func NewStore(of store.Store) *Store {
+	return &Store{of: of, looks: newGate(), changes: newGate(), locks: newGate()}
+}
+
+// Load implements [store.Store].
+func (s *Store) Load(ctx context.Context) (store.Record, error) {
+	return look(ctx, s.looks, s.of.Load)
+}
+
+// stamped is what Stamp returns.
+type stamped struct {
+	stamp store.Stamp
+	known bool
+}
+
+// Stamp implements [store.Store]. A store that is slow cannot tell.
+func (s *Store) Stamp(ctx context.Context) (store.Stamp, bool) {
+	found, err := look(ctx, s.looks, func(ctx context.Context) (stamped, error) {
+		stamp, known := s.of.Stamp(ctx)
+		return stamped{stamp, known}, nil
+	})
+	return found.stamp, err == nil && found.known
+}
+
+// Replace implements [store.Store].
+func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
+	return change(ctx, s.changes, func(ctx context.Context) error { return s.of.Replace(ctx, c) }, nil)
+}
+
+// Swap implements [store.Store].
+func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+	return change(ctx, s.changes, func(ctx context.Context) error { return s.of.Swap(ctx, base, c) }, nil)
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context) error {
+	return change(ctx, s.changes, s.of.Delete, nil)
+}
+
+// Reserve implements [store.Store]. Room that comes too late is given back.
+func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
+	reserve := func(ctx context.Context) (func(), error) { return s.of.Reserve(ctx, c) }
+	held, err := call(ctx, s.changes, reserve, func(held func()) { held() })
+	if isOver(ctx, err) {
+		return nil, &store.NotDurableError{Err: ErrSlow}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { s.giveBack(held) }, nil
+}
+
+// giveBackLimit is how long the end of a refresh waits for a disk.
+const giveBackLimit = 10 * time.Second
+
+func (s *Store) giveBack(release func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), giveBackLimit)
+	defer cancel()
+	_ = change(ctx, s.changes, func(context.Context) error {
+		release()
+		return nil
+	}, nil)
+}
+
+// Lock implements [store.Store]. A lock that comes too late is let go.
+func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
+	if s.looks.isHung() {
+		return nil, &store.UnavailableError{Err: ErrSlow}
+	}
+	unlock, err = call(ctx, s.locks, s.of.Lock, func(unlock func()) { unlock() })
+	if isOver(ctx, err) {
+		return nil, ctx.Err()
+	}
+	return unlock, err
+}
