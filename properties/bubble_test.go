@@ -104,7 +104,7 @@ func (i *moodyIssuer) finish(name string, answer machine.Answer, took time.Durat
 	case machine.Unavailable:
 		i.early[name] = time.Now().Add(max(leastBackoff, answer.RetryAfter))
 	}
-	if took > engine.DefaultDeadline {
+	if took > engine.DefaultDeadline+engine.HearingLimit+time.Second { // it is heard for so long, with a last call
 		i.accuse("a post of %s takes %v", name, took)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/auto"
+	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/keyring"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -70,7 +71,7 @@ func policyOf(c config.Config) machine.Policy {
 func engineOptions(c config.Config, issuer engine.Issuer, log *slog.Logger) engine.Options {
 	return engine.Options{
 		Policy: policyOf(c),
-		Store:  storeOf(c, auto.Options{Log: log}), Ledger: ledgerOf(c, log), Issuer: issuer,
+		Store:  bounded.NewStore(storeOf(c, auto.Options{Log: log})), Ledger: bounded.NewLedger(ledgerOf(c, log)), Issuer: issuer,
 		Deadline: c.RefreshDeadline, Log: log, ProcessID: os.Getpid(),
 	}
 }

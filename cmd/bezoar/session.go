@@ -54,6 +54,7 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 		asked = issuer(s.client)
 	}
 	options := engineOptions(c, asked, s.log)
+	options.SaveWait = commandPatience
 	for _, each := range adjust {
 		each(&options)
 	}
@@ -107,6 +108,10 @@ func (s *session) saveAgain() {
 		}
 	}
 }
+
+// commandPatience is how long a command waits for a slow disk to take a login. A server
+// has clients that wait for other answers, and waits less.
+const commandPatience = time.Minute
 
 // storeMargin is for what a refresh has to do before and after its post.
 const storeMargin = 10 * time.Second

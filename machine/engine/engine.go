@@ -7,9 +7,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 // Engine gives many callers one Owner. All methods may be called concurrently.
@@ -111,16 +113,16 @@ func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprin
 // Login stores a credential and then uses it, in place of whatever is there. A
 // refresh in flight goes on, and its answer changes nothing any more. External
 // tokens are kept in memory alone. An error means that the login could not be
-// stored and that nothing has changed; ctx bounds only the wait: a login that was
-// taken up by its end may still be stored.
+// stored and that nothing has changed, unless it is a [*store.UnknownError]: the store
+// did not say in time whether it has the login.
 func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 	return e.order(ctx, func(o *Owner) error { return o.Login(c) })
 }
 
 // Logout removes the stored login and forgets the one in memory, external
 // tokens included, and has the issuer told (RFC 7009). An error means that the
-// stored login could not be removed and that nothing has changed; ctx bounds only
-// the wait, as in Login. revoked is closed once the issuer knows, or once nobody
+// stored login could not be removed and that nothing has changed, unless it is a
+// [*store.UnknownError], as in Login. revoked is closed once the issuer knows, or once nobody
 // tries any more to tell it.
 func (e *Engine) Logout(ctx context.Context) (revoked <-chan struct{}, err error) {
 	done := make(chan struct{})
@@ -273,7 +275,14 @@ func await[T any](ctx context.Context, e *Engine, request func(o *Owner, answer 
 // order has the owner do something that takes effect before anything that the
 // caller asks for afterwards.
 func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
-	failure, err := await(ctx, e, func(o *Owner, answer func(error)) { answer(do(o)) })
+	var isTaken atomic.Bool
+	failure, err := await(ctx, e, func(o *Owner, answer func(error)) {
+		isTaken.Store(true)
+		answer(do(o))
+	})
+	if err != nil && isTaken.Load() {
+		return &store.UnknownError{Err: err}
+	}
 	return cmp.Or(err, failure)
 }
 

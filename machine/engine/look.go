@@ -96,7 +96,7 @@ func (o *Owner) isCurrent(snapshot *machine.State) bool {
 	if shared == nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), glanceLimit)
 	defer cancel()
 	stamp, known := o.Store.Stamp(ctx)
 	return known && stamp == shared.stamp && o.Snapshot() == snapshot // else it was made of something older
@@ -168,6 +168,10 @@ func (o *Owner) saving() machine.Event {
 	record, err := o.Store.Load(ctx)
 	if err != nil {
 		return failed
+	}
+	if record.Credential.Equal(o.state.Credential) {
+		o.forget()
+		return machine.Saved{At: o.at()} // a write that was given up has taken place
 	}
 	if !record.Credential.Equal(*o.state.Base) {
 		displaced := lineage.Loaded(o.state, record.Credential, o.at().Time)

@@ -22,6 +22,7 @@ type Options struct {
 
 	Deadline time.Duration // how long callers wait for a post to the issuer, and how old an intent may be when it begins; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
+	SaveWait time.Duration // for the disk or keyring, when a login is stored or removed; 10 s
 
 	Log       *slog.Logger         // discarded
 	Now       func() time.Time     // time.Now
@@ -74,9 +75,16 @@ const (
 	renewLimit  = 10 * time.Second
 )
 
-// storeLimit bounds a look at the store or a login's write, so that a hanging
-// keyring costs an answer two seconds and not the program.
-const storeLimit = 2 * time.Second
+// How long a store may take. A look costs an answer two seconds at the most, and not
+// the program; the clients' reading goroutine waits a moment only, and then lets the
+// engine look. A slow disk is given more for a refresh, and most for what the issuer
+// has granted: no caller waits for that.
+const (
+	storeLimit    = 2 * time.Second
+	glanceLimit   = 50 * time.Millisecond
+	stepLimit     = 10 * time.Second
+	timelessLimit = 30 * time.Second
+)
 
 func (o Options) withDefaults() Options {
 	if o.Deadline == 0 {
@@ -87,6 +95,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Policy.AttemptLimit == 0 {
 		o.Policy.AttemptLimit = o.LockWait + o.Deadline
+	}
+	if o.SaveWait == 0 {
+		o.SaveWait = 10 * time.Second
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -101,7 +101,7 @@ func (o *Owner) goOn(before *machine.State) {
 
 // Login stores a credential and then uses it; see Engine.Login.
 func (o *Owner) Login(c machine.Credential) error {
-	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
 	defer cancel()
 	if c.Method != machine.MethodExternal {
 		if err := o.Store.Replace(ctx, c); err != nil {
@@ -123,7 +123,7 @@ func (o *Owner) Login(c machine.Credential) error {
 // revoked is called once the issuer has been told, or given up on; at once if
 // there is nothing to tell, and never if the logout failed.
 func (o *Owner) Logout(revoked func()) error {
-	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
 	defer cancel()
 	held := o.state.Credential
 	stored, _ := o.Store.Load(ctx) // whatever it is, it goes

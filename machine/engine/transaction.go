@@ -75,6 +75,10 @@ func (t *transaction) run(posting context.Context, listen Listen) machine.Event 
 	t.listen = listen
 	for _, each := range untilPost {
 		t.Before(each.name)
+		if posting.Err() != nil && each.name != "post" {
+			t.withhold("", errEnding)
+			return t.outcome
+		}
 		if each.do(t, posting); t.outcome != nil {
 			return t.outcome
 		}
@@ -107,6 +111,8 @@ func (t *transaction) lock(ending context.Context) {
 // that did not wait for the lock could come in between, and leave a login that
 // seems to be dead.
 func (t *transaction) reread(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
 	lineage := t.lineage(ctx)
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
@@ -137,6 +143,8 @@ func (t *transaction) reread(ctx context.Context) {
 // once there is room: a sister that did not wait for the lock may have put the
 // successor there that a dead one had left.
 func (t *transaction) reserve(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
 	vacate, err := t.Store.Reserve(ctx, t.record.Credential)
 	if err == nil {
 		t.vacate = vacate
@@ -155,10 +163,8 @@ func (t *transaction) reserve(ctx context.Context) {
 }
 
 func (t *transaction) intend(ctx context.Context) {
-	if ctx.Err() != nil {
-		t.withhold("", errEnding)
-		return
-	}
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
 	credential := t.state.Credential
 	t.intent = t.Uptime()
 	t.entry = store.Entry{
@@ -243,5 +249,5 @@ func (t *transaction) release(context.Context) {
 
 // timeless is a context for what must be written down whatever ends.
 func timeless(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	return context.WithTimeout(context.WithoutCancel(ctx), timelessLimit)
 }

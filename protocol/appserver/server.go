@@ -169,9 +169,9 @@ func (s *Server) notify(method string, params any) {
 	}
 }
 
-// patience bounds the wait for a login's or a logout's place in the engine's
-// queue and for the disk behind it.
-const patience = 10 * time.Second
+// patience bounds the wait for a login's or a logout's place in the engine's queue. It
+// is longer than the engine waits for the disk, which so has the word.
+const patience = 12 * time.Second
 
 func (s *Server) briefly() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)

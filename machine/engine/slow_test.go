@@ -1,0 +1,125 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/bounded"
+)
+
+// deaf is a store whose calls take so long, whatever their context: a disk that is
+// slow, or a network home that is gone.
+type deaf struct {
+	store.Store
+	takes time.Duration
+}
+
+func (d *deaf) Load(context.Context) (store.Record, error) {
+	time.Sleep(d.takes)
+	return d.Store.Load(context.Background())
+}
+
+func (d *deaf) Stamp(context.Context) (store.Stamp, bool) {
+	time.Sleep(d.takes)
+	return d.Store.Stamp(context.Background())
+}
+
+func (d *deaf) Replace(_ context.Context, c machine.Credential) error {
+	time.Sleep(d.takes)
+	return d.Store.Replace(context.Background(), c)
+}
+
+// onDeafStore is an engine on such a store, which is well until it has looked.
+func onDeafStore(s *site) (*engine.Engine, *deaf) {
+	d := &deaf{Store: s.store}
+	return s.startWith(func(o *engine.Options) { o.Store = bounded.NewStore(d) }), d
+}
+
+func TestADeadHomeCostsTwoSecondsAndNotTheProgram(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		e, d := onDeafStore(s)
+		d.takes = time.Hour
+		begun := time.Now()
+		for range 100 {
+			state, err := e.Status(t.Context(), poll)
+			require.NoError(t, err)
+			require.Equal(t, machine.NoAuth, state.Label)
+		}
+		require.Less(t, time.Since(begun), 3*time.Second, "all hundred polls")
+		require.Equal(t, machine.ActionOperator, e.Snapshot().Health().Action)
+		closing := time.Now()
+		e.Close(ended())
+		require.Less(t, time.Since(closing), 4*time.Second)
+		time.Sleep(d.takes)
+	})
+}
+
+// A poll is answered on the goroutine that reads what clients send.
+func TestThePollThatLooksFirstDoesNotStopTheReader(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		e, d := onDeafStore(s)
+		require.NoError(t, e.Reload(t.Context()))
+		_, err := e.Logout(t.Context())
+		require.NoError(t, err)
+		_, err = e.Status(t.Context(), poll) // it has looked
+		require.NoError(t, err)
+		d.takes = time.Hour
+		begun := time.Now()
+		_, known := e.Known(poll)
+		require.False(t, known)
+		require.Less(t, time.Since(begun), 100*time.Millisecond)
+		e.Close(ended())
+		time.Sleep(d.takes)
+	})
+}
+
+func TestWhatIsToldOfALoginIsWhatIsStored(t *testing.T) {
+	for name, row := range map[string]struct {
+		takes time.Duration
+		known bool
+	}{"slow": {8 * time.Second, true}, "too slow": {20 * time.Second, false}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, nobody, func(t *testing.T, s *site) {
+				e, d := onDeafStore(s)
+				d.takes = row.takes
+				next := login("next", time.Hour)
+				err := e.Login(t.Context(), next)
+				if row.known {
+					require.NoError(t, err)
+					s.isStored(next)
+				} else {
+					unknown := new(store.UnknownError)
+					require.ErrorAs(t, err, &unknown, "it is not told as failed")
+					time.Sleep(time.Minute)
+					s.isStored(next)
+				}
+				synctest.Wait()
+				d.takes = 0
+				state, err := e.Status(t.Context(), poll)
+				require.NoError(t, err)
+				require.Equal(t, next.AccessToken.Fingerprint(), state.Token().Fingerprint(), "and it is found")
+				e.Close(ended())
+			})
+		})
+	}
+}
+
+func TestALoginWhoseCallerGaveUpIsNotToldAsFailed(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		e, d := onDeafStore(s)
+		d.takes = 5 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		unknown := new(store.UnknownError)
+		require.ErrorAs(t, e.Login(ctx, login("next", time.Hour)), &unknown)
+		time.Sleep(time.Minute)
+		e.Close(ended())
+	})
+}
