@@ -53,7 +53,7 @@ func TestADeadHomeCostsTwoSecondsAndNotTheProgram(t *testing.T) {
 			require.Equal(t, machine.NoAuth, state.Label)
 		}
 		require.Less(t, time.Since(begun), 3*time.Second, "all hundred polls")
-		require.Equal(t, machine.ActionOperator, e.Snapshot().Health().Action)
+		require.Equal(t, machine.ActionOperator, e.Snapshot().Assess(time.Now()).Action)
 		closing := time.Now()
 		e.Close(ended())
 		require.Less(t, time.Since(closing), 4*time.Second)
