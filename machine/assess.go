@@ -85,8 +85,8 @@ func (s State) action(at time.Time) Action {
 		return ActionLogin
 	case s.IsUnsaved(), s.Trouble.NeedsOperator():
 		return ActionOperator
-	case s.Trouble == TroubleIssuer && s.Evidence.wayOut() != "":
-		return s.Evidence.wayOut()
+	case s.Trouble == TroubleIssuer && s.Evidence.WayOut() != "":
+		return s.Evidence.WayOut()
 	case s.isAbandoned(at):
 		return ActionLogin
 	case !s.nextAttempt(at).IsZero():
@@ -106,9 +106,9 @@ func (s State) isAbandoned(at time.Time) bool {
 // certificate or a gateway in the middle of something goes away before.
 const sameAnswers = 3
 
-// wayOut is what ends a row of equal answers of the issuer, or of its absence; "" if
+// WayOut is what ends a row of equal answers of the issuer, or of its absence; "" if
 // waiting may. The attempts go on all the same.
-func (r Repeated) wayOut() Action {
+func (r Repeated) WayOut() Action {
 	switch {
 	case r.isOfThisMachine() && (r.Times >= sameAnswers || r.isCertain()):
 		return ActionOperator

@@ -24,7 +24,8 @@ type Sight struct {
 // what was written down elsewhere, posts without an outcome, and whether a successor
 // could be stored as far as that can be seen. It asks no issuer, takes no lock and
 // leaves no trace on the disk; of the options it uses Policy, Store, Ledger, Now and
-// Log. A due refresh that would be posted now leaves the state Stale with no trouble.
+// Log. A due refresh that would be posted now leaves the state Stale, with no
+// trouble unless several ended alike.
 func Peek(ctx context.Context, options Options) Sight {
 	o := options.withDefaults()
 	seen := Sight{State: machine.New(o.Policy)}
@@ -46,6 +47,9 @@ func Peek(ctx context.Context, options Options) Sight {
 		return seen
 	}
 	seen.State = found
+	if evidence := seen.Lineage.Deferral.Evidence; evidence.WayOut() != "" { // the next post will hardly end otherwise
+		seen.State.Trouble, seen.State.Evidence = machine.TroubleIssuer, evidence
+	}
 	return seen
 }
 

@@ -44,7 +44,7 @@ func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.S
 		}
 		var token secret.Token
 		if ask.Token {
-			token = snapshot.Token()
+			token = snapshot.TokenAt(s.Now())
 		}
 		return s.status.append(line, snapshot.Method(), token, true)
 	})
