@@ -67,9 +67,9 @@ func (s State) reason() string {
 	switch {
 	case s.IsUnsaved():
 		return string(TroubleUnwriteable)
-	case s.Trouble == TroubleIssuer && s.Evidence.isOfThisMachine():
+	case s.Trouble == TroubleIssuer && s.Evidence.Problem.NeedsOperator():
 		return string(s.Evidence.Problem)
-	case s.Trouble == TroubleIssuer && s.Evidence.isOfTheLogin():
+	case s.Trouble == TroubleIssuer && (s.Evidence.isOfThisMachine() || s.Evidence.isOfTheLogin()):
 		return reasonUngranted
 	case s.Trouble != "":
 		return string(s.Trouble)

@@ -101,3 +101,73 @@ func TestEveryChangeOfAnAssessmentIsTold(t *testing.T) {
 		require.NotContains(t, effects, machine.Effect(machine.Notify{}), "the next attempt is no news")
 	}
 }
+
+// What is said of a row of equal answers is what can end it. The attempts go on.
+func TestEqualAnswersInARowHaveAWayOut(t *testing.T) {
+	for name, each := range map[string]struct {
+		evidence machine.Evidence
+		times    int
+		want     machine.Action
+		reason   string
+	}{
+		"an outage":                {machine.Evidence{Status: 503}, 99, machine.ActionWait, "issuer_unavailable"},
+		"it is busy":               {machine.Evidence{Status: 429}, 99, machine.ActionWait, "issuer_unavailable"},
+		"no network":               {machine.Evidence{Problem: machine.ProblemNoConnection}, 99, machine.ActionWait, "issuer_unavailable"},
+		"a portal":                 {machine.Evidence{Status: 403, Problem: machine.ProblemPage}, 99, machine.ActionWait, "issuer_unavailable"},
+		"a refusal, twice":         {machine.Evidence{Status: 400, Code: "invalid_request"}, 2, machine.ActionWait, "refresh_not_granted"},
+		"a refusal, again":         {machine.Evidence{Status: 400, Code: "invalid_request"}, 3, machine.ActionLogin, "refresh_not_granted"},
+		"gone":                     {machine.Evidence{Status: 410}, 3, machine.ActionLogin, "refresh_not_granted"},
+		"nothing granted":          {machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}, 3, machine.ActionLogin, "refresh_not_granted"},
+		"the client":               {machine.Evidence{Status: 400, Code: "invalid_client"}, 3, machine.ActionOperator, "refresh_not_granted"},
+		"the address":              {machine.Evidence{Status: 404}, 3, machine.ActionOperator, "refresh_not_granted"},
+		"a certificate, once":      {machine.Evidence{Problem: machine.ProblemCertificate}, 1, machine.ActionWait, "certificate_not_trusted"},
+		"a certificate, again":     {machine.Evidence{Problem: machine.ProblemCertificate}, 3, machine.ActionOperator, "certificate_not_trusted"},
+		"no authorities, for sure": {machine.Evidence{Problem: machine.ProblemCAFileUnreadable}, 1, machine.ActionOperator, "ca_file_not_readable"},
+		"plain HTTP, for sure":     {machine.Evidence{Problem: machine.ProblemPlainHTTP}, 1, machine.ActionOperator, "plain_http_refused"},
+	} {
+		stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", -time.Minute)}), demand)
+		stale = runFrom(t, stale, machine.RefreshFailedTransient{
+			At: at(0), Attempt: stale.Attempt, Posted: true, NotBefore: noon.Add(time.Minute), Trouble: machine.TroubleIssuer,
+			Evidence: machine.Repeated{Evidence: each.evidence, Times: each.times},
+		})
+		assessed := stale.Assess(noon)
+		require.Equal(t, each.want, assessed.Action, name)
+		require.Equal(t, each.reason, assessed.Reason, name)
+		require.Equal(t, noon.Add(time.Minute), assessed.NextAttemptAt, name)
+		require.Equal(t, each.want == machine.ActionLogin, stale.TokenAt(noon).IsAbsent(), name)
+		require.True(t, ordersRefresh(t, stale, machine.Asked{At: at(time.Minute)}), name)
+	}
+}
+
+func TestWhatCannotBeRefreshedIsUsedToItsEndAndThenNeedsALogin(t *testing.T) {
+	bare := expiring("", time.Minute)
+	bare.RefreshToken = secret.New("")
+	serving := run(t, machine.CredentialLoaded{At: at(0), Credential: bare})
+	require.Equal(t, machine.Fresh, runFrom(t, serving, poll).Label)
+	over := runFrom(t, serving, machine.Asked{At: at(time.Minute), Ask: poll.Ask})
+	for name, state := range map[string]machine.State{
+		"in use":    over,
+		"loaded":    run(t, machine.CredentialLoaded{At: at(time.Minute), Credential: bare}),
+		"logged in": run(t, machine.LoggedIn{At: at(time.Minute), Credential: bare}),
+	} {
+		assessed := state.Assess(noon.Add(time.Minute))
+		require.Equal(t, machine.Poisoned, assessed.Label, name)
+		require.Equal(t, machine.ActionLogin, assessed.Action, name)
+		require.Equal(t, "no_token", assessed.Reason, name)
+		require.False(t, assessed.Usable, name)
+	}
+}
+
+func TestATokenLivesFromTheRequestOn(t *testing.T) {
+	asked := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", -time.Minute)}), demand)
+	slow := machine.RefreshSucceeded{At: at(3 * time.Second), Attempt: asked.Attempt, SentAt: noon, Credential: expiring("r2", 2*time.Second)}
+	require.Equal(t, machine.Stale, runFrom(t, asked, slow).Label)
+	require.False(t, runFrom(t, asked, slow).Assess(noon.Add(3*time.Second)).Usable)
+	slow.SentAt = noon.Add(2 * time.Second) // it had expired by then: the clock is wrong
+	wrong := runFrom(t, asked, slow)
+	require.Equal(t, machine.Fresh, wrong.Label)
+	require.True(t, wrong.Assess(noon.Add(3*time.Second)).ClockWrong)
+
+	found := machine.CredentialLoaded{At: at(3 * time.Second), Credential: slow.Credential, RefreshedAt: noon.Add(3 * time.Second), SentAt: noon}
+	require.Equal(t, machine.Stale, run(t, found).Label, "another process comes to the same")
+}

@@ -44,11 +44,12 @@ func Peek(ctx context.Context, options Options) Sight {
 	if outcome := o.foresee(ctx, seen, record.Credential); outcome != nil {
 		seen.step(outcome)
 		seen.State.LastAttempt = time.Time{} // there was none
-		return seen
+		found = seen.State
 	}
 	seen.State = found
-	if evidence := seen.Lineage.Deferral.Evidence; evidence.WayOut() != "" { // the next post will hardly end otherwise
-		seen.State.Trouble, seen.State.Evidence = machine.TroubleIssuer, evidence
+	seen.State.Evidence = seen.Lineage.Deferral.Evidence
+	if found.Trouble == "" && found.Label == machine.Stale && seen.State.Evidence.WayOut() != "" {
+		seen.State.Trouble = machine.TroubleIssuer // the next post will hardly end otherwise
 	}
 	return seen
 }

@@ -288,5 +288,4 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 type none struct{}
 
 func (none) Refresh(func(context.Context, engine.Listen) machine.Event) {}
-func (none) Revoke(func(context.Context))                             {}
-
+func (none) Revoke(func(context.Context))                               {}

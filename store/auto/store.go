@@ -163,6 +163,22 @@ func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func
 	return s.file.Reserve(ctx, c)
 }
 
+// Probe implements [store.Prober], as far as the place where the login is does.
+func (s *Store) Probe(ctx context.Context) error {
+	inKeyring, err := s.isInKeyring(ctx)
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	where := s.file
+	if inKeyring {
+		where = s.keyring
+	}
+	if prober, ok := where.(store.Prober); ok {
+		return prober.Probe(ctx)
+	}
+	return nil
+}
+
 // Lock implements [store.Store], with that of auth.json: it is the home's.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.file.Lock(ctx) }
 

@@ -1,0 +1,87 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// roomless is a store that tells without a try that it takes no successor.
+type roomless struct{ *countingStore }
+
+func (roomless) Probe(context.Context) error { return &store.NotDurableError{Err: errFull} }
+
+// peek looks at a site as a process that only looks does.
+func (s *site) peek(stored store.Store) engine.Sight {
+	return engine.Peek(s.t.Context(), engine.Options{Policy: policy, Store: stored, Ledger: s.ledger.Process(99), Issuer: s.issuer})
+}
+
+// Whatever an engine came to is what a process that only looks comes to.
+func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
+	for name, each := range map[string]struct {
+		stored func() *machine.Credential
+		happen func(s *site)
+	}{
+		"no login":   {nobody, func(*site) {}},
+		"a good one": {good, func(*site) {}},
+		"a refused one": {expired, func(s *site) {
+			s.asking(poll)
+			s.answer(refused(machine.ReasonReused))
+		}},
+		"an outage": {expired, func(s *site) { s.waits(10 * time.Minute) }},
+		"an answer that was lost": {aged, func(s *site) {
+			s.asking(poll)
+			s.answer(machine.Unavailable{Lost: true})
+			time.Sleep(time.Second)
+			s.asking(poll)
+		}},
+		"an issuer that always says the same": {expired, func(s *site) {
+			for range 3 {
+				s.asking(poll)
+				s.answer(machine.Unavailable{Evidence: machine.Evidence{Status: 400, Code: "invalid_request"}})
+				time.Sleep(time.Until(s.Snapshot().NotBefore))
+			}
+			require.Equal(s.t, machine.ActionLogin, s.Snapshot().Assess(time.Now()).Action)
+			require.True(s.t, s.Snapshot().TokenAt(time.Now()).IsAbsent(), "the issuer can be asked, and grants nothing")
+		}},
+		"a logout": {good, func(s *site) { require.NoError(s.t, s.logout()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, each.stored, func(t *testing.T, s *site) {
+				each.happen(s)
+				stored, posts := s.store.swaps.Load(), s.posts()
+				seen := s.peek(s.store)
+				require.NoError(t, seen.StoreProblem)
+				require.Equal(t, s.Snapshot().Assess(time.Now().Round(0)), seen.State.Assess(time.Now().Round(0)))
+				require.Equal(t, stored, s.store.swaps.Load())
+				require.Equal(t, posts, s.posts())
+			})
+		})
+	}
+}
+
+func TestWhoOnlyLooksSeesThatNoSuccessorCouldBeStored(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		require.Equal(t, machine.ActionNone, s.peek(s.store).State.Assess(time.Now()).Action)
+		assessed := s.peek(roomless{s.store}).State.Assess(time.Now())
+		require.Equal(t, machine.ActionOperator, assessed.Action)
+		require.False(t, assessed.Usable)
+	})
+}
+
+func TestWhoOnlyLooksSaysWhyTheStoreCannotTell(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.store.hangs.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		seen := engine.Peek(ctx, engine.Options{Policy: policy, Store: s.store, Ledger: s.ledger.Process(99), Issuer: s.issuer})
+		require.Error(t, seen.StoreProblem)
+		require.Equal(t, machine.ActionOperator, seen.State.Assess(time.Now()).Action)
+	})
+}

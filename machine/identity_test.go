@@ -1,0 +1,53 @@
+package machine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+func TestWhoseLoginItIsHasOneRule(t *testing.T) {
+	of := func(account, claimed, access, refresh string) machine.Credential {
+		c := login(access, refresh)
+		c.AccountID = account
+		c.IDToken = claiming(`{"https://api.openai.com/auth":{"chatgpt_account_id":"` + claimed + `"}}`)
+		return c
+	}
+	ada := of("ada", "", "a", "r")
+	external := ada
+	external.Method = machine.MethodExternal
+	key := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}
+	for name, each := range map[string]struct {
+		one, other machine.Credential
+		isSame     bool
+	}{
+		"one id":                     {ada, of("ada", "", "a2", "r2"), true},
+		"two ids":                    {ada, of("bob", "", "a", "r"), false},
+		"a stored id and a claim":    {ada, of("", "ada", "a2", "r2"), true},
+		"two claims":                 {of("", "ada", "a", "r"), of("", "bob", "a", "r"), false},
+		"what is stored goes first":  {of("ada", "bob", "a", "r"), of("", "ada", "a2", "r2"), true},
+		"no id, one refresh token":   {of("", "", "a", "r"), of("", "", "a2", "r"), true},
+		"no id, one access token":    {of("", "", "a", "r"), of("", "", "a", "r2"), true},
+		"one id, one refresh token":  {ada, of("", "", "a2", "r"), true},
+		"no id, nothing in common":   {of("", "", "a", "r"), of("", "", "a2", "r2"), false},
+		"no id and no tokens":        {of("", "", "", ""), of("", "", "", ""), false},
+		"the same in another method": {ada, external, false},
+		"one key":                    {key, key, false},
+	} {
+		require.Equal(t, each.isSame, each.one.SharesAccount(each.other), name)
+		require.Equal(t, each.isSame, each.other.SharesAccount(each.one), name)
+	}
+}
+
+func TestALoginWithoutAnAccountIdIsRefreshedLikeAnyOther(t *testing.T) {
+	nameless := expiring("r", -time.Minute)
+	nameless.AccountID = ""
+	require.Nil(t, refreshing(t, nameless).Reconsider(machine.Stored{Credential: &nameless}, noon))
+	restricted := machine.Restriction{Workspaces: []string{"ada"}}
+	nameless.IDToken = claiming(`{"https://api.openai.com/auth":{"chatgpt_account_id":"ada"}}`)
+	require.True(t, restricted.Admits(nameless))
+}

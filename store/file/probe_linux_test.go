@@ -1,0 +1,66 @@
+package file
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// What Reserve would say is seen without a trace, and nothing else is objected to.
+func TestAFolderThatTakesNoSuccessorIsSeenWithoutATry(t *testing.T) {
+	key := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}
+	for name, each := range map[string]struct {
+		spoil func(t *testing.T, home string)
+		takes bool
+	}{
+		"as it should be": {func(*testing.T, string) {}, true},
+		"a read-only disk": {func(t *testing.T, home string) {
+			if err := unix.Mount(home, home, "", unix.MS_BIND, ""); err != nil {
+				t.Skip("nothing can be mounted here: ", err)
+			}
+			t.Cleanup(func() { unix.Unmount(home, unix.MNT_DETACH) })
+			require.NoError(t, unix.Mount("", home, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+		}, false},
+		"a full disk": {func(t *testing.T, home string) {
+			if err := unix.Mount("none", home, "tmpfs", 0, "size=8k"); err != nil {
+				t.Skip("nothing can be mounted here: ", err)
+			}
+			t.Cleanup(func() { unix.Unmount(home, unix.MNT_DETACH) })
+			require.NoError(t, os.WriteFile(filepath.Join(home, "filler"), make([]byte, 4096), 0o600))
+		}, false},
+		"a folder of other users": {func(t *testing.T, home string) {
+			if os.Geteuid() == 0 {
+				t.Skip("root may write everywhere")
+			}
+			require.NoError(t, os.Chmod(home, 0o500))
+			t.Cleanup(func() { os.Chmod(home, 0o700) })
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := t.TempDir()
+			s := Open(home, Options{})
+			require.NoError(t, s.Replace(context.Background(), key))
+			each.spoil(t, home)
+			before, _ := os.ReadDir(home)
+			err := s.Probe(context.Background())
+			after, _ := os.ReadDir(home)
+			require.Len(t, after, len(before))
+			if each.takes {
+				require.NoError(t, err)
+				return
+			}
+			notDurable := new(store.NotDurableError)
+			require.ErrorAs(t, err, &notDurable)
+			_, err = s.Reserve(context.Background(), key)
+			require.ErrorAs(t, err, &notDurable, "a try says the same")
+		})
+	}
+}
