@@ -57,7 +57,7 @@ func Mermaid() string {
 		if from == "" {
 			from = anyState
 		}
-		fmt.Fprintf(&out, "    %s --> %s : %s\n", from, edge.To, strings.Join(edge.Triggers, ", "))
+		fmt.Fprintf(&out, "    %s --> %s : %s\n", from, edge.To, strings.Join(edge.Words(), ", "))
 	}
 	return out.String()
 }

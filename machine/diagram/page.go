@@ -31,14 +31,18 @@ func Page(deaths []Death) (string, error) {
 	out.WriteString(preamble)
 	out.WriteString("```mermaid\n" + Mermaid() + "```\n\n")
 	out.WriteString("Rows that lead back to their own state are left out of the picture, but for those of a refresh.\n\n")
-	out.WriteString("## The transitions\n\nEffects were obtained by running `Step`; they are carried out in this order.\n\n")
+	out.WriteString("## The transitions\n\nEffects were obtained by running `Step`; they are carried out in this order. In brackets: the words of the picture.\n\n")
 	out.WriteString("| event | from | to | effects | why |\n|---|---|---|---|---|\n")
 	for _, row := range merged(transitions) {
 		effects := strings.Join(row.Effects, ", ")
 		if effects == "" {
 			effects = "–"
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", row.Trigger, row.From, row.To, effects, row.Why)
+		name := string(row.Trigger)
+		if words, ok := said[row.Trigger]; ok {
+			name += " (" + words + ")"
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.From, row.To, effects, row.Why)
 	}
 	out.WriteString(deathsPreamble)
 	for _, row := range deaths {

@@ -67,7 +67,7 @@ type picture struct {
 }
 
 func paint(labels []machine.Label, edges []Edge, refresh []machine.Label) string {
-	p := &picture{drawing: drawing{labels: labels, edges: edges}}
+	p := &picture{drawing: drawing{form: form{hasWords: true}, labels: labels, edges: edges}}
 	p.center, p.width = inLine(labels, pictureMargin, cardWidth, p.room)
 	for _, edge := range edges {
 		p.arrow(edge)
@@ -135,12 +135,12 @@ func (p *picture) card(label machine.Label) {
 func (p *picture) arrow(edge Edge) {
 	fmt.Fprintf(p, `<g class="edge" data-from="%s" data-to="%s"><title>%s to %s: %s</title>`,
 		edge.From, edge.To, origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
-	words := wrapped(edge.Triggers)
+	words := edge.Words()
 	from, to := p.center[edge.From], p.center[edge.To]
 	switch between := slices.Index(p.labels, edge.To) - slices.Index(p.labels, edge.From); {
 	case edge.From == "":
 		p.shaft(fmt.Sprintf("M%d %dV%d", to, pictureMargin+ribbonHeight, cardsTop), to, cardsTop, "l-4 -9h8z")
-		p.words(wordsOf(strings.Join(edge.Triggers, "")), to+8, pictureMargin+ribbonHeight+23, "start")
+		p.words(folded(strings.Join(words, ", "), 12), to+8, pictureMargin+ribbonHeight+23, "start")
 	case between == 0:
 		x := from - loopOffset
 		p.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x+16, cardsFoot, x+24, cardsFoot+38, x-24, cardsFoot+38, x-16, cardsFoot),

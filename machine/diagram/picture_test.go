@@ -66,7 +66,7 @@ func TestThePictureStandsAlone(t *testing.T) {
 	require.Equal(t, xml.Name{Space: "http://www.w3.org/2000/svg", Local: "svg"}, root.XMLName)
 	require.Equal(t, "img", root.Role)
 	require.Equal(t, "The states of a login", root.Title)
-	require.Contains(t, root.Desc, "From Stale to Poisoned: RefreshFailedPermanent.")
+	require.Contains(t, root.Desc, "From Stale to Poisoned: refresh refused.")
 	light, dark, found := strings.Cut(svg, "@media (prefers-color-scheme: dark)")
 	require.True(t, found)
 	for _, used := range regexp.MustCompile(`var\((--[a-z]+)\)`).FindAllStringSubmatch(svg, -1) {

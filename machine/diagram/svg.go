@@ -14,19 +14,40 @@ import (
 // currentColor, and a page may set others for the classes state, lit, edge and
 // last.
 func SVG(lit machine.Label, last Edge) string {
-	return draw(machine.Labels(), Edges(), lit, last)
+	return draw(wide, machine.Labels(), Edges(), lit, last)
 }
+
+// NarrowSVG is SVG for a screen that has no room for the words of the arrows
+// beside the states: a page lists them below ([Edge.Words]).
+func NarrowSVG(lit machine.Label, last Edge) string {
+	return draw(narrow, machine.Labels(), Edges(), lit, last)
+}
+
+// form is what a wide and a narrow drawing differ in.
+type form struct {
+	name                         string // of its class and its ids
+	boxLeft, boxWidth, firstLane int
+	hasWords                     bool
+}
+
+var (
+	wide   = form{"states", 160, 108, 432, true}
+	narrow = form{"states-narrow", 58, 124, 226, false}
+)
+
+func (f form) boxRight() int { return f.boxLeft + f.boxWidth }
 
 // The measures of the drawing.
 const (
-	railLeft, railWidth          = 4, 20
-	boxLeft, boxWidth, boxHeight = 152, 108, 40
-	boxRight, railRight          = boxLeft + boxWidth, railLeft + railWidth
-	shaftInset                   = 26 // of the arrows between neighbours
-	sideOffset                   = 13 // of the arrows at a box's right side, from its middle
-	firstLane, laneWidth         = 404, 16
-	lineHeight, wrapLetters      = 14, 16
-	margin, restGap              = 12, 26
+	railLeft, railWidth = 4, 20
+	boxHeight           = 40
+	railRight           = railLeft + railWidth
+	shaftInset          = 26 // of the arrows between neighbours
+	sideOffset          = 13 // of the arrows at a box's right side, from its middle
+	wordsAbove          = 8  // a line, clear of its head
+	laneWidth           = 16
+	lineHeight          = 15
+	margin, restGap     = 12, 26
 )
 
 // drawing is the picture under way. The states stand in one column in their
@@ -35,6 +56,7 @@ const (
 // at its right, and each of the others has a lane further right.
 type drawing struct {
 	strings.Builder
+	form
 	labels []machine.Label
 	edges  []Edge
 	middle map[machine.Label]int // of its box, downwards
@@ -42,8 +64,8 @@ type drawing struct {
 	lanes  int
 }
 
-func draw(labels []machine.Label, edges []Edge, lit machine.Label, last Edge) string {
-	d := &drawing{labels: labels, edges: edges}
+func draw(f form, labels []machine.Label, edges []Edge, lit machine.Label, last Edge) string {
+	d := &drawing{form: f, labels: labels, edges: edges}
 	d.place()
 	for _, edge := range edges {
 		if !isSame(edge, last) {
@@ -86,8 +108,8 @@ func inLine(labels []machine.Label, margin, size int, gap func(before, after mac
 func (d *drawing) gap(above, below machine.Label) int {
 	lines := 0
 	for _, edge := range d.edges {
-		if edge.joins(above, below) {
-			lines = max(lines, len(wrapped(edge.Triggers)))
+		if d.hasWords && edge.joins(above, below) {
+			lines = max(lines, len(edge.Triggers))
 		}
 	}
 	return max(restGap, lines*lineHeight+2*lineHeight)
@@ -101,7 +123,7 @@ func (e Edge) joins(a, b machine.Label) bool {
 func told(edges []Edge) string {
 	var out strings.Builder
 	for _, edge := range edges {
-		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
+		fmt.Fprintf(&out, "From %s to %s: %s. ", origin(edge), edge.To, strings.Join(edge.Words(), ", "))
 	}
 	return out.String()
 }
@@ -109,18 +131,18 @@ func told(edges []Edge) string {
 // head is the beginning, with what a screen reader reads.
 func (d *drawing) head(lit machine.Label, last Edge) string {
 	var out strings.Builder
-	width := firstLane + d.lanes*laneWidth
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="states-title states-desc" `+
-		`class="states" data-lit="%s" font-family="system-ui, sans-serif" font-size="12.5" fill="currentColor">`+"\n", width, d.height, lit)
-	out.WriteString(`<title id="states-title">The states of a login`)
+	width := d.firstLane + d.lanes*laneWidth
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="%[3]s-title %[3]s-desc" `+
+		`class="%[3]s" data-lit="%[4]s" font-family="system-ui, sans-serif" font-size="12.5" fill="currentColor">`+"\n", width, d.height, d.name, lit)
+	fmt.Fprintf(&out, `<title id="%s-title">The states of a login`, d.name)
 	if lit != "" {
 		fmt.Fprintf(&out, ", now %s", lit)
 	}
-	out.WriteString("</title>\n<desc id=\"states-desc\">")
+	fmt.Fprintf(&out, "</title>\n<desc id=\"%s-desc\">", d.name)
 	if last.To != "" {
-		fmt.Fprintf(&out, "The last transition led from %s to %s. ", origin(last), last.To)
+		fmt.Fprintf(&out, "The last change led from %s to %s. ", origin(last), last.To)
 	}
-	out.WriteString(told(d.edges) + "</desc>\n")
+	out.WriteString("A list of the arrows follows.</desc>\n")
 	fmt.Fprintf(&out, `<rect class="rail" x="%d" y="%d" width="%d" height="%d" rx="4" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`+"\n",
 		railLeft, margin, railWidth, d.height-2*margin)
 	fmt.Fprintf(&out, `<text class="quiet" transform="translate(%d %d) rotate(-90)" text-anchor="middle">any state</text>`+"\n",
@@ -142,38 +164,39 @@ func (d *drawing) box(label machine.Label, isLit bool) {
 	}
 	y := d.middle[label]
 	fmt.Fprintf(d, `<g class="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="9" %s stroke="currentColor" stroke-width="%s"/>`,
-		class, boxLeft, y-boxHeight/2, boxWidth, boxHeight, ground, border)
+		class, d.boxLeft, y-boxHeight/2, d.boxWidth, boxHeight, ground, border)
 	fmt.Fprintf(d, `<text x="%d" y="%d" text-anchor="middle" font-size="15" font-weight="%s">%s</text></g>`+"\n",
-		boxLeft+boxWidth/2, y+5, weight, label)
+		d.boxLeft+d.boxWidth/2, y+5, weight, label)
 }
 
 // edge draws an arrow with its words.
 func (d *drawing) edge(edge Edge, class string, width int) {
 	fmt.Fprintf(d, `<g class="%s" data-from="%s" data-to="%s" stroke-width="%d"><title>%s to %s: %s</title>`,
 		class, edge.From, edge.To, width, origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
-	words := wrapped(edge.Triggers)
+	words := edge.Words()
+	left, right := d.boxLeft, d.boxRight()
 	from, to := d.middle[edge.From], d.middle[edge.To]
 	switch between := slices.Index(d.labels, edge.To) - slices.Index(d.labels, edge.From); {
 	case edge.From == "":
-		d.shaft(fmt.Sprintf("M%d %dH%d", railRight, to, boxLeft), boxLeft, to, "l-9 -4v8z")
-		d.words(words, (railRight+boxLeft)/2, to-5-lineHeight*(len(words)-1), "middle")
+		d.shaft(fmt.Sprintf("M%d %dH%d", railRight, to, left), left, to, "l-9 -4v8z")
+		d.words(words, (railRight+left)/2, to-wordsAbove-lineHeight*(len(words)-1), "middle")
 	case between == 0:
-		d.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", boxRight, from-sideOffset, boxRight+36, from-22,
-			boxRight+36, from+22, boxRight, from+sideOffset), boxRight, from+sideOffset, "l6 -7l3 8z")
-		d.words(words, boxRight+34, from+5-lineHeight*(len(words)-1)/2, "start")
+		d.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", right, from-sideOffset, right+36, from-22,
+			right+36, from+22, right, from+sideOffset), right, from+sideOffset, "l6 -7l3 8z")
+		d.words(words, right+34, from+5-lineHeight*(len(words)-1)/2, "start")
 	case between == 1:
-		x := boxLeft + shaftInset
+		x := left + shaftInset
 		d.shaft(fmt.Sprintf("M%d %dV%d", x, from+boxHeight/2, to-boxHeight/2), x, to-boxHeight/2, "l-4 -9h8z")
 		d.words(words, x-9, (from+to)/2+5-lineHeight*(len(words)-1)/2, "end")
 	case between == -1:
-		x := boxRight - shaftInset
+		x := right - shaftInset
 		d.shaft(fmt.Sprintf("M%d %dV%d", x, from-boxHeight/2, to+boxHeight/2), x, to+boxHeight/2, "l-4 9h8z")
 		d.words(words, x+9, (from+to)/2+5-lineHeight*(len(words)-1)/2, "start")
 	default:
-		x := firstLane + d.lanes*laneWidth
+		x := d.firstLane + d.lanes*laneWidth
 		d.lanes++
-		d.shaft(fmt.Sprintf("M%d %dH%dV%dH%d", boxRight, from-sideOffset, x, to+sideOffset, boxRight), boxRight, to+sideOffset, "l9 -4v8z")
-		d.words(words, boxRight+16, from-sideOffset-5-lineHeight*(len(words)-1), "start")
+		d.shaft(fmt.Sprintf("M%d %dH%dV%dH%d", right, from-sideOffset, x, to+sideOffset, right), right, to+sideOffset, "l9 -4v8z")
+		d.words(words, right+16, from-sideOffset-wordsAbove-lineHeight*(len(words)-1), "start")
 	}
 	d.WriteString("</g>\n")
 }
@@ -185,43 +208,12 @@ func (d *drawing) shaft(path string, x, y int, head string) {
 
 // words writes lines below each other; y is the foot of the first one.
 func (d *drawing) words(lines []string, x, y int, anchor string) {
+	if !d.hasWords {
+		return
+	}
 	for i, line := range lines {
 		fmt.Fprintf(d, `<text x="%d" y="%d" text-anchor="%s">%s</text>`, x, y+i*lineHeight, anchor, line)
 	}
-}
-
-// wrapped are triggers in words, on lines that are not long.
-func wrapped(triggers []string) []string {
-	var lines []string
-	for i, trigger := range triggers {
-		line := ""
-		for _, word := range wordsOf(trigger) {
-			if line != "" && len(line)+len(word) >= wrapLetters {
-				lines = append(lines, line)
-				line = ""
-			}
-			line = strings.TrimPrefix(line+" "+word, " ")
-		}
-		if i < len(triggers)-1 {
-			line += ","
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// wordsOf takes a name like RefreshFailedPermanent apart.
-func wordsOf(name string) []string {
-	var words []string
-	start := 0
-	for i, letter := range name {
-		if i > 0 && 'A' <= letter && letter <= 'Z' {
-			words = append(words, strings.ToLower(name[start:i]))
-			start = i
-		}
-	}
-	words = append(words, strings.ToLower(name[start:]))
-	return words
 }
 
 // DOT is the picture in the language of Graphviz.

@@ -103,9 +103,7 @@ func requireDrawn(t *testing.T, arrows map[ends]string, row machine.Row) {
 		words, drawn := arrows[ends{from, row.Dst}]
 		require.True(t, drawn, "no arrow from %q to %s", from, row.Dst)
 		require.Contains(t, words, row.Name)
-		for _, word := range wordsOf(row.Name) {
-			require.Contains(t, words, word)
-		}
+		require.Contains(t, words, said[machine.Trigger(row.Name)])
 	}
 }
 
@@ -121,12 +119,32 @@ func TestTheLastTransitionIsDrawnStronglyAndToldToScreenReaders(t *testing.T) {
 		require.Len(t, strong, 1)
 		require.Equal(t, string(edge.From), strong[0].from)
 		require.Equal(t, string(edge.To), strong[0].to)
-		require.Contains(t, svg, "The last transition led from "+origin(edge)+" to "+string(edge.To)+".")
+		require.Contains(t, svg, "The last change led from "+origin(edge)+" to "+string(edge.To)+".")
 	}
 	svg := SVG(machine.Stale, Edge{})
 	require.Contains(t, svg, `role="img" aria-labelledby="states-title states-desc"`)
 	require.Contains(t, svg, `<title id="states-title">The states of a login, now Stale</title>`)
-	require.NotContains(t, svg, "The last transition")
+	require.NotContains(t, svg, "The last change")
+}
+
+// TestEveryArrowHasWordsThatFitOnALine is for what is read as one item.
+func TestEveryArrowHasWordsThatFitOnALine(t *testing.T) {
+	for _, row := range machine.Table() {
+		if row.Quiet {
+			continue
+		}
+		words := said[machine.Trigger(row.Name)]
+		require.NotEmpty(t, words, "%s needs words for the pictures", row.Name)
+		require.LessOrEqual(t, len(words), saidLetters, row.Name)
+	}
+}
+
+func TestTheNarrowDrawingHasEveryArrowAndNoWordsThatWouldBeSmall(t *testing.T) {
+	svg := NarrowSVG(machine.Stale, Edge{From: machine.Fresh, To: machine.Stale})
+	require.Equal(t, len(Edges()), strings.Count(svg, "data-from="))
+	require.Equal(t, 1, strings.Count(svg, `class="edge last"`))
+	require.Equal(t, len(machine.Labels())+1, strings.Count(svg, "<text"), "the states and the rail")
+	require.Less(t, widthOfBox(t, svg), 262, "wider, and its words would be smaller than 12 px on a screen of 320 px")
 }
 
 func TestTheDrawingIsTheSameEveryTime(t *testing.T) {
@@ -142,7 +160,7 @@ func TestANewStateAppearsByItself(t *testing.T) {
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Poisoned", "Suspended", []string{"IssuerAskedForPatience"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
-	svg := draw(labels, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
+	svg := draw(wide, labels, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
 	found := groups(t, svg)
 	require.Len(t, found, len(labels)+len(edges))
 	require.Equal(t, "state lit", found[len(found)-1].class)
@@ -150,14 +168,21 @@ func TestANewStateAppearsByItself(t *testing.T) {
 	require.GreaterOrEqual(t, heightOf(t, svg), heightOf(t, SVG("", Edge{}))+boxHeight+restGap, "it has room of its own")
 }
 
-func heightOf(t *testing.T, svg string) int {
+func heightOf(t *testing.T, svg string) int { return boxOf(t, svg)[3] }
+
+func widthOfBox(t *testing.T, svg string) int { return boxOf(t, svg)[2] }
+
+func boxOf(t *testing.T, svg string) (box [4]int) {
 	var root struct {
 		ViewBox string `xml:"viewBox,attr"`
 	}
 	require.NoError(t, xml.Unmarshal([]byte(svg), &root))
-	height, err := strconv.Atoi(root.ViewBox[strings.LastIndex(root.ViewBox, " ")+1:])
-	require.NoError(t, err)
-	return height
+	for i, each := range strings.Fields(root.ViewBox) {
+		number, err := strconv.Atoi(each)
+		require.NoError(t, err)
+		box[i] = number
+	}
+	return box
 }
 
 func TestGraphvizGetsEveryStateAndArrow(t *testing.T) {

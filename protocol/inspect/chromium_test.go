@@ -96,7 +96,7 @@ func TestThePageFollowsTheEngine(t *testing.T) {
 		require.NoError(t, err)
 	}
 	watching.until("now", "refresh token reused")
-	watching.until("diagram", "The last transition led from Stale to Poisoned.")
+	watching.until("diagram", "The last change led from Stale to Poisoned.")
 	watching.until("activity", "1000")
 	require.Equal(t, "1000 asks, 1 posts to the issuer, 3 transitions", watching.eval(
 		`[...document.querySelectorAll(".sums div")].map(e => e.querySelector("dd").textContent + " " + e.querySelector("dt").textContent).join(", ")`))
