@@ -66,7 +66,7 @@ func (l *livePage) show(env environment, home string, auth *engine.Engine, ledge
 	if l == nil {
 		return
 	}
-	options := inspect.Options{Source: auth, Recorder: l.recorder, Version: version}
+	options := inspect.Options{Source: auth, Recorder: l.recorder, Words: pageWords{}, Version: version}
 	if _, ok := ledger.(audited); ok {
 		options.Entries = func(context.Context) ([]store.Entry, error) { return entriesOf(ledger) }
 	}

@@ -94,7 +94,8 @@ func TestAnAppServerShowsItselfUntilItEnds(t *testing.T) {
 	require.Contains(t, metrics, "bezoar_asks_total 2\n")
 	require.Contains(t, metrics, `bezoar_state{state="ApiKey"} 1`)
 	page := fetch(t, s.url)
-	require.Contains(t, page, "<b>login</b>", "the ledger is there")
+	require.Contains(t, page, "ogged in with an API key", "the ledger is there, in the words of why")
+	require.Contains(t, page, "An API key is stored", "and the state in those of status")
 	require.NotContains(t, page, "sk-sentinel")
 
 	signs := signFiles(t, home)

@@ -22,7 +22,12 @@ type happening struct {
 // story is what led to the present state, the oldest first: everything from the
 // last login or logout on, and what happened before to the refresh token in use.
 func (v *view) story() []happening {
-	story := v.prologue()
+	return append(v.prologue(), v.tellAll(v.relevant())...)
+}
+
+// tellAll tells entries, the oldest first, those together that are alike.
+func (v *view) tellAll(entries []store.Entry) []happening {
+	var story []happening
 	var first, last store.Entry // of those that are told together
 	count := 0
 	tell := func() {
@@ -31,7 +36,7 @@ func (v *view) story() []happening {
 		}
 		count = 0
 	}
-	for _, e := range v.relevant() {
+	for _, e := range entries {
 		if count == 0 || !isAlike(last, e) {
 			tell()
 			first = e

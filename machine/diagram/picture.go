@@ -140,7 +140,7 @@ func (p *picture) arrow(edge Edge) {
 	switch between := slices.Index(p.labels, edge.To) - slices.Index(p.labels, edge.From); {
 	case edge.From == "":
 		p.shaft(fmt.Sprintf("M%d %dV%d", to, pictureMargin+ribbonHeight, cardsTop), to, cardsTop, "l-4 -9h8z")
-		p.words(folded(strings.Join(words, ", "), 12), to+8, pictureMargin+ribbonHeight+23, "start")
+		p.words(folded(strings.Join(words, ", "), 11), to+8, pictureMargin+ribbonHeight+18, "start")
 	case between == 0:
 		x := from - loopOffset
 		p.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x+16, cardsFoot, x+24, cardsFoot+38, x-24, cardsFoot+38, x-16, cardsFoot),

@@ -137,8 +137,8 @@ type screen struct {
 var screens = []screen{
 	{"wide-light", 1280, 900, false},
 	{"wide-dark", 1280, 900, true},
-	{"narrow-light", 360, 720, false},
-	{"narrow-dark", 360, 720, true},
+	{"narrow-light", 390, 844, false},
+	{"narrow-dark", 320, 640, true},
 }
 
 // patience is for a browser that hangs; nothing else takes its time.

@@ -49,7 +49,8 @@ func TestAPersonInARealBrowserSeesEachState(t *testing.T) {
 			}
 			require.Equal(t, want, page.eval("getComputedStyle(document.body).backgroundColor"), "the page's own style is not in use")
 			require.Equal(t, true, page.eval("document.documentElement.scrollWidth <= innerWidth"), "%s: one has to scroll sideways", screen.name)
-			require.GreaterOrEqual(t, page.eval(smallestLetters), 9.0, "%s: the letters of the drawings are too small", screen.name)
+			require.GreaterOrEqual(t, page.eval(smallestLetters), 12.0, "%s: the letters of the drawings are too small", screen.name)
+			require.Equal(t, "", page.eval(touching), "%s: words of a drawing touch something", screen.name)
 			page.photograph(string(label) + "-" + screen.name)
 			page.do("Page.close", nil, nil)
 		}
@@ -58,8 +59,31 @@ func TestAPersonInARealBrowserSeesEachState(t *testing.T) {
 }
 
 // smallestLetters is the size in pixels that the letters of the drawings have.
-const smallestLetters = `Math.min(...[...document.querySelectorAll("svg text")].map(text =>
+const smallestLetters = `Math.min(...[...document.querySelectorAll("svg text")].filter(text => text.checkVisibility()).map(text =>
 	parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a))`
+
+// touching names the words of a drawing that touch other words, a head, a box or
+// the edge of the drawing.
+const touching = `(() => {
+	const touch = (a, b, by) => a.left - by < b.right && b.left - by < a.right && a.top - by < b.bottom && b.top - by < a.bottom;
+	const found = [];
+	for (const svg of document.querySelectorAll("svg")) {
+		if (!svg.checkVisibility()) continue;
+		const texts = [...svg.querySelectorAll("text")], frame = svg.getBoundingClientRect();
+		const things = [...svg.querySelectorAll(".edge path:not([fill=none]), .state rect")];
+		for (const text of texts) {
+			const box = text.getBoundingClientRect(), slack = box.height * .18; // a box of letters is higher than they are
+			const inner = {left: box.left, right: box.right, top: box.top + slack, bottom: box.bottom - slack};
+			if (box.left < frame.left - 1 || box.right > frame.right + 1) found.push(text.textContent + " leaves the frame");
+			for (const other of texts)
+				if (other !== text && touch(inner, other.getBoundingClientRect(), -1)) found.push(text.textContent + " and " + other.textContent);
+			for (const thing of things)
+				if (thing.parentNode !== text.parentNode || thing.tagName === "path")
+					if (touch(inner, thing.getBoundingClientRect(), 0)) found.push(text.textContent + " and a " + thing.tagName);
+		}
+	}
+	return found.join("; ");
+})()`
 
 // storm has many ask in the last minutes.
 func (w *world) storm() {
@@ -82,7 +106,7 @@ func TestThePageFollowsTheEngine(t *testing.T) {
 		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	t.Cleanup(func() { auth.Close(context.Background()) })
-	page := New(Options{Source: auth, Recorder: recorder, Version: "0.0.0"})
+	page := New(Options{Source: auth, Recorder: recorder, Words: plain{}, Version: "0.0.0"})
 	url := serve(t, page)
 	watching := browser.tab(url, screens[0], true)
 	watching.until("now", "NoAuth")
@@ -98,7 +122,7 @@ func TestThePageFollowsTheEngine(t *testing.T) {
 	watching.until("now", "refresh token reused")
 	watching.until("diagram", "The last change led from Stale to Poisoned.")
 	watching.until("activity", "1000")
-	require.Equal(t, "1000 asks, 1 posts to the issuer, 3 transitions", watching.eval(
+	require.Equal(t, "1000 asks, 1 posts to the issuer, 3 changes of state", watching.eval(
 		`[...document.querySelectorAll(".sums div")].map(e => e.querySelector("dd").textContent + " " + e.querySelector("dt").textContent).join(", ")`))
 	require.Contains(t, watching.spoken("image"), "The states of a login, now Poisoned")
 	require.Equal(t, "polite", watching.eval(`document.querySelector("#now").ariaLive`))
@@ -110,7 +134,7 @@ func TestThePageSaysSoWhenTheProgramHasEnded(t *testing.T) {
 	browser := open(t)
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
-	page := New(Options{Source: s, Recorder: NewRecorder(nil)})
+	page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
 	listener, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())

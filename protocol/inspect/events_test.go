@@ -82,7 +82,7 @@ func TestAChangeIsStreamedAtOnceAndAnAskWithinATick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{followers: make(chan func(from, to *machine.State), 1)}
 		s.state.Store(all[machine.Fresh])
-		page := New(Options{Source: s, Recorder: NewRecorder(nil)})
+		page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
 		ctx, leave := context.WithCancel(t.Context())
 		streamed := httptest.NewRecorder()
 		left := make(chan struct{})
@@ -139,7 +139,7 @@ func TestThePageAndItsEventsAgree(t *testing.T) {
 func TestTheEndOfTheProgramEndsEveryStream(t *testing.T) {
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
-	page := New(Options{Source: s, Recorder: NewRecorder(nil)})
+	page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
 	listener, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())

@@ -83,8 +83,38 @@ type source struct {
 	followers chan func(from, to *machine.State)
 }
 
+func newSource(state *machine.State) *source {
+	s := &source{followers: make(chan func(from, to *machine.State), 1)}
+	s.state.Store(state)
+	return s
+}
+
 func (s *source) Snapshot() *machine.State                        { return s.state.Load() }
 func (s *source) Subscribe(changed func(from, to *machine.State)) { s.followers <- changed }
+
+// plain are words that a test can look for. The sentences are the program's own.
+type plain struct{}
+
+func (plain) State(s *machine.State, entries []store.Entry, now time.Time) (known, toDo string) {
+	a := s.Assess(now)
+	return "Known: " + words(a.Reason) + ".", "To do: " + string(a.Action) + "."
+}
+
+func (plain) Story(entries []store.Entry, now time.Time) []Sentence {
+	var all []Sentence
+	for _, e := range entries {
+		all = append(all, Sentence{e.At, e.Kind, "Told " + string(e.Kind) + " " + e.Key.Short()})
+	}
+	return all
+}
+
+func (plain) Reason(reason machine.Reason) string { return "the issuer says " + words(string(reason)) }
+func (plain) Cause(cause machine.Cause) string {
+	if cause == "" {
+		return ""
+	}
+	return "because of " + string(cause)
+}
 
 // world is a page on a real port.
 type world struct {
@@ -100,7 +130,7 @@ func newWorld(t *testing.T, state *machine.State) *world {
 	w := &world{source: &source{followers: make(chan func(from, to *machine.State), 1)}, recorder: NewRecorder(now)}
 	w.source.state.Store(state)
 	w.page = New(Options{
-		Source: w.source, Recorder: w.recorder, Version: "0.0.0", Now: now,
+		Source: w.source, Recorder: w.recorder, Words: plain{}, Version: "0.0.0", Now: now,
 		Entries: func(context.Context) ([]store.Entry, error) { return entries(), nil },
 	})
 	w.url = serve(t, w.page)

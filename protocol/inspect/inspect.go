@@ -27,10 +27,30 @@ type Source interface {
 	Subscribe(changed func(from, to *machine.State))
 }
 
-// Options is what a page is made of. Source and Recorder are required.
+// Words say what a page shows, in the sentences of the program that serves it: a
+// page has none of its own for a state, a verdict or an entry of the ledger.
+type Words interface {
+	// State is what is known of a login, and what to do. entries are the newest of
+	// its ledger, the oldest first.
+	State(s *machine.State, entries []store.Entry, now time.Time) (known, toDo string)
+	// Story tells entries, the oldest first.
+	Story(entries []store.Entry, now time.Time) []Sentence
+	Reason(machine.Reason) string
+	Cause(machine.Cause) string // "" for none
+}
+
+// Sentence tells one entry of a ledger, or several that are alike.
+type Sentence struct {
+	At   time.Time // of the last one
+	Kind store.Kind
+	Text string
+}
+
+// Options is what a page is made of. Source, Recorder and Words are required.
 type Options struct {
 	Source   Source
 	Recorder *Recorder
+	Words    Words
 	Entries  func(context.Context) ([]store.Entry, error) // of the ledger, the oldest first; nil for no ledger
 	Version  string
 	Now      func() time.Time // time.Now; its zone is the one that people read

@@ -37,7 +37,7 @@ func TestOnlyWhoKnowsTheTokenIsAnswered(t *testing.T) {
 		response, _ := get(t, w.url+name)
 		require.Equal(t, http.StatusOK, response.StatusCode, name)
 	}
-	other := New(Options{Source: w.source, Recorder: w.recorder})
+	other := New(Options{Source: w.source, Recorder: w.recorder, Words: plain{}})
 	require.NotEqual(t, token, other.token)
 }
 
@@ -185,13 +185,13 @@ func (c *closable) Close() error {
 
 func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {
 	wants := map[machine.Label][]string{
-		machine.NoAuth: {"A login is needed: bezoar login"},
-		machine.ApiKey: {"Nothing to do.", "apikey"},
-		machine.Fresh:  {"Nothing to do.", "access token expires", "13:00:00"},
-		machine.Stale:  {"Because: issuer unavailable.", "Wait: it is tried again", "not before", "12:17:00"},
+		machine.NoAuth: {"To do: login."},
+		machine.ApiKey: {"To do: none.", "apikey"},
+		machine.Fresh:  {"To do: none.", "access token expires", "13:00:00", "in 57 min", "Today is 2030-01-01, UTC"},
+		machine.Stale:  {"Known: issuer unavailable.", "To do: wait.", "next attempt not before", "12:17:00", "in 14 min"},
 		machine.Poisoned: {
-			"Because: refresh token reused.", "A login is needed: bezoar login", "12:02:00", "verdict",
-			policy.KeyOf(tokens("first", time.Hour)).Short(),
+			"Known: refresh token reused.", "To do: login.", "12:02:00", "verdict", "the issuer says refresh token reused", "1 min ago",
+			policy.Issuer.Key(tokens("first", time.Hour).RefreshToken).Short(),
 		},
 	}
 	require.ElementsMatch(t, machine.Labels(), slices.Collect(maps.Keys(wants)))
@@ -204,8 +204,28 @@ func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {
 			require.Contains(t, body, want)
 		}
 		for _, kind := range []string{"login", "intent", "rotated", "deferred", "refused"} {
-			require.Contains(t, body, "<b>"+kind+" ")
+			require.Contains(t, body, "<b>Told "+kind+" ")
 		}
+	}
+}
+
+func TestAnExpiredTokenIsMarked(t *testing.T) {
+	fresh := states(t)[machine.Fresh]
+	for after, want := range map[time.Duration]string{
+		59 * time.Minute: `<div><dt>access token expires</dt>`, time.Hour: `<div class="bad"><dt>access token expired</dt>`,
+	} {
+		page := New(Options{Source: newSource(fresh), Recorder: NewRecorder(nil), Words: plain{}, Now: func() time.Time { return noon.Add(after) }})
+		_, body := get(t, serve(t, page))
+		require.Contains(t, body, want)
+	}
+}
+
+func TestADistanceIsInWordsThatDoNotChangeEachSecond(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "now", 59 * time.Second: "now", -59 * time.Second: "now", time.Minute: "in 1 min", 54*time.Minute + 59*time.Second: "in 54 min",
+		-119 * time.Minute: "119 min ago", 2 * time.Hour: "in 2 h", -49 * time.Hour: "2 days ago",
+	} {
+		require.Equal(t, want, distance(noon.Add(d), noon), d)
 	}
 }
 
@@ -219,7 +239,7 @@ func TestALedgerThatCannotBeReadIsSaidToBeSo(t *testing.T) {
 		"This login is kept in memory":     nil,
 		"<p class=\"quiet\">The ledger is": func(context.Context) ([]store.Entry, error) { return nil, nil },
 	} {
-		_, body := get(t, serve(t, New(Options{Source: s, Recorder: recorder, Entries: read})))
+		_, body := get(t, serve(t, New(Options{Source: s, Recorder: recorder, Words: plain{}, Entries: read})))
 		<-s.followers
 		require.Contains(t, body, want)
 	}

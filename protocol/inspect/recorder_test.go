@@ -135,11 +135,11 @@ func TestTheLastArrowIsOneOfThePicture(t *testing.T) {
 	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Poisoned}, edgeOf(&asking, all[machine.Poisoned]))
 }
 
-func TestTheChartShowsAsksPostsAndTransitionsOfTheLastMinutes(t *testing.T) {
-	var a asks
-	a.add(noon.Add(-secondsKept * time.Second)) // too long ago
+func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
+	r := NewRecorder(func() time.Time { return noon.Add(-time.Hour) })
+	r.asks.add(noon.Add(-secondsKept * time.Second)) // too long ago
 	for i := range 10 {
-		a.add(noon.Add(time.Duration(i/2-4) * time.Second))
+		r.asks.add(noon.Add(time.Duration(i/2-4) * time.Second))
 	}
 	moments := []moment{
 		{at: noon.Add(-secondsKept * time.Second), kind: isPost}, // too long ago
@@ -147,10 +147,23 @@ func TestTheChartShowsAsksPostsAndTransitionsOfTheLastMinutes(t *testing.T) {
 		{at: noon, kind: isChange, to: machine.Assessment{Label: machine.Fresh}}, {at: noon.Add(-time.Second), kind: isChange},
 		{at: noon, kind: isRevocation},
 	}
-	drawn := chart(a.lately(noon), moments, noon)
-	require.Contains(t, drawn, "Asks: 10, at most 2 in a second. Posts to the issuer: 1. Transitions: 1.")
+	drawn := chart(r, moments, noon)
+	require.Contains(t, drawn, "Asks: 10, at most 2 in a second. Posts to the issuer: 1. Changes of state: 1.")
 	require.Contains(t, drawn, ">posts to the issuer: 1<")
-	require.Equal(t, drawn, chart(a.lately(noon), moments, noon))
-	empty := chart([secondsKept]uint32{}, nil, noon)
+	require.Contains(t, drawn, ">5 min ago<")
+	require.Equal(t, drawn, chart(r, moments, noon))
+	empty := chart(NewRecorder(nil), nil, noon)
 	require.Contains(t, empty, "Asks: 0, at most 0 in a second.")
+}
+
+// TestAChartGrowsWithWhatThereIsToShow is for a demo of twenty seconds, which was
+// a sliver at the edge of five minutes.
+func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
+	begun := noon
+	for after, want := range map[time.Duration]int{0: 60, 20 * time.Second: 60, 2 * time.Minute: 121, time.Hour: secondsKept, -time.Hour: 60} {
+		require.Equal(t, want, span(begun, begun.Add(after)), after)
+	}
+	r := NewRecorder(func() time.Time { return begun })
+	r.asks.add(begun)
+	require.Contains(t, chart(r, nil, begun.Add(time.Second)), ">1 min ago<")
 }

@@ -11,9 +11,10 @@ import (
 // The bounds of what is shown of the ledger, and of how often and how long its
 // file is read, however many look at the page.
 const (
-	entriesShown = 20
-	trailAge     = time.Second
-	trailLimit   = 2 * time.Second
+	entriesKept = 100
+	linesShown  = 20
+	trailAge    = time.Second
+	trailLimit  = 2 * time.Second
 )
 
 // trail is the end of the ledger, as it was a moment ago at most.
@@ -42,7 +43,7 @@ func (t *trail) newest(mark <-chan struct{}) ([]store.Entry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), trailLimit)
 	defer cancel()
 	entries, err := t.read(ctx)
-	t.entries, t.err = entries[max(0, len(entries)-entriesShown):], err
+	t.entries, t.err = entries[max(0, len(entries)-entriesKept):], err
 	t.at, t.mark = t.now(), mark
 	return t.entries, t.err
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/inspect"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// pageWords are the sentences of status and why, for the live page.
+type pageWords struct{}
+
+func (pageWords) State(s *machine.State, entries []store.Entry, now time.Time) (known, toDo string) {
+	v := view{state: *s, entries: entries, at: now}
+	for _, e := range entries {
+		if isBeginning(e) {
+			v.lineage.LoggedOut = e.Kind == store.Logout
+		}
+	}
+	known = v.known()
+	if reason := s.Assess(now).Reason; s.Label == machine.NoAuth && reason != "" {
+		known += ": " + strings.ReplaceAll(reason, "_", " ")
+	}
+	return strings.ToUpper(known[:1]) + known[1:] + ".", v.next()
+}
+
+func (pageWords) Story(entries []store.Entry, now time.Time) []inspect.Sentence {
+	v := view{entries: entries, at: now}
+	var open []store.Entry
+	for i, e := range entries {
+		if !v.isOutcomeKnown(i) {
+			open = append(open, e)
+		}
+	}
+	var told []inspect.Sentence
+	for _, each := range v.tellAll(open) {
+		told = append(told, inspect.Sentence{At: each.At.Time, Kind: each.Kind, Text: each.Text})
+	}
+	return told
+}
+
+func (pageWords) Reason(reason machine.Reason) string { return because(reason) }
+
+func (pageWords) Cause(cause machine.Cause) string { return strings.TrimPrefix(onCause(cause), " ") }
