@@ -30,6 +30,11 @@ type Credential struct {
 	LastRefresh  time.Time // zero when the record has none
 	Provenance   Provenance
 	OwnerID      string // a random name that the login was given when it was made; "" when the record has none
+
+	// ExpiresAt is when the access token expires, as the issuer said when it gave it
+	// (expires_in); zero if that is not known. It is no part of the record: the ledger
+	// keeps it, and Equal does not look at it.
+	ExpiresAt time.Time
 }
 
 // Equal reports whether both are the same login in every member.
@@ -82,7 +87,7 @@ func (c Credential) Merge(grant Grant, at time.Time) Credential {
 		c.IDToken = grant.IDToken
 	}
 	if !grant.AccessToken.IsAbsent() {
-		c.AccessToken = grant.AccessToken
+		c.AccessToken, c.ExpiresAt = grant.AccessToken, grant.ExpiresAt
 	}
 	if !grant.RefreshToken.IsAbsent() {
 		c.RefreshToken = grant.RefreshToken
@@ -119,10 +124,15 @@ func (c Credential) account() Account {
 	return account
 }
 
-// expiry is the access token's exp, zero when it is opaque or has none.
+// expiry is when the access token expires, zero when nobody said. What the token
+// says of itself (exp) goes before what was said with it (expires_in): resource
+// servers go by it, and everybody who has the token can see it. That this machine's
+// clock may differ from the issuer's is seen to where a token seems to be born dead.
 func (c Credential) expiry() time.Time {
-	said, _ := claims.Parse(c.AccessToken)
-	return said.Expiry
+	if said, _ := claims.Parse(c.AccessToken); !said.Expiry.IsZero() {
+		return said.Expiry
+	}
+	return c.ExpiresAt
 }
 
 // The ages at which a token set is due for a refresh.

@@ -17,6 +17,8 @@ type Lineage struct {
 	Deferral  Deferral   // the backoff that all processes share
 	LoggedOut bool       // the last login was ended on purpose
 
+	Expiries []Expiry // of access tokens, as the issuer said with them
+
 	Lost  []Loss   // posts whose answer was lost
 	Ended []Ending // logins that a logout ended
 }
@@ -26,6 +28,12 @@ type Rotation struct {
 	Key    secret.Fingerprint // of the refresh token that came out of it
 	At     time.Time
 	SentAt time.Time // when it was sent to the issuer; zero if unknown
+}
+
+// Expiry is when an access token expires.
+type Expiry struct {
+	Access secret.Fingerprint
+	At     time.Time
 }
 
 // Loss is a refresh token whose posts may have been granted, with nobody to hear it.
@@ -108,7 +116,10 @@ func (l Lineage) Rotation(key secret.Fingerprint) Rotation {
 // Loaded is the event that a state learns a stored credential by, with all that is
 // remembered of it and of the login in use.
 func (l Lineage) Loaded(s State, found Credential, at time.Time) CredentialLoaded {
-	key := s.Policy.KeyOf(found)
+	key, access := s.Policy.KeyOf(found), found.AccessToken.Fingerprint()
+	if at := slices.IndexFunc(l.Expiries, func(each Expiry) bool { return access != "" && each.Access == access }); at >= 0 {
+		found.ExpiresAt = l.Expiries[at].At
+	}
 	rotation := l.Rotation(key)
 	return CredentialLoaded{
 		At: At{at}, Credential: found, Verdict: l.VerdictOn(key), RefreshedAt: rotation.At, SentAt: rotation.SentAt,

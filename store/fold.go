@@ -21,6 +21,7 @@ const (
 // count up, so that one that is in the journal twice does no harm.
 func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Fingerprint) machine.Lineage {
 	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
+	known.Expiries = slices.Clone(known.Expiries)
 	known.Lost, known.Ended = slices.Clone(known.Lost), slices.Clone(known.Ended)
 	var condemned []machine.Verdict // not yet among those that are known
 	for e := range entries {
@@ -36,6 +37,9 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 		}
 		if key := said.rotation.Key; key != "" {
 			known.Rotations = replacing(known.Rotations, said.rotation, func(r machine.Rotation) bool { return r.Key == key })
+		}
+		if access := said.expiry.Access; access != "" {
+			known.Expiries = replacing(known.Expiries, said.expiry, func(x machine.Expiry) bool { return x.Access == access })
 		}
 		if key := said.lost.Key; key != "" {
 			known.Lost = replacing(known.Lost, said.lost, func(l machine.Loss) bool { return l.Key == key })
@@ -88,7 +92,8 @@ type facts struct {
 	verdict    machine.Verdict  // none if it has no key
 	condemned  string           // keys of old verdicts
 	rotation   machine.Rotation // likewise
-	lost       machine.Loss     // likewise
+	expiry     machine.Expiry   // none if it has no token
+	lost       machine.Loss     // none if it has no key
 	ended      machine.Ending   // likewise
 	ofEndpoint bool             // decides how long to leave its endpoint alone:
 	deferral   machine.Deferral
@@ -105,7 +110,7 @@ type facts struct {
 func (e Entry) facts() facts {
 	switch e.Kind {
 	case Rotated:
-		said := facts{ofEndpoint: true, rotation: machine.Rotation{Key: e.Next, At: e.At, SentAt: e.SentAt}, ofLogin: e.Next != ""}
+		said := facts{ofEndpoint: true, expiry: e.expiry(), rotation: machine.Rotation{Key: e.Next, At: e.At, SentAt: e.SentAt}, ofLogin: e.Next != ""}
 		if e.Next != e.Key {
 			said.verdict = e.verdict(machine.ReasonSpent)
 		} else {
@@ -128,7 +133,7 @@ func (e Entry) facts() facts {
 		return said
 	case Login:
 		isStored := e.Method != machine.MethodExternal
-		return facts{ofEndpoint: isStored, ofLogin: isStored}
+		return facts{ofEndpoint: isStored, ofLogin: isStored, expiry: e.expiry()}
 	case Adopted:
 		return facts{ofLogin: true}
 	case Logout:
@@ -147,6 +152,8 @@ func (e Entry) verdict(reason machine.Reason) machine.Verdict {
 	return machine.Verdict{Key: e.Key, Access: e.Access, Reason: reason, At: e.At}
 }
 
+func (e Entry) expiry() machine.Expiry { return machine.Expiry{Access: e.Issued, At: e.ExpiresAt} }
+
 func (e Entry) deferral() machine.Deferral {
 	return machine.Deferral{
 		NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == Refused, Evidence: e.Repeated.Clean(),
@@ -159,13 +166,14 @@ func (e Entry) deferral() machine.Deferral {
 // does not know, and the newest of all, for people.
 func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 	needed := make([]bool, len(entries))
-	verdicts, rotations, losses, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}
+	verdicts, rotations, expiries, losses, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}, latest{}
 	loginDecided, unknown := false, 0
 	for i, e := range slices.Backward(entries) {
 		said := e.facts()
 		decides := []bool{
 			said.verdict.Key != "" && verdicts.isFirst(said.verdict.Key),
 			said.rotation.Key != "" && rotations.isFirst(said.rotation.Key),
+			said.expiry.Access != "" && expiries.isFirst(said.expiry.Access),
 			said.lost.Key != "" && losses.isFirst(said.lost.Key),
 			said.ended.Key != "" && ends.isFirst(said.ended.Key),
 			said.ofEndpoint && endpoints.isFirst(e.Endpoint),

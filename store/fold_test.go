@@ -71,6 +71,16 @@ func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
 	require.Empty(t, fold(answered).Deferral.Evidence.Code)
 }
 
+func TestTheExpiryOfAnAccessTokenIsRemembered(t *testing.T) {
+	c := machine.Credential{AccessToken: secret.New("opaque"), ExpiresAt: noon}
+	for _, kind := range []store.Kind{store.Rotated, store.Login} {
+		said := store.Entry{Kind: kind, Key: "a", Next: "b", Endpoint: here}.WithExpiry(c)
+		lineage := fold(said, store.Entry{Kind: store.Rotated, Key: "b", Next: "c"})
+		require.Equal(t, []machine.Expiry{{Access: c.AccessToken.Fingerprint(), At: noon}}, lineage.Expiries)
+	}
+	require.Zero(t, fold(store.Entry{Kind: store.Login}.WithExpiry(machine.Credential{AccessToken: secret.New("opaque")})).Expiries)
+}
+
 func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
 	kept := deferred
 	kept.Key, kept.Next = "a", "b"
@@ -165,6 +175,7 @@ func anyEntries(t *rapid.T) []store.Entry {
 			Kind: kinds[source.IntN(len(kinds))], At: noon.Add(time.Duration(source.IntN(99)) * time.Second), PID: source.IntN(3),
 			Key: some(), Next: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
 			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
+			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: machine.Repeated{Times: i},
 		}
 	}
 	if rapid.Bool().Draw(t, "quiet end") {

@@ -100,6 +100,11 @@ type Entry struct {
 	Method    machine.Method     `json:"method,omitempty"`
 	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [machine.Condemned.Texts]
 
+	// Issued is the access token that came with a rotation or a login, if the issuer
+	// said when it expires: auth.json has no place for that.
+	Issued    secret.Fingerprint `json:"issued,omitempty"`
+	ExpiresAt time.Time          `json:"expires_at,omitzero"`
+
 	machine.Repeated // deferred and refused: what the issuer answered, and how often in a row
 }
 
@@ -116,6 +121,15 @@ func Newest(entries iter.Seq2[Entry, error], n int) ([]Entry, error) {
 		}
 	}
 	return kept[max(0, len(kept)-n):], nil
+}
+
+// WithExpiry is the entry of a login or a rotation with the expiry of the access
+// token, if the issuer said it.
+func (e Entry) WithExpiry(c machine.Credential) Entry {
+	if !c.ExpiresAt.IsZero() {
+		e.Issued, e.ExpiresAt = c.AccessToken.Fingerprint(), c.ExpiresAt
+	}
+	return e
 }
 
 // IsSynced reports whether the entry has to reach the disk at once; the rest may

@@ -108,7 +108,8 @@ func (o *Owner) Login(c machine.Credential) error {
 			return fmt.Errorf("store login: %w", err)
 		}
 		o.forget()
-		o.note(ctx, store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
+		login := store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}
+		o.note(ctx, login.WithExpiry(c))
 	}
 	o.step(machine.LoggedIn{At: o.at(), Credential: c})
 	return nil

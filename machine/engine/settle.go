@@ -38,6 +38,7 @@ func (t *transaction) granted(ctx context.Context, grant machine.Grant) {
 		t.Log.Error("the new tokens are not stored yet; they are kept in memory", "error", err)
 		success.Base = &t.record.Credential
 	}
+	t.entry = t.entry.WithExpiry(t.next)
 	t.entry.Next = t.keyOf(t.next)
 	t.outcome = success
 }

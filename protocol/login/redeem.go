@@ -43,6 +43,7 @@ func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credenti
 		LastRefresh:  a.options.Now().UTC().Round(0),
 		Provenance:   a.options.Issuer.Provenance(),
 		OwnerID:      newOwnerID(),
+		ExpiresAt:    grant.ExpiresAt,
 	}
 	return credential, a.admit(credential)
 }

@@ -1,0 +1,77 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// opaque is a grant of an access token that does not say when it expires, by an
+// issuer that does.
+func opaque(name string, lifetime time.Duration) machine.Granted {
+	given := granted(login(name, time.Hour))
+	given.Grant.AccessToken, given.Grant.Lifetime = secret.New("opaque-"+name), lifetime
+	given.Grant = given.Grant.SentAt(time.Now())
+	return given
+}
+
+func TestAnOpaqueTokenExpiresWhenItsIssuerSaidToAllProcesses(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		given := opaque("second", time.Hour)
+		s.asking(demand)
+		s.answer(given)
+		require.Equal(t, given.Grant.ExpiresAt, s.Snapshot().Expiry)
+
+		later := s.start()
+		<-later.Ready()
+		require.Equal(t, given.Grant.ExpiresAt, later.Snapshot().Expiry, "a process that starts later")
+		later.Close(ended())
+
+		time.Sleep(56 * time.Minute)
+		s.asking(poll)
+		s.answer(granted(login("third", time.Hour)))
+		require.Equal(t, 2, s.posts(), "it is refreshed before its end, and not after eight days")
+	})
+}
+
+func TestTheExpiryOfALoginIsKeptForTheNextProcess(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		c := login("first", time.Hour)
+		c.AccessToken, c.ExpiresAt = secret.New("opaque"), time.Now().Add(time.Hour).Round(0)
+		require.NoError(t, s.Login(t.Context(), c))
+		require.Equal(t, c.ExpiresAt, s.Snapshot().Expiry)
+		later := s.start()
+		defer later.Close(ended())
+		<-later.Ready()
+		require.True(t, c.ExpiresAt.Equal(later.Snapshot().Expiry))
+	})
+}
+
+func TestAnExpiryIsThatOfOneTokenAlone(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.asking(demand)
+		s.answer(opaque("second", time.Hour))
+		other := login("third", time.Hour)
+		other.AccessToken = secret.New("another opaque one")
+		s.write(other)
+		later := s.start()
+		defer later.Close(ended())
+		<-later.Ready()
+		require.Zero(t, later.Snapshot().Expiry)
+	})
+}
+
+func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		given := granted(login("second", time.Hour))
+		given.Grant.Lifetime = time.Minute
+		given.Grant = given.Grant.SentAt(time.Now())
+		s.asking(demand)
+		s.answer(given)
+		require.Equal(t, time.Now().Add(time.Hour).Unix(), s.Snapshot().Expiry.Unix())
+	})
+}
