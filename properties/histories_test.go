@@ -64,6 +64,9 @@ func anyOperation() *rapid.Generator[operation] {
 		}),
 		draw(func(t *rapid.T) operation { return logsOut{whose.Draw(t, "process")} }),
 		draw(func(t *rapid.T) operation { return isRejected{whose.Draw(t, "process"), halt.Draw(t, "halt")} }),
+		draw(func(t *rapid.T) operation {
+			return stands{whose.Draw(t, "process"), rapid.Bool().Draw(t, "timers first"), halt.Draw(t, "halt")}
+		}),
 		draw(func(t *rapid.T) operation { return isKilled{whose.Draw(t, "process")} }),
 		draw(func(t *rapid.T) operation { return reloads{whose.Draw(t, "process")} }),
 		draw(func(t *rapid.T) operation { return breaks{rapid.SampledFrom(allFaults).Draw(t, "fault")} }),

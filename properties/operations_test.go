@@ -2,6 +2,7 @@ package properties
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -26,7 +27,7 @@ func (w *world) process(n int) *process { return w.processes[n%len(w.processes)]
 
 // living is a process that runs, or nil.
 func (w *world) living(n int) *process {
-	if p := w.process(n); p.owner != nil {
+	if p := w.process(n); p.owner != nil && !p.isStopped {
 		return p
 	}
 	return nil
@@ -39,6 +40,10 @@ type asks struct {
 }
 
 func (o asks) do(w *world) string {
+	if p := w.process(o.process); p.isStopped {
+		p.asleep = append(p.asleep, o.ask)
+		return fmt.Sprintf("client of %s asks, and %s stands still", p.name, p.name)
+	}
 	p := w.living(o.process)
 	if p == nil {
 		return ""
@@ -95,17 +100,17 @@ type answers struct {
 }
 
 func (o answers) do(w *world) string {
-	p := w.living(o.process)
-	if p == nil {
-		return ""
-	}
+	p := w.process(o.process)
 	r := p.waitingAt(func(place string) bool { return place == "answer" })
-	if r == nil {
+	if r == nil || r.post.answer != nil {
 		return ""
 	}
 	token := r.state.Credential.RefreshToken
 	w.reach("the issuer %s", o.how)
 	r.post.answer = w.authority.answer(o.how, token, w.now)
+	if p.isStopped {
+		return fmt.Sprintf("the issuer gets %s from %s and %s: the answer lies in its socket", token.Reveal(), p.name, o.how)
+	}
 	r.goOn(o.halt)
 	return fmt.Sprintf("the issuer gets %s from %s and %s: %s%s", token.Reveal(), p.name, o.how, outcome(r.post.answer, w), p.standing())
 }
@@ -259,6 +264,62 @@ type timePasses struct{ long time.Duration }
 func (o timePasses) do(w *world) string {
 	w.now = w.now.Add(o.long)
 	return fmt.Sprintf("%v pass", o.long)
+}
+
+// stands stops a process, or lets it go on. What came for it meanwhile it finds all
+// at once, in either order: timers that should have struck, and what lies in its
+// sockets.
+type stands struct {
+	process     int
+	timersFirst bool
+	halt        string
+}
+
+func (o stands) do(w *world) string {
+	p := w.process(o.process)
+	switch {
+	case p.owner == nil:
+		return ""
+	case !p.isStopped:
+		p.isStopped = true
+		for _, r := range p.refreshes {
+			w.reach("stopped before %q", r.place)
+		}
+		return p.name + " stands still" + p.standing()
+	}
+	p.wake(o.timersFirst, o.halt)
+	return p.name + " goes on" + p.standing()
+}
+
+// wake lets a process that stands still go on.
+func (p *process) wake(timersFirst bool, halt string) {
+	p.isStopped = false
+	strike := func() {
+		for _, r := range p.refreshes {
+			if overdue := r.overdue; overdue != nil && p.world.now.Sub(r.intended) >= engine.DefaultDeadline {
+				r.overdue = nil
+				overdue()
+			}
+		}
+	}
+	if timersFirst {
+		strike()
+	}
+	for _, r := range slices.Clone(p.refreshes) {
+		if r.place == "answer" && r.post.answer != nil {
+			p.world.reach("an answer is heard that came while the process stood still")
+			r.goOn(halt)
+		}
+	}
+	if !timersFirst {
+		strike()
+	}
+	asked := p.asleep
+	p.asleep = nil
+	for _, ask := range asked {
+		p.ask(ask)
+		p.begin(halt)
+	}
 }
 
 // isKilled ends a process, or starts it again if it is dead.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
@@ -18,6 +19,8 @@ type process struct {
 	pid       int
 	lives     int           // how often it was started
 	owner     *engine.Owner // nil while it is dead
+	isStopped bool          // it stands still, and the clock runs: what comes for it waits
+	asleep    []machine.Ask // what its clients have asked since
 	ledger    *memory.Process
 	refreshes []*refresh
 	asks      []*question
@@ -34,6 +37,7 @@ func (p *process) start() {
 	p.owner = engine.NewOwner(engine.Options{
 		Policy: policy, Store: siteStore{p.world.store, p.world}, Ledger: p.ledger, Issuer: p.world,
 		Now:    p.world.clock,
+		Uptime: func() time.Duration { return p.world.now.Sub(dawn) },
 		Random: func() float64 { return 0.5 },
 		Before: func(step string) { p.world.running.reach(step) },
 	}, p)
@@ -52,6 +56,7 @@ func (p *process) crash() {
 	}
 	p.ledger.Crash()
 	p.owner, p.refreshes, p.asks = nil, nil, nil
+	p.isStopped, p.asleep = false, nil
 }
 
 // refresh is one refresh transaction as a coroutine, and where it stands.
@@ -65,7 +70,8 @@ type refresh struct {
 	stop  func()
 	yield func(struct{}) bool
 
-	overdue   func() // tells its owner that the deadline of its post has struck; nil while it has not begun
+	intended  time.Time // when its intent was made
+	overdue   func()    // tells its owner that the deadline of its post has struck; nil while it has not begun
 	looked    bool
 	found     *machine.Credential // what it saw in the store
 	reserved  bool                // the store has room for what comes of it
@@ -131,6 +137,9 @@ func (r *refresh) reach(step string) {
 	if r.halt == step {
 		r.process.world.reach("stands before %q", step)
 		r.pause(step)
+	}
+	if step == "intend" {
+		r.intended = r.process.world.now
 	}
 }
 

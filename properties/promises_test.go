@@ -3,6 +3,7 @@ package properties
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 )
@@ -67,7 +68,48 @@ func (p *process) check() {
 	case (s.Label == machine.Fresh || s.Label == machine.Stale) && s.Token().IsAbsent() && !p.rejected[held.AccessToken.Reveal()]:
 		w.violate("%s withholds %s, which nobody rejected", p.name, w.nameOf(&held))
 	}
+	p.checkAssessment()
 	p.checkAnswers()
+}
+
+// checkAssessment: what is told of the present is true of it, and a wait ends by
+// itself at the time it comes with.
+func (p *process) checkAssessment() {
+	w, s := p.world, p.owner.Snapshot()
+	a := s.Assess(w.now)
+	w.reach("action %s", a.Action)
+	isHanded := !s.TokenAt(w.now).IsEmpty()
+	inUse := s.Label == machine.Fresh || s.Label == machine.Stale || s.Label == machine.ApiKey
+	switch {
+	case a.Usable && a.Expired:
+		w.violate("%s calls a token usable that has expired", p.name)
+	case a.Usable && !isHanded, a.Usable && !inUse:
+		w.violate("%s calls a token usable and hands none out", p.name)
+	case a.Expired && isHanded && s.Trouble == "" && a.Action != machine.ActionWait:
+		w.violate("%s hands out an expired token, and nothing keeps it from asking for another", p.name)
+	case a.Action == machine.ActionWait && a.NextAttemptAt.IsZero():
+		w.violate("%s says that waiting is all there is to do, and not how long", p.name)
+	case a.Action == machine.ActionWait && !p.isStopped && !changesAt(s, later(a.NextAttemptAt, w.now)):
+		w.violate("%s says to wait until %v, and nothing changes then", p.name, a.NextAttemptAt.Sub(w.now))
+	case a.Action == machine.ActionNone && !a.Usable && !changesAt(s, w.now):
+		w.violate("%s has no good token, does nothing, and says that nothing has to be done", p.name)
+	case a.Action != machine.ActionLogin && (s.Label == machine.Poisoned || s.Label == machine.NoAuth && s.Trouble == ""):
+		w.violate("%s is %s, and says %q", p.name, s.Label, a.Action)
+	}
+}
+
+// changesAt reports whether something happens by then without a person: a refresh
+// is in flight, or the next ask begins one, looks or saves.
+func changesAt(s *machine.State, at time.Time) bool {
+	_, effects, err := machine.Step(*s, machine.Asked{At: machine.At{Time: at}, Ask: machine.Ask{Token: true}})
+	return err == nil && (s.Attempt != 0 || len(effects) > 0)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // isRefusedTo reports whether this very process was told that a token is dead.

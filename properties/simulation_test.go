@@ -67,7 +67,12 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 			reached["the store "+string(f)] += strikes
 		}
 	}
-	corners := []string{"a token in doubt is posted once more", "a deadline strikes", "killed before \"answer\"", "killed before \"lock wait\""}
+	corners := []string{"a token in doubt is posted once more", "a deadline strikes", "killed before \"answer\"", "killed before \"lock wait\"",
+		"stopped before \"answer\"", "stopped before \"post\"", "an answer is heard that came while the process stood still",
+		"an intent grows old before its post"}
+	for _, action := range []machine.Action{machine.ActionNone, machine.ActionWait, machine.ActionLogin, machine.ActionOperator} {
+		corners = append(corners, fmt.Sprintf("action %s", action))
+	}
 	for _, step := range append(engine.Steps(), "report") {
 		corners = append(corners, fmt.Sprintf("stands before %q", step), fmt.Sprintf("killed before %q", step))
 	}
@@ -119,6 +124,11 @@ func (w *world) end() {
 func (w *world) recover() {
 	clear(w.store.faults)
 	w.tell("everything is well again, and every process is asked")
+	for _, p := range w.processes {
+		if p.isStopped {
+			p.wake(true, "")
+		}
+	}
 	for !w.isQuiet() {
 		for _, p := range w.processes {
 			p.finish()

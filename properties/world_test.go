@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -141,9 +142,13 @@ func (w *world) Revoke(_ context.Context, _ machine.Issuer, login machine.Creden
 
 // Refresh implements engine.Issuer for the refresh that runs. The answer is
 // whatever an operation says it is, when it says so.
-func (w *world) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (w *world) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	r := w.running
 	name := token.Reveal()
+	if !machine.MayPost(ctx) {
+		w.reach("an intent grows old before its post")
+		return machine.Unavailable{}
+	}
 	switch held := w.store.holds(); {
 	case w.isAdmitted(r) != "":
 		w.violate("%s posts %s, but %s", r.process.name, name, w.isAdmitted(r))
@@ -153,6 +158,8 @@ func (w *world) Refresh(_ context.Context, _ machine.Issuer, token secret.Token,
 		w.violate("%s posts %s without a look at the store, which holds %s", r.process.name, name, w.nameOf(held))
 	case !r.reserved:
 		w.violate("%s posts %s without room for its successor", r.process.name, name)
+	case w.now.Sub(r.intended) > engine.DefaultDeadline:
+		w.violate("%s posts %s on an intent that is %v old", r.process.name, name, w.now.Sub(r.intended))
 	case !r.mayGoOnWith(r.found):
 		w.violate("%s posts %s, but the store held %s", r.process.name, name, w.nameOf(r.found))
 	}
