@@ -2,6 +2,8 @@ package appserver
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -74,4 +76,34 @@ func TestAtTheEndEveryRequestIsAnswered(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAClientThatDemandsAMillionRefreshesDoesNotFillTheMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, closeSite := open(t, tokens("first", "refresh-first"), nil)
+		defer closeSite()
+		s.shakeHands()
+		unlock, err := s.store.Lock(t.Context()) // the refresh waits
+		require.NoError(t, err)
+		const asked = queueLimit + 1000
+		taken := 0
+		go func() {
+			for n := range asked {
+				line := fmt.Sprintf(`{"id":%d,"method":"getAuthStatus","params":{"refreshToken":true}}`, n)
+				s.schema.Client([]byte(line))
+				_, _ = io.WriteString(s.input, line+"\n")
+				taken++
+			}
+		}()
+		require.Empty(t, s.said())
+		require.Less(t, taken, asked, "no further line is read")
+		require.GreaterOrEqual(t, taken, queueLimit)
+		unlock()
+		answered := 0
+		for range 10 {
+			time.Sleep(time.Minute)
+			answered += len(s.said())
+		}
+		require.Equal(t, asked, answered, "but each is answered in the end")
+	})
 }

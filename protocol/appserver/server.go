@@ -45,6 +45,7 @@ type Server struct {
 	limits sharers
 	latest sync.Mutex // held while it is told who is logged in: who looks first is heard first
 	status statusEncoder
+	queued chan struct{} // full while as many requests wait for a refresh as may
 
 	// For the reading goroutine alone.
 	told           <-chan struct{} // closed when the end of the latest login was told; nil before the first
@@ -58,11 +59,25 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Server{Options: options, conn: conn}
+	s := &Server{Options: options, conn: conn, queued: make(chan struct{}, queueLimit)}
 	if client := s.Client; client != nil && isHeaderValue(client.Name) {
 		s.Introduce(client.Name, s.userAgent(*client))
 	}
 	return s
+}
+
+// queueLimit is how many requests of a client may wait for a refresh. Then no further
+// line is read until the refresh or its deadline has answered them: a client that
+// demands a million refreshes waits, and does not fill the memory.
+const queueLimit = 4096
+
+// queue has the engine answer what is not known at once.
+func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
+	s.queued <- struct{}{}
+	s.Engine.Queue(ask, func(snapshot *machine.State) {
+		<-s.queued
+		answer(snapshot)
+	})
 }
 
 // Drain begins the end: it ends the login that is under way, and any that begins

@@ -34,7 +34,7 @@ func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 		s.replyStatus(id, ask, snapshot)
 		return
 	}
-	s.Engine.Queue(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
+	s.queue(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
 }
 
 func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.State) {
@@ -57,7 +57,7 @@ func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
 		s.replyAccount(id, snapshot)
 		return
 	}
-	s.Engine.Queue(ask, func(snapshot *machine.State) { s.replyAccount(id, snapshot) })
+	s.queue(ask, func(snapshot *machine.State) { s.replyAccount(id, snapshot) })
 }
 
 func (s *Server) replyAccount(id jsonrpc.ID, snapshot *machine.State) {
