@@ -26,7 +26,9 @@ var loginCommand = command{
 	name:    "login",
 	summary: "Log in: in a browser, with a code on another device, or with an API key.",
 	usage:   "[--device | --with-api-key] [flags]",
-	about: `Opens a browser if there is one, and prints the address in any case. With --device
+	about: `Opens a browser if there is one, and prints the address to standard error in any case.
+The address is for you alone: who has it can finish the login with another account. The
+browser gets it through a file that only you can read, never as an argument. With --device
 it prints a code to type in on any other device. An API key is read from standard
 input, one line, so that it shows up in no list of processes and in no history; at a
 terminal it is not shown. Ctrl-C cancels, nothing is changed then, and the exit code
