@@ -36,7 +36,6 @@ var files = []option{
 	{word: "auth.lock, auth.json.lock, auth.ledger.lock", meaning: "locks of the refresh, of a write of the login, and of a rewrite of the ledger; empty, and safe to remove while no bezoar runs"},
 	{word: "auth.json.*.tmp, auth.ledger.*.tmp", meaning: "the room for a new login, or what a write leaves that was interrupted; the next write clears it away or puts it in place, so leave it alone"},
 	{word: "auth.json.unreadable", meaning: "what was in auth.json and was no login, before a login or a logout took it away; it may hold tokens"},
-	{word: "auth.callers", meaning: "which programs token --auth-command gave a token to, and when, so that a second call is known as a refusal"},
 	{word: "auth.inspect*", meaning: "where the live page of each app-server with --inspect is; its address is a secret"},
 	{word: "auth.source, auth.source.lock", meaning: "with cli_auth_credentials_store = \"auto\": where the login is kept, and the lock of a change"},
 	{word: "auth.sealed.*, auth.keyring.lock", meaning: "on systems whose keyring holds little: the login, encrypted with a key in the keyring, and the lock of a write"},

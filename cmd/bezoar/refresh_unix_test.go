@@ -63,7 +63,7 @@ func TestAtTheFirstCtrlCARefreshThatHasPostedIsFinishedAndSaid(t *testing.T) {
 	require.Contains(t, said, "finishing the refresh that is under way (up to 30s)")
 	close(s.goOn)
 	_ = command.Wait()
-	require.Equal(t, exitError, command.ProcessState.ExitCode())
+	require.Equal(t, exitInterrupted, command.ProcessState.ExitCode())
 	s.isSaved()
 }
 
@@ -100,7 +100,7 @@ func TestWithNothingPostedTheFirstCtrlCEndsAtOnce(t *testing.T) {
 	begun := time.Now()
 	signalGroup(t, command, syscall.SIGINT)
 	_ = command.Wait()
-	require.Equal(t, exitError, command.ProcessState.ExitCode())
+	require.Equal(t, exitInterrupted, command.ProcessState.ExitCode())
 	require.Less(t, time.Since(begun), 10*time.Second, "the lock is not waited for")
 	unlock()
 	close(s.goOn)
