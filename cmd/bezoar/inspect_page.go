@@ -67,7 +67,7 @@ func (l *livePage) show(env environment, home string, auth *engine.Engine, ledge
 		return
 	}
 	options := inspect.Options{Source: auth, Recorder: l.recorder, Words: pageWords{}, Version: version}
-	if _, ok := ledger.(audited); ok {
+	if _, ok := auditOf(ledger); ok {
 		options.Entries = func(context.Context) ([]store.Entry, error) { return entriesOf(ledger) }
 	}
 	page := inspect.New(options)

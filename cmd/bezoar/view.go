@@ -90,9 +90,18 @@ type audited interface {
 	Entries() iter.Seq2[store.Entry, error]
 }
 
+// auditOf is the ledger as one that can tell its entries, also behind a bound.
+func auditOf(ledger store.Ledger) (trail audited, ok bool) {
+	if behind, ok := ledger.(interface{ Unwrap() store.Ledger }); ok {
+		ledger = behind.Unwrap()
+	}
+	trail, ok = ledger.(audited)
+	return trail, ok
+}
+
 // entriesOf are the newest entries of a ledger, none if it cannot tell them.
 func entriesOf(ledger store.Ledger) ([]store.Entry, error) {
-	trail, ok := ledger.(audited)
+	trail, ok := auditOf(ledger)
 	if !ok {
 		return nil, nil
 	}

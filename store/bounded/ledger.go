@@ -21,6 +21,9 @@ func NewLedger(of store.Ledger) *Ledger {
 	return &Ledger{of: of, looks: newGate(), changes: newGate()}
 }
 
+// Unwrap is the ledger that is bounded, for what it can do besides.
+func (l *Ledger) Unwrap() store.Ledger { return l.of }
+
 // Lineage implements [store.Ledger].
 func (l *Ledger) Lineage(ctx context.Context) (machine.Lineage, error) {
 	return look(ctx, l.looks, l.of.Lineage)
