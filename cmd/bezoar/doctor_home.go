@@ -210,6 +210,8 @@ func diskCheck(ctx context.Context, p *patient) finding {
 func (p *patient) diskRemedy(err error) string {
 	home, us := p.config.Home, userName(os.Geteuid())
 	switch {
+	case errors.Is(err, file.ErrReplaced):
+		return "mount the folder that auth.json is in, and not the file"
 	case isFull(err):
 		return "make room on the disk of " + home
 	case errors.Is(err, syscall.EROFS):

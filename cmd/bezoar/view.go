@@ -83,7 +83,7 @@ func (v *view) look(log *slog.Logger) {
 }
 
 // entriesKept is more than any story tells of.
-const entriesKept = 1024
+const entriesKept = 512
 
 // audited is a ledger that can tell its entries.
 type audited interface {
