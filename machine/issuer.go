@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -50,3 +51,39 @@ func (p Policy) IssuerOf(c Credential) Issuer {
 // KeyOf is what verdicts and intents about a login are filed under, "" for one
 // without a refresh token.
 func (p Policy) KeyOf(c Credential) secret.Fingerprint { return p.IssuerOf(c).Key(c.RefreshToken) }
+
+// Origin is where the login with an owner id was made. It is a fact about the login
+// that its record may lose: the reference drops it when a refresh goes elsewhere.
+type Origin struct {
+	Owner secret.Fingerprint // of the owner id
+	Made  Provenance
+}
+
+// Origin is where the login was made, and false if it does not say so or has no name,
+// or if the issuer might hold a secret, in a place where its address has none.
+func (c Credential) Origin() (Origin, bool) {
+	isKnown := c.OwnerID != "" && c.Provenance != Provenance{} && !strings.ContainsAny(c.Provenance.Issuer, "@?#")
+	return Origin{secret.New(c.OwnerID).Fingerprint(), c.Provenance}, isKnown
+}
+
+// Completed is the login with its provenance, if its record has lost it and the
+// lineage knows it.
+func (l Lineage) Completed(c Credential) Credential {
+	if c.OwnerID == "" || c.Provenance != (Provenance{}) {
+		return c
+	}
+	owner := secret.New(c.OwnerID).Fingerprint()
+	for _, each := range l.Origins {
+		if each.Owner == owner {
+			c.Provenance = each.Made
+		}
+	}
+	return c
+}
+
+// Knows reports whether the lineage has the origin of a login, as far as the login
+// says it.
+func (l Lineage) Knows(c Credential) bool {
+	origin, isKnown := c.Origin()
+	return !isKnown || slices.Contains(l.Origins, origin)
+}

@@ -21,6 +21,8 @@ type Lineage struct {
 
 	Lost  []Loss   // posts whose answer was lost
 	Ended []Ending // logins that a logout ended
+
+	Origins []Origin // where logins were made, the newest last
 }
 
 // Rotation is one refresh that went well.

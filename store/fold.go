@@ -23,6 +23,7 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 	known.Verdicts, known.Rotations = slices.Clone(known.Verdicts), slices.Clone(known.Rotations)
 	known.Expiries = slices.Clone(known.Expiries)
 	known.Lost, known.Ended = slices.Clone(known.Lost), slices.Clone(known.Ended)
+	known.Origins = slices.Clone(known.Origins)
 	var condemned []machine.Verdict // not yet among those that are known
 	for e := range entries {
 		said := e.facts()
@@ -46,6 +47,9 @@ func Fold(known machine.Lineage, entries iter.Seq[Entry], endpoint secret.Finger
 		}
 		if key := said.ended.Key; key != "" {
 			known.Ended = replacing(known.Ended, said.ended, func(e machine.Ending) bool { return e.Key == key })
+		}
+		if e.Owner != "" {
+			known.Origins = replacing(known.Origins, e.origin(), func(o machine.Origin) bool { return o.Owner == e.Owner })
 		}
 		if said.ofEndpoint && e.Endpoint == endpoint {
 			known.Deferral = said.deferral
@@ -167,6 +171,7 @@ func (e Entry) deferral() machine.Deferral {
 func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 	needed := make([]bool, len(entries))
 	verdicts, rotations, expiries, losses, ends, endpoints := latest{}, latest{}, latest{}, latest{}, latest{}, latest{}
+	origins := latest{}
 	loginDecided, unknown := false, 0
 	for i, e := range slices.Backward(entries) {
 		said := e.facts()
@@ -177,6 +182,7 @@ func Needed(entries []Entry, open map[secret.Fingerprint]bool) []bool {
 			said.lost.Key != "" && losses.isFirst(said.lost.Key),
 			said.ended.Key != "" && ends.isFirst(said.ended.Key),
 			said.ofEndpoint && endpoints.isFirst(e.Endpoint),
+			e.Owner != "" && origins.isFirst(e.Owner),
 			said.ofLogin && !loginDecided,
 			said.isUnknown && unknown < remembered,
 			open[e.Key],

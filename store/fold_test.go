@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -176,6 +177,7 @@ func anyEntries(t *rapid.T) []store.Entry {
 			Key: some(), Next: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
 			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
 			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: machine.Repeated{Times: i},
+			Owner: some(), Client: strconv.Itoa(i),
 		}
 	}
 	if rapid.Bool().Draw(t, "quiet end") {

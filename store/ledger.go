@@ -105,6 +105,10 @@ type Entry struct {
 	Issued    secret.Fingerprint `json:"issued,omitempty"`
 	ExpiresAt time.Time          `json:"expires_at,omitzero"`
 
+	Owner  secret.Fingerprint `json:"owner,omitempty"`  // of the login's owner id
+	Issuer string             `json:"issuer,omitempty"` // with Owner: where the login was made
+	Client string             `json:"client,omitempty"` // with Owner: for which client
+
 	machine.Repeated // deferred and refused: what the issuer answered, and how often in a row
 }
 
@@ -130,6 +134,18 @@ func (e Entry) WithExpiry(c machine.Credential) Entry {
 		e.Issued, e.ExpiresAt = c.AccessToken.Fingerprint(), c.ExpiresAt
 	}
 	return e
+}
+
+// Of is the entry with the origin of the login that it is about.
+func (e Entry) Of(c machine.Credential) Entry {
+	if origin, isKnown := c.Origin(); isKnown {
+		e.Owner, e.Issuer, e.Client = origin.Owner, origin.Made.Issuer, origin.Made.ClientID
+	}
+	return e
+}
+
+func (e Entry) origin() machine.Origin {
+	return machine.Origin{Owner: e.Owner, Made: machine.Provenance{Issuer: e.Issuer, ClientID: e.Client}}
 }
 
 // IsSynced reports whether the entry has to reach the disk at once; the rest may

@@ -34,8 +34,9 @@ var (
 
 // issuer answers when a test says so, and gives up when the caller does.
 type issuer struct {
-	mu      sync.Mutex // guards posts and revoked
+	mu      sync.Mutex // guards what follows
 	posts   []secret.Fingerprint
+	asked   []machine.Issuer     // where and under which client, of each post
 	revoked []secret.Fingerprint // refresh tokens
 	answers chan machine.Answer
 	hangs   atomic.Bool // does not answer a revocation
@@ -51,12 +52,13 @@ func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, login machine.Cre
 	return ctx.Err()
 }
 
-func (i *issuer) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (i *issuer) Refresh(ctx context.Context, its machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
 	if !machine.MayPost(ctx) {
 		return machine.Unavailable{}
 	}
 	i.mu.Lock()
 	i.posts = append(i.posts, token.Fingerprint())
+	i.asked = append(i.asked, its)
 	i.mu.Unlock()
 	select {
 	case answer := <-i.answers:

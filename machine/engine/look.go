@@ -51,7 +51,7 @@ func (o *Owner) Look() {
 	before := o.state.Credential
 	o.step(event)
 	o.share()
-	if o.hasLooked || lineage.LoggedOut { // what is there at the start is no news, unless the ledger thinks otherwise
+	if o.hasLooked || lineage.LoggedOut || !lineage.Knows(record.Credential) { // what is there at the start is no news, unless the ledger thinks otherwise
 		o.noteAdopted(ctx, event, before)
 	}
 	o.hasLooked = true
@@ -116,7 +116,7 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	if stored, err := o.Store.Load(ctx); err != nil || !stored.Credential.Equal(c) {
 		return
 	}
-	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
+	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}.Of(c))
 }
 
 // found is the event for what a store holds, or for the error that it gave, in the

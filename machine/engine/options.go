@@ -87,6 +87,7 @@ const (
 )
 
 func (o Options) withDefaults() Options {
+	o.Store = store.Recalling(o.Store, o.Ledger)
 	if o.Deadline == 0 {
 		o.Deadline = DefaultDeadline
 	}

@@ -109,7 +109,7 @@ func (o *Owner) Login(c machine.Credential) error {
 		}
 		o.forget()
 		login := store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}
-		o.note(ctx, login.WithExpiry(c))
+		o.note(ctx, login.WithExpiry(c).Of(c))
 	}
 	o.step(machine.LoggedIn{At: o.at(), Credential: c})
 	return nil

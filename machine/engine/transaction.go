@@ -170,7 +170,7 @@ func (t *transaction) intend(ctx context.Context) {
 	t.entry = store.Entry{
 		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
 		Key: t.keyOf(credential), Access: credential.AccessToken.Fingerprint(),
-	}
+	}.Of(credential)
 	intent := t.entry
 	intent.Kind = store.Intended
 	switch err := t.Ledger.Intend(ctx, intent, t.doubt); {

@@ -1,0 +1,63 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+)
+
+// madeElsewhere is a login of another client at another issuer.
+func madeElsewhere(name string) machine.Credential {
+	c := login(name, time.Hour)
+	c.OwnerID = "owner"
+	c.Provenance = machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}
+	return c
+}
+
+func foreign() *machine.Credential { c := madeElsewhere("first"); return &c }
+
+// The reference drops oauth_provenance from the file when it refreshes under an
+// override of the token endpoint, and names the wrong client from then on.
+func TestAClientIsNotForgottenWhenTheRecordHasLostIt(t *testing.T) {
+	inBubble(t, foreign, func(t *testing.T, s *site) {
+		lost := madeElsewhere("second")
+		made := lost.Provenance
+		lost.Provenance = machine.Provenance{}
+		s.restart(func(*engine.Options) { s.write(lost) })
+		asked, third := s.asking(demand), login("third", time.Hour)
+		s.answer(granted(third))
+		asked.gives(third.AccessToken)
+		require.Equal(t, []machine.Issuer{{TokenEndpoint: "https://auth.example.com/oauth/token", ClientID: "app_other"}}, s.issuer.asked)
+		require.Equal(t, made, s.stored().Provenance, "and the record has it again")
+	})
+}
+
+func TestAnotherLoginDoesNotInheritAClient(t *testing.T) {
+	inBubble(t, foreign, func(t *testing.T, s *site) {
+		another := madeElsewhere("second")
+		another.Provenance, another.OwnerID = machine.Provenance{}, "another owner"
+		s.restart(func(*engine.Options) { s.write(another) })
+		s.asking(demand)
+		s.answer(refused(machine.ReasonReused))
+		require.Equal(t, []machine.Issuer{policy.Issuer}, s.issuer.asked)
+	})
+}
+
+func TestTheOriginOfALoginIsWrittenDownOnceAndWithoutASecret(t *testing.T) {
+	inBubble(t, foreign, func(t *testing.T, s *site) {
+		s.restart(func(*engine.Options) {})
+		s.restart(func(*engine.Options) {})
+		require.Len(t, s.ledger.Entries(), 1)
+		require.Equal(t, "app_other", s.ledger.Entries()[0].Client)
+	})
+	secretive := func() *machine.Credential {
+		c := foreign()
+		c.Provenance.Issuer = "https://user:S3NT1NEL@auth.example.com"
+		return c
+	}
+	inBubble(t, secretive, func(t *testing.T, s *site) { require.Empty(t, s.ledger.Entries()) })
+}
