@@ -146,7 +146,7 @@ func (e Entry) facts() facts {
 		return facts{ofLogin: true, ended: machine.Ending{Key: e.Key, Undone: true}}
 	case Past:
 		return facts{condemned: e.Keys}
-	case Intended, Revoked:
+	case Intended, Revoked, Saved:
 		return facts{}
 	}
 	return facts{isUnknown: true}

@@ -160,7 +160,7 @@ func anyEntries(t *rapid.T) []store.Entry {
 	source := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 	keys := rapid.SampledFrom([]int{3, 40, 600}).Draw(t, "keys")
 	kinds := []store.Kind{
-		store.Intended, store.Rotated, store.Refused, store.Deferred, store.Adopted, store.Login, store.Logout, store.Revoked, "pardon",
+		store.Intended, store.Rotated, store.Refused, store.Deferred, store.Adopted, store.Login, store.Logout, store.Revoked, store.Saved, "pardon",
 	}
 	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonUnexplained}
 	methods := []machine.Method{machine.MethodChatGPT, machine.MethodExternal}

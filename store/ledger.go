@@ -76,6 +76,7 @@ const (
 	Logout   Kind = "logout"
 
 	LogoutFailed Kind = "logout_failed" // the login could not be removed and goes on, as if there had been no Logout
+	Saved        Kind = "saved"         // the successor Key, which was Unsaved, is stored now
 	Revoked      Kind = "revoked"       // told the issuer to forget a token
 	Past         Kind = "past"          // what a compaction left of old verdicts: their keys, shortened
 )
@@ -94,9 +95,10 @@ type Entry struct {
 	Reason    machine.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
-	Lost      bool               `json:"lost,omitempty"`   // the answer to the post was lost: Key may be spent
-	Losses    int                `json:"losses,omitempty"` // with Lost: how often that has happened to Key by now
-	SentAt    time.Time          `json:"sent_at,omitzero"` // of a post, when it left: tokens live from then on
+	Unsaved   bool               `json:"unsaved,omitempty"` // rotated: the successor is in the memory of PID alone, until Saved
+	Lost      bool               `json:"lost,omitempty"`    // the answer to the post was lost: Key may be spent
+	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to Key by now
+	SentAt    time.Time          `json:"sent_at,omitzero"`  // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
 	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [machine.Condemned.Texts]
 

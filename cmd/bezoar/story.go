@@ -128,6 +128,8 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 		return fmt.Sprintf("Refresh token %s was about to be sent%s; the outcome was not recorded (%s).", short(last.Key), onCause(last.Cause), v.stillAt(last))
 	case store.Rotated:
 		return v.rotation(first, last, count, who)
+	case store.Saved:
+		return fmt.Sprintf("Refresh token %s, which had been in memory alone, was stored (%s).", short(last.Key), who)
 	case store.Refused:
 		return fmt.Sprintf("Refresh token %s was sent%s (%s): %s. %s", short(last.Key), onCause(last.Cause), who, because(last.Reason), v.consequence(last))
 	case store.Deferred:

@@ -57,6 +57,9 @@ func newSceneAt(t *testing.T, at time.Time, valid time.Duration, getenv func(str
 	return &scene{t, home, at, issuer, issuer.Key(c.RefreshToken), c.AccessToken.Fingerprint()}
 }
 
+// noProcess is the number of none: Linux counts to four million.
+const noProcess = 1 << 30
+
 // note puts an entry about the refresh token into the ledger, of so long before noon.
 func (s *scene) note(ago time.Duration, e store.Entry) *scene {
 	e.At, e.Key, e.Access, e.PID = s.at.Add(-ago), s.key, s.access, cmp.Or(e.PID, 7)
@@ -112,6 +115,10 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:56: the access token is good until 12:01:00, and the issuer is unavailable. Next: wait until 12:10", exitOK},
 		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
 			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
+		"granted and not stored": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123", Unsaved: true, PID: os.Getpid()}),
+			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), exitOperator},
+		"granted, not stored, and ended": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123", Unsaved: true, PID: noProcess}),
+			"Poisoned since 11:59: " + because(machine.ReasonSpent) + ". Next: bezoar login", exitLogin},
 		"under way": {newScene(t, -time.Hour).intend(time.Second, 1),
 			"Stale since 11:00: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00:01", exitWait},
 		"in doubt while it serves": {newScene(t, time.Minute).intend(10*time.Minute, 1),

@@ -94,6 +94,9 @@ func (v *view) causes() string {
 	case machine.ReasonReused:
 		return "This comes of two programs that each refresh a copy of one login: another home, another\nmachine, a backup, or a program that keeps the tokens in its memory. Give each a login of its own."
 	case machine.ReasonSpent:
+		if lost := v.lostByHolder(); lost != "" {
+			return lost
+		}
 		return "This comes of an auth.json that was put back from a backup or a copy."
 	case machine.ReasonRevoked:
 		return "This comes of a logout elsewhere, a changed password, or an administrator."

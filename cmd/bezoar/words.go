@@ -36,7 +36,7 @@ func (v *view) isUnreadable() bool {
 // know of: logins that are out of sight, in the memory of other processes.
 func (v *view) assess() machine.Assessment {
 	assessed := v.state.Assess(v.at)
-	if v.isElsewhere {
+	if v.isElsewhere || v.heldBy() != "" {
 		assessed.Action = machine.ActionOperator
 	}
 	return assessed
@@ -159,6 +159,9 @@ func (v *view) known() string {
 	case machine.Stale:
 		return v.access() + ", " + v.obstacle()
 	case machine.Poisoned:
+		if holder := v.heldBy(); holder != "" {
+			return holder
+		}
 		verdict, _ := v.state.Verdict()
 		return because(verdict.Reason)
 	}

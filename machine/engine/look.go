@@ -170,8 +170,7 @@ func (o *Owner) saving() machine.Event {
 		return failed
 	}
 	if record.Credential.Equal(o.state.Credential) {
-		o.forget()
-		return machine.Saved{At: o.at()} // a write that was given up has taken place
+		return o.saved(ctx) // a write that was given up has taken place
 	}
 	if !record.Credential.Equal(*o.state.Base) {
 		displaced := lineage.Loaded(o.state, record.Credential, o.at().Time)
@@ -182,6 +181,14 @@ func (o *Owner) saving() machine.Event {
 		o.Log.Warn("the refreshed login is still not stored", "error", err)
 		return failed
 	}
+	return o.saved(ctx)
+}
+
+// saved is the end of a save. The neighbours learn that no process holds the new tokens
+// alone any more.
+func (o *Owner) saved(ctx context.Context) machine.Event {
 	o.forget()
+	c := o.state.Credential
+	o.note(ctx, store.Entry{Kind: store.Saved, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
 	return machine.Saved{At: o.at()}
 }

@@ -36,7 +36,7 @@ func (t *transaction) granted(ctx context.Context, grant machine.Grant) {
 			return
 		}
 		t.Log.Error("the new tokens are not stored yet; they are kept in memory", "error", err)
-		success.Base = &t.record.Credential
+		success.Base, t.entry.Unsaved = &t.record.Credential, true
 	}
 	t.entry = t.entry.WithExpiry(t.next)
 	t.entry.Next = t.keyOf(t.next)

@@ -90,6 +90,24 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 	})
 }
 
+// A neighbour that looks at the store alone would tell its user to log in.
+func TestTheLedgerTellsWhoHoldsWhatCouldNotBeStored(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		next := unsaved(s)
+		key := policy.KeyOf(next)
+		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
+		require.Equal(t, store.Rotated, last.Kind)
+		require.True(t, last.Unsaved)
+		require.Equal(t, key, last.Next)
+		s.store.isFull.Store(false)
+		time.Sleep(2 * time.Second)
+		s.asking(poll)
+		last = s.ledger.Entries()[len(s.ledger.Entries())-1]
+		require.Equal(t, store.Saved, last.Kind)
+		require.Equal(t, key, last.Key)
+	})
+}
+
 func TestAnUnsavedTokenSetIsSavedAtTheLatestWhenTheProgramEnds(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		next := unsaved(s)
