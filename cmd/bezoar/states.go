@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine/diagram"
 	"github.com/bezoar-auth/bezoar/machine/engine"
@@ -28,7 +29,7 @@ type leaf struct{ path, text string }
 
 func states(env environment, flags *flag.FlagSet, args []string) error {
 	page := flags.String("out", "STATES.md", "the `file` with the page; - for the page alone, on standard output")
-	picture := flags.String("picture", "cmd/bezoar/docs/states.svg", "the `file` with the picture")
+	picture := flags.String("picture", "cmd/bezoar/docs/states.svg", "the `file` with the picture; beside it is FILE-narrow.svg, for phones")
 	check := flags.Bool("check", false, "compare, and write nothing")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -63,7 +64,8 @@ func leavesOf(page, picture string) ([]leaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []leaf{{page, text}, {picture, svg}}, nil
+	narrow := strings.TrimSuffix(picture, ".svg") + "-narrow.svg"
+	return []leaf{{page, text}, {picture, svg}, {narrow, diagram.NarrowPicture()}}, nil
 }
 
 func deaths() []diagram.Death {

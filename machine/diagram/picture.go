@@ -20,6 +20,14 @@ func Picture() (string, error) {
 	return paint(machine.Labels(), Edges(), refreshing(transitions)), nil
 }
 
+// NarrowPicture is the picture for a narrow screen, where the words of the wide one
+// are too small to read: the states and the arrows.
+func NarrowPicture() string {
+	alone := narrow
+	alone.style = pictureStyle + narrowStyle
+	return draw(alone, machine.Labels(), Edges(), "", Edge{})
+}
+
 // refreshing are the states in which the machine was seen to order a refresh.
 func refreshing(transitions []Transition) []machine.Label {
 	var found []machine.Label
@@ -43,8 +51,8 @@ var captions = map[machine.Label]string{
 // The measures of the picture.
 const (
 	cardWidth, cardHeight = 120, 58
-	wideGap, tightGap     = 142, 22
-	pictureMargin         = 34
+	wideGap, tightGap     = 142, 16
+	pictureMargin         = 40
 	ribbonHeight          = 24
 	cardsTop              = pictureMargin + ribbonHeight + 58
 	cardsFoot             = cardsTop + cardHeight
@@ -109,11 +117,18 @@ svg { --ground: #1f2226; --line: #353a41; --text: #eceae5; --quiet: #a3a8b0; --g
 </style>
 `
 
+const narrowStyle = `<style>
+.states-narrow { color: var(--text) }
+.rail { color: var(--quiet) }
+.quiet { fill: var(--quiet) }
+</style>
+`
+
 // frame is the beginning, with what a screen reader reads.
 func (p *picture) frame(height int) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
-		`aria-labelledby="title desc" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="13">`+"\n",
+		`aria-labelledby="title desc" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="14">`+"\n",
 		p.width, height, p.width, height)
 	out.WriteString("<title id=\"title\">The states of a login</title>\n<desc id=\"desc\">" + told(p.edges) + "</desc>\n" + pictureStyle)
 	fmt.Fprintf(&out, `<rect class="ground" x=".5" y=".5" width="%d" height="%d" rx="12"/>`+"\n", p.width-1, height-1)
@@ -128,7 +143,7 @@ func (p *picture) card(label machine.Label) {
 	fmt.Fprintf(p, `<g class="state %s"><rect x="%d" y="%d" width="%d" height="%d" rx="10" stroke="currentColor" stroke-width="1.5"/>`,
 		label, x-cardWidth/2, cardsTop, cardWidth, cardHeight)
 	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="17" font-weight="650">%s</text>`, x, cardsTop+26, label)
-	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="12">%s</text></g>`+"\n", x, cardsTop+45, captions[label])
+	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="13">%s</text></g>`+"\n", x, cardsTop+45, captions[label])
 }
 
 // arrow draws an arrow with its words.

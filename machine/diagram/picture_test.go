@@ -54,6 +54,12 @@ func TestTheWayToTheIssuerIsDrawnWhereTheMachineOrdersARefresh(t *testing.T) {
 func TestThePictureStandsAlone(t *testing.T) {
 	svg, err := Picture()
 	require.NoError(t, err)
+	for _, each := range []string{svg, NarrowPicture()} {
+		requireItStandsAlone(t, each)
+	}
+}
+
+func requireItStandsAlone(t *testing.T, svg string) {
 	require.NotContains(t, svg, "<script")
 	require.NotRegexp(t, `url\(|href=|@import`, svg)
 	var root struct {

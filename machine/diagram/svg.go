@@ -28,11 +28,12 @@ type form struct {
 	name                         string // of its class and its ids
 	boxLeft, boxWidth, firstLane int
 	hasWords                     bool
+	style                        string // with colours of its own; "" for a page that has them
 }
 
 var (
-	wide   = form{"states", 160, 108, 432, true}
-	narrow = form{"states-narrow", 58, 124, 226, false}
+	wide   = form{"states", 160, 108, 432, true, ""}
+	narrow = form{"states-narrow", 58, 124, 226, false, ""}
 )
 
 func (f form) boxRight() int { return f.boxLeft + f.boxWidth }
@@ -132,7 +133,7 @@ func told(edges []Edge) string {
 func (d *drawing) head(lit machine.Label, last Edge) string {
 	var out strings.Builder
 	width := d.firstLane + d.lanes*laneWidth
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="%[3]s-title %[3]s-desc" `+
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" role="img" aria-labelledby="%[3]s-title %[3]s-desc" `+
 		`class="%[3]s" data-lit="%[4]s" font-family="system-ui, sans-serif" font-size="12.5" fill="currentColor">`+"\n", width, d.height, d.name, lit)
 	fmt.Fprintf(&out, `<title id="%s-title">The states of a login`, d.name)
 	if lit != "" {
@@ -142,7 +143,12 @@ func (d *drawing) head(lit machine.Label, last Edge) string {
 	if last.To != "" {
 		fmt.Fprintf(&out, "The last change led from %s to %s. ", origin(last), last.To)
 	}
-	out.WriteString("A list of the arrows follows.</desc>\n")
+	if d.style == "" {
+		out.WriteString("A list of the arrows follows.</desc>\n")
+	} else {
+		out.WriteString(told(d.edges) + "</desc>\n" + d.style)
+		fmt.Fprintf(&out, `<rect class="ground" x=".5" y=".5" width="%d" height="%d" rx="12"/>`+"\n", width-1, d.height-1)
+	}
 	fmt.Fprintf(&out, `<rect class="rail" x="%d" y="%d" width="%d" height="%d" rx="4" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`+"\n",
 		railLeft, margin, railWidth, d.height-2*margin)
 	fmt.Fprintf(&out, `<text class="quiet" transform="translate(%d %d) rotate(-90)" text-anchor="middle">any state</text>`+"\n",
