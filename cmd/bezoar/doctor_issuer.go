@@ -10,6 +10,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 // issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
@@ -71,9 +72,16 @@ func direction(skew time.Duration) string {
 	return "ahead of"
 }
 
+// tokenEndpoint is where the stored login is refreshed; without one, where one would be
+// that does not say where it was made.
+func (p *patient) tokenEndpoint(ctx context.Context) string {
+	record, _ := store.Recalling(p.store, p.ledger).Load(ctx)
+	return policyOf(p.config).IssuerOf(record.Credential).TokenEndpoint
+}
+
 // knock makes one request to the host of the token endpoint: no token, no path.
 func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
-	endpoint, err := url.Parse(p.config.TokenURL)
+	endpoint, err := url.Parse(p.tokenEndpoint(ctx))
 	if err != nil {
 		return "the issuer", nil, machine.ProblemAddress
 	}

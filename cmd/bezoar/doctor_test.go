@@ -16,7 +16,9 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
 func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
@@ -151,4 +153,20 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 		found := noHome(&config.HomeError{Path: "/x", Source: "CODEX_HOME", Err: err})
 		require.Contains(t, *found[0].Remedy, want)
 	}
+}
+
+// A login that was made elsewhere is refreshed there, so that it is there that doctor
+// has to look.
+func TestDoctorKnocksAtTheIssuerOfTheLogin(t *testing.T) {
+	c := machine.Credential{
+		Method: machine.MethodChatGPT, IDToken: secret.New("e30.e30.c2ln"), AccessToken: secret.New("a"), RefreshToken: secret.New("r"),
+		Provenance: machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, OwnerID: "owner",
+	}
+	kept, ledger := memory.NewStore(), memory.NewLedger(machine.Issuer{}).Process(1)
+	p := &patient{config: config.Config{TokenURL: "https://auth.openai.com/oauth/token"}, store: kept, ledger: ledger}
+	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()), "nobody is logged in")
+	require.NoError(t, kept.Replace(t.Context(), c))
+	require.Equal(t, "https://auth.example.com/oauth/token", p.tokenEndpoint(t.Context()))
+	p.config.TokenURLOverridden = true
+	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()))
 }
