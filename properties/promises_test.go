@@ -171,6 +171,9 @@ func (p *process) checkServed() {
 		return
 	}
 	g := w.authority.of(*held)
+	if s.Assess(w.now).Action == machine.ActionWait {
+		w.violate("%s still waits though all is well", p.name)
+	}
 	lives := g.family.dead == "" && g.family.live == g
 	if lives && !w.mayBePoisoned(p, *held) && (s.Token().IsAbsent() || !w.now.Before(s.Expiry)) {
 		w.violate("%s serves no good token of %s though all is well", p.name, w.nameOf(held))
