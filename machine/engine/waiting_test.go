@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -289,3 +291,62 @@ type none struct{}
 
 func (none) Refresh(func(context.Context, engine.Listen) machine.Event) {}
 func (none) Revoke(func(context.Context))                               {}
+
+// One page of a gateway after an outage is the first such page, for this process and
+// for the others.
+func TestAnUnexplainedRefusalAfterAnOutageIsTheFirst(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		for range 6 {
+			s.asking(poll)
+			s.answer(machine.Unavailable{})
+			time.Sleep(time.Until(s.Snapshot().NotBefore))
+		}
+		s.asking(poll)
+		s.answer(refused(machine.ReasonUnexplained))
+		require.Equal(t, machine.UnexplainedBase, time.Until(s.lineage().Deferral.NotBefore))
+		require.Equal(t, 1, s.lineage().Deferral.Failures)
+	})
+}
+
+func TestATokenWhoseAnswerWasLostTwiceIsPostedNoMore(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		for n := range 2 {
+			s.asking(poll)
+			require.Equal(t, n+1, s.posts())
+			s.answer(machine.Unavailable{Lost: true})
+			time.Sleep(time.Second)
+		}
+		s.asking(poll).gives(secret.Token{})
+		require.Equal(t, 2, s.posts())
+		assessed := s.Snapshot().Assess(time.Now())
+		require.Equal(t, machine.ActionLogin, assessed.Action)
+		require.Equal(t, string(machine.ReasonInDoubt), assessed.Reason)
+
+		s.restart(func(*engine.Options) {})
+		s.asking(poll).gives(secret.Token{}, "also for the next process")
+		require.Equal(t, 2, s.posts())
+	})
+}
+
+// unreadable is a store that nothing can be read from.
+type unreadable struct{ *countingStore }
+
+func (unreadable) Stamp(context.Context) (store.Stamp, bool) { return store.Stamp{}, false }
+func (unreadable) Load(context.Context) (store.Record, error) {
+	return store.Record{}, &store.UnavailableError{Err: errors.New("permission denied")}
+}
+
+func TestAProblemOfTheStoreIsLoggedOnceAndNotForEachPoll(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		var lines bytes.Buffer
+		s.restart(func(o *engine.Options) {
+			o.Store = unreadable{s.store}
+			o.Log = slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		})
+		for range 100 {
+			s.asking(poll)
+			time.Sleep(time.Minute)
+		}
+		require.Equal(t, 1, bytes.Count(lines.Bytes(), []byte("\n")))
+	})
+}
