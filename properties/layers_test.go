@@ -23,7 +23,7 @@ const module = "github.com/bezoar-auth/bezoar/"
 // A package that is not in it has no place yet: give it one here and in the
 // design.
 var rows = map[string]int{
-	"machine/secret": 0, "store/disk": 0, "machine/claims": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/outbound": 0,
+	"machine/secret": 0, "store/disk": 0, "machine/claims": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/outbound": 0, "protocol/legible": 0,
 	"machine": 1, "protocol/schema": 1, "protocol/schema/schematest": 2,
 	"machine/diagram": 2, "store": 2, "protocol/oauth": 2, "protocol/backend": 2,
 	"machine/engine": 3, "store/auto": 3, "store/bounded": 3, "store/file": 3, "store/keyring": 3, "store/memory": 3, "store/storetest": 3,
@@ -34,8 +34,11 @@ var rows = map[string]int{
 
 // meant are imports that the rows or the bans are against, with the reason.
 var meant = map[[2]string]string{
-	{"machine/claims", "machine/secret"}:    "a token's claims are read from a token",
-	{"protocol/oauth", "protocol/outbound"}: "a call to a server is no conversation with a client",
+	{"machine/claims", "machine/secret"}:      "a token's claims are read from a token",
+	{"protocol/oauth", "protocol/outbound"}:   "a call to a server is no conversation with a client",
+	{"protocol/oauth", "protocol/legible"}:    "what an issuer says is shown",
+	{"protocol/outbound", "machine"}:          "why no answer came is remembered, and so a word of the machine",
+	{"protocol/outbound", "protocol/legible"}: "a header holds what can be seen",
 }
 
 // bans are imports that the rows would allow, with what would break.
@@ -101,7 +104,7 @@ func isSuite(room string) bool { return strings.HasSuffix(room, "test") }
 var pure = map[string][]string{
 	"machine":         {"cmp", "context", "errors", "fmt", "slices", "strings", "time", "github.com/looplab/fsm"},
 	"machine/secret":  {"crypto/sha256", "crypto/subtle", "encoding/binary", "encoding/hex", "encoding/json", "fmt", "io", "log/slog"},
-	"machine/claims":  {"encoding/base64", "encoding/json", "errors", "strings", "time"},
+	"machine/claims":  {"encoding/base64", "encoding/json", "errors", "math", "strings", "time"},
 	"machine/diagram": {"cmp", "encoding/base64", "fmt", "reflect", "slices", "strings", "time"},
 }
 

@@ -179,7 +179,8 @@ func (s *session) explained(ctx context.Context, err error) error {
 	case ctx.Err() != nil && (isInterruption || errors.Is(err, context.Canceled)):
 		return errCancelled
 	case isPort:
-		return fmt.Errorf("%w; close the program that has it, or use bezoar login --device", port)
+		return fmt.Errorf("no port for the browser's answer: %w (tried: %s); close a program that has one, or use bezoar login --device",
+			port, strings.Join(port.Tried, ", "))
 	case isUnreachable && unreachable.Problem != machine.ProblemCancelled:
 		return forDoctor(err)
 	case interruption == login.Cancelled:

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // jsonFlag is the flag of every command that has something to tell.
@@ -94,16 +95,8 @@ func (p paint) in(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// printable is a text that came from a file or from outside, as a terminal may
-// show it: on one line, and without what moves the cursor.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
-}
+// printable is a text that came from a file or from outside, as a terminal may show it.
+func printable(text string) string { return legible.Line(text) }
 
 // dayTime is a time for people: without the day if that is today's.
 func dayTime(at, now time.Time) string { return onDay(at, now, "15:04") }

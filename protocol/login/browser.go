@@ -19,6 +19,9 @@ const browserLimit = 10 * time.Minute
 // it. It returns at once; what to show comes from [Attempt.Prompt].
 func (d *Desk) Browser() *Attempt {
 	return d.begin("browser", browserLimit, TimedOut, func(a *Attempt) error {
+		if err := a.options.Issuer.MayLogIn(); err != nil {
+			return &StartError{"start login server", a.decide(err)}
+		}
 		listener, err := a.listen()
 		if err != nil {
 			return &StartError{"start login server", a.decide(err)}

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // The paths that are answered. The first one is known to the issuer, the last one
@@ -110,19 +110,7 @@ func refusal(code, description string) *FailedError {
 
 const shownLimitRunes = 500
 
-// shown is a text from outside as it may be shown: of bounded length, on one line.
-func shown(text string) string {
-	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
-	if len(runes) > shownLimitRunes {
-		runes = append(runes[:shownLimitRunes], '…')
-	}
-	for i, each := range runes {
-		if !unicode.IsPrint(each) { // nor what turns the direction of writing
-			runes[i] = ' '
-		}
-	}
-	return string(runes)
-}
+func shown(text string) string { return legible.Brief(text, shownLimitRunes) }
 
 // serveSuccess is the end of a login that succeeded. Of one that did not, or not
 // yet, there is no such page.
@@ -145,15 +133,34 @@ func (b *browser) isSuccess() bool {
 }
 
 // serveCancel gives the port to another program that asks for it. A web page
-// cannot: browsers say where a request comes from (Fetch Metadata).
+// cannot: browsers say where a request comes from.
 func (b *browser) serveCancel(w http.ResponseWriter, r *http.Request) {
-	site := r.Header.Get("Sec-Fetch-Site")
-	if site != "" && site != "none" && site != "same-origin" {
+	if isForeign(r) {
 		answer(w, http.StatusForbidden, "Forbidden")
 		return
 	}
 	b.interrupt(Cancelled, nil)
 	answer(w, http.StatusOK, "Login cancelled")
+}
+
+// isForeign reports whether a page of another site made the browser ask: by Fetch
+// Metadata or, in browsers without it, by an Origin or Referer that is not this
+// server's. Programs send none of them.
+func isForeign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	if site != "" && site != "none" && site != "same-origin" {
+		return true
+	}
+	for _, name := range []string{"Origin", "Referer"} {
+		from := r.Header.Get(name)
+		if from == "" {
+			continue
+		}
+		if source, err := url.Parse(from); err != nil || source.Scheme != "http" || !strings.EqualFold(source.Host, r.Host) {
+			return true
+		}
+	}
+	return false
 }
 
 // answer answers without a page. The texts are the reference's, with no newline.

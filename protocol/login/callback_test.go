@@ -30,6 +30,13 @@ func TestAWebPageMayNotCancelALogin(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, http.StatusForbidden, got.status)
 		}
+		for _, from := range []string{"https://evil.example", "http://127.0.0.1:9", "https://127.0.0.1:1455", "null", "http://localhost:1455/page", "%"} {
+			for _, name := range []string{"Origin", "Referer"} { // of a browser without Fetch Metadata
+				got, err := w.ask(http.MethodGet, cancelAddress, http.Header{name: {from}})
+				require.NoError(t, err)
+				require.Equal(t, http.StatusForbidden, got.status, "%s: %s", name, from)
+			}
+		}
 		require.False(t, isOver(attempt))
 		got, err := w.ask(http.MethodGet, cancelAddress, http.Header{"Sec-Fetch-Site": {"none"}})
 		require.NoError(t, err)

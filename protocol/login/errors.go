@@ -64,6 +64,7 @@ func (e *StartError) Unwrap() error { return e.Err }
 // Another program has to let go of one. Address is the last one that was tried.
 type PortError struct {
 	Address string
+	Tried   []string // all of them, in their order
 	Err     error
 }
 

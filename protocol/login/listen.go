@@ -19,12 +19,13 @@ const callbackHost = "127.0.0.1"
 const (
 	takeOverTries = 10
 	takeOverPause = 200 * time.Millisecond
-	askLimit      = 2 * time.Second
+	askLimit      = time.Second // on loopback an answer takes milliseconds
 )
 
 // listen takes the first of the ports that can be had.
 func (a *Attempt) listen() (net.Listener, error) {
 	var err error
+	var tried []string
 	for _, port := range a.options.Ports {
 		address := net.JoinHostPort(callbackHost, strconv.Itoa(port))
 		var listener net.Listener
@@ -35,21 +36,24 @@ func (a *Attempt) listen() (net.Listener, error) {
 			return nil, reason
 		}
 		a.log.Info("no port for the callback", "address", address, "error", err)
-		err = &PortError{address, err}
+		tried = append(tried, address)
+		err = &PortError{Address: address, Tried: tried, Err: err}
 	}
 	return nil, err
 }
 
 // takeOver listens on a port even if another login holds it: that one is asked
-// to leave, once, and given time to do so. So does the reference's.
+// to leave, once, and given time to do so. So does the reference's. A program that
+// does not say that it leaves is no login, and is not waited for.
 func (a *Attempt) takeOver(address string) (net.Listener, error) {
+	tries := takeOverTries
 	for try := 1; ; try++ {
 		listener, err := a.options.Listen(address)
-		if err == nil || !isInUse(err) || try == takeOverTries {
+		if err == nil || !isInUse(err) || try >= tries {
 			return listener, err
 		}
-		if try == 1 {
-			a.askToLeave(address)
+		if try == 1 && !a.askToLeave(address) {
+			tries = 2 // it may have left by itself
 		}
 		if err := a.sleep(takeOverPause); err != nil {
 			return nil, err
@@ -57,23 +61,27 @@ func (a *Attempt) takeOver(address string) (net.Listener, error) {
 	}
 }
 
-// askToLeave tells another login that its port is wanted. Who knows who holds
-// the port: whatever comes back is not looked at.
-func (a *Attempt) askToLeave(address string) {
+// askToLeave tells another login that its port is wanted, and reports whether it
+// says that it leaves. Who knows who holds the port: no more of its answer is looked
+// at than the status.
+func (a *Attempt) askToLeave(address string) (leaves bool) {
 	ctx, cancel := context.WithTimeout(a.ctx, askLimit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+pathCancel, nil)
 	if err != nil {
-		return
+		return false
 	}
 	transport := &http.Transport{ // no proxy, and it follows no redirect
 		DialContext:            func(ctx context.Context, _, address string) (net.Conn, error) { return a.options.Dial(ctx, address) },
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: headerLimitBytes,
 	}
-	if response, err := transport.RoundTrip(request); err == nil {
-		response.Body.Close()
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return false
 	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 // wsaeAddrInUse is EADDRINUSE on Windows, which package syscall does not map. No

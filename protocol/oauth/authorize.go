@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -17,6 +18,16 @@ type Authorization struct {
 	State       secret.Token
 	Verifier    secret.Token // only its challenge is sent
 	Workspaces  []string     // accounts that the login is restricted to; none for no restriction
+}
+
+// MayLogIn is an [*UnreachableError] if logins go to another machine over plain HTTP:
+// a person's password would travel in the clear, and the code after it.
+func (c *Client) MayLogIn() error {
+	issuer, err := url.Parse(c.options.LoginIssuer)
+	if err == nil && !c.options.Rules.Permit(issuer) {
+		return &UnreachableError{Problem: machine.ProblemPlainHTTP}
+	}
+	return nil
 }
 
 // AuthorizeURL is the address to open in a browser. It holds the state, so it

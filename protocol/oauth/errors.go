@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // UnreachableError reports that an issuer gave no answer. It says nothing about
@@ -65,15 +65,5 @@ func cleaned(text string, secrets ...secret.Token) string {
 			text = strings.ReplaceAll(text, each.Reveal(), each.String())
 		}
 	}
-	printable := func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}
-	runes := []rune(strings.Map(printable, text))
-	if len(runes) > detailLimitRunes {
-		return string(runes[:detailLimitRunes]) + "…"
-	}
-	return string(runes)
+	return legible.Brief(text, detailLimitRunes)
 }

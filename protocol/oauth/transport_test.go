@@ -199,7 +199,7 @@ func TestNoTokenOfALoginGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
 	_, keyed := client.ExchangeKey(t.Context(), secret.New("i"))
 	_, started := client.StartDevice(t.Context())
 	_, polled := client.PollDevice(t.Context(), oauth.Device{})
-	for _, err := range []error{revoked, exchanged, keyed, started, polled} {
+	for _, err := range []error{client.MayLogIn(), revoked, exchanged, keyed, started, polled} {
 		var unreachable *oauth.UnreachableError
 		require.ErrorAs(t, err, &unreachable)
 		require.Equal(t, plain, *unreachable)

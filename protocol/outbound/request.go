@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // NewRequest is a request to an address, for an answer that ReadBody can read. Its
@@ -45,14 +46,7 @@ var thisProgram = program{"bezoar", "bezoar"}
 // headers. A character that a header cannot hold becomes an underscore: it must
 // not stop refreshes.
 func (i *Introduction) Introduce(originator, userAgent string) {
-	fit := func(text string) string {
-		return strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return '_'
-			}
-			return r
-		}, text)
-	}
+	fit := func(text string) string { return legible.Map(text, '_') }
 	i.said.Store(&program{fit(originator), fit(userAgent)})
 }
 

@@ -1,0 +1,28 @@
+package legible
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWhatIsNotSeenIsABlank(t *testing.T) {
+	for _, hidden := range []string{
+		"\x00", "\a", "\b", "\x1b", "\r", "\n", "\t", "\x7f", "\u0085", "\u009b", // controls
+		"\u202e", "\u2066", "\u200f", "\u061c", // direction
+		"\u200b", "\u200d", "\ufeff", "\u2060", "\u00ad", // no width
+		"\u2028", "\u2029", "\u00a0", "\u3000", "\U000e0041", "\ue000", "\xff", "\ufffd",
+	} {
+		require.Equal(t, "a b", Line("a"+hidden+"b"), "%q", hidden)
+		require.Equal(t, "a_b", Map("a"+hidden+"b", '_'))
+	}
+	const seen = "naïve 日本語 Ünïcode 👍 a-b_c!"
+	require.Equal(t, seen, Line(seen))
+}
+
+func TestATextIsCutOffByCharacters(t *testing.T) {
+	require.Equal(t, "ééé…", Brief("éééé", 3))
+	require.Equal(t, "éééé", Brief("éééé", 4))
+	require.Equal(t, strings.Repeat(" ", 3)+"…", Brief("\n\n\n\n", 3))
+}
