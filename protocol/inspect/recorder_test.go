@@ -167,3 +167,19 @@ func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
 	r.asks.add(begun)
 	require.Contains(t, chart(r, nil, begun.Add(time.Second)), ">1 min ago<")
 }
+
+// TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne is about changes
+// that lead back to their state.
+func TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne(t *testing.T) {
+	page := New(Options{Source: newSource(states(t)[machine.Fresh]), Recorder: NewRecorder(nil), Words: plain{}})
+	stale, troubled := machine.Assessment{Label: machine.Stale}, machine.Assessment{Label: machine.Stale, Reason: "issuer_unavailable"}
+	for want, change := range map[string]moment{
+		"issuer unavailable":                 {kind: isChange, from: stale, to: troubled},
+		"nothing stands in the way any more": {kind: isChange, from: troubled, to: stale},
+		"":                                   {kind: isChange, from: stale, to: stale},
+	} {
+		told := page.line(change, noon)
+		require.Equal(t, "Stale, still", told.What)
+		require.Equal(t, want, told.More)
+	}
+}

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -254,7 +253,9 @@ func (p *Page) line(m moment, now time.Time) line {
 		l.Class, l.What, l.More = "change", fmt.Sprintf("%s → %s", m.from.Label, m.to.Label), p.reason(m.to)
 		if m.from.Label == m.to.Label {
 			l.What = fmt.Sprintf("%s, still", m.to.Label)
-			l.More = cmp.Or(l.More, "nothing stands in the way any more")
+			if m.to.Reason == "" && m.from.Reason != "" {
+				l.More = "nothing stands in the way any more"
+			}
 		}
 	}
 	return l
