@@ -25,8 +25,7 @@ func newDesk(patience time.Duration) desk {
 }
 
 var (
-	errHung     = errors.New("the keyring does not answer")
-	errBrokeOff = errors.New("the keyring's library broke off")
+	errHung = errors.New("the keyring does not answer")
 )
 
 // isHung reports whether a visit lasts that its caller must have given up.
@@ -54,8 +53,7 @@ func visit[T any](ctx context.Context, d desk, do func(ctx context.Context) (T, 
 	d.since.Store(&now)
 	go func() {
 		result, err := none, error(&store.UnavailableError{Err: errBrokeOff})
-		defer func() {
-			_ = recover() // the libraries take for granted what a bus may answer otherwise
+		defer func() { // not to recover: guarded does, where a library is called
 			d.since.Store(nil)
 			<-d.turn
 			outcome <- func() (T, error) { return result, err }

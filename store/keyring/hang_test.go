@@ -195,3 +195,17 @@ func TestAFailingKeyringLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A panic of a library is an error; one of this program is a mistake to be seen, and
+// must not pass for a keyring that broke off.
+func TestOnlyALibrarysPanicIsCaught(t *testing.T) {
+	broken := guarded{&vault{before: func(string) error { panic("a library") }}}
+	_, err := broken.Get("service", "account")
+	require.ErrorIs(t, err, errBrokeOff)
+	require.ErrorIs(t, broken.Set("service", "account", "secret"), errBrokeOff)
+	require.ErrorIs(t, broken.Delete("service", "account"), errBrokeOff)
+
+	source, err := os.ReadFile("desk.go")
+	require.NoError(t, err)
+	require.NotContains(t, string(source), "recover()", "the desk runs this program's own code")
+}

@@ -22,6 +22,34 @@ type Ring interface {
 	Delete(service, account string) error
 }
 
+// guarded is a ring whose panics are errors: the libraries take for granted what a bus
+// may answer otherwise. Those of this program are not caught.
+type guarded struct{ ring Ring }
+
+var errBrokeOff = errors.New("the keyring's library broke off")
+
+// brokeOff turns a panic of a call into its error. It is deferred.
+func brokeOff(err *error) {
+	if recover() != nil {
+		*err = errBrokeOff
+	}
+}
+
+func (g guarded) Get(service, account string) (secret string, err error) {
+	defer brokeOff(&err)
+	return g.ring.Get(service, account)
+}
+
+func (g guarded) Set(service, account, secret string) (err error) {
+	defer brokeOff(&err)
+	return g.ring.Set(service, account, secret)
+}
+
+func (g guarded) Delete(service, account string) (err error) {
+	defer brokeOff(&err)
+	return g.ring.Delete(service, account)
+}
+
 // system is the keyring of whoever runs this.
 type system struct{}
 

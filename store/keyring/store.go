@@ -74,6 +74,7 @@ func (o Options) withDefaults() Options {
 // is read or written yet.
 func Open(home string, options Options) *Store {
 	options = options.withDefaults()
+	options.Ring = guarded{options.Ring}
 	return &Store{
 		options: options, home: home, desk: newDesk(options.Patience),
 		lock: disk.NewRefreshLock(home, options.Log, options.Step),
