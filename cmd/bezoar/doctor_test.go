@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -141,6 +142,7 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 		syscall.EMFILE:   "ulimit -n",
 		errors.New("?"):  "has room",
 		fs.ErrPermission: "may write to",
+		file.ErrReplaced: "mount the folder",
 	} {
 		err := &store.NotDurableError{Err: &fs.PathError{Op: "open", Path: "auth.json", Err: errno}}
 		require.Contains(t, p.diskRemedy(err), want, errno)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,23 +29,21 @@ func words(entries []option) []string {
 }
 
 func TestTheReferenceHasEveryVariableThatIsRead(t *testing.T) {
-	read := regexp.MustCompile(`(?:getenv|env)\("([A-Z_]+)"\)`)
+	read := regexp.MustCompile(`(?:getenv|env)\("([A-Z_]+)"\)|"((?:BEZOAR|CODEX)_[A-Z_]+)"`)
 	known, found := words(variables), 0
-	for _, pattern := range []string{"*.go", "config/*.go"} {
-		sources, err := filepath.Glob(pattern)
+	require.NoError(t, filepath.WalkDir("../..", func(source string, _ fs.DirEntry, err error) error {
 		require.NoError(t, err)
-		for _, source := range sources {
-			text, err := os.ReadFile(source)
-			require.NoError(t, err)
-			if strings.HasSuffix(source, "_test.go") {
-				continue
-			}
-			for _, name := range read.FindAllStringSubmatch(string(text), -1) {
-				require.Contains(t, known, name[1], source)
-				found++
-			}
+		if !strings.HasSuffix(source, ".go") || strings.HasSuffix(source, "_test.go") {
+			return nil
 		}
-	}
+		text, err := os.ReadFile(source)
+		require.NoError(t, err)
+		for _, name := range read.FindAllStringSubmatch(string(text), -1) {
+			require.Contains(t, known, name[1]+name[2], source)
+			found++
+		}
+		return nil
+	}))
 	require.Greater(t, found, 15, "are they not seen?")
 }
 
