@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,4 +59,29 @@ func TestALockIsTheOneThatOthersFind(t *testing.T) {
 	_, err = Lock(limited, path, time.Millisecond)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	next()
+}
+
+// A file system that cannot sync a folder at all says so in one of these ways; any
+// other error is of a disk that fails.
+func TestAFolderThatCannotBeSyncedIsNotADiskThatFails(t *testing.T) {
+	for _, each := range []error{syscall.EBADF, syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.EISDIR, syscall.ENOSYS, syscall.ENOTSUP} {
+		require.True(t, cannotSync(&fs.PathError{Op: "sync", Path: "folder", Err: each}), each)
+	}
+	for _, each := range []error{syscall.EIO, syscall.ENOSPC, syscall.EROFS} {
+		require.False(t, cannotSync(&fs.PathError{Op: "sync", Path: "folder", Err: each}), each)
+	}
+}
+
+func TestWhatIsNoFileOrTooLargeIsNotRead(t *testing.T) {
+	home := t.TempDir()
+	_, _, err := Read(home, 1)
+	noFile := new(NotAFileError)
+	require.ErrorAs(t, err, &noFile)
+	path := filepath.Join(home, "file")
+	require.NoError(t, os.WriteFile(path, []byte("four"), 0o600))
+	content, _, err := Read(path, 4)
+	require.NoError(t, err)
+	require.Equal(t, "four", string(content))
+	_, _, err = Read(path, 3)
+	require.ErrorIs(t, err, ErrTooLarge)
 }

@@ -52,7 +52,7 @@ func MakeFolder(path string, step Step) error {
 	} else if err != nil {
 		return err
 	}
-	if mayEntrust() {
+	if mayEntrust(filepath.Dir(path)) {
 		if folder, err := os.Open(path); err == nil {
 			entrust(folder, filepath.Dir(path))
 			folder.Close()

@@ -42,7 +42,7 @@ func Open(path string, flag int) (*os.File, os.FileInfo, error) {
 // What is there already keeps its owner: it may be a link to a file that the
 // owner of the folder must not have.
 func prepare(path string) {
-	if !mayEntrust() {
+	if !mayEntrust(filepath.Dir(path)) {
 		return
 	}
 	if file, err := New(path); err == nil {
@@ -57,8 +57,8 @@ func New(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mayEntrust() {
-		entrust(file, filepath.Dir(path))
+	if folder := filepath.Dir(path); mayEntrust(folder) {
+		entrust(file, folder)
 	}
 	return file, nil
 }
@@ -66,8 +66,11 @@ func New(path string) (*os.File, error) {
 // Bequeath gives a new file to the owner of the one that it takes the place of.
 // What root left behind goes to the owner of the folder.
 func Bequeath(file *os.File, old string) {
-	if mayEntrust() && !entrust(file, old) {
-		entrust(file, filepath.Dir(old))
+	if !mayBequeath() || entrust(file, old) {
+		return
+	}
+	if folder := filepath.Dir(old); mayEntrust(folder) {
+		entrust(file, folder)
 	}
 }
 
