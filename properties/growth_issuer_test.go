@@ -21,8 +21,7 @@ type frugalIssuer struct {
 	live   string     // the only refresh token that is good
 	given  int        // refresh tokens
 	posts  int
-	status int  // of its answers, 0 while it is well
-	hangs  bool // instead of answering
+	status int // of its answers, 0 while it is well
 }
 
 func (i *frugalIssuer) become(change func(*frugalIssuer)) {
@@ -60,25 +59,21 @@ func (i *frugalIssuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		return nil, err
 	}
-	status, body, hangs := i.answer(asked.RefreshToken)
-	if hangs {
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	}
+	status, body := i.answer(asked.RefreshToken)
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-func (i *frugalIssuer) answer(refresh string) (status int, body string, hangs bool) {
+func (i *frugalIssuer) answer(refresh string) (status int, body string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.posts++
 	switch {
-	case i.hangs, i.status != 0:
-		return i.status, "", i.hangs
+	case i.status != 0:
+		return i.status, ""
 	case refresh != i.live:
-		return http.StatusUnauthorized, `{"error":{"code":"refresh_token_reused"}}`, false
+		return http.StatusUnauthorized, `{"error":{"code":"refresh_token_reused"}}`
 	}
 	i.rotate()
 	return http.StatusOK, fmt.Sprintf(`{"id_token":%q,"access_token":%q,"refresh_token":%q}`,
-		i.token("ada").Reveal(), i.token("ada").Reveal(), i.live), false
+		i.token("ada").Reveal(), i.token("ada").Reveal(), i.live)
 }

@@ -35,8 +35,8 @@ const journalLimit = 256 << 10 // bytes
 // incidents are what happens at the beginning of an hour of the day.
 var incidents = map[int]func(*frugalIssuer){
 	5:  func(i *frugalIssuer) { i.status = http.StatusServiceUnavailable },
-	6:  func(i *frugalIssuer) { i.hangs = true },
-	7:  func(i *frugalIssuer) { i.status, i.hangs = 0, false },
+	6:  func(i *frugalIssuer) { i.status = http.StatusTooManyRequests }, // no answer is lost: two of those end a login
+	7:  func(i *frugalIssuer) { i.status = 0 },
 	12: func(i *frugalIssuer) { i.live = "" },
 }
 

@@ -102,7 +102,7 @@ func isSuite(room string) bool { return strings.HasSuffix(room, "test") }
 // pure are the packages without clock, goroutine and I/O, each with all that it
 // may import besides what is below it.
 var pure = map[string][]string{
-	"machine":         {"cmp", "context", "errors", "fmt", "slices", "strings", "time", "github.com/looplab/fsm"},
+	"machine":         {"cmp", "context", "encoding/base64", "encoding/json", "errors", "hash/fnv", "fmt", "slices", "strings", "time", "github.com/looplab/fsm"},
 	"machine/secret":  {"crypto/sha256", "crypto/subtle", "encoding/binary", "encoding/hex", "encoding/json", "fmt", "io", "log/slog"},
 	"machine/claims":  {"encoding/base64", "encoding/json", "errors", "math", "strings", "time"},
 	"machine/diagram": {"cmp", "encoding/base64", "fmt", "reflect", "slices", "strings", "time"},

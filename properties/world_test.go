@@ -100,7 +100,7 @@ func (w *world) isAdmitted(r *refresh) string {
 			return "another post of it is in flight"
 		}
 	}
-	switch inDoubt := w.doubts[held.RefreshToken.Reveal()]; {
+	switch inDoubt := w.losses(held); {
 	case inDoubt > 1:
 		return "it was tried twice without an outcome"
 	case inDoubt == 1 && r.serves():
@@ -126,7 +126,20 @@ func (w *world) mayBePoisoned(p *process, c machine.Credential) bool {
 			}
 		}
 	}
-	return w.doubts[c.RefreshToken.Reveal()] > 1
+	return w.losses(c) > 1
+}
+
+// losses counts the posts of a refresh token whose answer reached nobody, because
+// its poster died or it was lost on the way.
+func (w *world) losses(c machine.Credential) int {
+	name := c.RefreshToken.Reveal()
+	lost := w.doubts[name]
+	for _, each := range w.posts[name] {
+		if answer, ok := each.answer.(machine.Unavailable); ok && answer.Lost && each.recorded {
+			lost++
+		}
+	}
+	return lost
 }
 
 // Revoke implements engine.Issuer.

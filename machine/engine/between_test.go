@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,4 +54,18 @@ func TestALoginThatComesDuringALookIsNoticedByTheNextAsk(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is behind Drain closes the way out of the answers.
+func TestWhoWaitsIsAnsweredByTheTimeADrainReturns(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		isAnswered := false
+		s.Ask(demand, func(*machine.State) {
+			time.Sleep(time.Millisecond) // an answer takes its time
+			isAnswered = true
+		})
+		synctest.Wait()
+		s.Drain(ended())
+		require.True(t, isAnswered)
+	})
 }

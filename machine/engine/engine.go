@@ -165,7 +165,10 @@ func (e *Engine) Drain(ctx context.Context) {
 		o.whenUnwaited(func() { answer(struct{}{}) })
 	})
 	if err != nil {
-		e.tell(context.Background(), (*Owner).drain)
+		_, _ = await(context.Background(), e, func(o *Owner, answer func(struct{})) {
+			o.drain()
+			answer(struct{}{})
+		})
 	}
 }
 
