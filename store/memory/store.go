@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
@@ -88,6 +89,7 @@ func (s *Store) put(c *machine.Credential) {
 	s.current = nil
 	if c != nil {
 		s.current = &stored{credential: *c, write: s.writes}
+		s.current.credential.ExpiresAt = time.Time{} // no record holds it: the ledger does
 	}
 }
 
