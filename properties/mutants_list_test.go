@@ -151,7 +151,7 @@ var mutants = []mutant{
 		`!hasSuccessor && !lineage.IsEnded(s.Policy.KeyOf(s.Credential))`, `!hasSuccessor`,
 		"a logout is never undone by a refresh in flight", story, false},
 	{"what a failing disk still holds is not kept", "machine/engine/settle.go",
-		"		success.Base = &t.record.Credential\n", "",
+		"success.Base, t.entry.Unsaved = &t.record.Credential, true", "t.entry.Unsaved = true",
 		"no rotation is lost while the process lives", engineUnit, false},
 	{"a verdict is not written to the ledger", "machine/engine/settle.go",
 		`t.entry.Kind, t.entry.Reason = store.Refused, reason`, `t.entry.Kind = store.Refused`,

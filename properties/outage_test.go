@@ -41,12 +41,35 @@ var outages = map[string]issuer.Step{
 // A hundred processes share one store, and their clients ask every minute.
 // None of them may wear the issuer out, and none may sleep when it is back.
 func TestATenHourOutageCostsAtMostSixtyPosts(t *testing.T) {
-	stories := [][]string{{"refused", "unavailable", "wants a rest", "too many", "hangs"}, {"unavailable"}, {"hangs"}}
+	stories := [][]string{{"refused", "unavailable", "wants a rest", "too many"}, {"unavailable"}}
 	for _, story := range stories {
 		t.Run(fmt.Sprint(story), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newOutage(t).run(t, story) })
 		})
 	}
+}
+
+// An issuer that takes a token and never answers may have spent it. It is asked
+// once more and not again: then a person has to log in, and all processes say so.
+func TestAnIssuerThatHangsIsAskedTwiceAndThenALoginIsNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutage(t)
+		end := time.Now().Add(outageLength)
+		o.breakDown("hangs")
+		var all sync.WaitGroup
+		for _, e := range o.engines {
+			all.Go(func() { o.poll(t, e, end) })
+		}
+		all.Wait()
+		require.Equal(t, int64(2), o.posts.Load())
+		require.Empty(t, o.recovered)
+		for _, e := range o.engines {
+			assessed := e.Snapshot().Assess(time.Now())
+			require.Equal(t, machine.ActionLogin, assessed.Action)
+			require.Equal(t, string(machine.ReasonInDoubt), assessed.Reason)
+			e.Close(t.Context())
+		}
+	})
 }
 
 // outage is a store with its issuer and all who share them.
