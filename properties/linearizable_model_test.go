@@ -97,7 +97,7 @@ func (c chronicle) meanwhile(s lifeline, e errand) []lifeline {
 		if s.read != "" {
 			all = append(all, s.adopting(s.read, e))
 		}
-		if s.stored != s.held && s.stored != s.read && accountNamed(s.stored) == accountNamed(s.held) {
+		if s.stored != s.held && s.stored != s.read && s.mayFollow(s.stored) {
 			all = append(all, s.reading())
 		}
 		if said := c.words[s.held]; s.tries < len(said) && said[s.tries].tick <= e.endTick {
@@ -198,8 +198,7 @@ func (c chronicle) serve(s lifeline, e errand, seen sight) []any {
 func (s lifeline) looking(e errand) (after []any) {
 	isInUse := s.held != "" && !s.poisoned
 	for _, found := range s.finds(e) {
-		shares := accountNamed(s.held) != "" && accountNamed(s.held) == accountNamed(found)
-		if s.isOther(found) && (!isInUse || shares) {
+		if s.isOther(found) && (!isInUse || s.mayFollow(found)) {
 			after = append(after, s.adopting(found, e))
 		} else {
 			after = append(after, s)
@@ -215,6 +214,13 @@ func (s lifeline) finds(e errand) []string {
 		return []string{s.stored}
 	}
 	return []string{s.stored, s.former}
+}
+
+// mayFollow reports whether a login that is found takes the place of the one in
+// use at once: one of the same account does, and a key does that of an account.
+func (s lifeline) mayFollow(found string) bool {
+	isKey := found != "" && accountNamed(found) == ""
+	return accountNamed(s.held) != "" && (isKey || accountNamed(s.held) == accountNamed(found))
 }
 
 func (s lifeline) isOther(found string) bool { return found != "" && found != s.held }
