@@ -19,7 +19,7 @@ const (
 )
 
 var exitCodes = []option{
-	{word: "0", meaning: "done; of status and token: there is a login that can be used"},
+	{word: "0", meaning: "done; of status and token: there is a token, or the next use refreshes it at once"},
 	{word: "1", meaning: "failed; standard error says why"},
 	{word: "2", meaning: "invalid command line"},
 	{word: "3", meaning: "a login is needed: bezoar login"},
@@ -30,7 +30,7 @@ var exitCodes = []option{
 
 var exitCodesPage = referencePage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
 
-const exitCodesMore = `A login counts as usable while its access token is good, even if the next refresh has to wait; and if it may be refreshed right now.
+const exitCodesMore = `status and token exit with 0 while the access token is good, even if the next refresh has to wait; and if it may be refreshed right now. usable in status --json means that the access token is good right now.
 
 why exits with 0 in every state: its answer is what it prints. It exits with 5 if it cannot read what is stored, as log does if it cannot read the ledger. app-server ends with 1 where its home cannot be used, as codex app-server does.
 

@@ -14,7 +14,7 @@ var statusCommand = command{
 	about: `Looks at the stored login and at the ledger. Nobody is asked, nothing is locked
 and nothing is written: what only the issuer could tell is not claimed.
 
-Exit codes: 0 usable, 3 login needed, 4 waiting, 5 operator needed.
+Exit codes: 0 the token command has a token, 3 login needed, 4 waiting, 5 operator needed.
 
 Example: bezoar status --json`,
 	run: status,
@@ -65,7 +65,7 @@ func (v *view) report() statusReport {
 	assessed := v.assess()
 	report := statusReport{
 		State: v.label(), Reason: nullable(v.reason()), Since: timestamp(v.since()),
-		Usable: v.isUsable(), Action: string(assessed.Action), Message: v.clause(),
+		Usable: assessed.Usable, Action: string(assessed.Action), Message: v.clause(),
 		Method: nullable(string(v.state.Method())), Email: nullable(v.state.Account.Email), PlanType: nullable(v.state.Account.PlanType),
 		Fingerprint: nullable(v.state.Credential.Fingerprint().Short()), InDoubt: assessed.InDoubt, Home: v.config.Home,
 		NextAttemptAt: timestamp(assessed.NextAttemptAt),

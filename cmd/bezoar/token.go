@@ -34,7 +34,7 @@ process of its own, and saves what is granted though this one is killed. Ctrl-C
 before that ends at once; during it the refresh is still waited for, and a second
 Ctrl-C leaves it to itself.
 
-Exit codes: 0 usable, 3 login needed, 4 waiting, 5 operator needed.
+Exit codes: 0 printed, 3 login needed, 4 waiting, 5 operator needed.
 
 Example: curl -H "$(bezoar token --output header)" https://api.example.com/`,
 	run: token,

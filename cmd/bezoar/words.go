@@ -42,9 +42,9 @@ func (v *view) assess() machine.Assessment {
 	return assessed
 }
 
-// isUsable reports whether the login can be used: its access token is good, or may be
-// refreshed right now.
-func (v *view) isUsable() bool {
+// serves reports whether the token command can hand out a token: the one at hand is
+// good, or it may be refreshed right now.
+func (v *view) serves() bool {
 	assessed := v.assess()
 	mayRefresh := assessed.Label == machine.Stale && assessed.Action == machine.ActionNone
 	return assessed.Usable || mayRefresh
@@ -52,7 +52,7 @@ func (v *view) isUsable() bool {
 
 // code is the exit code that says the same.
 func (v *view) code() int {
-	if v.isUsable() {
+	if v.serves() {
 		return exitOK
 	}
 	return codeOf(v.assess().Action)
