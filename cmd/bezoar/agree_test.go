@@ -142,6 +142,10 @@ func TestCommandsAgree(t *testing.T) {
 			words, _, _ := run("why")
 			require.Contains(t, words, strings.TrimSpace(line[:strings.Index(line, ". ")]))
 
+			if examined, _, _ := run("doctor", "--offline"); strings.Contains(examined, "there is a login with") {
+				require.Contains(t, examined, is.State+": "+is.Message, "doctor")
+			}
+
 			out, errs, code := run("token")
 			require.Equal(t, each.code, code, "token: %s", errs)
 			require.Equal(t, code == exitOK, out != "")

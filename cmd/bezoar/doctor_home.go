@@ -134,7 +134,22 @@ func loginCheck(ctx context.Context, p *patient) finding {
 		return bad(warning, "the stored login may not be used here",
 			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml want it")
 	}
-	return fine("there is a login with %s; bezoar status says how it fares", record.Credential.Method)
+	return howItFares(ctx, p, record.Credential.Method)
+}
+
+// howItFares tells of a stored login what status and token tell: doctor has no
+// opinion of its own.
+func howItFares(ctx context.Context, p *patient, method machine.Method) finding {
+	v := view{config: p.config, at: p.now().Round(0)}
+	v.lookAt(ctx, p.store, p.ledger, quiet)
+	found := fmt.Sprintf("there is a login with %s; %s: %s", method, v.label(), v.clause())
+	switch v.assess().Action {
+	case machine.ActionLogin:
+		return bad(warning, found, "bezoar login")
+	case machine.ActionOperator:
+		return bad(failure, found, "see what the other checks find; then bezoar token")
+	}
+	return fine("%s", found)
 }
 
 func ledgerCheck(ctx context.Context, p *patient) finding {

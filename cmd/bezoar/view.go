@@ -71,11 +71,15 @@ func openView(env environment, settings config.Flags) (view, error) {
 func (v *view) look(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
-	now := func() time.Time { return v.at }
-	ledger := ledgerAt(v.config, log, now)
+	ledger := ledgerAt(v.config, log, func() time.Time { return v.at })
+	v.lookAt(ctx, storeOf(v.config, auto.Options{Log: log, Look: true}), ledger, log)
+}
+
+// lookAt is a look through a store that settles nothing, and its ledger.
+func (v *view) lookAt(ctx context.Context, login store.Store, ledger store.Ledger, log *slog.Logger) {
 	seen := engine.Peek(ctx, engine.Options{
-		Policy: policyOf(v.config), Store: storeOf(v.config, auto.Options{Log: log, Look: true}), Ledger: ledger,
-		Log: log, Now: now,
+		Policy: policyOf(v.config), Store: login, Ledger: ledger,
+		Log: log, Now: func() time.Time { return v.at },
 	})
 	v.state, v.lineage, v.isForbidden = seen.State, seen.Lineage, seen.IsForbidden
 	v.storeProblem, v.trailProblem = seen.StoreProblem, seen.LedgerProblem
