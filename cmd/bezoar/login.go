@@ -198,7 +198,7 @@ func (s *session) explained(ctx context.Context, err error) error {
 }
 
 // errCancelled is the end that a person wanted.
-var errCancelled = &exit{exitInterrupted, errors.New("Cancelled. Nothing has changed.")}
+var errCancelled = &exit{exitInterrupted, errors.New("cancelled; nothing has changed")}
 
 const keyLimitBytes = 16 << 10
 

@@ -63,7 +63,7 @@ func TestTheEndOfALoginIsToldInWordsThatFit(t *testing.T) {
 		code   int
 	}{
 		"well":                      {err: nil, code: exitOK},
-		"Ctrl-C":                    {ctx: cancelled, err: login.NotCompleted, text: "Cancelled. Nothing has changed.", code: exitInterrupted},
+		"Ctrl-C":                    {ctx: cancelled, err: login.NotCompleted, text: "cancelled; nothing has changed", code: exitInterrupted},
 		"Ctrl-C, and stored before": {ctx: cancelled, err: context.Canceled, stored: true, code: exitOK},
 		"another login":             {err: login.Cancelled, text: "another login was started on this machine and took over the port", code: exitError},
 		"another login, wrapped":    {err: fmt.Errorf("Login server error: %w", login.Cancelled), text: "another login was started", code: exitError},

@@ -56,7 +56,7 @@ func run(env environment, args []string) int {
 		return exitOK
 	}
 	if errors.Is(err, errCancelled) {
-		fmt.Fprintf(env.stderr, "%v\n", err) // the person knows who says it
+		fmt.Fprintln(env.stderr, "Cancelled. Nothing has changed.") // the person knows who says it
 		return codeFor(err)
 	}
 	usage, _ := errors.AsType[usageError](err)

@@ -22,7 +22,6 @@ func classify(status int, body string) machine.Answer {
 
 // The rows of codex-auth.md section 6, with 0.169.0's column.
 func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
-	const html = "<html><body>401 Authorization Required</body></html>"
 	for name, row := range map[string]struct {
 		status int
 		body   string
