@@ -130,7 +130,10 @@ func TestACommandThatWasKilledAfterARefusalIsAnsweredByTheNextCall(t *testing.T)
 
 func TestAGuessedRefusalTakesNoTokenAwayWhileTheIssuerCannotBeAsked(t *testing.T) {
 	s := newOpenSite(t)
-	s.Always(issuer.Refresh, issuer.Step{Status: http.StatusServiceUnavailable})
+	s.Always(issuer.Refresh, issuer.Step{
+		Status: http.StatusServiceUnavailable,
+		Header: http.Header{"Retry-After": {"60"}}, // the first wait is drawn, and may be none
+	})
 	require.True(t, s.isFirst(s.call()))
 	require.True(t, s.isFirst(s.call()), "it may be good all the same")
 	require.Equal(t, 1, s.Counts().Posts)

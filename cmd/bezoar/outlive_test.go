@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -38,6 +41,7 @@ func newSlowSite(t *testing.T, age time.Duration) *slowSite {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		answered := httptest.NewRecorder()
 		s.Issuer.ServeHTTP(answered, r)
+		maps.Copy(out.Header(), answered.Header())
 		if r.URL.Path == "/oauth/token" {
 			s.posted <- struct{}{}
 			<-s.goOn
@@ -68,7 +72,8 @@ func (s *slowSite) program(args ...string) *exec.Cmd {
 	return command
 }
 
-// isSaved demands that the successor is stored after one post, soon.
+// isSaved demands that the successor is stored after one post, soon, and waits until
+// the process that made the refresh has done with the home.
 func (s *slowSite) isSaved() {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -77,6 +82,9 @@ func (s *slowSite) isSaved() {
 			!record.Credential.RefreshToken.Equal(s.before.RefreshToken)
 	}, 20*time.Second, 10*time.Millisecond, "what the issuer granted is lost")
 	require.Equal(s.t, 1, s.Counts().Posts)
+	unlock, err := disk.Lock(s.t.Context(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
+	require.NoError(s.t, err)
+	unlock()
 }
 
 // An editor that dies takes the pipes with it. The answers of the server go nowhere
