@@ -1,6 +1,7 @@
 package properties
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +65,9 @@ func (c *conversation) loginQuestion(words []string) (method string, params any,
 	return "account/login/cancel", map[string]string{"loginId": id}, nil
 }
 
+// portPatience is for the scripts of other processes that have the ports.
+const portPatience = 3 * time.Minute
+
 // takePort makes this script the only one that has to do with the ports of browser
 // logins, in all processes that run these tests: issuers know no other ports.
 func (c *conversation) takePort() error {
@@ -71,7 +75,10 @@ func (c *conversation) takePort() error {
 		return nil
 	}
 	c.port = flock.New(filepath.Join(os.TempDir(), "bezoar-properties-login-port.lock"))
-	return c.port.Lock()
+	ctx, cancel := context.WithTimeout(context.Background(), portPatience)
+	defer cancel()
+	_, err := c.port.TryLockContext(ctx, 10*time.Millisecond)
+	return err
 }
 
 func (c *conversation) leavePort() {

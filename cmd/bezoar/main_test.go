@@ -31,6 +31,7 @@ func TestCommandLine(t *testing.T) {
 			"person":        person,
 			"posts":         posts,
 			"await":         await,
+			"soon":          soon,
 			"skew":          skew,
 			"door":          door,
 			"callback-port": callbackPort,

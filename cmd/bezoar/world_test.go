@@ -219,17 +219,34 @@ func posts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// patience is how long a script waits for what another program does, on a machine
+// that is busy.
+const patience = time.Minute
+
 // await PATH waits until the issuer was asked for a path.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	for {
+	for late := time.After(patience); ; {
 		w.mu.Lock()
 		count, changed := w.arrived[args[0]], w.changed
 		w.mu.Unlock()
 		if count > 0 {
 			return
 		}
-		<-changed
+		select {
+		case <-changed:
+		case <-late:
+			ts.Fatalf("%s was not asked for within %v", args[0], patience)
+		}
+	}
+}
+
+// soon PROGRAM... runs a program again and again until it succeeds.
+func soon(ts *testscript.TestScript, neg bool, args []string) {
+	for begun := time.Now(); ts.Exec(args[0], args[1:]...) != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			ts.Fatalf("not so within %v", patience)
+		}
 	}
 }
 
@@ -253,12 +270,19 @@ func door(ts *testscript.TestScript, neg bool, args []string) {
 	w.door = status
 }
 
+// portPatience leaves the script behind it some of the time that all scripts have.
+const portPatience = 3 * time.Minute
+
 // callbackPort waits until no other test on this machine uses the ports of browser
 // logins: there are two in all the world. The conversations in properties wait at
 // the same lock.
 func callbackPort(ts *testscript.TestScript, neg bool, args []string) {
 	lock := flock.New(filepath.Join(os.TempDir(), "bezoar-properties-login-port.lock"))
-	ts.Check(lock.Lock())
+	ctx, cancel := context.WithTimeout(context.Background(), portPatience)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		ts.Fatalf("another test had the ports of browser logins for %v: %v", portPatience, err)
+	}
 	ts.Defer(func() { lock.Close() })
 }
 
