@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
@@ -28,6 +29,9 @@ import (
 // What the process is told: why the refresh is due, in its arguments, which hold no
 // secret; and by the end of its standard input that the command has gone: then it
 // posts nothing, unless it has posted already. What it tells: one word a line.
+//
+// The command does not wait for ever: the process may be stopped, and an issuer may
+// need longer than the deadline. The process stays until it has heard the answer.
 
 // refreshCommand is the process apart. It is in no list: people have no use for it.
 var refreshCommand = command{
@@ -41,6 +45,7 @@ var refreshCommand = command{
 const (
 	sayPosting = "posting" // the issuer is about to be asked
 	sayUnsaved = "unsaved" // it granted new tokens, and they could not be stored
+	sayOverdue = "overdue" // it has not answered within the deadline, and is still listened to
 )
 
 func refreshApart(env environment, flags *flag.FlagSet, args []string) error {
@@ -53,10 +58,11 @@ func refreshApart(env environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	outliveReaders()
-	ctx, stop := signal.NotifyContext(context.Background(), goodbyes()...)
+	signals, stop := signal.NotifyContext(context.Background(), goodbyes()...)
 	defer stop()
-	ctx, leave := context.WithCancel(ctx)
+	ctx, leave := context.WithCancel(signals)
 	defer leave()
+	var hasPosted atomic.Bool
 	go func() {
 		_, _ = io.Copy(io.Discard, env.stdin)
 		leave()
@@ -64,6 +70,7 @@ func refreshApart(env environment, flags *flag.FlagSet, args []string) error {
 	s, err := openSession(env, settings, nil, func(o *engine.Options) {
 		o.Before = func(step string) {
 			if step == "post" {
+				hasPosted.Store(true)
 				fmt.Fprintln(env.stdout, sayPosting)
 			}
 		}
@@ -75,6 +82,13 @@ func refreshApart(env environment, flags *flag.FlagSet, args []string) error {
 		_, _ = s.auth.RejectedPastFloor(ctx, secret.Fingerprint(*access))
 	} else {
 		_, _ = s.auth.Status(ctx, machine.Ask{Token: true, Refresh: machine.Cause(*cause) == machine.CauseDemanded})
+	}
+	if hasPosted.Load() { // from now on the command may go and the deadline may pass
+		_ = s.auth.Rest(signals)
+		if s.auth.Snapshot().Overdue {
+			fmt.Fprintln(env.stdout, sayOverdue)
+		}
+		_ = s.auth.Hear(signals)
 	}
 	s.close(ctx)
 	if s.auth.Snapshot().IsUnsaved() {
@@ -93,6 +107,9 @@ type apart struct {
 	isAsking  func()        // closes posting
 	hasEnded  func()        // closes ended
 	isUnsaved atomic.Bool   // the issuer granted new tokens, and they could not be stored
+
+	untilPost time.Duration // how long the process may take until it asks the issuer
+	untilEnd  time.Duration // and from then on
 }
 
 func newApart(env environment, settings config.Flags) *apart {
@@ -100,6 +117,13 @@ func newApart(env environment, settings config.Flags) *apart {
 	a.isAsking = sync.OnceFunc(func() { close(a.posting) })
 	a.hasEnded = sync.OnceFunc(func() { close(a.ended) })
 	return a
+}
+
+// runIn has an engine make its refreshes apart.
+func (a *apart) runIn(o *engine.Options) {
+	a.untilPost = o.Deadline + 2*storeMargin // the lock may be held for a deadline
+	a.untilEnd = o.Deadline + storeMargin
+	o.Elsewhere = a.refresh
 }
 
 // refresh implements [engine.Options.Elsewhere].
@@ -122,19 +146,45 @@ func (a *apart) refresh(ctx context.Context, due machine.State) error {
 	}
 	defer context.AfterFunc(ctx, func() { presence.Close() })()
 	defer a.hasEnded()
-	a.hear(words)
-	return process.Wait()
+	return a.await(process, words)
 }
 
-// hear takes what the process says until it has ended.
-func (a *apart) hear(words io.Reader) {
-	for lines := bufio.NewScanner(words); lines.Scan(); {
-		switch lines.Text() {
-		case sayPosting:
-			a.isAsking()
-		case sayUnsaved:
-			a.isUnsaved.Store(true)
+// await waits for the end of the process, or until there is no use in waiting.
+func (a *apart) await(process *exec.Cmd, words io.Reader) error {
+	said, ended := make(chan string), make(chan error, 1)
+	go func() {
+		for lines := bufio.NewScanner(words); lines.Scan(); {
+			said <- lines.Text()
 		}
+		close(said)
+		ended <- process.Wait()
+	}()
+	patience := time.NewTimer(a.untilPost)
+	for {
+		select {
+		case word, isOpen := <-said:
+			switch {
+			case !isOpen:
+				return <-ended
+			case word == sayOverdue:
+				go drain(said)
+				return nil
+			case word == sayUnsaved:
+				a.isUnsaved.Store(true)
+			case word == sayPosting:
+				a.isAsking()
+				patience.Reset(a.untilEnd)
+			}
+		case <-patience.C:
+			go drain(said)
+			return nil
+		}
+	}
+}
+
+// drain takes the words that come too late.
+func drain(words <-chan string) {
+	for range words {
 	}
 }
 

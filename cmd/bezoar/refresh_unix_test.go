@@ -50,6 +50,47 @@ func TestACommandThatIsKilledLosesNothing(t *testing.T) {
 	require.Equal(t, 1, s.Counts().Posts)
 }
 
+// The deadline ends the waiting of the command, and not the process that listens.
+func TestWhatIsGrantedAfterTheCommandHasGivenUpWaitingIsSaved(t *testing.T) {
+	s := newSlowSite(t, 2*time.Hour)
+	command := s.program("token")
+	command.Env = append(command.Env, "BEZOAR_REFRESH_DEADLINE=1s")
+	printed, _ := command.Output()
+	require.Equal(t, exitWait, command.ProcessState.ExitCode())
+	require.Empty(t, printed)
+	close(s.goOn)
+	s.isSaved()
+}
+
+func TestAProcessApartThatStandsStillIsNotWaitedFor(t *testing.T) {
+	const soon = 100 * time.Millisecond
+	for name, c := range map[string]struct {
+		says                string
+		untilPost, untilEnd time.Duration
+	}{
+		"before its post": {"", soon, time.Hour},
+		"after its post":  {sayPosting, time.Hour, soon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			process := exec.Command("sh", "-c", "echo $0; exec sleep 300", c.says)
+			words, err := process.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, process.Start())
+			defer process.Process.Kill()
+			a := newApart(environment{}, config.Flags{})
+			a.untilPost, a.untilEnd = c.untilPost, c.untilEnd
+			waited := make(chan error, 1)
+			go func() { waited <- a.await(process, words) }()
+			select {
+			case err := <-waited:
+				require.NoError(t, err)
+			case <-time.After(20 * time.Second):
+				require.Fail(t, "the command hangs")
+			}
+		})
+	}
+}
+
 func TestAtTheFirstCtrlCARefreshThatHasPostedIsFinishedAndSaid(t *testing.T) {
 	s := newSlowSite(t, 2*time.Hour)
 	command := s.program("token")

@@ -13,7 +13,6 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 
 var tokenCommand = command{
@@ -29,8 +28,8 @@ var tokenCommand = command{
   exec-credential  what a kubeconfig's exec plugin prints
 
 However many programs ask at once, the issuer is asked once. A refresh that has
-begun is seen to its end, which a slow issuer may delay by half a minute: it is a
-process of its own, and saves what is granted though this one is killed. Ctrl-C
+begun is waited for half a minute at the most and seen to its end: it is a process
+of its own, and saves what is granted though this one has ended or was killed. Ctrl-C
 before that ends at once; during it the refresh is still waited for, and a second
 Ctrl-C leaves it to itself.
 
@@ -67,7 +66,7 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	ctx, stop := untilSignal()
 	defer stop()
 	apart := newApart(env, settings)
-	s, err := openSession(env, settings, nil, func(o *engine.Options) { o.Elsewhere = apart.refresh })
+	s, err := openSession(env, settings, nil, apart.runIn)
 	if err != nil {
 		return err
 	}

@@ -156,6 +156,16 @@ func (e *Engine) Rest(ctx context.Context) error {
 	return err
 }
 
+// Hear waits until no refresh is in flight at all: the answer to one that has posted
+// has come and is written down, or is given up for lost [HearingLimit] after the
+// deadline. It returns ctx's error if ctx ends first.
+func (e *Engine) Hear(ctx context.Context) error {
+	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
+		o.whenHeard(func() { answer(struct{}{}) })
+	})
+	return err
+}
+
 // Drain begins the end: from now on nothing is posted, and a refresh that waits for
 // its turn is withheld. It returns when no caller waits any more, or when ctx ends:
 // then those who still wait are answered with what there is. Close has to follow.

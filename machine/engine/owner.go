@@ -35,6 +35,7 @@ type Owner struct {
 	isDrained   bool            // callers are answered at once, with what there is
 	unwaited    []func()        // called when no caller waits any more
 	resting     []func()        // called when no refresh is in flight that could be waited for
+	heard       []func()        // called when no refresh is in flight at all
 }
 
 // waiter is a caller whose answer depends on a refresh.
@@ -165,6 +166,9 @@ func (o *Owner) Conclude(outcome machine.Event) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
 	defer cancel()
 	o.noteAdopted(ctx, outcome, before)
+	if o.isHeard() {
+		call(&o.heard)
+	}
 }
 
 // Overdue takes the deadline of a post that goes on: callers wait no longer.
@@ -212,6 +216,18 @@ func (o *Owner) whenResting(done func()) {
 }
 
 func (o *Owner) isResting() bool { return o.state.Attempt == 0 || o.state.Overdue }
+
+// whenHeard calls done as soon as no refresh is in flight, also none whose deadline has
+// struck or whose login has been replaced.
+func (o *Owner) whenHeard(done func()) {
+	if o.isHeard() {
+		done()
+		return
+	}
+	o.heard = append(o.heard, done)
+}
+
+func (o *Owner) isHeard() bool { return o.running == o.revocations }
 
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
@@ -323,6 +339,7 @@ func (o *Owner) leave() {
 	}
 	o.answerAll()
 	call(&o.resting)
+	call(&o.heard)
 	o.revocations = 0
 	o.leaveDone()
 }
