@@ -133,6 +133,11 @@ func TestAGrantHasTheTokensThatCame(t *testing.T) {
 		"errors that are none":        {`{"access_token":"a","error":"","ok":true,"success":true}`, "", "a", ""},
 		"blanks around":               {" \r\n{\"access_token\":\"a\"}\n", "", "a", ""},
 		"an empty refresh token with": {`{"access_token":"a","refresh_token":""}`, "", "a", ""},
+		"a word for no refresh token": {`{"access_token":"a","refresh_token":"undefined"}`, "", "a", ""},
+		"cut off behind the tokens":   {`{"refresh_token":"r","access_token":"a","id_token":"ey`, "", "a", "r"},
+		"cut off at the end":          {`{"access_token":"a","refresh_token":"r"`, "", "a", "r"},
+		"something behind it":         {`{"access_token":"a","refresh_token":"r"}<!-- served by 7 -->`, "", "a", "r"},
+		"an object behind it":         {`{"access_token":"a","refresh_token":"r"}{}`, "", "a", "r"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, status := range []int{200, 201} {
@@ -154,6 +159,7 @@ func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 		"beside an error":         `{"access_token":"a","refresh_token":"r","error":"invalid_grant"}`,
 		"beside what is not ok":   `{"ok":false,"error":"invalid_refresh_token","refresh_token":"r"}`,
 		"as a form, beside error": `error=server_error&refresh_token=r`,
+		"and then cut off":        `{"refresh_token":"r","access_token":"a`,
 	} {
 		answer, ok := classify(200, body).(machine.Unavailable)
 		require.True(t, ok, name)
@@ -164,6 +170,11 @@ func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 	for _, body := range []string{`{"refresh_token":"null"}`, `{"refresh_token":""}`, `{"refresh_token":"not found"}`, `{"refresh_token":7}`} {
 		require.True(t, classify(200, body).(machine.Unavailable).Kept.RefreshToken.IsAbsent(), body)
 	}
+}
+
+func TestALifetimeThatWasCutOffIsNotRead(t *testing.T) {
+	granted := classify(200, `{"access_token":"a","refresh_token":"r","expires_in":36`).(machine.Granted)
+	require.Zero(t, granted.Grant.Lifetime)
 }
 
 func TestTheLifetimeOfAnAccessTokenIsRead(t *testing.T) {
