@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/auto"
 	"github.com/bezoar-auth/bezoar/store/bounded"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/keyring"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -49,10 +50,16 @@ func newIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 		Rules: rulesOf(c),
 	}
 	if path := c.CACertificatePath; path != "" {
-		options.Authorities = func() ([]byte, error) { return os.ReadFile(path) }
+		options.Authorities = func() ([]byte, error) {
+			certificates, _, err := disk.Read(path, certificatesLimitBytes)
+			return certificates, err
+		}
 	}
 	return oauth.New(options)
 }
+
+// certificatesLimitBytes is many times what all authorities of a system need.
+const certificatesLimitBytes = 16 << 20
 
 func rulesOf(c config.Config) outbound.Rules { return outbound.Rules{AllowPlainHTTP: c.AllowPlainHTTP} }
 
