@@ -32,7 +32,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 		if !said.isError() && !grant.AccessToken.IsAbsent() {
 			return machine.Granted{Grant: grant}
 		}
-		if unavailable.Kept = said.kept(); !unavailable.Kept.RefreshToken.IsAbsent() {
+		if unavailable.Kept = said.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
 			return unavailable
 		}
 		if said.code() != "" {

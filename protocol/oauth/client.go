@@ -82,6 +82,7 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
 		return machine.Unavailable{Lost: err.Sent, Evidence: machine.Evidence{Problem: err.Problem}}
 	}
+	answered.spent = token
 	answer := answered.classify(c.options.Now())
 	switch answer := answer.(type) {
 	case machine.Granted:

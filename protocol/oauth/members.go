@@ -101,17 +101,27 @@ func (m members) grant() machine.Grant {
 	return machine.Grant{
 		IDToken:      m.token("id_token"),
 		AccessToken:  m.accessToken(),
-		RefreshToken: m.token("refresh_token"),
+		RefreshToken: m.refreshToken(),
 		Lifetime:     m.lifetime(),
 	}
 }
 
+// refreshToken is the refresh token, unless it is one of the words that programs write
+// where they have none: the old one goes on then.
+func (m members) refreshToken() secret.Token {
+	if token := m.token("refresh_token"); !slices.Contains(noTokens, strings.ToLower(token.Reveal())) {
+		return token
+	}
+	return secret.Token{}
+}
+
 // kept is what an answer that grants no access token leaves: a refresh token that
-// came all the same. The old one may be spent.
-func (m members) kept() machine.Grant {
-	token := m.token("refresh_token")
+// came all the same. The old one may be spent. One that is the old one was not given
+// but repeated.
+func (m members) kept(spent secret.Token) machine.Grant {
+	token := m.refreshToken()
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
-	if strings.ContainsFunc(token.Reveal(), unfit) || slices.Contains(noTokens, strings.ToLower(token.Reveal())) {
+	if strings.ContainsFunc(token.Reveal(), unfit) || token.Equal(spent) {
 		return machine.Grant{}
 	}
 	return machine.Grant{RefreshToken: token}

@@ -1,12 +1,14 @@
 package oauth
 
 import (
+	"bytes"
 	"encoding/json"
 	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -16,6 +18,7 @@ type reply struct {
 	header http.Header
 	body   []byte          // as much of it as could be read, decompressed
 	cut    machine.Problem // why that is not all of it; "" if it is, or was longer than the limit
+	spent  secret.Token    // the refresh token that was sent, which an answer may repeat
 }
 
 func (r reply) isSuccess() bool { return r.status/100 == 2 }
@@ -103,9 +106,11 @@ func decode(header http.Header, body []byte) members {
 	}
 	switch contentType, _, _ := mime.ParseMediaType(header.Get("Content-Type")); contentType {
 	case "application/x-www-form-urlencoded", "text/plain", "":
-		return decodeForm(text)
+		if m := decodeForm(text); m != nil {
+			return m
+		}
 	}
-	return nil
+	return decodeCut([]byte(text))
 }
 
 // decodeObject is nil if the text is no JSON object.
@@ -113,16 +118,35 @@ func decodeObject(text []byte) members {
 	if !json.Valid(text) {
 		return nil
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	return decodeWhole(text)
+}
+
+// decodeCut reads what came of an object before it was cut off, or before something
+// follows that does not belong there. It is nil without a refresh token that came whole:
+// the only thing that cannot be had again.
+func decodeCut(text []byte) members {
+	if m := decodeWhole(text); !m.token("refresh_token").IsAbsent() {
+		return m
+	}
+	return nil
+}
+
+// decodeWhole reads the members of an object that came whole, as far as the text is
+// JSON; it is nil if the text begins otherwise.
+func decodeWhole(text []byte) members {
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
 		return nil
 	}
 	m := members{}
 	for decoder.More() {
-		name, _ := decoder.Token()
+		name, err := decoder.Token()
 		var value json.RawMessage
-		if decoder.Decode(&value) != nil {
-			return nil
+		if err != nil || decoder.Decode(&value) != nil {
+			break
+		}
+		if isCut := int(decoder.InputOffset()) == len(text) && value[0] != '"'; isCut {
+			break // 36 of 3600
 		}
 		m.add(name.(string), value)
 	}
