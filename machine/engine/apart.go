@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store"
@@ -45,6 +46,7 @@ func (o *Owner) refresh() {
 // runElsewhere has another process make the refresh, and takes up what came of it: the
 // store and the ledger know.
 func (t *transaction) runElsewhere(posting context.Context, listen Listen) machine.Event {
+	began := t.at().Time
 	if err := t.Elsewhere(posting, t.state); err != nil {
 		t.Log.Warn("no other process could make the refresh, so this one does", "error", err)
 		return t.run(posting, listen)
@@ -52,9 +54,29 @@ func (t *transaction) runElsewhere(posting context.Context, listen Listen) machi
 	ctx, cancel := timeless(posting)
 	defer cancel()
 	if t.reread(ctx); t.outcome == nil {
-		t.withhold(machine.TroubleSister, errNoOutcome)
+		t.hindered(ctx, began)
 	}
 	return t.outcome
+}
+
+// hindered is the outcome of a refresh elsewhere that would begin anew: what stood in
+// its way. A wait that the issuer's failure brought may be over by now, and a store that
+// takes no successor may take no entry of the ledger either.
+func (t *transaction) hindered(ctx context.Context, began time.Time) {
+	if deferral := t.lineage(ctx).Deferral; deferral.NotBefore.After(began) {
+		t.outcome = machine.RefreshFailedTransient{
+			At: t.at(), Attempt: t.state.Attempt, NotBefore: deferral.NotBefore,
+			Trouble: machine.TroubleIssuer, Evidence: deferral.Evidence,
+		}
+		return
+	}
+	if room, ok := t.Store.(store.Prober); ok {
+		if err := room.Probe(ctx); err != nil {
+			t.withhold(machine.TroubleUnwriteable, err)
+			return
+		}
+	}
+	t.withhold(machine.TroubleSister, errNoOutcome)
 }
 
 var errNoOutcome = errors.New("the process that was to make it has ended without an outcome")

@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 // revokes demands that the issuer was told of these logins and of no others.
@@ -122,6 +123,47 @@ func TestExternalTokensAreRenewedByTheirClientWhenTheyAreRefused(t *testing.T) {
 				require.Equal(t, want.Fingerprint(), after.Token().Fingerprint())
 				require.Equal(t, machine.MethodExternal, after.Method())
 				require.True(t, s.stored().Equal(stored), "nothing is stored")
+				require.Zero(t, s.posts())
+			})
+		})
+	}
+}
+
+// The process apart tells nothing but what the store and the ledger know when it has
+// ended.
+func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
+	for name, each := range map[string]struct {
+		elsewhere func(s *site)
+		change    func(*engine.Options)
+		trouble   machine.Trouble
+	}{
+		"the issuer, and the wait for it is over": {
+			func(s *site) {
+				failed := machine.Repeated{Evidence: machine.Evidence{Status: 503}, Times: 1}
+				s.note(store.Entry{Kind: store.Deferred, At: time.Now(), NotBefore: time.Now().Add(time.Millisecond), Failures: 1, Repeated: failed})
+				time.Sleep(time.Second)
+			}, nil, machine.TroubleIssuer,
+		},
+		"the disk": {
+			func(*site) {}, func(o *engine.Options) { o.Store = roomless{o.Store.(*countingStore)} }, machine.TroubleUnwriteable,
+		},
+		"its end": {func(*site) {}, nil, machine.TroubleSister},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, expired, func(t *testing.T, s *site) {
+				s.restart(func(o *engine.Options) {
+					o.Elsewhere = func(context.Context, machine.State) error {
+						each.elsewhere(s)
+						return nil
+					}
+					if each.change != nil {
+						each.change(o)
+					}
+				})
+				s.asking(poll)
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				require.Equal(t, each.trouble, s.Snapshot().Trouble)
 				require.Zero(t, s.posts())
 			})
 		})

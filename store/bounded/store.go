@@ -42,6 +42,17 @@ func (s *Store) Stamp(ctx context.Context) (store.Stamp, bool) {
 	return found.stamp, err == nil && found.known
 }
 
+// Probe implements [store.Prober]: a store that cannot be probed has room as far as can
+// be seen.
+func (s *Store) Probe(ctx context.Context) error {
+	prober, ok := s.of.(store.Prober)
+	if !ok {
+		return nil
+	}
+	_, err := look(ctx, s.looks, func(ctx context.Context) (struct{}, error) { return struct{}{}, prober.Probe(ctx) })
+	return err
+}
+
 // Replace implements [store.Store].
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	return change(ctx, s.changes, func(ctx context.Context) error { return s.of.Replace(ctx, c) }, nil)
