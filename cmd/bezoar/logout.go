@@ -56,6 +56,10 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	told.wasLoggedIn = s.auth.Snapshot().Label != machine.NoAuth
 	_, err = s.store.Load(ctx)
 	told.wasUnreadable = err != nil && !errors.Is(err, store.ErrNotFound)
+	if inTheWay, ok := errors.AsType[*store.UnreadableError](err); ok && inTheWay.IsInTheWay {
+		s.close(ctx)
+		return &exit{exitOperator, forDoctor(err)} // a logout removes logins, and no folders
+	}
 	err = s.logOut(ctx)
 	s.close(ctx)
 	if err != nil {
