@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/auto"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/file"
 )
 
 var doctorCommand = command{
@@ -132,7 +135,7 @@ func doctor(env environment, flags *flag.FlagSet, args []string) error {
 	case isHomeBad:
 		findings = noHome(missing)
 	case isHomeless:
-		findings = notYet(c.Home)
+		findings = notYet(ctx, c.Home)
 	default:
 		p := &patient{
 			config: c, store: storeOf(c, auto.Options{Log: quiet, Look: true}), ledger: ledgerOf(c, quiet),
@@ -205,8 +208,15 @@ func noHome(err *config.HomeError) []finding {
 }
 
 // notYet is all that can be found before there is a home.
-func notYet(path string) []finding {
+func notYet(ctx context.Context, path string) []finding {
 	found := fine("%s is not there yet; bezoar login makes it", path)
+	above := filepath.Dir(path)
+	for _, err := os.Stat(above); err != nil && above != filepath.Dir(above); _, err = os.Stat(above) {
+		above = filepath.Dir(above)
+	}
+	if file.Open(above, file.Options{}).Probe(ctx) != nil {
+		found = bad(failure, fmt.Sprintf("%s is not there, and nothing can be made in %s", path, above), "name a folder of your own with --home or BEZOAR_HOME")
+	}
 	found.Check = checks[0].name
 	return []finding{found}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -29,7 +30,7 @@ func load(settings config.Flags, getenv func(string) string) (config.Config, err
 		return loaded, err
 	}
 	if err := os.MkdirAll(missing.Path, 0o700); err != nil {
-		return loaded, err
+		return loaded, &config.HomeError{Path: missing.Path, Source: missing.Source, Err: fmt.Errorf("it is not there and cannot be made: %w", err)}
 	}
 	return config.Load(settings, getenv)
 }

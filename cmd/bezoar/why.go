@@ -50,7 +50,7 @@ func why(env environment, flags *flag.FlagSet, args []string) error {
 	} else {
 		err = v.tell(env.stdout, paintFor(env.stdout, env.getenv))
 	}
-	if err == nil && v.label() == unknown {
+	if err == nil && (v.label() == unknown || v.storeProblem != nil && v.code() == exitOperator) {
 		err = exiting(exitOperator, nil)
 	}
 	return err
@@ -65,7 +65,10 @@ func (v *view) tell(out io.Writer, p paint) error {
 	for _, each := range story {
 		fmt.Fprintf(&text, "%-*s  %s\n", width, exactTime(each.At.Time, v.at), each.Text)
 	}
-	if len(story) == 0 {
+	switch {
+	case v.trailProblem != nil:
+		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", printable(unavailable(v.trailProblem).Error()))
+	case len(story) == 0:
 		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is none.")
 	}
 	fmt.Fprintf(&text, "\n%s\n", v.head(p))

@@ -170,7 +170,11 @@ type HomeError struct {
 const DefaultHome = "default"
 
 func (e *HomeError) Error() string {
-	return fmt.Sprintf("home %s (%s): %v; make the folder, or name another with --home or BEZOAR_HOME", e.Path, e.Source, e.Err)
+	remedy := "name a folder with --home or BEZOAR_HOME"
+	if errors.Is(e.Err, fs.ErrNotExist) {
+		remedy = "make the folder, or name another with --home or BEZOAR_HOME"
+	}
+	return fmt.Sprintf("home %s (%s): %v; %s", e.Path, e.Source, e.Err, remedy)
 }
 
 func (e *HomeError) Unwrap() error { return e.Err }
