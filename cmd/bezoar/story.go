@@ -80,7 +80,7 @@ func isAlike(a, b store.Entry) bool {
 func (v *view) relevant() []store.Entry {
 	begin := 0
 	for i, e := range v.entries {
-		if isBeginning(e) {
+		if isBeginning(e) && !v.isKnownFromBefore(i) {
 			begin = i
 		}
 	}
@@ -88,7 +88,7 @@ func (v *view) relevant() []store.Entry {
 	var told []store.Entry
 	for i, e := range v.entries {
 		isOurs := key != "" && (e.Key == key || e.Next == key)
-		if (isOurs || i >= begin) && !v.isOutcomeKnown(i) {
+		if (isOurs || i >= begin) && !v.isOutcomeKnown(i) && !v.isKnownFromBefore(i) {
 			told = append(told, e)
 		}
 	}
@@ -106,6 +106,25 @@ func (v *view) isOutcomeKnown(i int) bool {
 	for _, e := range v.entries[i+1:] {
 		isOutcome := e.Kind == store.Rotated || e.Kind == store.Refused || e.Kind == store.Deferred
 		if e.Key == intent.Key && isOutcome && (e.PID == intent.PID || e.Kind == store.Rotated) {
+			return true
+		}
+	}
+	return false
+}
+
+// isKnownFromBefore reports whether the entry is of a login that was taken up by one
+// process after another one of this home had written down where it came from, and had not
+// ended it since: then no other program made it.
+func (v *view) isKnownFromBefore(i int) bool {
+	taken := v.entries[i]
+	if taken.Kind != store.Adopted {
+		return false
+	}
+	for _, e := range slices.Backward(v.entries[:i]) {
+		switch {
+		case e.Kind == store.Logout:
+			return false
+		case e.Kind == store.Rotated && e.Next == taken.Key, e.Kind == store.Login && e.Key == taken.Key && e.Access == taken.Access:
 			return true
 		}
 	}

@@ -94,6 +94,22 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 	}
 }
 
+// The process apart of bezoar token refreshes, and bezoar token takes up what it stored.
+func TestATokenSetThatAProcessOfThisHomeGotIsOfNoOtherProgram(t *testing.T) {
+	const another = "Another program stored a login"
+	s := newScene(t, time.Hour)
+	s.note(3*time.Hour, store.Entry{Kind: store.Login, PID: 10}).note(2*time.Hour, store.Entry{Kind: store.Rotated, PID: 12, Next: s.key})
+	s.note(time.Hour, store.Entry{Kind: store.Adopted, PID: 11})
+	told, _ := s.run("why")
+	require.Contains(t, told, "Somebody logged in")
+	require.Contains(t, told, "The tokens were refreshed")
+	require.NotContains(t, told, another)
+
+	s.note(30*time.Minute, store.Entry{Kind: store.Logout}).note(20*time.Minute, store.Entry{Kind: store.Adopted, PID: 11})
+	told, _ = s.run("why")
+	require.Contains(t, told, another, "a copy has brought it back")
+}
+
 func TestEveryProblemOnTheWayToTheIssuerHasWords(t *testing.T) {
 	for _, problem := range machine.Problems() {
 		said := answered(machine.Evidence{Status: 502, Problem: problem})
