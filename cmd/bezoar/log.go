@@ -47,6 +47,11 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
+	isLimited := false
+	flags.Visit(func(f *flag.Flag) { isLimited = isLimited || f.Name == "lines" || f.Name == "n" })
+	if isLimited && *limit < 0 {
+		return misuse("-n takes a number of entries, 0 or more")
+	}
 	since, err := timeOf(*when, env.now())
 	if err != nil {
 		return err
