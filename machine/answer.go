@@ -32,3 +32,26 @@ type Unavailable struct {
 	Evidence   Evidence      // why it is no verdict
 	Kept       Grant         // a refresh token that came without a usable access token; else empty
 }
+
+// Judge is what an answer to the refresh in flight comes to, which was sent at the
+// given time. A grant that gives the access token back that the refresh was for, though
+// it had expired by then or a resource server had refused it, has refreshed nothing: a
+// cache may have answered. A refresh token that came with it is kept all the same.
+func (s State) Judge(a Answer, sent time.Time) Answer {
+	granted, ok := a.(Granted)
+	if !ok || !granted.Grant.AccessToken.Equal(s.Credential.AccessToken) {
+		return a
+	}
+	expiry := s.Credential.Merge(granted.Grant, sent).expiry()
+	if expiry.IsZero() {
+		expiry = s.Credential.expiry()
+	}
+	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
+		return a
+	}
+	kept := Unavailable{Evidence: Evidence{Status: 200, Problem: ProblemNoToken}}
+	if !granted.Grant.RefreshToken.Equal(s.Credential.RefreshToken) {
+		kept.Kept.RefreshToken = granted.Grant.RefreshToken
+	}
+	return kept
+}

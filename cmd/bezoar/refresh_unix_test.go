@@ -58,7 +58,7 @@ func TestWhatIsGrantedAfterTheCommandHasGivenUpWaitingIsSaved(t *testing.T) {
 	printed, _ := command.Output()
 	require.Equal(t, exitWait, command.ProcessState.ExitCode())
 	require.Empty(t, printed)
-	close(s.goOn)
+	time.AfterFunc(3*time.Second, func() { close(s.goOn) }) // who gave up has gone by then
 	s.isSaved()
 }
 

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -73,5 +74,58 @@ func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
 		s.asking(demand)
 		s.answer(given)
 		require.Equal(t, time.Now().Add(time.Hour).Unix(), s.Snapshot().Expiry.Unix())
+	})
+}
+
+// A cache between here and the issuer may answer with what it has.
+func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
+	again := func(s *site, refresh string) machine.Granted {
+		given := granted(s.stored())
+		given.Grant.RefreshToken = secret.New(refresh)
+		return given
+	}
+	t.Run("expired", func(t *testing.T) {
+		inBubble(t, expired, func(t *testing.T, s *site) {
+			s.asking(poll)
+			s.answer(again(s, "rotated"))
+			now := s.Snapshot().Assess(time.Now())
+			require.Equal(t, machine.Stale, now.Label)
+			require.False(t, now.Usable)
+			require.Equal(t, machine.ActionWait, now.Action)
+			require.Equal(t, "rotated", s.stored().RefreshToken.Reveal(), "the refresh token is kept all the same")
+		})
+	})
+	t.Run("refused by a resource server", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			held := s.stored()
+			go s.Rejected(t.Context(), held.AccessToken.Fingerprint())
+			synctest.Wait()
+			s.answer(again(s, "rotated"))
+			require.True(t, s.Snapshot().Token().IsEmpty())
+			require.Equal(t, "rotated", s.stored().RefreshToken.Reveal())
+			s.asking(poll)
+			require.Equal(t, 1, s.posts(), "and the next one waits")
+		})
+	})
+	t.Run("still good", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.asking(demand)
+			s.answer(again(s, "rotated"))
+			require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		})
+	})
+	t.Run("prolonged", func(t *testing.T) {
+		inBubble(t, nobody, func(t *testing.T, s *site) {
+			c := login("first", time.Hour)
+			c.AccessToken, c.ExpiresAt = secret.New("opaque"), time.Now().Add(time.Hour).Round(0)
+			require.NoError(t, s.Login(t.Context(), c))
+			time.Sleep(2 * time.Hour)
+			s.asking(poll)
+			given := granted(c)
+			given.Grant.Lifetime = time.Hour
+			given.Grant = given.Grant.SentAt(time.Now())
+			s.answer(given)
+			require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		})
 	})
 }

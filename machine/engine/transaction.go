@@ -194,6 +194,7 @@ func (t *transaction) post(context.Context) {
 		mayPost = t.Uptime()-t.intent <= t.Deadline
 		return mayPost
 	}), t.Policy.IssuerOf(login), login.RefreshToken, t.state.Cause)
+	t.answer = t.state.Judge(t.answer, t.entry.SentAt)
 	unavailable, isUnanswered := t.answer.(machine.Unavailable)
 	switch {
 	case !isUnanswered:
