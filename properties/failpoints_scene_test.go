@@ -23,16 +23,17 @@ import (
 
 // scene is one home with a login in it, and the issuer of that login.
 type scene struct {
-	home     string
-	issuer   *issuer.Issuer
-	url      string
-	names    machine.Issuer
-	account  issuer.Account
-	old      machine.Grant // the login at first
-	other    machine.Grant // of somebody who logs in meanwhile
-	log      *quietBuffer
-	deadline time.Duration // of a post, 0 for the default
-	settings func(*engine.Options)
+	home      string
+	issuer    *issuer.Issuer
+	url       string
+	names     machine.Issuer
+	account   issuer.Account
+	old       machine.Grant // the login at first
+	other     machine.Grant // of somebody who logs in meanwhile
+	log       *quietBuffer
+	deadline  time.Duration // of a post, 0 for the default
+	settings  func(*engine.Options)
+	isRefused bool // the login at first, and the ledger knows
 }
 
 func newScene(t *testing.T) *scene {

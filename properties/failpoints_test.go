@@ -59,7 +59,7 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 			if !died {
 				break // it has come to the end of its refresh
 			}
-			point, known := failpointAt(place, each.when)
+			point, known := pointAt(engine.Failpoints(), place, each.when)
 			require.True(t, known, "%q has no row (%s)", place, each.when)
 			delete(unmet, point)
 			wasPosted := s.issuer.Counts().Posts > before
@@ -71,22 +71,28 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 }
 
 func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
+	refresh := []engine.Outcome{engine.Unspent, engine.InDoubt, engine.Committed, engine.Displaced}
+	areComplete(t, engine.Failpoints(), engine.Steps(), refresh)
+	areComplete(t, engine.WordFailpoints(), engine.WordSteps(), []engine.Outcome{engine.Unspent, engine.Committed, engine.SignedOut})
+}
+
+func areComplete(t *testing.T, table []engine.Failpoint, all []string, outcomes []engine.Outcome) {
+	t.Helper()
 	steps := map[string]bool{}
-	for _, each := range engine.Failpoints() {
+	for _, each := range table {
 		steps[each.Step] = true
 		require.NotEmpty(t, each.Leaves, each)
-		require.Contains(t, []engine.Outcome{engine.Unspent, engine.InDoubt, engine.Committed, engine.Displaced}, each.Outcome)
+		require.Contains(t, outcomes, each.Outcome)
 	}
-	require.Len(t, steps, len(engine.Steps()))
-	for _, step := range engine.Steps() {
+	require.Len(t, steps, len(all))
+	for _, step := range all {
 		require.True(t, steps[step], step)
 	}
 }
 
-// failpointAt is the row of a place: that of the circumstance, or that of every
-// refresh.
-func failpointAt(where, when string) (found engine.Failpoint, ok bool) {
-	for _, each := range engine.Failpoints() {
+// pointAt is the row of a place: that of the circumstance, or that of every one.
+func pointAt(table []engine.Failpoint, where, when string) (found engine.Failpoint, ok bool) {
+	for _, each := range table {
 		if place(each.Step, each.Call) != where || each.When != "" && each.When != when {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -30,6 +31,8 @@ type mortal struct {
 	StopsBefore string        // likewise, but there it only stands still until it is told to go on
 	LedgerBytes int64         // see file.LedgerOptions
 	Intrudes    string        // auth.json of somebody who logs in before the first exchange of a save
+	Word        string        // a login or a logout, which it makes and then ends; "" serves
+	Login       string        // auth.json that a login stores
 }
 
 const mortalVariable = "BEZOAR_TEST_MORTAL"
@@ -62,8 +65,12 @@ func (m mortal) serve() {
 		Policy: machine.Policy{Issuer: names},
 		Store:  file.Open(m.Home, file.Options{Log: log, Step: fate.calls}),
 		Ledger: file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Step: fate.calls, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
-		Issuer: issuer, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
+		Issuer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
 	})
+	if m.Word != "" {
+		m.speak(auth, fate)
+		return
+	}
 	conn := jsonrpc.New(os.Stdin, os.Stdout, jsonrpc.Options{Log: log})
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Home: m.Home, Version: "1", Terminal: "test", RequiresAuth: true,
@@ -79,7 +86,43 @@ func (m mortal) serve() {
 	_ = conn.Close(drain)
 }
 
-// fate counts the places of refreshes that a mortal comes to.
+// speak makes a login or a logout.
+func (m mortal) speak(auth *engine.Engine, fate *fate) {
+	<-auth.Ready()
+	fate.begins(m.Word)
+	var err error
+	switch m.Word {
+	case engine.StepLogin:
+		var c machine.Credential
+		if c, err = store.Decode([]byte(m.Login)); err == nil {
+			err = auth.Login(background, c)
+		}
+	case engine.StepLogout:
+		var revoked <-chan struct{}
+		if revoked, err = auth.Logout(background); err == nil {
+			<-revoked
+		}
+	}
+	if err != nil {
+		panic(err)
+	}
+	fate.begins("") // what follows is no part of it
+	auth.Close(background)
+}
+
+// revoker is an issuer for a logout, of which the revocation is the last step.
+type revoker struct {
+	*oauth.Client
+	fate *fate
+}
+
+func (r revoker) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
+	r.fate.begins(engine.StepRevoke)
+	return r.Client.Revoke(ctx, issuer, login)
+}
+
+// fate counts the places of refreshes, or of a login or a logout, that a mortal comes
+// to.
 type fate struct {
 	mortal
 

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine/diagram"
@@ -16,7 +17,7 @@ var statesCommand = command{
 	summary: "Write STATES.md and its picture from the machine, or check them.",
 	usage:   "[--check] [--out FILE] [--picture FILE]",
 	about: `The page is made from the transition table, from running the machine, and from
-the table of failpoints; the picture, an SVG, from the first two. Both belong to the
+the tables of failpoints; the picture, an SVG, from the first two. Both belong to the
 source of this program, in whose folder this is to be run.
 With --check nothing is written; the exit code is 1 if a file says something else.
 
@@ -70,7 +71,7 @@ func leavesOf(page, picture string) ([]leaf, error) {
 
 func deaths() []diagram.Death {
 	var rows []diagram.Death
-	for _, each := range engine.Failpoints() {
+	for _, each := range slices.Concat(engine.Failpoints(), engine.WordFailpoints()) {
 		row := diagram.Death{Before: each.Step, When: each.When, Leaves: each.Leaves, Outcome: string(each.Outcome)}
 		if each.Call != "" {
 			row.Before += " – " + each.Call

@@ -55,8 +55,8 @@ func Page(deaths []Death) (string, error) {
 	return out.String(), nil
 }
 
-// Death is where a process may die in a refresh, and what comes of it. The
-// picture does not know where refreshes are made, so the page is told.
+// Death is where a process may die in a refresh, a login or a logout, and what comes
+// of it. The picture does not know where they are made, so the page is told.
 type Death struct {
 	Before  string // the step, and the system call within it
 	When    string // the circumstance in which a refresh comes there; "" for any
@@ -65,13 +65,14 @@ type Death struct {
 }
 
 const deathsPreamble = `
-## A death in a refresh
+## A death in a refresh, a login or a logout
 
-A process may be killed before any step of a refresh, and before any system call within one that leaves a trace. What the
+A process may be killed before any step of these, and before any system call within one that leaves a trace. What the
 next process finds is one of these, and a test kills a process at each place. **Unspent**: the old login; it may be refreshed.
 **InDoubt**: the token may be spent; it is served while its access token serves, then posted once more, and the end of the login
 is named if it was spent. **Committed**: the new login, at once or when the next one has put it in place. **Displaced**: the
-login that somebody made meanwhile.
+login that somebody made meanwhile. **SignedOut**: no login, and each process knows that it was on purpose. A login or a logout
+that died can be repeated.
 
 | killed before | when | leaves | outcome |
 |---|---|---|---|

@@ -1,18 +1,17 @@
 package engine
 
-// Failpoint is a place in a refresh before which a process may die, and what
-// comes of the login then. The table is data for STATES.md and for the test that
-// kills a process at each place.
+// Failpoint is a place in a refresh, a login or a logout before which a process may
+// die, and what comes of the login then. The tables are data for STATES.md and for the
+// tests that kill a process at each place.
 type Failpoint struct {
-	Step    string // of Steps
+	Step    string // of Steps, or of WordSteps
 	Call    string // the system call within it, as store/file names it; "" before the step begins
 	When    string // only then; "" in every refresh
 	Leaves  string // what is on the disk of the one that died
 	Outcome Outcome
 }
 
-// Outcome is what whoever comes next makes of a refresh that was cut short. The
-// set is closed: nothing is lost without one of these names.
+// Outcome is what the next process makes of what was cut short. The set is closed: nothing is lost without one of these names.
 type Outcome string
 
 // The outcomes of a death.
@@ -21,6 +20,7 @@ const (
 	InDoubt   Outcome = "InDoubt"   // the token may be spent: served while it serves, then posted once more
 	Committed Outcome = "Committed" // the new login is there, or is put there; nothing is posted
 	Displaced Outcome = "Displaced" // the login that somebody made meanwhile is there, or is put back
+	SignedOut Outcome = "SignedOut" // nobody is logged in, and each process knows that it was on purpose
 )
 
 // The circumstances in which a refresh makes other system calls than usual.

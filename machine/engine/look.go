@@ -104,9 +104,7 @@ func (o *Owner) isCurrent(snapshot *machine.State) bool {
 
 // noteAdopted tells the ledger of a login that somebody else stored, and that is
 // in use now: above all, that a logout before it is over. A logout after it is
-// not: so it must still be there. (One in the microseconds between the look and
-// the entry is taken for a file that vanished, and the login is kept until it
-// has to be refreshed.)
+// not: so it must still be there.
 func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before machine.Credential) {
 	loaded, ok := event.(machine.CredentialLoaded)
 	if !ok || before.Equal(o.state.Credential) || !loaded.Credential.Equal(o.state.Credential) {
@@ -117,6 +115,23 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 		return
 	}
 	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}.Of(c))
+	o.endIfGone(ctx, c)
+}
+
+// endIfGone follows an entry by which somebody is logged in. The last entry decides:
+// if nothing is stored any more, a logout came between the look at the store and the
+// entry, and it is noted again. This process may have stood still in between. Nothing
+// waits long for that.
+func (o *Options) endIfGone(ctx context.Context, c machine.Credential) {
+	looking, cancel := context.WithTimeout(ctx, glanceLimit)
+	defer cancel()
+	if _, err := o.Store.Load(looking); errors.Is(err, store.ErrNotFound) {
+		o.noteLogout(ctx, c)
+	}
+}
+
+func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
+	o.note(ctx, store.Entry{Kind: store.Logout, Method: c.Method, Key: o.keyOf(c)})
 }
 
 // found is the event for what a store holds, or for the error that it gave, in the

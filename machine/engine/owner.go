@@ -111,6 +111,7 @@ func (o *Owner) Login(c machine.Credential) error {
 		o.forget()
 		login := store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}
 		o.note(ctx, login.WithExpiry(c).Of(c))
+		o.endIfGone(ctx, c)
 	}
 	o.step(machine.LoggedIn{At: o.at(), Credential: c})
 	return nil
@@ -120,21 +121,25 @@ func (o *Owner) Login(c machine.Credential) error {
 // removes the record: a sister process that finds the record gone must know that it
 // was on purpose, also if this one dies in between. If the record is still there
 // then, a second entry takes the first one back; if the process dies before that, the
-// next one to start on the home finds the login and writes that it goes on.
+// next one to start on the home finds the login and writes that it goes on. What a
+// sister wrote between the entry and the removal says so as well: then the entry is
+// written again.
 //
 // revoked is called once the issuer has been told, or given up on; at once if
 // there is nothing to tell, and never if the logout failed.
 func (o *Owner) Logout(revoked func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
 	defer cancel()
-	held := o.state.Credential
+	o.noteLogout(ctx, o.state.Credential)
 	stored, _ := o.Store.Load(ctx) // whatever it is, it goes
-	o.note(ctx, store.Entry{Kind: store.Logout, Method: held.Method, Key: o.keyOf(held)})
 	if err := o.Store.Delete(ctx); err != nil {
 		o.takeBackLogout(stored)
 		return fmt.Errorf("remove stored login: %w", err)
 	}
 	o.forget()
+	if !o.lineage(ctx).LoggedOut {
+		o.endIfGone(ctx, stored.Credential)
+	}
 	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
 	o.leaving = append(o.leaving, revoked)
 	o.leaveDone()

@@ -165,4 +165,7 @@ func (t *transaction) close(ctx context.Context) {
 	if err := t.Ledger.Conclude(ctx, t.entry.Key, t.entry); err != nil {
 		t.Log.Warn("the ledger could not be told how the refresh ended", "error", err)
 	}
+	if t.entry.Next != "" {
+		t.endIfGone(ctx, t.next)
+	}
 }

@@ -100,6 +100,7 @@ func TestWhatIsToldOfALoginIsWhatIsStored(t *testing.T) {
 					time.Sleep(time.Minute)
 					s.isStored(next)
 				}
+				time.Sleep(row.takes) // for a look that was given up
 				synctest.Wait()
 				d.takes = 0
 				state, err := e.Status(t.Context(), poll)

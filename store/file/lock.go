@@ -61,8 +61,11 @@ func lockContent(ctx context.Context, path string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
 	lock := flock.New(path, flock.SetFlag(os.O_RDONLY|disk.NonBlocking))
-	_, err = lock.TryLockContext(ctx, lockPoll)
-	if err != nil && ctx.Err() != nil {
+	isLocked, err := lock.TryLock() // a process that stood still has no time left, and need not wait
+	if isLocked || err != nil {
+		return func() { lock.Close() }, nil
+	}
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil && ctx.Err() != nil {
 		lock.Close()
 		return nil, fmt.Errorf("wait for another writer: %w", err)
 	}
