@@ -36,7 +36,8 @@ func (o *Owner) refresh() {
 		return
 	}
 	t := newTransaction(&o.Options, o.state)
-	if o.Elsewhere != nil {
+	t.isWithheld = o.isEnding
+	if o.Elsewhere != nil && !t.isWithheld {
 		o.runner.Refresh(t.runElsewhere)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -166,11 +167,20 @@ func (e *Engine) Hear(ctx context.Context) error {
 	return err
 }
 
-// Drain begins the end: from now on nothing is posted, and a refresh that waits for
-// its turn is withheld. It returns when no caller waits any more, or when ctx ends:
-// then those who still wait are answered with what there is. Close has to follow.
+// beginLimit is how long a refresh that was asked for before the end may take to begin
+// its post. That is a few files' work, unless another process holds the lock.
+const beginLimit = 250 * time.Millisecond
+
+// Drain begins the end: from now on no refresh is begun. One that was begun before may
+// still post within a quarter of a second, for its caller is to be answered; one that
+// waits for its turn is withheld then. Drain returns when no caller waits any more, or
+// when ctx ends: then those who still wait are answered with what there is. Close has
+// to follow.
 func (e *Engine) Drain(ctx context.Context) {
-	e.settle()
+	if e.tell(ctx, (*Owner).end) != nil {
+		e.settle()
+	}
+	defer time.AfterFunc(beginLimit, e.settle).Stop()
 	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
 		o.whenUnwaited(func() { answer(struct{}{}) })
 	})
@@ -182,7 +192,7 @@ func (e *Engine) Drain(ctx context.Context) {
 	}
 }
 
-// Close begins the end as Drain does, and waits until the refresh in flight has
+// Close ends all posting at once, and waits until the refresh in flight has
 // ended and is written down, which its deadline bounds, and the issuer knows of a
 // logout, or until ctx ends: then a refresh is left behind with its intent open. Everybody who waits is answered, an unsaved credential gets a
 // last try, and the engine is gone when Close returns. A store that hangs delays

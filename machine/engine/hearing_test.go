@@ -237,3 +237,35 @@ func TestTheClientIsAskedForOneThingAtATime(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
+
+// A request that comes right before the end of input is answered as any other: its
+// refresh has begun, and needs a few files' work until its post.
+func TestARefreshBegunBeforeTheEndMayStillPostAtOnce(t *testing.T) {
+	for took, posts := range map[time.Duration]int{100 * time.Millisecond: 1, time.Second: 0} {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.restart(func(o *engine.Options) {
+				o.Before = func(step string) {
+					if step == "reserve" {
+						time.Sleep(took)
+					}
+				}
+			})
+			demanding := s.asking(demand)
+			drained := make(chan struct{})
+			go func() {
+				s.Drain(t.Context())
+				close(drained)
+			}()
+			time.Sleep(2 * time.Second)
+			require.Equal(t, posts, s.posts())
+			held := s.stored()
+			if posts > 0 {
+				s.answer(granted(login("next", time.Hour)))
+			}
+			<-drained
+			require.Equal(t, posts == 0, s.stored().Equal(held))
+			require.True(t, demanding.isAnswered())
+			s.Close(t.Context())
+		})
+	}
+}

@@ -32,6 +32,7 @@ type Owner struct {
 	closing     context.Context // not nil: leave when nothing runs, or when this ends
 	renewing    chan struct{}   // full while the client of external tokens is asked
 	renewed     chan struct{}   // closed when a later renewal begins; nil before the first
+	isEnding    bool            // no refresh is begun any more
 	isDrained   bool            // callers are answered at once, with what there is
 	unwaited    []func()        // called when no caller waits any more
 	resting     []func()        // called when no refresh is in flight that could be waited for
@@ -322,6 +323,9 @@ func (o *Owner) whenUnwaited(done func()) {
 	}
 	o.unwaited = append(o.unwaited, done)
 }
+
+// end lets no refresh begin from now on.
+func (o *Owner) end() { o.isEnding = true }
 
 // drain lets all callers go, now and from now on.
 func (o *Owner) drain() {

@@ -19,6 +19,8 @@ type transaction struct {
 	*Options
 	state machine.State // as it was when the refresh was ordered
 
+	isWithheld bool // it was ordered after the end had begun
+
 	listen  Listen
 	unlock  func()
 	vacate  func()        // gives back the room for the successor
@@ -75,7 +77,7 @@ func (t *transaction) run(posting context.Context, listen Listen) machine.Event 
 	t.listen = listen
 	for _, each := range untilPost {
 		t.Before(each.name)
-		if posting.Err() != nil && each.name != "post" {
+		if t.isWithheld || posting.Err() != nil && each.name != "post" {
 			t.withhold("", errEnding)
 			return t.outcome
 		}
