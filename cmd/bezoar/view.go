@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -91,7 +90,7 @@ const entriesKept = 512
 
 // audited is a ledger that can tell its entries.
 type audited interface {
-	Entries() iter.Seq2[store.Entry, error]
+	Newest(n int) ([]store.Entry, error)
 }
 
 // auditOf is the ledger as one that can tell its entries, also behind a bound.
@@ -109,7 +108,7 @@ func entriesOf(ledger store.Ledger) ([]store.Entry, error) {
 	if !ok {
 		return nil, nil
 	}
-	return store.Newest(trail.Entries(), entriesKept)
+	return trail.Newest(entriesKept)
 }
 
 // last is the last entry of one of the kinds that is about the refresh token

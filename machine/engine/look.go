@@ -41,7 +41,7 @@ func (o *Owner) Look() {
 	if o.seen.holds(stamp, known, o.Now()) {
 		return
 	}
-	lineage := o.lineage(ctx)
+	lineage := o.lineageWithin(ctx, storeLimit*3/4) // a ledger that is slow to read hides no login
 	record, err := o.Store.Load(ctx)
 	event := o.found(&o.state, lineage, record, err)
 	o.tellProblem(err)
@@ -147,6 +147,13 @@ func (o *Options) found(s *machine.State, lineage machine.Lineage, record store.
 		return machine.NothingLoaded{At: at}
 	}
 	return machine.NothingLoaded{At: at, Trouble: machine.TroubleUnreadable}
+}
+
+// lineageWithin is lineage for those who wait no longer than limit.
+func (o *Options) lineageWithin(ctx context.Context, limit time.Duration) machine.Lineage {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return o.lineage(ctx)
 }
 
 // lineage is what the ledger knows; a ledger that cannot be read knows nothing.

@@ -124,3 +124,21 @@ func TestALoginWhoseCallerGaveUpIsNotToldAsFailed(t *testing.T) {
 		e.Close(ended())
 	})
 }
+
+// slowLedger takes as long to read as its caller waits.
+type slowLedger struct{ store.Ledger }
+
+func (slowLedger) Lineage(ctx context.Context) (machine.Lineage, error) {
+	<-ctx.Done()
+	return machine.Lineage{}, &store.UnavailableError{Err: ctx.Err()}
+}
+
+func TestALedgerThatIsSlowToReadHidesNoLogin(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		begun := time.Now()
+		s.restart(func(o *engine.Options) { o.Ledger = slowLedger{o.Ledger} })
+		<-s.Ready()
+		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		require.Less(t, time.Since(begun), 2*time.Second)
+	})
+}

@@ -81,6 +81,13 @@ func (l *Ledger) Lineage(context.Context) (machine.Lineage, error) { return l.jo
 // [*store.UnavailableError] ends them: the journal cannot be opened or read.
 func (l *Ledger) Entries() iter.Seq2[store.Entry, error] { return l.journal.entries() }
 
+// Newest are the last n entries, without reading the whole of a long journal; fewer
+// where their lines are uncommonly long. It returns a [*store.UnavailableError] if the
+// journal cannot be opened or read.
+func (l *Ledger) Newest(n int) ([]store.Entry, error) {
+	return store.Newest(l.journal.entriesBehind(int64(n)*commonLineBytes), n)
+}
+
 // Append implements [store.Ledger]. It waits at most a second for a compaction
 // and then goes on without: what is to be written happened, whoever still waits.
 func (l *Ledger) Append(_ context.Context, e store.Entry) error {

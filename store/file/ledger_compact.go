@@ -76,7 +76,7 @@ func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]by
 		return nil, err
 	}
 	var lines []journalLine
-	for line, err := range linesOf(old) {
+	for line, err := range linesOf(old, newestBytes) {
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -209,4 +210,23 @@ func TestAFailedCompactionIsNoFailureOfTheRefresh(t *testing.T) {
 	files, err := os.ReadDir(ledger.journal.path + "/..")
 	require.NoError(t, err)
 	require.Len(t, files, 2, "no litter: the folder and the lock")
+}
+
+func TestTheEndOfALongJournalIsReadAlone(t *testing.T) {
+	ledger := OpenLedger(t.TempDir(), storetest.LedgerIssuer, LedgerOptions{})
+	var journal []byte
+	for i := range 4000 {
+		line, err := json.Marshal(store.Entry{Kind: store.Rotated, At: time.Now(), PID: i, Key: ledgerKey(i), Next: ledgerKey(i + 1)})
+		require.NoError(t, err)
+		journal = append(append(journal, line...), '\n')
+	}
+	require.NoError(t, os.WriteFile(ledger.journal.path, journal, 0o600))
+	newest, err := ledger.Newest(3)
+	require.NoError(t, err)
+	require.Len(t, newest, 3)
+	require.Equal(t, 3999, newest[2].PID)
+	require.Equal(t, ledgerKey(3998), newest[1].Key)
+	few, err := ledger.Newest(5000)
+	require.NoError(t, err)
+	require.Len(t, few, 4000, "there are no more")
 }

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,6 +90,9 @@ func (j *journal) readOn(file *os.File, size int64) error {
 	upTo, unreadable := j.read.upTo, 0
 	entries := func(yield func(store.Entry) bool) {
 		upTo, err = scan(file, upTo, func(line []byte) bool {
+			if bytes.HasPrefix(line, intentLine) {
+				return true
+			}
 			e, ok := decode(line)
 			if !ok {
 				unreadable++
@@ -110,14 +114,22 @@ type journalLine struct {
 	entry store.Entry
 }
 
-// lines are the entries in a file, one after the other: of what is in it no more
-// is in memory than one line, which is valid until the next. An error ends them.
-func linesOf(file *os.File) iter.Seq2[journalLine, error] {
+// intentLine begins the line of an intent, which decides nothing. Half of a journal is
+// not decoded for that.
+var intentLine = []byte(`{"kind":"` + string(store.Intended) + `"`)
+
+// commonLineBytes is more than nearly every line has.
+const commonLineBytes = 4 << 10
+
+// linesOf are the entries in the last bytes of a file, one after the other: of what is
+// in it no more is in memory than one line, which is valid until the next. An error
+// ends them.
+func linesOf(file *os.File, lastBytes int64) iter.Seq2[journalLine, error] {
 	return func(yield func(journalLine, error) bool) {
 		var from bookmark
 		info, err := file.Stat()
 		if err == nil {
-			from, err = begin(file, info.Size())
+			from, err = bookmarkAt(file, max(0, info.Size()-lastBytes))
 		}
 		if err == nil {
 			_, err = scan(file, from, func(line []byte) bool {
@@ -132,7 +144,10 @@ func linesOf(file *os.File) iter.Seq2[journalLine, error] {
 }
 
 // entries are those of the journal as it is now, none if there is no journal.
-func (j *journal) entries() iter.Seq2[store.Entry, error] {
+func (j *journal) entries() iter.Seq2[store.Entry, error] { return j.entriesBehind(newestBytes) }
+
+// entriesBehind are the entries in the last bytes of the journal.
+func (j *journal) entriesBehind(lastBytes int64) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		file, _, err := disk.Open(j.path, os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +158,7 @@ func (j *journal) entries() iter.Seq2[store.Entry, error] {
 			return
 		}
 		defer file.Close()
-		for line, err := range linesOf(file) {
+		for line, err := range linesOf(file, lastBytes) {
 			if !yield(line.entry, err) {
 				return
 			}
