@@ -375,7 +375,7 @@ func FuzzDecode(f *testing.F) {
 
 // problems are all that an error may say.
 var problems = regexp.MustCompile(`^stored login is unreadable: (` +
-	`it is (larger than \d+ bytes|not UTF-8|UTF-16, and has to be UTF-8|not JSON|not JSON, from byte \d+ on|no object)|` +
+	`it is (larger than \d+ bytes|not UTF-8|UTF-16, and has to be UTF-8|not JSON|not JSON, from byte \d+ on|not a JSON object)|` +
 	`there is no API key|there are no tokens|there is no (id_token|access_token|refresh_token)|` +
 	`(auth_mode|OPENAI_API_KEY|tokens|id_token|access_token|refresh_token|account_id|last_refresh|` +
 	`oauth_provenance|issuer|client_id|login_owner_id) is (unknown|incomplete|there twice|no text|no object|not a JSON Web Token))$`)

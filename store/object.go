@@ -49,7 +49,7 @@ func parseObject(data []byte) (object, error) {
 	}
 	top, ok := split(data)
 	if !ok {
-		return nil, unreadable("it is no object")
+		return nil, unreadable("it is not a JSON object")
 	}
 	return top, nil
 }

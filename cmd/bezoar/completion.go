@@ -11,7 +11,7 @@ import (
 func completionCommand() command { // a function, for it refers to the table it is in
 	return command{
 		name:    "completion",
-		summary: "Print what makes a shell complete this program's commands and flags.",
+		summary: "Print the completion script of a shell.",
 		usage:   "bash|zsh|fish",
 		about: `To try it in the shell you are in:
 

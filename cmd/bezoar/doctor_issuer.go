@@ -27,7 +27,7 @@ func issuerCheck(ctx context.Context, p *patient) finding {
 	case status == http.StatusProxyAuthRequired:
 		return bad(failure, "the proxy wants a user name and a password", "put them into HTTPS_PROXY")
 	case status/100 == 5:
-		return bad(warning, fmt.Sprintf("%s answers with status %d", host, status), "it is out of order or hidden behind something that is; try again later")
+		return bad(warning, fmt.Sprintf("%s answers with status %d", host, status), "the issuer, or a proxy in front of it, is failing; try again later")
 	}
 	return fine("%s can be reached", host)
 }

@@ -88,8 +88,11 @@ func TestWhatCannotBeReadIsNoStory(t *testing.T) {
 	require.NoError(t, os.Mkdir(home, 0o700))
 	out, code := users.run(stranger, nil, "why", "--home", home)
 	require.Contains(t, out, "The ledger cannot be read: ")
+	require.Contains(t, out, "NoAuth: what is stored cannot be read: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied.\n")
 	require.NotContains(t, out, "no entry")
 	require.Equal(t, exitOperator, code)
+	out, _ = users.run(stranger, nil, "logout", "--home", home)
+	require.Contains(t, out, "\nbezoar: remove stored login: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied; bezoar doctor looks for the reason\n")
 }
 
 // A login in a folder that takes no files is not refreshed, and no other process is to

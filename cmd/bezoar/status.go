@@ -9,10 +9,10 @@ import (
 
 var statusCommand = command{
 	name:    "status",
-	summary: "Say how the login fares, in one line.",
+	summary: "Show the state of the login, in one line.",
 	usage:   "[--json] [flags]",
-	about: `Looks at the stored login and at the ledger. Nobody is asked, nothing is locked
-and nothing is written: what only the issuer could tell is not claimed.
+	about: `Looks at the stored login and at the ledger, and locks and writes nothing. It does
+not ask the issuer whether the login is still good there.
 
 Exit codes: 0 the token command has a token, 3 login needed, 4 waiting, 5 operator needed.
 

@@ -136,11 +136,11 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 	who := fmt.Sprintf("process %d", last.PID)
 	switch last.Kind {
 	case store.Login:
-		return fmt.Sprintf("Somebody logged in%s (%s).", withMethod(last), who)
+		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
 	case store.Adopted:
 		return fmt.Sprintf("Another program stored a login%s, and it was taken up (%s).", withMethod(last), who)
 	case store.Logout:
-		return fmt.Sprintf("Somebody logged out (%s).", who)
+		return fmt.Sprintf("Logged out (%s).", who)
 	case store.Revoked:
 		return fmt.Sprintf("The issuer was told to forget the login that had ended (%s).", who)
 	case store.Intended:

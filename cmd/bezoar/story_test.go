@@ -101,7 +101,7 @@ func TestATokenSetThatAProcessOfThisHomeGotIsOfNoOtherProgram(t *testing.T) {
 	s.note(3*time.Hour, store.Entry{Kind: store.Login, PID: 10}).note(2*time.Hour, store.Entry{Kind: store.Rotated, PID: 12, Next: s.key})
 	s.note(time.Hour, store.Entry{Kind: store.Adopted, PID: 11})
 	told, _ := s.run("why")
-	require.Contains(t, told, "Somebody logged in")
+	require.Contains(t, told, "Logged in")
 	require.Contains(t, told, "The tokens were refreshed")
 	require.NotContains(t, told, another)
 

@@ -193,7 +193,7 @@ func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
 	s.note(time.Second, store.Entry{Kind: store.Intended, Cause: machine.CauseDemanded})
 	story, _ := s.run("why")
 	key := s.key.Short()
-	require.Equal(t, fmt.Sprintf(`09:00:00  Somebody logged in with ChatGPT, refresh token %[1]s (process 7).
+	require.Equal(t, fmt.Sprintf(`09:00:00  Logged in with ChatGPT, refresh token %[1]s (process 7).
 11:50:00  Refresh token %[1]s was sent because the access token was at its end; the issuer was unavailable, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
 11:59:59  Refresh token %[1]s was about to be sent because a client demanded it; the outcome was not recorded (process 7 may still wait for the answer).
 

@@ -145,7 +145,7 @@ func (v *view) known() string {
 	case v.isElsewhere:
 		return "this home keeps logins in the memory of each program, where another one cannot look (cli_auth_credentials_store)"
 	case v.isUnavailable():
-		return "what is stored cannot be read: " + printable(v.storeProblem.Error())
+		return "what is stored cannot be read: " + printable(unavailable(v.storeProblem).Error())
 	case v.isUnreadable():
 		return printable(v.storeProblem.Error())
 	case v.isForbidden:
@@ -166,7 +166,7 @@ func (v *view) known() string {
 		return because(verdict.Reason)
 	}
 	if v.lineage.LoggedOut {
-		return "somebody logged out"
+		return "logged out"
 	}
 	return "nobody is logged in"
 }

@@ -27,7 +27,7 @@ type page struct {
 
 // successPage does not say who logged in: any program on the machine may read it.
 var successPage = page{
-	Title: "You are signed in",
+	Title: "You are logged in",
 	Text:  "The login is complete.",
 	Next:  "You can close this page and go back to the program that asked for it.",
 }
@@ -35,7 +35,7 @@ var successPage = page{
 func failurePage(err error) page {
 	failure := page{
 		Failed: true,
-		Title:  "Sign-in was not completed",
+		Title:  "The login was not completed",
 		Text:   err.Error(),
 		Next:   "Nothing has been changed. Close this page, go back to the program that asked for the login, and begin again from there.",
 	}

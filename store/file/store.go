@@ -179,6 +179,9 @@ func undurable(where place, err error) error {
 	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
 		return err
 	}
+	if unread, ok := errors.AsType[*store.UnavailableError](err); ok {
+		return &store.NotDurableError{Err: unread.Err} // which names the file
+	}
 	_, isStaged := errors.AsType[*stagedError](err)
 	return &store.NotDurableError{Err: fmt.Errorf("%s cannot be written: %w", where.path, plain(err)), Staged: isStaged}
 }

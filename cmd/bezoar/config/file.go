@@ -225,7 +225,7 @@ func (d *document) credentialStore() CredentialStore {
 	case File, Keyring, Auto, Ephemeral:
 		return store
 	}
-	d.warn("cli_auth_credentials_store", `It must be "file", "keyring", "auto" or "ephemeral". Until it is, a login is kept in memory only.`)
+	d.warn("cli_auth_credentials_store", `It must be "file", "keyring", "auto" or "ephemeral". Until this is mended, logins are kept in memory only.`)
 	return Ephemeral
 }
 
