@@ -240,12 +240,28 @@ type goroutines struct {
 }
 
 func (g goroutines) Refresh(run func(context.Context, Listen) machine.Event) {
+	ctx, over := context.WithCancel(g.lifetime)
+	go g.release(ctx)
 	go func() {
+		defer over()
 		outcome := run(g.posting, func(overdue func() machine.AnswerOverdue) (context.Context, func()) {
 			return g.listen(g.posting, overdue)
 		})
 		g.report(func(o *Owner) { o.Conclude(outcome) })
 	}()
+}
+
+// release lets no caller wait for longer than a deadline while a refresh runs, which
+// may be longer: it waits for the lock of another one first.
+func (g goroutines) release(running context.Context) {
+	for {
+		select {
+		case <-running.Done():
+			return
+		case <-time.After(time.Second):
+			g.report((*Owner).releasePatient)
+		}
+	}
 }
 
 func (g goroutines) Revoke(run func(context.Context)) {

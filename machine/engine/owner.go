@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -43,6 +45,7 @@ type Owner struct {
 type waiter struct {
 	attempt machine.AttemptID
 	ask     machine.Ask
+	since   time.Time // when it asked
 	answer  func(*machine.State)
 }
 
@@ -86,7 +89,7 @@ func (o *Owner) reject(refusal machine.TokenRejected, answer func(*machine.State
 		answer(o.Snapshot())
 		return
 	}
-	o.waiters = append(o.waiters, waiter{o.state.Attempt, machine.Ask{Refresh: true}, answer})
+	o.waiters = append(o.waiters, waiter{o.state.Attempt, machine.Ask{Refresh: true}, o.Now(), answer})
 }
 
 // goOn refreshes a login that was taken up or granted and has aged as well, or that
@@ -285,11 +288,33 @@ func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State)
 
 // answer answers now, or when the refresh in flight has ended.
 func (o *Owner) answer(ask machine.Ask, answer func(*machine.State)) {
-	if o.isDrained || !o.state.Waits(ask, o.Now()) {
-		answer(o.Snapshot())
+	o.await(waiter{ask: ask, since: o.Now(), answer: answer})
+}
+
+// await is answer for a caller that may have waited already.
+func (o *Owner) await(w waiter) {
+	if o.isDrained || !o.state.Waits(w.ask, o.Now()) {
+		w.answer(o.Snapshot())
 		return
 	}
-	o.waiters = append(o.waiters, waiter{o.state.Attempt, ask, answer})
+	w.attempt = o.state.Attempt
+	o.waiters = append(o.waiters, w)
+}
+
+// releasePatient answers the callers that have waited for a deadline, be it for another
+// process's refresh, for the issuer or for both: what there is is better than waiting on.
+func (o *Owner) releasePatient() {
+	now := o.Now().Round(0)
+	o.waiters = slices.DeleteFunc(o.waiters, func(w waiter) bool {
+		isPatient := now.Sub(w.since.Round(0)) >= o.Deadline
+		if isPatient {
+			w.answer(o.Snapshot())
+		}
+		return isPatient
+	})
+	if len(o.waiters) == 0 {
+		call(&o.unwaited)
+	}
 }
 
 // relieve answers those whose refresh has ended, unless what it brought has to be
@@ -299,7 +324,7 @@ func (o *Owner) relieve(before *machine.State) {
 	o.waiters = nil
 	o.goOn(before)
 	for _, each := range waiting {
-		o.answer(each.ask, each.answer)
+		o.await(each)
 	}
 	if len(o.waiters) == 0 {
 		call(&o.unwaited)

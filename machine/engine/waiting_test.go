@@ -350,3 +350,27 @@ func TestAProblemOfTheStoreIsLoggedOnceAndNotForEachPoll(t *testing.T) {
 		require.Equal(t, 1, bytes.Count(lines.Bytes(), []byte("\n")))
 	})
 }
+
+// The lock of a sister and the issuer may each take a deadline. A caller waits for one.
+func TestACallerWaitsForOneDeadlineInAll(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		unlock, err := s.store.Lock(t.Context())
+		require.NoError(t, err)
+		begun := time.Now()
+		demanding := s.asking(demand)
+		time.Sleep(28 * time.Second)
+		late := s.asking(demand)
+		unlock()
+		synctest.Wait()
+		require.Equal(t, 1, s.posts(), "the issuer is asked, and hangs")
+		for !demanding.isAnswered() {
+			time.Sleep(time.Second / 4)
+			synctest.Wait()
+		}
+		require.LessOrEqual(t, time.Since(begun), engine.DefaultDeadline+time.Second)
+		require.False(t, late.isAnswered(), "who came later has waited less")
+		next := login("next", time.Hour)
+		s.answer(granted(next))
+		late.gives(next.AccessToken)
+	})
+}
