@@ -95,7 +95,7 @@ type Entry struct {
 	Reason    machine.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
-	Unsaved   bool               `json:"unsaved,omitempty"` // rotated: the successor is in the memory of PID alone, until Saved
+	Unsaved   bool               `json:"unsaved,omitempty"` // rotated, or deferred with a Next: the successor is in the memory of PID alone, until Saved
 	Lost      bool               `json:"lost,omitempty"`    // the answer to the post was lost: Key may be spent
 	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to Key by now
 	SentAt    time.Time          `json:"sent_at,omitzero"`  // of a post, when it left: tokens live from then on

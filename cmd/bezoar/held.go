@@ -17,7 +17,7 @@ func (v *view) held() (rotation store.Entry, ok bool) {
 	if v.state.Label != machine.Poisoned || verdict.Reason != machine.ReasonSpent {
 		return store.Entry{}, false
 	}
-	rotation, ok = v.last(store.Rotated)
+	rotation, ok = v.last(store.Rotated, store.Deferred)
 	if !ok || !rotation.Unsaved {
 		return store.Entry{}, false
 	}

@@ -117,6 +117,8 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
 		"granted and not stored": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123", Unsaved: true, PID: os.Getpid()}),
 			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), exitOperator},
+		"a refresh token that came alone, and is not stored": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Deferred, Next: "0123", Unsaved: true, PID: os.Getpid()}),
+			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), exitOperator},
 		"granted, not stored, and ended": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123", Unsaved: true, PID: noProcess}),
 			"Poisoned since 11:59: " + because(machine.ReasonSpent) + ". Next: bezoar login", exitLogin},
 		"under way": {newScene(t, -time.Hour).intend(time.Second, 1),

@@ -120,7 +120,7 @@ func (t *transaction) kept(ctx context.Context, grant machine.Grant, outcome *ma
 			return displaced
 		}
 		t.Log.Error("the new refresh token is not stored yet; it is kept in memory", "error", err)
-		outcome.Base = &t.record.Credential
+		outcome.Base, t.entry.Unsaved = &t.record.Credential, true
 	}
 	t.entry.Next, outcome.Kept = t.keyOf(t.next), &t.next
 	return nil

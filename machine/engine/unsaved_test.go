@@ -84,6 +84,9 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 		s.asking(demand)
 		s.answer(keeping(next))
 		require.True(t, s.Snapshot().IsUnsaved())
+		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
+		require.True(t, last.Unsaved, "and the neighbours are told")
+		require.Equal(t, policy.KeyOf(next), last.Next)
 		s.store.isFull.Store(false)
 		s.Close(t.Context())
 		s.isStored(next)
