@@ -40,6 +40,9 @@ const (
 const (
 	reasonRejected  = "token_rejected"      // a resource server refused the access token
 	reasonUngranted = "refresh_not_granted" // the issuer answers, gives no tokens, and does not say that they are refused for good
+
+	// ReasonIncomplete is that of a login that is stored without what it could hand out.
+	ReasonIncomplete = "login_incomplete"
 )
 
 // Assess is how the login fares at a moment that is not before the last event.
@@ -65,6 +68,8 @@ func (s State) reason() string {
 		return string(verdict.Reason)
 	}
 	switch {
+	case s.isIncomplete():
+		return ReasonIncomplete
 	case s.IsUnsaved():
 		return string(TroubleUnwriteable)
 	case s.Trouble == TroubleIssuer && s.Evidence.Problem.NeedsOperator():
@@ -87,7 +92,7 @@ func (s State) action(at time.Time) Action {
 		return ActionOperator
 	case s.Trouble == TroubleIssuer && s.Evidence.WayOut() != "":
 		return s.Evidence.WayOut()
-	case s.isAbandoned(at):
+	case s.isAbandoned(at), s.isIncomplete():
 		return ActionLogin
 	case !s.nextAttempt(at).IsZero():
 		return ActionWait
@@ -100,6 +105,13 @@ func (s State) action(at time.Time) Action {
 func (s State) isAbandoned(at time.Time) bool {
 	isOver := s.Rejected || s.hasExpired(at)
 	return s.Credential.Method == MethodExternal && s.Attempt == 0 && isOver
+}
+
+// isIncomplete reports whether there is a login that has nothing to hand out and that
+// no attempt is due for: its access token is empty, or, as the reference wants it, the
+// date of its last refresh is missing; or its key is empty.
+func (s State) isIncomplete() bool {
+	return (s.Label == Fresh || s.Label == ApiKey) && !s.Credential.isUsable()
 }
 
 // sameAnswers is how many equal ones in a row are no chance any more. A portal's

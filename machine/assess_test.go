@@ -27,10 +27,19 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 	external := held
 	external.Method = machine.MethodExternal
 	refused := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: external}), machine.TokenRejected{At: at(0), Access: held.AccessToken.Fingerprint()})
+	undated, empty := held, held
+	undated.LastRefresh, empty.AccessToken = time.Time{}, secret.New("")
+	keyless := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("")}
+	incomplete := func(label machine.Label) machine.Assessment {
+		return machine.Assessment{Label: label, Reason: machine.ReasonIncomplete, Action: machine.ActionLogin}
+	}
 	for name, row := range map[string]struct {
 		state machine.State
 		want  machine.Assessment
 	}{
+		"without a date":   {run(t, machine.CredentialLoaded{At: at(0), Credential: undated}), incomplete(machine.Fresh)},
+		"without a token":  {run(t, machine.CredentialLoaded{At: at(0), Credential: empty}), incomplete(machine.Fresh)},
+		"without a key":    {run(t, machine.CredentialLoaded{At: at(0), Credential: keyless}), incomplete(machine.ApiKey)},
 		"no login":         {machine.New(policy), machine.Assessment{Label: machine.NoAuth, Action: machine.ActionLogin}},
 		"none to be seen":  {run(t, blind), machine.Assessment{Label: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator}},
 		"fresh":            {fresh, machine.Assessment{Label: machine.Fresh, Action: machine.ActionNone, Usable: true}},

@@ -151,6 +151,9 @@ func (v *view) known() string {
 	case v.isForbidden:
 		return "the stored login may not be used here (forced_login_method or forced_chatgpt_workspace_id in config.toml)"
 	}
+	if v.assess().Reason == machine.ReasonIncomplete {
+		return "what is stored has no token to hand out, or does not say when it was last refreshed"
+	}
 	switch v.state.Label {
 	case machine.ApiKey:
 		return "an API key is stored, which never ages; only a request can tell whether it is still good"
