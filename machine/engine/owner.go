@@ -51,8 +51,9 @@ type waiter struct {
 
 // NewOwner makes an owner that knows of nobody: let it Look first.
 func NewOwner(options Options, runner Runner) *Owner {
+	options = options.withDefaults()
 	o := &Owner{
-		Options: options.withDefaults(), runner: runner, state: machine.New(options.Policy),
+		Options: options, runner: runner, state: machine.New(options.Policy),
 		renewing: make(chan struct{}, 1),
 	}
 	o.publish()

@@ -374,3 +374,14 @@ func TestACallerWaitsForOneDeadlineInAll(t *testing.T) {
 		late.gives(next.AccessToken)
 	})
 }
+
+func TestAWaitForARefreshLastsAsLongAsTheRefreshMay(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		s.restart(func(o *engine.Options) { o.Deadline = time.Minute })
+		begun := time.Now().Round(0)
+		s.asking(demand)
+		health := s.Snapshot().Assess(time.Now())
+		require.Equal(t, machine.ActionWait, health.Action)
+		require.True(t, begun.Add(65*time.Second+time.Minute).Equal(health.NextAttemptAt), "the wait at the lock and then the deadline")
+	})
+}
