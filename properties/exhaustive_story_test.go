@@ -17,9 +17,9 @@ func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
 		"a late answer takes the place of a later login whose successor is not saved yet": {
 			asks{1, demands, ""},
 			answers{1, redeems, "save"},
-			logsOut{0},
+			logsOut{0, ""},
 			timePasses{time.Second},
-			logsIn{0, "alice", tokenLife},
+			logsIn{0, "alice", tokenLife, ""},
 			asks{0, demands, "answer"},
 			breaks{writeFails},
 			answers{0, redeems, ""},
@@ -29,7 +29,7 @@ func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
 		"a late answer takes the place of a dead later login though somebody logged out": {
 			asks{0, demands, ""},
 			answers{0, redeems, "save"},
-			logsOut{0},
+			logsOut{0, ""},
 			edits{signsInAgain, tokenLife},
 			asks{0, demands, ""}, // what it finds is fresh
 			asks{0, demands, ""},

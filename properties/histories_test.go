@@ -26,6 +26,9 @@ var (
 	passing  = rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour})
 )
 
+// pauses is where a login or a logout is stopped: mostly nowhere.
+var pauses = rapid.SampledFrom([]string{"", "", beforeStore, beforeEntry})
+
 // halts is where a refresh is stopped: mostly nowhere.
 func halts() *rapid.Generator[string] {
 	steps := append(engine.Steps(), "report")
@@ -60,9 +63,9 @@ func anyOperation() *rapid.Generator[operation] {
 		}),
 		draw(func(t *rapid.T) operation {
 			account := rapid.SampledFrom([]string{"alice", "bob", ""}).Draw(t, "account")
-			return logsIn{whose.Draw(t, "process"), account, lifetime.Draw(t, "life")}
+			return logsIn{whose.Draw(t, "process"), account, lifetime.Draw(t, "life"), pauses.Draw(t, "pause")}
 		}),
-		draw(func(t *rapid.T) operation { return logsOut{whose.Draw(t, "process")} }),
+		draw(func(t *rapid.T) operation { return logsOut{whose.Draw(t, "process"), pauses.Draw(t, "pause")} }),
 		draw(func(t *rapid.T) operation { return isRejected{whose.Draw(t, "process"), halt.Draw(t, "halt")} }),
 		draw(func(t *rapid.T) operation {
 			return stands{whose.Draw(t, "process"), rapid.Bool().Draw(t, "timers first"), halt.Draw(t, "halt")}

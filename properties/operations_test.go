@@ -175,46 +175,6 @@ func (o goesOn) do(w *world) string {
 	return fmt.Sprintf("the refresh of %s %s%s", p.name, how, p.standing())
 }
 
-type logsIn struct {
-	process int
-	account string
-	life    time.Duration
-}
-
-func (o logsIn) do(w *world) string {
-	p := w.living(o.process)
-	if p == nil {
-		return ""
-	}
-	c := machine.Credential{Method: machine.MethodAPIKey, APIKey: keyToken}
-	f := keyFamily
-	if o.account != "" {
-		g := w.authority.login(o.account, o.life, w.now)
-		c, f = g.credential, g.family
-	}
-	if p.owner.Login(c) != nil {
-		return fmt.Sprintf("a login as %s of %s cannot be stored", w.nameOf(&c), p.name)
-	}
-	w.lastWord, w.wasOut = f, false
-	w.disturb()
-	return fmt.Sprintf("somebody logs in at %s as %s", p.name, w.nameOf(&c))
-}
-
-type logsOut struct{ process int }
-
-func (o logsOut) do(w *world) string {
-	p := w.living(o.process)
-	if p == nil {
-		return ""
-	}
-	if p.owner.Logout(func() {}) != nil {
-		return fmt.Sprintf("a logout of %s fails", p.name)
-	}
-	w.lastWord, w.wasOut = nil, true
-	w.disturb()
-	return "somebody logs out at " + p.name
-}
-
 // edits is another program at the stored login.
 type edits struct {
 	how  string
@@ -294,6 +254,7 @@ func (o stands) do(w *world) string {
 // wake lets a process that stands still go on.
 func (p *process) wake(timersFirst bool, halt string) {
 	p.isStopped = false
+	p.endWord()
 	strike := func() {
 		for _, r := range p.refreshes {
 			if overdue := r.overdue; overdue != nil && p.world.now.Sub(r.intended) >= engine.DefaultDeadline {

@@ -21,6 +21,7 @@ type process struct {
 	owner     *engine.Owner // nil while it is dead
 	isStopped bool          // it stands still, and the clock runs: what comes for it waits
 	asleep    []machine.Ask // what its clients have asked since
+	word      *saying       // the login or logout that it stands still in; nil for none
 	ledger    *memory.Process
 	refreshes []*refresh
 	asks      []*question
@@ -35,7 +36,7 @@ func (p *process) start() {
 	p.ledger = p.world.ledger.Process(p.pid)
 	p.rejected = map[string]bool{}
 	p.owner = engine.NewOwner(engine.Options{
-		Policy: policy, Store: siteStore{p.world.store, p.world}, Ledger: p.ledger, Issuer: p.world,
+		Policy: policy, Store: siteStore{p.world.store, p.world, p}, Ledger: siteLedger{p.ledger, p}, Issuer: p.world,
 		Now:    p.world.clock,
 		Uptime: func() time.Duration { return p.world.now.Sub(dawn) },
 		Random: func() float64 { return 0.5 },
@@ -53,6 +54,12 @@ func (p *process) crash() {
 		}
 		r.crashed = true
 		r.stop()
+	}
+	if p.word != nil {
+		p.world.reach("killed in %s", p.word.kind)
+		p.world.isTorn = p.world.isTorn || p.word.isStored
+		p.word.stop()
+		p.word = nil
 	}
 	p.ledger.Crash()
 	p.owner, p.refreshes, p.asks = nil, nil, nil

@@ -28,7 +28,7 @@ func (w *world) checkStore() {
 	switch {
 	case w.wasOut && held != nil:
 		w.violate("a refresh undoes a logout: the store holds %s", w.nameOf(held))
-	case w.wasOut && !lineage.LoggedOut:
+	case w.wasOut && !lineage.LoggedOut && !w.isUnsaid():
 		w.violate("the ledger has forgotten that somebody logged out")
 	case held == nil, held.Method == machine.MethodAPIKey && w.lastWord == keyFamily:
 	case !w.authority.isWhole(*held):

@@ -30,6 +30,7 @@ type world struct {
 	doubts   map[string]int      // intents of a refresh token whose maker died
 	lastWord *family             // whose login was stored last on purpose; nil for nobody
 	wasOut   bool                // the last word was a logout
+	isTorn   bool                // who said it died before the last entry, or cannot see what came between
 	before   *machine.Credential // what the store held before the operation
 
 	story   []string
@@ -199,7 +200,8 @@ func (w *world) nameOf(c *machine.Credential) string {
 // siteStore is the store as one process reaches it.
 type siteStore struct {
 	*faultyStore
-	world *world
+	world   *world
+	process *process
 }
 
 // Load notes what a refresh sees when it looks again.

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
 )
 
 // What another process does, or sees, between two calls to the store and the
@@ -68,4 +72,66 @@ func TestWhoWaitsIsAnsweredByTheTimeADrainReturns(t *testing.T) {
 		s.Drain(ended())
 		require.True(t, isAnswered)
 	})
+}
+
+// tardy is a ledger of a process that stands still before it writes an entry.
+type tardy struct {
+	store.Ledger
+	meanwhile func(store.Kind)
+}
+
+func (l tardy) Append(ctx context.Context, e store.Entry) error {
+	l.meanwhile(e.Kind)
+	return l.Ledger.Append(ctx, e)
+}
+
+func (l tardy) Conclude(ctx context.Context, key secret.Fingerprint, e store.Entry) error {
+	l.meanwhile(e.Kind)
+	return l.Ledger.Conclude(ctx, key, e)
+}
+
+// The last entry decides whether somebody is logged in, so one that is late may not
+// undo a logout.
+func TestALogoutBeforeALateEntryCounts(t *testing.T) {
+	next := login("next", time.Hour)
+	for kind, do := range map[store.Kind]func(s *site, e *engine.Engine){
+		store.Login: func(s *site, e *engine.Engine) { require.NoError(s.t, e.Login(s.t.Context(), next)) },
+		store.Adopted: func(s *site, e *engine.Engine) {
+			s.write(next)
+			require.NoError(s.t, e.Reload(s.t.Context()))
+		},
+		store.Rotated: func(s *site, e *engine.Engine) {
+			go e.Status(s.t.Context(), demand)
+			synctest.Wait()
+			s.answer(granted(next))
+			synctest.Wait()
+		},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			inBubble(t, good, func(t *testing.T, s *site) {
+				s.t = t
+				sister := s.start()
+				defer sister.Close(ended())
+				isOut := false
+				e := s.startWith(func(o *engine.Options) {
+					o.Ledger = tardy{o.Ledger, func(late store.Kind) {
+						if late == kind && !isOut {
+							isOut = true
+							require.NoError(t, sister.Reload(t.Context()))
+							_, err := sister.Logout(t.Context())
+							require.NoError(t, err)
+						}
+					}}
+				})
+				defer e.Close(ended())
+				do(s, e)
+				require.True(t, isOut)
+				for _, each := range []*engine.Engine{e, sister, s.start()} {
+					require.NoError(t, each.Reload(t.Context()))
+					require.Equal(t, machine.NoAuth, each.Snapshot().Label)
+					each.Close(ended())
+				}
+			})
+		})
+	}
 }

@@ -142,8 +142,8 @@ func (o *Owner) Logout(revoked func()) error {
 		return fmt.Errorf("remove stored login: %w", err)
 	}
 	o.forget()
-	if !o.lineage(ctx).LoggedOut {
-		o.endIfGone(ctx, stored.Credential)
+	if _, err := o.Store.Load(ctx); err != nil && !o.lineage(ctx).LoggedOut {
+		o.noteLogout(ctx, stored.Credential)
 	}
 	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
 	o.leaving = append(o.leaving, revoked)
