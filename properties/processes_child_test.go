@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -164,7 +165,7 @@ func (f *fate) reach(call string) {
 		stand()
 	}
 	if f.seen == f.DiesAt || here == f.DiesBefore {
-		os.Stderr.WriteString(lastWords + here + "\n")
+		os.Stderr.WriteString(lastWords + here + "\n" + dies + time.Now().Format(time.RFC3339Nano) + "\n")
 		self, _ := os.FindProcess(os.Getpid())
 		_ = self.Kill()
 		select {} // the signal may take a moment
@@ -174,8 +175,17 @@ func (f *fate) reach(call string) {
 // What a mortal says before it dies, or stands still.
 const (
 	lastWords    = "dies before "
+	dies         = "it dies at "
 	standsBefore = "stands before "
 )
+
+// diedAt is when a mortal died by its own hand.
+func diedAt(said string) time.Time {
+	_, rest, _ := strings.Cut(said, dies)
+	at, _, _ := strings.Cut(rest, "\n")
+	when, _ := time.Parse(time.RFC3339Nano, at)
+	return when
+}
 
 // place names a failpoint.
 func place(step, call string) string {

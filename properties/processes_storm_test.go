@@ -46,6 +46,7 @@ type storm struct {
 	entries  []store.Entry // of the ledger, also those that a compaction has dropped
 	seen     map[string]bool
 	lastWord machine.Grant // the login that was made last
+	made     []storedLogin // all of them, in their order
 	logins   int
 	ended    []secret.Fingerprint // keys of logins that were found dead
 	givenUp  int                  // logins that two processes died over
@@ -61,11 +62,16 @@ func (s *storm) failed() error {
 	return nil
 }
 
-// death is what is known of one: the place, if it was by its own hand, or when
-// the signal was sent.
+// storedLogin is a login by its first refresh token, and when it was about to be stored.
+type storedLogin struct {
+	family secret.Fingerprint
+	at     time.Time
+}
+
+// death is what is known of one: when, and the place if it was by its own hand.
 type death struct {
 	place string
-	since time.Time
+	at    time.Time
 }
 
 func (d death) String() string {
@@ -267,11 +273,13 @@ func (s *storm) bury(l *life) {
 	if l.isKilled && l.isHurt {
 		s.deaths.Add(1)
 		l.kill()
-		place, _ := lastWordsIn(l.stderr.String())
+		place, died := lastWordsIn(l.stderr.String())
 		s.mu.Lock()
 		how := death{place: place}
 		if at := l.killedAt.Load(); at != nil {
-			how.since = *at
+			how.at = *at
+		} else if died {
+			how.at = diedAt(l.stderr.String())
 		}
 		s.killed[l.process.Process.Pid] = how
 		s.mu.Unlock()
@@ -316,6 +324,7 @@ func (s *storm) logIn(account issuer.Account) {
 	s.logins++
 	s.account, s.lastWord = account, s.issuer.Login(account, time.Now())
 	s.archive.logIn(s.lastWord, account.ID)
+	s.made = append(s.made, storedLogin{s.lastWord.RefreshToken.Fingerprint(), time.Now()})
 	if err := replaceLogin(s.home, authJSON(account.ID, s.lastWord)); err != nil {
 		s.fail(err)
 	}

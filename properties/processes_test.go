@@ -71,6 +71,7 @@ func newStorm(t *testing.T) *storm {
 	}
 	s.enumerated = len(s.places)
 	archive.logIn(s.old, s.account.ID)
+	s.made = []storedLogin{{s.old.RefreshToken.Fingerprint(), time.Now()}}
 	s.lastWord, s.deadline = s.old, stormDeadline
 	return s
 }

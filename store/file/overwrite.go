@@ -39,6 +39,7 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 		return err
 	}
 	defer file.Close()
+	s.options.Step(t.verb + ": truncate") // before the comparison: where nothing can be locked, little may come between
 	old, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1))
 	if err == nil && len(old) > store.SizeLimitBytes {
 		err = disk.ErrTooLarge // and what is so large is no login
@@ -49,34 +50,47 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	if t.was != "" && mark(revisionOf(old)) != mark(t.was) {
 		return &store.ConflictError{}
 	}
-	if err := s.rewrite(file, t.verb, t.content); err != nil {
-		undone := s.rewrite(file, t.verb+": undo", old)
-		t.isKept = undone != nil
+	err = s.rewrite(file, t.change)
+	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
 		return err
 	}
-	return nil
+	t.isKept = s.rewrite(file, change{verb: t.verb + ": undo", content: old, was: t.was}) != nil
+	return err
 }
 
-// rewrite reads back what it wrote: where nothing can be locked, two may write
-// at once.
-func (s *Store) rewrite(file *os.File, verb string, content []byte) error {
-	s.options.Step(verb + ": truncate")
+// rewrite reads back what it wrote: where nothing can be locked, two may write at
+// once. Then a login that another process put there while this one stood still is
+// the later one, unless this is a login as well.
+func (s *Store) rewrite(file *os.File, c change) error {
 	if err := file.Truncate(0); err != nil {
 		return err
 	}
-	s.options.Step(verb + ": write in place")
-	if _, err := file.WriteAt(content, 0); err != nil {
+	s.options.Step(c.verb + ": write in place")
+	info, err := file.Stat()
+	if err == nil && info.Size() > 0 {
+		if c.was != "" {
+			return &store.ConflictError{}
+		}
+		err = file.Truncate(0)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(c.content, 0); err != nil {
 		return err
 	}
 	_ = file.Chmod(0o600) // both fail on somebody else's file, which may be written all the same
 	_ = os.Chtimes(file.Name(), time.Time{}, s.now())
-	s.options.Step(verb + ": sync in place")
+	s.options.Step(c.verb + ": sync in place")
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	written, err := io.ReadAll(io.NewSectionReader(file, 0, int64(len(content))+1))
-	if err == nil && !bytes.Equal(written, content) {
-		err = errors.New("somebody else wrote at the same time")
+	written, err := io.ReadAll(io.NewSectionReader(file, 0, store.SizeLimitBytes+1))
+	if err != nil || bytes.Equal(written, c.content) {
+		return err
 	}
-	return err
+	if _, err := store.Decode(written); err == nil {
+		return &store.ConflictError{}
+	}
+	return errors.New("somebody else wrote at the same time")
 }
