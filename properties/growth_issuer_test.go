@@ -22,6 +22,7 @@ type frugalIssuer struct {
 	given  int        // refresh tokens
 	posts  int
 	status int // of its answers, 0 while it is well
+	silent int // posts that are not answered, before it is
 }
 
 func (i *frugalIssuer) become(change func(*frugalIssuer)) {
@@ -59,8 +60,24 @@ func (i *frugalIssuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		return nil, err
 	}
+	if i.isSilent() {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	status, body := i.answer(asked.RefreshToken)
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// isSilent reports whether a post is left without an answer, and not taken up.
+func (i *frugalIssuer) isSilent() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.silent == 0 {
+		return false
+	}
+	i.silent--
+	i.posts++
+	return true
 }
 
 func (i *frugalIssuer) answer(refresh string) (status int, body string) {

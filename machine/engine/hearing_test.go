@@ -142,6 +142,18 @@ func TestCloseWaitsForTheOwnDeadlineOfThePostAndNoLonger(t *testing.T) {
 	})
 }
 
+func TestCloseBehindTheDeadlineOfThePostWaitsForItsLastCallAlone(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held := s.stored()
+		s.overdue()
+		time.Sleep(time.Minute)
+		begun := time.Now()
+		s.Close(t.Context())
+		require.Equal(t, time.Second, time.Since(begun))
+		require.Equal(t, 1, s.lineage().Losses(policy.KeyOf(held)))
+	})
+}
+
 func TestOnceToldToEndNothingIsPosted(t *testing.T) {
 	t.Run("a refresh that waits for its turn", func(t *testing.T) {
 		inBubble(t, good, func(t *testing.T, s *site) {
