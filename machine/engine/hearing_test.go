@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,13 +222,12 @@ func TestAClosedEngineSaysSo(t *testing.T) {
 }
 
 // slowClient never answers.
-type slowClient struct{ inside, most int }
+type slowClient struct{ inside, most atomic.Int32 }
 
 func (c *slowClient) Renew(ctx context.Context, _ machine.Credential) (machine.Credential, error) {
-	c.inside++
-	c.most = max(c.most, c.inside)
+	c.most.Store(max(c.most.Load(), c.inside.Add(1)))
 	<-ctx.Done()
-	c.inside--
+	c.inside.Add(-1)
 	return machine.Credential{}, ctx.Err()
 }
 
@@ -242,9 +242,9 @@ func TestTheClientIsAskedForOneThingAtATime(t *testing.T) {
 			require.NoError(t, s.Login(t.Context(), c))
 			go s.Rejected(t.Context(), last)
 			synctest.Wait()
-			require.Equal(t, 1, client.inside, "the latest is asked for at once")
+			require.EqualValues(t, 1, client.inside.Load(), "the latest is asked for at once")
 		}
-		require.Equal(t, 1, client.most)
+		require.EqualValues(t, 1, client.most.Load())
 		require.Equal(t, last, s.Snapshot().Credential.AccessToken.Fingerprint())
 		time.Sleep(time.Minute)
 	})

@@ -2,6 +2,7 @@ package bounded_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,11 +53,11 @@ type hanging struct {
 	*memory.Store
 	store.Ledger
 	takes time.Duration
-	calls int
+	calls atomic.Int32
 }
 
 func (h *hanging) hang() {
-	h.calls++
+	h.calls.Add(1)
 	time.Sleep(h.takes)
 }
 
@@ -114,7 +115,7 @@ func TestALookAtADeadHomeCostsTwoSecondsOnceAndThenNothing(t *testing.T) {
 			require.ErrorIs(t, err, bounded.ErrSlow)
 		})
 		require.Zero(t, took)
-		require.Equal(t, 1, of.calls, "and one goroutine")
+		require.EqualValues(t, 1, of.calls.Load(), "and one goroutine")
 		time.Sleep(of.takes)
 		synctest.Wait()
 		of.takes = 0
