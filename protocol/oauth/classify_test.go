@@ -134,8 +134,8 @@ func TestAGrantHasTheTokensThatCame(t *testing.T) {
 		"blanks around":               {" \r\n{\"access_token\":\"a\"}\n", "", "a", ""},
 		"an empty refresh token with": {`{"access_token":"a","refresh_token":""}`, "", "a", ""},
 		"a word for no refresh token": {`{"access_token":"a","refresh_token":"undefined"}`, "", "a", ""},
-		"cut off behind the tokens":   {`{"refresh_token":"r","access_token":"a","id_token":"ey`, "", "a", "r"},
-		"cut off at the end":          {`{"access_token":"a","refresh_token":"r"`, "", "a", "r"},
+		"cut off behind the tokens":   {`{"refresh_token":"r","access_token":"a","id_token":"i","scope":"op`, "i", "a", "r"},
+		"cut off at the end":          {`{"access_token":"a","refresh_token":"r","id_token":"i"`, "i", "a", "r"},
 		"something behind it":         {`{"access_token":"a","refresh_token":"r"}<!-- served by 7 -->`, "", "a", "r"},
 		"an object behind it":         {`{"access_token":"a","refresh_token":"r"}{}`, "", "a", "r"},
 	} {
@@ -159,7 +159,6 @@ func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 		"beside an error":         `{"access_token":"a","refresh_token":"r","error":"invalid_grant"}`,
 		"beside what is not ok":   `{"ok":false,"error":"invalid_refresh_token","refresh_token":"r"}`,
 		"as a form, beside error": `error=server_error&refresh_token=r`,
-		"and then cut off":        `{"refresh_token":"r","access_token":"a`,
 	} {
 		answer, ok := classify(200, body).(machine.Unavailable)
 		require.True(t, ok, name)
@@ -172,8 +171,23 @@ func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 	}
 }
 
+// An ID token of one answer beside the access token of another would be a login that
+// the issuer never gave.
+func TestOfAnAnswerThatWasCutOffAllTokensOrNoneAreTaken(t *testing.T) {
+	for _, body := range []string{
+		`{"access_token":"a","refresh_token":"r"`,
+		`{"access_token":"a","refresh_token":"r","id_token":"i`,
+		`{"refresh_token":"r","access_token":"a`,
+	} {
+		answer, ok := classify(200, body).(machine.Unavailable)
+		require.True(t, ok, body)
+		require.True(t, answer.Lost, body)
+		require.True(t, answer.Kept.RefreshToken.IsAbsent(), body)
+	}
+}
+
 func TestALifetimeThatWasCutOffIsNotRead(t *testing.T) {
-	granted := classify(200, `{"access_token":"a","refresh_token":"r","expires_in":36`).(machine.Granted)
+	granted := classify(200, `{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":36`).(machine.Granted)
 	require.Zero(t, granted.Grant.Lifetime)
 }
 

@@ -118,27 +118,36 @@ func decodeObject(text []byte) members {
 	if !json.Valid(text) {
 		return nil
 	}
-	return decodeWhole(text)
+	m, _ := decodeWhole(text)
+	return m
 }
 
 // decodeCut reads what came of an object before it was cut off, or before something
-// follows that does not belong there. It is nil without a refresh token that came whole:
-// the only thing that cannot be had again.
+// follows that does not belong there. It is nil without a refresh token that came whole,
+// the only thing that cannot be had again. Of an object that was cut off all three tokens
+// must have come: what is stored is one login, and never the tokens of two answers.
 func decodeCut(text []byte) members {
-	if m := decodeWhole(text); !m.token("refresh_token").IsAbsent() {
-		return m
+	m, isClosed := decodeWhole(text)
+	wanted := []string{"refresh_token"}
+	if !isClosed {
+		wanted = []string{"refresh_token", "access_token", "id_token"}
 	}
-	return nil
+	for _, name := range wanted {
+		if m.token(name).IsAbsent() {
+			return nil
+		}
+	}
+	return m
 }
 
 // decodeWhole reads the members of an object that came whole, as far as the text is
-// JSON; it is nil if the text begins otherwise.
-func decodeWhole(text []byte) members {
+// JSON, and whether its end came; it is nil if the text begins otherwise.
+func decodeWhole(text []byte) (m members, isClosed bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
-		return nil
+		return nil, false
 	}
-	m := members{}
+	m = members{}
 	for decoder.More() {
 		name, err := decoder.Token()
 		var value json.RawMessage
@@ -150,5 +159,6 @@ func decodeWhole(text []byte) members {
 		}
 		m.add(name.(string), value)
 	}
-	return m
+	closing, _ := decoder.Token()
+	return m, closing == json.Delim('}')
 }
