@@ -91,6 +91,15 @@ func TestWhileAnAnswerIsHeardNoSecondPostBegins(t *testing.T) {
 	})
 }
 
+func TestWhileAnAnswerIsHeardANewLoginIsTakenUp(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		s.overdue()
+		again := login("again", time.Hour)
+		s.write(again)
+		s.asking(poll).gives(again.AccessToken)
+	})
+}
+
 func TestAnAnswerThatNeverComesIsGivenUpForLost(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held := s.stored()
@@ -128,6 +137,28 @@ func TestNoPostOnAnOldIntent(t *testing.T) {
 		time.Sleep(time.Second)
 		s.asking(demand)
 		require.Equal(t, 1, s.posts(), "the refresh begins anew")
+	})
+}
+
+func TestAnIntentThatIsTakenBackLeavesTheBackoffOfAll(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.asking(demand)
+		s.answer(machine.Unavailable{Evidence: machine.Evidence{Status: 503}})
+		known := s.lineage().Deferral
+		require.Equal(t, 1, known.Failures)
+		time.Sleep(time.Second)
+		var uptime time.Duration
+		s.restart(func(o *engine.Options) {
+			o.Uptime = func() time.Duration { return uptime }
+			o.Before = func(step string) {
+				if step == "post" {
+					uptime += time.Hour
+				}
+			}
+		})
+		s.asking(demand)
+		require.Equal(t, 1, s.posts())
+		require.Equal(t, known, s.lineage().Deferral)
 	})
 }
 
@@ -170,6 +201,24 @@ func TestOnceToldToEndNothingIsPosted(t *testing.T) {
 			s.Close(t.Context())
 		})
 	})
+	t.Run("a refresh whose intent is made", func(t *testing.T) {
+		inBubble(t, good, func(t *testing.T, s *site) {
+			s.restart(func(o *engine.Options) {
+				o.Before = func(step string) {
+					if step == "post" {
+						go s.Drain(t.Context())
+						time.Sleep(time.Second)
+					}
+				}
+			})
+			demanding, held := s.asking(demand), s.stored()
+			time.Sleep(time.Minute)
+			demanding.gives(held.AccessToken)
+			require.Zero(t, s.posts())
+			require.Zero(t, s.doubt(held).Times, "the intent is taken back")
+			s.Close(t.Context())
+		})
+	})
 	t.Run("an ask while a revocation runs", func(t *testing.T) {
 		inBubble(t, good, func(t *testing.T, s *site) {
 			s.issuer.hangs.Store(true)
@@ -198,6 +247,10 @@ func TestDrainAnswersThoseWhoWaitAtItsEndAndTheAnswerIsStillSaved(t *testing.T) 
 		require.Equal(t, 4*time.Second, time.Since(begun))
 		demanding.gives(held.AccessToken, "with what there is")
 		require.True(t, s.asking(demand).isAnswered(), "from then on no caller waits")
+		hurry, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.Rejected(hurry, held.AccessToken.Fingerprint())
+		require.NoError(t, err, "also one whose token was refused")
 		next := login("next", time.Hour)
 		go func() {
 			time.Sleep(4 * time.Second)

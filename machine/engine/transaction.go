@@ -77,8 +77,8 @@ func (t *transaction) run(posting context.Context, listen Listen) machine.Event 
 	t.listen = listen
 	for _, each := range untilPost {
 		t.Before(each.name)
-		if t.isWithheld || posting.Err() != nil && each.name != "post" {
-			t.withhold("", errEnding)
+		if t.isWithheld || posting.Err() != nil {
+			t.end(each.name)
 			return t.outcome
 		}
 		if each.do(t, posting); t.outcome != nil {
@@ -90,6 +90,16 @@ func (t *transaction) run(posting context.Context, listen Listen) machine.Event 
 		each.do(t, posting)
 	}
 	return t.outcome
+}
+
+// end is for a refresh that may not post any more. An intent that it has made is
+// taken back: nothing was spent.
+func (t *transaction) end(before string) {
+	if before == "post" {
+		t.takeBack(errEnding)
+		return
+	}
+	t.withhold("", errEnding)
 }
 
 func (t *transaction) lock(ending context.Context) {
@@ -203,7 +213,7 @@ func (t *transaction) post(context.Context) {
 	case hearing.Err() != nil && !errors.Is(context.Cause(hearing), ErrUnheard):
 		t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Trouble: machine.TroubleDoubt}
 	case !mayPost && !unavailable.Lost:
-		t.takeBack()
+		t.takeBack(errIntentOld)
 	}
 }
 
@@ -213,18 +223,19 @@ func (t *transaction) overdue() machine.AnswerOverdue {
 	return machine.AnswerOverdue{At: at, Attempt: t.state.Attempt, Until: at.Time.Add(HearingLimit)}
 }
 
-// takeBack ends the refresh whose intent grew old before the first byte of the post
-// left: the process was stopped in between, and what it had reread is old too.
-func (t *transaction) takeBack() {
+// takeBack ends a refresh between its intent and the first byte of its post: the
+// program ends, or it was stopped in between, and what it had reread is old too. What
+// all processes know of the issuer stays as it was.
+func (t *transaction) takeBack(reason error) {
 	ctx, cancel := timeless(context.Background())
 	defer cancel()
 	t.entry.At, t.entry.Kind = t.at().Time, store.Deferred
 	deferral := t.lineage(ctx).Deferral
-	t.entry.NotBefore, t.entry.Failures = deferral.NotBefore, deferral.Failures
+	t.entry.NotBefore, t.entry.Failures, t.entry.Repeated = deferral.NotBefore, deferral.Failures, deferral.Evidence
 	if err := t.Ledger.Conclude(ctx, t.entry.Key, t.entry); err != nil {
 		t.Log.Warn("the intent could not be taken back", "error", err)
 	}
-	t.withhold("", errIntentOld)
+	t.withhold("", reason)
 }
 
 var (
