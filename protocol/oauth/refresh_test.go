@@ -184,6 +184,37 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 	require.Empty(t, sent)
 }
 
+func TestTheIntentIsAskedWhenTheFirstByteLeaves(t *testing.T) {
+	isOld := false
+	client := oauth.New(options(transportFunc(func(request *http.Request) (*http.Response, error) {
+		isOld = true // while a connection was being made
+		sent, err := io.ReadAll(request.Body)
+		require.Empty(t, sent)
+		return nil, err
+	})))
+	ctx := machine.WithIntent(t.Context(), func() bool { return !isOld })
+	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(ctx, names, secret.New("r"), "")))
+}
+
+func TestALifetimeIsCountedFromTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := pair(issuer.Options{})
+		slow := issuer.Step{
+			Status: 200, Body: `{"access_token":"a","id_token":"i","refresh_token":"r","expires_in":3600}`,
+			After: issuer.Pause{For: 20 * time.Second},
+		}
+		i.Always(issuer.Refresh, slow)
+		i.Always(issuer.Exchange, slow)
+		ends := time.Now().Round(0).Add(time.Hour)
+		answer := client.Refresh(t.Context(), names, secret.New("old"), "")
+		require.Equal(t, ends, answer.(machine.Granted).Grant.ExpiresAt)
+		ends = time.Now().Round(0).Add(time.Hour)
+		grant, err := client.Exchange(t.Context(), oauth.Code{Code: secret.New("c"), Verifier: secret.New("v")})
+		require.NoError(t, err)
+		require.Equal(t, ends, grant.ExpiresAt)
+	})
+}
+
 func TestACompleteGrantCountsHoweverTheConnectionEnds(t *testing.T) {
 	const grant = `{"access_token":"a","refresh_token":"r"}`
 	broken := io.MultiReader(strings.NewReader(grant), failing{io.ErrUnexpectedEOF})

@@ -119,7 +119,9 @@ func (b *oneShot) Close() error { return nil }
 
 // withdraw reports whether the body has not been sent, and then sees to it that
 // it never is: a transport may still be at work when its caller has given up.
-func (b *oneShot) withdraw() bool { return b.fate.CompareAndSwap(kept, withdrawn) }
+func (b *oneShot) withdraw() bool {
+	return b.fate.CompareAndSwap(kept, withdrawn) || b.fate.Load() == withdrawn
+}
 
 // Transport is the way that this client takes, for calls to others that have to
 // take the same: through the proxy, and trusting the same authorities. Its errors
