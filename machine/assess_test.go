@@ -69,6 +69,22 @@ func TestAWaitEndsWhenItsTimeHasCome(t *testing.T) {
 	require.Zero(t, over.NextAttemptAt)
 }
 
+func TestTheEndOfARefreshDoesNotMoveAway(t *testing.T) {
+	refreshing := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", time.Hour)}), demand)
+	require.Equal(t, refreshing.Assess(noon).NextAttemptAt, refreshing.Assess(noon.Add(30*time.Second)).NextAttemptAt)
+}
+
+func TestAnExpiredTokenIsGivenOnlyWhileTheIssuerCannotBeAsked(t *testing.T) {
+	over := runFrom(t, run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", -time.Minute)}), poll)
+	for trouble, isGiven := range map[machine.Trouble]bool{
+		machine.TroubleIssuer: true, machine.TroubleDoubt: true, machine.TroubleSister: true, machine.TroubleUnreadable: true,
+		machine.TroubleUnwriteable: false, machine.TroubleOtherLogin: false, "": false,
+	} {
+		failed := runFrom(t, over, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Trouble: trouble})
+		require.Equal(t, isGiven, !failed.TokenAt(noon).IsAbsent(), trouble)
+	}
+}
+
 // blind is a look at a store that nobody can read.
 var blind = machine.NothingLoaded{At: at(0), Trouble: machine.TroubleUnreadable}
 

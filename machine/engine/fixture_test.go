@@ -38,13 +38,14 @@ type issuer struct {
 	posts   []secret.Fingerprint
 	asked   []machine.Issuer     // where and under which client, of each post
 	revoked []secret.Fingerprint // refresh tokens
+	told    []machine.Issuer     // of each of them
 	answers chan machine.Answer
 	hangs   atomic.Bool // does not answer a revocation
 }
 
-func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, login machine.Credential) error {
+func (i *issuer) Revoke(ctx context.Context, its machine.Issuer, login machine.Credential) error {
 	i.mu.Lock()
-	i.revoked = append(i.revoked, login.RefreshToken.Fingerprint())
+	i.revoked, i.told = append(i.revoked, login.RefreshToken.Fingerprint()), append(i.told, its)
 	i.mu.Unlock()
 	if i.hangs.Load() {
 		<-ctx.Done()

@@ -47,6 +47,16 @@ func TestAnotherLoginDoesNotInheritAClient(t *testing.T) {
 	})
 }
 
+func TestALogoutIsToldToTheIssuerOfTheLogin(t *testing.T) {
+	inBubble(t, foreign, func(t *testing.T, s *site) {
+		held := s.stored()
+		require.NoError(t, s.logout())
+		s.revokes(held)
+		require.Equal(t, []machine.Issuer{policy.IssuerOf(held)}, s.issuer.told)
+		require.NotEqual(t, policy.Issuer, s.issuer.told[0])
+	})
+}
+
 func TestTheOriginOfALoginIsWrittenDownOnceAndWithoutASecret(t *testing.T) {
 	inBubble(t, foreign, func(t *testing.T, s *site) {
 		s.restart(func(*engine.Options) {})

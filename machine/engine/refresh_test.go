@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -213,6 +214,11 @@ func TestWhatTheIssuerAnswersIsKnownToAllProcesses(t *testing.T) {
 		s.asking(demand)
 		s.answer(machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemTimedOut}})
 		require.Equal(t, 1, s.Snapshot().Evidence.Times, "that was another end")
+		time.Sleep(time.Minute)
+		s.restart(func(*engine.Options) {})
+		s.asking(demand)
+		s.answer(machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemTimedOut}})
+		require.Equal(t, 2, s.Snapshot().Evidence.Times, "a process that has just begun counts on")
 	})
 }
 

@@ -222,6 +222,20 @@ func TestAStoreWithoutAStampIsReadOnceInAWhile(t *testing.T) {
 	})
 }
 
+func TestAClockThatIsSetBackEndsNoLooks(t *testing.T) {
+	inBubble(t, nobody, func(t *testing.T, s *site) {
+		var back time.Duration
+		s.restart(func(o *engine.Options) {
+			o.Store = unstamped{s.store}
+			o.Now = func() time.Time { return time.Now().Add(-back) }
+		})
+		back = time.Minute
+		again := login("again", time.Hour)
+		s.write(again)
+		s.asking(poll).gives(again.AccessToken)
+	})
+}
+
 // dying is a store and a ledger whose process dies at some call: nothing that comes
 // after it reaches them.
 type dying struct {
