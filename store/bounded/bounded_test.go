@@ -171,3 +171,18 @@ func TestALockOrAnIntentThatComesTooLateIsGivenBack(t *testing.T) {
 		})
 	})
 }
+
+func (h *hanging) Reserve(context.Context, machine.Credential) (func(), error) { return h.hang, nil }
+
+func TestRoomIsGivenBackWithinABound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		of := &hanging{Store: memory.NewStore(), takes: time.Hour}
+		release, err := bounded.NewStore(of).Reserve(t.Context(), machine.Credential{})
+		require.NoError(t, err)
+		begun := time.Now()
+		release()
+		require.LessOrEqual(t, time.Since(begun), 10*time.Second)
+		require.Equal(t, 1, of.calls)
+		time.Sleep(of.takes)
+	})
+}

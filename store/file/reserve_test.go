@@ -67,6 +67,34 @@ func TestRoomThatNobodyUsesIsGivenBack(t *testing.T) {
 	requireNoLitter(t, home, authFile)
 }
 
+func TestRoomThatCannotBeWrittenIntoIsGivenBackAtTheEnd(t *testing.T) {
+	home := t.TempDir()
+	loggedIn(t)(home)
+	s := quiet(home)
+	release := held(t, s)
+	require.NoError(t, s.rooms.free[0].file.Close()) // a disk that fails
+	require.Error(t, s.Swap(background, revisionIn(t, s), newLogin))
+	require.Equal(t, "old", stored(t, s))
+	release()
+	requireNoLitter(t, home, authFile, commitFile)
+}
+
+func TestRoomBesideAnotherFileIsNotUsed(t *testing.T) {
+	home, here, there := t.TempDir(), t.TempDir(), t.TempDir()
+	loggedIn(t)(here)
+	require.NoError(t, quiet(there).Replace(background, otherLogin))
+	link := filepath.Join(home, authFile)
+	require.NoError(t, os.Symlink(filepath.Join(here, authFile), link))
+	s := quiet(home)
+	release := held(t, s)
+	require.NoError(t, os.Remove(link))
+	require.NoError(t, os.Symlink(filepath.Join(there, authFile), link))
+	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
+	release()
+	require.Equal(t, "new", stored(t, quiet(there)))
+	require.Equal(t, "old", stored(t, quiet(here)))
+}
+
 // A sandbox may refuse the exchange and allow the rename.
 func TestWhereAnExchangeIsRefusedTheFileIsRenamed(t *testing.T) {
 	home := t.TempDir()

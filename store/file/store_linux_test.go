@@ -360,6 +360,11 @@ func TestTwoHomesWithOneFileRefreshOneAfterTheOther(t *testing.T) {
 			defer cancel()
 			_, err = other.Lock(impatient)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			patient, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			let, err := disk.Lock(patient, filepath.Join(homes[1], lockFile), time.Millisecond)
+			require.NoError(t, err, "who gives up holds its home no longer")
+			let()
 			found, unlocked := make(chan string), make(chan struct{})
 			go func() {
 				defer close(unlocked)
