@@ -56,7 +56,9 @@ func TestACallThatComesTooEarlyRefusesThatVeryTokenOnce(t *testing.T) {
 	require.NotEqual(t, second, third, "it is past the floor: the caller says so of this very token")
 	require.Equal(t, 2, s.Counts().Posts)
 
-	require.Equal(t, third, s.call(), "a server that refuses everything does not cost a refresh for each call")
+	for range 3 {
+		require.Equal(t, third, s.call(), "a server that refuses everything does not cost a refresh for each call")
+	}
 	require.Equal(t, 2, s.Counts().Posts)
 	require.Zero(t, s.Counts().Replays)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"strings"
@@ -41,5 +42,50 @@ func TestTheLogNeverBlocksWhoWritesIt(t *testing.T) {
 		require.Greater(t, lines, 1000)
 		require.Less(t, lines, 100_000)
 		require.Regexp(t, `dropped=\d{5}\n.*the last line`, text, "what was dropped is counted")
+	})
+}
+
+// stuckQueue is a log of which one long line is under way, and not read.
+func stuckQueue(t *testing.T, lineBytes int) (*logQueue, *io.PipeReader) {
+	read, write := io.Pipe()
+	t.Cleanup(func() { write.Close() })
+	queue := newLogQueue(write)
+	_, err := queue.Write(bytes.Repeat([]byte("x"), lineBytes))
+	require.NoError(t, err)
+	synctest.Wait()
+	return queue, read
+}
+
+// rest is what is still written when the log is read again.
+func rest(t *testing.T, queue *logQueue, read *io.PipeReader) string {
+	said := make(chan string)
+	go func() {
+		all, _ := io.ReadAll(read)
+		said <- string(all)
+	}()
+	synctest.Wait()
+	queue.drain(logDrainLimit)
+	require.NoError(t, queue.out.(io.Closer).Close())
+	return <-said
+}
+
+func TestALineUnderWayCountsToTheBoundOfTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue, read := stuckQueue(t, logQueueBytes/2)
+		for range logQueueBytes {
+			_, _ = queue.Write([]byte("line\n"))
+		}
+		require.LessOrEqual(t, len(rest(t, queue, read)), logQueueBytes)
+	})
+}
+
+// A logger writes its next line into the same bytes.
+func TestALineThatWaitsIsNotWrittenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queue, read := stuckQueue(t, 1)
+		line := []byte("the first\n")
+		_, _ = queue.Write(line)
+		copy(line, "the other")
+		require.Contains(t, rest(t, queue, read), "the first")
 	})
 }

@@ -230,3 +230,11 @@ func TestBrowserIsOpenedOnlyWhereThereIsOneToSee(t *testing.T) {
 	require.Equal(t, []string{"open"}, opener("darwin", nothing))
 	require.Equal(t, "rundll32", opener("windows", nothing)[0])
 }
+
+// An issuer, or who writes the file, decides what an account is called.
+func TestTheNameOfALoginIsLegible(t *testing.T) {
+	named := machine.State{Account: machine.Account{Email: "ada\u202e@example.com", PlanType: "plus\x1b[2J"}}
+	require.Equal(t, "as ada @example.com (plus [2J)", name(named))
+	named.Account.PlanType = ""
+	require.Equal(t, "as ada @example.com", name(named))
+}

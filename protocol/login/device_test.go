@@ -102,6 +102,16 @@ func TestAPollThatIsNotAnsweredIsTriedAgainMoreSlowly(t *testing.T) {
 	})
 }
 
+func TestAnOutageDoesNotMakePollsMoreFrequent(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		drop := issuer.Step{Drop: issuer.DropAnswer}
+		w.issuer.Script(issuer.DevicePoll, drop, drop, issuer.Step{Status: 400})
+		attempt, _ := w.startedDevice("120")
+		require.Error(t, attempt.Wait())
+		require.Equal(t, []time.Duration{2 * time.Minute, 2 * time.Minute}, w.pauses())
+	})
+}
+
 // What decides nothing is polled through: the person at the other device has perhaps
 // approved the login already.
 func TestOnlyTheIssuerEndsADeviceLogin(t *testing.T) {

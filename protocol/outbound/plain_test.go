@@ -11,7 +11,7 @@ import (
 
 func TestNoSecretLeavesThisMachineOverPlainHTTP(t *testing.T) {
 	for _, address := range []string{
-		"http://issuer.test/", "http://10.0.0.1/", "http://[2001:db8::1]/", "http://127.0.0.1.evil.test/", "http://localhost.evil.test/",
+		"http://issuer.test/", "http://10.0.0.1/", "http://[2001:db8::1]/", "http://127.0.0.1.evil.test/", "http://localhost.evil.test/", "http://evillocalhost/", "http://evil.localhost.test/",
 		"http://0.0.0.0/", "http://128.0.0.1/", "HTTP://issuer.test/", "http://user@issuer.test/", "http://2130706433/",
 	} {
 		_, err := Rules{}.NewRequest(t.Context(), http.MethodPost, address, nil)
