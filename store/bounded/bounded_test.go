@@ -182,7 +182,7 @@ func TestRoomIsGivenBackWithinABound(t *testing.T) {
 		begun := time.Now()
 		release()
 		require.LessOrEqual(t, time.Since(begun), 10*time.Second)
-		require.Equal(t, 1, of.calls)
+		require.EqualValues(t, 1, of.calls.Load())
 		time.Sleep(of.takes)
 	})
 }
