@@ -69,7 +69,7 @@ type Store interface {
 
 // Prober is a Store that can tell without a trace on the disk why no successor of
 // its record could be stored: a [*NotDurableError] that says what Reserve would say.
-// It may miss what only a try can show, and never objects where Reserve would not.
+// A Ledger can be one too: it says what Intend would say, or the entry after it. It may miss what only a try can show, and never objects where Reserve would not.
 type Prober interface {
 	Probe(ctx context.Context) error
 }

@@ -169,6 +169,13 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 		return bad(warning, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
 			"nothing to do, unless there are more each time: then something else writes to "+path)
 	}
+	prober, ok := p.ledger.(store.Prober)
+	if !ok {
+		return fine("%d entries", entries)
+	}
+	if err := prober.Probe(ctx); err != nil {
+		return bad(failure, fmt.Sprintf("it cannot be written, so that nothing is refreshed: %v", err), "see that "+path+" and auth.intents beside it can be written by this user")
+	}
 	return fine("%d entries", entries)
 }
 

@@ -71,11 +71,9 @@ func (t *transaction) hindered(ctx context.Context, began time.Time) {
 		}
 		return
 	}
-	if room, ok := t.Store.(store.Prober); ok {
-		if err := room.Probe(ctx); err != nil {
-			t.withhold(machine.TroubleUnwriteable, err)
-			return
-		}
+	if err := t.probe(ctx); err != nil {
+		t.withhold(machine.TroubleUnwriteable, err)
+		return
 	}
 	t.withhold(machine.TroubleSister, errNoOutcome)
 }

@@ -75,9 +75,21 @@ func (o *Options) foresee(ctx context.Context, seen Sight, stored machine.Creden
 	if outcome := seen.State.Reconsider(machine.Stored{Credential: &stored, Lineage: seen.Lineage, Doubt: doubt}, o.at().Time); outcome != nil {
 		return outcome
 	}
-	if room, ok := o.Store.(store.Prober); ok && room.Probe(ctx) != nil {
+	if o.probe(ctx) != nil {
 		withheld.Trouble = machine.TroubleUnwriteable
 		return withheld
+	}
+	return nil
+}
+
+// probe reports why a refresh could not be written down, as far as that can be seen.
+func (o *Options) probe(ctx context.Context) error {
+	for _, each := range []any{o.Store, o.Ledger} {
+		if room, ok := each.(store.Prober); ok {
+			if err := room.Probe(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -85,3 +85,22 @@ func TestWhoOnlyLooksSaysWhyTheStoreCannotTell(t *testing.T) {
 		require.Equal(t, machine.ActionOperator, seen.State.Assess(time.Now()).Action)
 	})
 }
+
+// mute is a ledger that tells without a try that it takes no entry.
+type mute struct{ store.Ledger }
+
+func (mute) Probe(context.Context) error { return &store.NotDurableError{Err: errFull} }
+
+func TestALedgerThatTakesNoEntryIsTheOperatorsMatter(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		ledger := mute{s.ledger.Process(99)}
+		seen := engine.Peek(t.Context(), engine.Options{Policy: policy, Store: s.store, Ledger: ledger, Issuer: s.issuer})
+		require.Equal(t, machine.ActionOperator, seen.State.Assess(time.Now()).Action, "to who looks")
+		s.restart(func(o *engine.Options) {
+			o.Ledger = ledger
+			o.Elsewhere = func(context.Context, machine.State) error { return nil } // it could not write an intent
+		})
+		s.asking(poll)
+		require.Equal(t, machine.ActionOperator, s.Snapshot().Assess(time.Now()).Action, "to who had it refreshed elsewhere")
+	})
+}

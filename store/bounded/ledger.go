@@ -29,6 +29,16 @@ func (l *Ledger) Lineage(ctx context.Context) (machine.Lineage, error) {
 	return look(ctx, l.looks, l.of.Lineage)
 }
 
+// Probe implements [store.Prober], as [Store.Probe] does.
+func (l *Ledger) Probe(ctx context.Context) error {
+	prober, ok := l.of.(store.Prober)
+	if !ok {
+		return nil
+	}
+	_, err := look(ctx, l.looks, func(ctx context.Context) (struct{}, error) { return struct{}{}, prober.Probe(ctx) })
+	return err
+}
+
 // Append implements [store.Ledger].
 func (l *Ledger) Append(ctx context.Context, e store.Entry) error {
 	return undurable(change(ctx, l.changes, func(ctx context.Context) error { return l.of.Append(ctx, e) }, nil))

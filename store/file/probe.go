@@ -2,11 +2,19 @@ package file
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-var _ store.Prober = (*Store)(nil)
+var (
+	_ store.Prober = (*Store)(nil)
+	_ store.Prober = (*Ledger)(nil)
+)
 
 // Probe implements [store.Prober]. It sees a folder that takes no files, a file that
 // must be written in place and cannot be, and a disk that is full or read-only.
@@ -26,4 +34,24 @@ func (s *Store) Probe(context.Context) error {
 		err = canMakeFile(where.folder)
 	}
 	return undurable(where, err)
+}
+
+// Probe implements [store.Prober]. It sees a journal that takes no entry, and a folder
+// that takes no intent.
+func (l *Ledger) Probe(context.Context) error {
+	path := l.journal.path
+	file, _, err := disk.Open(path, os.O_WRONLY|os.O_APPEND)
+	switch {
+	case err == nil:
+		file.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		err = canMakeFile(filepath.Dir(path))
+	}
+	if _, missing := os.Stat(l.intents); err == nil && missing == nil {
+		err = canMakeFile(l.intents)
+	}
+	if err != nil {
+		return &store.NotDurableError{Err: err}
+	}
+	return nil
 }

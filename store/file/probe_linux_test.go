@@ -64,3 +64,27 @@ func TestAFolderThatTakesNoSuccessorIsSeenWithoutATry(t *testing.T) {
 		})
 	}
 }
+
+// An entry or an intent that cannot be written is seen before anything is spent.
+func TestALedgerThatCannotBeWrittenIsSeenWithoutATry(t *testing.T) {
+	for _, name := range []string{LedgerName, "auth.intents"} {
+		t.Run(name, func(t *testing.T) {
+			home := t.TempDir()
+			l := OpenLedger(home, machine.Issuer{}, LedgerOptions{})
+			require.NoError(t, l.Probe(t.Context()), "nothing there yet")
+			intent := store.Entry{Kind: store.Intended, Key: "0123"}
+			require.NoError(t, l.Intend(t.Context(), intent, machine.Doubt{}))
+			require.NoError(t, l.Probe(t.Context()))
+			path := filepath.Join(home, name)
+			if err := unix.Mount(path, path, "", unix.MS_BIND, ""); err != nil {
+				t.Skip("nothing can be mounted here: ", err)
+			}
+			t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
+			require.NoError(t, unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+			notDurable := new(store.NotDurableError)
+			require.ErrorAs(t, l.Probe(t.Context()), &notDurable)
+			intent.Key = "4567"
+			require.Error(t, l.Intend(t.Context(), intent, machine.Doubt{}), "a try says the same")
+		})
+	}
+}
