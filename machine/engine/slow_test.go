@@ -142,3 +142,30 @@ func TestALedgerThatIsSlowToReadHidesNoLogin(t *testing.T) {
 		require.Less(t, time.Since(begun), 2*time.Second)
 	})
 }
+
+// slowToIntend takes a second to write an intent, whatever its context.
+type slowToIntend struct{ store.Ledger }
+
+func (l slowToIntend) Intend(ctx context.Context, intent store.Entry, doubt machine.Doubt) error {
+	time.Sleep(time.Second)
+	return l.Ledger.Intend(context.WithoutCancel(ctx), intent, doubt)
+}
+
+// The process is gone when Close returns: an intent that comes to be after that would
+// raise a doubt about a token of which nothing was spent.
+func TestAnIntentThatIsBeingMadeAtTheEndIsTakenBack(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.restart(func(o *engine.Options) {
+			o.Ledger = slowToIntend{o.Ledger}
+			o.Ledger = bounded.NewLedger(o.Ledger)
+		})
+		s.asking(demand)
+		time.Sleep(time.Second / 2)
+		s.Close(t.Context())
+		require.Zero(t, s.posts())
+		intents := s.doubt(s.stored()).Times
+		time.Sleep(time.Minute)
+		require.Zero(t, intents)
+		require.Zero(t, s.doubt(s.stored()).Times)
+	})
+}

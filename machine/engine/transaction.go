@@ -154,8 +154,11 @@ func (t *transaction) reread(ctx context.Context) {
 // reserve holds the room that save writes into. It looks at the record again
 // once there is room: a sister that did not wait for the lock may have put the
 // successor there that a dead one had left.
+//
+// What it begins to make is waited for although the program ends, as an intent is: it
+// would be made when there is no process any more to remove it.
 func (t *transaction) reserve(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepLimit)
 	defer cancel()
 	vacate, err := t.Store.Reserve(ctx, t.record.Credential)
 	if err == nil {
@@ -175,7 +178,7 @@ func (t *transaction) reserve(ctx context.Context) {
 }
 
 func (t *transaction) intend(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepLimit)
 	defer cancel()
 	credential := t.state.Credential
 	t.intent = t.Uptime()
