@@ -176,8 +176,18 @@ func (s *server) overhear() (passed []string, err error) {
 	}
 }
 
+// stormSize is how many questions are asked; of very many a tenth without -long, which
+// still is more than any queue or pipe holds.
+func stormSize(text string) (int, error) {
+	count, err := strconv.Atoi(text)
+	if count > 10_000 && !*long {
+		count /= 10
+	}
+	return count, err
+}
+
 func (c *conversation) storm(args []string) error {
-	count, err := strconv.Atoi(args[0])
+	count, err := stormSize(args[0])
 	if err != nil {
 		return err
 	}
@@ -204,7 +214,7 @@ func (c *conversation) listens(args []string) error {
 
 // stormAnswers demands one answer to each of the last N questions, and the same.
 func (c *conversation) stormAnswers(args []string) error {
-	count, err := strconv.Atoi(args[0])
+	count, err := stormSize(args[0])
 	if err != nil {
 		return err
 	}

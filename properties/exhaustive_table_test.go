@@ -14,18 +14,24 @@ import (
 )
 
 // TestEveryEventInEveryStateKeepsTheInvariants feeds every kind of event, timely
-// and late, into every state that four events can lead to from nothing, or from a
-// token set that could not be saved, and demands that each row of the table was
-// walked from each of its states.
+// and late, into every state that four events (without -long, three) can lead to
+// from nothing, from a refresh in flight or from a token set that could not be saved,
+// and demands that each row of the table was walked from each of its states.
 func TestEveryEventInEveryStateKeepsTheInvariants(t *testing.T) {
-	const depth, least = 4, 3_400
+	depth, least := 3, 1_750
+	if *long {
+		depth, least = 4, 6_900
+	}
 	type place struct {
 		state machine.State
 		now   time.Time
 		story *line
 	}
 	seen, walked, steps := map[string]bool{}, map[string]bool{}, 0
-	layer := []place{{machine.New(policy), dawn, nil}, {unsavedState(t), dawn, &line{"unsaved", nil}}}
+	layer := []place{
+		{machine.New(policy), dawn, nil}, {unsavedState(t), dawn, &line{"unsaved", nil}},
+		{refreshingState(t), dawn, &line{"refreshing", nil}},
+	}
 	for range depth {
 		var next []place
 		for _, from := range layer {
@@ -36,6 +42,9 @@ func TestEveryEventInEveryStateKeepsTheInvariants(t *testing.T) {
 					trigger := machine.TriggerOf(from.state, event)
 					story := &line{wait.String() + " later: " + string(trigger), from.story}
 					to := mustStep(t, from.state, event, story)
+					if wrong := wronglyTold(&to, now); wrong != "" {
+						t.Fatalf("a process %s:\n%s\n%T %+v", wrong, story.tell(), event, to.Assess(now))
+					}
 					walked[string(trigger)+" from "+string(from.state.Label)] = true
 					var n naming
 					n.state(to)
@@ -58,10 +67,14 @@ func TestEveryEventInEveryStateKeepsTheInvariants(t *testing.T) {
 	require.GreaterOrEqual(t, len(seen), least, "the walk has become shorter")
 }
 
+func refreshingState(t *testing.T) machine.State {
+	at := machine.At{Time: dawn}
+	s := mustStep(t, machine.New(policy), machine.LoggedIn{At: at, Credential: tokensOf(0, 0, dawn)}, nil)
+	return mustStep(t, s, machine.Asked{At: at, Ask: machine.Ask{Refresh: true}}, nil)
+}
+
 func unsavedState(t *testing.T) machine.State {
-	at, c := machine.At{Time: dawn}, tokensOf(0, 0, dawn)
-	s := mustStep(t, machine.New(policy), machine.LoggedIn{At: at, Credential: c}, nil)
-	s = mustStep(t, s, machine.Asked{At: at, Ask: machine.Ask{Refresh: true}}, nil)
+	at, c, s := machine.At{Time: dawn}, tokensOf(0, 0, dawn), refreshingState(t)
 	return mustStep(t, s, machine.RefreshSucceeded{At: at, Attempt: 1, Credential: tokensOf(0, 1, dawn), Base: &c}, nil)
 }
 

@@ -195,6 +195,7 @@ func machineAgreesWithTheModel(t *rapid.T) {
 			require.Equal(t, naive.inFlight, real.Attempt != 0)
 			require.Equal(t, naive.token(), real.Token().Reveal())
 			require.Equal(t, naive.state == "NoAuth", real.Method() == "", "the method stays visible")
+			require.Empty(t, wronglyTold(&real, second(now).Time))
 		},
 	})
 }

@@ -2,6 +2,7 @@ package properties
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -72,30 +73,40 @@ func (p *process) check() {
 	p.checkAnswers()
 }
 
-// checkAssessment: what is told of the present is true of it, and a wait ends by
-// itself at the time it comes with.
+// checkAssessment: what is told of the present is true of it. A process that stands
+// still does nothing by itself.
 func (p *process) checkAssessment() {
 	w, s := p.world, p.owner.Snapshot()
-	a := s.Assess(w.now)
-	w.reach("action %s", a.Action)
-	isHanded := !s.TokenAt(w.now).IsEmpty()
+	w.reach("action %s", s.Assess(w.now).Action)
+	if wrong := wronglyTold(s, w.now); wrong != "" && !p.isStopped {
+		w.violate("%s %s", p.name, wrong)
+	}
+}
+
+// wronglyTold is what is wrong with what is told of a state, "" for nothing. A wait
+// ends by itself at the time that it comes with; what waiting cannot end is a person's;
+// what has expired is usable nowhere.
+func wronglyTold(s *machine.State, now time.Time) string {
+	a := s.Assess(now)
+	isHanded := !s.TokenAt(now).IsEmpty()
 	inUse := s.Label == machine.Fresh || s.Label == machine.Stale || s.Label == machine.ApiKey
 	switch {
 	case a.Usable && a.Expired:
-		w.violate("%s calls a token usable that has expired", p.name)
+		return "calls a token usable that has expired"
 	case a.Usable && !isHanded, a.Usable && !inUse:
-		w.violate("%s calls a token usable and hands none out", p.name)
-	case a.Expired && isHanded && s.Trouble == "" && a.Action != machine.ActionWait:
-		w.violate("%s hands out an expired token, and nothing keeps it from asking for another", p.name)
+		return "calls a token usable and hands none out"
+	case a.Expired && isHanded && s.Trouble == "" && a.Action == machine.ActionNone:
+		return "hands out an expired token, and says that nothing has to be done"
 	case a.Action == machine.ActionWait && a.NextAttemptAt.IsZero():
-		w.violate("%s says that waiting is all there is to do, and not how long", p.name)
-	case a.Action == machine.ActionWait && !p.isStopped && !changesAt(s, later(a.NextAttemptAt, w.now)):
-		w.violate("%s says to wait until %v, and nothing changes then", p.name, a.NextAttemptAt.Sub(w.now))
-	case a.Action == machine.ActionNone && !a.Usable && !changesAt(s, w.now):
-		w.violate("%s has no good token, does nothing, and says that nothing has to be done", p.name)
+		return "says that waiting is all there is to do, and not how long"
+	case a.Action == machine.ActionWait && !changesAt(s, later(a.NextAttemptAt, now)):
+		return fmt.Sprintf("says to wait for %v, and nothing changes then", a.NextAttemptAt.Sub(now))
+	case a.Action == machine.ActionNone && !a.Usable && !changesAt(s, now):
+		return "has no good token, does nothing, and says that nothing has to be done"
 	case a.Action != machine.ActionLogin && (s.Label == machine.Poisoned || s.Label == machine.NoAuth && s.Trouble == ""):
-		w.violate("%s is %s, and says %q", p.name, s.Label, a.Action)
+		return fmt.Sprintf("is %s, and says %q", s.Label, a.Action)
 	}
+	return ""
 }
 
 // changesAt reports whether something happens by then without a person: a refresh
