@@ -1,0 +1,50 @@
+package disk
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// opened is how often this process has a file open.
+func opened(t *testing.T, path string) (times int) {
+	descriptors, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	for _, each := range descriptors {
+		if target, err := os.Readlink(each); err == nil && target == path {
+			times++
+		}
+	}
+	return times
+}
+
+func TestTheContentThatIsLockedIsTheOneInPlace(t *testing.T) {
+	home, err := filepath.EvalSymlinks(t.TempDir()) // as /proc names it
+	require.NoError(t, err)
+	path := filepath.Join(home, "auth.json")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	unlock, err := LockContent(t.Context(), path, time.Millisecond)
+	require.NoError(t, err)
+	patient, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	locked := make(chan func(), 1)
+	go func() {
+		unlock, _ := LockContent(patient, path, time.Millisecond)
+		locked <- unlock
+	}()
+	require.Eventually(t, func() bool { return opened(t, path) == 2 }, time.Minute, time.Millisecond, "it waits for the old one")
+	require.NoError(t, os.WriteFile(path+".new", []byte("new"), 0o600))
+	require.NoError(t, os.Rename(path+".new", path))
+	unlock()
+	unlock = <-locked
+	require.NotNil(t, unlock)
+	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = LockContent(impatient, path, time.Millisecond)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	unlock()
+}
