@@ -362,7 +362,7 @@ func TestTwoHomesWithOneFileRefreshOneAfterTheOther(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			patient, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			let, err := disk.Lock(patient, filepath.Join(homes[1], lockFile), time.Millisecond)
+			let, err := other.lock.Acquire(patient)
 			require.NoError(t, err, "who gives up holds its home no longer")
 			let()
 			found, unlocked := make(chan string), make(chan struct{})
