@@ -46,11 +46,16 @@ func newArchive(i *issuer.Issuer) *archive {
 	return &archive{issuer: i, sets: map[secret.Fingerprint]givenSet{}, last: time.Now()}
 }
 
+// answerTakes is how long an answer is on its way: long enough for some of those who
+// are killed or stopped at any moment to wait for one.
+const answerTakes = 15 * time.Millisecond
+
 // ServeHTTP answers as the issuer does.
 func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked, _ := io.ReadAll(r.Body) // half a request is none, as the issuer will find
 	r.Body = io.NopCloser(bytes.NewReader(asked))
 	written := a.decide(asked, r)
+	<-time.After(answerTakes) // on its way
 	w.WriteHeader(written.Code)
 	_, _ = w.Write(written.Body.Bytes()) // who was killed does not listen
 }

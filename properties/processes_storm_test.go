@@ -136,7 +136,7 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 		l.isKilled, l.killAfter = true, time.Duration(1+random.IntN(int(12*time.Millisecond)))
 	}
 	if !l.isKilled && canStop && random.IntN(2) == 0 && s.standstills.Load() < s.stops {
-		l.stopAfter = time.Duration(1 + random.IntN(int(12*time.Millisecond)))
+		l.stopAfter = time.Duration(1 + random.IntN(int(4*answerTakes)))
 	}
 	var err error
 	l.server, err = startServer("process", program, environment)
@@ -313,7 +313,7 @@ func (s *storm) mourn() {
 	case verdict != nil:
 		s.ended = append(s.ended, key)
 		s.logIn(s.account)
-	case doubt.Times > 1 && doubt.HolderGone:
+	case doubt.Times+lineage.Losses(key) > 1 && (doubt.Times == 0 || doubt.HolderGone):
 		s.givenUp++
 		s.logIn(s.account)
 	} // else there is another one by now
