@@ -1,0 +1,49 @@
+package properties
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store"
+)
+
+// A judge that calls every loss a drop, or takes any death for a reason, would let the
+// storms pass whatever is lost in them.
+func TestTheJudgeOfAStormKnowsADropFromALossAndWhoseDeathItWas(t *testing.T) {
+	spent, granted, later := secret.New("spent"), secret.New("granted"), secret.New("later")
+	s := &storm{scene: &scene{names: residentNames}, archive: &archive{sets: map[secret.Fingerprint]givenSet{
+		granted.Fingerprint(): {login: spent.Fingerprint()},
+	}}}
+	post, key := posted{token: spent, next: granted, at: dawn}, s.names.Key(spent)
+	dropped := store.Entry{Kind: store.Rotated, Key: key, At: dawn}
+	for name, row := range map[string]struct {
+		stored time.Duration // the later login, after the save began; 0 for no such login
+		entry  store.Entry
+		isDrop bool
+	}{
+		"a login came first":       {-time.Minute, dropped, true},
+		"a login came in the save": {time.Second, dropped, true},
+		"a login came long after":  {time.Minute, dropped, false},
+		"no login came":            {0, dropped, false},
+		"the successor is named":   {-time.Minute, store.Entry{Kind: store.Rotated, Key: key, At: dawn, Next: "next"}, false},
+		"it is not written down":   {-time.Minute, store.Entry{Kind: store.Intended, Key: key, At: dawn}, false},
+	} {
+		s.made = []storedLogin{{spent.Fingerprint(), dawn.Add(-time.Hour)}}
+		if row.stored != 0 {
+			s.made = append(s.made, storedLogin{later.Fingerprint(), dawn.Add(row.stored)})
+		}
+		s.entries = []store.Entry{row.entry}
+		require.Equal(t, row.isDrop, s.isDisplaced(post), name)
+	}
+	s.entries = []store.Entry{
+		{Kind: store.Intended, Key: key, PID: 1}, {Kind: store.Intended, Key: key, PID: 2},
+		{Kind: store.Intended, Key: "another", PID: 3}, {Kind: store.Rotated, Key: "another", PID: 3},
+	}
+	s.killed = map[int]death{1: {at: dawn}, 2: {at: dawn.Add(time.Second)}}
+	windows := s.windows(t)
+	require.Len(t, windows, 1)
+	require.Equal(t, []death{s.killed[1], s.killed[2]}, windows[key], "the first poster comes first")
+}
