@@ -99,8 +99,8 @@ func TestABrokenPointerIsUnreadableAndLeadsNowhere(t *testing.T) {
 		``:                            "not JSON",
 		`S3NT1NEL`:                    "not JSON",
 		`{}`:                          "no tokens",
-		`[]`:                          "no object",
-		`null`:                        "no object",
+		`[]`:                          "not a JSON object",
+		`null`:                        "not a JSON object",
 	} {
 		require.NoError(t, ring.Set(service, s.item().account, value))
 		_, err := s.Load(background)
