@@ -28,7 +28,9 @@ var exitCodes = []option{
 	{word: "130", meaning: "cancelled with Ctrl-C; of login: nothing has changed"},
 }
 
-var exitCodesPage = referencePage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
+func exitCodesPage() string {
+	return referencePage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
+}
 
 const exitCodesMore = `status and token exit with 0 while the access token is good, even if the next refresh has to wait; and if it may be refreshed right now. usable in status --json means that the access token is good right now.
 

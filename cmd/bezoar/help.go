@@ -7,17 +7,26 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const tagline = "bezoar keeps an OAuth login usable and never sends a dead refresh token twice."
 
-// topic is a page of help that belongs to no single command.
-type topic struct{ name, summary, page string }
+// topic is a page of help that belongs to no single command. It is written when it is
+// read: each start of a server would pay for it.
+type topic struct {
+	name, summary string
+	page          func() string
+}
 
 var topics = []topic{
-	{"environment", "The variables that bezoar reads.", referencePage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)},
+	{"environment", "The variables that bezoar reads.", func() string {
+		return referencePage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)
+	}},
 	{"exit-codes", "The exit codes, and what they mean.", exitCodesPage},
-	{"files", "The files of a home.", referencePage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)},
+	{"files", "The files of a home.", func() string {
+		return referencePage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)
+	}},
 }
 
 const helpSummary = "Show the help of a command."
@@ -30,7 +39,7 @@ func helpOn(env environment, args []string) error {
 	}
 	for _, each := range topics {
 		if each.name == args[0] {
-			_, err := io.WriteString(env.stdout, each.page)
+			_, err := io.WriteString(env.stdout, each.page())
 			return err
 		}
 	}
@@ -64,7 +73,7 @@ func help(out io.Writer) error {
 }
 
 // columns finds what stands in columns: a word and its meaning.
-var columns = regexp.MustCompile(`^  (\S+)  +(\S.*)$`)
+var columns = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^  (\S+)  +(\S.*)$`) })
 
 // filled is a text whose paragraphs fit a terminal. Examples stay as they are: they
 // are to be copied.
@@ -75,7 +84,7 @@ func filled(text string) string {
 		case strings.HasPrefix(paragraph, "  "):
 			var rows strings.Builder
 			for line := range strings.Lines(paragraph) {
-				row := columns.FindStringSubmatchIndex(strings.TrimRight(line, "\n"))
+				row := columns().FindStringSubmatchIndex(strings.TrimRight(line, "\n"))
 				if row == nil {
 					rows.WriteString(line)
 					continue

@@ -63,7 +63,7 @@ func built() versionReport {
 }
 
 // pseudoVersion is how the go command calls a commit without a tag.
-var pseudoVersion = regexp.MustCompile(`[-.]\d{14}-([0-9a-f]{12})$`)
+const pseudoVersion = `[-.]\d{14}-([0-9a-f]{12})$`
 
 // revisionOf is the commit as the release says it, as the build saw it in the
 // repository, or as the module's version has it; "" if none knows.
@@ -82,7 +82,7 @@ func revisionOf(info *debug.BuildInfo) string {
 			}
 		}
 	}
-	if found := pseudoVersion.FindStringSubmatch(info.Main.Version); seen == "" && found != nil {
+	if found := regexp.MustCompile(pseudoVersion).FindStringSubmatch(info.Main.Version); seen == "" && found != nil {
 		return found[1]
 	}
 	if seen == "" {

@@ -35,8 +35,8 @@ func TestEveryMisbehaviourIsJudgedByItsContent(t *testing.T) {
 		"a refusal in gzip":               machine.Refused{Reason: machine.ReasonReused, Evidence: said(400, "refresh_token_reused")},
 		"a refusal in gzip, and not said": machine.Refused{Reason: machine.ReasonReused, Evidence: said(400, "refresh_token_reused")},
 	}
-	require.Len(t, want, len(issuer.Misbehaviours), "each has its judgement")
-	for name, step := range issuer.Misbehaviours {
+	require.Len(t, want, len(issuer.Misbehaviours()), "each has its judgement")
+	for name, step := range issuer.Misbehaviours() {
 		i, client := pair(issuer.Options{})
 		token := i.Login(issuer.Ada, time.Now()).RefreshToken
 		i.Script(issuer.Refresh, step)
