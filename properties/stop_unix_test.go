@@ -3,9 +3,13 @@
 package properties
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 )
 
 const canStop = true
@@ -28,20 +32,45 @@ func stop(p *os.Process) error {
 	return awaitStop(p)
 }
 
-// awaitStop waits until a child stands still. An error says that it has ended.
+// stopPoll is between two looks at a child that is to stand still, and stopLimit for
+// all of them: a child that never does fails the test and does not hang it.
+const (
+	stopPoll  = 2 * time.Millisecond
+	stopLimit = 20 * time.Second
+)
+
+// awaitStop waits until a child stands still. An error says that it has ended, or that
+// it does not. The system tells of a stop once, and was seen not to tell a waiter that
+// came too late: so the threads are looked at as well, where that can be done.
 func awaitStop(p *os.Process) error {
-	for {
+	for end := time.Now().Add(stopLimit); time.Now().Before(end); <-time.After(stopPoll) {
 		var status syscall.WaitStatus
-		switch _, err := syscall.Wait4(p.Pid, &status, syscall.WUNTRACED, nil); {
+		pid, err := syscall.Wait4(p.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		switch {
 		case err == syscall.EINTR:
 		case err != nil:
 			return err
-		case !status.Stopped():
+		case pid != 0 && !status.Stopped():
 			return os.ErrProcessDone
-		default:
+		case pid != 0, allStopped(p.Pid):
 			return nil
 		}
 	}
+	return os.ErrDeadlineExceeded
+}
+
+// allStopped reports whether each thread of a process stands still, as far as /proc
+// tells.
+func allStopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		_, state, found := strings.Cut(string(stat), ") ")
+		if err != nil || !found || !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return len(threads) > 0
 }
 
 func letGoOn(p *os.Process) error { return p.Signal(syscall.SIGCONT) }
