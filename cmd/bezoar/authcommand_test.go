@@ -20,7 +20,7 @@ import (
 // newOpenSite is a site whose issuer answers at once, with a login that is not due.
 func newOpenSite(t *testing.T) *slowSite {
 	s := newSlowSite(t, time.Minute)
-	close(s.goOn)
+	s.goOn()
 	return s
 }
 
@@ -122,10 +122,10 @@ func TestACommandThatWasKilledAfterARefusalIsAnsweredByTheNextCall(t *testing.T)
 	require.True(t, s.isFirst(s.call()))
 	killed := s.program("token", "--auth-command")
 	require.NoError(t, killed.Start())
-	<-s.posted
+	s.awaitPost()
 	require.NoError(t, killed.Process.Kill())
 	_ = killed.Wait()
-	time.AfterFunc(100*time.Millisecond, func() { close(s.goOn) }) // the next call may well come first
+	time.AfterFunc(100*time.Millisecond, s.goOn) // the next call may well come first
 	require.False(t, s.isFirst(s.call()))
 	s.isSaved()
 }

@@ -116,7 +116,7 @@ func TestARealCodexThatKillsItsCommandLosesNothing(t *testing.T) {
 	s := newSlowSite(t, time.Minute)
 	p := &modelProvider{refuses: 2, refused: func(n int) {
 		if n == 2 {
-			close(s.goOn) // the command of the first refusal is dead by now
+			s.goOn() // the command of the first refusal is dead by now
 		}
 	}}
 	said, err := codexTurn(t, s, p)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,27 +30,27 @@ type slowSite struct {
 	home   string
 	url    string
 	posted chan struct{} // one for each post
-	goOn   chan struct{} // closed when posts are answered
+	goOn   func()        // has posts answered from now on
 	before machine.Credential
 }
 
 func newSlowSite(t *testing.T, age time.Duration) *slowSite {
-	s := &slowSite{
-		Issuer: issuer.New(issuer.Options{}), t: t, home: t.TempDir(),
-		posted: make(chan struct{}, 100), goOn: make(chan struct{}),
-	}
+	s := &slowSite{Issuer: issuer.New(issuer.Options{}), t: t, home: t.TempDir(), posted: make(chan struct{}, 100)}
+	answers := make(chan struct{})
+	s.goOn = sync.OnceFunc(func() { close(answers) })
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		answered := httptest.NewRecorder()
 		s.Issuer.ServeHTTP(answered, r)
 		maps.Copy(out.Header(), answered.Header())
 		if r.URL.Path == "/oauth/token" {
 			s.posted <- struct{}{}
-			<-s.goOn
+			<-answers
 		}
 		out.WriteHeader(answered.Code)
 		_, _ = io.Copy(out, answered.Body)
 	}))
 	t.Cleanup(server.Close)
+	t.Cleanup(s.goOn) // the server waits for what it has not answered
 	s.url = server.URL
 	at := time.Now().Add(-age)
 	grant := s.Login(issuer.Ada, at)
@@ -70,6 +71,16 @@ func (s *slowSite) program(args ...string) *exec.Cmd {
 	command.Env = append(os.Environ(), "BEZOAR_HOME="+s.home, "NO_PROXY=127.0.0.1", "BEZOAR_LOGIN_ISSUER="+s.url,
 		"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+s.url+"/oauth/token")
 	return command
+}
+
+// awaitPost waits until the issuer has been asked.
+func (s *slowSite) awaitPost() {
+	s.t.Helper()
+	select {
+	case <-s.posted:
+	case <-time.After(time.Minute):
+		require.Fail(s.t, "the issuer is not asked")
+	}
 }
 
 // isSaved demands that the successor is stored after one post, soon, and waits until
@@ -106,13 +117,13 @@ func TestAServerThatLosesItsClientSavesWhatTheIssuerGrants(t *testing.T) {
 			require.NoError(t, err)
 			_, err = bufio.NewReader(output).ReadString('\n')
 			require.NoError(t, err)
-			<-s.posted
+			s.awaitPost()
 			output.Close()
 			said.Close()
 			_, err = io.WriteString(input, `{"id":3,"method":"account/health/read"}`+"\n")
 			require.NoError(t, err)
 			input.Close()
-			time.AfterFunc(200*time.Millisecond, func() { close(s.goOn) }) // SIGPIPE takes less
+			time.AfterFunc(200*time.Millisecond, s.goOn) // SIGPIPE takes less
 			err = server.Wait()
 			require.Equal(t, exitError, server.ProcessState.ExitCode(), "%v", err)
 			s.isSaved()
@@ -126,9 +137,9 @@ func TestATokenThatCannotBeWrittenIsAnErrorAndNotLost(t *testing.T) {
 	output, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
-	<-s.posted
+	s.awaitPost()
 	output.Close()
-	close(s.goOn)
+	s.goOn()
 	_ = command.Wait()
 	require.Equal(t, exitError, command.ProcessState.ExitCode())
 	s.isSaved()

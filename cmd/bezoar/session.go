@@ -116,12 +116,21 @@ const commandPatience = time.Minute
 // storeMargin is for what a refresh has to do before and after its post.
 const storeMargin = 10 * time.Second
 
-// untilSignal is a context that ends when the person or the system wants the
-// program to. The second wish is not asked about.
+// untilSignal is a context that ends at the first signal to end. By then the second one
+// ends the program: a person may be told so.
 func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), goodbyes()...)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(context.Background())
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, goodbyes()...)
+	go func() {
+		select {
+		case <-heard:
+		case <-ctx.Done():
+		}
+		signal.Stop(heard)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // goodbyes are the signals that want the program to end. The terminal that goes
