@@ -11,10 +11,10 @@ type answer struct{}
 
 func (answer) isAnswer() {}
 
-// Granted is a new token set.
-type Granted struct {
+// Issued is a new token set.
+type Issued struct {
 	answer
-	Grant Grant
+	Response TokenResponse
 }
 
 // Refused is a verdict: this refresh token will not work again.
@@ -30,7 +30,7 @@ type Unavailable struct {
 	RetryAfter time.Duration // what the issuer wished; zero for nothing
 	Lost       bool          // there may have been a grant that never arrived: the token may be spent
 	Evidence   Evidence      // why it is no verdict
-	Kept       Grant         // a refresh token that came without a usable access token; else empty
+	Kept       TokenResponse // a refresh token that came without a usable access token; else empty
 }
 
 // Judge is what an answer to the refresh in flight comes to, which was sent at the
@@ -38,11 +38,11 @@ type Unavailable struct {
 // it had expired by then or a resource server had refused it, has refreshed nothing: a
 // cache may have answered. A refresh token that came with it is kept all the same.
 func (s State) Judge(a Answer, sent time.Time) Answer {
-	granted, ok := a.(Granted)
-	if !ok || !granted.Grant.AccessToken.Equal(s.Credential.AccessToken) {
+	granted, ok := a.(Issued)
+	if !ok || !granted.Response.AccessToken.Equal(s.Credential.AccessToken) {
 		return a
 	}
-	expiry := s.Credential.Merge(granted.Grant, sent).expiry()
+	expiry := s.Credential.Merge(granted.Response, sent).expiry()
 	if expiry.IsZero() {
 		expiry = s.Credential.expiry()
 	}
@@ -50,8 +50,8 @@ func (s State) Judge(a Answer, sent time.Time) Answer {
 		return a
 	}
 	kept := Unavailable{Evidence: Evidence{Status: 200, Problem: ProblemNoToken}}
-	if !granted.Grant.RefreshToken.Equal(s.Credential.RefreshToken) {
-		kept.Kept.RefreshToken = granted.Grant.RefreshToken
+	if !granted.Response.RefreshToken.Equal(s.Credential.RefreshToken) {
+		kept.Kept.RefreshToken = granted.Response.RefreshToken
 	}
 	return kept
 }

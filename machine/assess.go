@@ -12,7 +12,7 @@ import (
 // may say differently is here: whether the access token is good, what has to be
 // done and by whom, and when something changes by itself. It is comparable.
 type Assessment struct {
-	Label         Label
+	Phase         Phase
 	Reason        string // why it is in this state; "" if that needs no reason
 	Action        Action
 	NextAttemptAt time.Time // when the engine tries again, or has an answer at the latest; zero for never
@@ -36,7 +36,7 @@ const (
 	ActionOperator Action = "operator" // this machine needs its administrator: its disk, its keyring, its network
 )
 
-// The reasons that are neither a verdict's nor a Trouble.
+// The reasons that are neither a verdict's nor a BlockReason.
 const (
 	reasonRejected  = "token_rejected"      // a resource server refused the access token
 	reasonUngranted = "refresh_not_granted" // the issuer answers, gives no tokens, and does not say that they are refused for good
@@ -48,7 +48,7 @@ const (
 // Assess is how the login fares at a moment that is not before the last event.
 func (s State) Assess(at time.Time) Assessment {
 	return Assessment{
-		Label: s.Label, Reason: s.reason(), Action: s.action(at), NextAttemptAt: s.nextAttempt(at),
+		Phase: s.Phase, Reason: s.reason(), Action: s.action(at), NextAttemptAt: s.nextAttempt(at),
 		Usable: s.isUsable(at), Expired: s.hasExpired(at), ClockWrong: s.ClockWrong,
 		Unsaved: s.IsUnsaved(), InDoubt: s.InDoubt,
 		Evidence: s.Evidence,
@@ -63,7 +63,7 @@ func (a Assessment) news() Assessment {
 }
 
 func (s State) reason() string {
-	if s.Label == Poisoned {
+	if s.Phase == Poisoned {
 		verdict, _ := s.Verdict()
 		return string(verdict.Reason)
 	}
@@ -71,13 +71,13 @@ func (s State) reason() string {
 	case s.isIncomplete():
 		return ReasonIncomplete
 	case s.IsUnsaved():
-		return string(TroubleUnwriteable)
-	case s.Trouble == TroubleIssuer && s.Evidence.Problem.NeedsOperator():
+		return string(BlockStoreNotDurable)
+	case s.Blocked == BlockIssuerUnavailable && s.Evidence.Problem.NeedsOperator():
 		return string(s.Evidence.Problem)
-	case s.Trouble == TroubleIssuer && (s.Evidence.isOfThisMachine() || s.Evidence.isOfTheLogin()):
+	case s.Blocked == BlockIssuerUnavailable && (s.Evidence.isOfThisMachine() || s.Evidence.isOfTheLogin()):
 		return reasonUngranted
-	case s.Trouble != "":
-		return string(s.Trouble)
+	case s.Blocked != "":
+		return string(s.Blocked)
 	case s.Rejected:
 		return reasonRejected
 	}
@@ -86,11 +86,11 @@ func (s State) reason() string {
 
 func (s State) action(at time.Time) Action {
 	switch {
-	case s.Label == NoAuth && s.Trouble == "", s.Label == Poisoned:
+	case s.Phase == NoAuth && s.Blocked == "", s.Phase == Poisoned:
 		return ActionLogin
-	case s.IsUnsaved(), s.Trouble.NeedsOperator():
+	case s.IsUnsaved(), s.Blocked.NeedsOperator():
 		return ActionOperator
-	case s.Trouble == TroubleIssuer && s.Evidence.WayOut() != "":
+	case s.Blocked == BlockIssuerUnavailable && s.Evidence.WayOut() != "":
 		return s.Evidence.WayOut()
 	case s.isAbandoned(at), s.isIncomplete():
 		return ActionLogin
@@ -111,7 +111,7 @@ func (s State) isAbandoned(at time.Time) bool {
 // no attempt is due for: its access token is empty, or, as the reference wants it, the
 // date of its last refresh is missing; or its key is empty.
 func (s State) isIncomplete() bool {
-	return (s.Label == Fresh || s.Label == ApiKey) && !s.Credential.isUsable()
+	return (s.Phase == Fresh || s.Phase == ApiKey) && !s.Credential.isUsable()
 }
 
 // sameAnswers is how many equal ones in a row are no chance any more. A portal's
@@ -163,7 +163,7 @@ func (e Evidence) isOfTheLogin() bool {
 // the next ask: the wait for the next attempt is over, or the refresh in flight is.
 func (s State) nextAttempt(at time.Time) time.Time {
 	switch {
-	case s.Label != Stale:
+	case s.Phase != Stale:
 		return time.Time{}
 	case s.Overdue:
 		return s.NotBefore
@@ -199,9 +199,9 @@ func (s State) isOutOfReach(at time.Time) bool {
 	if s.Credential.Method == MethodExternal {
 		return true
 	}
-	switch s.Trouble {
-	case TroubleIssuer, TroubleDoubt, TroubleSister, TroubleUnreadable:
-		return s.Label == Stale && s.action(at) != ActionLogin
+	switch s.Blocked {
+	case BlockIssuerUnavailable, BlockInDoubt, BlockRefreshElsewhere, BlockStoreUnavailable:
+		return s.Phase == Stale && s.action(at) != ActionLogin
 	}
 	return false
 }

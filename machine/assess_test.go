@@ -16,11 +16,11 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 	fresh := run(t, machine.LoggedIn{At: at(0), Credential: held})
 	refreshing := runFrom(t, fresh, demand)
 	later := noon.Add(time.Minute)
-	failed := func(trouble machine.Trouble) machine.State {
-		return runFrom(t, refreshing, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: later, Trouble: trouble})
+	failed := func(trouble machine.BlockReason) machine.State {
+		return runFrom(t, refreshing, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: later, Blocked: trouble})
 	}
 	stale := func(reason string, action machine.Action) machine.Assessment {
-		return machine.Assessment{Label: machine.Stale, Reason: reason, Action: action, NextAttemptAt: later, Usable: true}
+		return machine.Assessment{Phase: machine.Stale, Reason: reason, Action: action, NextAttemptAt: later, Usable: true}
 	}
 	inDoubt := stale("in_doubt", machine.ActionWait)
 	inDoubt.InDoubt = true
@@ -30,8 +30,8 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 	undated, empty := held, held
 	undated.LastRefresh, empty.AccessToken = time.Time{}, secret.New("")
 	keyless := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("")}
-	incomplete := func(label machine.Label) machine.Assessment {
-		return machine.Assessment{Label: label, Reason: machine.ReasonIncomplete, Action: machine.ActionLogin}
+	incomplete := func(label machine.Phase) machine.Assessment {
+		return machine.Assessment{Phase: label, Reason: machine.ReasonIncomplete, Action: machine.ActionLogin}
 	}
 	for name, row := range map[string]struct {
 		state machine.State
@@ -40,21 +40,21 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 		"without a date":   {run(t, machine.CredentialLoaded{At: at(0), Credential: undated}), incomplete(machine.Fresh)},
 		"without a token":  {run(t, machine.CredentialLoaded{At: at(0), Credential: empty}), incomplete(machine.Fresh)},
 		"without a key":    {run(t, machine.CredentialLoaded{At: at(0), Credential: keyless}), incomplete(machine.ApiKey)},
-		"no login":         {machine.New(policy), machine.Assessment{Label: machine.NoAuth, Action: machine.ActionLogin}},
-		"none to be seen":  {run(t, blind), machine.Assessment{Label: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator}},
-		"fresh":            {fresh, machine.Assessment{Label: machine.Fresh, Action: machine.ActionNone, Usable: true}},
-		"refreshing":       {refreshing, machine.Assessment{Label: machine.Stale, Action: machine.ActionWait, NextAttemptAt: noon.Add(65 * time.Second), Usable: true}},
-		"an outage":        {failed(machine.TroubleIssuer), stale("issuer_unavailable", machine.ActionWait)},
-		"a lost one":       {failed(machine.TroubleDoubt), inDoubt},
-		"a full disk":      {failed(machine.TroubleUnwriteable), stale("store_not_durable", machine.ActionOperator)},
-		"a dead token":     {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Assessment{Label: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
-		"the client gives": {runFrom(t, refused, machine.RefreshFailedTransient{At: at(0), Attempt: 1}), machine.Assessment{Label: machine.Stale, Reason: "token_rejected", Action: machine.ActionLogin}},
+		"no login":         {machine.New(policy), machine.Assessment{Phase: machine.NoAuth, Action: machine.ActionLogin}},
+		"none to be seen":  {run(t, blind), machine.Assessment{Phase: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator}},
+		"fresh":            {fresh, machine.Assessment{Phase: machine.Fresh, Action: machine.ActionNone, Usable: true}},
+		"refreshing":       {refreshing, machine.Assessment{Phase: machine.Stale, Action: machine.ActionWait, NextAttemptAt: noon.Add(65 * time.Second), Usable: true}},
+		"an outage":        {failed(machine.BlockIssuerUnavailable), stale("issuer_unavailable", machine.ActionWait)},
+		"a lost one":       {failed(machine.BlockInDoubt), inDoubt},
+		"a full disk":      {failed(machine.BlockStoreNotDurable), stale("store_not_durable", machine.ActionOperator)},
+		"a dead token":     {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Assessment{Phase: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
+		"the client gives": {runFrom(t, refused, machine.RefreshFailedTransient{At: at(0), Attempt: 1}), machine.Assessment{Phase: machine.Stale, Reason: "token_rejected", Action: machine.ActionLogin}},
 		"unsaved": {runFrom(t, refreshing, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held}),
-			machine.Assessment{Label: machine.Fresh, Reason: "store_not_durable", Unsaved: true, Action: machine.ActionOperator, Usable: true}},
+			machine.Assessment{Phase: machine.Fresh, Reason: "store_not_durable", Unsaved: true, Action: machine.ActionOperator, Usable: true}},
 		"aged, and nothing was asked": {run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", time.Minute)}),
-			machine.Assessment{Label: machine.Stale, Action: machine.ActionNone, Usable: true}},
+			machine.Assessment{Phase: machine.Stale, Action: machine.ActionNone, Usable: true}},
 		"over, and nothing was asked": {run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", -time.Minute)}),
-			machine.Assessment{Label: machine.Stale, Action: machine.ActionNone, Expired: true}},
+			machine.Assessment{Phase: machine.Stale, Action: machine.ActionNone, Expired: true}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, row.want, row.state.Assess(noon)) })
 	}
@@ -62,7 +62,7 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 
 func TestAWaitEndsWhenItsTimeHasCome(t *testing.T) {
 	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", time.Hour)}), demand)
-	stale = runFrom(t, stale, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Posted: true, Trouble: machine.TroubleIssuer})
+	stale = runFrom(t, stale, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Posted: true, Blocked: machine.BlockIssuerUnavailable})
 	require.Equal(t, machine.ActionWait, stale.Assess(noon.Add(time.Minute-1)).Action)
 	over := stale.Assess(noon.Add(time.Minute))
 	require.Equal(t, machine.ActionNone, over.Action, "the next use asks again")
@@ -76,17 +76,17 @@ func TestTheEndOfARefreshDoesNotMoveAway(t *testing.T) {
 
 func TestAnExpiredTokenIsGivenOnlyWhileTheIssuerCannotBeAsked(t *testing.T) {
 	over := runFrom(t, run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", -time.Minute)}), poll)
-	for trouble, isGiven := range map[machine.Trouble]bool{
-		machine.TroubleIssuer: true, machine.TroubleDoubt: true, machine.TroubleSister: true, machine.TroubleUnreadable: true,
-		machine.TroubleUnwriteable: false, machine.TroubleOtherLogin: false, "": false,
+	for trouble, isGiven := range map[machine.BlockReason]bool{
+		machine.BlockIssuerUnavailable: true, machine.BlockInDoubt: true, machine.BlockRefreshElsewhere: true, machine.BlockStoreUnavailable: true,
+		machine.BlockStoreNotDurable: false, machine.BlockOtherLoginStored: false, "": false,
 	} {
-		failed := runFrom(t, over, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Trouble: trouble})
+		failed := runFrom(t, over, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Blocked: trouble})
 		require.Equal(t, isGiven, !failed.TokenAt(noon).IsAbsent(), trouble)
 	}
 }
 
 // blind is a look at a store that nobody can read.
-var blind = machine.NothingLoaded{At: at(0), Trouble: machine.TroubleUnreadable}
+var blind = machine.NothingLoaded{At: at(0), Blocked: machine.BlockStoreUnavailable}
 
 func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
 	forbidding := policy
@@ -103,21 +103,21 @@ func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
 	} {
 		next, effects, err := machine.Step(unsighted, event)
 		require.NoError(t, err)
-		require.Equal(t, machine.Assessment{Label: machine.NoAuth, Action: machine.ActionLogin}, next.Assess(noon), name)
+		require.Equal(t, machine.Assessment{Phase: machine.NoAuth, Action: machine.ActionLogin}, next.Assess(noon), name)
 		require.Equal(t, []machine.Effect{machine.Publish{}, machine.Notify{}}, effects, name)
 	}
-	require.Empty(t, runFrom(t, unsighted, machine.CredentialLoaded{At: at(0), Credential: login("a", "r")}).Trouble)
-	require.Empty(t, runFrom(t, poisoned(t), blind).Trouble, "it is known what is wrong with the login")
+	require.Empty(t, runFrom(t, unsighted, machine.CredentialLoaded{At: at(0), Credential: login("a", "r")}).Blocked)
+	require.Empty(t, runFrom(t, poisoned(t), blind).Blocked, "it is known what is wrong with the login")
 }
 
 func TestEveryChangeOfAnAssessmentIsTold(t *testing.T) {
 	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}), demand)
 	for n, told := range []struct {
-		trouble machine.Trouble
+		trouble machine.BlockReason
 		isNews  bool
-	}{{machine.TroubleIssuer, true}, {machine.TroubleIssuer, false}, {machine.TroubleDoubt, true}} {
+	}{{machine.BlockIssuerUnavailable, true}, {machine.BlockIssuerUnavailable, false}, {machine.BlockInDoubt, true}} {
 		now, later := time.Duration(n)*time.Minute, noon.Add(time.Duration(n+1)*time.Minute)
-		next, effects, err := machine.Step(stale, machine.RefreshFailedTransient{At: at(now), Attempt: stale.Attempt, NotBefore: later, Trouble: told.trouble})
+		next, effects, err := machine.Step(stale, machine.RefreshFailedTransient{At: at(now), Attempt: stale.Attempt, NotBefore: later, Blocked: told.trouble})
 		require.NoError(t, err)
 		require.Equal(t, told.isNews, slices.Contains(effects, machine.Effect(machine.Notify{})), n)
 		again := machine.Asked{At: machine.At{Time: later}, Ask: machine.Ask{Refresh: true}}
@@ -152,7 +152,7 @@ func TestEqualAnswersInARowHaveAWayOut(t *testing.T) {
 	} {
 		stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", -time.Minute)}), demand)
 		stale = runFrom(t, stale, machine.RefreshFailedTransient{
-			At: at(0), Attempt: stale.Attempt, Posted: true, NotBefore: noon.Add(time.Minute), Trouble: machine.TroubleIssuer,
+			At: at(0), Attempt: stale.Attempt, Posted: true, NotBefore: noon.Add(time.Minute), Blocked: machine.BlockIssuerUnavailable,
 			Evidence: machine.Repeated{Evidence: each.evidence, Times: each.times},
 		})
 		assessed := stale.Assess(noon)
@@ -168,7 +168,7 @@ func TestWhatCannotBeRefreshedIsUsedToItsEndAndThenNeedsALogin(t *testing.T) {
 	bare := expiring("", time.Minute)
 	bare.RefreshToken = secret.New("")
 	serving := run(t, machine.CredentialLoaded{At: at(0), Credential: bare})
-	require.Equal(t, machine.Fresh, runFrom(t, serving, poll).Label)
+	require.Equal(t, machine.Fresh, runFrom(t, serving, poll).Phase)
 	over := runFrom(t, serving, machine.Asked{At: at(time.Minute), Ask: poll.Ask})
 	for name, state := range map[string]machine.State{
 		"in use":    over,
@@ -176,7 +176,7 @@ func TestWhatCannotBeRefreshedIsUsedToItsEndAndThenNeedsALogin(t *testing.T) {
 		"logged in": run(t, machine.LoggedIn{At: at(time.Minute), Credential: bare}),
 	} {
 		assessed := state.Assess(noon.Add(time.Minute))
-		require.Equal(t, machine.Poisoned, assessed.Label, name)
+		require.Equal(t, machine.Poisoned, assessed.Phase, name)
 		require.Equal(t, machine.ActionLogin, assessed.Action, name)
 		require.Equal(t, "no_token", assessed.Reason, name)
 		require.False(t, assessed.Usable, name)
@@ -186,13 +186,13 @@ func TestWhatCannotBeRefreshedIsUsedToItsEndAndThenNeedsALogin(t *testing.T) {
 func TestATokenLivesFromTheRequestOn(t *testing.T) {
 	asked := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", -time.Minute)}), demand)
 	slow := machine.RefreshSucceeded{At: at(3 * time.Second), Attempt: asked.Attempt, SentAt: noon, Credential: expiring("r2", 2*time.Second)}
-	require.Equal(t, machine.Stale, runFrom(t, asked, slow).Label)
+	require.Equal(t, machine.Stale, runFrom(t, asked, slow).Phase)
 	require.False(t, runFrom(t, asked, slow).Assess(noon.Add(3*time.Second)).Usable)
 	slow.SentAt = noon.Add(2 * time.Second) // it had expired by then: the clock is wrong
 	wrong := runFrom(t, asked, slow)
-	require.Equal(t, machine.Fresh, wrong.Label)
+	require.Equal(t, machine.Fresh, wrong.Phase)
 	require.True(t, wrong.Assess(noon.Add(3*time.Second)).ClockWrong)
 
 	found := machine.CredentialLoaded{At: at(3 * time.Second), Credential: slow.Credential, RefreshedAt: noon.Add(3 * time.Second), SentAt: noon}
-	require.Equal(t, machine.Stale, run(t, found).Label, "another process comes to the same")
+	require.Equal(t, machine.Stale, run(t, found).Phase, "another process comes to the same")
 }

@@ -28,7 +28,7 @@ const condemnedLimit = 1 << 16
 func (c Condemned) With(verdicts ...Verdict) Condemned {
 	marks := make([]uint64, 0, len(verdicts))
 	for _, each := range verdicts {
-		marks = append(marks, markOf(each.Key, each.Reason != ReasonSpent))
+		marks = append(marks, markOf(each.TokenID, each.Reason != ReasonSpent))
 	}
 	return c.with(marks)
 }
@@ -62,9 +62,9 @@ func (c Condemned) on(key secret.Fingerprint) (Verdict, bool) {
 	case key == "":
 		return Verdict{}, false
 	case c.has(markOf(key, true)):
-		return Verdict{Key: key, Reason: ReasonInvalidGrant}, true
+		return Verdict{TokenID: key, Reason: ReasonInvalidGrant}, true
 	}
-	return Verdict{Key: key, Reason: ReasonSpent}, c.has(markOf(key, false))
+	return Verdict{TokenID: key, Reason: ReasonSpent}, c.has(markOf(key, false))
 }
 
 // markOf is stable: it stands in ledgers.

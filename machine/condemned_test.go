@@ -18,7 +18,7 @@ func spentIn(from, to int) machine.Condemned {
 	for n := from; n < to; {
 		var batch []machine.Verdict
 		for ; n < to && len(batch) < 1000; n++ {
-			batch = append(batch, machine.Verdict{Key: numbered(n), Reason: machine.ReasonSpent})
+			batch = append(batch, machine.Verdict{TokenID: numbered(n), Reason: machine.ReasonSpent})
 		}
 		c = c.With(batch...)
 	}
@@ -27,11 +27,11 @@ func spentIn(from, to int) machine.Condemned {
 
 func TestYearsOfKeysAreRememberedAndNoOtherIsTakenForOne(t *testing.T) {
 	const years = 7 * 365 * 24
-	lineage := machine.Lineage{Condemned: spentIn(0, years)}
+	lineage := machine.TokenHistory{Condemned: spentIn(0, years)}
 	for n := range years {
 		verdict := lineage.VerdictOn(numbered(n))
 		require.NotNil(t, verdict, n)
-		require.Equal(t, machine.Verdict{Key: numbered(n), Reason: machine.ReasonSpent}, *verdict)
+		require.Equal(t, machine.Verdict{TokenID: numbered(n), Reason: machine.ReasonSpent}, *verdict)
 		require.Nil(t, lineage.VerdictOn(numbered(-n-1)), n)
 	}
 	require.Nil(t, lineage.VerdictOn(""))
@@ -42,18 +42,18 @@ func TestTheOldestKeysMakeRoomForNewOnes(t *testing.T) {
 	texts := c.Texts(1 << 20)
 	require.Len(t, texts, 1)
 	require.LessOrEqual(t, len(texts[0]), 2*(1<<16)*8)
-	lineage := machine.Lineage{Condemned: c}
+	lineage := machine.TokenHistory{Condemned: c}
 	require.Nil(t, lineage.VerdictOn(numbered(0)))
 	require.NotNil(t, lineage.VerdictOn(numbered(1<<18-1)))
 }
 
 func TestARefusalIsStillOneWhenItsDetailsAreForgotten(t *testing.T) {
-	refused := machine.Verdict{Key: "refused", Access: "access", Reason: machine.ReasonExpired}
-	spent := machine.Verdict{Key: "refused", Reason: machine.ReasonSpent}
+	refused := machine.Verdict{TokenID: "refused", Access: "access", Reason: machine.ReasonExpired}
+	spent := machine.Verdict{TokenID: "refused", Reason: machine.ReasonSpent}
 	for _, c := range []machine.Condemned{machine.Condemned{}.With(refused, spent), machine.Condemned{}.With(spent).With(refused)} {
-		verdict := machine.Lineage{Condemned: c}.VerdictOn("refused")
-		require.Equal(t, machine.Verdict{Key: "refused", Reason: machine.ReasonInvalidGrant}, *verdict)
-		full := machine.Lineage{Condemned: c, Verdicts: []machine.Verdict{refused}}.VerdictOn("refused")
+		verdict := machine.TokenHistory{Condemned: c}.VerdictOn("refused")
+		require.Equal(t, machine.Verdict{TokenID: "refused", Reason: machine.ReasonInvalidGrant}, *verdict)
+		full := machine.TokenHistory{Condemned: c, Verdicts: []machine.Verdict{refused}}.VerdictOn("refused")
 		require.Equal(t, refused, *full)
 	}
 }

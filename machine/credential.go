@@ -3,7 +3,7 @@ package machine
 import (
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -61,7 +61,7 @@ func (c Credential) Fingerprint() secret.Fingerprint {
 
 // Grant is what an issuer answered to a refresh. An absent token means that
 // the old one goes on (RFC 6749 section 6).
-type Grant struct {
+type TokenResponse struct {
 	IDToken      secret.Token
 	AccessToken  secret.Token
 	RefreshToken secret.Token
@@ -72,7 +72,7 @@ type Grant struct {
 
 // SentAt is the grant with its lifetime counted from when it was asked for: the
 // issuer counts from later, so that a token is never used for too long.
-func (g Grant) SentAt(at time.Time) Grant {
+func (g TokenResponse) SentAt(at time.Time) TokenResponse {
 	if g.Lifetime > 0 {
 		g.ExpiresAt = at.Round(0).Add(g.Lifetime)
 	}
@@ -82,8 +82,8 @@ func (g Grant) SentAt(at time.Time) Grant {
 // Merge is the credential after a refresh that the issuer granted at the given
 // time. An ID token that cannot be read is left out rather than let it cost
 // the rotated refresh token that came with it. The account id never changes.
-func (c Credential) Merge(grant Grant, at time.Time) Credential {
-	if _, err := claims.Parse(grant.IDToken); err == nil {
+func (c Credential) Merge(grant TokenResponse, at time.Time) Credential {
+	if _, err := jwt.Parse(grant.IDToken); err == nil {
 		c.IDToken = grant.IDToken
 	}
 	if !grant.AccessToken.IsAbsent() {
@@ -99,7 +99,7 @@ func (c Credential) Merge(grant Grant, at time.Time) Credential {
 // Keeping is the credential with a refresh token that came without an access token
 // that can be used. It counts as refreshed, as in the reference, unless the date of
 // its last refresh is all that tells that its access token has aged.
-func (c Credential) Keeping(kept Grant, at time.Time) Credential {
+func (c Credential) Keeping(kept TokenResponse, at time.Time) Credential {
 	next, due := c.Merge(kept, at), c.dueAt()
 	if c.expiry().IsZero() && !due.IsZero() && !at.Before(due) {
 		next.LastRefresh = c.LastRefresh
@@ -116,7 +116,7 @@ type Account struct {
 
 // account reads the claims of the token that carries them.
 func (c Credential) account() Account {
-	said, _ := claims.Parse(c.identity()) // an opaque token says nothing
+	said, _ := jwt.Parse(c.identity()) // an opaque token says nothing
 	account := Account{Email: said.Email, PlanType: said.PlanType, UserID: said.UserID}
 	if c.PlanType != "" {
 		account.PlanType = c.PlanType
@@ -129,7 +129,7 @@ func (c Credential) account() Account {
 // servers go by it, and everybody who has the token can see it. That this machine's
 // clock may differ from the issuer's is seen to where a token seems to be born dead.
 func (c Credential) expiry() time.Time {
-	if said, _ := claims.Parse(c.AccessToken); !said.Expiry.IsZero() {
+	if said, _ := jwt.Parse(c.AccessToken); !said.Expiry.IsZero() {
 		return said.Expiry
 	}
 	return c.ExpiresAt
@@ -195,7 +195,7 @@ func (c Credential) expirySince(sent time.Time) time.Time {
 // meantLife is how long the access token lasts by the clock of its issuer, or
 // ExpiryLead where it does not say.
 func (c Credential) meantLife() time.Duration {
-	said, _ := claims.Parse(c.AccessToken)
+	said, _ := jwt.Parse(c.AccessToken)
 	if life := said.Expiry.Sub(said.IssuedAt); !said.IssuedAt.IsZero() && life > 0 {
 		return life
 	}

@@ -45,7 +45,7 @@
 // token, its token endpoint and the client, and says nothing about an account, a
 // file or a later login. Whatever brings the condemned token back (a reload, a
 // login, a backup) meets the verdict again; whatever brings another token does
-// not. [State.Reconsider] is the second look that a refresh takes, under the
+// not. [State.Preflight] is the second look that a refresh takes, under the
 // store's lock, right before it would post.
 //
 // # To add an event

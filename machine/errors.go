@@ -6,7 +6,7 @@ import "fmt"
 // this state. It is a bug in whoever made the event: the state stays as it
 // was, and the engine logs it and goes on.
 type IllegalTransitionError struct {
-	From    Label
+	From    Phase
 	Trigger Trigger
 }
 

@@ -22,10 +22,10 @@ func TestEqualEvidenceIsCountedOverAllProcesses(t *testing.T) {
 func TestAStateKeepsItsEvidenceUntilTheIssuerIsAskedAgain(t *testing.T) {
 	evidence := machine.Repeated{Evidence: machine.Evidence{Status: 400, Code: "invalid_request"}, Times: 3}
 	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
-		machine.RefreshFailedTransient{At: at(0), Attempt: 1, Posted: true, Trouble: machine.TroubleIssuer, Evidence: evidence})
+		machine.RefreshFailedTransient{At: at(0), Attempt: 1, Posted: true, Blocked: machine.BlockIssuerUnavailable, Evidence: evidence})
 	require.Equal(t, evidence, state.Evidence)
 
-	state = runFrom(t, state, demand, machine.RefreshFailedTransient{At: at(0), Attempt: 2, Trouble: machine.TroubleSister})
+	state = runFrom(t, state, demand, machine.RefreshFailedTransient{At: at(0), Attempt: 2, Blocked: machine.BlockRefreshElsewhere})
 	require.Equal(t, evidence, state.Evidence, "nobody was asked")
 
 	state = runFrom(t, state, demand, machine.RefreshSucceeded{At: at(0), Attempt: 3, Credential: login("a2", "r2")})
@@ -35,7 +35,7 @@ func TestAStateKeepsItsEvidenceUntilTheIssuerIsAskedAgain(t *testing.T) {
 func TestAnotherProcessLearnsWhatTheIssuerAnswered(t *testing.T) {
 	held := expiring("r", -time.Minute)
 	known := machine.Deferral{NotBefore: noon.Add(time.Minute), Evidence: machine.Repeated{Evidence: machine.Evidence{Status: 410}, Times: 2}}
-	event := refreshing(t, held).Reconsider(machine.Stored{Credential: &held, Lineage: machine.Lineage{Deferral: known}}, noon)
+	event := refreshing(t, held).Preflight(machine.Stored{Credential: &held, History: machine.TokenHistory{Deferral: known}}, noon)
 	require.Equal(t, known.Evidence, event.(machine.RefreshFailedTransient).Evidence)
 }
 

@@ -1,7 +1,7 @@
 package machine
 
 import (
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -30,7 +30,7 @@ func (c Credential) accountID() string {
 	if c.AccountID != "" {
 		return c.AccountID
 	}
-	said, _ := claims.Parse(c.identity())
+	said, _ := jwt.Parse(c.identity())
 	return said.AccountID
 }
 

@@ -46,7 +46,7 @@ func TestWhoseLoginItIsHasOneRule(t *testing.T) {
 func TestALoginWithoutAnAccountIdIsRefreshedLikeAnyOther(t *testing.T) {
 	nameless := expiring("r", -time.Minute)
 	nameless.AccountID = ""
-	require.Nil(t, refreshing(t, nameless).Reconsider(machine.Stored{Credential: &nameless}, noon))
+	require.Nil(t, refreshing(t, nameless).Preflight(machine.Stored{Credential: &nameless}, noon))
 	restricted := machine.Restriction{Workspaces: []string{"ada"}}
 	nameless.IDToken = claiming(`{"https://api.openai.com/auth":{"chatgpt_account_id":"ada"}}`)
 	require.True(t, restricted.Admits(nameless))

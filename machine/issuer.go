@@ -16,7 +16,7 @@ type Issuer struct {
 
 // Key is what a verdict and an intent are filed under: the refresh token
 // together with the endpoint and the client. It is "" without a token.
-func (i Issuer) Key(refresh secret.Token) secret.Fingerprint {
+func (i Issuer) TokenID(refresh secret.Token) secret.Fingerprint {
 	return refresh.Bind(i.TokenEndpoint, i.ClientID)
 }
 
@@ -48,9 +48,11 @@ func (p Policy) IssuerOf(c Credential) Issuer {
 	return issuer
 }
 
-// KeyOf is what verdicts and intents about a login are filed under, "" for one
+// TokenID is what verdicts and intents about a login are filed under, "" for one
 // without a refresh token.
-func (p Policy) KeyOf(c Credential) secret.Fingerprint { return p.IssuerOf(c).Key(c.RefreshToken) }
+func (p Policy) TokenID(c Credential) secret.Fingerprint {
+	return p.IssuerOf(c).TokenID(c.RefreshToken)
+}
 
 // Origin is where the login with an owner id was made. It is a fact about the login
 // that its record may lose: the reference drops it when a refresh goes elsewhere.
@@ -68,7 +70,7 @@ func (c Credential) Origin() (Origin, bool) {
 
 // Completed is the login with its provenance, if its record has lost it and the
 // lineage knows it.
-func (l Lineage) Completed(c Credential) Credential {
+func (l TokenHistory) Completed(c Credential) Credential {
 	if c.OwnerID == "" || c.Provenance != (Provenance{}) {
 		return c
 	}
@@ -83,7 +85,7 @@ func (l Lineage) Completed(c Credential) Credential {
 
 // Knows reports whether the lineage has the origin of a login, as far as the login
 // says it.
-func (l Lineage) Knows(c Credential) bool {
+func (l TokenHistory) Knows(c Credential) bool {
 	origin, isKnown := c.Origin()
 	return !isKnown || slices.Contains(l.Origins, origin)
 }

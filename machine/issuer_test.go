@@ -42,9 +42,9 @@ func TestALoginMadeAtTheDefaultIssuerHasTheKeyItAlwaysHad(t *testing.T) {
 	silent := machine.Credential{RefreshToken: secret.New("r")}
 	saying := silent
 	saying.Provenance = machine.Provenance{Issuer: "https://auth.openai.com", ClientID: reference.ClientID}
-	require.Equal(t, reference.Key(silent.RefreshToken), policy.KeyOf(silent))
-	require.Equal(t, policy.KeyOf(silent), policy.KeyOf(saying))
+	require.Equal(t, reference.TokenID(silent.RefreshToken), policy.TokenID(silent))
+	require.Equal(t, policy.TokenID(silent), policy.TokenID(saying))
 
 	saying.Provenance.ClientID = "app_other"
-	require.NotEqual(t, policy.KeyOf(silent), policy.KeyOf(saying), "a verdict on one client's token says nothing of another's")
+	require.NotEqual(t, policy.TokenID(silent), policy.TokenID(saying), "a verdict on one client's token says nothing of another's")
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Lineage is what a store's ledger remembers of the refresh tokens that passed
-// through it, over all processes and restarts. The zero Lineage remembers
+// TokenHistory is what a store's ledger remembers of the refresh tokens that passed
+// through it, over all processes and restarts. The zero TokenHistory remembers
 // nothing. It is a value and holds no secret.
-type Lineage struct {
+type TokenHistory struct {
 	Verdicts  []Verdict  // refused for good, or spent on a successor: the newest
 	Condemned Condemned  // the keys of these and of all before
 	Rotations []Rotation // refreshes that went well, the newest last
@@ -27,9 +27,9 @@ type Lineage struct {
 
 // Rotation is one refresh that went well.
 type Rotation struct {
-	Key    secret.Fingerprint // of the refresh token that came out of it
-	At     time.Time
-	SentAt time.Time // when it was sent to the issuer; zero if unknown
+	TokenID secret.Fingerprint // of the refresh token that came out of it
+	At      time.Time
+	SentAt  time.Time // when it was sent to the issuer; zero if unknown
 }
 
 // Expiry is when an access token expires.
@@ -40,14 +40,14 @@ type Expiry struct {
 
 // Loss is a refresh token whose posts may have been granted, with nobody to hear it.
 type Loss struct {
-	Key   secret.Fingerprint
-	Times int
+	TokenID secret.Fingerprint
+	Times   int
 }
 
 // Ending is a refresh token whose login a logout ended.
 type Ending struct {
-	Key    secret.Fingerprint
-	Undone bool // the logout failed, and the login goes on
+	TokenID secret.Fingerprint
+	Undone  bool // the logout failed, and the login goes on
 }
 
 // Deferral is how long to leave the issuer alone.
@@ -77,7 +77,7 @@ type Doubt struct {
 }
 
 // VerdictOn is the verdict on a refresh token's key, nil if there is none.
-func (l Lineage) VerdictOn(key secret.Fingerprint) *Verdict {
+func (l TokenHistory) VerdictOn(key secret.Fingerprint) *Verdict {
 	verdict, ok := verdicts(l.Verdicts).on(key)
 	if !ok {
 		verdict, ok = l.Condemned.on(key)
@@ -90,8 +90,8 @@ func (l Lineage) VerdictOn(key secret.Fingerprint) *Verdict {
 
 // Losses is how often the answer to a post of the refresh token with this key was
 // lost.
-func (l Lineage) Losses(key secret.Fingerprint) int {
-	at := slices.IndexFunc(l.Lost, func(each Loss) bool { return key != "" && each.Key == key })
+func (l TokenHistory) Losses(key secret.Fingerprint) int {
+	at := slices.IndexFunc(l.Lost, func(each Loss) bool { return key != "" && each.TokenID == key })
 	if at < 0 {
 		return 0
 	}
@@ -100,15 +100,15 @@ func (l Lineage) Losses(key secret.Fingerprint) int {
 
 // IsEnded reports whether somebody logged out of the login with this refresh
 // token's key.
-func (l Lineage) IsEnded(key secret.Fingerprint) bool {
-	return key != "" && slices.Contains(l.Ended, Ending{Key: key})
+func (l TokenHistory) IsEnded(key secret.Fingerprint) bool {
+	return key != "" && slices.Contains(l.Ended, Ending{TokenID: key})
 }
 
 // Rotation is the refresh that the refresh token with this key came out of, the
 // zero Rotation if it did not.
-func (l Lineage) Rotation(key secret.Fingerprint) Rotation {
+func (l TokenHistory) Rotation(key secret.Fingerprint) Rotation {
 	for _, rotation := range slices.Backward(l.Rotations) {
-		if key != "" && rotation.Key == key {
+		if key != "" && rotation.TokenID == key {
 			return rotation
 		}
 	}
@@ -117,14 +117,14 @@ func (l Lineage) Rotation(key secret.Fingerprint) Rotation {
 
 // Loaded is the event that a state learns a stored credential by, with all that is
 // remembered of it and of the login in use.
-func (l Lineage) Loaded(s State, found Credential, at time.Time) CredentialLoaded {
-	key, access := s.Policy.KeyOf(found), found.AccessToken.Fingerprint()
+func (l TokenHistory) Loaded(s State, found Credential, at time.Time) CredentialLoaded {
+	key, access := s.Policy.TokenID(found), found.AccessToken.Fingerprint()
 	if at := slices.IndexFunc(l.Expiries, func(each Expiry) bool { return access != "" && each.Access == access }); at >= 0 {
 		found.ExpiresAt = l.Expiries[at].At
 	}
 	rotation := l.Rotation(key)
 	return CredentialLoaded{
 		At: At{at}, Credential: found, Verdict: l.VerdictOn(key), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
-		InUse: l.VerdictOn(s.Policy.KeyOf(s.Credential)),
+		InUse: l.VerdictOn(s.Policy.TokenID(s.Credential)),
 	}
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Label is the name of a state: what a user could say of the login.
-type Label string
+// Phase is the name of a state: what a user could say of the login.
+type Phase string
 
 // The five states.
 const (
-	NoAuth   Label = "NoAuth"   // no credential
-	ApiKey   Label = "ApiKey"   // a static key
-	Fresh    Label = "Fresh"    // a token set the issuer gave, not aged
-	Stale    Label = "Stale"    // a token set that should be refreshed: the only state that may
-	Poisoned Label = "Poisoned" // the issuer refused this very refresh token for good
+	NoAuth   Phase = "NoAuth"   // no credential
+	ApiKey   Phase = "ApiKey"   // a static key
+	Fresh    Phase = "Fresh"    // a token set the issuer gave, not aged
+	Stale    Phase = "Stale"    // a token set that should be refreshed: the only state that may
+	Poisoned Phase = "Poisoned" // the issuer refused this very refresh token for good
 )
 
-// Labels lists the states in the order in which they are documented.
-func Labels() []Label { return []Label{NoAuth, ApiKey, Fresh, Stale, Poisoned} }
+// Phases lists the states in the order in which they are documented.
+func Phases() []Phase { return []Phase{NoAuth, ApiKey, Fresh, Stale, Poisoned} }
 
 // AttemptID numbers the refreshes of one process, from 1. Zero is none.
 type AttemptID uint64
@@ -53,7 +53,7 @@ type Policy struct {
 // one, and a published State is a snapshot that anybody may read at any time.
 type State struct {
 	Policy     Policy
-	Label      Label
+	Phase      Phase
 	Since      time.Time // when the label was entered
 	Credential Credential
 	Account    Account   // who the credential belongs to
@@ -61,18 +61,18 @@ type State struct {
 	ClockWrong bool      // the token had expired when it was asked for: Expiry is a guess
 	DueAt      time.Time // when the token set ages; zero for never
 
-	Cause        Cause     // Stale: why
-	Rejected     bool      // Stale: a resource server refused the access token
-	Attempt      AttemptID // Stale: the refresh in flight, zero for none
-	Overdue      bool      // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
-	NotBefore    time.Time // Stale: when the next attempt may be
-	SparesIssuer bool      // Stale: NotBefore is the backoff; else it is for the sake of the access token, or of another process
-	Failures     int       // transient failures in a row
-	Trouble      Trouble   // Stale: what stood in the way of the last attempt; NoAuth: of the last look
-	Evidence     Repeated  // Stale: what came of asking the issuer the last time, here or in another process
-	InDoubt      bool      // Stale: the refresh token may be spent, and its successor lost
-	LastAttempt  time.Time // when the last refresh was started
-	RefreshedAt  time.Time // when this credential came out of a refresh, anybody's; zero if it did not
+	Cause        Cause       // Stale: why
+	Rejected     bool        // Stale: a resource server refused the access token
+	Attempt      AttemptID   // Stale: the refresh in flight, zero for none
+	Overdue      bool        // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
+	NotBefore    time.Time   // Stale: when the next attempt may be
+	SparesIssuer bool        // Stale: NotBefore is the backoff; else it is for the sake of the access token, or of another process
+	Failures     int         // transient failures in a row
+	Blocked      BlockReason // Stale: what stood in the way of the last attempt; NoAuth: of the last look
+	Evidence     Repeated    // Stale: what came of asking the issuer the last time, here or in another process
+	InDoubt      bool        // Stale: the refresh token may be spent, and its successor lost
+	LastAttempt  time.Time   // when the last refresh was started
+	RefreshedAt  time.Time   // when this credential came out of a refresh, anybody's; zero if it did not
 
 	Attempts      AttemptID   // how many refreshes this process has started
 	Verdicts      verdicts    // condemned refresh tokens this process knows of
@@ -84,7 +84,7 @@ type State struct {
 
 // New is the machine before it has looked anywhere.
 func New(policy Policy) State {
-	s := State{Policy: policy, Label: NoAuth}
+	s := State{Policy: policy, Phase: NoAuth}
 	s.told = s.Assess(time.Time{}).news()
 	return s
 }
@@ -113,7 +113,7 @@ func (s State) Method() Method {
 // says is refused. It is absent otherwise, above all in Poisoned.
 func (s State) Token() secret.Token {
 	switch {
-	case !s.Credential.isUsable(), s.Label == Poisoned, s.Rejected:
+	case !s.Credential.isUsable(), s.Phase == Poisoned, s.Rejected:
 		return secret.Token{}
 	case s.Credential.Method == MethodAPIKey:
 		return s.Credential.APIKey
@@ -135,7 +135,7 @@ func (s State) verdictOn(c Credential) (Verdict, bool) {
 	if c.Method == MethodChatGPT && c.RefreshToken.IsEmpty() {
 		return Verdict{Reason: ReasonMissing}, true
 	}
-	return s.Verdicts.on(s.Policy.KeyOf(c))
+	return s.Verdicts.on(s.Policy.TokenID(c))
 }
 
 // IsUnsaved reports whether the credential lives in memory alone because the
@@ -145,7 +145,7 @@ func (s State) IsUnsaved() bool { return s.Base != nil }
 // AnswersAtOnce reports whether ask can be answered from this snapshot without
 // telling the machine: nothing is due, demanded or to be looked for.
 func (s State) AnswersAtOnce(ask Ask, at time.Time) bool {
-	switch s.Label {
+	switch s.Phase {
 	case ApiKey:
 		return true
 	case Fresh:
@@ -175,7 +175,7 @@ func (s State) Waits(ask Ask, at time.Time) bool {
 func (s State) isDue(at time.Time) bool { return !s.DueAt.IsZero() && !at.Before(s.DueAt) }
 
 // inUse reports whether there is a login that a reload must not disturb.
-func (s State) inUse() bool { return s.Label == ApiKey || s.Label == Fresh || s.Label == Stale }
+func (s State) inUse() bool { return s.Phase == ApiKey || s.Phase == Fresh || s.Phase == Stale }
 
 // ignoresDemand reports whether a demanded refresh of a Fresh token set posts
 // nothing: it was just refreshed, the client refreshes it, or it cannot be.
@@ -200,7 +200,7 @@ func (s State) refreshesItself() bool { return s.Credential.Method != MethodExte
 func (s State) mayAttempt(at time.Time) bool {
 	wait := s.NotBefore.Sub(at)
 	isKnown := wait <= maxDeferral || s.NotBefore.Equal(s.endOfService())
-	return s.Label == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
+	return s.Phase == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
 }
 
 // Restriction is what an administrator forbids; the zero Restriction is nothing.

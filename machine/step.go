@@ -13,13 +13,13 @@ import (
 // store or an issuer does can lead there: it is a bug where the event was made.
 func Step(s State, e Event) (State, []Effect, error) {
 	trigger := TriggerOf(s, e)
-	label, err := advance(s.Label, trigger)
+	label, err := advance(s.Phase, trigger)
 	if err != nil {
 		return s, nil, err
 	}
 	next, effects := s.apply(trigger, e)
-	next.Label = label
-	if label != s.Label || s.Since.IsZero() {
+	next.Phase = label
+	if label != s.Phase || s.Since.IsZero() {
 		next.Since = e.at()
 	}
 	if isPublished(effects) {
@@ -100,7 +100,7 @@ func (s State) rejected(at time.Time) (State, []Effect) {
 	if !s.SparesIssuer && !s.Overdue {
 		s.NotBefore = time.Time{} // it was for the sake of the token
 	}
-	if s.Label == Fresh || s.mayAttempt(at) {
+	if s.Phase == Fresh || s.mayAttempt(at) {
 		return s.starting(CauseRejected, at)
 	}
 	if s.Attempt != 0 || !s.refreshesItself() {
@@ -167,7 +167,7 @@ func (s State) granted(e RefreshSucceeded) State {
 // overdue is the state of which callers need not wait any more. The refresh stays
 // in flight: as long as it does, no other one starts.
 func (s State) overdue(e AnswerOverdue) State {
-	s.Overdue, s.NotBefore, s.Trouble = true, e.Until, TroubleIssuer
+	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, BlockIssuerUnavailable
 	return s
 }
 
@@ -180,9 +180,9 @@ func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
 }
 
 func (s State) deferred(e RefreshFailedTransient) State {
-	s.Attempt, s.Overdue, s.NotBefore, s.Trouble = 0, false, e.NotBefore, e.Trouble
-	s.SparesIssuer = e.Posted || e.Trouble == TroubleIssuer
-	s.InDoubt = s.InDoubt || e.Trouble == TroubleDoubt
+	s.Attempt, s.Overdue, s.NotBefore, s.Blocked = 0, false, e.NotBefore, e.Blocked
+	s.SparesIssuer = e.Posted || e.Blocked == BlockIssuerUnavailable
+	s.InDoubt = s.InDoubt || e.Blocked == BlockInDoubt
 	if e.Evidence.Times > 0 {
 		s.Evidence = e.Evidence
 	}
@@ -201,7 +201,7 @@ func (s State) deferred(e RefreshFailedTransient) State {
 func (s State) spending(next Credential, at time.Time) State {
 	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodChatGPT {
 		s.Verdicts = s.Verdicts.with(Verdict{
-			Key: s.Policy.KeyOf(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
+			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: ReasonSpent, At: at,
 		})
 	}
@@ -209,7 +209,7 @@ func (s State) spending(next Credential, at time.Time) State {
 }
 
 func (s State) refused(e RefreshFailedPermanent) State {
-	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Trouble, s.InDoubt = 0, false, time.Time{}, 0, "", false
+	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Blocked, s.InDoubt = 0, false, time.Time{}, 0, "", false
 	s.Evidence = Repeated{}
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
@@ -231,9 +231,9 @@ func (s State) learning(e Event) (State, []Effect) {
 // sighted is the state after a look that changed nothing but what is known of the
 // store: why it holds no login, or that it holds the one in use again.
 func (s State) sighted(e Event) (State, []Effect) {
-	s.Trouble, s.NotBefore = "", time.Time{}
+	s.Blocked, s.NotBefore = "", time.Time{}
 	if nothing, ok := e.(NothingLoaded); ok {
-		s.Trouble = nothing.Trouble
+		s.Blocked = nothing.Blocked
 	}
 	return s, []Effect{Publish{}}
 }

@@ -22,7 +22,7 @@ var policy = machine.Policy{
 }
 
 // jwt is an access token that expires some time after noon.
-func jwt(expires time.Duration) secret.Token {
+func jwtOf(expires time.Duration) secret.Token {
 	return claiming(fmt.Sprintf(`{"exp":%d}`, noon.Add(expires).Unix()))
 }
 
@@ -41,13 +41,13 @@ func login(access, refresh string) machine.Credential {
 
 func expiring(refresh string, expires time.Duration) machine.Credential {
 	c := login("", refresh)
-	c.AccessToken = jwt(expires)
+	c.AccessToken = jwtOf(expires)
 	return c
 }
 
 func verdict(c machine.Credential, reason machine.Reason) machine.Verdict {
 	return machine.Verdict{
-		Key: policy.KeyOf(c), Access: c.AccessToken.Fingerprint(), Reason: reason, At: noon,
+		TokenID: policy.TokenID(c), Access: c.AccessToken.Fingerprint(), Reason: reason, At: noon,
 	}
 }
 
@@ -93,7 +93,7 @@ func poisoned(t *testing.T) machine.State {
 
 func TestPoisonedLoginKeepsItsMethodAndLosesItsToken(t *testing.T) {
 	state := poisoned(t)
-	require.Equal(t, machine.Poisoned, state.Label)
+	require.Equal(t, machine.Poisoned, state.Phase)
 	require.Equal(t, machine.MethodChatGPT, state.Method())
 	require.True(t, state.Token().IsAbsent())
 	held, condemned := state.Verdict()
@@ -117,7 +117,7 @@ func TestPoisonClearsOnlyForAnotherCredential(t *testing.T) {
 	otherAccount.AccountID = "somebody else"
 	for name, c := range map[string]struct {
 		event machine.Event
-		want  machine.Label
+		want  machine.Phase
 	}{
 		"the same credential":               {machine.CredentialLoaded{At: at(0), Credential: same}, machine.Poisoned},
 		"another last refresh":              {machine.CredentialLoaded{At: at(0), Credential: touched}, machine.Poisoned},
@@ -129,31 +129,31 @@ func TestPoisonClearsOnlyForAnotherCredential(t *testing.T) {
 		"a key":                             {machine.LoggedIn{At: at(0), Credential: machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}}, machine.ApiKey},
 		"a logout":                          {machine.LoggedOut{At: at(0)}, machine.NoAuth},
 	} {
-		require.Equal(t, c.want, runFrom(t, poisoned(t), c.event).Label, name)
+		require.Equal(t, c.want, runFrom(t, poisoned(t), c.event).Phase, name)
 	}
 }
 
 func TestADeadRefreshTokenIsKnownAgainAfterALogout(t *testing.T) {
 	state := runFrom(t, poisoned(t), machine.LoggedOut{At: at(0)},
 		machine.CredentialLoaded{At: at(0), Credential: login("access", "refresh")})
-	require.Equal(t, machine.Poisoned, state.Label)
+	require.Equal(t, machine.Poisoned, state.Phase)
 }
 
 func TestASpentRefreshTokenIsKnownAgain(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a1", "r1")}, demand,
 		machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2")},
 		machine.LoggedOut{At: at(0)}, machine.CredentialLoaded{At: at(0), Credential: login("a1", "r1")})
-	require.Equal(t, machine.Poisoned, state.Label, "a backup was put back: its token has been used")
+	require.Equal(t, machine.Poisoned, state.Phase, "a backup was put back: its token has been used")
 }
 
 func TestCondemnedTokenWithANewAccessTokenServesAndIsNotRefreshed(t *testing.T) {
 	state := runFrom(t, poisoned(t), machine.CredentialLoaded{At: at(0), Credential: expiring("refresh", time.Hour)})
-	require.Equal(t, machine.Fresh, state.Label)
+	require.Equal(t, machine.Fresh, state.Phase)
 	require.False(t, state.Token().IsAbsent())
 	require.False(t, ordersRefresh(t, state, demand))
 	require.True(t, state.AnswersAtOnce(demand.Ask, noon))
 	aged := runFrom(t, state, machine.Asked{At: at(56 * time.Minute)})
-	require.Equal(t, machine.Poisoned, aged.Label)
+	require.Equal(t, machine.Poisoned, aged.Phase)
 }
 
 func TestATokenSetWithNothingToRefreshServesUntilItIsRefused(t *testing.T) {
@@ -161,7 +161,7 @@ func TestATokenSetWithNothingToRefreshServesUntilItIsRefused(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: c})
 	require.False(t, ordersRefresh(t, state, demand))
 	state = runFrom(t, state, machine.TokenRejected{At: at(0), Access: c.AccessToken.Fingerprint()})
-	require.Equal(t, machine.Poisoned, state.Label)
+	require.Equal(t, machine.Poisoned, state.Phase)
 }
 
 func TestAKeyIsNeverRefreshedAndNeverAges(t *testing.T) {
@@ -174,7 +174,7 @@ func TestAKeyIsNeverRefreshedAndNeverAges(t *testing.T) {
 		next, effects, err := machine.Step(state, event)
 		require.NoError(t, err)
 		require.Empty(t, effects)
-		require.Equal(t, machine.ApiKey, next.Label)
+		require.Equal(t, machine.ApiKey, next.Phase)
 		require.True(t, next.Token().Equal(key.APIKey))
 	}
 }
@@ -186,7 +186,7 @@ func TestAgeOfATokenSet(t *testing.T) {
 	expiryWins.LastRefresh = noon.Add(-1000 * time.Hour)
 	for name, c := range map[string]struct {
 		credential machine.Credential
-		want       machine.Label
+		want       machine.Phase
 	}{
 		"expires in 6 minutes":           {expiring("r", 6*time.Minute), machine.Fresh},
 		"expires in 5 minutes":           {expiring("r", 5*time.Minute), machine.Stale},
@@ -196,7 +196,7 @@ func TestAgeOfATokenSet(t *testing.T) {
 		"opaque and never refreshed":     {undated, machine.Fresh},
 		"good, but refreshed long ago":   {expiryWins, machine.Fresh},
 	} {
-		require.Equal(t, c.want, run(t, machine.CredentialLoaded{At: at(0), Credential: c.credential}).Label, name)
+		require.Equal(t, c.want, run(t, machine.CredentialLoaded{At: at(0), Credential: c.credential}).Phase, name)
 	}
 }
 
@@ -240,7 +240,7 @@ func TestTheFloorMakesOneRefreshOfTwoDemands(t *testing.T) {
 func TestTheBackoffIsWaitedOutUnlessItsClockWentBack(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
 		machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Posted: true})
-	require.Equal(t, machine.Stale, state.Label)
+	require.Equal(t, machine.Stale, state.Phase)
 	require.False(t, state.Token().IsAbsent(), "a transient failure withholds nothing")
 	require.False(t, ordersRefresh(t, state, demand))
 	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(time.Minute)}))
@@ -288,7 +288,7 @@ func TestAStateIsSinceItWasEntered(t *testing.T) {
 func TestARejectedTokenIsWithheldUntilThereIsAnother(t *testing.T) {
 	c := login("a", "r")
 	state := run(t, machine.LoggedIn{At: at(0), Credential: c}, machine.TokenRejected{At: at(0), Access: c.AccessToken.Fingerprint()})
-	require.Equal(t, machine.Stale, state.Label)
+	require.Equal(t, machine.Stale, state.Phase)
 	require.True(t, state.Token().IsAbsent())
 	require.Equal(t, machine.CauseRejected, state.Cause)
 	state = runFrom(t, state, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2")})
@@ -298,7 +298,7 @@ func TestARejectedTokenIsWithheldUntilThereIsAnother(t *testing.T) {
 func TestATokenBornExpiredIsUsedAndNotLooped(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
 		machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: expiring("r2", -time.Hour)})
-	require.Equal(t, machine.Fresh, state.Label)
+	require.Equal(t, machine.Fresh, state.Phase)
 	require.False(t, ordersRefresh(t, state, machine.Asked{At: at(4 * time.Minute), Ask: machine.Ask{Token: true}}))
 	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(5 * time.Minute), Ask: machine.Ask{Token: true}}))
 }
@@ -315,8 +315,8 @@ func TestALateOutcomeChangesNothingButWhatIsKnown(t *testing.T) {
 		require.True(t, runFrom(t, state, late).Credential.Equal(login("b", "s")), "%T", late)
 	}
 	knowing := runFrom(t, state, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(c, machine.ReasonReused)})
-	require.Equal(t, machine.Fresh, knowing.Label)
-	require.Equal(t, machine.Poisoned, runFrom(t, knowing, machine.LoggedIn{At: at(0), Credential: c}).Label)
+	require.Equal(t, machine.Fresh, knowing.Phase)
+	require.Equal(t, machine.Poisoned, runFrom(t, knowing, machine.LoggedIn{At: at(0), Credential: c}).Phase)
 }
 
 func TestAnEventOutOfPlaceIsRefusedByName(t *testing.T) {
@@ -331,8 +331,8 @@ func TestAnEventOutOfPlaceIsRefusedByName(t *testing.T) {
 
 func TestAMergeNeverLosesARotation(t *testing.T) {
 	held := login("a", "r")
-	held.IDToken = jwt(time.Hour)
-	merged := held.Merge(machine.Grant{IDToken: secret.New("garbage"), RefreshToken: secret.New("r2")}, noon)
+	held.IDToken = jwtOf(time.Hour)
+	merged := held.Merge(machine.TokenResponse{IDToken: secret.New("garbage"), RefreshToken: secret.New("r2")}, noon)
 	require.True(t, merged.RefreshToken.Equal(secret.New("r2")))
 	require.True(t, merged.IDToken.Equal(held.IDToken), "a bad ID token does not replace a good one")
 	require.True(t, merged.AccessToken.Equal(held.AccessToken), "what is absent goes on")

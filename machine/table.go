@@ -51,36 +51,36 @@ type Row struct {
 func Table() []Row { return table }
 
 var table = concat(
-	row(LogoutTaken, Labels(), NoAuth, "a logout, here or in a sister process, ends every login"),
-	row(KeyTaken, Labels(), ApiKey, "a key was loaded or logged in: it never ages and is never refreshed"),
-	row(FreshTaken, Labels(), Fresh, "a token set was loaded or logged in, and is not aged; one whose refresh token is condemned serves while its access token is another than the refused one"),
-	row(StaleTaken, Labels(), Stale, "a token set was loaded that has aged while nobody looked"),
-	row(CondemnedTaken, Labels(), Poisoned, "a verdict belongs to the refresh token, wherever it turns up again"),
+	row(LogoutTaken, Phases(), NoAuth, "a logout, here or in a sister process, ends every login"),
+	row(KeyTaken, Phases(), ApiKey, "a key was loaded or logged in: it never ages and is never refreshed"),
+	row(FreshTaken, Phases(), Fresh, "a token set was loaded or logged in, and is not aged; one whose refresh token is condemned serves while its access token is another than the refused one"),
+	row(StaleTaken, Phases(), Stale, "a token set was loaded that has aged while nobody looked"),
+	row(CondemnedTaken, Phases(), Poisoned, "a verdict belongs to the refresh token, wherever it turns up again"),
 
-	row(Aged, []Label{Fresh}, Stale, "the access token is about to expire, or the last refresh is long ago"),
-	row(RefreshDemanded, []Label{Fresh}, Stale, "a client wants a new token; a success within the floor would have been its answer"),
-	row(TokenWasRejected, []Label{Fresh, Stale}, Stale, "a resource server answered 401 to the access token in use"),
-	row(AgedOut, []Label{Fresh}, Poisoned, "aged or refused, and there is nothing that may be spent on a new one"),
+	row(Aged, []Phase{Fresh}, Stale, "the access token is about to expire, or the last refresh is long ago"),
+	row(RefreshDemanded, []Phase{Fresh}, Stale, "a client wants a new token; a success within the floor would have been its answer"),
+	row(TokenWasRejected, []Phase{Fresh, Stale}, Stale, "a resource server answered 401 to the access token in use"),
+	row(AgedOut, []Phase{Fresh}, Poisoned, "aged or refused, and there is nothing that may be spent on a new one"),
 
-	row(RefreshDue, []Label{Stale}, Stale, "asked for, none in flight and the backoff is over: the only arrow to the issuer from a standing state"),
-	row(WasGranted, []Label{Stale}, Fresh, "the issuer granted a new token set"),
-	row(WasGrantedAged, []Label{Stale}, Stale, "the issuer granted a token set that has aged on its way here: it lives from the request on and not from the answer on"),
-	row(WasDeferred, []Label{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
-	row(WasRefused, []Label{Stale}, Poisoned, "the issuer refused this refresh token for good: it is never sent again"),
+	row(RefreshDue, []Phase{Stale}, Stale, "asked for, none in flight and the backoff is over: the only arrow to the issuer from a standing state"),
+	row(WasGranted, []Phase{Stale}, Fresh, "the issuer granted a new token set"),
+	row(WasGrantedAged, []Phase{Stale}, Stale, "the issuer granted a token set that has aged on its way here: it lives from the request on and not from the answer on"),
+	row(WasDeferred, []Phase{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
+	row(WasRefused, []Phase{Stale}, Poisoned, "the issuer refused this refresh token for good: it is never sent again"),
 
-	row(WaitEnded, []Label{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
+	row(WaitEnded, []Phase{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
 
-	stay(NothingToDo, Labels(), "asked or told, and there is nothing to do: what is at hand is the answer"),
-	stay(LookNeeded, []Label{NoAuth, Stale, Poisoned}, "asked with no token to give, or with one that has to wait for its refresh: another program may have logged in, so look; never at the network"),
-	stay(LoginKept, Labels(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
-	stay(SightChanged, []Label{NoAuth, Stale}, "nobody is logged in because nobody can tell what the store holds, or not for that reason any more; or the store holds the login in use again"),
-	stay(OutcomeLate, Labels(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
-	stay(SaveDue, []Label{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),
-	stay(SaveSucceeded, []Label{Fresh, Stale, Poisoned}, "the unsaved token set is safe now"),
-	stay(SaveFailedStill, []Label{Fresh, Stale, Poisoned}, "the store still cannot take the token set: it stays in memory"),
+	stay(NothingToDo, Phases(), "asked or told, and there is nothing to do: what is at hand is the answer"),
+	stay(LookNeeded, []Phase{NoAuth, Stale, Poisoned}, "asked with no token to give, or with one that has to wait for its refresh: another program may have logged in, so look; never at the network"),
+	stay(LoginKept, Phases(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
+	stay(SightChanged, []Phase{NoAuth, Stale}, "nobody is logged in because nobody can tell what the store holds, or not for that reason any more; or the store holds the login in use again"),
+	stay(OutcomeLate, Phases(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
+	stay(SaveDue, []Phase{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),
+	stay(SaveSucceeded, []Phase{Fresh, Stale, Poisoned}, "the unsaved token set is safe now"),
+	stay(SaveFailedStill, []Phase{Fresh, Stale, Poisoned}, "the store still cannot take the token set: it stays in memory"),
 )
 
-func row(trigger Trigger, from []Label, to Label, why string) []Row {
+func row(trigger Trigger, from []Phase, to Phase, why string) []Row {
 	sources := make([]string, len(from))
 	for i, label := range from {
 		sources[i] = string(label)
@@ -90,10 +90,10 @@ func row(trigger Trigger, from []Label, to Label, why string) []Row {
 }
 
 // stay is a quiet row for each state.
-func stay(trigger Trigger, labels []Label, why string) []Row {
+func stay(trigger Trigger, labels []Phase, why string) []Row {
 	var rows []Row
 	for _, label := range labels {
-		rows = append(rows, row(trigger, []Label{label}, label, why)...)
+		rows = append(rows, row(trigger, []Phase{label}, label, why)...)
 		rows[len(rows)-1].Quiet = true
 	}
 	return rows
@@ -123,12 +123,12 @@ func rowsOf(trigger Trigger) fsm.Events {
 // context or a panicking callback would wedge it for good. So there is a new
 // one for each step, of the rows that the step is about, without callbacks,
 // under a context that nobody cancels.
-func advance(from Label, trigger Trigger) (Label, error) {
+func advance(from Phase, trigger Trigger) (Phase, error) {
 	steps := fsm.NewFSM(string(from), rowsOf(trigger), nil)
 	err := steps.Event(context.Background(), string(trigger))
 	var loop fsm.NoTransitionError
 	if err != nil && !errors.As(err, &loop) {
 		return from, &IllegalTransitionError{From: from, Trigger: trigger}
 	}
-	return Label(steps.Current()), nil
+	return Phase(steps.Current()), nil
 }

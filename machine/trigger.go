@@ -16,7 +16,7 @@ func TriggerOf(s State, e Event) Trigger {
 	case CredentialLoaded:
 		return s.onLoaded(e)
 	case NothingLoaded:
-		return s.orElseSighted(e.Trouble)
+		return s.orElseSighted(e.Blocked)
 	case LoggedIn:
 		return s.takenAs(e.Credential, e.Credential.dueAt(), e.at())
 	case LoggedOut:
@@ -75,25 +75,25 @@ func (s State) isLate(e Event) bool {
 // was in flight.
 func (s State) isRefusedBy(e Event) bool {
 	refused, ok := e.(RefreshFailedPermanent)
-	return ok && s.Label == Stale && refused.Verdict.Key == s.Policy.KeyOf(s.Credential)
+	return ok && s.Phase == Stale && refused.Verdict.TokenID == s.Policy.TokenID(s.Credential)
 }
 
 func (s State) onAsked(ask Ask, at time.Time) Trigger {
 	isSaveDue := s.IsUnsaved() && !at.Before(s.SaveNotBefore)
 	switch {
-	case s.Label == Poisoned && isSaveDue:
+	case s.Phase == Poisoned && isSaveDue:
 		return SaveDue
-	case s.Label == NoAuth || s.Label == Poisoned:
+	case s.Phase == NoAuth || s.Phase == Poisoned:
 		return LookNeeded
-	case s.Label == Fresh && ask.Refresh && !s.ignoresDemand(at):
+	case s.Phase == Fresh && ask.Refresh && !s.ignoresDemand(at):
 		return RefreshDemanded
-	case s.Label == Fresh && s.isDue(at):
+	case s.Phase == Fresh && s.isDue(at):
 		return s.orElseCondemned(Aged)
 	case s.refreshesItself() && s.mayAttempt(at):
 		return RefreshDue
 	case isSaveDue:
 		return SaveDue
-	case s.Label == Stale && (s.Attempt == 0 || s.Overdue) && s.refreshesItself():
+	case s.Phase == Stale && (s.Attempt == 0 || s.Overdue) && s.refreshesItself():
 		return LookNeeded // whoever has to wait may find that another program has logged in
 	}
 	return NothingToDo
@@ -103,7 +103,7 @@ func (s State) onAsked(ask Ask, at time.Time) Trigger {
 // first seconds of its life, unless it is past the floor: then the resource server is
 // wrong, and one more refresh would not help it.
 func (s State) onRejected(e TokenRejected) Trigger {
-	inUse := s.Label == Fresh || s.Label == Stale
+	inUse := s.Phase == Fresh || s.Phase == Stale
 	if !inUse || s.Credential.AccessToken.Fingerprint() != e.Access || s.IsJustRefreshed(e.at()) && !e.PastFloor {
 		return NothingToDo
 	}
@@ -128,7 +128,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 	case s.IsUnsaved() && e.Credential.Equal(*s.Base):
 		return LoginKept // what the unsaved one was made from
 	case s.inUse() && !e.Displaced && e.Attempt == 0 && !s.isSucceededBy(e):
-		return LoginKept // a refresh that found it has weighed it already, see Reconsider
+		return LoginKept // a refresh that found it has weighed it already, see Preflight
 	}
 	if e.Verdict != nil {
 		s.Verdicts = s.Verdicts.with(*e.Verdict)
@@ -143,7 +143,7 @@ func (s State) onSame(e CredentialLoaded) Trigger {
 	switch {
 	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.isOn(s.Credential)):
 		return CondemnedTaken
-	case s.Label == Stale && s.Attempt == 0 && s.Trouble.isOfStore():
+	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.isOfStore():
 		return SightChanged
 	}
 	return s.orElseSighted("")
@@ -151,8 +151,8 @@ func (s State) onSame(e CredentialLoaded) Trigger {
 
 // orElseSighted is the trigger for a look that found nothing to take up. Only who
 // has no login asks why.
-func (s State) orElseSighted(trouble Trouble) Trigger {
-	if s.Label == NoAuth && trouble != s.Trouble {
+func (s State) orElseSighted(trouble BlockReason) Trigger {
+	if s.Phase == NoAuth && trouble != s.Blocked {
 		return SightChanged
 	}
 	return LoginKept

@@ -44,10 +44,10 @@ func (r Reason) IsExplained() bool { return r != ReasonUnexplained && r != Reaso
 // Verdict condemns one refresh token: these bytes, at this token endpoint, for
 // this client. It says nothing about an account, a file or a later login.
 type Verdict struct {
-	Key    secret.Fingerprint // Policy.KeyOf the login
-	Access secret.Fingerprint // the access token it was refused with
-	Reason Reason
-	At     time.Time
+	TokenID secret.Fingerprint // Policy.TokenID the login
+	Access  secret.Fingerprint // the access token it was refused with
+	Reason  Reason
+	At      time.Time
 }
 
 // isOn reports whether the verdict was found with the credential's access token too.
@@ -62,7 +62,7 @@ const verdictsKept = 64
 type verdicts []Verdict
 
 func (v verdicts) on(key secret.Fingerprint) (Verdict, bool) {
-	at := slices.IndexFunc(v, func(each Verdict) bool { return key != "" && each.Key == key })
+	at := slices.IndexFunc(v, func(each Verdict) bool { return key != "" && each.TokenID == key })
 	if at < 0 {
 		return Verdict{}, false
 	}
@@ -74,7 +74,7 @@ func (v verdicts) on(key secret.Fingerprint) (Verdict, bool) {
 func (v verdicts) with(verdict Verdict) verdicts {
 	kept := make(verdicts, 0, len(v)+1)
 	for _, each := range v {
-		if each.Key != verdict.Key {
+		if each.TokenID != verdict.TokenID {
 			kept = append(kept, each)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // moodyIssuer answers each post as its script says, after the time it says. It
@@ -97,7 +97,7 @@ func (i *moodyIssuer) finish(name string, answer machine.Answer, took time.Durat
 	defer i.mu.Unlock()
 	delete(i.inFlight, name)
 	switch answer := answer.(type) {
-	case machine.Granted:
+	case machine.Issued:
 		i.over[name] = "spent"
 	case machine.Refused:
 		i.over[name] = "refused"
@@ -124,7 +124,7 @@ const (
 
 // flakyStore fails the calls whose numbers are listed.
 type flakyStore struct {
-	store.Store
+	persist.Store
 	failing []int
 
 	mu    sync.Mutex // guards calls
@@ -138,30 +138,30 @@ func (s *flakyStore) fails() bool {
 	return slices.Contains(s.failing, s.calls)
 }
 
-func (s *flakyStore) Load(ctx context.Context) (store.Record, error) {
+func (s *flakyStore) Load(ctx context.Context) (persist.Record, error) {
 	if s.fails() {
-		return store.Record{}, &store.UnavailableError{Err: errDisk}
+		return persist.Record{}, &persist.UnavailableError{Err: errDisk}
 	}
 	return s.Store.Load(ctx)
 }
 
 func (s *flakyStore) Replace(ctx context.Context, c machine.Credential) error {
 	if s.fails() {
-		return &store.NotDurableError{Err: errDisk}
+		return &persist.NotDurableError{Err: errDisk}
 	}
 	return s.Store.Replace(ctx, c)
 }
 
-func (s *flakyStore) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+func (s *flakyStore) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	if s.fails() {
-		return &store.NotDurableError{Err: errDisk}
+		return &persist.NotDurableError{Err: errDisk}
 	}
 	return s.Store.Swap(ctx, base, c)
 }
 
 func (s *flakyStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	if s.fails() {
-		return nil, &store.NotDurableError{Err: errDisk}
+		return nil, &persist.NotDurableError{Err: errDisk}
 	}
 	return s.Store.Reserve(ctx, c)
 }

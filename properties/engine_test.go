@@ -203,7 +203,7 @@ func (r *run) checkAnswers() {
 	for _, count := range r.asked {
 		count.mu.Lock()
 		require.Equal(r.t, 1, count.answers, "everybody who asks is answered once")
-		if count.state.Label == machine.Poisoned {
+		if count.state.Phase == machine.Poisoned {
 			require.True(r.t, count.state.Token().IsAbsent(), "poisoned")
 			require.NotEmpty(r.t, count.state.Method(), "poisoned")
 		}

@@ -66,21 +66,21 @@ func minutes(t time.Time) int {
 
 func nameOfLogin(c machine.Credential) string { return c.RefreshToken.Reveal() }
 
-func nameOfLineage(l machine.Lineage) string {
+func nameOfLineage(l machine.TokenHistory) string {
 	n := naming(make([]byte, 0, 256))
 	for _, v := range l.Verdicts {
-		n.words(string(v.Key), string(v.Access), string(v.Reason))
+		n.words(string(v.TokenID), string(v.Access), string(v.Reason))
 	}
 	for _, r := range l.Rotations {
-		n.words(string(r.Key))
+		n.words(string(r.TokenID))
 		n.numbers(minutes(r.At))
 	}
 	for _, loss := range l.Lost {
-		n.words("lost", string(loss.Key))
+		n.words("lost", string(loss.TokenID))
 		n.numbers(loss.Times)
 	}
 	for _, end := range l.Ended {
-		n.words("ended", string(end.Key))
+		n.words("ended", string(end.TokenID))
 		n.flags(end.Undone)
 	}
 	n.flags(l.LoggedOut, l.Deferral.Unexplained)
@@ -113,13 +113,13 @@ func nameOfKind(v any) string {
 }
 
 func (n *naming) state(s machine.State) {
-	n.words(string(s.Label), nameOfLogin(s.Credential), string(s.Trouble))
+	n.words(string(s.Phase), nameOfLogin(s.Credential), string(s.Blocked))
 	n.flags(s.Attempt != 0, s.Rejected, s.InDoubt, s.Base != nil, s.SparesIssuer)
 	n.numbers(s.Failures, minutes(s.DueAt), minutes(s.Expiry), minutes(s.NotBefore), minutes(s.RefreshedAt), minutes(s.SaveNotBefore))
 	if s.Base != nil {
 		n.words(nameOfLogin(*s.Base))
 	}
 	for _, v := range s.Verdicts {
-		n.words(string(v.Key), string(v.Access))
+		n.words(string(v.TokenID), string(v.Access))
 	}
 }

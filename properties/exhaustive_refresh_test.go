@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // advance does the next step of one refresh. how is what the issuer or the disk
@@ -38,7 +38,7 @@ func (f fault) how() string { return string(f) }
 
 func (w *cosmos) reread(a *attempt) {
 	a.record, a.doubt, a.stage = w.stored, w.doubtOn(a), "intend"
-	stored := machine.Stored{Lineage: w.lineage, Doubt: a.doubt}
+	stored := machine.Stored{History: w.lineage, Doubt: a.doubt}
 	if !isNobody(w.stored) {
 		stored.Credential = &a.record
 	}
@@ -46,7 +46,7 @@ func (w *cosmos) reread(a *attempt) {
 	if stored.Credential != nil {
 		stored.Credential = &found
 	}
-	a.outcome = a.state.Reconsider(stored, w.now)
+	a.outcome = a.state.Preflight(stored, w.now)
 }
 
 func (w *cosmos) doubtOn(a *attempt) machine.Doubt {
@@ -68,11 +68,11 @@ func (w *cosmos) intend(a *attempt, life int) {
 	made := intention{key: keyOf(c), by: life, times: a.doubt.Times + 1}
 	isCovered := func(other intention) bool { return other.key == made.key && other.times >= made.times }
 	if slices.ContainsFunc(w.intents, isCovered) || w.lineage.VerdictOn(made.key) != nil {
-		a.outcome = machine.RefreshFailedTransient{At: w.at(), Attempt: a.state.Attempt, Trouble: machine.TroubleSister}
+		a.outcome = machine.RefreshFailedTransient{At: w.at(), Attempt: a.state.Attempt, Blocked: machine.BlockRefreshElsewhere}
 		return
 	}
 	w.intents = append(slices.Clip(w.intents), made)
-	a.entry = store.Entry{Kind: store.Intended, Key: made.key, Access: c.AccessToken.Fingerprint()}
+	a.entry = persist.Entry{Kind: persist.Intended, TokenID: made.key, Access: c.AccessToken.Fingerprint()}
 	w.note(a.entry)
 	a.stage = "post"
 }
@@ -109,7 +109,7 @@ func (w *cosmos) post(a *attempt, how string) {
 	w.families = slices.Clone(w.families)
 	w.families[family].live++
 	next := tokensOf(family, generation+1, w.now)
-	a.answer = machine.Granted{Grant: machine.Grant{AccessToken: next.AccessToken, RefreshToken: next.RefreshToken}}
+	a.answer = machine.Issued{Response: machine.TokenResponse{AccessToken: next.AccessToken, RefreshToken: next.RefreshToken}}
 	if how == loses {
 		w.wasted, a.answer = true, machine.Unavailable{Lost: true}
 	}
@@ -133,19 +133,19 @@ func (w *cosmos) isPosted(a *attempt) bool {
 func (w *cosmos) save(a *attempt, diskFails bool) {
 	a.stage = "record"
 	switch answer := a.answer.(type) {
-	case machine.Granted:
-		w.granted(a, answer.Grant, diskFails)
+	case machine.Issued:
+		w.granted(a, answer.Response, diskFails)
 	case machine.Refused:
-		a.entry.Kind, a.entry.Reason = store.Refused, answer.Reason
+		a.entry.Kind, a.entry.Reason = persist.Refused, answer.Reason
 		if a.outcome = w.displaced(a, nil); a.outcome == nil {
 			a.outcome = machine.RefreshFailedPermanent{At: w.at(), Attempt: a.state.Attempt, Verdict: machine.Verdict{
-				Key: a.entry.Key, Access: a.entry.Access, Reason: answer.Reason, At: w.now,
+				TokenID: a.entry.TokenID, Access: a.entry.Access, Reason: answer.Reason, At: w.now,
 			}}
 		}
 	case machine.Unavailable:
-		a.entry.Kind, a.entry.Lost = store.Deferred, answer.Lost
+		a.entry.Kind, a.entry.Lost = persist.Deferred, answer.Lost
 		if answer.Lost {
-			a.entry.Losses = w.lineage.Losses(a.entry.Key) + 1
+			a.entry.Losses = w.lineage.Losses(a.entry.TokenID) + 1
 		}
 		a.entry.Failures = w.lineage.Deferral.After(a.state.Failures, false)
 		a.entry.NotBefore = policy.NextAttempt(w.now, a.entry.Failures, 0, 0.5)
@@ -155,9 +155,9 @@ func (w *cosmos) save(a *attempt, diskFails bool) {
 	}
 }
 
-func (w *cosmos) granted(a *attempt, grant machine.Grant, diskFails bool) {
+func (w *cosmos) granted(a *attempt, grant machine.TokenResponse, diskFails bool) {
 	a.next = a.state.Credential.Merge(grant, w.now)
-	a.entry.Kind = store.Rotated
+	a.entry.Kind = persist.Rotated
 	success := machine.RefreshSucceeded{At: w.at(), Attempt: a.state.Attempt, Credential: a.next}
 	if !diskFails && w.isOurs(a, w.stored) {
 		w.stored = a.next
@@ -169,7 +169,7 @@ func (w *cosmos) granted(a *attempt, grant machine.Grant, diskFails bool) {
 		base := a.record
 		success.Base = &base
 	}
-	a.entry.Next = keyOf(a.next)
+	a.entry.NextID = keyOf(a.next)
 	a.outcome = success
 }
 
@@ -194,11 +194,11 @@ func (w *cosmos) displaced(a *attempt, dropped *machine.Credential) machine.Even
 
 func (w *cosmos) record(a *attempt, life int) {
 	if w.lineage.LoggedOut && !w.stored.Equal(a.next) {
-		a.entry.Next = ""
+		a.entry.NextID = ""
 	}
 	w.note(a.entry)
 	isClosed := func(i intention) bool {
-		return i.key == a.entry.Key && (a.entry.Kind != store.Deferred || i.by == life && i.times == a.doubt.Times+1)
+		return i.key == a.entry.TokenID && (a.entry.Kind != persist.Deferred || i.by == life && i.times == a.doubt.Times+1)
 	}
 	w.intents = slices.DeleteFunc(slices.Clone(w.intents), isClosed)
 	a.stage = "report"

@@ -45,7 +45,7 @@ func TestEveryEventInEveryStateKeepsTheInvariants(t *testing.T) {
 					if wrong := wronglyTold(&to, now); wrong != "" {
 						t.Fatalf("a process %s:\n%s\n%T %+v", wrong, story.tell(), event, to.Assess(now))
 					}
-					walked[string(trigger)+" from "+string(from.state.Label)] = true
+					walked[string(trigger)+" from "+string(from.state.Phase)] = true
 					var n naming
 					n.state(to)
 					n.numbers(minutes(now))
@@ -87,12 +87,12 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 	bare.RefreshToken, external.Method = secret.Token{}, machine.MethodExternal
 	events := []machine.Event{
 		machine.Asked{At: at}, machine.Asked{At: at, Ask: machine.Ask{Refresh: true, Token: true}},
-		machine.NothingLoaded{At: at}, machine.NothingLoaded{At: at, Trouble: machine.TroubleUnreadable},
+		machine.NothingLoaded{At: at}, machine.NothingLoaded{At: at, Blocked: machine.BlockStoreUnavailable},
 		machine.LoggedOut{At: at}, machine.Saved{At: at},
 		machine.SaveFailed{At: at, NotBefore: now.Add(time.Second)},
 		machine.TokenRejected{At: at, Access: s.Credential.AccessToken.Fingerprint()},
 		machine.TokenRejected{At: at, Access: "another"},
-		machine.CredentialLoaded{At: at, Credential: first, Verdict: &machine.Verdict{Key: keyOf(first), Reason: machine.ReasonReused}},
+		machine.CredentialLoaded{At: at, Credential: first, Verdict: &machine.Verdict{TokenID: keyOf(first), Reason: machine.ReasonReused}},
 		machine.CredentialLoaded{At: at, Credential: other, Displaced: true},
 	}
 	for _, c := range []machine.Credential{first, other, bare, external, key} {
@@ -112,7 +112,7 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []machine.Event {
 	held, next := s.Credential, tokensOf(0, 1, at.Time)
 	long := at.Time.Add(-24 * time.Hour) // before the answer
-	verdict := machine.Verdict{Key: keyOf(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonReused}
+	verdict := machine.Verdict{TokenID: keyOf(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonReused}
 	unexplained := verdict
 	unexplained.Reason = machine.ReasonUnexplained
 	return []machine.Event{
@@ -120,8 +120,8 @@ func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []m
 		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next, Base: &held},
 		machine.RefreshSucceeded{At: at, Attempt: attempt, SentAt: long, Credential: tokensOf(0, 2, long)},
 		machine.RefreshFailedTransient{At: at, Attempt: attempt, Posted: true, NotBefore: at.Time.Add(time.Minute)},
-		machine.RefreshFailedTransient{At: at, Attempt: attempt, Trouble: machine.TroubleDoubt},
-		machine.RefreshFailedTransient{At: at, Attempt: attempt, Trouble: machine.TroubleOtherLogin, NotBefore: at.Time.Add(time.Minute)},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: machine.BlockInDoubt},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: machine.BlockOtherLoginStored, NotBefore: at.Time.Add(time.Minute)},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: verdict},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: unexplained},
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: held},
@@ -137,7 +137,7 @@ func mustStep(t *testing.T, from machine.State, event machine.Event, story *line
 	to, effects, err := machine.Step(from, event)
 	broken := brokenBy(from, event, to, effects)
 	if err != nil || len(broken) > 0 {
-		t.Fatalf("%q %v in %s:\n%s", broken, err, from.Label, story.tell())
+		t.Fatalf("%q %v in %s:\n%s", broken, err, from.Phase, story.tell())
 	}
 	return to
 }
@@ -150,19 +150,19 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 	}
 	order := orderOf(effects)
 	if _, transient := event.(machine.RefreshFailedTransient); transient {
-		demand(to.Label == from.Label, "a transient failure never poisons")
+		demand(to.Phase == from.Phase, "a transient failure never poisons")
 	}
 	if strings.Contains(order, "StartRefresh") {
-		demand(to.Label == machine.Stale && from.Attempt == 0, "only Stale spends, and one at a time")
+		demand(to.Phase == machine.Stale && from.Attempt == 0, "only Stale spends, and one at a time")
 		_, isRejection := event.(machine.TokenRejected)
 		demand(to.Credential.Method != machine.MethodExternal || isRejection, "the client refreshes its own tokens, when they are refused")
 		demand(!from.NotBefore.After(to.LastAttempt) || to.Rejected && !from.SparesIssuer, "not before the backoff is over")
 	}
 	demandAssessment(event, from, to, demand)
-	if to.Label == machine.Poisoned {
+	if to.Phase == machine.Poisoned {
 		demand(to.Token().IsAbsent() && to.Method() != "", "Poisoned hands out no token and keeps the method")
 	}
-	if from.Label == machine.Poisoned && to.Label != machine.Poisoned {
+	if from.Phase == machine.Poisoned && to.Phase != machine.Poisoned {
 		// A login is believed if the verdict was found with another access token.
 		_, isLogin := event.(machine.LoggedIn)
 		verdict, _ := from.Verdict()
@@ -172,7 +172,7 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 	if loaded, ok := event.(machine.CredentialLoaded); ok && from.IsUnsaved() && loaded.Credential.Equal(*from.Base) && loaded.Attempt == 0 {
 		demand(to.Credential.Equal(from.Credential), "what an unsaved login was made from does not displace it")
 	}
-	if to.Label != from.Label {
+	if to.Phase != from.Phase {
 		demand(strings.Contains(order, "Publish Notify") || strings.Contains(order, "Publish StartRefresh Notify"),
 			"a change is published, and then told: "+order)
 	}
@@ -192,14 +192,14 @@ func demandAssessment(event machine.Event, from, to machine.State, demand func(h
 		a := to.Assess(at)
 		isExpired := !to.Expiry.IsZero() && !at.Before(to.Expiry)
 		demand(a.Action != machine.ActionWait || a.NextAttemptAt.After(at) || to.Attempt != 0, "a wait has a time that is not over")
-		demand(a.NextAttemptAt.IsZero() || to.Label == machine.Stale, "only Stale tries again")
+		demand(a.NextAttemptAt.IsZero() || to.Phase == machine.Stale, "only Stale tries again")
 		demand(!a.Usable || !isExpired, "a token that has expired is called usable nowhere")
 		demand(a.Usable == (!isExpired && !to.Token().IsEmpty()), "a token that is there and has not expired is usable")
-		demand((a.Action == machine.ActionLogin) == (to.Label == machine.Poisoned || to.Label == machine.NoAuth && to.Trouble == "") ||
+		demand((a.Action == machine.ActionLogin) == (to.Phase == machine.Poisoned || to.Phase == machine.NoAuth && to.Blocked == "") ||
 			to.Credential.Method == machine.MethodExternal, "what a login ends is said to need one")
 		handed := to.TokenAt(at)
 		isOutOfReach := to.Credential.Method == machine.MethodExternal ||
-			to.Label == machine.Stale && to.Trouble != "" && to.Trouble != machine.TroubleOtherLogin && to.Trouble != machine.TroubleUnwriteable
+			to.Phase == machine.Stale && to.Blocked != "" && to.Blocked != machine.BlockOtherLoginStored && to.Blocked != machine.BlockStoreNotDurable
 		demand(handed.IsEmpty() || !isExpired || isOutOfReach, "an expired token is handed out only while there can be no other")
 		if a.Action != machine.ActionWait {
 			return
@@ -231,10 +231,10 @@ func TestALateVerdictOnTheLoginInUsePoisonsIt(t *testing.T) {
 		machine.LoggedIn{At: at, Credential: c}, machine.Asked{At: at}, // the first refresh
 		machine.CredentialLoaded{At: at, Credential: tokensOf(1, 0, dawn)},
 		machine.CredentialLoaded{At: at, Credential: c}, machine.Asked{At: at}, // the second one
-		machine.RefreshFailedPermanent{At: at, Attempt: 1, Verdict: machine.Verdict{Key: keyOf(c), Reason: machine.ReasonUnexplained}},
+		machine.RefreshFailedPermanent{At: at, Attempt: 1, Verdict: machine.Verdict{TokenID: keyOf(c), Reason: machine.ReasonUnexplained}},
 	} {
 		s = mustStep(t, s, event, nil)
 	}
-	require.Equal(t, machine.Poisoned, s.Label)
+	require.Equal(t, machine.Poisoned, s.Phase)
 	require.Zero(t, s.Attempt)
 }

@@ -200,13 +200,13 @@ func (w *cosmos) check() {
 	for _, b := range w.processes {
 		s := b.state
 		switch {
-		case s.Label == machine.Poisoned && (!s.Token().IsAbsent() || s.Method() == ""):
+		case s.Phase == machine.Poisoned && (!s.Token().IsAbsent() || s.Method() == ""):
 			w.violate("poisoned, and a token is handed out or the method hidden")
-		case s.Label == machine.Poisoned && !w.isCondemned(s):
+		case s.Phase == machine.Poisoned && !w.isCondemned(s):
 			w.violate("poisoned, and nobody refused the refresh token")
-		case s.Attempt != 0 && s.Label != machine.Stale:
-			w.violate("a refresh is in flight in %s", s.Label)
-		case (s.Label == machine.Fresh || s.Label == machine.Stale) && !s.Rejected && s.Token().IsAbsent():
+		case s.Attempt != 0 && s.Phase != machine.Stale:
+			w.violate("a refresh is in flight in %s", s.Phase)
+		case (s.Phase == machine.Fresh || s.Phase == machine.Stale) && !s.Rejected && s.Token().IsAbsent():
 			w.violate("a token is withheld that nobody rejected")
 		case wronglyTold(&s, w.now) != "":
 			w.violate("a process %s", wronglyTold(&s, w.now))
@@ -230,15 +230,15 @@ func (w *cosmos) isCondemned(s machine.State) bool {
 // checkKept: what the issuer granted is stored, or in the memory of who asked,
 // unless somebody's login came between.
 func (w *cosmos) checkKept(p int, a attempt) {
-	granted, ok := a.answer.(machine.Granted)
+	granted, ok := a.answer.(machine.Issued)
 	if !ok {
 		return
 	}
-	family, generation := lineOf(machine.Credential{RefreshToken: granted.Grant.RefreshToken})
+	family, generation := lineOf(machine.Credential{RefreshToken: granted.Response.RefreshToken})
 	k := w.families[family]
 	isLive := k.dead == "" && k.live == generation && family == w.lastWord
 	held := w.processes[p].state.Credential
-	if isLive && !w.stored.RefreshToken.Equal(granted.Grant.RefreshToken) && !held.RefreshToken.Equal(granted.Grant.RefreshToken) {
+	if isLive && !w.stored.RefreshToken.Equal(granted.Response.RefreshToken) && !held.RefreshToken.Equal(granted.Response.RefreshToken) {
 		w.violate("the rotation to r%d.%d is lost while its process lives", family, generation)
 	}
 }

@@ -7,20 +7,21 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 // cosmos is everything there is between two processes, one store with its ledger
 // and an issuer, as a value: what can happen next makes new ones and leaves the
-// old one as it was. What decides in it is real (machine.Step, State.Reconsider,
-// store.Fold); the shell around is mirrored here without goroutine or I/O.
+// old one as it was. What decides in it is real (machine.Step, State.Preflight,
+// journal.Fold); the shell around is mirrored here without goroutine or I/O.
 type cosmos struct {
 	now       time.Time
-	stored    machine.Credential // the zero one: nobody
-	before    machine.Credential // what was stored before the last step, whatever it was
-	lineage   machine.Lineage    // what the ledger says
-	journal   []store.Entry
+	stored    machine.Credential   // the zero one: nobody
+	before    machine.Credential   // what was stored before the last step, whatever it was
+	lineage   machine.TokenHistory // what the ledger says
+	journal   []persist.Entry
 	intents   []intention
 	families  []kin // of the issuer; a login is a family of its own
 	processes [2]being
@@ -67,7 +68,7 @@ type attempt struct {
 	record  machine.Credential
 	doubt   machine.Doubt
 	answer  machine.Answer
-	entry   store.Entry
+	entry   persist.Entry
 	next    machine.Credential
 	outcome machine.Event
 	holds   bool // the lock
@@ -132,7 +133,7 @@ func (w *cosmos) step(p int, event machine.Event) {
 	b := &w.processes[p]
 	next, effects, err := machine.Step(b.state, event)
 	if err != nil {
-		w.violate("%T is illegal in %s", event, b.state.Label)
+		w.violate("%T is illegal in %s", event, b.state.Phase)
 		return
 	}
 	b.state = next
@@ -145,8 +146,8 @@ func (w *cosmos) step(p int, event machine.Event) {
 		case machine.Revoke:
 			w.revoke(effect.Credential)
 		case machine.StartRefresh:
-			if next.Label != machine.Stale {
-				w.violate("a refresh starts in %s", next.Label)
+			if next.Phase != machine.Stale {
+				w.violate("a refresh starts in %s", next.Phase)
 			}
 			b.spent = append(slices.Clone(b.spent), attempt{state: b.state, stage: "lock"})
 		}
@@ -177,21 +178,21 @@ func (w *cosmos) noteAdopted(p int, event machine.Event, before machine.Credenti
 	held := w.processes[p].state.Credential
 	loaded, ok := event.(machine.CredentialLoaded)
 	if ok && !before.Equal(held) && loaded.Credential.Equal(held) && w.stored.Equal(held) {
-		w.note(store.Entry{Kind: store.Adopted, Method: held.Method, Key: keyOf(held)})
+		w.note(persist.Entry{Kind: persist.Adopted, Method: held.Method, TokenID: keyOf(held)})
 	}
 }
 
-func keyOf(c machine.Credential) secret.Fingerprint { return policy.KeyOf(c) }
+func keyOf(c machine.Credential) secret.Fingerprint { return policy.TokenID(c) }
 
 // note appends to the ledger. Whoever reads it from its beginning must come to
 // know the same.
-func (w *cosmos) note(e store.Entry) {
+func (w *cosmos) note(e persist.Entry) {
 	e.At = w.now
 	e = e.By(1, policy.Issuer)
 	w.journal = append(slices.Clip(w.journal), e)
-	endpoint := store.Endpoint(policy.Issuer)
-	w.lineage = store.Fold(w.lineage, slices.Values(w.journal[len(w.journal)-1:]), endpoint)
-	if again := store.Fold(machine.Lineage{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
+	endpoint := persist.Endpoint(policy.Issuer)
+	w.lineage = journal.Fold(w.lineage, slices.Values(w.journal[len(w.journal)-1:]), endpoint)
+	if again := journal.Fold(machine.TokenHistory{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
 		w.violate("the journal alone does not rebuild what is known")
 	}
 }
@@ -241,13 +242,13 @@ func (w *cosmos) login(p int) {
 	w.families = append(slices.Clone(w.families), kin{})
 	w.lastWord = len(w.families) - 1
 	w.stored = tokensOf(w.lastWord, 0, w.now)
-	w.note(store.Entry{Kind: store.Login, Method: w.stored.Method, Key: keyOf(w.stored)})
+	w.note(persist.Entry{Kind: persist.Login, Method: w.stored.Method, TokenID: keyOf(w.stored)})
 	w.step(p, machine.LoggedIn{At: w.at(), Credential: w.stored})
 }
 
 func (w *cosmos) logout(p int) {
 	removed := w.stored
-	w.note(store.Entry{Kind: store.Logout, Key: keyOf(w.processes[p].state.Credential)})
+	w.note(persist.Entry{Kind: persist.Logout, TokenID: keyOf(w.processes[p].state.Credential)})
 	w.stored, w.lastWord = machine.Credential{}, -1
 	w.step(p, machine.LoggedOut{At: w.at(), Removed: &removed})
 }

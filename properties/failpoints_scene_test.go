@@ -14,10 +14,10 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -28,8 +28,8 @@ type scene struct {
 	url       string
 	names     machine.Issuer
 	account   issuer.Account
-	old       machine.Grant // the login at first
-	other     machine.Grant // of somebody who logs in meanwhile
+	old       machine.TokenResponse // the login at first
+	other     machine.TokenResponse // of somebody who logs in meanwhile
 	log       *quietBuffer
 	deadline  time.Duration // of a post, 0 for the default
 	settings  func(*engine.Options)
@@ -67,7 +67,7 @@ func quickDir(t *testing.T) string {
 }
 
 // authJSON is a login as another program writes it.
-func authJSON(account string, g machine.Grant) string {
+func authJSON(account string, g machine.TokenResponse) string {
 	return fmt.Sprintf(
 		`{"auth_mode":"chatgpt","OPENAI_API_KEY":null,"tokens":{"id_token":%q,"access_token":%q,"refresh_token":%q,"account_id":%q},"last_refresh":%q}`,
 		g.IDToken.Reveal(), g.AccessToken.Reveal(), g.RefreshToken.Reveal(), account, time.Now().UTC().Format(time.RFC3339Nano))
@@ -146,10 +146,10 @@ func (s *scene) ledger() *file.Ledger {
 	return file.OpenLedger(s.home, s.names, file.LedgerOptions{PostDeadline: s.deadline, Log: slog.New(slog.DiscardHandler)})
 }
 
-func (s *scene) hasEntry(t *testing.T, kind store.Kind, key secret.Fingerprint) bool {
+func (s *scene) hasEntry(t *testing.T, kind persist.Kind, key secret.Fingerprint) bool {
 	for each, err := range s.ledger().Entries() {
 		require.NoError(t, err)
-		if each.Kind == kind && each.Key == key {
+		if each.Kind == kind && each.TokenID == key {
 			return true
 		}
 	}

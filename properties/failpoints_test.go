@@ -12,8 +12,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // circumstance is a state of a home in which a refresh makes its own system
@@ -124,7 +124,7 @@ func (s *scene) comesTo(t *testing.T, outcome engine.Outcome, wasPosted bool, na
 	case engine.Unspent:
 		require.False(t, wasPosted, name)
 		require.Equal(t, 1, posts, name)
-		require.Equal(t, machine.Fresh, state.Label, name)
+		require.Equal(t, machine.Fresh, state.Phase, name)
 	case engine.Committed:
 		require.True(t, wasPosted || posts == 0, name)
 		require.Zero(t, posts, name)
@@ -135,7 +135,7 @@ func (s *scene) comesTo(t *testing.T, outcome engine.Outcome, wasPosted bool, na
 	case engine.InDoubt:
 		require.Zero(t, posts, name)
 		require.True(t, state.InDoubt, name)
-		require.Equal(t, machine.TroubleDoubt, state.Trouble, name)
+		require.Equal(t, machine.BlockInDoubt, state.Blocked, name)
 		require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), name)
 		s.isTriedOnceMore(t, wasPosted, name)
 		return
@@ -172,10 +172,10 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 		return
 	}
 	require.Equal(t, 1, after.Posts-before.Posts, name)
-	require.Equal(t, machine.Poisoned, state.Label, name)
+	require.Equal(t, machine.Poisoned, state.Phase, name)
 	verdict, _ := state.Verdict()
 	require.Equal(t, machine.ReasonReused, verdict.Reason, name)
-	require.True(t, s.hasEntry(t, store.Refused, verdict.Key), name)
+	require.True(t, s.hasEntry(t, persist.Refused, verdict.TokenID), name)
 }
 
 // goesOn demands that whoever comes next may refresh, and that nothing is left
@@ -188,7 +188,7 @@ func (s *scene) goesOn(t *testing.T, name string) {
 	after, state := s.issuer.Counts(), e.Snapshot()
 	require.Equal(t, before.Grants+1, after.Grants, name)
 	require.Zero(t, after.Replays, name)
-	require.Equal(t, machine.Fresh, state.Label, name)
+	require.Equal(t, machine.Fresh, state.Phase, name)
 	require.False(t, state.InDoubt, name)
 	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), name)
 	litter, err := filepath.Glob(filepath.Join(s.home, "auth.json.*.tmp"))

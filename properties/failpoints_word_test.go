@@ -12,8 +12,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -147,7 +147,7 @@ func (w *wordScene) isSeen(t *testing.T, outcome engine.Outcome) {
 		require.Equal(t, w.other.RefreshToken.Fingerprint(), held, w.name)
 	case engine.SignedOut:
 		require.Empty(t, held, w.name)
-		lineage, err := w.ledger().Lineage(t.Context())
+		lineage, err := w.ledger().History(t.Context())
 		require.NoError(t, err)
 		require.True(t, lineage.LoggedOut, "%s: the ledger does not know that it was on purpose", w.name)
 	}
@@ -156,7 +156,7 @@ func (w *wordScene) isSeen(t *testing.T, outcome engine.Outcome) {
 		state, err := each.Status(t.Context(), machine.Ask{Token: true})
 		require.NoError(t, err)
 		require.Equal(t, held, state.Credential.RefreshToken.Fingerprint(), "%s: %s holds another login than the home\n%s", w.name, who, w.log.String())
-		require.Equal(t, w.isRefused && outcome == engine.Unspent, state.Label == machine.Poisoned, "%s: %s is %s", w.name, who, state.Label)
+		require.Equal(t, w.isRefused && outcome == engine.Unspent, state.Phase == machine.Poisoned, "%s: %s is %s", w.name, who, state.Phase)
 	}
 }
 
@@ -164,7 +164,7 @@ func (w *wordScene) isSeen(t *testing.T, outcome engine.Outcome) {
 func (s *scene) held(t *testing.T) secret.Fingerprint {
 	t.Helper()
 	record, err := file.Open(s.home, file.Options{}).Load(t.Context())
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, persist.ErrNotFound) {
 		return ""
 	}
 	require.NoError(t, err)

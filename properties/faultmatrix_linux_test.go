@@ -19,21 +19,21 @@ type homeFault struct {
 	needsDisk bool
 	happens   func(t *testing.T, s *scene) // while an engine has the login in use; nil for before
 	posts     int
-	trouble   machine.Trouble // "" if the refresh goes well
-	says      string          // in the log; "" for nothing that has to be
+	trouble   machine.BlockReason // "" if the refresh goes well
+	says      string              // in the log; "" for nothing that has to be
 }
 
 var homeFaults = []homeFault{
-	{"the folder is read-only from the start", true, nil, 0, machine.TroubleUnwriteable, "read-only file system"},
-	{"the disk becomes read-only", true, remountReadOnly, 0, machine.TroubleUnwriteable, "read-only file system"},
-	{"the disk is full", true, fillDisk, 0, machine.TroubleUnwriteable, "no space left on device"},
-	{"the disk has room for an intent and hardly more", true, leaveLittleRoom, 0, machine.TroubleUnwriteable, "reserve room"},
-	{"the login links into a folder that is read-only", true, linkIntoReadOnly, 0, machine.TroubleUnwriteable, "read-only file system"},
-	{"the home is removed", true, removeHome, 0, machine.TroubleUnwriteable, "does not exist"},
-	{"a folder is in place of the login", false, inPlaceOfLogin(makeFolder), 0, machine.TroubleUnreadable, "a folder is in its place"},
-	{"a pipe is in place of the login", false, inPlaceOfLogin(makePipe), 0, machine.TroubleUnreadable, "a pipe is in its place"},
-	{"a file is in place of the intents", false, inPlaceOf("auth.intents", makeFile), 0, machine.TroubleUnreadable, "read the intents"},
-	{"a folder is in place of the ledger", false, inPlaceOf("auth.ledger", makeFolder), 0, machine.TroubleUnwriteable, "a folder is in its place"},
+	{"the folder is read-only from the start", true, nil, 0, machine.BlockStoreNotDurable, "read-only file system"},
+	{"the disk becomes read-only", true, remountReadOnly, 0, machine.BlockStoreNotDurable, "read-only file system"},
+	{"the disk is full", true, fillDisk, 0, machine.BlockStoreNotDurable, "no space left on device"},
+	{"the disk has room for an intent and hardly more", true, leaveLittleRoom, 0, machine.BlockStoreNotDurable, "reserve room"},
+	{"the login links into a folder that is read-only", true, linkIntoReadOnly, 0, machine.BlockStoreNotDurable, "read-only file system"},
+	{"the home is removed", true, removeHome, 0, machine.BlockStoreNotDurable, "does not exist"},
+	{"a folder is in place of the login", false, inPlaceOfLogin(makeFolder), 0, machine.BlockStoreUnavailable, "a folder is in its place"},
+	{"a pipe is in place of the login", false, inPlaceOfLogin(makePipe), 0, machine.BlockStoreUnavailable, "a pipe is in its place"},
+	{"a file is in place of the intents", false, inPlaceOf("auth.intents", makeFile), 0, machine.BlockStoreUnavailable, "read the intents"},
+	{"a folder is in place of the ledger", false, inPlaceOf("auth.ledger", makeFolder), 0, machine.BlockStoreNotDurable, "a folder is in its place"},
 	{"a folder is in place of the lock", false, inPlaceOf("auth.lock", makeFolder), 1, "", "there is no lock to be had"},
 	{"the login is a symbolic link", false, linkLogin(os.Symlink), 1, "", ""},
 	{"the login has a second hard link", false, linkLogin(os.Link), 1, "", ""},
@@ -61,15 +61,15 @@ func TestATokenIsPostedOnlyIfItsSuccessorCanBeStored(t *testing.T) {
 			e.demand(t)
 			state, posts := e.Snapshot(), s.issuer.Counts().Posts
 			require.Equal(t, fault.posts, posts)
-			require.Equal(t, fault.trouble, state.Trouble)
+			require.Equal(t, fault.trouble, state.Blocked)
 			require.Contains(t, s.log.String(), fault.says)
 			if posts == 0 {
-				require.Equal(t, machine.Stale, state.Label)
+				require.Equal(t, machine.Stale, state.Phase)
 				require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), "it is served")
 				require.True(t, s.issuer.IsAlive(s.old.RefreshToken))
 				return
 			}
-			require.Equal(t, machine.Fresh, state.Label)
+			require.Equal(t, machine.Fresh, state.Phase)
 			require.False(t, state.IsUnsaved())
 			require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), "the successor is stored")
 		})

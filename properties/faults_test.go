@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // fault is one way in which a store fails.
@@ -25,13 +25,13 @@ var errDisk = errors.New("the disk is out of order")
 // faultyStore is a store with faults that can be switched on, a count of how
 // often they strike, and a place for what is no login.
 type faultyStore struct {
-	store.Store
+	persist.Store
 	faults  map[fault]bool
 	hit     map[fault]int // how often each fault has struck
 	garbage int           // not 0: there is something that is no login
 }
 
-func newFaultyStore(inner store.Store) *faultyStore {
+func newFaultyStore(inner persist.Store) *faultyStore {
 	return &faultyStore{Store: inner, faults: map[fault]bool{}, hit: map[fault]int{}}
 }
 
@@ -42,44 +42,44 @@ func (s *faultyStore) strikes(f fault) bool {
 	return s.faults[f]
 }
 
-func (s *faultyStore) Load(ctx context.Context) (store.Record, error) {
+func (s *faultyStore) Load(ctx context.Context) (persist.Record, error) {
 	switch {
 	case s.strikes(loadFails):
-		return store.Record{}, &store.UnavailableError{Err: errDisk}
+		return persist.Record{}, &persist.UnavailableError{Err: errDisk}
 	case s.garbage != 0:
-		return store.Record{}, &store.UnreadableError{Problem: "it is garbage"}
+		return persist.Record{}, &persist.UnreadableError{Problem: "it is garbage"}
 	}
 	return s.Store.Load(ctx)
 }
 
-func (s *faultyStore) Stamp(ctx context.Context) (store.Stamp, bool) {
+func (s *faultyStore) Stamp(ctx context.Context) (persist.Stamp, bool) {
 	if s.garbage != 0 {
-		return store.Stamp{Inode: 1, Changed: int64(s.garbage)}, true
+		return persist.Stamp{Inode: 1, Changed: int64(s.garbage)}, true
 	}
 	return s.Store.Stamp(ctx)
 }
 
 func (s *faultyStore) Replace(ctx context.Context, c machine.Credential) error {
 	if s.strikes(writeFails) {
-		return &store.NotDurableError{Err: errDisk}
+		return &persist.NotDurableError{Err: errDisk}
 	}
 	s.garbage = 0
 	return s.Store.Replace(ctx, c)
 }
 
-func (s *faultyStore) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+func (s *faultyStore) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	switch {
 	case s.strikes(writeFails):
-		return &store.NotDurableError{Err: errDisk}
+		return &persist.NotDurableError{Err: errDisk}
 	case s.garbage != 0:
-		return &store.ConflictError{}
+		return &persist.ConflictError{}
 	}
 	return s.Store.Swap(ctx, base, c)
 }
 
 func (s *faultyStore) Delete(ctx context.Context) error {
 	if s.strikes(writeFails) {
-		return &store.NotDurableError{Err: errDisk}
+		return &persist.NotDurableError{Err: errDisk}
 	}
 	s.garbage = 0
 	return s.Store.Delete(ctx)
@@ -87,7 +87,7 @@ func (s *faultyStore) Delete(ctx context.Context) error {
 
 func (s *faultyStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	if s.strikes(reserveFails) {
-		return nil, &store.NotDurableError{Err: errDisk}
+		return nil, &persist.NotDurableError{Err: errDisk}
 	}
 	return s.Store.Reserve(ctx, c)
 }

@@ -22,7 +22,7 @@ func (p past) benchmark(b *testing.B, size int) {
 	before, _ := heap()
 	r := p.begin(b, size)
 	defer r.close()
-	measure := func(state machine.Label) {
+	measure := func(state machine.Phase) {
 		b.Run(string(state), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -36,7 +36,7 @@ func (i *frugalIssuer) login() machine.Credential {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.rotate()
-	return credentialOf("account-ada", machine.Grant{
+	return credentialOf("account-ada", machine.TokenResponse{
 		IDToken: i.token("ada"), AccessToken: i.token("ada"), RefreshToken: secret.New(i.live),
 	})
 }

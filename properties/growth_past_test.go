@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -60,9 +60,9 @@ func writePast(t testing.TB, home string, entries int) {
 	key := func(n int) secret.Fingerprint { return secret.New(fmt.Sprint("past ", n)).Fingerprint() }
 	var journal []byte
 	for n := range entries {
-		e := store.Entry{At: dawn, PID: 1, Cause: machine.CauseExpiring, Key: key(n / 2), Access: key(n), Kind: store.Intended}
+		e := persist.Entry{At: dawn, PID: 1, Cause: machine.CauseExpiring, TokenID: key(n / 2), Access: key(n), Kind: persist.Intended}
 		if n%2 == 1 {
-			e.Kind, e.Next = store.Rotated, key(n/2+1)
+			e.Kind, e.NextID = persist.Rotated, key(n/2+1)
 		}
 		line, err := json.Marshal(e)
 		require.NoError(t, err)

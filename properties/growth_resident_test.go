@@ -13,12 +13,12 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // resident is what stays under an editor for days: all of the program but its
@@ -26,7 +26,7 @@ import (
 type resident struct {
 	*engine.Engine
 	t      testing.TB
-	store  store.Store
+	store  persist.Store
 	issuer *frugalIssuer
 	input  io.Writer
 	lines  *bufio.Reader
@@ -41,7 +41,7 @@ const (
 
 var residentNames = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: oauth.DefaultClientID}
 
-func newResident(t testing.TB, kept store.Store, ledger store.Ledger) *resident {
+func newResident(t testing.TB, kept persist.Store, ledger persist.Ledger) *resident {
 	r := &resident{t: t, store: kept, issuer: &frugalIssuer{}}
 	require.NoError(t, kept.Replace(t.Context(), r.issuer.login()))
 	issuer := oauth.New(oauth.Options{Transport: r.issuer})
@@ -55,7 +55,7 @@ func newResident(t testing.TB, kept store.Store, ledger store.Ledger) *resident 
 	conn := jsonrpc.New(read, write, jsonrpc.Options{})
 	server := appserver.New(conn, appserver.Options{
 		Engine: r.Engine, Home: "/home/ada/.codex", Version: "1.2.3", Terminal: "xterm", RequiresAuth: true,
-		Logins: login.New(login.Options{Issuer: issuer, Save: r.Login}), Backend: backend.New(backend.Options{Transport: r.issuer}),
+		Logins: login.New(login.Options{Issuer: issuer, Save: r.Login}), Backend: chatgpt.New(chatgpt.Options{Transport: r.issuer}),
 		Introduce: issuer.Introduce,
 	})
 	served := make(chan error, 1)
@@ -94,5 +94,5 @@ func (r *resident) refresh() {
 func (r *resident) poison() {
 	r.issuer.become(func(i *frugalIssuer) { i.live = "" })
 	r.refresh()
-	require.Equal(r.t, machine.Poisoned, r.Snapshot().Label)
+	require.Equal(r.t, machine.Poisoned, r.Snapshot().Phase)
 }

@@ -75,7 +75,7 @@ func (a *authority) redeem(refresh secret.Token, now time.Time) machine.Answer {
 		return machine.Refused{Reason: machine.ReasonReused}
 	}
 	next := a.issue(g.family, tokenLife, now).credential
-	return machine.Granted{Grant: machine.Grant{
+	return machine.Issued{Response: machine.TokenResponse{
 		IDToken: next.IDToken, AccessToken: next.AccessToken, RefreshToken: next.RefreshToken,
 	}}
 }
@@ -125,8 +125,8 @@ func (a *authority) answer(how string, token secret.Token, now time.Time) machin
 	if how == loses {
 		return machine.Unavailable{Lost: true}
 	}
-	if granted, ok := answer.(machine.Granted); ok && how == badIDToken {
-		granted.Grant.IDToken = granted.Grant.RefreshToken
+	if granted, ok := answer.(machine.Issued); ok && how == badIDToken {
+		granted.Response.IDToken = granted.Response.RefreshToken
 		return granted
 	}
 	return answer

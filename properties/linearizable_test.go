@@ -200,7 +200,7 @@ func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.
 	switch said.how {
 	case redeems:
 		c := credentialNamed(said.successor, said.at)
-		return machine.Granted{Grant: machine.Grant{AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
+		return machine.Issued{Response: machine.TokenResponse{AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
 	case expires:
 		return machine.Refused{Reason: machine.ReasonExpired}
 	}

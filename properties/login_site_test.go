@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -89,12 +89,12 @@ func (s *loginSite) serve() {
 	policy := machine.Policy{Issuer: machine.Issuer{TokenEndpoint: issuerAddress + "/oauth/token", ClientID: oauth.DefaultClientID}}
 	s.engine = engine.Start(engine.Options{
 		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: client,
-		Client: appserver.Client{Conn: s.conn, Now: time.Now},
+		Renewer: appserver.Client{Conn: s.conn, Now: time.Now},
 	})
 	s.server = appserver.New(s.conn, appserver.Options{
 		Engine: s.engine, Home: "/home/ada/.codex", Version: "1", Terminal: "xterm", RequiresAuth: true,
 		Logins:    login.New(login.Options{Issuer: client, Save: s.engine.Login, Listen: s.network.listen, Dial: s.network.dial}),
-		Backend:   backend.New(backend.Options{BaseURL: issuerAddress, Transport: s.wire}),
+		Backend:   chatgpt.New(chatgpt.Options{BaseURL: issuerAddress, Transport: s.wire}),
 		Introduce: func(string, string) {},
 	})
 	go func() {

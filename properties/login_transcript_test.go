@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // transcript is what a client has heard.
@@ -146,7 +146,7 @@ func (h *transcript) answer(request int) (answered, bool) {
 
 // diary is a store that writes down what happens to it, and can be out of order.
 type diary struct {
-	store.Store
+	persist.Store
 
 	mu      sync.Mutex // guards all below
 	isFull  bool
@@ -166,7 +166,7 @@ func (d *diary) write(e entry, do func() error) error {
 	isFull, slow := d.isFull, d.slow
 	d.mu.Unlock()
 	time.Sleep(slow)
-	err := error(&store.NotDurableError{Err: errDisk})
+	err := error(&persist.NotDurableError{Err: errDisk})
 	if !isFull {
 		err = do()
 	}

@@ -134,7 +134,7 @@ func machineAgreesWithTheModel(t *rapid.T) {
 		for _, effect := range effects {
 			if _, ok := effect.(machine.StartRefresh); ok {
 				orders++
-				require.Equal(t, machine.Stale, next.Label, "only Stale spends")
+				require.Equal(t, machine.Stale, next.Phase, "only Stale spends")
 				require.Zero(t, real.Attempt, "one at a time")
 			}
 		}
@@ -185,12 +185,12 @@ func machineAgreesWithTheModel(t *rapid.T) {
 				return
 			}
 			step(machine.RefreshFailedPermanent{At: second(now), Attempt: real.Attempt, Verdict: machine.Verdict{
-				Key: policy.KeyOf(real.Credential), Access: real.Credential.AccessToken.Fingerprint(), Reason: machine.ReasonReused,
+				TokenID: policy.TokenID(real.Credential), Access: real.Credential.AccessToken.Fingerprint(), Reason: machine.ReasonReused,
 			}})
 			naive.condemned()
 		},
 		"": func(t *rapid.T) {
-			require.Equal(t, naive.state, string(real.Label))
+			require.Equal(t, naive.state, string(real.Phase))
 			require.Equal(t, naive.orders, orders, "refreshes ordered")
 			require.Equal(t, naive.inFlight, real.Attempt != 0)
 			require.Equal(t, naive.token(), real.Token().Reveal())

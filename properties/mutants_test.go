@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -58,7 +59,7 @@ func TestEveryMutantStillHasItsPlace(t *testing.T) {
 	names := map[string]bool{}
 	for _, m := range mutants {
 		_, err := m.mutated()
-		require.NoError(t, err, m.name)
+		assert.NoError(t, err, m.name)
 		require.False(t, names[m.name], "%s is listed twice", m.name)
 		require.NotEmpty(t, m.breaks, m.name)
 		names[m.name] = true

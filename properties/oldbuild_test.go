@@ -11,8 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 // earlierRevision is the build before each intent had an end of its own, before a
@@ -117,7 +118,7 @@ func (s *sharing) lookAtLedger() {
 	require.GreaterOrEqual(s.t, len(lines), len(s.lines))
 	require.Equal(s.t, strings.Join(s.lines, "\n"), strings.Join(lines[:len(s.lines)], "\n"))
 	s.lines = lines
-	entries, err := store.Newest(s.ledger().Entries(), 1<<20)
+	entries, err := journal.Newest(s.ledger().Entries(), 1<<20)
 	require.NoError(s.t, err)
 	require.Len(s.t, entries, len(lines))
 }
@@ -182,5 +183,5 @@ func wordIsSeen(t *testing.T, first, second string) {
 	require.Zero(t, s.issuer.Counts().Posts)
 	run("sk-of-the-other\n", "login", "--with-api-key")
 	require.Contains(t, s.asks(b, 2, false), `"authMethod":"apikey"`)
-	require.True(t, s.hasEntry(t, store.Logout, s.names.Key(s.old.RefreshToken)))
+	require.True(t, s.hasEntry(t, persist.Logout, s.names.TokenID(s.old.RefreshToken)))
 }

@@ -143,8 +143,8 @@ func (o strikes) do(w *world) string {
 
 func outcome(a machine.Answer, w *world) string {
 	switch a := a.(type) {
-	case machine.Granted:
-		return "grants " + a.Grant.RefreshToken.Reveal()
+	case machine.Issued:
+		return "grants " + a.Response.RefreshToken.Reveal()
 	case machine.Refused:
 		return string(a.Reason)
 	}

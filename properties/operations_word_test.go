@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -118,7 +118,7 @@ func (p *process) isSaid(f *family, isOut bool) {
 	w.disturb()
 }
 
-// Replace implements store.Store.
+// Replace implements persist.Store.
 func (s siteStore) Replace(ctx context.Context, c machine.Credential) error {
 	s.process.comesTo(beforeStore)
 	err := s.faultyStore.Replace(ctx, c)
@@ -132,7 +132,7 @@ func (s siteStore) Replace(ctx context.Context, c machine.Credential) error {
 	return err
 }
 
-// Delete implements store.Store.
+// Delete implements persist.Store.
 func (s siteStore) Delete(ctx context.Context) error {
 	s.process.comesTo(beforeStore)
 	err := s.faultyStore.Delete(ctx)
@@ -148,8 +148,8 @@ type siteLedger struct {
 	process *process
 }
 
-// Append implements store.Ledger.
-func (l siteLedger) Append(ctx context.Context, e store.Entry) error {
+// Append implements persist.Ledger.
+func (l siteLedger) Append(ctx context.Context, e persist.Entry) error {
 	l.process.comesTo(beforeEntry)
 	if w := l.process.world; l.process.word != nil && w.store.faults[loadFails] {
 		w.isTorn = true // whether a logout came before it nobody can see

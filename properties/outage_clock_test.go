@@ -114,7 +114,7 @@ func TestASuspendNeitherStallsNorStorms(t *testing.T) {
 				c.jumped.Add(int64(jump))
 				c.poll(t, engines, 5*time.Minute)
 				require.Equal(t, 2, c.issuer.Counts().Posts, "no storm")
-				require.Equal(t, machine.Fresh, engines[0].Snapshot().Label, "no stall")
+				require.Equal(t, machine.Fresh, engines[0].Snapshot().Phase, "no stall")
 				require.Zero(t, c.issuer.Counts().Replays)
 			})
 		})

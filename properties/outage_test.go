@@ -108,7 +108,7 @@ func newOutage(t *testing.T) *outage {
 }
 
 // credentialOf is a grant as a login that is stored.
-func credentialOf(account string, g machine.Grant) machine.Credential {
+func credentialOf(account string, g machine.TokenResponse) machine.Credential {
 	return machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: g.IDToken, AccessToken: g.AccessToken,
 		RefreshToken: g.RefreshToken, AccountID: account, LastRefresh: time.Now().UTC(),
@@ -157,7 +157,7 @@ func (o *outage) poll(t *testing.T, e *engine.Engine, end time.Time) {
 		asked := time.Now()
 		state, err := e.Status(t.Context(), machine.Ask{Token: true, Refresh: rand.IntN(10) == 0})
 		require.NoError(t, err)
-		if isNew := state.Label == machine.Fresh && state.RefreshedAt.After(end); isNew && asked.After(end) {
+		if isNew := state.Phase == machine.Fresh && state.RefreshedAt.After(end); isNew && asked.After(end) {
 			o.mu.Lock()
 			o.recovered = append(o.recovered, time.Since(end))
 			o.mu.Unlock()

@@ -101,8 +101,8 @@ type crash struct{}
 // Refresh implements engine.Runner.
 func (p *process) Refresh(run func(context.Context, engine.Listen) machine.Event) {
 	state := *p.owner.Snapshot()
-	if state.Label != machine.Stale || state.Attempt == 0 {
-		p.world.violate("%s starts a refresh in state %s", p.name, state.Label)
+	if state.Phase != machine.Stale || state.Attempt == 0 {
+		p.world.violate("%s starts a refresh in state %s", p.name, state.Phase)
 	}
 	for _, other := range p.refreshes {
 		if !other.abandoned && other.state.Credential.Equal(state.Credential) {
@@ -176,8 +176,8 @@ func (r *refresh) goOn(halt string) {
 	if r.abandoned && !after.Credential.Equal(before.Credential) {
 		w.violate("a refresh that was in flight undoes a login or a logout of %s", p.name)
 	}
-	if outcome, ok := r.outcome.(machine.RefreshFailedTransient); ok && !r.abandoned && after.Label != machine.Stale {
-		w.violate("a transient failure leads %s to %s (%v)", p.name, after.Label, outcome.Posted)
+	if outcome, ok := r.outcome.(machine.RefreshFailedTransient); ok && !r.abandoned && after.Phase != machine.Stale {
+		w.violate("a transient failure leads %s to %s (%v)", p.name, after.Phase, outcome.Posted)
 	}
 }
 

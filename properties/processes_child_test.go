@@ -12,11 +12,11 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -76,7 +76,7 @@ func (m mortal) serve() {
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Home: m.Home, Version: "1", Terminal: "test", RequiresAuth: true,
 		Logins:    login.New(login.Options{Issuer: issuer, Save: auth.Login, Log: log}),
-		Backend:   backend.New(backend.Options{BaseURL: m.URL, Transport: issuer.Transport()}),
+		Backend:   chatgpt.New(chatgpt.Options{BaseURL: m.URL, Transport: issuer.Transport()}),
 		Introduce: issuer.Introduce,
 	})
 	_ = conn.Serve(server) // the end of input is its end
@@ -95,7 +95,7 @@ func (m mortal) speak(auth *engine.Engine, fate *fate) {
 	switch m.Word {
 	case engine.StepLogin:
 		var c machine.Credential
-		if c, err = store.Decode([]byte(m.Login)); err == nil {
+		if c, err = authjson.Decode([]byte(m.Login)); err == nil {
 			err = auth.Login(background, c)
 		}
 	case engine.StepLogout:

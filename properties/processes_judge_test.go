@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // A judge that calls every loss a drop, or takes any death for a reason, would let the
@@ -17,30 +17,30 @@ func TestTheJudgeOfAStormKnowsADropFromALossAndWhoseDeathItWas(t *testing.T) {
 	s := &storm{scene: &scene{names: residentNames}, archive: &archive{sets: map[secret.Fingerprint]givenSet{
 		granted.Fingerprint(): {login: spent.Fingerprint()},
 	}}}
-	post, key := posted{token: spent, next: granted, at: dawn}, s.names.Key(spent)
-	dropped := store.Entry{Kind: store.Rotated, Key: key, At: dawn}
+	post, key := posted{token: spent, next: granted, at: dawn}, s.names.TokenID(spent)
+	dropped := persist.Entry{Kind: persist.Rotated, TokenID: key, At: dawn}
 	for name, row := range map[string]struct {
 		stored time.Duration // the later login, after the save began; 0 for no such login
-		entry  store.Entry
+		entry  persist.Entry
 		isDrop bool
 	}{
 		"a login came first":       {-time.Minute, dropped, true},
 		"a login came in the save": {time.Second, dropped, true},
 		"a login came long after":  {time.Minute, dropped, false},
 		"no login came":            {0, dropped, false},
-		"the successor is named":   {-time.Minute, store.Entry{Kind: store.Rotated, Key: key, At: dawn, Next: "next"}, false},
-		"it is not written down":   {-time.Minute, store.Entry{Kind: store.Intended, Key: key, At: dawn}, false},
+		"the successor is named":   {-time.Minute, persist.Entry{Kind: persist.Rotated, TokenID: key, At: dawn, NextID: "next"}, false},
+		"it is not written down":   {-time.Minute, persist.Entry{Kind: persist.Intended, TokenID: key, At: dawn}, false},
 	} {
 		s.made = []storedLogin{{spent.Fingerprint(), dawn.Add(-time.Hour)}}
 		if row.stored != 0 {
 			s.made = append(s.made, storedLogin{later.Fingerprint(), dawn.Add(row.stored)})
 		}
-		s.entries = []store.Entry{row.entry}
+		s.entries = []persist.Entry{row.entry}
 		require.Equal(t, row.isDrop, s.isDisplaced(post), name)
 	}
-	s.entries = []store.Entry{
-		{Kind: store.Intended, Key: key, PID: 1}, {Kind: store.Intended, Key: key, PID: 2},
-		{Kind: store.Intended, Key: "another", PID: 3}, {Kind: store.Rotated, Key: "another", PID: 3},
+	s.entries = []persist.Entry{
+		{Kind: persist.Intended, TokenID: key, PID: 1}, {Kind: persist.Intended, TokenID: key, PID: 2},
+		{Kind: persist.Intended, TokenID: "another", PID: 3}, {Kind: persist.Rotated, TokenID: "another", PID: 3},
 	}
 	s.killed = map[int]death{1: {at: dawn}, 2: {at: dawn.Add(time.Second)}}
 	windows := s.windows(t)

@@ -17,10 +17,11 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 // storm is many processes on one home, each with a client that wants a new
@@ -42,11 +43,11 @@ type storm struct {
 
 	mu       sync.Mutex // guards what follows
 	killed   map[int]death
-	places   []string      // where nobody has died yet
-	entries  []store.Entry // of the ledger, also those that a compaction has dropped
+	places   []string        // where nobody has died yet
+	entries  []persist.Entry // of the ledger, also those that a compaction has dropped
 	seen     map[string]bool
-	lastWord machine.Grant // the login that was made last
-	made     []storedLogin // all of them, in their order
+	lastWord machine.TokenResponse // the login that was made last
+	made     []storedLogin         // all of them, in their order
 	logins   int
 	ended    []secret.Fingerprint // keys of logins that were found dead
 	givenUp  int                  // logins that two processes died over
@@ -303,9 +304,9 @@ func (s *storm) mourn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.withheld++
-	lineage, err := s.ledger().Lineage(background) // and then the store, or a sister might come in between
+	lineage, err := s.ledger().History(background) // and then the store, or a sister might come in between
 	record, unread := file.Open(s.home, file.Options{}).Load(background)
-	key := s.names.Key(record.Credential.RefreshToken)
+	key := s.names.TokenID(record.Credential.RefreshToken)
 	doubt, notTold := s.ledger().Doubt(background, key)
 	switch verdict := lineage.VerdictOn(key); {
 	case err != nil || unread != nil || notTold != nil:
@@ -351,7 +352,7 @@ func (s *storm) look() {
 func (s *storm) read() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, err := store.Newest(s.ledger().Entries(), 1<<20)
+	found, err := journal.Newest(s.ledger().Entries(), 1<<20)
 	if err != nil {
 		s.fail(err)
 		return

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // verify demands what a storm must not break, by what the issuer saw and what
@@ -20,7 +20,7 @@ func (s *storm) verify(t *testing.T) {
 	kept := s.kept(t)
 	uses, lost := map[secret.Fingerprint]int{}, 0
 	for _, post := range s.archive.posts {
-		key := s.names.Key(post.token)
+		key := s.names.TokenID(post.token)
 		uses[key]++
 		switch {
 		case uses[key] > 2:
@@ -34,7 +34,7 @@ func (s *storm) verify(t *testing.T) {
 		default:
 			require.False(t, post.next.IsEmpty(), "a token is refused that was not posted before")
 		}
-		if !post.next.IsEmpty() && !kept[s.names.Key(post.next)] {
+		if !post.next.IsEmpty() && !kept[s.names.TokenID(post.next)] {
 			if s.isDisplaced(post) {
 				t.Logf("dropped: what was granted for %s: another login took its place", key.Short())
 				continue
@@ -60,12 +60,12 @@ func (s *storm) verify(t *testing.T) {
 // kept are the keys of what was granted and written down, used or stored: the
 // rest is lost.
 func (s *storm) kept(t *testing.T) map[secret.Fingerprint]bool {
-	kept := map[secret.Fingerprint]bool{s.names.Key(s.stored(t).RefreshToken): true}
+	kept := map[secret.Fingerprint]bool{s.names.TokenID(s.stored(t).RefreshToken): true}
 	for _, each := range s.entries {
-		kept[each.Next] = kept[each.Next] || each.Kind == store.Rotated
+		kept[each.NextID] = kept[each.NextID] || each.Kind == persist.Rotated
 	}
 	for _, post := range s.archive.posts {
-		kept[s.names.Key(post.token)] = true
+		kept[s.names.TokenID(post.token)] = true
 	}
 	return kept
 }
@@ -76,11 +76,11 @@ const saveLasts = 2 * stormDeadline
 // isDisplaced reports whether what was granted was dropped on purpose: it was written
 // down, without a successor, and a later login was stored before its save was over.
 func (s *storm) isDisplaced(post posted) bool {
-	key := s.names.Key(post.token)
+	key := s.names.TokenID(post.token)
 	family := s.archive.sets[post.next.Fingerprint()].login
 	own := slices.IndexFunc(s.made, func(l storedLogin) bool { return l.family == family })
-	return slices.ContainsFunc(s.entries, func(e store.Entry) bool {
-		isDrop := e.Kind == store.Rotated && e.Key == key && e.Next == ""
+	return slices.ContainsFunc(s.entries, func(e persist.Entry) bool {
+		isDrop := e.Kind == persist.Rotated && e.TokenID == key && e.NextID == ""
 		isLater := func(l storedLogin) bool { return l.at.Before(e.At.Add(saveLasts)) }
 		return isDrop && slices.ContainsFunc(s.made[own+1:], isLater)
 	})
@@ -103,11 +103,11 @@ func (s *storm) windows(t *testing.T) map[secret.Fingerprint][]death {
 	}
 	var open []refresh
 	for _, e := range s.entries {
-		each := refresh{e.PID, e.Key}
+		each := refresh{e.PID, e.TokenID}
 		switch e.Kind {
-		case store.Intended:
+		case persist.Intended:
 			open = append(open, each)
-		case store.Rotated, store.Refused, store.Deferred:
+		case persist.Rotated, persist.Refused, persist.Deferred:
 			open = slices.DeleteFunc(open, func(other refresh) bool { return other == each })
 		}
 	}

@@ -25,7 +25,7 @@ func (w *world) check() {
 func (w *world) checkStore() {
 	held := w.store.holds()
 	defer func() { w.before = held }()
-	lineage, _ := w.ledger.Process(99).Lineage(context.Background())
+	lineage, _ := w.ledger.Process(99).History(context.Background())
 	switch {
 	case w.wasOut && held != nil:
 		w.violate("a refresh undoes a logout: the store holds %s", w.nameOf(held))
@@ -52,7 +52,7 @@ func (w *world) isRevived(f *family) bool {
 func (p *process) check() {
 	w, s := p.world, p.owner.Snapshot()
 	held := s.Credential
-	w.reach("a process is %s", s.Label)
+	w.reach("a process is %s", s.Phase)
 	for _, r := range p.refreshes {
 		r.abandoned = r.abandoned || s.Attempt != r.state.Attempt
 	}
@@ -60,13 +60,13 @@ func (p *process) check() {
 		w.violate("%s mixes logins: %s", p.name, w.nameOf(&held))
 	}
 	switch {
-	case s.Label == machine.Poisoned && (!s.Token().IsAbsent() || s.Method() == ""):
+	case s.Phase == machine.Poisoned && (!s.Token().IsAbsent() || s.Method() == ""):
 		w.violate("%s is poisoned and hands out a token, or hides its method", p.name)
-	case s.Label == machine.Poisoned && !w.mayBePoisoned(p, held):
+	case s.Phase == machine.Poisoned && !w.mayBePoisoned(p, held):
 		w.violate("%s is poisoned, and nobody refused %s", p.name, w.nameOf(&held))
-	case s.Label == machine.Stale && w.isRefusedTo(p, held):
+	case s.Phase == machine.Stale && w.isRefusedTo(p, held):
 		w.violate("%s was refused %s for good, and would try again", p.name, w.nameOf(&held))
-	case (s.Label == machine.Fresh || s.Label == machine.Stale) && s.Token().IsAbsent() && !p.rejected[held.AccessToken.Reveal()]:
+	case (s.Phase == machine.Fresh || s.Phase == machine.Stale) && s.Token().IsAbsent() && !p.rejected[held.AccessToken.Reveal()]:
 		w.violate("%s withholds %s, which nobody rejected", p.name, w.nameOf(&held))
 	}
 	p.checkAssessment()
@@ -89,13 +89,13 @@ func (p *process) checkAssessment() {
 func wronglyTold(s *machine.State, now time.Time) string {
 	a := s.Assess(now)
 	isHanded := !s.TokenAt(now).IsEmpty()
-	inUse := s.Label == machine.Fresh || s.Label == machine.Stale || s.Label == machine.ApiKey
+	inUse := s.Phase == machine.Fresh || s.Phase == machine.Stale || s.Phase == machine.ApiKey
 	switch {
 	case a.Usable && a.Expired:
 		return "calls a token usable that has expired"
 	case a.Usable && !isHanded, a.Usable && !inUse:
 		return "calls a token usable and hands none out"
-	case a.Expired && isHanded && s.Trouble == "" && a.Action == machine.ActionNone:
+	case a.Expired && isHanded && s.Blocked == "" && a.Action == machine.ActionNone:
 		return "hands out an expired token, and says that nothing has to be done"
 	case a.Action == machine.ActionWait && a.NextAttemptAt.IsZero():
 		return "says that waiting is all there is to do, and not how long"
@@ -103,8 +103,8 @@ func wronglyTold(s *machine.State, now time.Time) string {
 		return fmt.Sprintf("says to wait for %v, and nothing changes then", a.NextAttemptAt.Sub(now))
 	case a.Action == machine.ActionNone && !a.Usable && !changesAt(s, now):
 		return "has no good token, does nothing, and says that nothing has to be done"
-	case a.Action != machine.ActionLogin && (s.Label == machine.Poisoned || s.Label == machine.NoAuth && s.Trouble == ""):
-		return fmt.Sprintf("is %s, and says %q", s.Label, a.Action)
+	case a.Action != machine.ActionLogin && (s.Phase == machine.Poisoned || s.Phase == machine.NoAuth && s.Blocked == ""):
+		return fmt.Sprintf("is %s, and says %q", s.Phase, a.Action)
 	}
 	return ""
 }
@@ -151,13 +151,13 @@ func (p *process) checkAnswers() {
 func (w *world) checkRotations() {
 	for _, posts := range w.posts {
 		for _, each := range posts {
-			granted, ok := each.answer.(machine.Granted)
+			granted, ok := each.answer.(machine.Issued)
 			p := each.by.process
 			isOver := !slices.Contains(p.refreshes, each.by)
 			if !ok || !isOver || each.by.disturbed || p.owner == nil || p.lives != each.life {
 				continue
 			}
-			g := w.authority.issued[granted.Grant.RefreshToken.Reveal()]
+			g := w.authority.issued[granted.Response.RefreshToken.Reveal()]
 			if g.family.live == g && g.family.dead == "" && g.family == w.lastWord && !w.isKept(g, p) {
 				w.violate("the rotation to %s is lost while %s lives", g.refresh, p.name)
 			}
@@ -177,7 +177,7 @@ func (p *process) checkServed() {
 	w, s := p.world, p.owner.Snapshot()
 	held := w.store.holds()
 	isOther := held == nil || !held.Equal(s.Credential)
-	isInUse := s.Label != machine.NoAuth && s.Label != machine.Poisoned
+	isInUse := s.Phase != machine.NoAuth && s.Phase != machine.Poisoned
 	if held == nil || held.Method != machine.MethodChatGPT || isOther && isInUse {
 		return
 	}

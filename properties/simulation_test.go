@@ -83,7 +83,7 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 	for _, f := range allFaults {
 		corners = append(corners, "the store "+string(f))
 	}
-	for _, label := range machine.Labels() {
+	for _, label := range machine.Phases() {
 		corners = append(corners, "a process is "+string(label))
 	}
 	for _, end := range []machine.Event{

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // stopDeadline is that of the posts of a process that is going to stand still.
@@ -228,7 +228,7 @@ func TestAnAnswerThatArrivedWhileTheProcessStoodStillCounts(t *testing.T) {
 		each.sisterAsks(t)
 		if each.name == "refused" {
 			require.Equal(t, 1, each.issuer.Counts().Posts, "a token is posted again that was refused")
-			require.True(t, each.hasEntry(t, store.Refused, each.names.Key(each.old.RefreshToken)))
+			require.True(t, each.hasEntry(t, persist.Refused, each.names.TokenID(each.old.RefreshToken)))
 			continue
 		}
 		require.Zero(t, each.issuer.Counts().Replays)

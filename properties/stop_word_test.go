@@ -113,7 +113,7 @@ func (s *stoppedWord) judge(t *testing.T) {
 		s.isSeen(t, engine.SignedOut)
 		return
 	}
-	lineage, err := s.ledger().Lineage(t.Context())
+	lineage, err := s.ledger().History(t.Context())
 	require.NoError(t, err)
 	require.False(t, lineage.LoggedOut, s.wordScene.name)
 	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), "%s: the stored login is dead\n%s\n%s", s.wordScene.name, s.stderr.String(), s.log.String())

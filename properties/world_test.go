@@ -8,8 +8,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -83,7 +83,7 @@ func (w *world) isAdmitted(r *refresh) string {
 	held := r.state.Credential
 	for _, earlier := range w.posts[held.RefreshToken.Reveal()] {
 		switch answer := earlier.answer.(type) {
-		case machine.Granted:
+		case machine.Issued:
 			if earlier.recorded {
 				return "it is spent already"
 			}
@@ -119,7 +119,7 @@ func (r *refresh) serves() bool {
 func (w *world) mayBePoisoned(p *process, c machine.Credential) bool {
 	for _, each := range w.posts[c.RefreshToken.Reveal()] {
 		switch answer := each.answer.(type) {
-		case machine.Granted:
+		case machine.Issued:
 			return true
 		case machine.Refused:
 			if answer.Reason.IsExplained() || each.by.process == p && each.life == p.lives {
@@ -166,8 +166,8 @@ func (w *world) Refresh(ctx context.Context, _ machine.Issuer, token secret.Toke
 	switch held := w.store.holds(); {
 	case w.isAdmitted(r) != "":
 		w.violate("%s posts %s, but %s", r.process.name, name, w.isAdmitted(r))
-	case !r.abandoned && r.process.owner.Snapshot().Label != machine.Stale:
-		w.violate("%s posts %s in state %s", r.process.name, name, r.process.owner.Snapshot().Label)
+	case !r.abandoned && r.process.owner.Snapshot().Phase != machine.Stale:
+		w.violate("%s posts %s in state %s", r.process.name, name, r.process.owner.Snapshot().Phase)
 	case !r.looked:
 		w.violate("%s posts %s without a look at the store, which holds %s", r.process.name, name, w.nameOf(held))
 	case !r.reserved:
@@ -205,7 +205,7 @@ type siteStore struct {
 }
 
 // Load notes what a refresh sees when it looks again.
-func (s siteStore) Load(ctx context.Context) (store.Record, error) {
+func (s siteStore) Load(ctx context.Context) (persist.Record, error) {
 	if r := s.world.running; r != nil && r.place == "reread" {
 		r.looked, r.found = true, s.world.store.holds()
 	}

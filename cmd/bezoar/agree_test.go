@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // world of TestCommandsAgree: an issuer that grants every refresh.
@@ -40,10 +40,10 @@ func TestCommandsAgree(t *testing.T) {
 	scene := func(t *testing.T, valid time.Duration) *scene {
 		return newSceneAt(t, now, valid, func(name string) string { return variables[name] })
 	}
-	deferred := func(e machine.Evidence, times int) store.Entry {
-		return store.Entry{Kind: store.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: machine.Repeated{Evidence: e, Times: times}}
+	deferred := func(e machine.Evidence, times int) persist.Entry {
+		return persist.Entry{Kind: persist.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: machine.Repeated{Evidence: e, Times: times}}
 	}
-	refused := func(reason machine.Reason) store.Entry { return store.Entry{Kind: store.Refused, Reason: reason} }
+	refused := func(reason machine.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
 	file := func(t *testing.T, name, text string) string {
 		home := t.TempDir()
 		require.NoError(t, os.Chmod(home, 0o700))
@@ -71,7 +71,7 @@ func TestCommandsAgree(t *testing.T) {
 			return scene(t, -time.Hour).note(time.Minute, refused(machine.ReasonRevoked)).home
 		}, code: exitLogin},
 		"spent": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123"}).home
+			return scene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123"}).home
 		}, code: exitLogin},
 		"issuer down": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 503}, 3)).home

@@ -15,7 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 )
@@ -78,9 +78,9 @@ const (
 func serve(signals context.Context, env environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, live *livePage) error {
 	conn := jsonrpc.New(env.stdin, env.stdout, jsonrpc.Options{Log: log})
 	issuer := newIssuer(c, log)
-	limits := backend.New(backend.Options{BaseURL: c.ChatGPTBaseURL, Rules: rulesOf(c), Transport: issuer.Transport()})
+	limits := chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: rulesOf(c), Transport: issuer.Transport()})
 	options := engineOptions(c, live.watch(issuer), log)
-	options.Client = appserver.Client{Conn: conn, Now: time.Now}
+	options.Renewer = appserver.Client{Conn: conn, Now: time.Now}
 	auth := engine.Start(options)
 	live.show(env, c.Home, auth, options.Ledger)
 	defer live.close()

@@ -84,7 +84,7 @@ func (a *authCommand) isTooEarly(now time.Time) bool {
 
 // usable is the state that the token is taken from.
 func (a *authCommand) usable(state machine.State) machine.State {
-	if a.isOn && state.Label == machine.Stale {
+	if a.isOn && state.Phase == machine.Stale {
 		state.Rejected = false
 	}
 	return state

@@ -228,7 +228,7 @@ func (s *story) deadLogin(ctx context.Context) (secret.Token, error) {
 		return secret.Token{}, err
 	}
 	names := machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}
-	if _, granted := s.client.Refresh(ctx, names, grant.RefreshToken, machine.CauseOld).(machine.Granted); !granted {
+	if _, granted := s.client.Refresh(ctx, names, grant.RefreshToken, machine.CauseOld).(machine.Issued); !granted {
 		return secret.Token{}, errors.New("the issuer on loopback does not answer")
 	}
 	return grant.RefreshToken, nil
@@ -239,7 +239,7 @@ func (s *story) login(ctx context.Context) error {
 	return s.store(ctx, s.issuer.Login(issuer.Ada, now), now)
 }
 
-func (s *story) store(ctx context.Context, grant machine.Grant, at time.Time) error {
+func (s *story) store(ctx context.Context, grant machine.TokenResponse, at time.Time) error {
 	return file.Open(s.home, file.Options{}).Replace(ctx, machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,

@@ -16,9 +16,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -143,7 +143,7 @@ func (d *issuerDesk) expire() error {
 	defer cancel()
 	stored := file.Open(d.home, file.Options{})
 	record, err := stored.Load(ctx)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, persist.ErrNotFound) {
 		return errNoLogin
 	}
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/store"
-	"github.com/bezoar-auth/bezoar/store/auto"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/fallback"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -76,8 +76,8 @@ func blocking(found, remedy string) finding {
 // patient is what doctor looks at.
 type patient struct {
 	config  config.Config
-	store   store.Store // that settles nothing
-	ledger  store.Ledger
+	store   persist.Store // that settles nothing
+	ledger  persist.Ledger
 	lock    func(ctx context.Context, path string, poll time.Duration) (release func(), err error)
 	now     func() time.Time
 	offline bool
@@ -138,7 +138,7 @@ func doctor(env environment, flags *flag.FlagSet, args []string) error {
 		findings = notYet(ctx, c.Home)
 	default:
 		p := &patient{
-			config: c, store: storeOf(c, auto.Options{Log: quiet, Look: true}), ledger: ledgerOf(c, quiet),
+			config: c, store: storeOf(c, fallback.Options{Log: quiet, Look: true}), ledger: ledgerOf(c, quiet),
 			lock: disk.Lock, now: env.now, offline: *offline,
 		}
 		findings = p.examine(ctx)
@@ -248,7 +248,7 @@ func (f finding) print(out io.Writer, p paint) error {
 
 // unavailable is err without the words that a finding has said already.
 func unavailable(err error) error {
-	if of, ok := errors.AsType[*store.UnavailableError](err); ok {
+	if of, ok := errors.AsType[*persist.UnavailableError](err); ok {
 		return of.Err
 	}
 	return err

@@ -17,8 +17,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -118,11 +118,11 @@ func loginCheck(ctx context.Context, p *patient) finding {
 	}
 	record, err := p.store.Load(ctx)
 	path, us := filepath.Join(p.config.Home, "auth.json"), userName(os.Geteuid())
-	unreadable, isUnreadable := errors.AsType[*store.UnreadableError](err)
+	unreadable, isUnreadable := errors.AsType[*persist.UnreadableError](err)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, persist.ErrNotFound):
 		return fine("there is no login; bezoar login makes one")
-	case isUnreadable && unreadable.IsInTheWay:
+	case isUnreadable && unreadable.BlocksWrites:
 		return blocking("there is no login: "+unreadable.Problem, "move away what is in the place of "+path)
 	case isUnreadable:
 		return bad(failure, "auth.json is not a login: "+unreadable.Problem, "bezoar login puts a new login in its place")
@@ -157,7 +157,7 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 		return skip("kept in the memory of each program")
 	}
 	path := filepath.Join(p.config.Home, file.LedgerName)
-	if _, err := p.ledger.Lineage(ctx); err != nil {
+	if _, err := p.ledger.History(ctx); err != nil {
 		return bad(failure, fmt.Sprintf("it cannot be read: %v", unavailable(err)), "see that "+path+" is a file that this user may read")
 	}
 	entries := 0
@@ -169,7 +169,7 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 		return bad(warning, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
 			"nothing to do, unless there are more each time: then something else writes to "+path)
 	}
-	prober, ok := p.ledger.(store.Prober)
+	prober, ok := p.ledger.(persist.Prober)
 	if !ok {
 		return fine("%d entries", entries)
 	}
@@ -253,7 +253,7 @@ func keyringCheck(ctx context.Context, p *patient) finding {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	_, err := p.store.Load(limited)
-	if _, isUnavailable := errors.AsType[*store.UnavailableError](err); isUnavailable || limited.Err() != nil {
+	if _, isUnavailable := errors.AsType[*persist.UnavailableError](err); isUnavailable || limited.Err() != nil {
 		remedy := "unlock it"
 		if errors.Is(err, exec.ErrNotFound) {
 			remedy = "install a keyring service"

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
@@ -75,7 +75,7 @@ func direction(skew time.Duration) string {
 // tokenEndpoint is where the stored login is refreshed; without one, where one would be
 // that does not say where it was made.
 func (p *patient) tokenEndpoint(ctx context.Context) string {
-	record, _ := store.Recalling(p.store, p.ledger).Load(ctx)
+	record, _ := persist.Recalling(p.store, p.ledger).Load(ctx)
 	return policyOf(p.config).IssuerOf(record.Credential).TokenEndpoint
 }
 

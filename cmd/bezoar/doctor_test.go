@@ -16,8 +16,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -46,14 +46,14 @@ func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
 
 // lockedKeyring is a store that only says why it cannot be asked.
 type lockedKeyring struct {
-	store.Store
+	persist.Store
 	err error
 }
 
-func (k lockedKeyring) Load(context.Context) (store.Record, error) { return store.Record{}, k.err }
+func (k lockedKeyring) Load(context.Context) (persist.Record, error) { return persist.Record{}, k.err }
 
 func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
-	locked := &store.UnavailableError{Err: errors.New("it is locked")}
+	locked := &persist.UnavailableError{Err: errors.New("it is locked")}
 	for name, each := range map[string]struct {
 		kept config.CredentialStore
 		err  error
@@ -62,8 +62,8 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 		"file":                    {config.File, locked, skipped},
 		"keyring, locked":         {config.Keyring, locked, failure},
 		"auto, locked":            {config.Auto, locked, failure},
-		"keyring, nobody":         {config.Keyring, store.ErrNotFound, ok},
-		"keyring, something else": {config.Keyring, &store.UnreadableError{Problem: "no login"}, ok},
+		"keyring, nobody":         {config.Keyring, persist.ErrNotFound, ok},
+		"keyring, something else": {config.Keyring, &persist.UnreadableError{Problem: "no login"}, ok},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &patient{config: config.Config{CredentialStore: each.kept}, store: lockedKeyring{err: each.err}}
@@ -144,7 +144,7 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 		fs.ErrPermission: "may write to",
 		file.ErrReplaced: "mount the folder",
 	} {
-		err := &store.NotDurableError{Err: &fs.PathError{Op: "open", Path: "auth.json", Err: errno}}
+		err := &persist.NotDurableError{Err: &fs.PathError{Op: "open", Path: "auth.json", Err: errno}}
 		require.Contains(t, p.diskRemedy(err), want, errno)
 	}
 	for err, want := range map[error]string{

@@ -7,23 +7,23 @@ import (
 	"syscall"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // held is the refresh that spent the stored refresh token, whose new tokens could not be
 // stored: a process holds them in its memory, or held them until it ended.
-func (v *view) held() (rotation store.Entry, ok bool) {
+func (v *view) held() (rotation persist.Entry, ok bool) {
 	verdict, _ := v.state.Verdict()
-	if v.state.Label != machine.Poisoned || verdict.Reason != machine.ReasonSpent {
-		return store.Entry{}, false
+	if v.state.Phase != machine.Poisoned || verdict.Reason != machine.ReasonSpent {
+		return persist.Entry{}, false
 	}
-	rotation, ok = v.last(store.Rotated, store.Deferred)
+	rotation, ok = v.last(persist.Rotated, persist.Deferred)
 	if !ok || !rotation.Unsaved {
-		return store.Entry{}, false
+		return persist.Entry{}, false
 	}
 	for _, e := range v.entries {
-		if e.Kind == store.Saved && e.Key == rotation.Next {
-			return store.Entry{}, false
+		if e.Kind == persist.Saved && e.TokenID == rotation.NextID {
+			return persist.Entry{}, false
 		}
 	}
 	return rotation, true

@@ -6,17 +6,17 @@ import (
 	"net"
 	"os"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/protocol/inspect"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // livePage is what an app-server shows of itself. The nil page is for one that
 // was not asked to, and does nothing.
 type livePage struct {
-	recorder *inspect.Recorder
+	recorder *live.Recorder
 	listener net.Listener
 	end      func()
 }
@@ -26,15 +26,15 @@ func listenForPage(address string) (*livePage, error) {
 	if address == "" {
 		return nil, nil
 	}
-	listener, err := inspect.Listen(address)
+	listener, err := live.Listen(address)
 	if err != nil {
 		return nil, fmt.Errorf("--inspect: %w", err)
 	}
-	return &livePage{recorder: inspect.NewRecorder(nil), listener: listener}, nil
+	return &livePage{recorder: live.NewRecorder(nil), listener: listener}, nil
 }
 
 // watch is the issuer, its posts recorded.
-func (l *livePage) watch(issuer engine.Issuer) engine.Issuer {
+func (l *livePage) watch(issuer engine.AuthorizationServer) engine.AuthorizationServer {
 	if l == nil {
 		return issuer
 	}
@@ -62,15 +62,15 @@ func (c counted) Request(request jsonrpc.Request) {
 }
 
 // show serves the page, and tells the person and the home where it is.
-func (l *livePage) show(env environment, home string, auth *engine.Engine, ledger store.Ledger) {
+func (l *livePage) show(env environment, home string, auth *engine.Engine, ledger persist.Ledger) {
 	if l == nil {
 		return
 	}
-	options := inspect.Options{Source: auth, Recorder: l.recorder, Words: pageWords{}, Version: version}
+	options := live.Options{Source: auth, Recorder: l.recorder, Words: pageWords{}, Version: version}
 	if _, ok := auditOf(ledger); ok {
-		options.Entries = func(context.Context) ([]store.Entry, error) { return entriesOf(ledger) }
+		options.Entries = func(context.Context) ([]persist.Entry, error) { return entriesOf(ledger) }
 	}
-	page := inspect.New(options)
+	page := live.New(options)
 	shown := &sign{URL: page.URL(l.listener.Addr()), PID: os.Getpid()}
 	if err := shown.put(home); err != nil {
 		logLine(env, fmt.Sprintf("bezoar inspect will not find the live page: %v", err))

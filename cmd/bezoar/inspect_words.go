@@ -4,39 +4,39 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/protocol/inspect"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // pageWords are the sentences of status and why, for the live page.
 type pageWords struct{}
 
-func (pageWords) State(s *machine.State, entries []store.Entry, now time.Time) (known, toDo string) {
+func (pageWords) State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string) {
 	v := view{state: *s, entries: entries, at: now}
 	for _, e := range entries {
 		if isBeginning(e) {
-			v.lineage.LoggedOut = e.Kind == store.Logout
+			v.lineage.LoggedOut = e.Kind == persist.Logout
 		}
 	}
 	known = v.known()
-	if reason := s.Assess(now).Reason; s.Label == machine.NoAuth && reason != "" {
+	if reason := s.Assess(now).Reason; s.Phase == machine.NoAuth && reason != "" {
 		known += ": " + strings.ReplaceAll(reason, "_", " ")
 	}
 	return strings.ToUpper(known[:1]) + known[1:] + ".", v.next()
 }
 
-func (pageWords) Story(entries []store.Entry, now time.Time) []inspect.Sentence {
+func (pageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 	v := view{entries: entries, at: now}
-	var open []store.Entry
+	var open []persist.Entry
 	for i, e := range entries {
 		if !v.isOutcomeKnown(i) {
 			open = append(open, e)
 		}
 	}
-	var told []inspect.Sentence
+	var told []live.Sentence
 	for _, each := range v.tellAll(open) {
-		told = append(told, inspect.Sentence{At: each.At.Time, Kind: each.Kind, Text: each.Text})
+		told = append(told, live.Sentence{At: each.At.Time, Kind: each.Kind, Text: each.Text})
 	}
 	return told
 }

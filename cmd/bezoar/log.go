@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -235,9 +235,9 @@ func entryValue(name json.Token, value json.RawMessage) []byte {
 
 func showRow(env environment, line trailLine) error {
 	e := line.entry
-	tokens := e.Key.Short()
-	if e.Next != "" && e.Next != e.Key {
-		tokens += " → " + e.Next.Short()
+	tokens := e.TokenID.Short()
+	if e.NextID != "" && e.NextID != e.TokenID {
+		tokens += " → " + e.NextID.Short()
 	}
 	row := fmt.Sprintf("%s  %-8s  %-19s  %-8d  %s",
 		e.At.In(env.now().Location()).Format(time.DateTime), e.Kind, tokens, e.PID, strings.Join(details(e, env.now()), ", "))
@@ -246,14 +246,14 @@ func showRow(env environment, line trailLine) error {
 }
 
 // details are what an entry says besides, for people.
-func details(e store.Entry, now time.Time) []string {
+func details(e persist.Entry, now time.Time) []string {
 	var said []string
 	for _, each := range []string{string(e.Method), string(e.Cause), string(e.Reason)} {
 		if each != "" {
 			said = append(said, strings.ReplaceAll(each, "_", " "))
 		}
 	}
-	if e.Kind == store.Past {
+	if e.Kind == persist.Past {
 		said = append(said, "the keys of older verdicts")
 	}
 	if e.Lost {

@@ -16,10 +16,10 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 var loginCommand = command{
@@ -171,7 +171,7 @@ func (s *session) explained(ctx context.Context, err error) error {
 	port, isPort := errors.AsType[*login.PortError](err)
 	unreachable, isUnreachable := errors.AsType[*oauth.UnreachableError](err)
 	failed, isFailed := errors.AsType[*login.FailedError](err)
-	undurable, isUndurable := errors.AsType[*store.NotDurableError](err)
+	undurable, isUndurable := errors.AsType[*persist.NotDurableError](err)
 	interruption, isInterruption := errors.AsType[login.Interruption](err)
 	switch {
 	case err == nil, s.isSaved():

@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -70,7 +70,7 @@ func TestTheEndOfALoginIsToldInWordsThatFit(t *testing.T) {
 		"denied":                    {err: fmt.Errorf("Login server error: %w", &login.FailedError{Code: "access_denied", Message: "Sign-in failed"}), text: "you or the issuer refused the login; nothing has changed", code: exitError},
 		"slow disk, stored":         {err: &login.FailedError{Code: "persist_failed", Err: context.DeadlineExceeded}, stored: true, code: exitOK},
 		"slow disk":                 {err: &login.FailedError{Code: "persist_failed", Err: context.DeadlineExceeded}, text: "the store is too slow", code: exitOperator},
-		"full disk":                 {err: &login.FailedError{Code: "persist_failed", Err: &store.NotDurableError{Err: errors.New("no space left")}}, text: "no space left", code: exitOperator},
+		"full disk":                 {err: &login.FailedError{Code: "persist_failed", Err: &persist.NotDurableError{Err: errors.New("no space left")}}, text: "no space left", code: exitOperator},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &session{store: memory.NewStore(), given: &key}

@@ -9,8 +9,8 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 var logoutCommand = command{
@@ -44,7 +44,7 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	if *isLocal {
 		settings.LogLevel = "error" // an engine warns when it could not tell the issuer
 	}
-	s, err := openSession(env, settings, func(client *oauth.Client) engine.Issuer {
+	s, err := openSession(env, settings, func(client *oauth.Client) engine.AuthorizationServer {
 		told.Client = client
 		return told
 	})
@@ -53,10 +53,10 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	told.wasLoggedIn = s.auth.Snapshot().Label != machine.NoAuth
+	told.wasLoggedIn = s.auth.Snapshot().Phase != machine.NoAuth
 	_, err = s.store.Load(ctx)
-	told.wasUnreadable = err != nil && !errors.Is(err, store.ErrNotFound)
-	if inTheWay, ok := errors.AsType[*store.UnreadableError](err); ok && inTheWay.IsInTheWay {
+	told.wasUnreadable = err != nil && !errors.Is(err, persist.ErrNotFound)
+	if inTheWay, ok := errors.AsType[*persist.UnreadableError](err); ok && inTheWay.BlocksWrites {
 		s.close(ctx)
 		return &exit{exitOperator, forDoctor(err)} // a logout removes logins, and no folders
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
-	"github.com/bezoar-auth/bezoar/store"
-	"github.com/bezoar-auth/bezoar/store/auto"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/fallback"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/keyring"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -76,17 +76,17 @@ func policyOf(c config.Config) machine.Policy {
 	}
 }
 
-func engineOptions(c config.Config, issuer engine.Issuer, log *slog.Logger) engine.Options {
+func engineOptions(c config.Config, issuer engine.AuthorizationServer, log *slog.Logger) engine.Options {
 	return engine.Options{
 		Policy: policyOf(c),
-		Store:  bounded.NewStore(storeOf(c, auto.Options{Log: log})), Ledger: bounded.NewLedger(ledgerOf(c, log)), Issuer: issuer,
+		Store:  bounded.NewStore(storeOf(c, fallback.Options{Log: log})), Ledger: bounded.NewLedger(ledgerOf(c, log)), Issuer: issuer,
 		Deadline: c.RefreshDeadline, Log: log, ProcessID: os.Getpid(),
 	}
 }
 
 // ledgerOf is the ledger that belongs to a login: in the home, wherever the login
 // itself is, unless that lives in memory alone.
-func ledgerOf(c config.Config, log *slog.Logger) store.Ledger {
+func ledgerOf(c config.Config, log *slog.Logger) persist.Ledger {
 	if c.CredentialStore == config.Ephemeral {
 		return memory.NewLedger(issuerOf(c)).Process(os.Getpid())
 	}
@@ -100,7 +100,7 @@ func ledgerAt(c config.Config, log *slog.Logger, now func() time.Time) *file.Led
 
 // storeOf is where the login is kept. Whoever chooses between two places may be
 // told only to look.
-func storeOf(c config.Config, options auto.Options) store.Store {
+func storeOf(c config.Config, options fallback.Options) persist.Store {
 	log := options.Log
 	inFile := file.Open(c.Home, file.Options{Log: log})
 	switch c.CredentialStore {
@@ -110,7 +110,7 @@ func storeOf(c config.Config, options auto.Options) store.Store {
 		return keyring.Open(c.Home, keyring.Options{Log: log})
 	case config.Auto:
 		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // auto removes the file, when it is safe
-		return auto.Open(c.Home, inKeyring, inFile, options)
+		return fallback.Open(c.Home, inKeyring, inFile, options)
 	}
 	return inFile
 }

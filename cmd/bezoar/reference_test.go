@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -48,9 +48,9 @@ func TestTheReferenceHasEveryVariableThatIsRead(t *testing.T) {
 }
 
 func TestTheReferenceHasEveryFileOfAHome(t *testing.T) {
-	s := newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused})
+	s := newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused})
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
-	require.NoError(t, ledger.Intend(context.Background(), store.Entry{Kind: store.Intended, At: noon, Key: "other"}, machine.Doubt{}))
+	require.NoError(t, ledger.Intend(context.Background(), persist.Entry{Kind: persist.Intended, At: noon, TokenID: "other"}, machine.Doubt{}))
 	unlock, err := file.Open(s.home, file.Options{}).Lock(context.Background())
 	require.NoError(t, err)
 	unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // session is an engine that lives as long as one command.
@@ -23,7 +23,7 @@ type session struct {
 	config config.Config
 	log    *slog.Logger
 	client *oauth.Client
-	store  store.Store // the engine's
+	store  persist.Store // the engine's
 	auth   *engine.Engine
 	given  *machine.Credential // the login that is to be stored, nil for none
 	apart  *apart              // makes the refreshes; nil if the session does
@@ -35,7 +35,7 @@ var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credent
 // openSession starts an engine on a home and waits until it has looked there.
 // issuer is whom it asks in place of the client itself; nil for nobody else. adjust
 // changes the options of the engine.
-func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.Issuer, adjust ...func(*engine.Options)) (*session, error) {
+func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.AuthorizationServer, adjust ...func(*engine.Options)) (*session, error) {
 	c, err := load(settings, env.getenv)
 	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
 		err = &exit{exitOperator, err}
@@ -49,7 +49,7 @@ func openSession(env environment, settings config.Flags, issuer func(*oauth.Clie
 	}
 	s := &session{env: env, config: c, log: newLog(env, c, c.LogLevel)}
 	s.client = newIssuer(c, s.log)
-	asked := engine.Issuer(s.client)
+	asked := engine.AuthorizationServer(s.client)
 	if issuer != nil {
 		asked = issuer(s.client)
 	}

@@ -6,17 +6,17 @@ import (
 	"slices"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // happening is a sentence of the story: one entry of the ledger, or several of a
 // kind that followed each other.
 type happening struct {
-	At    stamp      `json:"at"` // of the last one
-	Kind  store.Kind `json:"kind"`
-	Count int        `json:"count"`
-	Text  string     `json:"text"`
+	At    stamp        `json:"at"` // of the last one
+	Kind  persist.Kind `json:"kind"`
+	Count int          `json:"count"`
+	Text  string       `json:"text"`
 }
 
 // story is what led to the present state, the oldest first: everything from the
@@ -26,9 +26,9 @@ func (v *view) story() []happening {
 }
 
 // tellAll tells entries, the oldest first, those together that are alike.
-func (v *view) tellAll(entries []store.Entry) []happening {
+func (v *view) tellAll(entries []persist.Entry) []happening {
 	var story []happening
-	var first, last store.Entry // of those that are told together
+	var first, last persist.Entry // of those that are told together
 	count := 0
 	tell := func() {
 		if count > 0 {
@@ -49,11 +49,11 @@ func (v *view) tellAll(entries []store.Entry) []happening {
 }
 
 // unseen is the kind of a happening that the ledger does not have.
-const unseen store.Kind = "unseen"
+const unseen persist.Kind = "unseen"
 
 // prologue tells where the tokens came from if it was not bezoar that got them.
 func (v *view) prologue() []happening {
-	isSeen := func(e store.Entry) bool { return isBeginning(e) || e.Next != "" && e.Next == v.key() }
+	isSeen := func(e persist.Entry) bool { return isBeginning(e) || e.NextID != "" && e.NextID == v.key() }
 	at := v.state.Credential.LastRefresh
 	if at.IsZero() || slices.ContainsFunc(v.entries, isSeen) {
 		return []happening{}
@@ -62,22 +62,22 @@ func (v *view) prologue() []happening {
 }
 
 // isBeginning reports whether a story can begin with the entry.
-func isBeginning(e store.Entry) bool {
-	return e.Kind == store.Login && e.Method != machine.MethodExternal || e.Kind == store.Logout || e.Kind == store.Adopted
+func isBeginning(e persist.Entry) bool {
+	return e.Kind == persist.Login && e.Method != machine.MethodExternal || e.Kind == persist.Logout || e.Kind == persist.Adopted
 }
 
 // isAlike reports whether two entries in a row make one sentence.
-func isAlike(a, b store.Entry) bool {
+func isAlike(a, b persist.Entry) bool {
 	switch b.Kind {
-	case store.Rotated:
-		return a.Kind == b.Kind && a.Next == b.Key
-	case store.Deferred:
-		return a.Kind == b.Kind && a.Key == b.Key && a.Lost == b.Lost && a.Evidence == b.Evidence && a.Next == b.Next
+	case persist.Rotated:
+		return a.Kind == b.Kind && a.NextID == b.TokenID
+	case persist.Deferred:
+		return a.Kind == b.Kind && a.TokenID == b.TokenID && a.Lost == b.Lost && a.Evidence == b.Evidence && a.NextID == b.NextID
 	}
 	return false
 }
 
-func (v *view) relevant() []store.Entry {
+func (v *view) relevant() []persist.Entry {
 	begin := 0
 	for i, e := range v.entries {
 		if isBeginning(e) && !v.isKnownFromBefore(i) {
@@ -85,9 +85,9 @@ func (v *view) relevant() []store.Entry {
 		}
 	}
 	key := v.key()
-	var told []store.Entry
+	var told []persist.Entry
 	for i, e := range v.entries {
-		isOurs := key != "" && (e.Key == key || e.Next == key)
+		isOurs := key != "" && (e.TokenID == key || e.NextID == key)
 		if (isOurs || i >= begin) && !v.isOutcomeKnown(i) && !v.isKnownFromBefore(i) {
 			told = append(told, e)
 		}
@@ -100,12 +100,12 @@ func (v *view) relevant() []store.Entry {
 // came of the post of another process says nothing about this one.
 func (v *view) isOutcomeKnown(i int) bool {
 	intent := v.entries[i]
-	if intent.Kind != store.Intended {
+	if intent.Kind != persist.Intended {
 		return false
 	}
 	for _, e := range v.entries[i+1:] {
-		isOutcome := e.Kind == store.Rotated || e.Kind == store.Refused || e.Kind == store.Deferred
-		if e.Key == intent.Key && isOutcome && (e.PID == intent.PID || e.Kind == store.Rotated) {
+		isOutcome := e.Kind == persist.Rotated || e.Kind == persist.Refused || e.Kind == persist.Deferred
+		if e.TokenID == intent.TokenID && isOutcome && (e.PID == intent.PID || e.Kind == persist.Rotated) {
 			return true
 		}
 	}
@@ -117,14 +117,14 @@ func (v *view) isOutcomeKnown(i int) bool {
 // ended it since: then no other program made it.
 func (v *view) isKnownFromBefore(i int) bool {
 	taken := v.entries[i]
-	if taken.Kind != store.Adopted {
+	if taken.Kind != persist.Adopted {
 		return false
 	}
 	for _, e := range slices.Backward(v.entries[:i]) {
 		switch {
-		case e.Kind == store.Logout:
+		case e.Kind == persist.Logout:
 			return false
-		case e.Kind == store.Rotated && e.Next == taken.Key, e.Kind == store.Login && e.Key == taken.Key && e.Access == taken.Access:
+		case e.Kind == persist.Rotated && e.NextID == taken.TokenID, e.Kind == persist.Login && e.TokenID == taken.TokenID && e.Access == taken.Access:
 			return true
 		}
 	}
@@ -132,26 +132,26 @@ func (v *view) isKnownFromBefore(i int) bool {
 }
 
 // sentence tells of entries that are alike.
-func (v *view) sentence(first, last store.Entry, count int) string {
+func (v *view) sentence(first, last persist.Entry, count int) string {
 	who := fmt.Sprintf("process %d", last.PID)
 	switch last.Kind {
-	case store.Login:
+	case persist.Login:
 		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
-	case store.Adopted:
+	case persist.Adopted:
 		return fmt.Sprintf("Another program stored a login%s, and it was taken up (%s).", withMethod(last), who)
-	case store.Logout:
+	case persist.Logout:
 		return fmt.Sprintf("Logged out (%s).", who)
-	case store.Revoked:
+	case persist.Revoked:
 		return fmt.Sprintf("The issuer was told to forget the login that had ended (%s).", who)
-	case store.Intended:
-		return fmt.Sprintf("Refresh token %s was about to be sent%s; the outcome was not recorded (%s).", short(last.Key), onCause(last.Cause), v.stillAt(last))
-	case store.Rotated:
+	case persist.Intended:
+		return fmt.Sprintf("Refresh token %s was about to be sent%s; the outcome was not recorded (%s).", short(last.TokenID), onCause(last.Cause), v.stillAt(last))
+	case persist.Rotated:
 		return v.rotation(first, last, count, who)
-	case store.Saved:
-		return fmt.Sprintf("Refresh token %s, which had been in memory alone, was stored (%s).", short(last.Key), who)
-	case store.Refused:
-		return fmt.Sprintf("Refresh token %s was sent%s (%s): %s. %s", short(last.Key), onCause(last.Cause), who, because(last.Reason), v.consequence(last))
-	case store.Deferred:
+	case persist.Saved:
+		return fmt.Sprintf("Refresh token %s, which had been in memory alone, was stored (%s).", short(last.TokenID), who)
+	case persist.Refused:
+		return fmt.Sprintf("Refresh token %s was sent%s (%s): %s. %s", short(last.TokenID), onCause(last.Cause), who, because(last.Reason), v.consequence(last))
+	case persist.Deferred:
 		return v.deferral(first, last, count, who)
 	}
 	return fmt.Sprintf("Something that this version does not know happened: %s (%s).", printable(string(last.Kind)), who)
@@ -159,35 +159,35 @@ func (v *view) sentence(first, last store.Entry, count int) string {
 
 // stillAt is the process of an intent without an outcome: it works on it still, for
 // all that is known, or was ended.
-func (v *view) stillAt(intent store.Entry) string {
+func (v *view) stillAt(intent persist.Entry) string {
 	if v.at.Sub(intent.At) < v.config.RefreshDeadline+storeMargin {
 		return fmt.Sprintf("process %d may still wait for the answer", intent.PID)
 	}
 	return fmt.Sprintf("process %d was ended before that", intent.PID)
 }
 
-func (v *view) rotation(first, last store.Entry, count int, who string) string {
-	became := "is now " + short(last.Next)
-	switch last.Next {
+func (v *view) rotation(first, last persist.Entry, count int, who string) string {
+	became := "is now " + short(last.NextID)
+	switch last.NextID {
 	case "":
 		became = "has no successor: it was dropped, for somebody had logged in or out meanwhile"
-	case first.Key:
+	case first.TokenID:
 		became = "goes on"
 	}
 	how := onCause(last.Cause)
 	if count > 1 {
 		how = fmt.Sprintf(" %d times since %s", count, exactTime(first.At, v.at))
 	}
-	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", how, short(first.Key), became, who)
+	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", how, short(first.TokenID), became, who)
 }
 
-func (v *view) deferral(first, last store.Entry, count int, who string) string {
+func (v *view) deferral(first, last persist.Entry, count int, who string) string {
 	what := cmp.Or(answered(last.Evidence), "the issuer was unavailable")
 	if last.Lost {
 		what += ", so that an answer may be lost and the token spent"
 	}
-	if last.Next != "" {
-		what += fmt.Sprintf(", but with a new refresh token, %s", short(last.Next))
+	if last.NextID != "" {
+		what += fmt.Sprintf(", but with a new refresh token, %s", short(last.NextID))
 	}
 	if count > 1 {
 		what += fmt.Sprintf(", %d times since %s", count, exactTime(first.At, v.at))
@@ -196,20 +196,20 @@ func (v *view) deferral(first, last store.Entry, count int, who string) string {
 	if !last.NotBefore.IsZero() {
 		wait = fmt.Sprintf(" No attempt was to follow before %s.", exactTime(last.NotBefore, v.at))
 	}
-	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s).%s", short(last.Key), onCause(last.Cause), what, who, wait)
+	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s).%s", short(last.TokenID), onCause(last.Cause), what, who, wait)
 }
 
-func (v *view) consequence(refused store.Entry) string {
+func (v *view) consequence(refused persist.Entry) string {
 	if refused.Reason.IsExplained() {
 		return "It is never sent again."
 	}
 	return fmt.Sprintf("Another process may send it from %s on.", exactTime(refused.NotBefore, v.at))
 }
 
-func withMethod(e store.Entry) string {
+func withMethod(e persist.Entry) string {
 	token := ""
-	if e.Key != "" {
-		token = ", refresh token " + short(e.Key)
+	if e.TokenID != "" {
+		token = ", refresh token " + short(e.TokenID)
 	}
 	switch e.Method {
 	case machine.MethodAPIKey:

@@ -8,54 +8,54 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // TestTheStoryIsWhatHappened has ledgers, and what why must and must not say of each.
 func TestTheStoryIsWhatHappened(t *testing.T) {
-	intent := func(pid int) store.Entry {
-		return store.Entry{Kind: store.Intended, PID: pid, Cause: machine.CauseExpiring}
+	intent := func(pid int) persist.Entry {
+		return persist.Entry{Kind: persist.Intended, PID: pid, Cause: machine.CauseExpiring}
 	}
-	refused := func(pid int, reason machine.Reason) store.Entry {
-		return store.Entry{Kind: store.Refused, PID: pid, Cause: machine.CauseExpiring, Reason: reason}
+	refused := func(pid int, reason machine.Reason) persist.Entry {
+		return persist.Entry{Kind: persist.Refused, PID: pid, Cause: machine.CauseExpiring, Reason: reason}
 	}
-	deferred := func(pid int, e machine.Evidence, lost bool) store.Entry {
-		return store.Entry{Kind: store.Deferred, PID: pid, Lost: lost, Repeated: machine.Repeated{Evidence: e, Times: 1}}
+	deferred := func(pid int, e machine.Evidence, lost bool) persist.Entry {
+		return persist.Entry{Kind: persist.Deferred, PID: pid, Lost: lost, Repeated: machine.Repeated{Evidence: e, Times: 1}}
 	}
 	const copies = "two programs that each refresh a copy of one login"
 	for name, each := range map[string]struct {
-		ledger []store.Entry
+		ledger []persist.Entry
 		says   []string
 		not    []string
 	}{
 		"used elsewhere": {
-			[]store.Entry{intent(11), refused(11, machine.ReasonReused)},
+			[]persist.Entry{intent(11), refused(11, machine.ReasonReused)},
 			[]string{copies}, []string{"recorded", "ended"},
 		},
 		"killed in the post, then refused": { // case 31
-			[]store.Entry{intent(11), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), intent(12), refused(12, machine.ReasonReused)},
 			[]string{"the outcome was not recorded (process 11 was ended before that)", "This comes of process 11, which ended while the issuer answered"},
 			[]string{copies, "process 12 was ended"},
 		},
 		"killed in the post, then not accepted": {
-			[]store.Entry{intent(11), intent(12), refused(12, machine.ReasonInvalidGrant)},
+			[]persist.Entry{intent(11), intent(12), refused(12, machine.ReasonInvalidGrant)},
 			[]string{"This comes of process 11, which ended"}, nil,
 		},
 		"killed in the post, then revoked": { // which a spent token is not
-			[]store.Entry{intent(11), intent(12), refused(12, machine.ReasonRevoked)},
+			[]persist.Entry{intent(11), intent(12), refused(12, machine.ReasonRevoked)},
 			[]string{"a logout elsewhere"}, []string{"This comes of process 11"},
 		},
 		"an answer was lost, then refused": {
-			[]store.Entry{intent(11), deferred(11, machine.Evidence{Problem: machine.ProblemConnectionBroken}, true), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), deferred(11, machine.Evidence{Problem: machine.ProblemConnectionBroken}, true), intent(12), refused(12, machine.ReasonReused)},
 			[]string{"the connection to the issuer broke, so that an answer may be lost", "This comes of an answer that was lost on its way to process 11"},
 			[]string{copies, "not recorded"},
 		},
 		"the issuer was down before": {
-			[]store.Entry{intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(12), refused(12, machine.ReasonReused)},
 			[]string{"the issuer answered 503 (process 11)", copies}, []string{"not recorded", "was ended"},
 		},
 		"two outages in a row": {
-			[]store.Entry{
+			[]persist.Entry{
 				intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(11), deferred(11, machine.Evidence{Status: 503}, false),
 				intent(12), deferred(12, machine.Evidence{Problem: machine.ProblemCertificate}, false),
 			},
@@ -67,7 +67,7 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 			[]string{"the outcome was not recorded", "processes that were ended"}, []string{copies},
 		},
 		"a new refresh token came alone": {
-			[]store.Entry{intent(11), {Kind: store.Deferred, PID: 11, Next: "fedcba9876543210", Repeated: machine.Repeated{Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}, Times: 1}}},
+			[]persist.Entry{intent(11), {Kind: persist.Deferred, PID: 11, NextID: "fedcba9876543210", Repeated: machine.Repeated{Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}, Times: 1}}},
 			[]string{"the issuer answered 200 without a usable token, but with a new refresh token, fedcba98"}, []string{"not recorded"},
 		},
 	} {
@@ -98,14 +98,14 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 func TestATokenSetThatAProcessOfThisHomeGotIsOfNoOtherProgram(t *testing.T) {
 	const another = "Another program stored a login"
 	s := newScene(t, time.Hour)
-	s.note(3*time.Hour, store.Entry{Kind: store.Login, PID: 10}).note(2*time.Hour, store.Entry{Kind: store.Rotated, PID: 12, Next: s.key})
-	s.note(time.Hour, store.Entry{Kind: store.Adopted, PID: 11})
+	s.note(3*time.Hour, persist.Entry{Kind: persist.Login, PID: 10}).note(2*time.Hour, persist.Entry{Kind: persist.Rotated, PID: 12, NextID: s.key})
+	s.note(time.Hour, persist.Entry{Kind: persist.Adopted, PID: 11})
 	told, _ := s.run("why")
 	require.Contains(t, told, "Logged in")
 	require.Contains(t, told, "The tokens were refreshed")
 	require.NotContains(t, told, another)
 
-	s.note(30*time.Minute, store.Entry{Kind: store.Logout}).note(20*time.Minute, store.Entry{Kind: store.Adopted, PID: 11})
+	s.note(30*time.Minute, persist.Entry{Kind: persist.Logout}).note(20*time.Minute, persist.Entry{Kind: persist.Adopted, PID: 11})
 	told, _ = s.run("why")
 	require.Contains(t, told, another, "a copy has brought it back")
 }

@@ -100,7 +100,7 @@ func noToken(env environment, c config.Config, state machine.State) error {
 	v.look(quiet)
 	verdict, _ := state.Verdict()
 	isOurs := verdict.Reason == machine.ReasonUnexplained // it binds nobody but this process, which ends
-	if v.storeProblem == nil && state.Label != machine.NoAuth && !isOurs {
+	if v.storeProblem == nil && state.Phase != machine.NoAuth && !isOurs {
 		v.state = state // it knows what happened to the attempt of just now
 	}
 	return exiting(codeOf(v.assess().Action), errors.New("no token: "+v.line(false)))

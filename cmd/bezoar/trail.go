@@ -11,7 +11,7 @@ import (
 	"iter"
 	"os"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -28,7 +28,7 @@ type trail struct {
 // trailLine is a line of the ledger.
 type trailLine struct {
 	raw   []byte // with the newline; valid until the next line is read
-	entry store.Entry
+	entry persist.Entry
 }
 
 // news calls each with every whole line that is new, but for those that are no
@@ -59,7 +59,7 @@ func (t *trail) news(each func(trailLine) error) (unreadable int, err error) {
 		}
 		t.offset += int64(line.length)
 		t.last = append(t.last[:0], line.text...)
-		var e store.Entry
+		var e persist.Entry
 		switch {
 		case json.Unmarshal(line.text, &e) == nil && e.Kind != "":
 			if err := each(trailLine{line.text, e}); err != nil {

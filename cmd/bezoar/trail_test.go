@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -28,7 +28,7 @@ func keys(t *testing.T, trail *trail) string {
 	t.Helper()
 	var found []string
 	_, err := trail.news(func(each trailLine) error {
-		found = append(found, string(each.entry.Key))
+		found = append(found, string(each.entry.TokenID))
 		return nil
 	})
 	require.NoError(t, err)
@@ -83,8 +83,8 @@ func TestFollowedLogPrintsWhatComes(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, log.Start())
 	lines := bufio.NewScanner(out)
-	for _, kind := range []store.Kind{store.Login, store.Logout} {
-		require.NoError(t, ledger.Append(context.Background(), store.Entry{Kind: kind, At: time.Now()}))
+	for _, kind := range []persist.Kind{persist.Login, persist.Logout} {
+		require.NoError(t, ledger.Append(context.Background(), persist.Entry{Kind: kind, At: time.Now()}))
 		require.True(t, lines.Scan())
 		require.Contains(t, lines.Text(), kind)
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
-	"github.com/bezoar-auth/bezoar/store/auto"
+	"github.com/bezoar-auth/bezoar/store/fallback"
 )
 
 // view is what can be seen of a home's login by looking: nobody is asked, nothing
@@ -21,8 +21,8 @@ type view struct {
 	config  config.Config
 	at      time.Time
 	state   machine.State // as an engine would find it, before it asks the issuer
-	lineage machine.Lineage
-	entries []store.Entry // of the ledger, the oldest first
+	lineage machine.TokenHistory
+	entries []persist.Entry // of the ledger, the oldest first
 
 	isHomeless   bool  // there is no home yet
 	isElsewhere  bool  // logins are kept in the memory of other processes
@@ -71,16 +71,16 @@ func (v *view) look(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
 	ledger := ledgerAt(v.config, log, func() time.Time { return v.at })
-	v.lookAt(ctx, storeOf(v.config, auto.Options{Log: log, Look: true}), ledger, log)
+	v.lookAt(ctx, storeOf(v.config, fallback.Options{Log: log, Look: true}), ledger, log)
 }
 
 // lookAt is a look through a store that settles nothing, and its ledger.
-func (v *view) lookAt(ctx context.Context, login store.Store, ledger store.Ledger, log *slog.Logger) {
+func (v *view) lookAt(ctx context.Context, login persist.Store, ledger persist.Ledger, log *slog.Logger) {
 	seen := engine.Peek(ctx, engine.Options{
 		Policy: policyOf(v.config), Store: login, Ledger: ledger,
 		Log: log, Now: func() time.Time { return v.at },
 	})
-	v.state, v.lineage, v.isForbidden = seen.State, seen.Lineage, seen.IsForbidden
+	v.state, v.lineage, v.isForbidden = seen.State, seen.History, seen.IsForbidden
 	v.storeProblem, v.trailProblem = seen.StoreProblem, seen.LedgerProblem
 	v.entries, _ = entriesOf(ledger) // the lineage has the same problem and reports it
 }
@@ -90,12 +90,12 @@ const entriesKept = 512
 
 // audited is a ledger that can tell its entries.
 type audited interface {
-	Newest(n int) ([]store.Entry, error)
+	Newest(n int) ([]persist.Entry, error)
 }
 
 // auditOf is the ledger as one that can tell its entries, also behind a bound.
-func auditOf(ledger store.Ledger) (trail audited, ok bool) {
-	if behind, ok := ledger.(interface{ Unwrap() store.Ledger }); ok {
+func auditOf(ledger persist.Ledger) (trail audited, ok bool) {
+	if behind, ok := ledger.(interface{ Unwrap() persist.Ledger }); ok {
 		ledger = behind.Unwrap()
 	}
 	trail, ok = ledger.(audited)
@@ -103,7 +103,7 @@ func auditOf(ledger store.Ledger) (trail audited, ok bool) {
 }
 
 // entriesOf are the newest entries of a ledger, none if it cannot tell them.
-func entriesOf(ledger store.Ledger) ([]store.Entry, error) {
+func entriesOf(ledger persist.Ledger) ([]persist.Entry, error) {
 	trail, ok := auditOf(ledger)
 	if !ok {
 		return nil, nil
@@ -113,30 +113,30 @@ func entriesOf(ledger store.Ledger) ([]store.Entry, error) {
 
 // last is the last entry of one of the kinds that is about the refresh token
 // in use, or about any login if it has none.
-func (v *view) last(kinds ...store.Kind) (store.Entry, bool) {
+func (v *view) last(kinds ...persist.Kind) (persist.Entry, bool) {
 	key := v.key()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		e := v.entries[i]
 		for _, kind := range kinds {
-			if e.Kind == kind && (e.Key == key || key == "") {
+			if e.Kind == kind && (e.TokenID == key || key == "") {
 				return e, true
 			}
 		}
 	}
-	return store.Entry{}, false
+	return persist.Entry{}, false
 }
 
 // key names the refresh token in use, "" for none.
 func (v *view) key() secret.Fingerprint {
-	return v.state.Policy.KeyOf(v.state.Credential)
+	return v.state.Policy.TokenID(v.state.Credential)
 }
 
 // since is when the present state began, zero if nobody knows.
 func (v *view) since() time.Time {
-	switch v.state.Label {
+	switch v.state.Phase {
 	case machine.Poisoned:
 		verdict, _ := v.state.Verdict()
-		if e, ok := v.last(store.Intended); ok && verdict.Reason == machine.ReasonInDoubt {
+		if e, ok := v.last(persist.Intended); ok && verdict.Reason == machine.ReasonInDoubt {
 			return e.At // the verdict may be this look's own
 		}
 		return verdict.At
@@ -149,11 +149,11 @@ func (v *view) since() time.Time {
 	case machine.Fresh:
 		return v.state.Credential.LastRefresh
 	case machine.ApiKey:
-		if e, ok := v.last(store.Login); ok && e.Access == v.state.Credential.Fingerprint() {
+		if e, ok := v.last(persist.Login); ok && e.Access == v.state.Credential.Fingerprint() {
 			return e.At
 		}
 	case machine.NoAuth:
-		if e, ok := v.last(store.Logout); ok && v.lineage.LoggedOut && v.storeProblem == nil && !v.isForbidden {
+		if e, ok := v.last(persist.Logout); ok && v.lineage.LoggedOut && v.storeProblem == nil && !v.isForbidden {
 			return e.At
 		}
 	}

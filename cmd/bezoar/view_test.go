@@ -17,8 +17,8 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -54,15 +54,15 @@ func newSceneAt(t *testing.T, at time.Time, valid time.Duration, getenv func(str
 	loaded, err := config.Load(config.Flags{Home: home}, getenv)
 	require.NoError(t, err)
 	issuer := issuerOf(loaded)
-	return &scene{t, home, at, issuer, issuer.Key(c.RefreshToken), c.AccessToken.Fingerprint()}
+	return &scene{t, home, at, issuer, issuer.TokenID(c.RefreshToken), c.AccessToken.Fingerprint()}
 }
 
 // noProcess is the number of none: Linux counts to four million.
 const noProcess = 1 << 30
 
 // note puts an entry about the refresh token into the ledger, of so long before noon.
-func (s *scene) note(ago time.Duration, e store.Entry) *scene {
-	e.At, e.Key, e.Access, e.PID = s.at.Add(-ago), s.key, s.access, cmp.Or(e.PID, 7)
+func (s *scene) note(ago time.Duration, e persist.Entry) *scene {
+	e.At, e.TokenID, e.Access, e.PID = s.at.Add(-ago), s.key, s.access, cmp.Or(e.PID, 7)
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
 	require.NoError(s.t, ledger.Append(context.Background(), e))
 	return s
@@ -71,7 +71,7 @@ func (s *scene) note(ago time.Duration, e store.Entry) *scene {
 // intend is a post whose outcome was not written down, for the first time or again.
 func (s *scene) intend(ago time.Duration, times int) *scene {
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
-	intent := store.Entry{Kind: store.Intended, At: s.at.Add(-ago), Key: s.key, Access: s.access}
+	intent := persist.Entry{Kind: persist.Intended, At: s.at.Add(-ago), TokenID: s.key, Access: s.access}
 	require.NoError(s.t, ledger.Intend(context.Background(), intent, machine.Doubt{Times: times - 1}))
 	return s
 }
@@ -86,7 +86,7 @@ func (s *scene) run(args ...string) (stdout string, code int) {
 }
 
 func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
-	refused := func(reason machine.Reason) store.Entry { return store.Entry{Kind: store.Refused, Reason: reason} }
+	refused := func(reason machine.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
 	later, newborn := noon.Add(10*time.Minute), newScene(t, -time.Hour)
 	for name, each := range map[string]struct {
 		scene *scene
@@ -99,7 +99,7 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:56: the access token is good until 12:01:00, and the next use refreshes it. Nothing to do.", exitOK},
 		"expired": {newScene(t, -time.Minute),
 			"Stale since 11:54: the access token expired at 11:59:00, and the next use refreshes it. Next: bezoar token", exitOK},
-		"expired before it came": {newborn.note(time.Minute, store.Entry{Kind: store.Rotated, Next: newborn.key}),
+		"expired before it came": {newborn.note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: newborn.key}),
 			"Fresh since 11:00: the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until 12:04. Next: bezoar doctor", exitOK},
 		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(machine.ReasonReused)),
 			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", exitLogin},
@@ -109,17 +109,17 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Poisoned since 11:59: the issuer says this refresh token was revoked. Next: bezoar login", exitLogin},
 		"invalid grant": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonInvalidGrant)),
 			"Poisoned since 11:59: the issuer does not accept this refresh token any more. Next: bezoar login", exitLogin},
-		"deferred": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 3}),
+		"deferred": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Deferred, NotBefore: later, Failures: 3}),
 			"Stale since 11:00: the access token expired at 11:00, and the issuer is unavailable 3 times in a row. Next: wait until 12:10", exitWait},
-		"deferred while it serves": {newScene(t, time.Minute).note(time.Minute, store.Entry{Kind: store.Deferred, NotBefore: later, Failures: 1}),
+		"deferred while it serves": {newScene(t, time.Minute).note(time.Minute, persist.Entry{Kind: persist.Deferred, NotBefore: later, Failures: 1}),
 			"Stale since 11:56: the access token is good until 12:01:00, and the issuer is unavailable. Next: wait until 12:10", exitOK},
-		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
+		"deferred once, and over": {newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Deferred, NotBefore: noon.Add(-time.Second), Failures: 1}),
 			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", exitOK},
-		"granted and not stored": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123", Unsaved: true, PID: os.Getpid()}),
+		"granted and not stored": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123", Unsaved: true, PID: os.Getpid()}),
 			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), exitOperator},
-		"a refresh token that came alone, and is not stored": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Deferred, Next: "0123", Unsaved: true, PID: os.Getpid()}),
+		"a refresh token that came alone, and is not stored": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Deferred, NextID: "0123", Unsaved: true, PID: os.Getpid()}),
 			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), exitOperator},
-		"granted, not stored, and ended": {newScene(t, -time.Hour).note(time.Minute, store.Entry{Kind: store.Rotated, Next: "0123", Unsaved: true, PID: noProcess}),
+		"granted, not stored, and ended": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123", Unsaved: true, PID: noProcess}),
 			"Poisoned since 11:59: " + because(machine.ReasonSpent) + ". Next: bezoar login", exitLogin},
 		"under way": {newScene(t, -time.Hour).intend(time.Second, 1),
 			"Stale since 11:00: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00:01", exitWait},
@@ -139,7 +139,7 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 // TestLooksChangeNothing compares all that a folder can tell, also the times of
 // its files, before and after the commands that only look.
 func TestLooksChangeNothing(t *testing.T) {
-	s := newScene(t, -time.Hour).note(time.Hour, store.Entry{Kind: store.Intended}).note(time.Minute, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused})
+	s := newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Intended}).note(time.Minute, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused})
 	before := tree(t, s.home)
 	for _, each := range []string{"status", "why", "log"} {
 		s.run(each)
@@ -166,7 +166,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 	for name, s := range map[string]*scene{
 		"fresh":    newScene(t, time.Hour),
 		"stale":    newScene(t, -time.Hour),
-		"poisoned": newScene(t, time.Hour).note(time.Hour, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused}),
+		"poisoned": newScene(t, time.Hour).note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := config.Load(config.Flags{Home: s.home}, func(string) string { return "" })
@@ -179,20 +179,20 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 			v := view{config: loaded, at: noon}
 			v.look(quiet)
 			require.Equal(t, auth.Snapshot().Assess(noon), v.state.Assess(noon))
-			require.Equal(t, name, map[machine.Label]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.state.Label])
+			require.Equal(t, name, map[machine.Phase]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.state.Phase])
 		})
 	}
 }
 
 func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
 	s := newScene(t, -time.Hour)
-	s.note(3*time.Hour, store.Entry{Kind: store.Login, Method: machine.MethodChatGPT})
+	s.note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
 	for i := range 3 {
 		ago := time.Duration(30-10*i) * time.Minute
-		s.note(ago+time.Second, store.Entry{Kind: store.Intended, Cause: machine.CauseExpiring})
-		s.note(ago, store.Entry{Kind: store.Deferred, Cause: machine.CauseExpiring, NotBefore: noon.Add(5 * time.Minute), Failures: i + 1})
+		s.note(ago+time.Second, persist.Entry{Kind: persist.Intended, Cause: machine.CauseExpiring})
+		s.note(ago, persist.Entry{Kind: persist.Deferred, Cause: machine.CauseExpiring, NotBefore: noon.Add(5 * time.Minute), Failures: i + 1})
 	}
-	s.note(time.Second, store.Entry{Kind: store.Intended, Cause: machine.CauseDemanded})
+	s.note(time.Second, persist.Entry{Kind: persist.Intended, Cause: machine.CauseDemanded})
 	story, _ := s.run("why")
 	key := s.key.Short()
 	require.Equal(t, fmt.Sprintf(`09:00:00  Logged in with ChatGPT, refresh token %[1]s (process 7).
@@ -207,17 +207,17 @@ Next: wait until 12:05
 
 func TestStoryTellsOfRotationsInARowFromTheFirstToTheLast(t *testing.T) {
 	s := newScene(t, time.Hour)
-	s.note(3*time.Hour, store.Entry{Kind: store.Login, Method: machine.MethodChatGPT})
-	token := func(n int) secret.Fingerprint { return s.issuer.Key(secret.New(fmt.Sprint("refresh-", n))) }
+	s.note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
+	token := func(n int) secret.Fingerprint { return s.issuer.TokenID(secret.New(fmt.Sprint("refresh-", n))) }
 	for i := range 3 {
-		s.note(time.Duration(30-10*i)*time.Minute, store.Entry{Kind: store.Rotated, Next: token(i), Cause: machine.CauseExpiring})
+		s.note(time.Duration(30-10*i)*time.Minute, persist.Entry{Kind: persist.Rotated, NextID: token(i), Cause: machine.CauseExpiring})
 		s.key = token(i)
 	}
-	s.note(time.Minute, store.Entry{Kind: store.Rotated, Next: s.key})
+	s.note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: s.key})
 	s.key = token(9)
-	s.note(time.Second, store.Entry{Kind: store.Rotated})
+	s.note(time.Second, persist.Entry{Kind: persist.Rotated})
 	story, _ := s.run("why")
-	first := s.issuer.Key(secret.New("the refresh token")).Short()
+	first := s.issuer.TokenID(secret.New("the refresh token")).Short()
 	require.Contains(t, story, fmt.Sprintf("refreshed 4 times since 11:30:00; refresh token %s is now %s (process 7).\n", first, token(2).Short()))
 	require.Contains(t, story, fmt.Sprintf("refreshed; refresh token %s has no successor: it was dropped", token(9).Short()))
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 var whyCommand = command{
@@ -84,7 +84,7 @@ func (v *view) tell(out io.Writer, p paint) error {
 // ledger of one home cannot tell what was done with a copy of it; what it does tell
 // goes before what is usual.
 func (v *view) causes() string {
-	if v.state.Label != machine.Poisoned {
+	if v.state.Phase != machine.Poisoned {
 		return ""
 	}
 	verdict, _ := v.state.Verdict()
@@ -118,10 +118,10 @@ func (v *view) lostGrant() string {
 	key := v.key()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		switch e := v.entries[i]; {
-		case e.Key != key:
-		case e.Kind == store.Intended && !v.isOutcomeKnown(i):
+		case e.TokenID != key:
+		case e.Kind == persist.Intended && !v.isOutcomeKnown(i):
 			return fmt.Sprintf("This comes of process %d, which ended while the issuer answered (killed, or the machine went\ndown): what it was granted is lost, and the refresh token was spent by that.", e.PID)
-		case e.Kind == store.Deferred && e.Lost:
+		case e.Kind == persist.Deferred && e.Lost:
 			return fmt.Sprintf("This comes of an answer that was lost on its way to process %d: it was a grant, and the refresh\ntoken was spent by that.", e.PID)
 		}
 	}

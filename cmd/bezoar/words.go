@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // unknown stands where a state would, when nobody can tell it.
@@ -19,16 +19,16 @@ func (v *view) label() string {
 	if v.isElsewhere {
 		return unknown
 	}
-	return string(cmp.Or(v.state.Label, machine.NoAuth))
+	return string(cmp.Or(v.state.Phase, machine.NoAuth))
 }
 
 func (v *view) isUnavailable() bool {
-	_, ok := errors.AsType[*store.UnavailableError](v.storeProblem)
+	_, ok := errors.AsType[*persist.UnavailableError](v.storeProblem)
 	return ok || v.storeProblem != nil && !v.isUnreadable()
 }
 
 func (v *view) isUnreadable() bool {
-	_, ok := errors.AsType[*store.UnreadableError](v.storeProblem)
+	_, ok := errors.AsType[*persist.UnreadableError](v.storeProblem)
 	return ok
 }
 
@@ -46,7 +46,7 @@ func (v *view) assess() machine.Assessment {
 // good, or it may be refreshed right now.
 func (v *view) serves() bool {
 	assessed := v.assess()
-	mayRefresh := assessed.Label == machine.Stale && assessed.Action == machine.ActionNone
+	mayRefresh := assessed.Phase == machine.Stale && assessed.Action == machine.ActionNone
 	return assessed.Usable || mayRefresh
 }
 
@@ -83,11 +83,11 @@ func (v *view) head(p paint) string {
 
 func (v *view) colour() string {
 	switch {
-	case v.label() == unknown, v.state.Label == machine.Poisoned:
+	case v.label() == unknown, v.state.Phase == machine.Poisoned:
 		return red
-	case v.state.Label == machine.Fresh, v.state.Label == machine.ApiKey:
+	case v.state.Phase == machine.Fresh, v.state.Phase == machine.ApiKey:
 		return green
-	case v.state.Label == machine.Stale:
+	case v.state.Phase == machine.Stale:
 		return yellow
 	}
 	return bold
@@ -113,7 +113,7 @@ func (v *view) nextStep() string {
 		return waitUntil(assessed.NextAttemptAt, v.at)
 	}
 	switch {
-	case assessed.Label == machine.Stale && !assessed.Usable:
+	case assessed.Phase == machine.Stale && !assessed.Usable:
 		return "bezoar token"
 	case assessed.ClockWrong:
 		return "bezoar doctor"
@@ -154,7 +154,7 @@ func (v *view) known() string {
 	if v.assess().Reason == machine.ReasonIncomplete {
 		return "what is stored has no token to hand out, or does not say when it was last refreshed"
 	}
-	switch v.state.Label {
+	switch v.state.Phase {
 	case machine.ApiKey:
 		return "an API key is stored, which never ages; only a request can tell whether it is still good"
 	case machine.Fresh:
@@ -199,18 +199,18 @@ func (v *view) endOfFresh() string {
 
 // obstacle is what stands in the way of a refresh that is due.
 func (v *view) obstacle() string {
-	switch v.state.Trouble {
-	case machine.TroubleIssuer:
+	switch v.state.Blocked {
+	case machine.BlockIssuerUnavailable:
 		return "and " + v.lastAnswer()
-	case machine.TroubleSister:
+	case machine.BlockRefreshElsewhere:
 		return "and another process is asking for a new one"
-	case machine.TroubleDoubt:
+	case machine.BlockInDoubt:
 		return "and the answer to the last refresh was lost, so that its refresh token may be spent"
-	case machine.TroubleUnwriteable:
+	case machine.BlockStoreNotDurable:
 		return "and there is no refresh because a new login could not be stored"
-	case machine.TroubleUnreadable:
+	case machine.BlockStoreUnavailable:
 		return "and there is no refresh because the store cannot be read"
-	case machine.TroubleOtherLogin:
+	case machine.BlockOtherLoginStored:
 		return "and the store holds another login by now"
 	}
 	if v.state.Rejected {
@@ -221,12 +221,12 @@ func (v *view) obstacle() string {
 
 // lastAnswer is what came of the last attempt that was made, as far as it is known.
 func (v *view) lastAnswer() string {
-	e, ok := v.last(store.Deferred, store.Refused)
+	e, ok := v.last(persist.Deferred, persist.Refused)
 	what := answered(v.state.Evidence.Evidence)
 	switch {
-	case ok && e.Kind == store.Refused && what != "":
+	case ok && e.Kind == persist.Refused && what != "":
 		return what + ", which refuses the refresh without a reason"
-	case ok && e.Kind == store.Refused:
+	case ok && e.Kind == persist.Refused:
 		return "the issuer refused the last refresh without a reason"
 	case what == "":
 		return "the issuer is unavailable" + times(v.lineage.Deferral.Failures)

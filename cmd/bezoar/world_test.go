@@ -187,7 +187,7 @@ func spent(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	endpoint := machine.Issuer{TokenEndpoint: w.server.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
 	answer := oauth.New(oauth.Options{}).Refresh(context.Background(), endpoint, record.Credential.RefreshToken, machine.CauseOld)
-	if _, granted := answer.(machine.Granted); !granted {
+	if _, granted := answer.(machine.Issued); !granted {
 		ts.Fatalf("the issuer did not grant a refresh")
 	}
 }

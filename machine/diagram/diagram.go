@@ -13,7 +13,7 @@ import (
 
 // Edge is an arrow of the picture with all its labels.
 type Edge struct {
-	From, To machine.Label // From is "" for an arrow from every state
+	From, To machine.Phase // From is "" for an arrow from every state
 	Triggers []string
 }
 
@@ -21,7 +21,7 @@ type Edge struct {
 // lead from everywhere become one arrow, quiet rows none.
 func Edges() []Edge {
 	var edges []Edge
-	add := func(from, to machine.Label, trigger string) {
+	add := func(from, to machine.Phase, trigger string) {
 		for i := range edges {
 			if edges[i].From == from && edges[i].To == to {
 				edges[i].Triggers = append(edges[i].Triggers, trigger)
@@ -33,11 +33,11 @@ func Edges() []Edge {
 	for _, row := range machine.Table() {
 		switch {
 		case row.Quiet:
-		case len(row.Src) == len(machine.Labels()):
-			add("", machine.Label(row.Dst), row.Name)
+		case len(row.Src) == len(machine.Phases()):
+			add("", machine.Phase(row.Dst), row.Name)
 		default:
 			for _, from := range row.Src {
-				add(machine.Label(from), machine.Label(row.Dst), row.Name)
+				add(machine.Phase(from), machine.Phase(row.Dst), row.Name)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func Mermaid() string {
 // Transition is one row of the page: a trigger in one state.
 type Transition struct {
 	Trigger  machine.Trigger
-	From, To machine.Label
+	From, To machine.Phase
 	Effects  []string // what Step ordered when it was run
 	Why      string
 }
@@ -79,15 +79,15 @@ func Transitions() ([]Transition, error) {
 	for _, row := range machine.Table() {
 		for _, from := range row.Src {
 			transition := Transition{
-				Trigger: machine.Trigger(row.Name), From: machine.Label(from), To: machine.Label(row.Dst), Why: row.Why,
+				Trigger: machine.Trigger(row.Name), From: machine.Phase(from), To: machine.Phase(row.Dst), Why: row.Why,
 			}
 			way, found := ways[cell{transition.Trigger, transition.From}]
 			if !found {
 				return nil, fmt.Errorf("no sample for %s in %s", transition.Trigger, transition.From)
 			}
 			next, effects, err := machine.Step(way.state, way.event)
-			if err != nil || next.Label != transition.To {
-				return nil, fmt.Errorf("%s in %s leads to %s and not to %s: %w", transition.Trigger, from, next.Label, transition.To, err)
+			if err != nil || next.Phase != transition.To {
+				return nil, fmt.Errorf("%s in %s leads to %s and not to %s: %w", transition.Trigger, from, next.Phase, transition.To, err)
 			}
 			for _, effect := range effects {
 				transition.Effects = append(transition.Effects, reflect.TypeOf(effect).Name())

@@ -46,7 +46,7 @@ func TestPictureAndPageAreTheSameEveryTime(t *testing.T) {
 		require.Equal(t, page, again)
 	}
 	require.Contains(t, page, "| post | in a test | an intent | InDoubt |")
-	for _, label := range machine.Labels() {
+	for _, label := range machine.Phases() {
 		require.Contains(t, diagram.Mermaid(), string(label))
 	}
 	require.NotContains(t, page, "refresh-first", "no secret of a sample gets onto the page")

@@ -17,7 +17,7 @@ func Picture() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return paint(machine.Labels(), Edges(), refreshing(transitions)), nil
+	return paint(machine.Phases(), Edges(), refreshing(transitions)), nil
 }
 
 // NarrowPicture is the picture for a narrow screen, where the words of the wide one
@@ -25,12 +25,12 @@ func Picture() (string, error) {
 func NarrowPicture() string {
 	alone := narrow
 	alone.style = pictureStyle + narrowStyle
-	return draw(alone, machine.Labels(), Edges(), "", Edge{})
+	return draw(alone, machine.Phases(), Edges(), "", Edge{})
 }
 
 // refreshing are the states in which the machine was seen to order a refresh.
-func refreshing(transitions []Transition) []machine.Label {
-	var found []machine.Label
+func refreshing(transitions []Transition) []machine.Phase {
+	var found []machine.Phase
 	for _, each := range transitions {
 		if slices.Contains(each.Effects, "StartRefresh") && !slices.Contains(found, each.To) {
 			found = append(found, each.To)
@@ -40,7 +40,7 @@ func refreshing(transitions []Transition) []machine.Label {
 }
 
 // captions say in three words what a login is worth in a state.
-var captions = map[machine.Label]string{
+var captions = map[machine.Phase]string{
 	machine.NoAuth:   "no token",
 	machine.ApiKey:   "a static key",
 	machine.Fresh:    "a good token",
@@ -69,12 +69,12 @@ const (
 // that passes over a state.
 type picture struct {
 	drawing
-	center map[machine.Label]int
+	center map[machine.Phase]int
 	width  int
 	tracks int
 }
 
-func paint(labels []machine.Label, edges []Edge, refresh []machine.Label) string {
+func paint(labels []machine.Phase, edges []Edge, refresh []machine.Phase) string {
 	p := &picture{drawing: drawing{form: form{hasWords: true}, labels: labels, edges: edges}}
 	p.center, p.width = inLine(labels, pictureMargin, cardWidth, p.room)
 	for _, edge := range edges {
@@ -91,7 +91,7 @@ func paint(labels []machine.Label, edges []Edge, refresh []machine.Label) string
 }
 
 // room is the gap between two states, wide enough for words if there are any.
-func (p *picture) room(before, after machine.Label) int {
+func (p *picture) room(before, after machine.Phase) int {
 	for _, edge := range p.edges {
 		if edge.joins(before, after) {
 			return wideGap
@@ -138,7 +138,7 @@ func (p *picture) frame(height int) string {
 	return out.String()
 }
 
-func (p *picture) card(label machine.Label) {
+func (p *picture) card(label machine.Phase) {
 	x := p.center[label]
 	fmt.Fprintf(p, `<g class="state %s"><rect x="%d" y="%d" width="%d" height="%d" rx="10" stroke="currentColor" stroke-width="1.5"/>`,
 		label, x-cardWidth/2, cardsTop, cardWidth, cardHeight)

@@ -21,14 +21,14 @@ func TestThePictureHasEveryStateWithItsWordsAndEveryArrow(t *testing.T) {
 		switch first, _, _ := strings.Cut(each.class, " "); first {
 		case "state":
 			states = append(states, each.texts[0])
-			require.NotEmpty(t, captions[machine.Label(each.texts[0])], "%s needs a caption", each.texts[0])
+			require.NotEmpty(t, captions[machine.Phase(each.texts[0])], "%s needs a caption", each.texts[0])
 		case "edge":
 			arrows[ends{each.from, each.to}] = strings.Join(each.texts, " ")
 		case "post":
 			posts++
 		}
 	}
-	for _, label := range machine.Labels() {
+	for _, label := range machine.Phases() {
 		require.Contains(t, states, string(label))
 	}
 	require.Len(t, arrows, len(Edges()))
@@ -43,9 +43,9 @@ func TestThePictureHasEveryStateWithItsWordsAndEveryArrow(t *testing.T) {
 func TestTheWayToTheIssuerIsDrawnWhereTheMachineOrdersARefresh(t *testing.T) {
 	transitions, err := Transitions()
 	require.NoError(t, err)
-	require.Equal(t, []machine.Label{machine.Stale}, refreshing(transitions))
+	require.Equal(t, []machine.Phase{machine.Stale}, refreshing(transitions))
 	ordered := append(transitions, Transition{To: machine.Poisoned, Effects: []string{"StartRefresh"}})
-	svg := paint(machine.Labels(), Edges(), refreshing(ordered))
+	svg := paint(machine.Phases(), Edges(), refreshing(ordered))
 	require.Equal(t, 2, strings.Count(svg, `class="post"`), "a lie of the machine's would be seen")
 }
 
@@ -84,10 +84,10 @@ func requireItStandsAlone(t *testing.T, svg string) {
 }
 
 func TestANewStateHasItsPlaceInThePicture(t *testing.T) {
-	labels := append(machine.Labels(), "Suspended")
+	labels := append(machine.Phases(), "Suspended")
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
-	usual, svg := paint(machine.Labels(), Edges(), nil), paint(labels, edges, nil)
+	usual, svg := paint(machine.Phases(), Edges(), nil), paint(labels, edges, nil)
 	require.Len(t, groups(t, svg), len(labels)+len(edges)+1, "and the ribbon")
 	require.Equal(t, heightOf(t, usual)+trackStep, heightOf(t, svg), "the far arrow has a track of its own")
 	require.Equal(t, widthOf(t, usual)+wideGap+cardWidth, widthOf(t, svg))

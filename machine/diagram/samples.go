@@ -19,7 +19,7 @@ type sample struct {
 // cell is a place in the table.
 type cell struct {
 	trigger machine.Trigger
-	from    machine.Label
+	from    machine.Phase
 }
 
 // samples finds a way into every row it can, by trying typical events in
@@ -28,7 +28,7 @@ func samples() map[cell]sample {
 	found := map[cell]sample{}
 	for _, state := range typicalStates() {
 		for _, event := range typicalEvents(state) {
-			at := cell{machine.TriggerOf(state, event), state.Label}
+			at := cell{machine.TriggerOf(state, event), state.Phase}
 			if _, taken := found[at]; !taken {
 				found[at] = sample{state, event}
 			}
@@ -59,7 +59,7 @@ var key = machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k
 
 func verdictOn(c machine.Credential) machine.Verdict {
 	return machine.Verdict{
-		Key: policy.KeyOf(c), Access: c.AccessToken.Fingerprint(),
+		TokenID: policy.TokenID(c), Access: c.AccessToken.Fingerprint(),
 		Reason: machine.ReasonReused, At: noon,
 	}
 }
@@ -86,12 +86,12 @@ func typicalStates() []machine.State {
 	refreshing := after(fresh, demand)
 	condemned := after(nobody, machine.CredentialLoaded{
 		At: at(0), Credential: tokens("second", time.Hour),
-		Verdict: &machine.Verdict{Key: verdictOn(tokens("second", 0)).Key, Reason: machine.ReasonReused},
+		Verdict: &machine.Verdict{TokenID: verdictOn(tokens("second", 0)).TokenID, Reason: machine.ReasonReused},
 	})
 	unsaved := machine.RefreshSucceeded{At: at(0), Attempt: refreshing.Attempt, Credential: tokens("unsaved", time.Hour), Base: &good}
 	deferred := machine.RefreshFailedTransient{At: at(0), Attempt: refreshing.Attempt, Posted: true}
 	astray := machine.RefreshFailedTransient{
-		At: at(0), Attempt: refreshing.Attempt, NotBefore: noon.Add(time.Minute), Trouble: machine.TroubleOtherLogin,
+		At: at(0), Attempt: refreshing.Attempt, NotBefore: noon.Add(time.Minute), Blocked: machine.BlockOtherLoginStored,
 	}
 	staleUnsaved := after(refreshing, unsaved, demand)
 	staleUnsaved = after(staleUnsaved, machine.RefreshFailedTransient{
@@ -134,7 +134,7 @@ func typicalEvents(state machine.State) []machine.Event {
 		machine.CredentialLoaded{At: at(0), Credential: state.Credential},
 		machine.TokenRejected{At: at(0), Access: "another"},
 		machine.NothingLoaded{At: at(0)},
-		machine.NothingLoaded{At: at(0), Trouble: machine.TroubleUnreadable},
+		machine.NothingLoaded{At: at(0), Blocked: machine.BlockStoreUnavailable},
 		machine.RefreshFailedTransient{At: at(0), Attempt: late},
 		machine.Saved{At: at(0)},
 		machine.SaveFailed{At: at(0), NotBefore: noon.Add(time.Minute)},

@@ -13,14 +13,14 @@ import (
 // for none. An arrow from every state has From "". Colours come from
 // currentColor, and a page may set others for the classes state, lit, edge and
 // last.
-func SVG(lit machine.Label, last Edge) string {
-	return draw(wide, machine.Labels(), Edges(), lit, last)
+func SVG(lit machine.Phase, last Edge) string {
+	return draw(wide, machine.Phases(), Edges(), lit, last)
 }
 
 // NarrowSVG is SVG for a screen that has no room for the words of the arrows
 // beside the states: a page lists them below ([Edge.Words]).
-func NarrowSVG(lit machine.Label, last Edge) string {
-	return draw(narrow, machine.Labels(), Edges(), lit, last)
+func NarrowSVG(lit machine.Phase, last Edge) string {
+	return draw(narrow, machine.Phases(), Edges(), lit, last)
 }
 
 // form is what a wide and a narrow drawing differ in.
@@ -58,14 +58,14 @@ const (
 type drawing struct {
 	strings.Builder
 	form
-	labels []machine.Label
+	labels []machine.Phase
 	edges  []Edge
-	middle map[machine.Label]int // of its box, downwards
+	middle map[machine.Phase]int // of its box, downwards
 	height int
 	lanes  int
 }
 
-func draw(f form, labels []machine.Label, edges []Edge, lit machine.Label, last Edge) string {
+func draw(f form, labels []machine.Phase, edges []Edge, lit machine.Phase, last Edge) string {
 	d := &drawing{form: f, labels: labels, edges: edges}
 	d.place()
 	for _, edge := range edges {
@@ -93,8 +93,8 @@ func (d *drawing) place() {
 
 // inLine are the middles of the states in one line, each of a size and with a gap
 // to the one before it, and how long that is with the margins at both ends.
-func inLine(labels []machine.Label, margin, size int, gap func(before, after machine.Label) int) (middle map[machine.Label]int, length int) {
-	middle = map[machine.Label]int{}
+func inLine(labels []machine.Phase, margin, size int, gap func(before, after machine.Phase) int) (middle map[machine.Phase]int, length int) {
+	middle = map[machine.Phase]int{}
 	end := margin
 	for i, label := range labels {
 		if i > 0 {
@@ -106,7 +106,7 @@ func inLine(labels []machine.Label, margin, size int, gap func(before, after mac
 	return middle, end + margin
 }
 
-func (d *drawing) gap(above, below machine.Label) int {
+func (d *drawing) gap(above, below machine.Phase) int {
 	lines := 0
 	for _, edge := range d.edges {
 		if d.hasWords && edge.joins(above, below) {
@@ -116,7 +116,7 @@ func (d *drawing) gap(above, below machine.Label) int {
 	return max(restGap, lines*lineHeight+2*lineHeight)
 }
 
-func (e Edge) joins(a, b machine.Label) bool {
+func (e Edge) joins(a, b machine.Phase) bool {
 	return e.From == a && e.To == b || e.From == b && e.To == a
 }
 
@@ -130,7 +130,7 @@ func told(edges []Edge) string {
 }
 
 // head is the beginning, with what a screen reader reads.
-func (d *drawing) head(lit machine.Label, last Edge) string {
+func (d *drawing) head(lit machine.Phase, last Edge) string {
 	var out strings.Builder
 	width := d.firstLane + d.lanes*laneWidth
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" role="img" aria-labelledby="%[3]s-title %[3]s-desc" `+
@@ -163,7 +163,7 @@ func origin(edge Edge) string {
 	return string(edge.From)
 }
 
-func (d *drawing) box(label machine.Label, isLit bool) {
+func (d *drawing) box(label machine.Phase, isLit bool) {
 	class, border, weight, ground := "state", "1.5", "500", `fill="none"`
 	if isLit {
 		class, border, weight, ground = "state lit", "3.5", "750", `fill="currentColor" fill-opacity=".14"`
@@ -226,7 +226,7 @@ func (d *drawing) words(lines []string, x, y int, anchor string) {
 func DOT() string {
 	var out strings.Builder
 	out.WriteString("digraph states {\n\trankdir=LR\n\tnode [shape=box, style=rounded]\n")
-	for _, label := range machine.Labels() {
+	for _, label := range machine.Phases() {
 		fmt.Fprintf(&out, "\t%s\n", label)
 	}
 	fmt.Fprintf(&out, "\t%s [label=\"any state\", style=dashed]\n", anyState)

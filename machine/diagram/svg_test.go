@@ -58,7 +58,7 @@ func attr(element xml.StartElement, name string) string {
 }
 
 func TestTheDrawingHasEveryStateAndEveryArrowAndLightsOne(t *testing.T) {
-	for _, lit := range append([]machine.Label{""}, machine.Labels()...) {
+	for _, lit := range append([]machine.Phase{""}, machine.Phases()...) {
 		var states, isLit []string
 		arrows := map[ends]string{}
 		for _, each := range groups(t, SVG(lit, Edge{})) {
@@ -74,8 +74,8 @@ func TestTheDrawingHasEveryStateAndEveryArrowAndLightsOne(t *testing.T) {
 				require.Fail(t, "unknown class", each.class)
 			}
 		}
-		require.Len(t, states, len(machine.Labels()))
-		for _, label := range machine.Labels() {
+		require.Len(t, states, len(machine.Phases()))
+		for _, label := range machine.Phases() {
 			require.Contains(t, states, string(label))
 		}
 		if lit != "" {
@@ -97,7 +97,7 @@ type ends struct{ from, to string }
 
 func requireDrawn(t *testing.T, arrows map[ends]string, row machine.Row) {
 	for _, from := range row.Src {
-		if len(row.Src) == len(machine.Labels()) {
+		if len(row.Src) == len(machine.Phases()) {
 			from = ""
 		}
 		words, drawn := arrows[ends{from, row.Dst}]
@@ -143,7 +143,7 @@ func TestTheNarrowDrawingHasEveryArrowAndNoWordsThatWouldBeSmall(t *testing.T) {
 	svg := NarrowSVG(machine.Stale, Edge{From: machine.Fresh, To: machine.Stale})
 	require.Equal(t, len(Edges()), strings.Count(svg, "data-from="))
 	require.Equal(t, 1, strings.Count(svg, `class="edge last"`))
-	require.Equal(t, len(machine.Labels())+1, strings.Count(svg, "<text"), "the states and the rail")
+	require.Equal(t, len(machine.Phases())+1, strings.Count(svg, "<text"), "the states and the rail")
 	require.Less(t, widthOfBox(t, svg), 262, "wider, and its words would be smaller than 12 px on a screen of 320 px")
 }
 
@@ -156,7 +156,7 @@ func TestTheDrawingIsTheSameEveryTime(t *testing.T) {
 
 // TestANewStateAppearsByItself adds one that the drawing knows nothing of.
 func TestANewStateAppearsByItself(t *testing.T) {
-	labels := append(machine.Labels(), "Suspended")
+	labels := append(machine.Phases(), "Suspended")
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Poisoned", "Suspended", []string{"IssuerAskedForPatience"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
@@ -187,7 +187,7 @@ func boxOf(t *testing.T, svg string) (box [4]int) {
 
 func TestGraphvizGetsEveryStateAndArrow(t *testing.T) {
 	dot := DOT()
-	for _, label := range machine.Labels() {
+	for _, label := range machine.Phases() {
 		require.Contains(t, dot, "\t"+string(label)+"\n")
 	}
 	require.Equal(t, len(Edges()), strings.Count(dot, "->"))

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // Runner runs what takes its time, apart from the owner, whose memory it does
@@ -67,15 +67,15 @@ func (t *transaction) hindered(ctx context.Context, began time.Time) {
 	if deferral := t.lineage(ctx).Deferral; deferral.NotBefore.After(began) {
 		t.outcome = machine.RefreshFailedTransient{
 			At: t.at(), Attempt: t.state.Attempt, NotBefore: deferral.NotBefore,
-			Trouble: machine.TroubleIssuer, Evidence: deferral.Evidence,
+			Blocked: machine.BlockIssuerUnavailable, Evidence: deferral.Evidence,
 		}
 		return
 	}
 	if err := t.probe(ctx); err != nil {
-		t.withhold(machine.TroubleUnwriteable, err)
+		t.withhold(machine.BlockStoreNotDurable, err)
 		return
 	}
-	t.withhold(machine.TroubleSister, errNoOutcome)
+	t.withhold(machine.BlockRefreshElsewhere, errNoOutcome)
 }
 
 var errNoOutcome = errors.New("the process that was to make it has ended without an outcome")
@@ -112,7 +112,7 @@ func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 		}
 	}()
 	attempt := r.state.Attempt
-	if r.Client == nil {
+	if r.Renewer == nil {
 		return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
 	}
 	select {
@@ -121,7 +121,7 @@ func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 	case <-ctx.Done():
 		return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
 	}
-	renewed, err := r.Client.Renew(ctx, r.state.Credential)
+	renewed, err := r.Renewer.Renew(ctx, r.state.Credential)
 	switch {
 	case err != nil:
 		r.Log.Warn("the client gave no new tokens", "error", err)
@@ -145,7 +145,7 @@ func (o *Owner) revoke(login machine.Credential) {
 			options.Log.Warn("the issuer was not told that a login has ended", "error", err)
 			return
 		}
-		options.note(ctx, store.Entry{Kind: store.Revoked, Method: login.Method, Key: options.keyOf(login)})
+		options.note(ctx, persist.Entry{Kind: persist.Revoked, Method: login.Method, TokenID: options.keyOf(login)})
 	})
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // revokes demands that the issuer was told of these logins and of no others.
@@ -52,7 +52,7 @@ func TestWhatIsGrantedAfterALogoutIsDroppedAndRevoked(t *testing.T) {
 		s.answer(granted(late))
 		s.revokes(old, late)
 		waiting.gives(secret.Token{})
-		require.Equal(t, machine.NoAuth, s.Snapshot().Label)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Phase)
 	})
 }
 
@@ -92,7 +92,7 @@ func (c *supplier) Renew(context.Context, machine.Credential) (machine.Credentia
 
 func external(name string) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodExternal, AccessToken: jwt(name, time.Hour), AccountID: "account", LastRefresh: time.Now(),
+		Method: machine.MethodExternal, AccessToken: jwtOf(name, time.Hour), AccountID: "account", LastRefresh: time.Now(),
 	}
 }
 
@@ -102,7 +102,7 @@ func TestExternalTokensAreRenewedByTheirClientWhenTheyAreRefused(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				client := &supplier{next: external("second"), err: err}
 				e := engine.Start(engine.Options{
-					Policy: policy, Store: s.store, Ledger: s.ledger.Process(9), Issuer: s.issuer, Client: client,
+					Policy: policy, Store: s.store, Ledger: s.ledger.Process(9), Issuer: s.issuer, Renewer: client,
 				})
 				defer e.Close(ended())
 				stored, first := s.stored(), external("first")
@@ -135,19 +135,19 @@ func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
 	for name, each := range map[string]struct {
 		elsewhere func(s *site)
 		change    func(*engine.Options)
-		trouble   machine.Trouble
+		trouble   machine.BlockReason
 	}{
 		"the issuer, and the wait for it is over": {
 			func(s *site) {
 				failed := machine.Repeated{Evidence: machine.Evidence{Status: 503}, Times: 1}
-				s.note(store.Entry{Kind: store.Deferred, At: time.Now(), NotBefore: time.Now().Add(time.Millisecond), Failures: 1, Repeated: failed})
+				s.note(persist.Entry{Kind: persist.Deferred, At: time.Now(), NotBefore: time.Now().Add(time.Millisecond), Failures: 1, Repeated: failed})
 				time.Sleep(time.Second)
-			}, nil, machine.TroubleIssuer,
+			}, nil, machine.BlockIssuerUnavailable,
 		},
 		"the disk": {
-			func(*site) {}, func(o *engine.Options) { o.Store = roomless{o.Store.(*countingStore)} }, machine.TroubleUnwriteable,
+			func(*site) {}, func(o *engine.Options) { o.Store = roomless{o.Store.(*countingStore)} }, machine.BlockStoreNotDurable,
 		},
-		"its end": {func(*site) {}, nil, machine.TroubleSister},
+		"its end": {func(*site) {}, nil, machine.BlockRefreshElsewhere},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, expired, func(t *testing.T, s *site) {
@@ -163,7 +163,7 @@ func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
 				s.asking(poll)
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
-				require.Equal(t, each.trouble, s.Snapshot().Trouble)
+				require.Equal(t, each.trouble, s.Snapshot().Blocked)
 				require.Zero(t, s.posts())
 			})
 		})

@@ -12,8 +12,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 func TestWhoDemandsARefreshWaitsForItAndNobodyElse(t *testing.T) {
@@ -110,7 +110,7 @@ func TestNobodyWaitsLongerThanTheyWantForThoseBeforeThem(t *testing.T) {
 		s.Close(ended())
 		require.LessOrEqual(t, time.Since(begun), 4*time.Second)
 		_, err := s.store.Store.Load(t.Context())
-		require.ErrorIs(t, err, store.ErrNotFound, "who was not taken up changes nothing")
+		require.ErrorIs(t, err, persist.ErrNotFound, "who was not taken up changes nothing")
 	})
 }
 
@@ -185,14 +185,14 @@ func TestWhileTheTokenIsGoodNoFileIsLookedAt(t *testing.T) {
 
 func TestSubscribersHearOfEveryChange(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
-		var heard []machine.Label
-		s.Subscribe(func(_, to *machine.State) { heard = append(heard, to.Label) })
+		var heard []machine.Phase
+		s.Subscribe(func(_, to *machine.State) { heard = append(heard, to.Phase) })
 		s.asking(demand)
 		s.answer(refused(machine.ReasonReused))
 		require.NoError(t, s.Login(t.Context(), login("again", time.Hour)))
 		require.NoError(t, s.logout())
 		synctest.Wait()
-		require.Equal(t, []machine.Label{machine.Stale, machine.Poisoned, machine.Fresh, machine.NoAuth}, heard)
+		require.Equal(t, []machine.Phase{machine.Stale, machine.Poisoned, machine.Fresh, machine.NoAuth}, heard)
 	})
 }
 
@@ -208,8 +208,8 @@ func TestAStoreThatCannotBeReadNeedsSomebodyAndNoLogin(t *testing.T) {
 		s.store.hangs.Store(false)
 		s.asking(glance)
 		require.Equal(t, []machine.Assessment{
-			{Label: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator},
-			{Label: machine.NoAuth, Action: machine.ActionLogin},
+			{Phase: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator},
+			{Phase: machine.NoAuth, Action: machine.ActionLogin},
 		}, told)
 	})
 }

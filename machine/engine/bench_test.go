@@ -31,7 +31,7 @@ func BenchmarkAsk(b *testing.B) {
 		require.NoError(b, err)
 	}
 	status(demand)
-	require.Equal(b, machine.Poisoned, e.Snapshot().Label)
+	require.Equal(b, machine.Poisoned, e.Snapshot().Phase)
 	b.Run("poisoned", func(b *testing.B) { benchmark(b, func() { status(poll) }) })
 }
 

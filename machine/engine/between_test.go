@@ -10,8 +10,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // What another process does, or sees, between two calls to the store and the
@@ -23,10 +23,10 @@ func TestALogoutIsWrittenDownBeforeTheLoginIsGone(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		sister := s.start()
 		defer sister.Close(ended())
-		var seen machine.Label
+		var seen machine.Phase
 		s.store.deleted = func() {
 			require.NoError(t, sister.Reload(t.Context()))
-			seen = sister.Snapshot().Label
+			seen = sister.Snapshot().Phase
 		}
 		require.NoError(t, s.logout())
 		require.Equal(t, machine.NoAuth, seen)
@@ -76,16 +76,16 @@ func TestWhoWaitsIsAnsweredByTheTimeADrainReturns(t *testing.T) {
 
 // tardy is a ledger of a process that stands still before it writes an entry.
 type tardy struct {
-	store.Ledger
-	meanwhile func(store.Kind)
+	persist.Ledger
+	meanwhile func(persist.Kind)
 }
 
-func (l tardy) Append(ctx context.Context, e store.Entry) error {
+func (l tardy) Append(ctx context.Context, e persist.Entry) error {
 	l.meanwhile(e.Kind)
 	return l.Ledger.Append(ctx, e)
 }
 
-func (l tardy) Conclude(ctx context.Context, key secret.Fingerprint, e store.Entry) error {
+func (l tardy) Conclude(ctx context.Context, key secret.Fingerprint, e persist.Entry) error {
 	l.meanwhile(e.Kind)
 	return l.Ledger.Conclude(ctx, key, e)
 }
@@ -94,13 +94,13 @@ func (l tardy) Conclude(ctx context.Context, key secret.Fingerprint, e store.Ent
 // undo a logout.
 func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 	next := login("next", time.Hour)
-	for kind, do := range map[store.Kind]func(s *site, e *engine.Engine){
-		store.Login: func(s *site, e *engine.Engine) { require.NoError(s.t, e.Login(s.t.Context(), next)) },
-		store.Adopted: func(s *site, e *engine.Engine) {
+	for kind, do := range map[persist.Kind]func(s *site, e *engine.Engine){
+		persist.Login: func(s *site, e *engine.Engine) { require.NoError(s.t, e.Login(s.t.Context(), next)) },
+		persist.Adopted: func(s *site, e *engine.Engine) {
 			s.write(next)
 			require.NoError(s.t, e.Reload(s.t.Context()))
 		},
-		store.Rotated: func(s *site, e *engine.Engine) {
+		persist.Rotated: func(s *site, e *engine.Engine) {
 			go e.Status(s.t.Context(), demand)
 			synctest.Wait()
 			s.answer(granted(next))
@@ -114,7 +114,7 @@ func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 				defer sister.Close(ended())
 				isOut := false
 				e := s.startWith(func(o *engine.Options) {
-					o.Ledger = tardy{o.Ledger, func(late store.Kind) {
+					o.Ledger = tardy{o.Ledger, func(late persist.Kind) {
 						if late == kind && !isOut {
 							isOut = true
 							require.NoError(t, sister.Reload(t.Context()))
@@ -128,7 +128,7 @@ func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 				require.True(t, isOut)
 				for _, each := range []*engine.Engine{e, sister, s.start()} {
 					require.NoError(t, each.Reload(t.Context()))
-					require.Equal(t, machine.NoAuth, each.Snapshot().Label)
+					require.Equal(t, machine.NoAuth, each.Snapshot().Phase)
 					each.Close(ended())
 				}
 			})

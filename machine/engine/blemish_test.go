@@ -10,8 +10,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // What goes wrong at home, at a moment that only a test can choose.
@@ -27,7 +27,7 @@ func (s *site) before(step string, do func()) {
 	})
 }
 
-func (s *site) entries(kind store.Kind) (found []store.Entry) {
+func (s *site) entries(kind persist.Kind) (found []persist.Entry) {
 	for _, entry := range s.ledger.Entries() {
 		if entry.Kind == kind {
 			found = append(found, entry)
@@ -37,7 +37,7 @@ func (s *site) entries(kind store.Kind) (found []store.Entry) {
 }
 
 // note is what another process tells the ledger.
-func (s *site) note(entry store.Entry) {
+func (s *site) note(entry persist.Entry) {
 	require.NoError(s.t, s.ledger.Process(99).Append(context.Background(), entry))
 }
 
@@ -54,7 +54,7 @@ func TestNobodyComplainsWhenAllIsWell(t *testing.T) {
 		for _, each := range said {
 			require.Equal(t, "INFO", each.Level, each.Msg)
 		}
-		require.Len(t, s.entries(store.Revoked), 1)
+		require.Len(t, s.entries(persist.Revoked), 1)
 	})
 }
 
@@ -70,21 +70,21 @@ func TestTheEndOfALoginIsWaitedForAtTheEnd(t *testing.T) {
 
 func TestSomebodyElsesLoginIsNotedOnce(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
-		reload := func() []store.Entry {
+		reload := func() []persist.Entry {
 			require.NoError(t, s.Reload(t.Context()))
-			return s.entries(store.Adopted)
+			return s.entries(persist.Adopted)
 		}
 		require.Empty(t, reload(), "what is there at the start is no news")
 		another := login("another", time.Hour)
 		s.write(another)
 		adopted := reload()
 		require.Len(t, adopted, 1)
-		require.Equal(t, policy.KeyOf(another), adopted[0].Key)
+		require.Equal(t, policy.TokenID(another), adopted[0].TokenID)
 		require.Equal(t, adopted, reload())
 
-		s.note(store.Entry{Kind: store.Logout})
+		s.note(persist.Entry{Kind: persist.Logout})
 		s.restart(func(*engine.Options) {})
-		require.Len(t, s.entries(store.Adopted), 2, "somebody is logged in again, though the ledger says otherwise")
+		require.Len(t, s.entries(persist.Adopted), 2, "somebody is logged in again, though the ledger says otherwise")
 	})
 }
 
@@ -100,7 +100,7 @@ func TestALoginThatIsGoneAgainIsNotNoted(t *testing.T) {
 		}
 		require.NoError(t, s.Reload(t.Context()))
 		require.True(t, s.Snapshot().Credential.Equal(another), "it was taken")
-		require.Empty(t, s.entries(store.Adopted))
+		require.Empty(t, s.entries(persist.Adopted))
 	})
 }
 
@@ -110,8 +110,8 @@ func TestAConflictWithTheSameLoginIsTriedThreeTimes(t *testing.T) {
 		err   error
 		swaps int32
 	}{
-		"a conflict":  {&store.ConflictError{}, 3},
-		"a full disk": {&store.NotDurableError{Err: errFull}, 1},
+		"a conflict":  {&persist.ConflictError{}, 3},
+		"a full disk": {&persist.NotDurableError{Err: errFull}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
@@ -134,7 +134,7 @@ func TestALockThatCannotBeHadIsNamedAfterItsReason(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.store.locking = func() error { return errFull }
 		s.asking(demand)
-		require.Equal(t, machine.TroubleUnwriteable, s.Snapshot().Trouble)
+		require.Equal(t, machine.BlockStoreNotDurable, s.Snapshot().Blocked)
 		s.store.locking = nil
 		unlock, err := s.store.Lock(t.Context())
 		require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestALockThatCannotBeHadIsNamedAfterItsReason(t *testing.T) {
 		s.asking(demand)
 		time.Sleep(35 * time.Second)
 		synctest.Wait()
-		require.Equal(t, machine.TroubleSister, s.Snapshot().Trouble)
+		require.Equal(t, machine.BlockRefreshElsewhere, s.Snapshot().Blocked)
 		unlock()
 		require.Zero(t, s.posts())
 	})
@@ -154,7 +154,7 @@ func TestWhatChangesWhileRoomIsMadeIsLookedAtFirst(t *testing.T) {
 		s.before("reserve", func() { s.write(newer) })
 		s.asking(demand)
 		require.Zero(t, s.posts())
-		require.Equal(t, machine.TroubleSister, s.Snapshot().Trouble)
+		require.Equal(t, machine.BlockRefreshElsewhere, s.Snapshot().Blocked)
 		time.Sleep(time.Second)
 		s.asking(demand).gives(newer.AccessToken)
 		require.Zero(t, s.posts())
@@ -170,13 +170,13 @@ func TestASuccessorThatALogoutRemovedIsNotNamed(t *testing.T) {
 		isNamed   bool
 	}{
 		"nothing happens":         {func(*site) {}, true},
-		"a logout has only begun": {func(s *site) { s.note(store.Entry{Kind: store.Logout}) }, true},
+		"a logout has only begun": {func(s *site) { s.note(persist.Entry{Kind: persist.Logout}) }, true},
 		"a logout": {func(s *site) {
-			s.note(store.Entry{Kind: store.Logout})
+			s.note(persist.Entry{Kind: persist.Logout})
 			require.NoError(s.t, s.store.Store.Delete(context.Background()))
 		}, false},
 		"a logout, and another login": {func(s *site) {
-			s.note(store.Entry{Kind: store.Logout})
+			s.note(persist.Entry{Kind: persist.Logout})
 			s.write(otherAccount("another"))
 		}, false},
 	} {
@@ -185,9 +185,9 @@ func TestASuccessorThatALogoutRemovedIsNotNamed(t *testing.T) {
 				s.before("record", func() { each.meanwhile(s) })
 				s.asking(demand)
 				s.answer(granted(next()))
-				rotated := s.entries(store.Rotated)
+				rotated := s.entries(persist.Rotated)
 				require.Len(t, rotated, 1)
-				require.Equal(t, each.isNamed, rotated[0].Next != "")
+				require.Equal(t, each.isNamed, rotated[0].NextID != "")
 			})
 		})
 	}
@@ -195,11 +195,11 @@ func TestASuccessorThatALogoutRemovedIsNotNamed(t *testing.T) {
 
 // hurriedLedger knows how long it was given to write down an outcome.
 type hurriedLedger struct {
-	store.Ledger
+	persist.Ledger
 	given time.Duration
 }
 
-func (l *hurriedLedger) Conclude(ctx context.Context, key secret.Fingerprint, outcome store.Entry) error {
+func (l *hurriedLedger) Conclude(ctx context.Context, key secret.Fingerprint, outcome persist.Entry) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		l.given = time.Until(deadline)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // Engine gives many callers one Owner. All methods may be called concurrently.
@@ -61,15 +61,15 @@ func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
 // engine. After Close the answer is what was published last. Asks, logins and logouts of one caller take effect in their order; their
 // answers may overtake each other.
 func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
-	if snapshot, isKnown := e.Known(ask); isKnown {
+	if snapshot, isKnown := e.TryAnswer(ask); isKnown {
 		answer(snapshot)
 		return
 	}
-	e.Queue(ask, answer)
+	e.Enqueue(ask, answer)
 }
 
 // Queue is Ask for what Known does not answer: the engine's goroutine does.
-func (e *Engine) Queue(ask machine.Ask, answer func(*machine.State)) {
+func (e *Engine) Enqueue(ask machine.Ask, answer func(*machine.State)) {
 	if e.tell(context.Background(), func(o *Owner) { o.Ask(ask, answer) }) != nil {
 		answer(e.Snapshot())
 	}
@@ -78,7 +78,7 @@ func (e *Engine) Queue(ask machine.Ask, answer func(*machine.State)) {
 // Known is what Ask answers before it returns, if it does. Who looks here first,
 // and then at Queue, need not make an answer function, which is an allocation, for
 // each poll.
-func (e *Engine) Known(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
+func (e *Engine) TryAnswer(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
 	snapshot, at := e.Snapshot(), e.owner.Now()
 	return snapshot, snapshot.AnswersAtOnce(ask, at) || snapshot.NeedsALook(ask, at) && e.owner.isCurrent(snapshot)
 }
@@ -90,7 +90,7 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, e
 	if e.isClosed() {
 		return nil, ErrClosed
 	}
-	if snapshot, isKnown := e.Known(ask); isKnown {
+	if snapshot, isKnown := e.TryAnswer(ask); isKnown {
 		return snapshot, nil
 	}
 	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
@@ -114,7 +114,7 @@ func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprin
 // Login stores a credential and then uses it, in place of whatever is there. A
 // refresh in flight goes on, and its answer changes nothing any more. External
 // tokens are kept in memory alone. An error means that the login could not be
-// stored and that nothing has changed, unless it is a [*store.UnknownError]: the store
+// stored and that nothing has changed, unless it is a [*persist.UnknownError]: the store
 // did not say in time whether it has the login.
 func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 	return e.order(ctx, func(o *Owner) error { return o.Login(c) })
@@ -123,7 +123,7 @@ func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 // Logout removes the stored login and forgets the one in memory, external
 // tokens included, and has the issuer told (RFC 7009). An error means that the
 // stored login could not be removed and that nothing has changed, unless it is a
-// [*store.UnknownError], as in Login. revoked is closed once the issuer knows, or once nobody
+// [*persist.UnknownError], as in Login. revoked is closed once the issuer knows, or once nobody
 // tries any more to tell it.
 func (e *Engine) Logout(ctx context.Context) (revoked <-chan struct{}, err error) {
 	done := make(chan struct{})
@@ -320,7 +320,7 @@ func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
 		answer(do(o))
 	})
 	if err != nil && isTaken.Load() {
-		return &store.UnknownError{Err: err}
+		return &persist.UnknownError{Err: err}
 	}
 	return cmp.Or(err, failure)
 }

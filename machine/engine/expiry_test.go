@@ -13,10 +13,10 @@ import (
 
 // opaque is a grant of an access token that does not say when it expires, by an
 // issuer that does.
-func opaque(name string, lifetime time.Duration) machine.Granted {
+func opaque(name string, lifetime time.Duration) machine.Issued {
 	given := granted(login(name, time.Hour))
-	given.Grant.AccessToken, given.Grant.Lifetime = secret.New("opaque-"+name), lifetime
-	given.Grant = given.Grant.SentAt(time.Now())
+	given.Response.AccessToken, given.Response.Lifetime = secret.New("opaque-"+name), lifetime
+	given.Response = given.Response.SentAt(time.Now())
 	return given
 }
 
@@ -25,11 +25,11 @@ func TestAnOpaqueTokenExpiresWhenItsIssuerSaidToAllProcesses(t *testing.T) {
 		given := opaque("second", time.Hour)
 		s.asking(demand)
 		s.answer(given)
-		require.Equal(t, given.Grant.ExpiresAt, s.Snapshot().Expiry)
+		require.Equal(t, given.Response.ExpiresAt, s.Snapshot().Expiry)
 
 		later := s.start()
 		<-later.Ready()
-		require.Equal(t, given.Grant.ExpiresAt, later.Snapshot().Expiry, "a process that starts later")
+		require.Equal(t, given.Response.ExpiresAt, later.Snapshot().Expiry, "a process that starts later")
 		later.Close(ended())
 
 		time.Sleep(56 * time.Minute)
@@ -69,8 +69,8 @@ func TestAnExpiryIsThatOfOneTokenAlone(t *testing.T) {
 func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		given := granted(login("second", time.Hour))
-		given.Grant.Lifetime = time.Minute
-		given.Grant = given.Grant.SentAt(time.Now())
+		given.Response.Lifetime = time.Minute
+		given.Response = given.Response.SentAt(time.Now())
 		s.asking(demand)
 		s.answer(given)
 		require.Equal(t, time.Now().Add(time.Hour).Unix(), s.Snapshot().Expiry.Unix())
@@ -79,9 +79,9 @@ func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
 
 // A cache between here and the issuer may answer with what it has.
 func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
-	again := func(s *site, refresh string) machine.Granted {
+	again := func(s *site, refresh string) machine.Issued {
 		given := granted(s.stored())
-		given.Grant.RefreshToken = secret.New(refresh)
+		given.Response.RefreshToken = secret.New(refresh)
 		return given
 	}
 	t.Run("expired", func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
 			s.asking(poll)
 			s.answer(again(s, "rotated"))
 			now := s.Snapshot().Assess(time.Now())
-			require.Equal(t, machine.Stale, now.Label)
+			require.Equal(t, machine.Stale, now.Phase)
 			require.False(t, now.Usable)
 			require.Equal(t, machine.ActionWait, now.Action)
 			require.Equal(t, "rotated", s.stored().RefreshToken.Reveal(), "the refresh token is kept all the same")
@@ -111,7 +111,7 @@ func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
 		inBubble(t, good, func(t *testing.T, s *site) {
 			s.asking(demand)
 			s.answer(again(s, "rotated"))
-			require.Equal(t, machine.Fresh, s.Snapshot().Label)
+			require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 		})
 	})
 	t.Run("prolonged", func(t *testing.T) {
@@ -122,10 +122,10 @@ func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
 			time.Sleep(2 * time.Hour)
 			s.asking(poll)
 			given := granted(c)
-			given.Grant.Lifetime = time.Hour
-			given.Grant = given.Grant.SentAt(time.Now())
+			given.Response.Lifetime = time.Hour
+			given.Response = given.Response.SentAt(time.Now())
 			s.answer(given)
-			require.Equal(t, machine.Fresh, s.Snapshot().Label)
+			require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 		})
 	})
 }

@@ -16,8 +16,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -87,14 +87,14 @@ type countingStore struct {
 
 var errFull = errors.New("no space left")
 
-func (s *countingStore) Load(ctx context.Context) (store.Record, error) {
+func (s *countingStore) Load(ctx context.Context) (persist.Record, error) {
 	s.loads.Add(1)
 	if s.loading != nil {
 		s.loading()
 	}
 	if s.hangs.Load() {
 		<-ctx.Done()
-		return store.Record{}, ctx.Err()
+		return persist.Record{}, ctx.Err()
 	}
 	record, err := s.Store.Load(ctx)
 	if s.loaded != nil {
@@ -110,35 +110,35 @@ func (s *countingStore) Lock(ctx context.Context) (unlock func(), err error) {
 	return s.Store.Lock(ctx)
 }
 
-func (s *countingStore) Stamp(ctx context.Context) (store.Stamp, bool) {
+func (s *countingStore) Stamp(ctx context.Context) (persist.Stamp, bool) {
 	s.stamps.Add(1)
 	if s.hangs.Load() {
-		return store.Stamp{}, false
+		return persist.Stamp{}, false
 	}
 	return s.Store.Stamp(ctx)
 }
 
-func (s *countingStore) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+func (s *countingStore) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	s.swaps.Add(1)
 	if s.swapping != nil {
 		return s.swapping()
 	}
 	if s.isFull.Load() {
-		return &store.NotDurableError{Err: errFull}
+		return &persist.NotDurableError{Err: errFull}
 	}
 	return s.Store.Swap(ctx, base, c)
 }
 
 func (s *countingStore) Replace(ctx context.Context, c machine.Credential) error {
 	if s.isReadOnly.Load() {
-		return &store.NotDurableError{Err: errFull}
+		return &persist.NotDurableError{Err: errFull}
 	}
 	return s.Store.Replace(ctx, c)
 }
 
 func (s *countingStore) Delete(ctx context.Context) error {
 	if s.isReadOnly.Load() {
-		return &store.NotDurableError{Err: errFull}
+		return &persist.NotDurableError{Err: errFull}
 	}
 	err := s.Store.Delete(ctx)
 	if s.deleted != nil {
@@ -149,7 +149,7 @@ func (s *countingStore) Delete(ctx context.Context) error {
 
 func (s *countingStore) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	if s.noRoom.Load() {
-		return nil, &store.NotDurableError{Err: errFull}
+		return nil, &persist.NotDurableError{Err: errFull}
 	}
 	return s.Store.Reserve(ctx, c)
 }
@@ -266,8 +266,8 @@ func (s *site) posts() int {
 	return len(s.issuer.posts)
 }
 
-func granted(c machine.Credential) machine.Granted {
-	return machine.Granted{Grant: machine.Grant{IDToken: c.IDToken, AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
+func granted(c machine.Credential) machine.Issued {
+	return machine.Issued{Response: machine.TokenResponse{IDToken: c.IDToken, AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
 }
 
 func refused(reason machine.Reason) machine.Refused { return machine.Refused{Reason: reason} }
@@ -275,7 +275,7 @@ func refused(reason machine.Reason) machine.Refused { return machine.Refused{Rea
 // login is a token set of one account that expires in so long from now.
 func login(name string, expires time.Duration) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: jwt("id", time.Hour), AccessToken: jwt(name, expires),
+		Method: machine.MethodChatGPT, IDToken: jwtOf("id", time.Hour), AccessToken: jwtOf(name, expires),
 		RefreshToken: secret.New("refresh-" + name), AccountID: "account", LastRefresh: time.Now().UTC(),
 	}
 }
@@ -286,7 +286,7 @@ func otherAccount(name string) machine.Credential {
 	return c
 }
 
-func jwt(subject string, expires time.Duration) secret.Token {
+func jwtOf(subject string, expires time.Duration) secret.Token {
 	payload := fmt.Sprintf(`{"sub":%q,"exp":%d}`, subject, time.Now().Add(expires).Unix())
 	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
 }

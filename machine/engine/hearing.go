@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // HearingLimit is how much longer than its deadline an answer is listened for. It
@@ -15,7 +15,7 @@ import (
 // minutes are usual, and then it answers something), and short enough for a person
 // whose token has expired meanwhile: as long as the answer may come, neither this
 // process nor another one posts the token again.
-const HearingLimit = store.HearingLimit
+const HearingLimit = persist.HearingLimit
 
 // lastCall is for an answer that lies in the socket when the hearing ends. A process
 // that was stopped for longer than the limit finds its timers and its answer at the

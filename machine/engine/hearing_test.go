@@ -25,13 +25,13 @@ func (s *site) overdue() *pending {
 }
 
 func (s *site) doubt(of machine.Credential) machine.Doubt {
-	doubt, err := s.ledger.Process(99).Doubt(context.Background(), policy.KeyOf(of))
+	doubt, err := s.ledger.Process(99).Doubt(context.Background(), policy.TokenID(of))
 	require.NoError(s.t, err)
 	return doubt
 }
 
-func (s *site) lineage() machine.Lineage {
-	lineage, err := s.ledger.Process(99).Lineage(context.Background())
+func (s *site) lineage() machine.TokenHistory {
+	lineage, err := s.ledger.Process(99).History(context.Background())
 	require.NoError(s.t, err)
 	return lineage
 }
@@ -45,7 +45,7 @@ func TestADeadlineEndsTheWaitingNeverTheHearing(t *testing.T) {
 			s.answer(granted(next))
 			s.isStored(next)
 			s.asking(poll).gives(next.AccessToken)
-			require.Equal(t, machine.Fresh, s.Snapshot().Label)
+			require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 			require.Equal(t, 1, s.posts())
 		})
 	})
@@ -53,8 +53,8 @@ func TestADeadlineEndsTheWaitingNeverTheHearing(t *testing.T) {
 		inBubble(t, good, func(t *testing.T, s *site) {
 			s.overdue()
 			s.answer(refused(machine.ReasonReused))
-			require.Equal(t, machine.Poisoned, s.Snapshot().Label)
-			require.NotNil(t, s.lineage().VerdictOn(policy.KeyOf(s.stored())), "no process posts it again")
+			require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
+			require.NotNil(t, s.lineage().VerdictOn(policy.TokenID(s.stored())), "no process posts it again")
 		})
 	})
 	t.Run("granted after a login", func(t *testing.T) {
@@ -107,9 +107,9 @@ func TestAnAnswerThatNeverComesIsGivenUpForLost(t *testing.T) {
 		time.Sleep(engine.HearingLimit + 2*time.Second)
 		synctest.Wait()
 		require.True(t, s.Snapshot().InDoubt)
-		require.Equal(t, machine.TroubleDoubt, s.Snapshot().Trouble)
+		require.Equal(t, machine.BlockInDoubt, s.Snapshot().Blocked)
 		require.Zero(t, s.Snapshot().Attempt)
-		require.Equal(t, 1, s.lineage().Losses(policy.KeyOf(held)), "and the ledger says so")
+		require.Equal(t, 1, s.lineage().Losses(policy.TokenID(held)), "and the ledger says so")
 		require.Zero(t, s.doubt(held).Times, "in place of the intent")
 	})
 }
@@ -169,7 +169,7 @@ func TestCloseWaitsForTheOwnDeadlineOfThePostAndNoLonger(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.Close(t.Context())
 		require.Equal(t, engine.DefaultDeadline+time.Second, time.Since(begun), "with a last call")
-		require.Equal(t, 1, s.lineage().Losses(policy.KeyOf(held)), "what was lost is said to be")
+		require.Equal(t, 1, s.lineage().Losses(policy.TokenID(held)), "what was lost is said to be")
 		require.Zero(t, s.doubt(held).Times)
 	})
 }
@@ -182,7 +182,7 @@ func TestCloseBehindTheDeadlineOfThePostWaitsForItsLastCallAlone(t *testing.T) {
 		begun := time.Now()
 		s.Close(t.Context())
 		require.Equal(t, time.Second, time.Since(begun))
-		require.Equal(t, 1, s.lineage().Losses(policy.KeyOf(held)))
+		require.Equal(t, 1, s.lineage().Losses(policy.TokenID(held)))
 	})
 }
 
@@ -287,7 +287,7 @@ func (c *slowClient) Renew(ctx context.Context, _ machine.Credential) (machine.C
 func TestTheClientIsAskedForOneThingAtATime(t *testing.T) {
 	inBubble(t, nobody, func(t *testing.T, s *site) {
 		client := new(slowClient)
-		s.restart(func(o *engine.Options) { o.Client = client })
+		s.restart(func(o *engine.Options) { o.Renewer = client })
 		var last secret.Fingerprint
 		for _, name := range []string{"first", "second", "third"} {
 			c := external(name)

@@ -48,7 +48,7 @@ func (s *site) logged(do func()) []change {
 func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		first := s.stored()
-		key, access := policy.KeyOf(first).Short(), first.AccessToken.Fingerprint().Short()
+		key, access := policy.TokenID(first).Short(), first.AccessToken.Fingerprint().Short()
 		found := change{"INFO", "state changed", "NoAuth", "Fresh", "FreshTaken", "", access, key}
 		changes := s.logged(func() {
 			s.asking(demand)

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // sighting is the last look: the store's mark of what was there, and when. While the
 // mark does not change there is nothing new to read. Where there is none (a keyring,
 // a failing disk) a look is good for a moment, so that polls cost one and not each.
 type sighting struct {
-	stamp  store.Stamp
+	stamp  persist.Stamp
 	known  bool
 	isRead bool // the store could tell; else it may be readable without a change
 	at     time.Time
@@ -24,7 +24,7 @@ type sighting struct {
 const lookAge = time.Second
 
 // holds reports whether a look with this mark can find nothing new.
-func (s sighting) holds(stamp store.Stamp, known bool, now time.Time) bool {
+func (s sighting) holds(stamp persist.Stamp, known bool, now time.Time) bool {
 	if s.at.IsZero() || s.known != known || s.stamp != stamp {
 		return false
 	}
@@ -45,8 +45,8 @@ func (o *Owner) Look() {
 	record, err := o.Store.Load(ctx)
 	event := o.found(&o.state, lineage, record, err)
 	o.tellProblem(err)
-	unreadable := new(store.UnreadableError)
-	isRead := err == nil || errors.Is(err, store.ErrNotFound) || errors.As(err, &unreadable)
+	unreadable := new(persist.UnreadableError)
+	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || errors.As(err, &unreadable)
 	o.seen = sighting{stamp, known, isRead, o.Now()}
 	before := o.state.Credential
 	o.step(event)
@@ -61,7 +61,7 @@ func (o *Owner) Look() {
 // it has another.
 func (o *Owner) tellProblem(err error) {
 	problem := ""
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, persist.ErrNotFound) {
 		problem = err.Error()
 	}
 	if problem != "" && problem != o.problem {
@@ -114,7 +114,7 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	if stored, err := o.Store.Load(ctx); err != nil || !stored.Credential.Equal(c) {
 		return
 	}
-	o.note(ctx, store.Entry{Kind: store.Adopted, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}.Of(c))
+	o.note(ctx, persist.Entry{Kind: persist.Adopted, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()}.Of(c))
 	o.endIfGone(ctx, c)
 }
 
@@ -125,40 +125,40 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 func (o *Options) endIfGone(ctx context.Context, c machine.Credential) {
 	looking, cancel := context.WithTimeout(ctx, glanceLimit)
 	defer cancel()
-	if _, err := o.Store.Load(looking); errors.Is(err, store.ErrNotFound) {
+	if _, err := o.Store.Load(looking); errors.Is(err, persist.ErrNotFound) {
 		o.noteLogout(ctx, c)
 	}
 }
 
 func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
-	o.note(ctx, store.Entry{Kind: store.Logout, Method: c.Method, Key: o.keyOf(c)})
+	o.note(ctx, persist.Entry{Kind: persist.Logout, Method: c.Method, TokenID: o.keyOf(c)})
 }
 
 // found is the event for what a store holds, or for the error that it gave, in the
 // light of what its ledger knows.
-func (o *Options) found(s *machine.State, lineage machine.Lineage, record store.Record, err error) machine.Event {
+func (o *Options) found(s *machine.State, lineage machine.TokenHistory, record persist.Record, err error) machine.Event {
 	at := o.at()
-	switch unreadable := new(store.UnreadableError); {
+	switch unreadable := new(persist.UnreadableError); {
 	case err == nil:
 		return lineage.Loaded(*s, record.Credential, at.Time)
-	case errors.Is(err, store.ErrNotFound) && lineage.LoggedOut:
+	case errors.Is(err, persist.ErrNotFound) && lineage.LoggedOut:
 		return machine.LoggedOut{At: at}
-	case errors.Is(err, store.ErrNotFound), errors.As(err, &unreadable) && !unreadable.IsInTheWay:
+	case errors.Is(err, persist.ErrNotFound), errors.As(err, &unreadable) && !unreadable.BlocksWrites:
 		return machine.NothingLoaded{At: at}
 	}
-	return machine.NothingLoaded{At: at, Trouble: machine.TroubleUnreadable}
+	return machine.NothingLoaded{At: at, Blocked: machine.BlockStoreUnavailable}
 }
 
 // lineageWithin is lineage for those who wait no longer than limit.
-func (o *Options) lineageWithin(ctx context.Context, limit time.Duration) machine.Lineage {
+func (o *Options) lineageWithin(ctx context.Context, limit time.Duration) machine.TokenHistory {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return o.lineage(ctx)
 }
 
 // lineage is what the ledger knows; a ledger that cannot be read knows nothing.
-func (o *Options) lineage(ctx context.Context) machine.Lineage {
-	lineage, err := o.Ledger.Lineage(ctx)
+func (o *Options) lineage(ctx context.Context) machine.TokenHistory {
+	lineage, err := o.Ledger.History(ctx)
 	if err != nil {
 		o.Log.Warn("the ledger could not be read", "error", err)
 	}
@@ -166,7 +166,7 @@ func (o *Options) lineage(ctx context.Context) machine.Lineage {
 }
 
 // note appends an entry that nothing waits for.
-func (o *Options) note(ctx context.Context, entry store.Entry) {
+func (o *Options) note(ctx context.Context, entry persist.Entry) {
 	entry.At, entry.PID = o.at().Time, o.ProcessID
 	if err := o.Ledger.Append(ctx, entry); err != nil {
 		o.Log.Warn("the ledger could not be written", "kind", entry.Kind, "error", err)
@@ -174,7 +174,7 @@ func (o *Options) note(ctx context.Context, entry store.Entry) {
 }
 
 func (o *Options) keyOf(c machine.Credential) secret.Fingerprint {
-	return o.Policy.KeyOf(c)
+	return o.Policy.TokenID(c)
 }
 
 // saveRetry is how long an unsaved credential waits for the next try.
@@ -211,6 +211,6 @@ func (o *Owner) saving() machine.Event {
 func (o *Owner) saved(ctx context.Context) machine.Event {
 	o.forget()
 	c := o.state.Credential
-	o.note(ctx, store.Entry{Kind: store.Saved, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()})
+	o.note(ctx, persist.Entry{Kind: persist.Saved, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()})
 	return machine.Saved{At: o.at()}
 }

@@ -7,18 +7,18 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // Options is what an engine is made of. Store, Ledger and Issuer are required;
 // every other zero value stands for its default.
 type Options struct {
-	Policy machine.Policy
-	Store  store.Store
-	Ledger store.Ledger
-	Issuer Issuer
-	Client Client // who gave an external login; nil if nobody can
+	Policy  machine.Policy
+	Store   persist.Store
+	Ledger  persist.Ledger
+	Issuer  AuthorizationServer
+	Renewer Renewer // who gave an external login; nil if nobody can
 
 	Deadline time.Duration // how long callers wait for a post to the issuer, and how old an intent may be when it begins; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
@@ -43,7 +43,7 @@ type Options struct {
 
 // Issuer asks those who give tokens. It may be called from any goroutine, and gives
 // up when ctx ends.
-type Issuer interface {
+type AuthorizationServer interface {
 	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
 	// request, and reports whatever happens as an answer, however late: the engine
 	// ends ctx long after its deadline. It asks [machine.MayPost] before the first byte of the body
@@ -56,7 +56,7 @@ type Issuer interface {
 
 // Client is the program that gave an external login: it has the tokens and this
 // program has not. It may be called from any goroutine, once at a time.
-type Client interface {
+type Renewer interface {
 	// Renew asks for tokens in place of those of a login whose access token a
 	// resource server refused. It gives up when ctx ends. An error says that there
 	// are none; the old ones stay.
@@ -87,7 +87,7 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	o.Store = store.Recalling(o.Store, o.Ledger)
+	o.Store = persist.Recalling(o.Store, o.Ledger)
 	if o.Deadline == 0 {
 		o.Deadline = DefaultDeadline
 	}

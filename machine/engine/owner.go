@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // Owner is the engine without its goroutine: it owns the state, and whoever
@@ -100,7 +100,7 @@ func (o *Owner) goOn(before *machine.State) {
 	isNew := !o.state.Credential.AccessToken.Equal(before.Credential.AccessToken)
 	isFree := before.Attempt == 0 && !before.NotBefore.IsZero() && o.state.NotBefore.IsZero()
 	isEnding := o.closing != nil || o.isDrained
-	if !isEnding && o.state.Label == machine.Stale && o.state.Attempt == 0 && (isNew || isFree) {
+	if !isEnding && o.state.Phase == machine.Stale && o.state.Attempt == 0 && (isNew || isFree) {
 		o.step(machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
 	}
 }
@@ -114,7 +114,7 @@ func (o *Owner) Login(c machine.Credential) error {
 			return fmt.Errorf("store login: %w", err)
 		}
 		o.forget()
-		login := store.Entry{Kind: store.Login, Method: c.Method, Key: o.keyOf(c), Access: c.Fingerprint()}
+		login := persist.Entry{Kind: persist.Login, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()}
 		o.note(ctx, login.WithExpiry(c).Of(c))
 		o.endIfGone(ctx, c)
 	}
@@ -153,12 +153,12 @@ func (o *Owner) Logout(revoked func()) error {
 
 // takeBackLogout tells the ledger that a logout has changed nothing, if it has not:
 // the record may be gone all the same.
-func (o *Owner) takeBackLogout(stored store.Record) {
+func (o *Owner) takeBackLogout(stored persist.Record) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
 	defer cancel()
 	if found, err := o.Store.Load(ctx); err == nil && found.Revision == stored.Revision {
 		held := o.state.Credential
-		o.note(ctx, store.Entry{Kind: store.LogoutFailed, Method: held.Method, Key: o.keyOf(held)})
+		o.note(ctx, persist.Entry{Kind: persist.LogoutFailed, Method: held.Method, TokenID: o.keyOf(held)})
 	}
 }
 
@@ -193,7 +193,7 @@ func (o *Owner) step(event machine.Event) {
 		return
 	}
 	o.state = next
-	if next.Label != before.Label {
+	if next.Phase != before.Phase {
 		o.forget() // what was of no use in one state may be a login in another
 	}
 	for _, effect := range effects {
@@ -276,14 +276,14 @@ func (o *Owner) notify(event machine.Event, before *machine.State) {
 // one that is found like that at the start is no news.
 func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State) {
 	level := slog.LevelInfo
-	if o.hasLooked && (after.Label == machine.Poisoned || after.IsUnsaved()) {
+	if o.hasLooked && (after.Phase == machine.Poisoned || after.IsUnsaved()) {
 		level = slog.LevelWarn
 	}
 	if !o.Log.Enabled(context.Background(), level) {
 		return // fingerprints are not free
 	}
 	o.Log.Log(context.Background(), level, "state changed",
-		"from", before.Label, "to", after.Label, "trigger", trigger, "reason", after.Assess(o.Now()).Reason,
+		"from", before.Phase, "to", after.Phase, "trigger", trigger, "reason", after.Assess(o.Now()).Reason,
 		"key", o.keyOf(after.Credential).Short(), "access", after.Credential.Fingerprint().Short())
 }
 

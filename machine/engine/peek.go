@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // Sight is what a process that only looks can tell of a login.
 type Sight struct {
-	State   machine.State   // what an engine would come to if it was asked for the token now, up to its post
-	Lineage machine.Lineage // what the ledger knows
+	State   machine.State        // what an engine would come to if it was asked for the token now, up to its post
+	History machine.TokenHistory // what the ledger knows
 
 	IsForbidden   bool  // what is stored may not be used here
 	StoreProblem  error // why the store cannot tell what it holds, or why that is no login; nil if it does or holds nothing
@@ -29,14 +29,14 @@ type Sight struct {
 func Peek(ctx context.Context, options Options) Sight {
 	o := options.withDefaults()
 	seen := Sight{State: machine.New(o.Policy)}
-	seen.Lineage, seen.LedgerProblem = o.Ledger.Lineage(ctx)
+	seen.History, seen.LedgerProblem = o.Ledger.History(ctx)
 	record, err := o.Store.Load(ctx)
-	if !errors.Is(err, store.ErrNotFound) {
+	if !errors.Is(err, persist.ErrNotFound) {
 		seen.StoreProblem = err
 	}
 	seen.IsForbidden = err == nil && !o.Policy.Restriction.Admits(record.Credential)
-	seen.step(o.found(&seen.State, seen.Lineage, record, err))
-	if seen.State.Label != machine.Stale || seen.StoreProblem != nil {
+	seen.step(o.found(&seen.State, seen.History, record, err))
+	if seen.State.Phase != machine.Stale || seen.StoreProblem != nil {
 		return seen
 	}
 	found := seen.State
@@ -47,9 +47,9 @@ func Peek(ctx context.Context, options Options) Sight {
 		found = seen.State
 	}
 	seen.State = found
-	seen.State.Evidence = seen.Lineage.Deferral.Evidence
-	if found.Trouble == "" && found.Label == machine.Stale && seen.State.Evidence.WayOut() != "" {
-		seen.State.Trouble = machine.TroubleIssuer // the next post will hardly end otherwise
+	seen.State.Evidence = seen.History.Deferral.Evidence
+	if found.Blocked == "" && found.Phase == machine.Stale && seen.State.Evidence.WayOut() != "" {
+		seen.State.Blocked = machine.BlockIssuerUnavailable // the next post will hardly end otherwise
 	}
 	return seen
 }
@@ -69,14 +69,14 @@ func (o *Options) foresee(ctx context.Context, seen Sight, stored machine.Creden
 	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: seen.State.Attempt}
 	doubt, err := doubtOf(ctx, o.Ledger, o.keyOf(stored))
 	if err != nil {
-		withheld.Trouble = machine.TroubleUnreadable
+		withheld.Blocked = machine.BlockStoreUnavailable
 		return withheld
 	}
-	if outcome := seen.State.Reconsider(machine.Stored{Credential: &stored, Lineage: seen.Lineage, Doubt: doubt}, o.at().Time); outcome != nil {
+	if outcome := seen.State.Preflight(machine.Stored{Credential: &stored, History: seen.History, Doubt: doubt}, o.at().Time); outcome != nil {
 		return outcome
 	}
 	if o.probe(ctx) != nil {
-		withheld.Trouble = machine.TroubleUnwriteable
+		withheld.Blocked = machine.BlockStoreNotDurable
 		return withheld
 	}
 	return nil
@@ -85,7 +85,7 @@ func (o *Options) foresee(ctx context.Context, seen Sight, stored machine.Creden
 // probe reports why a refresh could not be written down, as far as that can be seen.
 func (o *Options) probe(ctx context.Context) error {
 	for _, each := range []any{o.Store, o.Ledger} {
-		if room, ok := each.(store.Prober); ok {
+		if room, ok := each.(persist.Prober); ok {
 			if err := room.Probe(ctx); err != nil {
 				return err
 			}
@@ -95,8 +95,8 @@ func (o *Options) probe(ctx context.Context) error {
 }
 
 // doubtOf asks a ledger of which it is enough to look, where it makes a difference.
-func doubtOf(ctx context.Context, ledger store.Ledger, key secret.Fingerprint) (machine.Doubt, error) {
-	if looks, ok := ledger.(store.DoubtPeeker); ok {
+func doubtOf(ctx context.Context, ledger persist.Ledger, key secret.Fingerprint) (machine.Doubt, error) {
+	if looks, ok := ledger.(persist.DoubtPeeker); ok {
 		return looks.PeekDoubt(ctx, key)
 	}
 	return ledger.Doubt(ctx, key)

@@ -9,16 +9,16 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // roomless is a store that tells without a try that it takes no successor.
 type roomless struct{ *countingStore }
 
-func (roomless) Probe(context.Context) error { return &store.NotDurableError{Err: errFull} }
+func (roomless) Probe(context.Context) error { return &persist.NotDurableError{Err: errFull} }
 
 // peek looks at a site as a process that only looks does.
-func (s *site) peek(stored store.Store) engine.Sight {
+func (s *site) peek(stored persist.Store) engine.Sight {
 	return engine.Peek(s.t.Context(), engine.Options{Policy: policy, Store: stored, Ledger: s.ledger.Process(99), Issuer: s.issuer})
 }
 
@@ -87,9 +87,9 @@ func TestWhoOnlyLooksSaysWhyTheStoreCannotTell(t *testing.T) {
 }
 
 // mute is a ledger that tells without a try that it takes no entry.
-type mute struct{ store.Ledger }
+type mute struct{ persist.Ledger }
 
-func (mute) Probe(context.Context) error { return &store.NotDurableError{Err: errFull} }
+func (mute) Probe(context.Context) error { return &persist.NotDurableError{Err: errFull} }
 
 func TestALedgerThatTakesNoEntryIsTheOperatorsMatter(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {

@@ -32,7 +32,7 @@ func TestTheGuardedReloadLeavesSomebodyElsesLoginAlone(t *testing.T) {
 				change(s)
 				s.asking(demand).gives(held.AccessToken, "the login in use goes on")
 				require.Zero(t, s.posts(), "and its refresh token is not spent")
-				require.Equal(t, machine.Stale, s.Snapshot().Label)
+				require.Equal(t, machine.Stale, s.Snapshot().Phase)
 			})
 		})
 	}
@@ -45,7 +45,7 @@ func TestALogoutInASisterProcessIsSeenBeforeThePost(t *testing.T) {
 		require.NoError(t, err)
 		sister.Close(ended())
 		s.asking(demand).gives(secret.Token{})
-		require.Equal(t, machine.NoAuth, s.Snapshot().Label)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Phase)
 		require.Zero(t, s.posts())
 	})
 }
@@ -67,7 +67,7 @@ func TestPoisonedCredentialIsNeverSentAgain(t *testing.T) {
 		defer restarted.Close(ended())
 		state, err := restarted.Status(t.Context(), demand)
 		require.NoError(t, err)
-		require.Equal(t, machine.Poisoned, state.Label)
+		require.Equal(t, machine.Poisoned, state.Phase)
 		require.Equal(t, 1, s.posts())
 	})
 }
@@ -94,7 +94,7 @@ func TestARefusalCountsOnlyIfItsLoginIsStillTheCurrentOne(t *testing.T) {
 		s.write(another)
 		s.answer(refused(machine.ReasonReused))
 		demanding.gives(another.AccessToken)
-		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 
 		s.write(old)
 		require.NoError(t, s.logout())
@@ -110,7 +110,7 @@ func TestWithNoTokenToGiveEveryAskNoticesANewCredential(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				s.asking(demand)
 				s.answer(refused(machine.ReasonExpired))
-				require.Equal(t, machine.Poisoned, s.Snapshot().Label)
+				require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
 				another := otherAccount("another")
 				s.write(another)
 				s.asking(ask).gives(another.AccessToken, "poisoned")
@@ -152,11 +152,11 @@ func TestWhoSeesThatNothingHasChangedNeedNotWaitForTheEngine(t *testing.T) {
 		synctest.Wait()
 		asking := s.asking(poll)
 		asking.gives(secret.Token{})
-		require.Equal(t, machine.Poisoned, asking.states[0].Label)
+		require.Equal(t, machine.Poisoned, asking.states[0].Phase)
 		close(goOn)
 		require.NoError(t, <-leaving)
 		s.asking(poll)
-		require.Equal(t, machine.NoAuth, s.Snapshot().Label)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Phase)
 	})
 }
 
@@ -280,7 +280,7 @@ func TestALoginOrALogoutIsNotUndoneByTheRefreshInFlight(t *testing.T) {
 				s.asking(poll).gives(secret.Token{})
 				_, err := s.store.Load(t.Context())
 				require.Error(t, err, "nothing is put back")
-				lineage, err := s.ledger.Process(99).Lineage(t.Context())
+				lineage, err := s.ledger.Process(99).History(t.Context())
 				require.NoError(t, err)
 				require.True(t, lineage.LoggedOut, "sister processes must learn of it")
 			})

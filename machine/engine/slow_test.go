@@ -11,23 +11,23 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 )
 
 // deaf is a store whose calls take so long, whatever their context: a disk that is
 // slow, or a network home that is gone.
 type deaf struct {
-	store.Store
+	persist.Store
 	takes time.Duration
 }
 
-func (d *deaf) Load(context.Context) (store.Record, error) {
+func (d *deaf) Load(context.Context) (persist.Record, error) {
 	time.Sleep(d.takes)
 	return d.Store.Load(context.Background())
 }
 
-func (d *deaf) Stamp(context.Context) (store.Stamp, bool) {
+func (d *deaf) Stamp(context.Context) (persist.Stamp, bool) {
 	time.Sleep(d.takes)
 	return d.Store.Stamp(context.Background())
 }
@@ -51,7 +51,7 @@ func TestADeadHomeCostsTwoSecondsAndNotTheProgram(t *testing.T) {
 		for range 100 {
 			state, err := e.Status(t.Context(), poll)
 			require.NoError(t, err)
-			require.Equal(t, machine.NoAuth, state.Label)
+			require.Equal(t, machine.NoAuth, state.Phase)
 		}
 		require.Less(t, time.Since(begun), 3*time.Second, "all hundred polls")
 		require.Equal(t, machine.ActionOperator, e.Snapshot().Assess(time.Now()).Action)
@@ -73,7 +73,7 @@ func TestThePollThatLooksFirstDoesNotStopTheReader(t *testing.T) {
 		require.NoError(t, err)
 		d.takes = time.Hour
 		begun := time.Now()
-		_, known := e.Known(poll)
+		_, known := e.TryAnswer(poll)
 		require.False(t, known)
 		require.Less(t, time.Since(begun), 100*time.Millisecond)
 		e.Close(ended())
@@ -96,7 +96,7 @@ func TestWhatIsToldOfALoginIsWhatIsStored(t *testing.T) {
 					require.NoError(t, err)
 					s.isStored(next)
 				} else {
-					unknown := new(store.UnknownError)
+					unknown := new(persist.UnknownError)
 					require.ErrorAs(t, err, &unknown, "it is not told as failed")
 					time.Sleep(time.Minute)
 					s.isStored(next)
@@ -119,7 +119,7 @@ func TestALoginWhoseCallerGaveUpIsNotToldAsFailed(t *testing.T) {
 		d.takes = 5 * time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		unknown := new(store.UnknownError)
+		unknown := new(persist.UnknownError)
 		require.ErrorAs(t, e.Login(ctx, login("next", time.Hour)), &unknown)
 		time.Sleep(time.Minute)
 		e.Close(ended())
@@ -127,11 +127,11 @@ func TestALoginWhoseCallerGaveUpIsNotToldAsFailed(t *testing.T) {
 }
 
 // slowLedger takes as long to read as its caller waits.
-type slowLedger struct{ store.Ledger }
+type slowLedger struct{ persist.Ledger }
 
-func (slowLedger) Lineage(ctx context.Context) (machine.Lineage, error) {
+func (slowLedger) History(ctx context.Context) (machine.TokenHistory, error) {
 	<-ctx.Done()
-	return machine.Lineage{}, &store.UnavailableError{Err: ctx.Err()}
+	return machine.TokenHistory{}, &persist.UnavailableError{Err: ctx.Err()}
 }
 
 func TestALedgerThatIsSlowToReadHidesNoLogin(t *testing.T) {
@@ -139,18 +139,18 @@ func TestALedgerThatIsSlowToReadHidesNoLogin(t *testing.T) {
 		begun := time.Now()
 		s.restart(func(o *engine.Options) { o.Ledger = slowLedger{o.Ledger} })
 		<-s.Ready()
-		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 		require.Less(t, time.Since(begun), 2*time.Second)
 	})
 }
 
 // slowToIntend takes a second to write an intent, whatever its context.
 type slowToIntend struct {
-	store.Ledger
+	persist.Ledger
 	isWriting *atomic.Bool
 }
 
-func (l slowToIntend) Intend(ctx context.Context, intent store.Entry, doubt machine.Doubt) error {
+func (l slowToIntend) Intend(ctx context.Context, intent persist.Entry, doubt machine.Doubt) error {
 	l.isWriting.Store(true)
 	defer l.isWriting.Store(false)
 	time.Sleep(time.Second)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // transaction is one refresh: the only way to the network. Its steps are done
@@ -23,13 +23,13 @@ type transaction struct {
 
 	listen  Listen
 	unlock  func()
-	vacate  func()        // gives back the room for the successor
-	intent  time.Duration // when the intent was made, by the clock that never stands still
-	record  store.Record  // what the store held under the lock
+	vacate  func()         // gives back the room for the successor
+	intent  time.Duration  // when the intent was made, by the clock that never stands still
+	record  persist.Record // what the store held under the lock
 	doubt   machine.Doubt
 	answer  machine.Answer
 	next    machine.Credential // what the issuer's grant makes of it
-	entry   store.Entry        // what the ledger is told of the post
+	entry   persist.Entry      // what the ledger is told of the post
 	outcome machine.Event      // how it ended; nil while it has not
 }
 
@@ -112,9 +112,9 @@ func (t *transaction) lock(ending context.Context) {
 	case ending.Err() != nil:
 		t.withhold("", errEnding)
 	case ctx.Err() != nil:
-		t.withhold(machine.TroubleSister, fmt.Errorf("lock the store: %w", err))
+		t.withhold(machine.BlockRefreshElsewhere, fmt.Errorf("lock the store: %w", err))
 	default:
-		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("lock the store: %w", err))
+		t.withhold(machine.BlockStoreNotDurable, fmt.Errorf("lock the store: %w", err))
 	}
 }
 
@@ -128,26 +128,26 @@ func (t *transaction) reread(ctx context.Context) {
 	lineage := t.lineage(ctx)
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
-	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
-		t.withhold(machine.TroubleUnreadable, err)
+	if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
+		t.withhold(machine.BlockStoreUnavailable, err)
 		return
 	} else if err != nil {
 		found = nil
 	}
-	unreadable := new(store.UnreadableError)
+	unreadable := new(persist.UnreadableError)
 	isUnreadable := errors.As(err, &unreadable)
 	if isUnreadable {
 		t.Log.Warn("the stored login cannot be read", "error", err)
 	}
 	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
 	if err != nil {
-		t.withhold(machine.TroubleUnreadable, fmt.Errorf("ask the ledger for intents: %w", err))
+		t.withhold(machine.BlockStoreUnavailable, fmt.Errorf("ask the ledger for intents: %w", err))
 		return
 	}
 	doubt.AnswersLost = lineage.Losses(t.keyOf(t.state.Credential))
 	t.record, t.doubt = record, doubt
-	t.outcome = t.state.Reconsider(machine.Stored{
-		Credential: found, Unreadable: isUnreadable, Lineage: lineage, Doubt: doubt,
+	t.outcome = t.state.Preflight(machine.Stored{
+		Credential: found, Unreadable: isUnreadable, History: lineage, Doubt: doubt,
 	}, t.at().Time)
 }
 
@@ -163,17 +163,17 @@ func (t *transaction) reserve(ctx context.Context) {
 	vacate, err := t.Store.Reserve(ctx, t.record.Credential)
 	if err == nil {
 		t.vacate = vacate
-		var again store.Record
+		var again persist.Record
 		if again, err = t.Store.Load(ctx); err == nil && again.Revision != t.record.Revision {
-			err = &store.ConflictError{}
+			err = &persist.ConflictError{}
 		}
 	}
-	switch conflict := new(store.ConflictError); {
+	switch conflict := new(persist.ConflictError); {
 	case err == nil:
 	case errors.As(err, &conflict):
-		t.withhold(machine.TroubleSister, err)
+		t.withhold(machine.BlockRefreshElsewhere, err)
 	default:
-		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("reserve room for the new tokens: %w", err))
+		t.withhold(machine.BlockStoreNotDurable, fmt.Errorf("reserve room for the new tokens: %w", err))
 	}
 }
 
@@ -182,17 +182,17 @@ func (t *transaction) intend(ctx context.Context) {
 	defer cancel()
 	credential := t.state.Credential
 	t.intent = t.Uptime()
-	t.entry = store.Entry{
+	t.entry = persist.Entry{
 		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
-		Key: t.keyOf(credential), Access: credential.AccessToken.Fingerprint(),
+		TokenID: t.keyOf(credential), Access: credential.AccessToken.Fingerprint(),
 	}.Of(credential)
 	intent := t.entry
-	intent.Kind = store.Intended
+	intent.Kind = persist.Intended
 	switch err := t.Ledger.Intend(ctx, intent, t.doubt); {
-	case errors.Is(err, store.ErrIntended):
-		t.withhold(machine.TroubleSister, err)
+	case errors.Is(err, persist.ErrIntended):
+		t.withhold(machine.BlockRefreshElsewhere, err)
 	case err != nil:
-		t.withhold(machine.TroubleUnwriteable, fmt.Errorf("write the intent: %w", err))
+		t.withhold(machine.BlockStoreNotDurable, fmt.Errorf("write the intent: %w", err))
 	}
 }
 
@@ -214,7 +214,7 @@ func (t *transaction) post(context.Context) {
 	switch {
 	case !isUnanswered:
 	case hearing.Err() != nil && !errors.Is(context.Cause(hearing), ErrUnheard):
-		t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Trouble: machine.TroubleDoubt}
+		t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Blocked: machine.BlockInDoubt}
 	case !mayPost && !unavailable.Lost:
 		t.takeBack(errIntentOld)
 	}
@@ -232,10 +232,10 @@ func (t *transaction) overdue() machine.AnswerOverdue {
 func (t *transaction) takeBack(reason error) {
 	ctx, cancel := timeless(context.Background())
 	defer cancel()
-	t.entry.At, t.entry.Kind = t.at().Time, store.Deferred
+	t.entry.At, t.entry.Kind = t.at().Time, persist.Deferred
 	deferral := t.lineage(ctx).Deferral
 	t.entry.NotBefore, t.entry.Failures, t.entry.Repeated = deferral.NotBefore, deferral.Failures, deferral.Evidence
-	if err := t.Ledger.Conclude(ctx, t.entry.Key, t.entry); err != nil {
+	if err := t.Ledger.Conclude(ctx, t.entry.TokenID, t.entry); err != nil {
 		t.Log.Warn("the intent could not be taken back", "error", err)
 	}
 	t.withhold("", reason)
@@ -248,13 +248,13 @@ var (
 
 // withhold ends the refresh without a post because of something at home. Soon
 // is early enough for the next try: nobody outside is asked.
-func (t *transaction) withhold(trouble machine.Trouble, err error) {
+func (t *transaction) withhold(trouble machine.BlockReason, err error) {
 	if !errors.Is(err, errEnding) {
 		t.Log.Warn("the refresh was not started", "error", err)
 	}
 	at := t.at()
 	t.outcome = machine.RefreshFailedTransient{
-		At: at, Attempt: t.state.Attempt, NotBefore: t.Policy.NextAttempt(at.Time, 1, 0, t.Random()), Trouble: trouble,
+		At: at, Attempt: t.state.Attempt, NotBefore: t.Policy.NextAttempt(at.Time, 1, 0, t.Random()), Blocked: trouble,
 	}
 }
 

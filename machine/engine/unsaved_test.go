@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // unsaved leads to a token set that the store could not take, and returns it.
@@ -48,7 +48,7 @@ func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
 func keeping(next machine.Credential) machine.Answer {
 	return machine.Unavailable{
 		Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken},
-		Kept:     machine.Grant{RefreshToken: next.RefreshToken},
+		Kept:     machine.TokenResponse{RefreshToken: next.RefreshToken},
 	}
 }
 
@@ -58,7 +58,7 @@ func TestARefreshTokenWithoutAnAccessTokenIsStoredAndNothingIsFresh(t *testing.T
 		demanding := s.asking(demand)
 		s.answer(keeping(next))
 		demanding.gives(held.AccessToken)
-		require.Equal(t, machine.Stale, s.Snapshot().Label)
+		require.Equal(t, machine.Stale, s.Snapshot().Phase)
 		require.False(t, s.Snapshot().IsUnsaved())
 		s.isStored(next)
 
@@ -66,13 +66,13 @@ func TestARefreshTokenWithoutAnAccessTokenIsStoredAndNothingIsFresh(t *testing.T
 		defer sister.Close(ended())
 		told, err := sister.Status(t.Context(), demand)
 		require.NoError(t, err)
-		require.Equal(t, machine.Stale, told.Label, "nor to a sister process")
+		require.Equal(t, machine.Stale, told.Phase, "nor to a sister process")
 		require.Equal(t, 1, s.posts(), "and the issuer is left alone for a while, by all")
 
 		time.Sleep(time.Second)
 		s.asking(demand)
 		s.answer(granted(login("third", time.Hour)))
-		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 		require.Equal(t, []secret.Fingerprint{held.RefreshToken.Fingerprint(), next.RefreshToken.Fingerprint()}, s.issuer.posts)
 	})
 }
@@ -86,7 +86,7 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 		require.True(t, s.Snapshot().IsUnsaved())
 		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
 		require.True(t, last.Unsaved, "and the neighbours are told")
-		require.Equal(t, policy.KeyOf(next), last.Next)
+		require.Equal(t, policy.TokenID(next), last.NextID)
 		s.store.isFull.Store(false)
 		s.Close(t.Context())
 		s.isStored(next)
@@ -97,17 +97,17 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 func TestTheLedgerTellsWhoHoldsWhatCouldNotBeStored(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		next := unsaved(s)
-		key := policy.KeyOf(next)
+		key := policy.TokenID(next)
 		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
-		require.Equal(t, store.Rotated, last.Kind)
+		require.Equal(t, persist.Rotated, last.Kind)
 		require.True(t, last.Unsaved)
-		require.Equal(t, key, last.Next)
+		require.Equal(t, key, last.NextID)
 		s.store.isFull.Store(false)
 		time.Sleep(2 * time.Second)
 		s.asking(poll)
 		last = s.ledger.Entries()[len(s.ledger.Entries())-1]
-		require.Equal(t, store.Saved, last.Kind)
-		require.Equal(t, key, last.Key)
+		require.Equal(t, persist.Saved, last.Kind)
+		require.Equal(t, key, last.TokenID)
 	})
 }
 
@@ -140,7 +140,7 @@ func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
 		next := unsaved(s)
 		require.NoError(t, s.Reload(t.Context()))
 		s.asking(poll).gives(next.AccessToken)
-		require.Equal(t, machine.Fresh, s.Snapshot().Label)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 	})
 }
 
@@ -158,7 +158,7 @@ func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
 				s.isStored(next)
 				if answer != nil {
 					s.answer(answer)
-					require.Equal(t, machine.Poisoned, s.Snapshot().Label)
+					require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
 					return
 				}
 				third := login("third", time.Hour)
@@ -231,7 +231,7 @@ func TestCloseLeavesAHangingRefreshBehindWithItsIntentOpen(t *testing.T) {
 		require.Equal(t, 4*time.Second, time.Since(begun))
 		demanding.gives(held.AccessToken)
 		synctest.Wait()
-		doubt, err := s.ledger.Process(99).Doubt(t.Context(), policy.KeyOf(held))
+		doubt, err := s.ledger.Process(99).Doubt(t.Context(), policy.TokenID(held))
 		require.NoError(t, err)
 		require.Equal(t, 1, doubt.Times, "whoever comes next must know that the token may be spent")
 	})
@@ -255,7 +255,7 @@ func TestExternalTokensAreKeptInMemoryAlone(t *testing.T) {
 		require.NoError(t, s.Login(t.Context(), external))
 		s.asking(demand).gives(external.AccessToken)
 		_, err := s.store.Load(t.Context())
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.ErrorIs(t, err, persist.ErrNotFound)
 		require.Zero(t, s.posts())
 	})
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // waits is a refresh that has to wait for so long.
@@ -124,7 +124,7 @@ func TestATokenThatExpiresOnItsWayIsRefreshedOnceMoreAndThenLessOften(t *testing
 			time.Sleep(3 * time.Second)
 			require.False(t, asked.isAnswered())
 			s.answer(granted(slow))
-			require.Equal(t, machine.Stale, s.Snapshot().Label)
+			require.Equal(t, machine.Stale, s.Snapshot().Phase)
 			require.Equal(t, n == 0, s.Snapshot().Attempt != 0, "the second one in a row waits")
 		}
 		require.True(t, asked.isAnswered(), "but no caller waits for ever")
@@ -178,9 +178,9 @@ func TestASisterLearnsThatTheLoginIsDead(t *testing.T) {
 		go sister.Status(t.Context(), demand)
 		synctest.Wait()
 		s.answer(refused(machine.ReasonReused))
-		require.Equal(t, machine.Poisoned, sister.Snapshot().Label)
+		require.Equal(t, machine.Poisoned, sister.Snapshot().Phase)
 
-		require.Equal(t, machine.Fresh, s.Snapshot().Label, "its token serves")
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase, "its token serves")
 		time.Sleep(56 * time.Minute)
 		s.asking(poll)
 		assessed := s.Snapshot().Assess(time.Now())
@@ -194,18 +194,18 @@ func TestALookOfAWaitingLoginLearnsAVerdictOnIt(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		s.waits(10 * time.Minute)
 		held := s.stored()
-		require.NoError(t, s.ledger.Process(9).Append(t.Context(), store.Entry{
-			Kind: store.Refused, Key: policy.KeyOf(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonRevoked,
+		require.NoError(t, s.ledger.Process(9).Append(t.Context(), persist.Entry{
+			Kind: persist.Refused, TokenID: policy.TokenID(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonRevoked,
 		}))
 		require.NoError(t, s.Reload(t.Context()))
-		require.Equal(t, machine.Poisoned, s.Snapshot().Label)
+		require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
 	})
 }
 
 // unstamped is a store that cannot tell whether it has changed.
 type unstamped struct{ *countingStore }
 
-func (unstamped) Stamp(context.Context) (store.Stamp, bool) { return store.Stamp{}, false }
+func (unstamped) Stamp(context.Context) (persist.Stamp, bool) { return persist.Stamp{}, false }
 
 func TestAStoreWithoutAStampIsReadOnceInAWhile(t *testing.T) {
 	inBubble(t, nobody, func(t *testing.T, s *site) {
@@ -239,8 +239,8 @@ func TestAClockThatIsSetBackEndsNoLooks(t *testing.T) {
 // dying is a store and a ledger whose process dies at some call: nothing that comes
 // after it reaches them.
 type dying struct {
-	store.Store
-	store.Ledger
+	persist.Store
+	persist.Ledger
 	calls, until int
 	fails        bool // to delete
 }
@@ -249,7 +249,7 @@ var errDead = errors.New("the process is dead")
 
 func (d *dying) lives() bool { d.calls++; return d.calls <= d.until }
 
-func (d *dying) Append(ctx context.Context, e store.Entry) error {
+func (d *dying) Append(ctx context.Context, e persist.Entry) error {
 	if !d.lives() {
 		return errDead
 	}
@@ -261,7 +261,7 @@ func (d *dying) Delete(ctx context.Context) error {
 	case !d.lives():
 		return errDead
 	case d.fails:
-		return &store.NotDurableError{Err: errFull}
+		return &persist.NotDurableError{Err: errFull}
 	}
 	return d.Store.Delete(ctx)
 }
@@ -278,22 +278,22 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 				leaving.Look()
 				err := leaving.Logout(func() {})
 				_, missing := s.store.Store.Load(t.Context())
-				isGone := errors.Is(missing, store.ErrNotFound)
+				isGone := errors.Is(missing, persist.ErrNotFound)
 				require.Equal(t, isGone, err == nil)
 				require.Equal(t, !fails && until >= 2, isGone)
 
 				later := s.start()
 				defer later.Close(ended())
 				require.NoError(t, s.Reload(t.Context()))
-				lineage, err := s.ledger.Process(9).Lineage(t.Context())
+				lineage, err := s.ledger.Process(9).History(t.Context())
 				require.NoError(t, err)
 				require.Equal(t, isGone, lineage.LoggedOut, "until call %d", until)
 				for _, each := range []*engine.Engine{s.Engine, later} {
-					require.Equal(t, isGone, each.Snapshot().Label == machine.NoAuth, "until call %d", until)
+					require.Equal(t, isGone, each.Snapshot().Phase == machine.NoAuth, "until call %d", until)
 				}
 				if fails && until == 3 {
-					require.False(t, lineage.IsEnded(policy.KeyOf(held)), "a failed logout changes nothing")
-					require.Equal(t, machine.Fresh, leaving.Snapshot().Label)
+					require.False(t, lineage.IsEnded(policy.TokenID(held)), "a failed logout changes nothing")
+					require.Equal(t, machine.Fresh, leaving.Snapshot().Phase)
 				}
 			})
 		}
@@ -345,9 +345,9 @@ func TestATokenWhoseAnswerWasLostTwiceIsPostedNoMore(t *testing.T) {
 // unreadable is a store that nothing can be read from.
 type unreadable struct{ *countingStore }
 
-func (unreadable) Stamp(context.Context) (store.Stamp, bool) { return store.Stamp{}, false }
-func (unreadable) Load(context.Context) (store.Record, error) {
-	return store.Record{}, &store.UnavailableError{Err: errors.New("permission denied")}
+func (unreadable) Stamp(context.Context) (persist.Stamp, bool) { return persist.Stamp{}, false }
+func (unreadable) Load(context.Context) (persist.Record, error) {
+	return persist.Record{}, &persist.UnavailableError{Err: errors.New("permission denied")}
 }
 
 func TestAProblemOfTheStoreIsLoggedOnceAndNotForEachPoll(t *testing.T) {

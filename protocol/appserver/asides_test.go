@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/engine"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 )
 
 // TestAnAsideMayBeginWhileTheEndOfAllIsAwaited is for the race detector, and for
@@ -56,7 +56,7 @@ func TestAtTheEndEveryRequestIsAnswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, closeSite := open(t, stored, func(o *Options, _ *engine.Options) {
-					o.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: stuckBackend(takes)})
+					o.Backend = chatgpt.New(chatgpt.Options{BaseURL: "https://backend.example", Transport: stuckBackend(takes)})
 				})
 				defer closeSite()
 				s.shakeHands()

@@ -140,7 +140,7 @@ func BenchmarkEncodeStatus(b *testing.B) {
 // longTokens are as long as those of the reference's issuer.
 func longTokens() *machine.Credential {
 	held := tokens("access", "refresh")
-	held.AccessToken = jwt(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)
+	held.AccessToken = jwtOf(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)
 	return held
 }
 

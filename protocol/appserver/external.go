@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -31,7 +31,7 @@ var externalTokensObject = objectOf(loginParamsName,
 var errNotJWT = errors.New("invalid ID token format")
 
 func (t externalTokens) credential(now time.Time) (machine.Credential, error) {
-	if _, err := claims.Parse(t.AccessToken); err != nil {
+	if _, err := jwt.Parse(t.AccessToken); err != nil {
 		return machine.Credential{}, errNotJWT
 	}
 	c := machine.Credential{

@@ -14,7 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 )
 
 // gate is a backend that lets one access token in and answers others with 401.
@@ -39,11 +39,11 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func guarded(g *gate) func(*Options, *engine.Options) {
 	return func(o *Options, _ *engine.Options) {
-		o.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: g})
+		o.Backend = chatgpt.New(chatgpt.Options{BaseURL: "https://backend.example", Transport: g})
 	}
 }
 
-var ours, theirs = jwt(`{"sub":"first"}`).Reveal(), jwt(`{"sub":"second"}`).Reveal()
+var ours, theirs = jwtOf(`{"sub":"first"}`).Reveal(), jwtOf(`{"sub":"second"}`).Reveal()
 
 const limitsLine = `{"id":"limits","method":"account/rateLimits/read"}`
 

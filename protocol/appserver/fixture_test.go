@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -67,7 +67,7 @@ func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, _ machine.Credent
 func offline(auth *engine.Engine, options Options) Options {
 	options.Engine = auth
 	if options.Backend == nil {
-		options.Backend = backend.New(backend.Options{BaseURL: "https://backend.example", Transport: noNetwork{}})
+		options.Backend = chatgpt.New(chatgpt.Options{BaseURL: "https://backend.example", Transport: noNetwork{}})
 	}
 	options.Logins = login.New(login.Options{
 		Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: auth.Login,
@@ -121,7 +121,7 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	read, input := io.Pipe()
 	output, write := io.Pipe()
 	conn := jsonrpc.New(read, write, jsonrpc.Options{})
-	parts.Client = Client{Conn: conn, Now: time.Now}
+	parts.Renewer = Client{Conn: conn, Now: time.Now}
 	options = offline(engine.Start(parts), options)
 	s.input, s.server = input, New(conn, options)
 	served := make(chan error, 1)
@@ -227,7 +227,7 @@ func errorOf(t require.TestingT, line string) (code int, message string) {
 func tokens(access, refresh string) *machine.Credential {
 	return &machine.Credential{
 		Method: machine.MethodChatGPT, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
-		IDToken:   jwt(`{"email":"ada@example.com","https://api.openai.com/auth":{"chatgpt_plan_type":"plus","chatgpt_user_id":"user-ada"}}`),
+		IDToken:   jwtOf(`{"email":"ada@example.com","https://api.openai.com/auth":{"chatgpt_plan_type":"plus","chatgpt_user_id":"user-ada"}}`),
 		AccountID: "account-ada", LastRefresh: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), // when a bubble begins
 	}
 }
@@ -236,11 +236,11 @@ func apiKey(key string) *machine.Credential {
 	return &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(key)}
 }
 
-func jwt(claims string) secret.Token {
+func jwtOf(claims string) secret.Token {
 	part := base64.RawURLEncoding.EncodeToString
 	return secret.New(part([]byte(`{"alg":"none"}`)) + "." + part([]byte(claims)) + ".unsigned")
 }
 
 func grants(access, refresh string) machine.Answer {
-	return machine.Granted{Grant: machine.Grant{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}}
+	return machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}}
 }

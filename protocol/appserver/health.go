@@ -27,7 +27,7 @@ func (s *Server) healthChanged(_, to *machine.State) {
 func health(s *machine.State, now time.Time) protocol.HealthReadResponse {
 	of := s.Assess(now.Round(0))
 	response := protocol.HealthReadResponse{
-		State: string(of.Label), Reason: nullable(of.Reason), Action: string(of.Action),
+		State: string(of.Phase), Reason: nullable(of.Reason), Action: string(of.Action),
 		Unsaved: of.Unsaved, InDoubt: of.InDoubt,
 		Since: timestamp(s.Since), Fingerprint: nullable(s.Credential.Fingerprint().Short()),
 		LastAttemptAt: timestamp(s.LastAttempt), NextAttemptAt: timestamp(of.NextAttemptAt),

@@ -12,8 +12,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -57,7 +57,7 @@ func TestALogoutIsAnsweredAndAnnouncedEvenIfNobodyIsLoggedIn(t *testing.T) {
 				inOrder(t, s.ask(statusLine), `{"id":"status","result":{"authMethod":null,"authToken":null,`)
 			}
 			_, err := s.store.Load(t.Context())
-			require.ErrorIs(t, err, store.ErrNotFound)
+			require.ErrorIs(t, err, persist.ErrNotFound)
 		})
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
@@ -94,7 +94,7 @@ func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, e
 		return protocol.RateLimitsResponse{}, err
 	}
 	limits, err := s.askBackend(ctx, snapshot)
-	refusal, ok := errors.AsType[*backend.StatusError](err)
+	refusal, ok := errors.AsType[*chatgpt.StatusError](err)
 	if !ok || refusal.Status != http.StatusUnauthorized {
 		return limits, err
 	}
@@ -120,7 +120,7 @@ func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (proto
 	}
 	ctx, cancel := context.WithTimeout(ctx, backendLimit)
 	defer cancel()
-	return s.Backend.RateLimits(ctx, backend.Login{
+	return s.Backend.RateLimits(ctx, chatgpt.Login{
 		AccessToken: snapshot.Token(), AccountID: snapshot.Credential.AccountID, UserID: snapshot.Account.UserID,
 	})
 }

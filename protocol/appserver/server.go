@@ -12,7 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/protocol/backend"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 )
@@ -30,7 +30,7 @@ type Options struct {
 	Now          func() time.Time // time.Now
 
 	Logins  *login.Desk     // saves to Engine
-	Backend *backend.Client // knows the rate limits
+	Backend *chatgpt.Client // knows the rate limits
 
 	// Introduce is told who the client is, for the requests to the issuer.
 	Introduce func(originator, userAgent string)
@@ -74,7 +74,7 @@ const queueLimit = 4096
 // queue has the engine answer what is not known at once.
 func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
 	s.queued <- struct{}{}
-	s.Engine.Queue(ask, func(snapshot *machine.State) {
+	s.Engine.Enqueue(ask, func(snapshot *machine.State) {
 		<-s.queued
 		answer(snapshot)
 	})

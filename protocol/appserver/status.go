@@ -25,7 +25,7 @@ func (s *Server) known(ask machine.Ask) (snapshot *machine.State, isKnown bool) 
 	if !s.RequiresAuth && !ask.Refresh {
 		return s.Engine.Snapshot(), true
 	}
-	return s.Engine.Known(ask)
+	return s.Engine.TryAnswer(ask)
 }
 
 // getAuthStatus is the poll.

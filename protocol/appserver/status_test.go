@@ -36,9 +36,9 @@ type shown struct {
 
 func TestWhatALoginShows(t *testing.T) {
 	nameless := tokens("access-1", "refresh-1")
-	nameless.IDToken = jwt(`{}`)
+	nameless.IDToken = jwtOf(`{}`)
 	outside := &machine.Credential{
-		Method: machine.MethodExternal, AccessToken: jwt(`{"email":"bob@example.com"}`), AccountID: "account-bob",
+		Method: machine.MethodExternal, AccessToken: jwtOf(`{"email":"bob@example.com"}`), AccountID: "account-bob",
 		PlanType: "hc", LastRefresh: nameless.LastRefresh,
 	}
 	for _, row := range []shown{
@@ -112,7 +112,7 @@ func TestAPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 // who wants the token waits, and nobody else.
 func TestWhoNeedNotWaitForTheIssuerDoesNot(t *testing.T) {
 	expired := tokens("", "refresh-1")
-	expired.AccessToken = jwt(`{"exp":1}`)
+	expired.AccessToken = jwtOf(`{"exp":1}`)
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
 		said := s.ask(

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -117,9 +117,9 @@ func TestTheAddressAfterALoginHoldsNoToken(t *testing.T) {
 }
 
 func TestOnlyAnOwnerWhoHasNotDoneSoIsToSetUpTheOrganization(t *testing.T) {
-	require.True(t, needsSetup(claims.Organization{IsOwner: true}))
-	require.False(t, needsSetup(claims.Organization{IsOwner: true, IsOnboarded: true}))
-	require.False(t, needsSetup(claims.Organization{}))
+	require.True(t, needsSetup(jwt.Organization{IsOwner: true}))
+	require.False(t, needsSetup(jwt.Organization{IsOwner: true, IsOnboarded: true}))
+	require.False(t, needsSetup(jwt.Organization{}))
 }
 
 func TestACallbackThatComesTwiceIsHarmless(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -30,7 +30,7 @@ func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credenti
 	if err != nil {
 		return machine.Credential{}, notRedeemed(notExchanged, err)
 	}
-	said, err := claims.Parse(grant.IDToken)
+	said, err := jwt.Parse(grant.IDToken)
 	if err != nil { // no store can keep it
 		return machine.Credential{}, notRedeemed(notExchanged, oauth.ErrUnreadable)
 	}
@@ -54,7 +54,7 @@ const exchangePause = time.Second
 // exchange spends a code. A person has approved the login by now, so that a portal,
 // an issuer that is busy or a network that was away for a moment does not end it; a
 // code that may be spent is not sent again.
-func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (machine.Grant, error) {
+func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (machine.TokenResponse, error) {
 	for {
 		grant, err := a.options.Issuer.Exchange(ctx, code)
 		deadline, _ := ctx.Deadline()

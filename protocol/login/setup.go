@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 )
 
 // platformURL is where an organization is set up for the use of API keys.
@@ -15,8 +15,8 @@ const platformURL = "https://platform.openai.com"
 // but without the ID token, which would stay in the browser's history. Relative,
 // so that it also holds where the port is forwarded. Our page looks at none of it.
 func successURL(credential machine.Credential) string {
-	identity, _ := claims.Parse(credential.IDToken)   // it was read before it was saved
-	access, _ := claims.Parse(credential.AccessToken) // an opaque one has no plan
+	identity, _ := jwt.Parse(credential.IDToken)   // it was read before it was saved
+	access, _ := jwt.Parse(credential.AccessToken) // an opaque one has no plan
 	organization := identity.Organization
 	query := url.Values{
 		"needs_setup":  {strconv.FormatBool(needsSetup(organization))},
@@ -29,6 +29,6 @@ func successURL(credential machine.Credential) string {
 }
 
 // needsSetup reports whether the person is the one who should set it up.
-func needsSetup(organization claims.Organization) bool {
+func needsSetup(organization jwt.Organization) bool {
 	return organization.IsOwner && !organization.IsOnboarded
 }

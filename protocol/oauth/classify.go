@@ -30,7 +30,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 	if r.isSuccess() {
 		grant := said.grant()
 		if !said.isError() && !grant.AccessToken.IsAbsent() {
-			return machine.Granted{Grant: grant}
+			return machine.Issued{Response: grant}
 		}
 		if unavailable.Kept = said.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
 			return unavailable

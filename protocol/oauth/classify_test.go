@@ -141,11 +141,11 @@ func TestAGrantHasTheTokensThatCame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, status := range []int{200, 201} {
-				granted, ok := classify(status, row.body).(machine.Granted)
+				granted, ok := classify(status, row.body).(machine.Issued)
 				require.True(t, ok, "no grant")
-				require.Equal(t, fingerprintOf(row.id), granted.Grant.IDToken.Fingerprint())
-				require.Equal(t, fingerprintOf(row.access), granted.Grant.AccessToken.Fingerprint())
-				require.Equal(t, fingerprintOf(row.refresh), granted.Grant.RefreshToken.Fingerprint())
+				require.Equal(t, fingerprintOf(row.id), granted.Response.IDToken.Fingerprint())
+				require.Equal(t, fingerprintOf(row.access), granted.Response.AccessToken.Fingerprint())
+				require.Equal(t, fingerprintOf(row.refresh), granted.Response.RefreshToken.Fingerprint())
 			}
 		})
 	}
@@ -187,8 +187,8 @@ func TestOfAnAnswerThatWasCutOffAllTokensOrNoneAreTaken(t *testing.T) {
 }
 
 func TestALifetimeThatWasCutOffIsNotRead(t *testing.T) {
-	granted := classify(200, `{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":36`).(machine.Granted)
-	require.Zero(t, granted.Grant.Lifetime)
+	granted := classify(200, `{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":36`).(machine.Issued)
+	require.Zero(t, granted.Response.Lifetime)
 }
 
 func TestTheLifetimeOfAnAccessTokenIsRead(t *testing.T) {
@@ -196,10 +196,10 @@ func TestTheLifetimeOfAnAccessTokenIsRead(t *testing.T) {
 		"3600": time.Hour, `"3600"`: time.Hour, "1.5": 1500 * time.Millisecond, "6e1": time.Minute, `" 60 "`: time.Minute,
 		"0": 0, "-1": 0, "null": 0, `"soon"`: 0, "1e300": 0, `"NaN"`: 0, `"Inf"`: 0, "[]": 0, "true": 0,
 	} {
-		granted := classify(200, `{"access_token":"a","expires_in":`+text+`}`).(machine.Granted)
-		require.Equal(t, want, granted.Grant.Lifetime, text)
+		granted := classify(200, `{"access_token":"a","expires_in":`+text+`}`).(machine.Issued)
+		require.Equal(t, want, granted.Response.Lifetime, text)
 	}
-	require.Equal(t, time.Minute, classify(200, "access_token=a&expires_in=60").(machine.Granted).Grant.Lifetime)
+	require.Equal(t, time.Minute, classify(200, "access_token=a&expires_in=60").(machine.Issued).Response.Lifetime)
 }
 
 func fingerprintOf(text string) secret.Fingerprint { return secret.New(text).Fingerprint() }

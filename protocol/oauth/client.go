@@ -85,8 +85,8 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	answered.spent = token
 	answer := answered.classify(c.options.Now())
 	switch answer := answer.(type) {
-	case machine.Granted:
-		answer.Grant = answer.Grant.SentAt(sentAt)
+	case machine.Issued:
+		answer.Response = answer.Response.SentAt(sentAt)
 		return answer
 	case machine.Refused:
 		answer.Evidence = withoutEcho(answer.Evidence, token)

@@ -28,7 +28,7 @@ const (
 //
 // Errors: [*StatusError] with the issuer's own words, [*UnreachableError],
 // [ErrUnreadable]. After each the code may be spent: start the login again.
-func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error) {
+func (c *Client) Exchange(ctx context.Context, code Code) (machine.TokenResponse, error) {
 	sentAt := c.options.Now()
 	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
 		"grant_type":    {grantCode},
@@ -38,19 +38,19 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.Grant, error)
 		"code_verifier": {code.Verifier.Reveal()},
 	})
 	if unreachable != nil {
-		return machine.Grant{}, unreachable
+		return machine.TokenResponse{}, unreachable
 	}
 	if answered.isPage() {
-		return machine.Grant{}, answered.page()
+		return machine.TokenResponse{}, answered.page()
 	}
 	said := answered.said()
 	if !answered.isSuccess() || said.isError() {
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)
-		return machine.Grant{}, &StatusError{"token endpoint returned status", answered.status, detail}
+		return machine.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
 	grant := said.grant()
 	if grant.IDToken.IsAbsent() || grant.AccessToken.IsAbsent() || grant.RefreshToken.IsAbsent() {
-		return machine.Grant{}, answered.unreadable()
+		return machine.TokenResponse{}, answered.unreadable()
 	}
 	return grant.SentAt(sentAt), nil
 }

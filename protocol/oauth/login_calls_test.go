@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -67,7 +67,7 @@ func TestACodeIsExchangedForATokenSetThatWorks(t *testing.T) {
 	grant, err := client.Exchange(t.Context(), code)
 	require.NoError(t, err)
 	require.True(t, i.IsAlive(grant.RefreshToken))
-	said, err := claims.Parse(grant.IDToken)
+	said, err := jwt.Parse(grant.IDToken)
 	require.NoError(t, err)
 	require.Equal(t, "ada@example.com", said.Email)
 	require.Equal(t, "account-ada", said.AccountID)

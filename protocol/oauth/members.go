@@ -97,8 +97,8 @@ var noTokens = []string{"null", "nil", "none", "undefined", "error", "false", "t
 // grant is what the members grant. All tokens are optional, as in the reference;
 // without an access token that can be used it is no grant at all, but what came
 // with it may have to be kept.
-func (m members) grant() machine.Grant {
-	return machine.Grant{
+func (m members) grant() machine.TokenResponse {
+	return machine.TokenResponse{
 		IDToken:      m.token("id_token"),
 		AccessToken:  m.accessToken(),
 		RefreshToken: m.refreshToken(),
@@ -118,13 +118,13 @@ func (m members) refreshToken() secret.Token {
 // kept is what an answer that grants no access token leaves: a refresh token that
 // came all the same. The old one may be spent. One that is the old one was not given
 // but repeated.
-func (m members) kept(spent secret.Token) machine.Grant {
+func (m members) kept(spent secret.Token) machine.TokenResponse {
 	token := m.refreshToken()
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
 	if strings.ContainsFunc(token.Reveal(), unfit) || token.Equal(spent) {
-		return machine.Grant{}
+		return machine.TokenResponse{}
 	}
-	return machine.Grant{RefreshToken: token}
+	return machine.TokenResponse{RefreshToken: token}
 }
 
 // isGarbled reports whether a token is there and is none that can be read: a

@@ -64,7 +64,7 @@ func TestARefreshIsOneRequestInTheReferencesWords(t *testing.T) {
 
 	answer := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseDemanded)
 
-	require.IsType(t, machine.Granted{}, answer)
+	require.IsType(t, machine.Issued{}, answer)
 	requests := i.Requests()
 	require.Len(t, requests, 1)
 	want := `{"client_id":"app_EMoamEEZ73f0CkXaXp7hrann","grant_type":"refresh_token","refresh_token":"` +
@@ -99,7 +99,7 @@ func TestEachCauseOfARefreshHasTheReferencesName(t *testing.T) {
 func TestANameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	client.Introduce("evil\r\nAuthorization: x", "tab\tnul\x00del\x7f müsli \xff")
-	require.IsType(t, machine.Granted{}, client.Refresh(t.Context(), names, i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
+	require.IsType(t, machine.Issued{}, client.Refresh(t.Context(), names, i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
 	header := i.Requests()[0].Header
 	require.Equal(t, "evil__Authorization: x", header.Get("Originator"))
 	require.Equal(t, "tab_nul_del_ müsli _", header.Get("User-Agent"))
@@ -109,7 +109,7 @@ func TestANameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 func TestARefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
-	renewed := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld).(machine.Granted).Grant
+	renewed := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld).(machine.Issued).Response
 	require.True(t, i.IsAlive(renewed.RefreshToken))
 	require.False(t, renewed.AccessToken.IsAbsent())
 	require.False(t, renewed.IDToken.IsAbsent())
@@ -207,7 +207,7 @@ func TestALifetimeIsCountedFromTheRequest(t *testing.T) {
 		i.Always(issuer.Exchange, slow)
 		ends := time.Now().Round(0).Add(time.Hour)
 		answer := client.Refresh(t.Context(), names, secret.New("old"), "")
-		require.Equal(t, ends, answer.(machine.Granted).Grant.ExpiresAt)
+		require.Equal(t, ends, answer.(machine.Issued).Response.ExpiresAt)
 		ends = time.Now().Round(0).Add(time.Hour)
 		grant, err := client.Exchange(t.Context(), oauth.Code{Code: secret.New("c"), Verifier: secret.New("v")})
 		require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestACompleteGrantCountsHoweverTheConnectionEnds(t *testing.T) {
 	const grant = `{"access_token":"a","refresh_token":"r"}`
 	broken := io.MultiReader(strings.NewReader(grant), failing{io.ErrUnexpectedEOF})
 	answer := oauth.New(options(answering(200, broken))).Refresh(t.Context(), names, secret.New("old"), "")
-	require.Equal(t, fingerprintOf("r"), answer.(machine.Granted).Grant.RefreshToken.Fingerprint())
+	require.Equal(t, fingerprintOf("r"), answer.(machine.Issued).Response.RefreshToken.Fingerprint())
 }
 
 type failing struct{ err error }
@@ -235,7 +235,7 @@ func TestACompleteGrantCountsAlthoughTheCallersTimeRanOut(t *testing.T) {
 		start := time.Now()
 		answer := oauth.New(options(answering(200, io.MultiReader(strings.NewReader(grant), rest)))).Refresh(ctx, names, secret.New("old"), "")
 		require.Equal(t, time.Minute, time.Since(start))
-		require.Equal(t, fingerprintOf("r"), answer.(machine.Granted).Grant.RefreshToken.Fingerprint())
+		require.Equal(t, fingerprintOf("r"), answer.(machine.Issued).Response.RefreshToken.Fingerprint())
 	})
 }
 
@@ -273,7 +273,7 @@ func TestNoMoreThanAMebibyteIsRead(t *testing.T) {
 		length int
 		want   machine.Answer
 	}{
-		"to the byte": {1 << 20, machine.Granted{Grant: machine.Grant{AccessToken: secret.New("a")}}},
+		"to the byte": {1 << 20, machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New("a")}}},
 		"one more":    {1<<20 + 1, machine.Unavailable{Lost: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -177,7 +177,7 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	require.Empty(t, i.Requests())
 
 	file = authorityFile(server.Certificate())
-	require.IsType(t, machine.Granted{}, friend.Refresh(t.Context(), token, ""))
+	require.IsType(t, machine.Issued{}, friend.Refresh(t.Context(), token, ""))
 	require.Len(t, i.Requests(), 1)
 }
 
@@ -229,7 +229,7 @@ func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
 			proxy := start(i) // a proxy for plain HTTP is sent whole URLs, which an issuer can serve
 			defer proxy.Close()
 			token := i.Login(issuer.Ada, time.Now()).RefreshToken
-			require.Equal(t, "machine.Granted", refreshProxied(t, "http://issuer.invalid/oauth/token", proxy, proxy, token))
+			require.Equal(t, "machine.Issued", refreshProxied(t, "http://issuer.invalid/oauth/token", proxy, proxy, token))
 			require.Len(t, i.Requests(), 1)
 		})
 	}
@@ -262,7 +262,7 @@ func TestAnIssuerIsReachedThroughATunnel(t *testing.T) {
 	proxy := tunnelling(t, server)
 	defer proxy.Close()
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, "machine.Granted", refreshProxied(t, "https://example.com/oauth/token", proxy, server, token)) // its certificate's name
+	require.Equal(t, "machine.Issued", refreshProxied(t, "https://example.com/oauth/token", proxy, server, token)) // its certificate's name
 	require.Len(t, i.Requests(), 1)
 }
 

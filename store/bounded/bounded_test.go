@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/memory"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -20,7 +20,7 @@ import (
 // storeSite is a store in memory that all its processes share.
 type storeSite struct{ store *memory.Store }
 
-func (s storeSite) Open() store.Store { return bounded.NewStore(s.store) }
+func (s storeSite) Open() persist.Store { return bounded.NewStore(s.store) }
 
 func TestStoreKeepsTheContract(t *testing.T) {
 	storetest.RunStore(t, func(*testing.T) storetest.StoreSite { return storeSite{memory.NewStore()} })
@@ -29,21 +29,21 @@ func TestStoreKeepsTheContract(t *testing.T) {
 // ledgerSite is a ledger in memory and its simulated processes.
 type ledgerSite struct {
 	ledger    *memory.Ledger
-	processes map[store.Ledger]*memory.Process
+	processes map[persist.Ledger]*memory.Process
 }
 
-func (s *ledgerSite) Start() store.Ledger {
+func (s *ledgerSite) Start() persist.Ledger {
 	process := s.ledger.Process(len(s.processes) + 1)
 	opened := bounded.NewLedger(process)
 	s.processes[opened] = process
 	return opened
 }
 
-func (s *ledgerSite) Crash(ledger store.Ledger) { s.processes[ledger].Crash() }
+func (s *ledgerSite) Crash(ledger persist.Ledger) { s.processes[ledger].Crash() }
 
 func TestLedgerKeepsTheContract(t *testing.T) {
 	storetest.RunLedger(t, func(*testing.T) storetest.LedgerSite {
-		return &ledgerSite{memory.NewLedger(storetest.LedgerIssuer), map[store.Ledger]*memory.Process{}}
+		return &ledgerSite{memory.NewLedger(storetest.LedgerIssuer), map[persist.Ledger]*memory.Process{}}
 	})
 }
 
@@ -51,7 +51,7 @@ func TestLedgerKeepsTheContract(t *testing.T) {
 // whatever its context, as a call to a dead network home does.
 type hanging struct {
 	*memory.Store
-	store.Ledger
+	persist.Ledger
 	takes time.Duration
 	calls atomic.Int32
 }
@@ -61,12 +61,12 @@ func (h *hanging) hang() {
 	time.Sleep(h.takes)
 }
 
-func (h *hanging) Load(ctx context.Context) (store.Record, error) {
+func (h *hanging) Load(ctx context.Context) (persist.Record, error) {
 	h.hang()
 	return h.Store.Load(ctx)
 }
 
-func (h *hanging) Stamp(ctx context.Context) (store.Stamp, bool) {
+func (h *hanging) Stamp(ctx context.Context) (persist.Stamp, bool) {
 	h.hang()
 	return h.Store.Stamp(ctx)
 }
@@ -81,7 +81,7 @@ func (h *hanging) Lock(context.Context) (func(), error) {
 	return h.Store.Lock(context.Background())
 }
 
-func (h *hanging) Intend(_ context.Context, intent store.Entry, doubt machine.Doubt) error {
+func (h *hanging) Intend(_ context.Context, intent persist.Entry, doubt machine.Doubt) error {
 	h.hang()
 	return h.Ledger.Intend(context.Background(), intent, doubt)
 }
@@ -101,7 +101,7 @@ func TestALookAtADeadHomeCostsTwoSecondsOnceAndThenNothing(t *testing.T) {
 		s := bounded.NewStore(of)
 		took := within(t, bounded.Patience, func(ctx context.Context) {
 			_, err := s.Load(ctx)
-			unavailable := new(store.UnavailableError)
+			unavailable := new(persist.UnavailableError)
 			require.ErrorAs(t, err, &unavailable)
 			require.ErrorIs(t, err, bounded.ErrSlow, "a slow disk is said to be slow")
 		})
@@ -132,14 +132,14 @@ func TestAWriteThatIsGivenUpIsToldAsUnknown(t *testing.T) {
 		s := bounded.NewStore(of)
 		key := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}
 		took := within(t, 10*time.Second, func(ctx context.Context) {
-			unknown := new(store.UnknownError)
+			unknown := new(persist.UnknownError)
 			require.ErrorAs(t, s.Replace(ctx, key), &unknown)
-			undurable := new(store.NotDurableError)
+			undurable := new(persist.NotDurableError)
 			require.ErrorAs(t, s.Delete(ctx), &undurable, "what has not begun has changed nothing")
 		})
 		require.Equal(t, 10*time.Second, took)
 		_, err := of.Store.Load(t.Context())
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.ErrorIs(t, err, persist.ErrNotFound)
 		time.Sleep(of.takes)
 		synctest.Wait()
 		stored, err := of.Store.Load(t.Context())
@@ -152,11 +152,11 @@ func TestALockOrAnIntentThatComesTooLateIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger := memory.NewLedger(storetest.LedgerIssuer)
 		of := &hanging{Store: memory.NewStore(), Ledger: ledger.Process(1), takes: time.Minute}
-		intent := store.Entry{Kind: store.Intended, Key: "key", At: time.Now()}
+		intent := persist.Entry{Kind: persist.Intended, TokenID: "key", At: time.Now()}
 		within(t, time.Second, func(ctx context.Context) {
 			_, err := bounded.NewStore(of).Lock(ctx)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			undurable := new(store.NotDurableError)
+			undurable := new(persist.NotDurableError)
 			require.ErrorAs(t, bounded.NewLedger(of).Intend(ctx, intent, machine.Doubt{}), &undurable)
 		})
 		time.Sleep(of.takes)

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // Patience is how long a look may take before others are told at once that the store is
@@ -94,11 +94,11 @@ func (e *notBegunError) Unwrap() error { return e.err }
 func look[T any](ctx context.Context, g *gate, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	if g.isHung() {
-		return none, &store.UnavailableError{Err: ErrSlow}
+		return none, &persist.UnavailableError{Err: ErrSlow}
 	}
 	value, err := call(ctx, g, do, nil)
 	if isOver(ctx, err) {
-		return none, &store.UnavailableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
+		return none, &persist.UnavailableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
 	}
 	return value, err
 }
@@ -111,10 +111,10 @@ func change(ctx context.Context, g *gate, do func(context.Context) error, late f
 		}
 	})
 	if notBegun := new(notBegunError); errors.As(err, &notBegun) {
-		return &store.NotDurableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
+		return &persist.NotDurableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
 	}
 	if isOver(ctx, err) {
-		return &store.UnknownError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
+		return &persist.UnknownError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
 	}
 	return err
 }

@@ -5,33 +5,33 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
-// Ledger is a [store.Ledger] whose calls end when their context does, as those of
+// Ledger is a [persist.Ledger] whose calls end when their context does, as those of
 // [Store].
 type Ledger struct {
-	of             store.Ledger
+	of             persist.Ledger
 	looks, changes *gate
 }
 
 // NewLedger is the ledger of, bounded.
-func NewLedger(of store.Ledger) *Ledger {
+func NewLedger(of persist.Ledger) *Ledger {
 	return &Ledger{of: of, looks: newGate(), changes: newGate()}
 }
 
 // Unwrap is the ledger that is bounded, for what it can do besides.
-func (l *Ledger) Unwrap() store.Ledger { return l.of }
+func (l *Ledger) Unwrap() persist.Ledger { return l.of }
 
-// Lineage implements [store.Ledger].
-func (l *Ledger) Lineage(ctx context.Context) (machine.Lineage, error) {
-	return look(ctx, l.looks, l.of.Lineage)
+// TokenHistory implements [persist.Ledger].
+func (l *Ledger) History(ctx context.Context) (machine.TokenHistory, error) {
+	return look(ctx, l.looks, l.of.History)
 }
 
-// Probe implements [store.Prober], as [Store.Probe] does.
+// Probe implements [persist.Prober], as [Store.Probe] does.
 func (l *Ledger) Probe(ctx context.Context) error {
-	prober, ok := l.of.(store.Prober)
+	prober, ok := l.of.(persist.Prober)
 	if !ok {
 		return nil
 	}
@@ -39,12 +39,12 @@ func (l *Ledger) Probe(ctx context.Context) error {
 	return err
 }
 
-// Append implements [store.Ledger].
-func (l *Ledger) Append(ctx context.Context, e store.Entry) error {
+// Append implements [persist.Ledger].
+func (l *Ledger) Append(ctx context.Context, e persist.Entry) error {
 	return undurable(change(ctx, l.changes, func(ctx context.Context) error { return l.of.Append(ctx, e) }, nil))
 }
 
-// Doubt implements [store.Ledger].
+// Doubt implements [persist.Ledger].
 func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error) {
 	return look(ctx, l.looks, func(ctx context.Context) (machine.Doubt, error) { return l.of.Doubt(ctx, key) })
 }
@@ -52,28 +52,28 @@ func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (machine.Dou
 // takeBackLimit is how long an intent is tried to be taken back.
 const takeBackLimit = 10 * time.Second
 
-// Intend implements [store.Ledger]. An intent that is made when its caller has gone is
+// Intend implements [persist.Ledger]. An intent that is made when its caller has gone is
 // taken back: nothing will be posted on it.
-func (l *Ledger) Intend(ctx context.Context, intent store.Entry, doubt machine.Doubt) error {
+func (l *Ledger) Intend(ctx context.Context, intent persist.Entry, doubt machine.Doubt) error {
 	return undurable(change(ctx, l.changes,
 		func(ctx context.Context) error { return l.of.Intend(ctx, intent, doubt) },
 		func() {
 			ctx, cancel := context.WithTimeout(context.Background(), takeBackLimit)
 			defer cancel()
-			intent.Kind = store.Deferred
-			_ = l.Conclude(ctx, intent.Key, intent) // an intent that stays raises a doubt, no more
+			intent.Kind = persist.Deferred
+			_ = l.Conclude(ctx, intent.TokenID, intent) // an intent that stays raises a doubt, no more
 		}))
 }
 
-// Conclude implements [store.Ledger].
-func (l *Ledger) Conclude(ctx context.Context, key secret.Fingerprint, outcome store.Entry) error {
+// Conclude implements [persist.Ledger].
+func (l *Ledger) Conclude(ctx context.Context, key secret.Fingerprint, outcome persist.Entry) error {
 	return undurable(change(ctx, l.changes, func(ctx context.Context) error { return l.of.Conclude(ctx, key, outcome) }, nil))
 }
 
 // undurable is an error of the contract in place of one that it does not know.
 func undurable(err error) error {
-	if unknown, ok := err.(*store.UnknownError); ok {
-		return &store.NotDurableError{Err: unknown.Err}
+	if unknown, ok := err.(*persist.UnknownError); ok {
+		return &persist.NotDurableError{Err: unknown.Err}
 	}
 	return err
 }

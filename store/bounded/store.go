@@ -5,36 +5,36 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// Store is a [store.Store] whose calls end when their context does. Looks, writes and
+// Store is a [persist.Store] whose calls end when their context does. Looks, writes and
 // the lock do not wait for each other. A look that is given up returns an
-// [*store.UnavailableError] with [ErrSlow]; a write returns an [*store.UnknownError]: it
+// [*persist.UnavailableError] with [ErrSlow]; a write returns an [*persist.UnknownError]: it
 // may yet take place.
 type Store struct {
-	of                    store.Store
+	of                    persist.Store
 	looks, changes, locks *gate
 }
 
 // NewStore is the store of, bounded.
-func NewStore(of store.Store) *Store {
+func NewStore(of persist.Store) *Store {
 	return &Store{of: of, looks: newGate(), changes: newGate(), locks: newGate()}
 }
 
-// Load implements [store.Store].
-func (s *Store) Load(ctx context.Context) (store.Record, error) {
+// Load implements [persist.Store].
+func (s *Store) Load(ctx context.Context) (persist.Record, error) {
 	return look(ctx, s.looks, s.of.Load)
 }
 
 // stamped is what Stamp returns.
 type stamped struct {
-	stamp store.Stamp
+	stamp persist.Stamp
 	known bool
 }
 
-// Stamp implements [store.Store]. A store that is slow cannot tell.
-func (s *Store) Stamp(ctx context.Context) (store.Stamp, bool) {
+// Stamp implements [persist.Store]. A store that is slow cannot tell.
+func (s *Store) Stamp(ctx context.Context) (persist.Stamp, bool) {
 	found, err := look(ctx, s.looks, func(ctx context.Context) (stamped, error) {
 		stamp, known := s.of.Stamp(ctx)
 		return stamped{stamp, known}, nil
@@ -42,10 +42,10 @@ func (s *Store) Stamp(ctx context.Context) (store.Stamp, bool) {
 	return found.stamp, err == nil && found.known
 }
 
-// Probe implements [store.Prober]: a store that cannot be probed has room as far as can
+// Probe implements [persist.Prober]: a store that cannot be probed has room as far as can
 // be seen.
 func (s *Store) Probe(ctx context.Context) error {
-	prober, ok := s.of.(store.Prober)
+	prober, ok := s.of.(persist.Prober)
 	if !ok {
 		return nil
 	}
@@ -53,27 +53,27 @@ func (s *Store) Probe(ctx context.Context) error {
 	return err
 }
 
-// Replace implements [store.Store].
+// Replace implements [persist.Store].
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	return change(ctx, s.changes, func(ctx context.Context) error { return s.of.Replace(ctx, c) }, nil)
 }
 
-// Swap implements [store.Store].
-func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+// Swap implements [persist.Store].
+func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	return change(ctx, s.changes, func(ctx context.Context) error { return s.of.Swap(ctx, base, c) }, nil)
 }
 
-// Delete implements [store.Store].
+// Delete implements [persist.Store].
 func (s *Store) Delete(ctx context.Context) error {
 	return change(ctx, s.changes, s.of.Delete, nil)
 }
 
-// Reserve implements [store.Store]. Room that comes too late is given back.
+// Reserve implements [persist.Store]. Room that comes too late is given back.
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	reserve := func(ctx context.Context) (func(), error) { return s.of.Reserve(ctx, c) }
 	held, err := call(ctx, s.changes, reserve, func(held func()) { held() })
 	if isOver(ctx, err) {
-		return nil, &store.NotDurableError{Err: ErrSlow}
+		return nil, &persist.NotDurableError{Err: ErrSlow}
 	}
 	if err != nil {
 		return nil, err
@@ -93,10 +93,10 @@ func (s *Store) giveBack(release func()) {
 	}, nil)
 }
 
-// Lock implements [store.Store]. A lock that comes too late is let go.
+// Lock implements [persist.Store]. A lock that comes too late is let go.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	if s.looks.isHung() {
-		return nil, &store.UnavailableError{Err: ErrSlow}
+		return nil, &persist.UnavailableError{Err: ErrSlow}
 	}
 	unlock, err = call(ctx, s.locks, s.of.Lock, func(unlock func()) { unlock() })
 	if isOver(ctx, err) {

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -21,14 +22,14 @@ const asides = 100
 // may be a good one.
 func (s *Store) setAside(where place) error {
 	raw, info, err := where.readFile()
-	if _, isUnavailable := errors.AsType[*store.UnavailableError](err); isUnavailable {
+	if _, isUnavailable := errors.AsType[*persist.UnavailableError](err); isUnavailable {
 		return err
 	}
 	if err != nil {
 		return nil // there is nothing, or no file
 	}
 	_, err = where.decode(raw, info)
-	if _, isUnreadable := errors.AsType[*store.UnreadableError](err); !isUnreadable {
+	if _, isUnreadable := errors.AsType[*persist.UnreadableError](err); !isUnreadable {
 		return nil
 	}
 	aside, err := s.keepAside(where, raw)
@@ -46,13 +47,13 @@ func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 		if n > 0 {
 			aside += fmt.Sprintf(".%d", n+1)
 		}
-		if there, _, err := disk.Read(aside, store.SizeLimitBytes); err == nil && bytes.Equal(there, raw) {
+		if there, _, err := disk.Read(aside, authjson.SizeLimitBytes); err == nil && bytes.Equal(there, raw) {
 			return "", nil
 		}
 		if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if len(raw) > store.SizeLimitBytes { // and more of it was not read
+		if len(raw) > authjson.SizeLimitBytes { // and more of it was not read
 			return aside, os.Rename(where.path, aside)
 		}
 		return aside, disk.Create(aside, raw, func(name string) { s.options.Step("aside: " + name) })

@@ -10,17 +10,18 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
-// Ledger is the [store.Ledger] in a folder: the journal auth.ledger, one JSON
+// Ledger is the [persist.Ledger] in a folder: the journal auth.ledger, one JSON
 // object a line, and a file in auth.intents for each post without an outcome.
 // Programs that do not know them lose nothing. It keeps no file open.
 type Ledger struct {
 	issuer  machine.Issuer
 	options LedgerOptions
-	journal *journal
+	journal *journalFile
 	intents string // the folder of the intent files
 	pid     int
 	me      func() holder
@@ -72,29 +73,29 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 	}
 }
 
-// Lineage implements [store.Ledger]. While the journal is as it was it costs
+// TokenHistory implements [persist.Ledger]. While the journal is as it was it costs
 // one stat; else only what is new is read.
-func (l *Ledger) Lineage(context.Context) (machine.Lineage, error) { return l.journal.lineage() }
+func (l *Ledger) History(context.Context) (machine.TokenHistory, error) { return l.journal.lineage() }
 
 // Entries are the entries that can be read, in the order of the journal: the
 // audit trail. Memory does not depend on how many there are. A
-// [*store.UnavailableError] ends them: the journal cannot be opened or read.
-func (l *Ledger) Entries() iter.Seq2[store.Entry, error] { return l.journal.entries() }
+// [*persist.UnavailableError] ends them: the journal cannot be opened or read.
+func (l *Ledger) Entries() iter.Seq2[persist.Entry, error] { return l.journal.entries() }
 
 // Newest are the last n entries, without reading the whole of a long journal; fewer
-// where their lines are uncommonly long. It returns a [*store.UnavailableError] if the
+// where their lines are uncommonly long. It returns a [*persist.UnavailableError] if the
 // journal cannot be opened or read.
-func (l *Ledger) Newest(n int) ([]store.Entry, error) {
-	return store.Newest(l.journal.entriesBehind(int64(n)*commonLineBytes), n)
+func (l *Ledger) Newest(n int) ([]persist.Entry, error) {
+	return journal.Newest(l.journal.entriesBehind(int64(n)*commonLineBytes), n)
 }
 
-// Append implements [store.Ledger]. It waits at most a second for a compaction
+// Append implements [persist.Ledger]. It waits at most a second for a compaction
 // and then goes on without: what is to be written happened, whoever still waits.
-func (l *Ledger) Append(_ context.Context, e store.Entry) error {
+func (l *Ledger) Append(_ context.Context, e persist.Entry) error {
 	return l.journal.append(e.By(l.pid, l.issuer))
 }
 
-// Doubt implements [store.Ledger]. An intent that the journal has the outcome
+// Doubt implements [persist.Ledger]. An intent that the journal has the outcome
 // of raises none and is cleared away: whoever made it died before it could.
 func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
 	doubt, over, err := l.doubt(key)
@@ -102,7 +103,7 @@ func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt
 	return doubt, err
 }
 
-// PeekDoubt implements [store.DoubtPeeker].
+// PeekDoubt implements [persist.DoubtPeeker].
 func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
 	doubt, _, err := l.doubt(key)
 	return doubt, err
@@ -125,9 +126,9 @@ func (l *Ledger) doubt(key secret.Fingerprint) (doubt machine.Doubt, over []inte
 	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
 }
 
-// answered is [store.IsAnswered] of entries that may end in an error.
-func answered(intent store.Entry, entries iter.Seq2[store.Entry, error]) (isAnswered bool, err error) {
-	isAnswered = store.IsAnswered(intent, func(yield func(store.Entry) bool) {
+// answered is [journal.IsAnswered] of entries that may end in an error.
+func answered(intent persist.Entry, entries iter.Seq2[persist.Entry, error]) (isAnswered bool, err error) {
+	isAnswered = journal.IsAnswered(intent, func(yield func(persist.Entry) bool) {
 		for e, failed := range entries {
 			if err = failed; failed != nil || !yield(e) {
 				return
@@ -137,10 +138,10 @@ func answered(intent store.Entry, entries iter.Seq2[store.Entry, error]) (isAnsw
 	return isAnswered, err
 }
 
-// Intend implements [store.Ledger]. The file is made first, and then the
+// Intend implements [persist.Ledger]. The file is made first, and then the
 // journal is looked at again: whoever closed the intent that was there before
 // has written the verdict before that.
-func (l *Ledger) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt) error {
+func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt machine.Doubt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -157,31 +158,31 @@ func (l *Ledger) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt)
 	return err
 }
 
-// isStillFree returns [store.ErrIntended] if somebody made the post that made
+// isStillFree returns [persist.ErrIntended] if somebody made the post that made
 // is for after all, or is about to.
 func (l *Ledger) isStillFree(made intent, doubt machine.Doubt) error {
-	open, err := l.intentsOf(made.Key)
+	open, err := l.intentsOf(made.TokenID)
 	if err != nil {
-		return &store.NotDurableError{Err: err}
+		return &persist.NotDurableError{Err: err}
 	}
 	lineage, err := l.journal.lineage()
 	if err != nil {
-		return &store.NotDurableError{Err: err}
+		return &persist.NotDurableError{Err: err}
 	}
 	isNewer := func(other intent) bool { return other.times > made.times }
-	isLost := lineage.Losses(made.Key) > doubt.AnswersLost
-	if isLost || lineage.VerdictOn(made.Key) != nil || slices.ContainsFunc(open, isNewer) {
-		return store.ErrIntended
+	isLost := lineage.Losses(made.TokenID) > doubt.AnswersLost
+	if isLost || lineage.VerdictOn(made.TokenID) != nil || slices.ContainsFunc(open, isNewer) {
+		return persist.ErrIntended
 	}
 	return nil
 }
 
-// Conclude implements [store.Ledger]. An answer is on the disk before the intents
+// Conclude implements [persist.Ledger]. An answer is on the disk before the intents
 // go, so that a crash between the two loses no doubt. A post that got none goes
 // the other way, so that a crash makes no doubt where there is none.
-func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome store.Entry) error {
-	outcome.Key = key
-	isOver := outcome.Kind == store.Deferred && !outcome.Lost && !outcome.IsAnswer()
+func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome persist.Entry) error {
+	outcome.TokenID = key
+	isOver := outcome.Kind == persist.Deferred && !outcome.Lost && !outcome.IsAnswer()
 	if isOver {
 		l.takeBack(key)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -18,12 +18,12 @@ func longLedger(b *testing.B, entries int) *Ledger {
 	ledger := OpenLedger(b.TempDir(), storetest.LedgerIssuer, LedgerOptions{})
 	var journal []byte
 	for i := range entries {
-		e := store.Entry{
-			Kind: []store.Kind{store.Intended, store.Rotated}[i%2], At: time.Now(), PID: 12345, Attempt: 3, Cause: machine.CauseExpiring,
-			Key: ledgerKey(i / 2), Access: ledgerKey(i), Endpoint: ledgerKey(1),
+		e := persist.Entry{
+			Kind: []persist.Kind{persist.Intended, persist.Rotated}[i%2], At: time.Now(), PID: 12345, Attempt: 3, Cause: machine.CauseExpiring,
+			TokenID: ledgerKey(i / 2), Access: ledgerKey(i), Endpoint: ledgerKey(1),
 		}
 		if i%2 == 1 {
-			e.Next = ledgerKey(i/2 + 1)
+			e.NextID = ledgerKey(i/2 + 1)
 		}
 		line, err := json.Marshal(e)
 		require.NoError(b, err)
@@ -44,7 +44,7 @@ func BenchmarkLedgerFirstRead(b *testing.B) {
 			ledger := longLedger(b, entries)
 			for b.Loop() {
 				ledger.journal.read = reading{}
-				_, err := ledger.Lineage(background)
+				_, err := ledger.History(background)
 				require.NoError(b, err)
 			}
 		})
@@ -57,12 +57,12 @@ func BenchmarkLedgerUnchanged(b *testing.B) {
 	for _, entries := range lengths {
 		b.Run(strconv.Itoa(entries), func(b *testing.B) {
 			ledger := longLedger(b, entries)
-			_, err := ledger.Lineage(background)
+			_, err := ledger.History(background)
 			require.NoError(b, err)
 			b.SetBytes(0)
 			b.ReportAllocs()
 			for b.Loop() {
-				_, err := ledger.Lineage(background)
+				_, err := ledger.History(background)
 				require.NoError(b, err)
 			}
 		})
@@ -70,14 +70,14 @@ func BenchmarkLedgerUnchanged(b *testing.B) {
 }
 
 func BenchmarkLedgerAppend(b *testing.B) {
-	for _, kind := range []store.Kind{store.Rotated, store.Adopted} { // one is synced, the other is not
+	for _, kind := range []persist.Kind{persist.Rotated, persist.Adopted} { // one is synced, the other is not
 		for _, entries := range lengths {
 			b.Run(string(kind)+"/"+strconv.Itoa(entries), func(b *testing.B) {
 				ledger := longLedger(b, entries)
 				b.SetBytes(0)
 				b.ReportAllocs()
 				for b.Loop() {
-					require.NoError(b, ledger.Append(background, store.Entry{Kind: kind, Key: "k"}))
+					require.NoError(b, ledger.Append(background, persist.Entry{Kind: kind, TokenID: "k"}))
 				}
 			})
 		}
@@ -90,7 +90,7 @@ func BenchmarkLedgerPost(b *testing.B) {
 		key := ledgerKey(i)
 		doubt, err := ledger.Doubt(background, key)
 		require.NoError(b, err)
-		require.NoError(b, ledger.Intend(background, store.Entry{Kind: store.Intended, Key: key + "x", At: time.Now()}, doubt))
-		require.NoError(b, ledger.Conclude(background, key+"x", store.Entry{Kind: store.Rotated, Next: key, At: time.Now()}))
+		require.NoError(b, ledger.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: key + "x", At: time.Now()}, doubt))
+		require.NoError(b, ledger.Conclude(background, key+"x", persist.Entry{Kind: persist.Rotated, NextID: key, At: time.Now()}))
 	}
 }

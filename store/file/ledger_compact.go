@@ -12,9 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 // intentLifetime is after how long nobody asks for a refresh token any more.
@@ -33,7 +34,7 @@ func (l *Ledger) compactIfDue() {
 
 // isDue lets a journal double before it is compacted again, whatever had to be
 // kept of it.
-func (j *journal) isDue() bool {
+func (j *journalFile) isDue() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	info, err := os.Stat(j.path)
@@ -80,7 +81,7 @@ func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]by
 		if err != nil {
 			return nil, err
 		}
-		if line.entry.Kind == store.Past {
+		if line.entry.Kind == persist.Past {
 			continue // what it says is said anew
 		}
 		line.raw = bytes.Clone(line.raw)
@@ -89,7 +90,7 @@ func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]by
 		}
 	}
 	var content []byte
-	for _, e := range store.PastEntries(lineage, l.options.Now()) {
+	for _, e := range journal.PastEntries(lineage, l.options.Now()) {
 		line, err := json.Marshal(e.By(l.pid, l.issuer))
 		if err != nil {
 			return nil, err
@@ -103,12 +104,12 @@ func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]by
 }
 
 func needed(lines []journalLine, open map[secret.Fingerprint]bool) []journalLine {
-	entries := make([]store.Entry, len(lines))
+	entries := make([]persist.Entry, len(lines))
 	for i, line := range lines {
 		entries[i] = line.entry
 	}
 	var kept []journalLine
-	for i, isNeeded := range store.Needed(entries, open) {
+	for i, isNeeded := range journal.Needed(entries, open) {
 		if isNeeded {
 			kept = append(kept, lines[i])
 		}
@@ -129,14 +130,14 @@ func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 		if isAnswered || l.options.Now().Sub(each.At) > intentLifetime {
 			l.close(each)
 		} else {
-			open[each.Key] = true
+			open[each.TokenID] = true
 		}
 	}
 	return open, err
 }
 
 // replace writes content in place of the file with this info.
-func (j *journal) replace(old os.FileInfo, content []byte) error {
+func (j *journalFile) replace(old os.FileInfo, content []byte) error {
 	folder, name := filepath.Split(j.path)
 	removeTemps(folder, name)
 	j.step("compact: create")
@@ -172,7 +173,7 @@ func removeTemps(folder, name string) {
 	}
 }
 
-func (j *journal) fill(temp *os.File, content []byte) error {
+func (j *journalFile) fill(temp *os.File, content []byte) error {
 	defer temp.Close()
 	j.step("compact: write")
 	if _, err := temp.Write(content); err != nil {

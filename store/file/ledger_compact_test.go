@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -32,9 +32,9 @@ func TestTheJournalStaysSmallHoweverLongTheHistory(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: limit})
 	largest, shortened := 0, 0
 	for n := range 1200 {
-		require.NoError(t, ledger.Intend(background, store.Entry{Kind: store.Intended, Key: ledgerKey(n), At: time.Now()}, machine.Doubt{}))
+		require.NoError(t, ledger.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(n), At: time.Now()}, machine.Doubt{}))
 		before := journalBytes(t, ledger)
-		require.NoError(t, ledger.Conclude(background, ledgerKey(n), store.Entry{Kind: store.Rotated, Next: ledgerKey(n + 1)}))
+		require.NoError(t, ledger.Conclude(background, ledgerKey(n), persist.Entry{Kind: persist.Rotated, NextID: ledgerKey(n + 1)}))
 		if journalBytes(t, ledger) < before {
 			shortened++
 		}
@@ -43,7 +43,7 @@ func TestTheJournalStaysSmallHoweverLongTheHistory(t *testing.T) {
 	require.Less(t, largest, 2*limit)
 	require.Greater(t, shortened, 1)
 	require.Less(t, shortened, 20, "it grows for a while before it is compacted again")
-	lineage, err := ledger.Lineage(background)
+	lineage, err := ledger.History(background)
 	require.NoError(t, err)
 	require.Len(t, lineage.Verdicts, 256)
 	require.Empty(t, intentFiles(t, ledger))
@@ -70,7 +70,7 @@ func TestACompactionKeepsWhatOnlyANewerVersionUnderstands(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(ledger.journal.path, []byte(newer[0]+"garbage\n"+newer[1]), 0o600))
 	for range 300 {
-		appendAll(t, ledger, store.Entry{Kind: store.Deferred})
+		appendAll(t, ledger, persist.Entry{Kind: persist.Deferred})
 	}
 	require.NoError(t, ledger.compact())
 	content, err := os.ReadFile(ledger.journal.path)
@@ -108,7 +108,7 @@ func TestNoEntryIsLostToACompaction(t *testing.T) {
 	others.Go(func() {
 		ledger, known := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{}), 0
 		for !isOver(done) {
-			lineage, err := ledger.Lineage(background)
+			lineage, err := ledger.History(background)
 			if err != nil || len(lineage.Verdicts) < known {
 				t.Errorf("knew %d verdicts, now %d: %v", known, len(lineage.Verdicts), err)
 			}
@@ -134,7 +134,7 @@ func isOver(done chan struct{}) bool {
 func TestACompactionWaitsForItsTurn(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1})
 	for range 300 {
-		appendAll(t, ledger, store.Entry{Kind: store.Deferred})
+		appendAll(t, ledger, persist.Entry{Kind: persist.Deferred})
 	}
 	writer := flock.New(ledger.journal.lock.path)
 	require.NoError(t, writer.RLock())
@@ -216,7 +216,7 @@ func TestTheEndOfALongJournalIsReadAlone(t *testing.T) {
 	ledger := OpenLedger(t.TempDir(), storetest.LedgerIssuer, LedgerOptions{})
 	var journal []byte
 	for i := range 4000 {
-		line, err := json.Marshal(store.Entry{Kind: store.Rotated, At: time.Now(), PID: i, Key: ledgerKey(i), Next: ledgerKey(i + 1)})
+		line, err := json.Marshal(persist.Entry{Kind: persist.Rotated, At: time.Now(), PID: i, TokenID: ledgerKey(i), NextID: ledgerKey(i + 1)})
 		require.NoError(t, err)
 		journal = append(append(journal, line...), '\n')
 	}
@@ -225,7 +225,7 @@ func TestTheEndOfALongJournalIsReadAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, newest, 3)
 	require.Equal(t, 3999, newest[2].PID)
-	require.Equal(t, ledgerKey(3998), newest[1].Key)
+	require.Equal(t, ledgerKey(3998), newest[1].TokenID)
 	few, err := ledger.Newest(5000)
 	require.NoError(t, err)
 	require.Len(t, few, 4000, "there are no more")

@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -42,7 +43,7 @@ var crashes = map[string]func(ledger *Ledger, arm func()) error{
 	"take back": func(ledger *Ledger, arm func()) error {
 		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
 		arm()
-		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), store.Entry{Kind: store.Deferred, At: ledgerNoon}))
+		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), persist.Entry{Kind: persist.Deferred, At: ledgerNoon}))
 	},
 	"compact": func(ledger *Ledger, arm func()) error {
 		arm()
@@ -51,8 +52,8 @@ var crashes = map[string]func(ledger *Ledger, arm func()) error{
 }
 
 var (
-	crashedIntent  = store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: time.Now().UTC()}
-	crashedOutcome = store.Entry{Kind: store.Rotated, Key: ledgerKey(1), Next: ledgerKey(2), At: ledgerNoon}
+	crashedIntent  = persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now().UTC()}
+	crashedOutcome = persist.Entry{Kind: persist.Rotated, TokenID: ledgerKey(1), NextID: ledgerKey(2), At: ledgerNoon}
 )
 
 const crashVariable = "BEZOAR_TEST_LEDGER_CRASH" // what, after how many steps, in which folder
@@ -112,7 +113,7 @@ func crashEverywhere(t *testing.T, what string, prepare func(dir string), look f
 // standing says what a ledger makes of the token that somebody died over, and
 // checks that one may go on from there.
 func standing(t *testing.T, ledger *Ledger) string {
-	lineage, err := ledger.Lineage(background)
+	lineage, err := ledger.History(background)
 	require.NoError(t, err)
 	doubt, err := ledger.Doubt(background, ledgerKey(1))
 	require.NoError(t, err)
@@ -121,7 +122,7 @@ func standing(t *testing.T, ledger *Ledger) string {
 		require.Empty(t, intentFiles(t, ledger), "what is left of the post is cleared away")
 		return "spent"
 	}
-	require.NoError(t, ledger.Intend(background, store.Entry{Key: ledgerKey(1), At: time.Now()}, doubt), "one may go on")
+	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, doubt), "one may go on")
 	switch {
 	case doubt.Times == 0:
 		return "unspent"
@@ -173,21 +174,21 @@ func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
 	prepare := func(dir string) {
 		ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
 		require.NoError(t, ledger.Intend(background, crashedIntent, machine.Doubt{}))
-		appendAll(t, ledger, store.Entry{Kind: store.Logout}, refusal(7))
+		appendAll(t, ledger, persist.Entry{Kind: persist.Logout}, refusal(7))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "auth.json.1.tmp"), nil, 0o600))
 		for range 600 {
-			appendAll(t, ledger, store.Entry{Kind: store.Deferred, Endpoint: "elsewhere"})
+			appendAll(t, ledger, persist.Entry{Kind: persist.Deferred, Endpoint: "elsewhere"})
 		}
 	}
 	look := func(_ string, ledger *Ledger) string {
 		require.Equal(t, []secret.Fingerprint{ledgerKey(7)}, verdictsOf(t, ledger))
-		lineage, err := ledger.Lineage(background)
+		lineage, err := ledger.History(background)
 		require.NoError(t, err)
 		require.True(t, lineage.LoggedOut)
 		doubt, err := ledger.Doubt(background, ledgerKey(1))
 		require.NoError(t, err)
 		require.Equal(t, 1, doubt.Times)
-		entries, err := store.Newest(ledger.Entries(), 1<<20)
+		entries, err := journal.Newest(ledger.Entries(), 1<<20)
 		require.NoError(t, err)
 
 		require.NoError(t, ledger.compact())

@@ -3,7 +3,7 @@ package file
 import (
 	"time"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // isGone reports whether the process that made an intent will write no outcome
@@ -18,7 +18,7 @@ func (l *Ledger) isGone(i intent) bool {
 	case i.isDead(i.PID, me):
 		return true
 	case i.lives(i.PID, me):
-		return i.isOldBy(now, store.HearingLimit) && !isStopped(i.PID)
+		return i.isOldBy(now, persist.HearingLimit) && !isStopped(i.PID)
 	}
 	return i.isOldBy(now, 0)
 }

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -22,7 +22,7 @@ import (
 // refresh token. Its name is the token's key and how many such files there were
 // then, so that the replay of a post in doubt is exclusive as well.
 type intent struct {
-	store.Entry // as in the journal
+	persist.Entry // as in the journal
 	holder
 	Deadline time.Time `json:"deadline"` // its post has ended by then
 
@@ -30,14 +30,14 @@ type intent struct {
 	times int // 1 for the first post, 2 for its replay
 }
 
-// makeIntent makes the file, or nothing and [store.ErrIntended] if it is there.
-func (l *Ledger) makeIntent(e store.Entry, times int) (intent, error) {
-	if e.Key == "" {
+// makeIntent makes the file, or nothing and [persist.ErrIntended] if it is there.
+func (l *Ledger) makeIntent(e persist.Entry, times int) (intent, error) {
+	if e.TokenID == "" {
 		return intent{}, errors.New("there is no refresh token to make an intent for")
 	}
 	made := intent{
 		Entry: e, holder: l.me(), Deadline: e.At.Add(l.intentSpan()), times: times,
-		path: filepath.Join(l.intents, string(e.Key)+"."+strconv.Itoa(times)),
+		path: filepath.Join(l.intents, string(e.TokenID)+"."+strconv.Itoa(times)),
 	}
 	content, err := json.Marshal(made)
 	if err == nil {
@@ -48,9 +48,9 @@ func (l *Ledger) makeIntent(e store.Entry, times int) (intent, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return intent{}, store.ErrIntended
+		return intent{}, persist.ErrIntended
 	case err != nil:
-		return intent{}, &store.NotDurableError{Err: fmt.Errorf("make an intent: %w", err)}
+		return intent{}, &persist.NotDurableError{Err: fmt.Errorf("make an intent: %w", err)}
 	}
 	return made, nil
 }
@@ -100,7 +100,7 @@ func (l *Ledger) allIntents() ([]intent, error) {
 func (l *Ledger) intentsIf(isWanted func(key secret.Fingerprint) bool) ([]intent, error) {
 	files, err := disk.ReadFolder(l.intents)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, &store.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
+		return nil, &persist.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
 	}
 	var intents []intent
 	for _, file := range files {
@@ -131,10 +131,10 @@ func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
 	path := filepath.Join(l.intents, file.Name())
 	var found intent
 	content, _, err := disk.Read(path, intentLimitBytes)
-	if err != nil || json.Unmarshal(content, &found) != nil || string(found.Key) != key {
-		found = intent{Entry: store.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
+	if err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != key {
+		found = intent{Entry: persist.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
 	}
-	found.Key, found.path = secret.Fingerprint(key), path
+	found.TokenID, found.path = secret.Fingerprint(key), path
 	found.times, _ = strconv.Atoi(times)
 	return found, true
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // intended is a ledger with one open intent of this process, and its doubt at
@@ -21,7 +21,7 @@ func intended(t *testing.T, by func(*Ledger)) (*Ledger, func(after time.Duration
 	ledger := openTestLedger(t, LedgerOptions{Now: func() time.Time { return now }})
 	us := *ledger
 	by(ledger)
-	e := store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: now}
+	e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: now}
 	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
 	return &us, func(after time.Duration) machine.Doubt {
 		now = ledgerNoon.Add(after)
@@ -46,8 +46,8 @@ func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
 	_, doubt := intended(t, func(*Ledger) {})
 	require.Equal(t, machine.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
 	require.False(t, doubt(35*time.Second).HolderGone)
-	require.False(t, doubt(35*time.Second+store.HearingLimit).HolderGone, "it may still listen for the answer")
-	require.True(t, doubt(35*time.Second+store.HearingLimit+1).HolderGone)
+	require.False(t, doubt(35*time.Second+persist.HearingLimit).HolderGone, "it may still listen for the answer")
+	require.True(t, doubt(35*time.Second+persist.HearingLimit+1).HolderGone)
 }
 
 func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {
@@ -139,12 +139,12 @@ func TestAFileInPlaceOfTheIntentsStopsEveryPost(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{})
 	require.NoError(t, os.WriteFile(ledger.intents, nil, 0o600))
 	_, err := ledger.Doubt(background, ledgerKey(1))
-	var unavailable *store.UnavailableError
+	var unavailable *persist.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
-	err = ledger.Intend(background, store.Entry{Key: ledgerKey(1), At: ledgerNoon}, machine.Doubt{})
-	var notDurable *store.NotDurableError
+	err = ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: ledgerNoon}, machine.Doubt{})
+	var notDurable *persist.NotDurableError
 	require.ErrorAs(t, err, &notDurable)
-	require.False(t, errors.Is(err, store.ErrIntended))
+	require.False(t, errors.Is(err, persist.ErrIntended))
 }
 
 func TestADoubtThatTheJournalCannotSettleStopsThePost(t *testing.T) {
@@ -152,7 +152,7 @@ func TestADoubtThatTheJournalCannotSettleStopsThePost(t *testing.T) {
 	require.NoError(t, os.Remove(us.journal.path))
 	require.NoError(t, os.Mkdir(us.journal.path, 0o700))
 	_, err := us.Doubt(background, ledgerKey(1))
-	var unavailable *store.UnavailableError
+	var unavailable *persist.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
 }
 
@@ -171,8 +171,8 @@ func TestAnIntentThatIsNotYetInTheJournalIsNotTakenForAConcludedOne(t *testing.T
 		require.Equal(t, 1, doubt.Times)
 		require.NoError(t, watcher.compact())
 	}})
-	e := store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: ledgerNoon}
-	unexplained := store.Entry{Kind: store.Refused, Reason: machine.ReasonUnexplained}
+	e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: ledgerNoon}
+	unexplained := persist.Entry{Kind: persist.Refused, Reason: machine.ReasonUnexplained}
 	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
 	require.NoError(t, ledger.Conclude(background, ledgerKey(1), unexplained))
 
@@ -190,10 +190,10 @@ func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
 	now := ledgerNoon
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Now: func() time.Time { return now }})
 	for n, days := range []int{40, 31, 29, 0} {
-		e := store.Entry{Kind: store.Intended, Key: ledgerKey(n), At: now.Add(-time.Duration(days) * 24 * time.Hour)}
+		e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(n), At: now.Add(-time.Duration(days) * 24 * time.Hour)}
 		require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
 	}
-	appendAll(t, ledger, store.Entry{Kind: store.Rotated, Key: ledgerKey(3), Next: ledgerKey(3)}) // and died
+	appendAll(t, ledger, persist.Entry{Kind: persist.Rotated, TokenID: ledgerKey(3), NextID: ledgerKey(3)}) // and died
 	require.NoError(t, ledger.Conclude(background, ledgerKey(9), refusal(9)))
 	require.Equal(t, []string{string(ledgerKey(2)) + ".1"}, intentFiles(t, ledger))
 }
@@ -204,14 +204,14 @@ func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
 func TestAProcessTakesBackItsOwnIntentAndNoneOfItsNumber(t *testing.T) {
 	key := ledgerKey(1)
 	made := func(l *Ledger, doubt machine.Doubt) {
-		require.NoError(t, l.Intend(background, store.Entry{Kind: store.Intended, Key: key, At: ledgerNoon}, doubt))
+		require.NoError(t, l.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: key, At: ledgerNoon}, doubt))
 	}
 	ledger := openTestLedger(t, LedgerOptions{Now: func() time.Time { return ledgerNoon }})
 	namesake := *ledger
 	namesake.me = elsewhere
 	made(ledger, machine.Doubt{})
 	made(&namesake, machine.Doubt{Times: 1})
-	deferred := store.Entry{Kind: store.Deferred, At: ledgerNoon}
+	deferred := persist.Entry{Kind: persist.Deferred, At: ledgerNoon}
 	require.NoError(t, ledger.Conclude(background, key, deferred))
 	left, err := ledger.intentsOf(key)
 	require.NoError(t, err)

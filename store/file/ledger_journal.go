@@ -14,15 +14,16 @@ import (
 	"sync"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
-// journal is the file of entries. Any process may append to it or put a
+// journalFile is the file of entries. Any process may append to it or put a
 // shorter one in its place at any time, and a person may break it: its whole
 // lines count, and of them those that are entries.
-type journal struct {
+type journalFile struct {
 	path       string
 	endpoint   secret.Fingerprint
 	limitBytes int64
@@ -39,18 +40,18 @@ type journal struct {
 type reading struct {
 	seen  os.FileInfo // of the file then
 	upTo  bookmark
-	known machine.Lineage
+	known machine.TokenHistory
 }
 
-func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *journal {
-	return &journal{
-		path: path, endpoint: store.Endpoint(issuer), limitBytes: options.LimitBytes,
+func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *journalFile {
+	return &journalFile{
+		path: path, endpoint: persist.Endpoint(issuer), limitBytes: options.LimitBytes,
 		log: options.Log, step: options.Step, lock: journalLock{path + ".lock"},
 	}
 }
 
 // lineage is what all entries amount to. Only those that are new are read.
-func (j *journal) lineage() (machine.Lineage, error) {
+func (j *journalFile) lineage() (machine.TokenHistory, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	info, err := os.Stat(j.path)
@@ -60,7 +61,7 @@ func (j *journal) lineage() (machine.Lineage, error) {
 	file, info, err := disk.Open(j.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		j.read = reading{}
-		return machine.Lineage{}, nil
+		return machine.TokenHistory{}, nil
 	}
 	if err == nil {
 		defer file.Close()
@@ -68,7 +69,7 @@ func (j *journal) lineage() (machine.Lineage, error) {
 	}
 	if err != nil {
 		j.read = reading{}
-		return machine.Lineage{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
+		return machine.TokenHistory{}, &persist.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
 	}
 	j.read.seen = info
 	return j.read.known, nil
@@ -79,7 +80,7 @@ func (r reading) isOf(info os.FileInfo) bool {
 	return r.seen != nil && os.SameFile(r.seen, info) && r.seen.Size() == info.Size() && r.seen.ModTime().Equal(info.ModTime())
 }
 
-func (j *journal) readOn(file *os.File, size int64) error {
+func (j *journalFile) readOn(file *os.File, size int64) error {
 	from, err := begin(file, size)
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func (j *journal) readOn(file *os.File, size int64) error {
 		j.read = reading{upTo: from}
 	}
 	upTo, unreadable := j.read.upTo, 0
-	entries := func(yield func(store.Entry) bool) {
+	entries := func(yield func(persist.Entry) bool) {
 		upTo, err = scan(file, upTo, func(line []byte) bool {
 			if bytes.HasPrefix(line, intentLine) {
 				return true
@@ -100,7 +101,7 @@ func (j *journal) readOn(file *os.File, size int64) error {
 			return !ok || yield(e)
 		})
 	}
-	j.read.known, j.read.upTo = store.Fold(j.read.known, entries, j.endpoint), upTo
+	j.read.known, j.read.upTo = journal.Fold(j.read.known, entries, j.endpoint), upTo
 	if unreadable > 0 {
 		j.log.Warn("the ledger has lines that cannot be read", "lines", unreadable)
 	}
@@ -111,12 +112,12 @@ func (j *journal) readOn(file *os.File, size int64) error {
 // understands.
 type journalLine struct {
 	raw   []byte // with the newline
-	entry store.Entry
+	entry persist.Entry
 }
 
 // intentLine begins the line of an intent, which decides nothing. Half of a journal is
 // not decoded for that.
-var intentLine = []byte(`{"kind":"` + string(store.Intended) + `"`)
+var intentLine = []byte(`{"kind":"` + string(persist.Intended) + `"`)
 
 // commonLineBytes is more than nearly every line has.
 const commonLineBytes = 4 << 10
@@ -138,23 +139,23 @@ func linesOf(file *os.File, lastBytes int64) iter.Seq2[journalLine, error] {
 			})
 		}
 		if err != nil {
-			yield(journalLine{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
+			yield(journalLine{}, &persist.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
 		}
 	}
 }
 
 // entries are those of the journal as it is now, none if there is no journal.
-func (j *journal) entries() iter.Seq2[store.Entry, error] { return j.entriesBehind(newestBytes) }
+func (j *journalFile) entries() iter.Seq2[persist.Entry, error] { return j.entriesBehind(newestBytes) }
 
 // entriesBehind are the entries in the last bytes of the journal.
-func (j *journal) entriesBehind(lastBytes int64) iter.Seq2[store.Entry, error] {
-	return func(yield func(store.Entry, error) bool) {
+func (j *journalFile) entriesBehind(lastBytes int64) iter.Seq2[persist.Entry, error] {
+	return func(yield func(persist.Entry, error) bool) {
 		file, _, err := disk.Open(j.path, os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 		if err != nil {
-			yield(store.Entry{}, &store.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
+			yield(persist.Entry{}, &persist.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)})
 			return
 		}
 		defer file.Close()
@@ -168,8 +169,8 @@ func (j *journal) entriesBehind(lastBytes int64) iter.Seq2[store.Entry, error] {
 
 // decode reads an entry. Members and kinds that it does not know are a newer
 // version's; a line without a kind is nobody's.
-func decode(line []byte) (store.Entry, bool) {
-	var e store.Entry
+func decode(line []byte) (persist.Entry, bool) {
+	var e persist.Entry
 	err := json.Unmarshal(line, &e)
 	return e, err == nil && e.Kind != ""
 }
@@ -179,7 +180,7 @@ func decode(line []byte) (store.Entry, bool) {
 const replacements = 8
 
 // append writes e behind the other entries, in one write.
-func (j *journal) append(e store.Entry) error {
+func (j *journalFile) append(e persist.Entry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode an entry of the ledger: %w", err)
@@ -188,18 +189,18 @@ func (j *journal) append(e store.Entry) error {
 	for range replacements {
 		stands, err := j.write(append(line, '\n'), e.IsSynced())
 		if err != nil {
-			return &store.NotDurableError{Err: fmt.Errorf("write to the ledger: %w", err)}
+			return &persist.NotDurableError{Err: fmt.Errorf("write to the ledger: %w", err)}
 		}
 		if stands {
 			return nil
 		}
 	}
-	return &store.NotDurableError{Err: errors.New("the ledger is replaced again and again")}
+	return &persist.NotDurableError{Err: errors.New("the ledger is replaced again and again")}
 }
 
 // write reports whether the file it wrote to is still the journal. The lock
 // sees to that; a file system that does not lock, or a person, may not.
-func (j *journal) write(line []byte, isSynced bool) (stands bool, err error) {
+func (j *journalFile) write(line []byte, isSynced bool) (stands bool, err error) {
 	file, info, err := disk.Open(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return false, err

@@ -19,8 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -29,10 +30,10 @@ type ledgerSite struct {
 	t       *testing.T
 	dir     string
 	options LedgerOptions
-	bodies  map[store.Ledger]*exec.Cmd
+	bodies  map[persist.Ledger]*exec.Cmd
 }
 
-func (s *ledgerSite) Start() store.Ledger {
+func (s *ledgerSite) Start() persist.Ledger {
 	body := exec.Command("cat") // waits for the end of its input, at the latest that of the test
 	input, err := body.StdinPipe()
 	require.NoError(s.t, err)
@@ -45,7 +46,7 @@ func (s *ledgerSite) Start() store.Ledger {
 	return ledger
 }
 
-func (s *ledgerSite) Crash(ledger store.Ledger) {
+func (s *ledgerSite) Crash(ledger persist.Ledger) {
 	require.NoError(s.t, s.bodies[ledger].Process.Kill())
 	s.bodies[ledger].Wait()
 }
@@ -55,7 +56,7 @@ func TestLedgerKeepsTheContract(t *testing.T) {
 		t.Skip("no process to write in the name of")
 	}
 	storetest.RunLedger(t, func(t *testing.T) storetest.LedgerSite {
-		return &ledgerSite{t: t, dir: t.TempDir(), bodies: map[store.Ledger]*exec.Cmd{}, options: LedgerOptions{
+		return &ledgerSite{t: t, dir: t.TempDir(), bodies: map[persist.Ledger]*exec.Cmd{}, options: LedgerOptions{
 			LimitBytes:   2 << 10,   // it is compacted all the time
 			PostDeadline: time.Hour, // and no intent is old
 			Now:          func() time.Time { return ledgerNoon },
@@ -69,18 +70,18 @@ var (
 )
 
 func ledgerKey(n int) secret.Fingerprint {
-	return storetest.LedgerIssuer.Key(secret.New("token " + strconv.Itoa(n)))
+	return storetest.LedgerIssuer.TokenID(secret.New("token " + strconv.Itoa(n)))
 }
 
 func openTestLedger(t *testing.T, options LedgerOptions) *Ledger {
 	return OpenLedger(t.TempDir(), storetest.LedgerIssuer, options)
 }
 
-func refusal(n int) store.Entry {
-	return store.Entry{Kind: store.Refused, Key: ledgerKey(n), Reason: machine.ReasonReused, At: ledgerNoon, PID: 1, Endpoint: "e"}
+func refusal(n int) persist.Entry {
+	return persist.Entry{Kind: persist.Refused, TokenID: ledgerKey(n), Reason: machine.ReasonReused, At: ledgerNoon, PID: 1, Endpoint: "e"}
 }
 
-func appendAll(t *testing.T, ledger *Ledger, entries ...store.Entry) {
+func appendAll(t *testing.T, ledger *Ledger, entries ...persist.Entry) {
 	t.Helper()
 	for _, e := range entries {
 		require.NoError(t, ledger.Append(background, e))
@@ -94,11 +95,11 @@ func verdictsOf(t *testing.T, ledger *Ledger) []secret.Fingerprint {
 	fresh.journal = newJournal(ledger.journal.path, ledger.issuer, ledger.options)
 	var keys []secret.Fingerprint
 	for _, each := range []*Ledger{&fresh, ledger} {
-		lineage, err := each.Lineage(background)
+		lineage, err := each.History(background)
 		require.NoError(t, err)
 		keys = nil
 		for _, verdict := range lineage.Verdicts {
-			keys = append(keys, verdict.Key)
+			keys = append(keys, verdict.TokenID)
 		}
 	}
 	return keys
@@ -106,7 +107,7 @@ func verdictsOf(t *testing.T, ledger *Ledger) []secret.Fingerprint {
 
 func TestLedgerFilesAreForTheirOwnerAlone(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{})
-	require.NoError(t, ledger.Intend(background, store.Entry{Key: ledgerKey(1), At: time.Now()}, machine.Doubt{}))
+	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, machine.Doubt{}))
 	count := 0
 	require.NoError(t, filepath.WalkDir(filepath.Dir(ledger.intents), func(path string, d fs.DirEntry, err error) error {
 		if info, _ := d.Info(); !d.IsDir() {
@@ -122,11 +123,11 @@ func TestLedgerHoldsNoSecret(t *testing.T) {
 	const sentinel = "S3NT1NEL"
 	var log bytes.Buffer
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	key := storetest.LedgerIssuer.Key(secret.New(sentinel))
-	e := store.Entry{Kind: store.Intended, Key: key, Access: secret.New(sentinel).Fingerprint(), At: time.Now()}
+	key := storetest.LedgerIssuer.TokenID(secret.New(sentinel))
+	e := persist.Entry{Kind: persist.Intended, TokenID: key, Access: secret.New(sentinel).Fingerprint(), At: time.Now()}
 	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
-	require.NoError(t, ledger.Conclude(background, key, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused}))
-	require.NoError(t, ledger.Intend(background, store.Entry{Key: ledgerKey(1), At: time.Now()}, machine.Doubt{}))
+	require.NoError(t, ledger.Conclude(background, key, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused}))
+	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, machine.Doubt{}))
 	require.NoError(t, filepath.WalkDir(filepath.Dir(ledger.intents), func(path string, d fs.DirEntry, err error) error {
 		if content, _ := os.ReadFile(path); !d.IsDir() {
 			require.NotContains(t, string(content), sentinel)
@@ -138,12 +139,12 @@ func TestLedgerHoldsNoSecret(t *testing.T) {
 
 func TestAuditTrailTellsEverythingInOrder(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{})
-	none, err := store.Newest(ledger.Entries(), 1<<20)
+	none, err := journal.Newest(ledger.Entries(), 1<<20)
 	require.NoError(t, err)
 	require.Empty(t, none)
-	written := []store.Entry{refusal(1), {Kind: "pardon", At: ledgerNoon, PID: 1, Endpoint: "e"}, refusal(2)}
+	written := []persist.Entry{refusal(1), {Kind: "pardon", At: ledgerNoon, PID: 1, Endpoint: "e"}, refusal(2)}
 	appendAll(t, ledger, written...)
-	told, err := store.Newest(ledger.Entries(), 1<<20)
+	told, err := journal.Newest(ledger.Entries(), 1<<20)
 	require.NoError(t, err)
 	require.Equal(t, written, told)
 }
@@ -151,7 +152,7 @@ func TestAuditTrailTellsEverythingInOrder(t *testing.T) {
 func TestLedgerNeedsNothingUntilThereIsSomethingToWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
-	lineage, err := ledger.Lineage(background)
+	lineage, err := ledger.History(background)
 	require.NoError(t, err)
 	require.Zero(t, lineage)
 	doubt, err := ledger.Doubt(background, ledgerKey(1))
@@ -159,7 +160,7 @@ func TestLedgerNeedsNothingUntilThereIsSomethingToWrite(t *testing.T) {
 	require.Zero(t, doubt)
 	require.NoDirExists(t, dir)
 
-	var notDurable *store.NotDurableError
+	var notDurable *persist.NotDurableError
 	require.ErrorAs(t, ledger.Append(background, refusal(1)), &notDurable)
 	require.ErrorAs(t, ledger.Intend(background, refusal(1), machine.Doubt{}), &notDurable)
 	require.NoDirExists(t, dir)
@@ -211,7 +212,7 @@ func TestForeignBytesInTheLedgerAreSkipped(t *testing.T) {
 			require.Equal(t, []secret.Fingerprint{"ours"}, verdictsOf(t, ledger))
 			appendAll(t, ledger, refusal(1))
 			require.Equal(t, []secret.Fingerprint{"ours", ledgerKey(1)}, verdictsOf(t, ledger))
-			lineage, err := ledger.Lineage(background)
+			lineage, err := ledger.History(background)
 			require.NoError(t, err)
 			require.False(t, lineage.LoggedOut)
 			require.NotContains(t, log.String(), "ours", "a line is not for the log: it may be anything")
@@ -231,15 +232,15 @@ func TestAFolderInPlaceOfTheLedgerIsNoFileAndNotFatal(t *testing.T) {
 // requireNoLedger demands that everybody is told, and that nobody posts.
 func requireNoLedger(t *testing.T, ledger *Ledger) {
 	t.Helper()
-	var unavailable *store.UnavailableError
-	lineage, err := ledger.Lineage(background)
+	var unavailable *persist.UnavailableError
+	lineage, err := ledger.History(background)
 	require.ErrorAs(t, err, &unavailable)
 	require.Zero(t, lineage)
-	_, err = store.Newest(ledger.Entries(), 1<<20)
+	_, err = journal.Newest(ledger.Entries(), 1<<20)
 	require.ErrorAs(t, err, &unavailable)
-	var notDurable *store.NotDurableError
+	var notDurable *persist.NotDurableError
 	require.ErrorAs(t, ledger.Append(background, refusal(1)), &notDurable)
-	intended := store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: time.Now()}
+	intended := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now()}
 	require.ErrorAs(t, ledger.Intend(background, intended, machine.Doubt{}), &notDurable)
 	require.Empty(t, intentFiles(t, ledger), "there is nothing left of a post that may not be")
 }
@@ -317,17 +318,17 @@ func TestTheRestOfAHugeLineIsNoLine(t *testing.T) {
 func TestEntriesThatSafetyRestsOnAreSynced(t *testing.T) {
 	var synced []string
 	ledger := openTestLedger(t, LedgerOptions{Step: func(step string) { synced = append(synced, step) }})
-	appendAll(t, ledger, store.Entry{Kind: store.Adopted})
-	for _, entry := range []store.Entry{
-		{Kind: store.Rotated}, {Kind: store.Refused}, {Kind: store.Login}, {Kind: store.Logout}, {Kind: store.Deferred, Lost: true},
+	appendAll(t, ledger, persist.Entry{Kind: persist.Adopted})
+	for _, entry := range []persist.Entry{
+		{Kind: persist.Rotated}, {Kind: persist.Refused}, {Kind: persist.Login}, {Kind: persist.Logout}, {Kind: persist.Deferred, Lost: true},
 	} {
 		synced = nil
 		appendAll(t, ledger, entry)
 		require.Equal(t, []string{"append: write", "append: sync"}, synced, entry.Kind)
 	}
-	for _, kind := range []store.Kind{store.Intended, store.Deferred, store.Adopted, store.Revoked} {
+	for _, kind := range []persist.Kind{persist.Intended, persist.Deferred, persist.Adopted, persist.Revoked} {
 		synced = nil
-		appendAll(t, ledger, store.Entry{Kind: kind})
+		appendAll(t, ledger, persist.Entry{Kind: kind})
 		require.Equal(t, []string{"append: write"}, synced, kind)
 	}
 }
@@ -338,7 +339,7 @@ func TestOnlyWhatIsNewIsRead(t *testing.T) {
 		appendAll(t, ledger, refusal(n))
 	}
 	require.Len(t, verdictsOf(t, ledger), 200)
-	require.Less(t, testing.AllocsPerRun(10, func() { ledger.Lineage(background) }), 10.0, "nothing is new")
+	require.Less(t, testing.AllocsPerRun(10, func() { ledger.History(background) }), 10.0, "nothing is new")
 
 	file, err := os.OpenFile(ledger.journal.path, os.O_RDWR, 0)
 	require.NoError(t, err)
@@ -346,7 +347,7 @@ func TestOnlyWhatIsNewIsRead(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	appendAll(t, ledger, refusal(200))
-	lineage, err := ledger.Lineage(background)
+	lineage, err := ledger.History(background)
 	require.NoError(t, err)
 	require.Len(t, lineage.Verdicts, 201)
 }
@@ -356,7 +357,7 @@ func TestADamagedLedgerIsReportedOnceAndWithoutItsContent(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, os.WriteFile(ledger.journal.path, []byte("S3NT1NEL\nS3NT1NEL\n"), 0o600))
 	for n := range 3 {
-		_, err := ledger.Lineage(background)
+		_, err := ledger.History(background)
 		require.NoError(t, err)
 		appendAll(t, ledger, refusal(n))
 	}
@@ -393,17 +394,17 @@ func FuzzJournal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Log: log})
 		require.NoError(t, os.WriteFile(ledger.journal.path, content, 0o600))
-		before, err := store.Newest(ledger.Entries(), 1<<20)
+		before, err := journal.Newest(ledger.Entries(), 1<<20)
 		require.NoError(t, err)
-		lineage, err := ledger.Lineage(background)
+		lineage, err := ledger.History(background)
 		require.NoError(t, err)
-		require.Equal(t, store.Fold(machine.Lineage{}, slices.Values(before), ledger.journal.endpoint), lineage)
+		require.Equal(t, journal.Fold(machine.TokenHistory{}, slices.Values(before), ledger.journal.endpoint), lineage)
 
 		require.NoError(t, ledger.compact())
-		after, err := store.Newest(ledger.Entries(), 1<<20)
+		after, err := journal.Newest(ledger.Entries(), 1<<20)
 		require.NoError(t, err)
 		require.Equal(t, before[max(0, len(before)-256):], after[max(0, len(after)-256):], "valid lines survive")
-		kept, err := ledger.Lineage(background)
+		kept, err := ledger.History(background)
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(lineage), fmt.Sprint(kept))
 	})

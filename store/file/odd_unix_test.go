@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -68,10 +68,10 @@ func everythingIn(t *testing.T, home string) {
 	if unlock, err := s.Lock(ctx); err == nil {
 		defer unlock()
 	}
-	_, _ = ledger.Lineage(ctx)
+	_, _ = ledger.History(ctx)
 	_, _ = ledger.Doubt(ctx, ledgerKey(1))
-	_ = ledger.Intend(ctx, store.Entry{Kind: store.Intended, Key: ledgerKey(1), At: time.Now()}, machine.Doubt{Times: 1})
-	_ = ledger.Conclude(ctx, ledgerKey(1), store.Entry{Kind: store.Rotated, Next: ledgerKey(2), At: time.Now()})
+	_ = ledger.Intend(ctx, persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now()}, machine.Doubt{Times: 1})
+	_ = ledger.Conclude(ctx, ledgerKey(1), persist.Entry{Kind: persist.Rotated, NextID: ledgerKey(2), At: time.Now()})
 	_ = ledger.compact()
 	if release, err := s.Reserve(ctx, oldLogin); err == nil {
 		defer release()

@@ -9,7 +9,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -33,25 +34,25 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	defer unlock()
 	file, _, err := disk.Open(t.where.path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) && t.was != "" {
-		return &store.ConflictError{}
+		return &persist.ConflictError{}
 	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	s.options.Step(t.verb + ": truncate") // before the comparison: where nothing can be locked, little may come between
-	old, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1))
-	if err == nil && len(old) > store.SizeLimitBytes {
+	old, err := io.ReadAll(io.LimitReader(file, authjson.SizeLimitBytes+1))
+	if err == nil && len(old) > authjson.SizeLimitBytes {
 		err = disk.ErrTooLarge // and what is so large is no login
 	}
 	if err != nil {
 		return err
 	}
 	if t.was != "" && mark(revisionOf(old)) != mark(t.was) {
-		return &store.ConflictError{}
+		return &persist.ConflictError{}
 	}
 	err = s.rewrite(file, t.change)
-	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
+	if conflict := new(persist.ConflictError); err == nil || errors.As(err, &conflict) {
 		return err
 	}
 	t.isKept = s.rewrite(file, change{verb: t.verb + ": undo", content: old, was: t.was}) != nil
@@ -69,7 +70,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	info, err := file.Stat()
 	if err == nil && info.Size() > 0 {
 		if c.was != "" {
-			return &store.ConflictError{}
+			return &persist.ConflictError{}
 		}
 		err = file.Truncate(0)
 	}
@@ -85,12 +86,12 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	written, err := io.ReadAll(io.NewSectionReader(file, 0, store.SizeLimitBytes+1))
+	written, err := io.ReadAll(io.NewSectionReader(file, 0, authjson.SizeLimitBytes+1))
 	if err != nil || bytes.Equal(written, c.content) {
 		return err
 	}
-	if _, err := store.Decode(written); err == nil {
-		return &store.ConflictError{}
+	if _, err := authjson.Decode(written); err == nil {
+		return &persist.ConflictError{}
 	}
 	return errors.New("somebody else wrote at the same time")
 }

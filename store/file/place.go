@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -107,7 +108,7 @@ func isImmovable(err error) bool {
 
 // finding is what was found at a place.
 type finding struct {
-	record  store.Record
+	record  persist.Record
 	content []byte // of the record
 	raw     []byte // of the file: content, or part of it if a write in place is not complete
 }
@@ -146,16 +147,16 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 	noFile := new(disk.NotAFileError)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, store.ErrNotFound
+		return nil, nil, persist.ErrNotFound
 	case errors.As(err, &noFile):
-		return nil, nil, &store.UnreadableError{Place: p.path, Problem: err.Error(), IsInTheWay: true}
+		return nil, nil, &persist.UnreadableError{Place: p.path, Problem: err.Error(), BlocksWrites: true}
 	case err != nil:
-		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
+		return nil, nil, &persist.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
 	}
 	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, store.SizeLimitBytes+1)) // one more, for the codec to refuse
+	raw, err := io.ReadAll(io.LimitReader(file, authjson.SizeLimitBytes+1)) // one more, for the codec to refuse
 	if err != nil {
-		return nil, nil, &store.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
+		return nil, nil, &persist.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
 	}
 	return raw, info, nil
 }
@@ -164,28 +165,28 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 // there when a process died. A login without a date of its own was refreshed when
 // the file was written, as far as can be told.
 func (p place) decode(raw []byte, info os.FileInfo) (finding, error) {
-	credential, err := store.Decode(raw)
-	if credential.LastRefresh.Equal(store.Undated) {
+	credential, err := authjson.Decode(raw)
+	if credential.LastRefresh.Equal(authjson.Undated) {
 		credential.LastRefresh = info.ModTime().UTC()
 	}
 	if err == nil {
-		return finding{store.Record{Credential: credential, Revision: revisionOf(raw)}, raw, raw}, nil
+		return finding{persist.Record{Credential: credential, Revision: revisionOf(raw)}, raw, raw}, nil
 	}
 	for _, each := range p.leftovers() {
 		if credential, ok := each.completes(raw); ok {
-			return finding{store.Record{Credential: credential, Revision: revisionOf(each.content)}, each.content, raw}, nil
+			return finding{persist.Record{Credential: credential, Revision: revisionOf(each.content)}, each.content, raw}, nil
 		}
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
-		err = store.ErrNotFound
-	} else if unreadable, ok := errors.AsType[*store.UnreadableError](err); ok {
+		err = persist.ErrNotFound
+	} else if unreadable, ok := errors.AsType[*persist.UnreadableError](err); ok {
 		unreadable.Place = p.path
 	}
 	return finding{raw: raw}, err
 }
 
 // revisionOf is a hash of the file: other programs change it without a number.
-func revisionOf(content []byte) store.Revision {
+func revisionOf(content []byte) persist.Revision {
 	sum := sha256.Sum256(content)
-	return store.Revision(hex.EncodeToString(sum[:]))
+	return persist.Revision(hex.EncodeToString(sum[:]))
 }

@@ -7,16 +7,16 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 var (
-	_ store.Prober = (*Store)(nil)
-	_ store.Prober = (*Ledger)(nil)
+	_ persist.Prober = (*Store)(nil)
+	_ persist.Prober = (*Ledger)(nil)
 )
 
-// Probe implements [store.Prober]. It sees a folder that takes no files, a file that
+// Probe implements [persist.Prober]. It sees a folder that takes no files, a file that
 // must be written in place and cannot be, and a disk that is full or read-only.
 func (s *Store) Probe(context.Context) error {
 	where, err := s.find()
@@ -36,7 +36,7 @@ func (s *Store) Probe(context.Context) error {
 	return undurable(where, err)
 }
 
-// Probe implements [store.Prober]. It sees a journal that takes no entry, and a folder
+// Probe implements [persist.Prober]. It sees a journal that takes no entry, and a folder
 // that takes no intent.
 func (l *Ledger) Probe(context.Context) error {
 	path := l.journal.path
@@ -51,7 +51,7 @@ func (l *Ledger) Probe(context.Context) error {
 		err = canMakeFile(l.intents)
 	}
 	if err != nil {
-		return &store.NotDurableError{Err: err}
+		return &persist.NotDurableError{Err: err}
 	}
 	return nil
 }

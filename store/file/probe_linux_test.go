@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // What Reserve would say is seen without a trace, and nothing else is objected to.
@@ -57,7 +57,7 @@ func TestAFolderThatTakesNoSuccessorIsSeenWithoutATry(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			notDurable := new(store.NotDurableError)
+			notDurable := new(persist.NotDurableError)
 			require.ErrorAs(t, err, &notDurable)
 			_, err = s.Reserve(context.Background(), key)
 			require.ErrorAs(t, err, &notDurable, "a try says the same")
@@ -72,7 +72,7 @@ func TestALedgerThatCannotBeWrittenIsSeenWithoutATry(t *testing.T) {
 			home := t.TempDir()
 			l := OpenLedger(home, machine.Issuer{}, LedgerOptions{})
 			require.NoError(t, l.Probe(t.Context()), "nothing there yet")
-			intent := store.Entry{Kind: store.Intended, Key: "0123"}
+			intent := persist.Entry{Kind: persist.Intended, TokenID: "0123"}
 			require.NoError(t, l.Intend(t.Context(), intent, machine.Doubt{}))
 			require.NoError(t, l.Probe(t.Context()))
 			path := filepath.Join(home, name)
@@ -81,9 +81,9 @@ func TestALedgerThatCannotBeWrittenIsSeenWithoutATry(t *testing.T) {
 			}
 			t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
 			require.NoError(t, unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
-			notDurable := new(store.NotDurableError)
+			notDurable := new(persist.NotDurableError)
 			require.ErrorAs(t, l.Probe(t.Context()), &notDurable)
-			intent.Key = "4567"
+			intent.TokenID = "4567"
 			require.Error(t, l.Intend(t.Context(), intent, machine.Doubt{}), "a try says the same")
 		})
 	}

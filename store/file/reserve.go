@@ -9,7 +9,8 @@ import (
 	"runtime"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -17,7 +18,7 @@ import (
 // beside as much again: new tokens may be longer.
 const reserveMargin = 16 << 10
 
-// Reserve implements [store.Store]. It makes and syncs a file beside the login,
+// Reserve implements [persist.Store]. It makes and syncs a file beside the login,
 // which the next Swap writes the successor into, and proves that this file can
 // take the login's place.
 func (s *Store) Reserve(_ context.Context, c machine.Credential) (release func(), err error) {
@@ -47,9 +48,9 @@ func (p place) hasSuccessor() error {
 	beside := p.leftovers()
 	found, _ := p.read() // nothing there has no successor
 	for _, each := range beside {
-		_, err := store.Decode(each.content)
+		_, err := authjson.Decode(each.content)
 		if err == nil && each.isWhole() && each.was == mark(revisionOf(found.raw)) {
-			return &store.ConflictError{}
+			return &persist.ConflictError{}
 		}
 	}
 	return nil
@@ -67,7 +68,7 @@ func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 		return nil, err
 	}
 	found, _ := where.read() // without a login there is nothing more to keep
-	content, err := store.Encode(c, found.content)
+	content, err := authjson.Encode(c, found.content)
 	if err != nil {
 		return nil, err
 	}

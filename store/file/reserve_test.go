@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 var errRefused = &fs.PathError{Op: "exchange", Path: "a temporary name", Err: syscall.EPERM}
@@ -111,7 +111,7 @@ func TestWhereAnExchangeIsRefusedTheFileIsRenamed(t *testing.T) {
 // What cannot be put in place is all that is left of a login: it stays, it is
 // said to, this process puts it in place when it can, and else the next one.
 func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
-	stuck := func(t *testing.T) (home string, s *Store, base store.Revision) {
+	stuck := func(t *testing.T) (home string, s *Store, base persist.Revision) {
 		home = t.TempDir()
 		loggedIn(t)(home)
 		s = quiet(home)
@@ -126,7 +126,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 			}
 		}
 		err := s.Swap(background, base, newLogin)
-		undurable := new(store.NotDurableError)
+		undurable := new(persist.NotDurableError)
 		require.ErrorAs(t, err, &undurable)
 		require.True(t, undurable.Staged)
 		require.NotContains(t, err.Error(), tempSuffix)
@@ -138,7 +138,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 	}
 	t.Run("ByThisProcess", func(t *testing.T) {
 		home, s, base := stuck(t)
-		conflict := new(store.ConflictError)
+		conflict := new(persist.ConflictError)
 		require.ErrorAs(t, reserve(quiet(home), oldLogin), &conflict, "its predecessor is spent")
 		s.trade, s.options.Step = exchange, func(string) {}
 		require.NoError(t, s.Swap(background, base, newLogin))
@@ -194,7 +194,7 @@ func TestAFailedWriteNamesTheFileAndNoTemporaryOne(t *testing.T) {
 		require.ErrorContains(t, err, filepath.Join(home, authFile)+" cannot be ") // read or written
 		require.NotContains(t, err.Error(), tempSuffix)
 	}
-	undurable := new(store.NotDurableError)
+	undurable := new(persist.NotDurableError)
 	require.True(t, errors.As(reserve(s, oldLogin), &undurable))
 	require.False(t, undurable.Staged)
 }

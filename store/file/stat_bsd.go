@@ -6,12 +6,12 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-func stampOf(info os.FileInfo) store.Stamp {
+func stampOf(info os.FileInfo) persist.Stamp {
 	stat := info.Sys().(*syscall.Stat_t)
-	return store.Stamp{
+	return persist.Stamp{
 		Inode: uint64(stat.Ino), Size: stat.Size,
 		Modified: stat.Mtimespec.Nano(), Changed: stat.Ctimespec.Nano(),
 	}

@@ -6,12 +6,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-func stampOf(info os.FileInfo) store.Stamp {
+func stampOf(info os.FileInfo) persist.Stamp {
 	stat := info.Sys().(*syscall.Stat_t)
-	return store.Stamp{Inode: stat.Ino, Size: stat.Size, Modified: stat.Mtim.Nano(), Changed: stat.Ctim.Nano()}
+	return persist.Stamp{Inode: stat.Ino, Size: stat.Size, Modified: stat.Mtim.Nano(), Changed: stat.Ctim.Nano()}
 }
 
 // hasOtherNames reports whether the file has a second hard link.

@@ -5,13 +5,13 @@ package file
 import (
 	"os"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // stampOf has to do with what all systems tell. Every write sets a time of its
 // own, to the nanosecond or what comes near it.
-func stampOf(info os.FileInfo) store.Stamp {
-	return store.Stamp{Size: info.Size(), Modified: info.ModTime().UnixNano()}
+func stampOf(info os.FileInfo) persist.Stamp {
+	return persist.Stamp{Size: info.Size(), Modified: info.ModTime().UnixNano()}
 }
 
 func hasOtherNames(os.FileInfo) bool { return false }

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Store is the [store.Store] in a folder, the file auth.json. A write puts a
+// Store is the [persist.Store] in a folder, the file auth.json. A write puts a
 // new file in the place of the old one, so that a reader sees the one or the
 // other. Symbolic links are followed; a file that has a second hard link or is
 // a mount point stays the file it is and is written in place (see overwrite).
@@ -53,33 +54,33 @@ func Open(home string, options Options) *Store {
 	}
 }
 
-// Load implements [store.Store]. A file with nothing in it is nobody's login.
-func (s *Store) Load(context.Context) (store.Record, error) {
+// Load implements [persist.Store]. A file with nothing in it is nobody's login.
+func (s *Store) Load(context.Context) (persist.Record, error) {
 	where, err := s.find()
 	if err != nil {
-		return store.Record{}, &store.UnavailableError{Err: fmt.Errorf("%s: %w", where.path, err)}
+		return persist.Record{}, &persist.UnavailableError{Err: fmt.Errorf("%s: %w", where.path, err)}
 	}
 	found, err := where.read()
 	return found.record, err
 }
 
-// Stamp implements [store.Store]. It costs one stat.
-func (s *Store) Stamp(context.Context) (store.Stamp, bool) {
+// Stamp implements [persist.Store]. It costs one stat.
+func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
 	info, err := os.Stat(filepath.Join(s.home, authFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return store.Stamp{}, true
+		return persist.Stamp{}, true
 	}
 	if err != nil {
-		return store.Stamp{}, false
+		return persist.Stamp{}, false
 	}
 	return stampOf(info), true
 }
 
-// Replace implements [store.Store]. It returns a [*store.NotDurableError] if
+// Replace implements [persist.Store]. It returns a [*persist.NotDurableError] if
 // the login cannot be written, and another error if it is none that auth.json
 // has a place for.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
-	content, err := store.Encode(c, nil)
+	content, err := authjson.Encode(c, nil)
 	if err != nil {
 		return fmt.Errorf("encode a login: %w", err)
 	}
@@ -98,31 +99,31 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 // content did not: somebody gave it another name, or wrote the same once more.
 const swaps = 3
 
-// Swap implements [store.Store]. Its other errors are those of Load, and of
+// Swap implements [persist.Store]. Its other errors are those of Load, and of
 // Replace.
-func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) (err error) {
+func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) (err error) {
 	for range swaps {
 		err = s.swapOnce(ctx, base, c)
-		if conflict := new(store.ConflictError); !errors.As(err, &conflict) {
+		if conflict := new(persist.ConflictError); !errors.As(err, &conflict) {
 			return err
 		}
 	}
 	return err
 }
 
-func (s *Store) swapOnce(ctx context.Context, base store.Revision, c machine.Credential) error {
+func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	where, err := s.find()
 	if err != nil {
 		return undurable(where, err)
 	}
 	found, err := where.read()
-	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+	if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
 		return err
 	}
 	if err != nil || found.record.Revision != base {
-		return &store.ConflictError{}
+		return &persist.ConflictError{}
 	}
-	content, err := store.Encode(c, found.content)
+	content, err := authjson.Encode(c, found.content)
 	if err != nil {
 		return fmt.Errorf("encode a refreshed login: %w", err)
 	}
@@ -134,7 +135,7 @@ func (s *Store) swapOnce(ctx context.Context, base store.Revision, c machine.Cre
 // not empty, for so is one that a login is being written to.
 var nobody = []byte("\n")
 
-// Delete implements [store.Store]. A file that is written in place is emptied
+// Delete implements [persist.Store]. A file that is written in place is emptied
 // in place: whoever shares it is logged out as well, and shares the next login.
 func (s *Store) Delete(ctx context.Context) error {
 	where, err := s.find()
@@ -176,14 +177,14 @@ func (s *Store) remove(ctx context.Context, where place) error {
 // undurable is err as callers of a write are told: with the file that it is
 // about, and without the names of temporary ones.
 func undurable(where place, err error) error {
-	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
+	if conflict := new(persist.ConflictError); err == nil || errors.As(err, &conflict) {
 		return err
 	}
-	if unread, ok := errors.AsType[*store.UnavailableError](err); ok {
-		return &store.NotDurableError{Err: unread.Err} // which names the file
+	if unread, ok := errors.AsType[*persist.UnavailableError](err); ok {
+		return &persist.NotDurableError{Err: unread.Err} // which names the file
 	}
 	_, isStaged := errors.AsType[*stagedError](err)
-	return &store.NotDurableError{Err: fmt.Errorf("%s cannot be written: %w", where.path, plain(err)), Staged: isStaged}
+	return &persist.NotDurableError{Err: fmt.Errorf("%s cannot be written: %w", where.path, plain(err)), Staged: isStaged}
 }
 
 // plain is a file system's error without its paths.

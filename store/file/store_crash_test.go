@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -77,7 +78,7 @@ func TestStoreKills(t *testing.T) {
 		}
 	}})
 	err = writes[fields[0]](s)
-	if conflict := new(store.ConflictError); isIntruded {
+	if conflict := new(persist.ConflictError); isIntruded {
 		require.ErrorAs(t, err, &conflict)
 	} else {
 		require.NoError(t, err)
@@ -130,7 +131,7 @@ func stored(t *testing.T, s *Store) string {
 			return name
 		}
 	}
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.ErrorIs(t, err, persist.ErrNotFound)
 	return "nobody"
 }
 
@@ -209,12 +210,12 @@ func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
 	dying := Open(home, Options{})
 	where, err := dying.find()
 	require.NoError(t, err)
-	content, err := store.Encode(newLogin, nil)
+	content, err := authjson.Encode(newLogin, nil)
 	require.NoError(t, err)
 	staged, err := dying.stage(where, change{verb: "swap", content: content, was: revisionIn(t, dying)})
 	require.NoError(t, err)
 
-	conflict := new(store.ConflictError)
+	conflict := new(persist.ConflictError)
 	require.ErrorAs(t, reserve(quiet(home), oldLogin), &conflict)
 	dying.discard(staged)
 	require.NoError(t, reserve(quiet(home), oldLogin))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -85,7 +85,7 @@ func TestALinkIntoAMissingFolderIsSaidToBe(t *testing.T) {
 func TestLinksInACircleAreNoLogin(t *testing.T) {
 	home := t.TempDir()
 	require.NoError(t, os.Symlink(authFile, filepath.Join(home, authFile)))
-	s, unavailable := quiet(home), new(store.UnavailableError)
+	s, unavailable := quiet(home), new(persist.UnavailableError)
 	_, err := s.Load(background)
 	require.ErrorAs(t, err, &unavailable)
 	_, known := s.Stamp(background)
@@ -120,7 +120,7 @@ func TestATornFileIsReadFromTheCopyThatIsNotAndFromNoOther(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(torn), 0o600))
 		require.Equal(t, "new", stored(t, s))
 	}
-	problem := new(store.UnreadableError)
+	problem := new(persist.UnreadableError)
 	for _, other := range []string{"{}", string(whole[:40]) + "?", `{"auth_mode": "apikey"`} {
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(other), 0o600))
 		_, err := s.Load(background)

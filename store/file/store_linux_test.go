@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -59,10 +60,10 @@ func TestAMountedFileIsWrittenInPlaceWhenNobodyToldOfIt(t *testing.T) {
 	home, source := mounted(t)
 	loggedIn(t)(home)
 	s := quiet(home)
-	for _, was := range []store.Revision{"", revisionIn(t, s)} {
+	for _, was := range []persist.Revision{"", revisionIn(t, s)} {
 		where, err := s.find()
 		require.NoError(t, err)
-		content, err := store.Encode(newLogin, nil)
+		content, err := authjson.Encode(newLogin, nil)
 		require.NoError(t, err)
 		left, err := s.stage(where, change{verb: "swap", content: content, was: was})
 		require.NoError(t, err)
@@ -144,7 +145,7 @@ func TestALoginThatMayNotBeReadIsUnavailableAndNotAbsent(t *testing.T) {
 	base := revisionIn(t, quiet(home))
 	require.NoError(t, os.Chmod(filepath.Join(home, authFile), 0))
 	asNobody(t, home, func() {
-		unavailable := new(store.UnavailableError)
+		unavailable := new(persist.UnavailableError)
 		_, err := quiet(home).Load(background)
 		require.ErrorAs(t, err, &unavailable)
 		require.ErrorContains(t, err, "permission denied")

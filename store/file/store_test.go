@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -23,7 +24,7 @@ type storeSite struct {
 	home string
 }
 
-func (s *storeSite) Open() store.Store { return Open(s.home, Options{}) }
+func (s *storeSite) Open() persist.Store { return Open(s.home, Options{}) }
 
 func (s *storeSite) path() string { return filepath.Join(s.home, authFile) }
 
@@ -64,7 +65,7 @@ func stepping(home, name string, do func()) *Store {
 
 func requireUndurable(t *testing.T, err error, says string) {
 	t.Helper()
-	undurable := new(store.NotDurableError)
+	undurable := new(persist.NotDurableError)
 	require.ErrorAs(t, err, &undurable)
 	require.ErrorContains(t, err, says)
 }
@@ -78,7 +79,7 @@ func reserve(s *Store, c machine.Credential) error {
 	return err
 }
 
-func revisionIn(t *testing.T, s *Store) store.Revision {
+func revisionIn(t *testing.T, s *Store) persist.Revision {
 	t.Helper()
 	record, err := s.Load(background)
 	require.NoError(t, err)
@@ -167,11 +168,11 @@ func TestTheLoginIsForItsOwnerAlone(t *testing.T) {
 }
 
 func TestWhatIsNoLoginIsUnreadableAndNotTold(t *testing.T) {
-	large := append(bytes.Repeat([]byte(" "), store.SizeLimitBytes), `{"OPENAI_API_KEY": "S3NT1NEL"}`...)
+	large := append(bytes.Repeat([]byte(" "), authjson.SizeLimitBytes), `{"OPENAI_API_KEY": "S3NT1NEL"}`...)
 	for _, content := range []string{`{"OPENAI_API_KEY": "S3NT1NEL"`, "S3NT1NEL", "\x00\x00", string(large)} {
 		home := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(content), 0o600))
-		s, problem := Open(home, Options{}), new(store.UnreadableError)
+		s, problem := Open(home, Options{}), new(persist.UnreadableError)
 		_, err := s.Load(background)
 		require.ErrorAs(t, err, &problem)
 		require.NotContains(t, err.Error(), "S3NT1NEL")
@@ -190,7 +191,7 @@ func TestAFolderInPlaceOfTheLoginIsLeftAlone(t *testing.T) {
 // requireNoPlaceForALogin checks that what is there is neither read nor removed.
 func requireNoPlaceForALogin(t *testing.T, home, says string) {
 	t.Helper()
-	s, problem := Open(home, Options{}), new(store.UnreadableError)
+	s, problem := Open(home, Options{}), new(persist.UnreadableError)
 	_, err := s.Load(background)
 	require.ErrorAs(t, err, &problem)
 	require.ErrorContains(t, err, says)

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -68,7 +68,7 @@ func (s *Store) claim(l leftover) (*temp, bool) {
 // isNeeded reports whether the write would have gone on, raw being what the
 // file holds now.
 func (l *leftover) isNeeded(raw []byte) bool {
-	if _, err := store.Decode(l.content); err != nil {
+	if _, err := authjson.Decode(l.content); err != nil {
 		return false
 	}
 	if _, isCutShort := l.completes(raw); isCutShort {

@@ -12,7 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -35,7 +36,7 @@ func TestLoginsThatComeWhileOneIsPutBackStayInTheirOrder(t *testing.T) {
 			}
 		}
 	}})
-	conflict := new(store.ConflictError)
+	conflict := new(persist.ConflictError)
 	require.ErrorAs(t, s.Swap(background, revisionIn(t, s), newLogin), &conflict)
 	require.Equal(t, 4, back)
 	record, err := s.Load(background)
@@ -56,7 +57,7 @@ func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 				require.NoError(t, os.Remove(filepath.Join(home, authFile)))
 			}
 		}})
-		conflict := new(store.ConflictError)
+		conflict := new(persist.ConflictError)
 		require.ErrorAs(t, s.Swap(background, revisionIn(t, s), newLogin), &conflict)
 		require.Equal(t, "nobody", stored(t, s))
 		requireNoLitter(t, home, commitFile)
@@ -82,7 +83,7 @@ func TestAFileThatIsGivenASecondNameInTheMiddleOfASwapKeepsIt(t *testing.T) {
 }
 
 func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
-	home, conflict := t.TempDir(), new(store.ConflictError)
+	home, conflict := t.TempDir(), new(persist.ConflictError)
 	loggedIn(t)(home)
 	s := quiet(home)
 	s.trade = func(_, _ string) error { return errors.ErrUnsupported }
@@ -108,7 +109,7 @@ func leave(t *testing.T, home string, of owner) string {
 	s.owner = func() owner { return of }
 	where, err := s.find()
 	require.NoError(t, err)
-	content, err := store.Encode(newLogin, nil)
+	content, err := authjson.Encode(newLogin, nil)
 	require.NoError(t, err)
 	left, err := s.stage(where, change{verb: "swap", content: content, was: revisionIn(t, s)})
 	require.NoError(t, err)

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -22,7 +23,7 @@ import (
 type change struct {
 	verb    string // in the names of its steps
 	content []byte
-	was     store.Revision // of the file that it may take the place of; "" for any
+	was     persist.Revision // of the file that it may take the place of; "" for any
 }
 
 // temp is a file beside the one that is written: what that is to be, whole and
@@ -58,14 +59,14 @@ var thisProcess = sync.OnceValue(func() owner {
 func (o owner) String() string { return fmt.Sprintf("%d-%s-%s", o.pid, o.Started, o.Realm) }
 
 // mark is a revision as it stands in a name.
-func mark(r store.Revision) store.Revision { return r[:min(len(r), 16)] }
+func mark(r persist.Revision) persist.Revision { return r[:min(len(r), 16)] }
 
 // is is the mark of the new content.
-func (c change) is() store.Revision { return mark(revisionOf(c.content)) }
+func (c change) is() persist.Revision { return mark(revisionOf(c.content)) }
 
 const tempSuffix = ".tmp"
 
-func (s *Store) name(where place, was, is store.Revision) string {
+func (s *Store) name(where place, was, is persist.Revision) string {
 	return where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", where.name, s.owner(), mark(was), is, rand.Uint64(), tempSuffix)
 }
 
@@ -135,7 +136,7 @@ func (s *Store) discard(t *temp) {
 // its name says.
 type leftover struct {
 	temp
-	named   store.Revision // the mark of the new content
+	named   persist.Revision // the mark of the new content
 	changed time.Time
 }
 
@@ -164,10 +165,10 @@ func (p place) parse(name string) (leftover, bool) {
 	}
 	pid, err := strconv.Atoi(process[0])
 	t := temp{
-		change: change{was: store.Revision(fields[1])}, where: p, path: p.folder + name,
+		change: change{was: persist.Revision(fields[1])}, where: p, path: p.folder + name,
 		owner: owner{pid, holder{Started: process[1], Realm: process[2]}},
 	}
-	return leftover{temp: t, named: store.Revision(fields[2])}, err == nil
+	return leftover{temp: t, named: persist.Revision(fields[2])}, err == nil
 }
 
 // load reads what the file holds.
@@ -188,7 +189,7 @@ func readPlain(path string) ([]byte, os.FileInfo, error) {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
 	}
-	return disk.Read(path, store.SizeLimitBytes)
+	return disk.Read(path, authjson.SizeLimitBytes)
 }
 
 // isWhole reports whether the file holds what it was made to hold.
@@ -201,7 +202,7 @@ func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 	if !l.isWhole() || len(raw) == len(l.content) || !bytes.HasPrefix(l.content, raw) {
 		return machine.Credential{}, false
 	}
-	credential, err := store.Decode(l.content)
+	credential, err := authjson.Decode(l.content)
 	return credential, err == nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -56,7 +56,7 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 // isStuck reports that a staged file could not be moved, for a reason of the
 // folder and not of the login.
 func isStuck(err error) bool {
-	conflict := new(store.ConflictError)
+	conflict := new(persist.ConflictError)
 	return err != nil && !errors.As(err, &conflict) && !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -110,7 +110,7 @@ func (t *temp) rename() error {
 func (s *Store) exchange(ctx context.Context, t *temp) error {
 	defer lockCommit(ctx, t.where.path)()
 	if markOf(t.where.path) != mark(t.was) {
-		return &store.ConflictError{}
+		return &persist.ConflictError{}
 	}
 	s.options.Step(t.verb + ": exchange")
 	err := s.trade(t.path, t.where.path)
@@ -131,7 +131,7 @@ func (t *temp) gone(err error) error {
 	if _, missing := os.Lstat(t.path); missing != nil {
 		return err
 	}
-	return &store.ConflictError{}
+	return &persist.ConflictError{}
 }
 
 // settlings bounds how many logins may come while one is put back.
@@ -150,7 +150,7 @@ func (s *Store) settle(t *temp) error {
 		s.options.Step(t.verb + ": exchange back")
 		err := s.trade(t.path, t.where.path)
 		if errors.Is(err, fs.ErrNotExist) { // it is removed by now, and that came last
-			return &store.ConflictError{}
+			return &persist.ConflictError{}
 		}
 		if err != nil {
 			t.isKept = true
@@ -158,17 +158,17 @@ func (s *Store) settle(t *temp) error {
 		}
 		back := markOf(t.path)
 		if back == put {
-			return &store.ConflictError{}
+			return &persist.ConflictError{}
 		}
 		put, out = out, back
 	}
 	t.isKept = true
-	return &store.ConflictError{}
+	return &persist.ConflictError{}
 }
 
 // markOf is the mark of a file, and of none if it is not one that may be
 // taken away: a link, or a file with a second name.
-func markOf(path string) store.Revision {
+func markOf(path string) persist.Revision {
 	content, info, err := readPlain(path)
 	if err != nil || hasOtherNames(info) {
 		return ""

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // A crash is a goroutine that ends before the step it was told, with the
@@ -148,7 +148,7 @@ func TestAReaderIsNotMisledByALoginThatComesInBetween(t *testing.T) {
 
 	require.NoError(t, os.Remove(sealedFiles(t, home)[0]))
 	_, err = s.Load(background)
-	unreadable := new(store.UnreadableError)
+	unreadable := new(persist.UnreadableError)
 	require.ErrorAs(t, err, &unreadable)
 	require.ErrorContains(t, err, "missing")
 	require.NoError(t, s.Replace(background, oldLogin))

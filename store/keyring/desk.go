@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // desk is where callers wait for the keyring. Its calls know no context: they
@@ -39,7 +39,7 @@ func (d desk) isHung() bool {
 func visit[T any](ctx context.Context, d desk, do func(ctx context.Context) (T, error)) (T, error) {
 	var none T
 	if d.isHung() {
-		return none, &store.UnavailableError{Err: errHung}
+		return none, &persist.UnavailableError{Err: errHung}
 	}
 	limited, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
@@ -52,7 +52,7 @@ func visit[T any](ctx context.Context, d desk, do func(ctx context.Context) (T, 
 	now := time.Now()
 	d.since.Store(&now)
 	go func() {
-		result, err := none, error(&store.UnavailableError{Err: errBrokeOff})
+		result, err := none, error(&persist.UnavailableError{Err: errBrokeOff})
 		defer func() { // not to recover: guarded does, where a library is called
 			d.since.Store(nil)
 			<-d.turn
@@ -71,7 +71,7 @@ func visit[T any](ctx context.Context, d desk, do func(ctx context.Context) (T, 
 // gaveUp says who lost patience.
 func (d desk) gaveUp(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return &store.UnavailableError{Err: fmt.Errorf("wait for the keyring: %w", err)}
+		return &persist.UnavailableError{Err: fmt.Errorf("wait for the keyring: %w", err)}
 	}
-	return &store.UnavailableError{Err: fmt.Errorf("%w within %v", errHung, d.patience)}
+	return &persist.UnavailableError{Err: fmt.Errorf("%w within %v", errHung, d.patience)}
 }

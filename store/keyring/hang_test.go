@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 func contextWithin(limit time.Duration) (context.Context, context.CancelFunc) {
@@ -112,7 +112,7 @@ func TestWhoGoesAwayIsNotTakenForAHangingKeyring(t *testing.T) {
 		_, err := s.Load(ctx)
 		requireUnavailable(t, err, context.DeadlineExceeded.Error())
 		_, err = s.Load(background)
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.ErrorIs(t, err, persist.ErrNotFound)
 	})
 }
 

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // finding is what was found in the keyring.
 type finding struct {
-	record     store.Record
+	record     persist.Record
 	content    []byte // of the record
 	generation string // of the sealed file that has it, "" if the keyring does
 }
@@ -41,7 +42,7 @@ func (s *Store) readWith(place item, readSealed func(name string) ([]byte, error
 		}
 		previous = value
 	}
-	return found, &store.UnreadableError{Problem: "its sealed file is missing"}
+	return found, &persist.UnreadableError{Problem: "its sealed file is missing"}
 }
 
 // decode reads what the keyring holds. Beside the errors of Load it returns
@@ -59,20 +60,20 @@ func decode(value, account string, readSealed func(name string) ([]byte, error))
 			return found, err
 		}
 		if found.content, err = p.open(account, sealed); err != nil {
-			return found, &store.UnreadableError{Problem: err.Error()}
+			return found, &persist.UnreadableError{Problem: err.Error()}
 		}
 	}
-	credential, err := store.Decode(found.content)
+	credential, err := authjson.Decode(found.content)
 	if err != nil {
 		return found, err
 	}
 	sum := sha256.Sum256(found.content) // other programs write there without a number
-	found.record = store.Record{Credential: credential, Revision: store.Revision(hex.EncodeToString(sum[:]))}
+	found.record = persist.Record{Credential: credential, Revision: persist.Revision(hex.EncodeToString(sum[:]))}
 	return found, nil
 }
 
 // sealedLimitBytes is more than a sealed login can have.
-const sealedLimitBytes = store.SizeLimitBytes + 1024
+const sealedLimitBytes = authjson.SizeLimitBytes + 1024
 
 func (s *Store) readSealed(name string) ([]byte, error) {
 	sealed, _, err := disk.Read(s.path(name), sealedLimitBytes)
@@ -81,9 +82,9 @@ func (s *Store) readSealed(name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case isNoFile, errors.Is(err, disk.ErrTooLarge):
-		return nil, &store.UnreadableError{Place: s.path(name), Problem: err.Error()}
+		return nil, &persist.UnreadableError{Place: s.path(name), Problem: err.Error()}
 	case err != nil:
-		return nil, &store.UnavailableError{Err: fmt.Errorf("read a sealed login: %w", err)}
+		return nil, &persist.UnavailableError{Err: fmt.Errorf("read a sealed login: %w", err)}
 	}
 	return sealed, nil
 }

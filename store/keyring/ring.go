@@ -10,7 +10,8 @@ import (
 
 	"github.com/zalando/go-keyring"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 )
 
 // Ring is a keyring, as package github.com/zalando/go-keyring has it: what is
@@ -74,7 +75,7 @@ func systemLimitBytes() int {
 	case "darwin":
 		return (macOSBytes - len(macOSCommand)) / 4 * 3
 	}
-	return store.SizeLimitBytes
+	return authjson.SizeLimitBytes
 }
 
 const service = "Codex Auth"
@@ -98,14 +99,14 @@ func (s *Store) item() item {
 	return item{ring: s.options.Ring, account: "cli|" + hex.EncodeToString(sum[:])[:16]}
 }
 
-// get returns [store.ErrNotFound] only if the keyring itself says so.
+// get returns [persist.ErrNotFound] only if the keyring itself says so.
 func (i item) get() (string, error) {
 	value, err := i.ring.Get(service, i.account)
 	switch {
 	case errors.Is(err, keyring.ErrNotFound):
-		return "", store.ErrNotFound
+		return "", persist.ErrNotFound
 	case err != nil:
-		return "", &store.UnavailableError{Err: fmt.Errorf("read from the keyring: %w", err)}
+		return "", &persist.UnavailableError{Err: fmt.Errorf("read from the keyring: %w", err)}
 	}
 	return value, nil
 }
@@ -114,7 +115,7 @@ func (i item) get() (string, error) {
 // which other programs may have made one, a keyring may answer with another.
 func (i item) set(value string) error {
 	if err := i.ring.Set(service, i.account, value); err != nil {
-		return &store.UnavailableError{Err: fmt.Errorf("write to the keyring: %w", err)}
+		return &persist.UnavailableError{Err: fmt.Errorf("write to the keyring: %w", err)}
 	}
 	if back, err := i.get(); err != nil || back != value {
 		return errors.Join(errors.New("the keyring does not give back what was written"), err)
@@ -134,8 +135,8 @@ func (i item) delete() error {
 			return nil
 		}
 		if err != nil {
-			return &store.UnavailableError{Err: fmt.Errorf("remove from the keyring: %w", err)}
+			return &persist.UnavailableError{Err: fmt.Errorf("remove from the keyring: %w", err)}
 		}
 	}
-	return &store.UnavailableError{Err: errors.New("the keyring does not forget what is removed")}
+	return &persist.UnavailableError{Err: errors.New("the keyring does not forget what is removed")}
 }

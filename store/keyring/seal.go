@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // pointer is what the keyring holds of a login that is too long for it: the key
@@ -52,7 +52,7 @@ func (p pointer) value() (string, error) {
 }
 
 // pointerOf reads a value of the keyring. It is nil if that is no pointer, and
-// an [*store.UnreadableError] if it is a broken one.
+// an [*persist.UnreadableError] if it is a broken one.
 func pointerOf(value string) (*pointer, error) {
 	var read sealedValue
 	decoder := json.NewDecoder(strings.NewReader(value))
@@ -62,7 +62,7 @@ func pointerOf(value string) (*pointer, error) {
 	}
 	p := read.Sealed
 	if digits, err := hex.DecodeString(p.Generation); err != nil || len(digits) != generationBytes || len(p.Key) != keyBytes {
-		return nil, &store.UnreadableError{Problem: "the keyring has no proper key to it"}
+		return nil, &persist.UnreadableError{Problem: "the keyring has no proper key to it"}
 	}
 	return p, nil
 }

@@ -11,12 +11,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 )
 
 func requireUnreadable(t *testing.T, err error) {
 	t.Helper()
-	unreadable := new(store.UnreadableError)
+	unreadable := new(persist.UnreadableError)
 	require.ErrorAs(t, err, &unreadable)
 }
 
@@ -141,12 +142,12 @@ func FuzzDecode(f *testing.F) {
 			return file, nil
 		})
 		if err != nil {
-			unreadable := new(store.UnreadableError)
+			unreadable := new(persist.UnreadableError)
 			require.True(t, errors.As(err, &unreadable) && !errors.Is(err, fs.ErrNotExist), "%T", err)
 			require.NotContains(t, err.Error(), "S3NT1NEL")
 			return
 		}
-		again, err := store.Decode(found.content)
+		again, err := authjson.Decode(found.content)
 		require.NoError(t, err)
 		require.True(t, again.Equal(found.record.Credential))
 		require.NotEmpty(t, found.record.Revision)

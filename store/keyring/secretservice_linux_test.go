@@ -15,8 +15,8 @@ import (
 	"github.com/zalando/go-keyring"
 	ss "github.com/zalando/go-keyring/secret_service"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -172,6 +172,6 @@ func TestWithoutABusTheKeyringIsUnavailable(t *testing.T) {
 		requireUnavailable(t, call(background), "")
 	}
 	require.FileExists(t, filepath.Join(home, authFile))
-	undurable := new(store.NotDurableError)
+	undurable := new(persist.NotDurableError)
 	require.ErrorAs(t, s.Replace(background, newLogin), &undurable)
 }

@@ -16,17 +16,18 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Store is the [store.Store] in a keyring. Each home has one item there. A login
+// Store is the [persist.Store] in a keyring. Each home has one item there. A login
 // that is longer than an item may be is sealed in a file of the home, and the
 // item holds the key (see pointer).
 //
 // A keyring can hang, ask its user something, or be missing. Whatever it does,
 // every method answers within Options.Patience: then with an error that wraps a
-// [*store.UnavailableError]. No keyring can say in that time whether it will
+// [*persist.UnavailableError]. No keyring can say in that time whether it will
 // still do what it was asked: a write that ended so may yet take place, but not
 // after another one, of any process that can lock a file of this home.
 //
@@ -81,20 +82,20 @@ func Open(home string, options Options) *Store {
 	}
 }
 
-// Load implements [store.Store].
-func (s *Store) Load(ctx context.Context) (store.Record, error) {
-	return visit(ctx, s.desk, func(context.Context) (store.Record, error) {
+// Load implements [persist.Store].
+func (s *Store) Load(ctx context.Context) (persist.Record, error) {
+	return visit(ctx, s.desk, func(context.Context) (persist.Record, error) {
 		found, err := s.read(s.item())
 		return found.record, err
 	})
 }
 
-// Stamp implements [store.Store]. A keyring has no cheap mark of its items.
-func (s *Store) Stamp(context.Context) (store.Stamp, bool) { return store.Stamp{}, false }
+// Stamp implements [persist.Store]. A keyring has no cheap mark of its items.
+func (s *Store) Stamp(context.Context) (persist.Stamp, bool) { return persist.Stamp{}, false }
 
-// Replace implements [store.Store]. Unless Options.KeepFile is set, it removes
+// Replace implements [persist.Store]. Unless Options.KeepFile is set, it removes
 // auth.json once the keyring has the login, as the reference does. It returns a
-// [*store.NotDurableError] if the login cannot be stored, and another error if
+// [*persist.NotDurableError] if the login cannot be stored, and another error if
 // it is none that auth.json has a place for.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	content, err := document(c, nil)
@@ -103,7 +104,7 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	}
 	err = s.inTurn(ctx, func(ctx context.Context, turn turn) error {
 		found, err := s.read(turn.item)
-		if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+		if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
 			return err
 		}
 		return s.put(ctx, turn, found.generation, content)
@@ -111,18 +112,18 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	return undurable("store a login", err)
 }
 
-// Swap implements [store.Store]. Its other errors are those of Replace.
-func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credential) error {
+// Swap implements [persist.Store]. Its other errors are those of Replace.
+func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	if _, err := document(c, nil); err != nil {
 		return fmt.Errorf("encode a refreshed login: %w", err)
 	}
 	err := s.inTurn(ctx, func(ctx context.Context, turn turn) error {
 		found, err := s.read(turn.item)
-		if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+		if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
 			return err
 		}
 		if err != nil || found.record.Revision != base {
-			return &store.ConflictError{}
+			return &persist.ConflictError{}
 		}
 		content, err := document(c, found.content)
 		if err != nil {
@@ -133,8 +134,8 @@ func (s *Store) Swap(ctx context.Context, base store.Revision, c machine.Credent
 	return undurable("store a refreshed login", err)
 }
 
-// Delete implements [store.Store]. Unless Options.KeepFile is set, auth.json
-// goes as well. It returns a [*store.NotDurableError] if the keyring does not
+// Delete implements [persist.Store]. Unless Options.KeepFile is set, auth.json
+// goes as well. It returns a [*persist.NotDurableError] if the keyring does not
 // forget the login.
 func (s *Store) Delete(ctx context.Context) error {
 	err := s.inTurn(ctx, func(_ context.Context, turn turn) error {
@@ -152,13 +153,13 @@ func (s *Store) Delete(ctx context.Context) error {
 	return undurable("remove a login", err)
 }
 
-// Lock implements [store.Store], see [disk.RefreshLock]: whatever store the
+// Lock implements [persist.Store], see [disk.RefreshLock]: whatever store the
 // login of a home is in, its refreshes wait for each other.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.lock.Acquire(ctx) }
 
 // document is a login as the reference writes it into a keyring.
 func document(c machine.Credential, base []byte) ([]byte, error) {
-	content, err := store.Encode(c, base)
+	content, err := authjson.Encode(c, base)
 	if err != nil {
 		return nil, err
 	}
@@ -174,10 +175,10 @@ func (e *homeError) Error() string { return fmt.Sprintf("home %s does not exist"
 
 // undurable is err as callers of a write are told.
 func undurable(what string, err error) error {
-	if conflict := new(store.ConflictError); err == nil || errors.As(err, &conflict) {
+	if conflict := new(persist.ConflictError); err == nil || errors.As(err, &conflict) {
 		return err
 	}
-	return &store.NotDurableError{Err: fmt.Errorf("%s: %w", what, err)}
+	return &persist.NotDurableError{Err: fmt.Errorf("%s: %w", what, err)}
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.home, name) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -23,7 +23,7 @@ type site struct {
 
 func (s *site) MayNotStamp() {}
 
-func (s *site) Open() store.Store { return Open(s.home, s.options) }
+func (s *site) Open() persist.Store { return Open(s.home, s.options) }
 
 func (s *site) Write(document []byte) {
 	place := Open(s.home, s.options).item()
@@ -123,7 +123,7 @@ func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
 	ring := new(vault)
 	s := openQuiet(home, ring, sealAll)
 	for _, err := range []error{s.Replace(background, newLogin), reserve(background, s, newLogin), s.Swap(background, "", newLogin)} {
-		undurable := new(store.NotDurableError)
+		undurable := new(persist.NotDurableError)
 		require.ErrorAs(t, err, &undurable)
 		require.ErrorContains(t, err, home+" does not exist")
 	}
@@ -162,7 +162,7 @@ func (stubborn) Delete(_, _ string) error { return nil }
 func TestBothBackendsOfOneHomeHaveOneLock(t *testing.T) {
 	home := t.TempDir()
 	inKeyring, inFile := openQuiet(home, new(vault), 0), file.Open(home, file.Options{})
-	for _, order := range [][2]store.Store{{inKeyring, inFile}, {inFile, inKeyring}} {
+	for _, order := range [][2]persist.Store{{inKeyring, inFile}, {inFile, inKeyring}} {
 		unlock, err := order[0].Lock(background)
 		require.NoError(t, err)
 		limited, cancel := contextWithin(20 * time.Millisecond)
@@ -194,7 +194,7 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 			require.NoError(t, os.RemoveAll(home))
 		}
 	}})
-	undurable := new(store.NotDurableError)
+	undurable := new(persist.NotDurableError)
 	require.ErrorAs(t, reserve(background, gone, oldLogin), &undurable)
 }
 
@@ -206,7 +206,7 @@ func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
 	unfit.PlanType = "pro"
 	for _, err := range []error{s.Replace(background, unfit), s.Swap(background, revisionIn(t, s), unfit)} {
 		require.Error(t, err)
-		undurable := new(store.NotDurableError)
+		undurable := new(persist.NotDurableError)
 		require.NotErrorAs(t, err, &undurable)
 	}
 	require.Equal(t, "old", stored(t, s))

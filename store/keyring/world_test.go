@@ -14,7 +14,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -112,11 +112,11 @@ func stored(t *testing.T, s *Store) string {
 			return name
 		}
 	}
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.ErrorIs(t, err, persist.ErrNotFound)
 	return "nobody"
 }
 
-func revisionIn(t *testing.T, s *Store) store.Revision {
+func revisionIn(t *testing.T, s *Store) persist.Revision {
 	t.Helper()
 	record, err := s.Load(background)
 	require.NoError(t, err)
@@ -125,10 +125,10 @@ func revisionIn(t *testing.T, s *Store) store.Revision {
 
 func requireUnavailable(t *testing.T, err error, says string) {
 	t.Helper()
-	unavailable := new(store.UnavailableError)
+	unavailable := new(persist.UnavailableError)
 	require.ErrorAs(t, err, &unavailable)
 	require.ErrorContains(t, err, says)
-	require.NotErrorIs(t, err, store.ErrNotFound)
+	require.NotErrorIs(t, err, persist.ErrNotFound)
 }
 
 func sealedFiles(t *testing.T, home string) []string {

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -57,7 +58,7 @@ func (s *Store) exclude(ctx context.Context) (release func(), isAlone bool, err 
 	case err == nil:
 		return release, true, nil
 	case ctx.Err() != nil:
-		return nil, false, &store.UnavailableError{Err: fmt.Errorf("wait for another writer: %w", ctx.Err())}
+		return nil, false, &persist.UnavailableError{Err: fmt.Errorf("wait for another writer: %w", ctx.Err())}
 	}
 	s.options.Log.Warn("there is no lock to be had, writing to the keyring without", "error", err)
 	return func() {}, false, nil
@@ -117,9 +118,9 @@ func (s *Store) tidy(turn turn, generation string) {
 // it may be one that was damaged.
 func (s *Store) removeFile() error {
 	path := s.path(authFile)
-	content, _, err := disk.Read(path, store.SizeLimitBytes)
+	content, _, err := disk.Read(path, authjson.SizeLimitBytes)
 	if err == nil && len(bytes.TrimSpace(content)) > 0 {
-		if _, err := store.Decode(content); err != nil {
+		if _, err := authjson.Decode(content); err != nil {
 			return disk.Rename(path, s.path(disk.UnreadableFile), s.stepOf("tidy: "))
 		}
 	}
@@ -152,7 +153,7 @@ func (s *Store) stepOf(prefix string) disk.Step {
 // beside as much again: new tokens may be longer.
 const reserveMargin = 16 << 10
 
-// Reserve implements [store.Store]. A keyring has no room to hold: it has to
+// Reserve implements [persist.Store]. A keyring has no room to hold: it has to
 // take an item of the size that a successor has, beside the login, and to give it
 // back. If a successor may have to be sealed, a file is made, synced and removed.
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
@@ -166,7 +167,7 @@ func (s *Store) reserve(c machine.Credential) error {
 	}
 	place := s.item()
 	found, err := s.read(place)
-	if unavailable := new(store.UnavailableError); errors.As(err, &unavailable) {
+	if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
 		return err
 	}
 	if err != nil {
@@ -203,7 +204,7 @@ func (s *Store) tryItem(place item, size int) error {
 		err = place.ring.Delete(service, account)
 	}
 	if err != nil {
-		return &store.UnavailableError{Err: fmt.Errorf("try to write to the keyring: %w", err)}
+		return &persist.UnavailableError{Err: fmt.Errorf("try to write to the keyring: %w", err)}
 	}
 	return nil
 }

@@ -7,8 +7,9 @@ import (
 	"sync"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 // Ledger is a journal that lives as long as this program: of a store that does
@@ -18,8 +19,8 @@ type Ledger struct {
 	issuer machine.Issuer
 
 	mu      sync.Mutex // guards what follows
-	entries []store.Entry
-	lineage machine.Lineage
+	entries []persist.Entry
+	lineage machine.TokenHistory
 	intents map[secret.Fingerprint][]intent // of a key, the newest last
 }
 
@@ -29,7 +30,7 @@ const entriesLimit = 2048
 
 // intent is a post that was about to be made.
 type intent struct {
-	entry  store.Entry
+	entry  persist.Entry
 	holder *Process
 	times  int // 1 for the first post, 2 for its replay
 }
@@ -39,7 +40,7 @@ func NewLedger(issuer machine.Issuer) *Ledger {
 	return &Ledger{issuer: issuer, intents: map[secret.Fingerprint][]intent{}}
 }
 
-// Process is the ledger as one process has it open. It implements [store.Ledger].
+// Process is the ledger as one process has it open. It implements [persist.Ledger].
 type Process struct {
 	ledger  *Ledger
 	pid     int
@@ -51,7 +52,7 @@ type Process struct {
 func (l *Ledger) Process(pid int) *Process { return &Process{ledger: l, pid: pid} }
 
 // Entries are the entries that are kept, the newest last.
-func (l *Ledger) Entries() []store.Entry {
+func (l *Ledger) Entries() []persist.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.entries)
@@ -80,32 +81,32 @@ func (p *Process) enter() (leave func(), err error) {
 	return p.ledger.mu.Unlock, nil
 }
 
-// Lineage implements [store.Ledger].
-func (p *Process) Lineage(context.Context) (machine.Lineage, error) {
+// TokenHistory implements [persist.Ledger].
+func (p *Process) History(context.Context) (machine.TokenHistory, error) {
 	leave, err := p.enter()
 	if err != nil {
-		return machine.Lineage{}, &store.UnavailableError{Err: err}
+		return machine.TokenHistory{}, &persist.UnavailableError{Err: err}
 	}
 	defer leave()
 	return p.ledger.lineage, nil
 }
 
-// Append implements [store.Ledger].
-func (p *Process) Append(_ context.Context, e store.Entry) error {
+// Append implements [persist.Ledger].
+func (p *Process) Append(_ context.Context, e persist.Entry) error {
 	leave, err := p.enter()
 	if err != nil {
-		return &store.NotDurableError{Err: err}
+		return &persist.NotDurableError{Err: err}
 	}
 	defer leave()
 	p.ledger.append(e.By(p.pid, p.ledger.issuer))
 	return nil
 }
 
-// Doubt implements [store.Ledger].
+// Doubt implements [persist.Ledger].
 func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
 	leave, err := p.enter()
 	if err != nil {
-		return machine.Doubt{}, &store.UnavailableError{Err: err}
+		return machine.Doubt{}, &persist.UnavailableError{Err: err}
 	}
 	defer leave()
 	open := p.ledger.intents[key]
@@ -116,38 +117,38 @@ func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doub
 	return machine.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: newest.holder.crashed}, nil
 }
 
-// Intend implements [store.Ledger].
-func (p *Process) Intend(ctx context.Context, e store.Entry, doubt machine.Doubt) error {
+// Intend implements [persist.Ledger].
+func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt machine.Doubt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if e.Key == "" {
+	if e.TokenID == "" {
 		return errNoKey
 	}
 	leave, err := p.enter()
 	if err != nil {
-		return &store.NotDurableError{Err: err}
+		return &persist.NotDurableError{Err: err}
 	}
 	defer leave()
 	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
 	isUncovered := func(other intent) bool { return other.times >= made.times }
-	isLost := l.lineage.Losses(e.Key) > doubt.AnswersLost
-	if slices.ContainsFunc(l.intents[e.Key], isUncovered) || l.lineage.VerdictOn(e.Key) != nil || isLost {
-		return store.ErrIntended
+	isLost := l.lineage.Losses(e.TokenID) > doubt.AnswersLost
+	if slices.ContainsFunc(l.intents[e.TokenID], isUncovered) || l.lineage.VerdictOn(e.TokenID) != nil || isLost {
+		return persist.ErrIntended
 	}
-	l.intents[e.Key] = append(l.intents[e.Key], made)
+	l.intents[e.TokenID] = append(l.intents[e.TokenID], made)
 	l.append(made.entry)
 	return nil
 }
 
-// Conclude implements [store.Ledger].
-func (p *Process) Conclude(_ context.Context, key secret.Fingerprint, outcome store.Entry) error {
+// Conclude implements [persist.Ledger].
+func (p *Process) Conclude(_ context.Context, key secret.Fingerprint, outcome persist.Entry) error {
 	leave, err := p.enter()
 	if err != nil {
-		return &store.NotDurableError{Err: err}
+		return &persist.NotDurableError{Err: err}
 	}
 	defer leave()
-	outcome.Key = key
+	outcome.TokenID = key
 	p.ledger.append(outcome.By(p.pid, p.ledger.issuer))
 	if outcome.IsAnswer() {
 		delete(p.ledger.intents, key)
@@ -169,9 +170,9 @@ func (p *Process) takeBack(key secret.Fingerprint) {
 }
 
 // append adds an entry, and drops those that nobody needs when there are too many.
-func (l *Ledger) append(e store.Entry) {
+func (l *Ledger) append(e persist.Entry) {
 	l.entries = append(l.entries, e)
-	l.lineage = store.Fold(l.lineage, slices.Values([]store.Entry{e}), store.Endpoint(l.issuer))
+	l.lineage = journal.Fold(l.lineage, slices.Values([]persist.Entry{e}), persist.Endpoint(l.issuer))
 	if len(l.entries) <= entriesLimit {
 		return
 	}
@@ -179,8 +180,8 @@ func (l *Ledger) append(e store.Entry) {
 	for key, intents := range l.intents {
 		open[key] = len(intents) > 0
 	}
-	var kept []store.Entry
-	for i, isNeeded := range store.Needed(l.entries, open) {
+	var kept []persist.Entry
+	for i, isNeeded := range journal.Needed(l.entries, open) {
 		if isNeeded {
 			kept = append(kept, l.entries[i])
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 	"github.com/bezoar-auth/bezoar/store/memory"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -19,24 +19,24 @@ type site struct {
 	pid    int
 }
 
-func (s *site) Start() store.Ledger {
+func (s *site) Start() persist.Ledger {
 	s.pid++
 	return s.ledger.Process(s.pid)
 }
 
-func (s *site) Crash(ledger store.Ledger) { ledger.(*memory.Process).Crash() }
+func (s *site) Crash(ledger persist.Ledger) { ledger.(*memory.Process).Crash() }
 
 func TestACrashedProcessDoesNothingMore(t *testing.T) {
 	ledger := memory.NewLedger(storetest.LedgerIssuer)
 	process := ledger.Process(1)
 	process.Crash()
-	_, err := process.Lineage(t.Context())
+	_, err := process.History(t.Context())
 	require.Error(t, err)
 	_, err = process.Doubt(t.Context(), "key")
 	require.Error(t, err)
-	require.Error(t, process.Append(t.Context(), store.Entry{Kind: store.Logout}))
-	require.Error(t, process.Intend(t.Context(), store.Entry{Kind: store.Intended, Key: "key"}, machine.Doubt{}))
-	require.Error(t, process.Conclude(t.Context(), "key", store.Entry{Kind: store.Rotated}))
+	require.Error(t, process.Append(t.Context(), persist.Entry{Kind: persist.Logout}))
+	require.Error(t, process.Intend(t.Context(), persist.Entry{Kind: persist.Intended, TokenID: "key"}, machine.Doubt{}))
+	require.Error(t, process.Conclude(t.Context(), "key", persist.Entry{Kind: persist.Rotated}))
 	require.Empty(t, ledger.Entries())
 }
 
@@ -46,7 +46,7 @@ func TestTheLedgerStaysSmallHoweverLongTheHistory(t *testing.T) {
 	for range 100 {
 		for n := range 100 {
 			key := secret.Fingerprint(strconv.Itoa(n))
-			require.NoError(t, process.Conclude(t.Context(), key, store.Entry{Kind: store.Rotated, Next: "next"}))
+			require.NoError(t, process.Conclude(t.Context(), key, persist.Entry{Kind: persist.Rotated, NextID: "next"}))
 		}
 		largest = max(largest, len(ledger.Entries()))
 	}

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // Store is a place for a login that is gone with this program. Several
 // simulated processes may share one. It has no clock and is deterministic; it
 // keeps the credential itself, so that there are no unknown members to lose. It
-// implements [store.Store].
+// implements [persist.Store].
 type Store struct {
 	turn chan struct{} // full while somebody has the lock
 
@@ -30,34 +30,34 @@ type stored struct {
 	write      int64
 }
 
-func (s stored) revision() store.Revision {
-	return store.Revision(strconv.FormatInt(s.write, 10))
+func (s stored) revision() persist.Revision {
+	return persist.Revision(strconv.FormatInt(s.write, 10))
 }
 
 // NewStore is a store with nobody logged in.
 func NewStore() *Store { return &Store{turn: make(chan struct{}, 1)} }
 
-// Load implements [store.Store]. It returns no error but [store.ErrNotFound].
-func (s *Store) Load(context.Context) (store.Record, error) {
+// Load implements [persist.Store]. It returns no error but [persist.ErrNotFound].
+func (s *Store) Load(context.Context) (persist.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil {
-		return store.Record{}, store.ErrNotFound
+		return persist.Record{}, persist.ErrNotFound
 	}
-	return store.Record{Credential: s.current.credential, Revision: s.current.revision()}, nil
+	return persist.Record{Credential: s.current.credential, Revision: s.current.revision()}, nil
 }
 
-// Stamp implements [store.Store].
-func (s *Store) Stamp(context.Context) (store.Stamp, bool) {
+// Stamp implements [persist.Store].
+func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil {
-		return store.Stamp{}, true
+		return persist.Stamp{}, true
 	}
-	return store.Stamp{Changed: s.current.write}, true
+	return persist.Stamp{Changed: s.current.write}, true
 }
 
-// Replace implements [store.Store].
+// Replace implements [persist.Store].
 func (s *Store) Replace(_ context.Context, c machine.Credential) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,18 +65,18 @@ func (s *Store) Replace(_ context.Context, c machine.Credential) error {
 	return nil
 }
 
-// Swap implements [store.Store].
-func (s *Store) Swap(_ context.Context, base store.Revision, c machine.Credential) error {
+// Swap implements [persist.Store].
+func (s *Store) Swap(_ context.Context, base persist.Revision, c machine.Credential) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil || s.current.revision() != base {
-		return &store.ConflictError{}
+		return &persist.ConflictError{}
 	}
 	s.put(&c)
 	return nil
 }
 
-// Delete implements [store.Store].
+// Delete implements [persist.Store].
 func (s *Store) Delete(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,12 +93,12 @@ func (s *Store) put(c *machine.Credential) {
 	}
 }
 
-// Reserve implements [store.Store]. There is always room.
+// Reserve implements [persist.Store]. There is always room.
 func (s *Store) Reserve(context.Context, machine.Credential) (release func(), err error) {
 	return func() {}, nil
 }
 
-// Lock implements [store.Store].
+// Lock implements [persist.Store].
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // or chance would decide when both are possible

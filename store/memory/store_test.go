@@ -3,7 +3,7 @@ package memory_test
 import (
 	"testing"
 
-	"github.com/bezoar-auth/bezoar/store"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/memory"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -11,7 +11,7 @@ import (
 // storeSite is a store in memory that all its processes share.
 type storeSite struct{ store *memory.Store }
 
-func (s storeSite) Open() store.Store { return s.store }
+func (s storeSite) Open() persist.Store { return s.store }
 
 func TestStoreKeepsTheContract(t *testing.T) {
 	storetest.RunStore(t, func(*testing.T) storetest.StoreSite { return storeSite{memory.NewStore()} })

@@ -13,24 +13,24 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // LedgerSite is a place with one ledger, empty at first, and processes that
 // share it.
 type LedgerSite interface {
 	// Start is the ledger as one more process opens it.
-	Start() store.Ledger
+	Start() persist.Ledger
 	// Crash kills the process that has the ledger open. What it wrote stays.
-	Crash(store.Ledger)
+	Crash(persist.Ledger)
 }
 
 // LedgerIssuer is the issuer that the ledgers under test are opened for.
 var LedgerIssuer = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: "client"}
 
 // RunLedger checks that the ledgers of a backend keep the contract of
-// [store.Ledger]. open makes a new site.
+// [persist.Ledger]. open makes a new site.
 func RunLedger(t *testing.T, open func(t *testing.T) LedgerSite) {
 	t.Run("OneOfManyMayPost", func(t *testing.T) { oneOfManyMayPost(t, open(t)) })
 	t.Run("APostInDoubtIsReplayedOnceAtMost", func(t *testing.T) { replayedOnce(t, open(t)) })
@@ -50,23 +50,23 @@ func RunLedger(t *testing.T, open func(t *testing.T) LedgerSite) {
 
 var background = context.Background()
 
-func ledgerKey(token string) secret.Fingerprint { return LedgerIssuer.Key(secret.New(token)) }
+func ledgerKey(token string) secret.Fingerprint { return LedgerIssuer.TokenID(secret.New(token)) }
 
 // tick makes times that differ, so that a failure reads in order.
 func tick(n int) time.Time { return time.Date(2026, 11, 24, 5, 0, n, 0, time.UTC) }
 
-func intent(key secret.Fingerprint, second int) store.Entry {
-	return store.Entry{Kind: store.Intended, Key: key, At: tick(second), Attempt: 1, Cause: machine.CauseDemanded}
+func intent(key secret.Fingerprint, second int) persist.Entry {
+	return persist.Entry{Kind: persist.Intended, TokenID: key, At: tick(second), Attempt: 1, Cause: machine.CauseDemanded}
 }
 
-func doubtOf(t require.TestingT, ledger store.Ledger, key secret.Fingerprint) machine.Doubt {
+func doubtOf(t require.TestingT, ledger persist.Ledger, key secret.Fingerprint) machine.Doubt {
 	doubt, err := ledger.Doubt(background, key)
 	require.NoError(t, err)
 	return doubt
 }
 
-func lineageOf(t require.TestingT, ledger store.Ledger) machine.Lineage {
-	lineage, err := ledger.Lineage(background)
+func lineageOf(t require.TestingT, ledger persist.Ledger) machine.TokenHistory {
+	lineage, err := ledger.History(background)
 	require.NoError(t, err)
 	return lineage
 }
@@ -82,13 +82,13 @@ func oneOfManyMayPost(t *testing.T, site LedgerSite) {
 func race(t *testing.T, site LedgerSite, key secret.Fingerprint, doubt machine.Doubt) int32 {
 	var won atomic.Int32
 	var callers sync.WaitGroup
-	ledgers := []store.Ledger{site.Start(), site.Start(), site.Start(), site.Start()}
+	ledgers := []persist.Ledger{site.Start(), site.Start(), site.Start(), site.Start()}
 	for i := range 32 {
 		callers.Go(func() {
 			switch err := ledgers[i%len(ledgers)].Intend(background, intent(key, i), doubt); {
 			case err == nil:
 				won.Add(1)
-			case !errors.Is(err, store.ErrIntended):
+			case !errors.Is(err, persist.ErrIntended):
 				t.Errorf("an intent that is there is reported as %v", err)
 			}
 		})
@@ -105,7 +105,7 @@ func replayedOnce(t *testing.T, site LedgerSite) {
 	require.Zero(t, doubtOf(t, watcher, key))
 	require.NoError(t, first.Intend(background, intent(key, 1), machine.Doubt{}))
 	require.Equal(t, machine.Doubt{Since: tick(1), Times: 1}, doubtOf(t, watcher, key), "its holder lives")
-	require.ErrorIs(t, watcher.Intend(background, intent(key, 2), machine.Doubt{}), store.ErrIntended)
+	require.ErrorIs(t, watcher.Intend(background, intent(key, 2), machine.Doubt{}), persist.ErrIntended)
 
 	site.Crash(first)
 	doubt := doubtOf(t, watcher, key)
@@ -119,10 +119,10 @@ func replayedOnce(t *testing.T, site LedgerSite) {
 
 func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
 	key := ledgerKey("spent")
-	for _, outcome := range []store.Entry{
-		{Kind: store.Rotated, At: tick(3), Next: ledgerKey("next")},
-		{Kind: store.Rotated, At: tick(3), Next: key},
-		{Kind: store.Refused, At: tick(3), Reason: machine.ReasonReused},
+	for _, outcome := range []persist.Entry{
+		{Kind: persist.Rotated, At: tick(3), NextID: ledgerKey("next")},
+		{Kind: persist.Rotated, At: tick(3), NextID: key},
+		{Kind: persist.Refused, At: tick(3), Reason: machine.ReasonReused},
 	} {
 		t.Run(fmt.Sprintf("%s %s", outcome.Kind, outcome.Reason), func(t *testing.T) {
 			site := open(t)
@@ -139,8 +139,8 @@ func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
 
 func takenBack(t *testing.T, site LedgerSite) {
 	key, dead, ledger := ledgerKey("unsent"), site.Start(), site.Start()
-	unsent := store.Entry{Kind: store.Deferred, At: tick(3), NotBefore: tick(9), Failures: 1}
-	wall := store.Entry{Kind: store.Refused, At: tick(4), Reason: machine.ReasonUnexplained, NotBefore: tick(9), Failures: 1}
+	unsent := persist.Entry{Kind: persist.Deferred, At: tick(3), NotBefore: tick(9), Failures: 1}
+	wall := persist.Entry{Kind: persist.Refused, At: tick(4), Reason: machine.ReasonUnexplained, NotBefore: tick(9), Failures: 1}
 	require.NoError(t, ledger.Intend(background, intent(key, 0), machine.Doubt{}))
 	require.NoError(t, ledger.Conclude(background, key, unsent))
 	require.Zero(t, doubtOf(t, ledger, key))
@@ -149,7 +149,7 @@ func takenBack(t *testing.T, site LedgerSite) {
 	require.NoError(t, dead.Intend(background, intent(key, 1), machine.Doubt{}), "it may be posted again")
 	site.Crash(dead)
 	doubt := doubtOf(t, ledger, key)
-	for _, outcome := range []store.Entry{unsent, wall} {
+	for _, outcome := range []persist.Entry{unsent, wall} {
 		require.NoError(t, ledger.Intend(background, intent(key, 2), doubt))
 		require.NoError(t, ledger.Conclude(background, key, outcome))
 		require.Equal(t, doubt, doubtOf(t, ledger, key), "the first post is as much in doubt as it was")
@@ -161,19 +161,19 @@ func oldDoubt(t *testing.T, site LedgerSite) {
 	old := doubtOf(t, site.Start(), key)
 	require.NoError(t, slow.Intend(background, intent(key, 1), old))
 	require.NoError(t, replaying.Intend(background, intent(key, 2), machine.Doubt{Times: 1}))
-	require.NoError(t, slow.Conclude(background, key, store.Entry{Kind: store.Deferred, At: tick(3)}))
-	require.ErrorIs(t, site.Start().Intend(background, intent(key, 4), old), store.ErrIntended)
+	require.NoError(t, slow.Conclude(background, key, persist.Entry{Kind: persist.Deferred, At: tick(3)}))
+	require.ErrorIs(t, site.Start().Intend(background, intent(key, 4), old), persist.ErrIntended)
 	require.Equal(t, machine.Doubt{Since: tick(2), Times: 2}, doubtOf(t, slow, key))
 }
 
 func lostAnswer(t *testing.T, site LedgerSite) {
 	key, ledger := ledgerKey("lost"), site.Start()
 	require.NoError(t, ledger.Intend(background, intent(key, 1), machine.Doubt{}))
-	require.NoError(t, ledger.Conclude(background, key, store.Entry{Kind: store.Deferred, Lost: true, At: tick(2)}))
+	require.NoError(t, ledger.Conclude(background, key, persist.Entry{Kind: persist.Deferred, Lost: true, At: tick(2)}))
 	site.Crash(ledger)
-	for _, each := range []store.Ledger{site.Start(), site.Start()} {
+	for _, each := range []persist.Ledger{site.Start(), site.Start()} {
 		require.Equal(t, 1, lineageOf(t, each).Losses(key))
-		require.ErrorIs(t, each.Intend(background, intent(key, 3), machine.Doubt{}), store.ErrIntended, "who looked before it does not know")
+		require.ErrorIs(t, each.Intend(background, intent(key, 3), machine.Doubt{}), persist.ErrIntended, "who looked before it does not know")
 		require.Zero(t, lineageOf(t, each).Losses(ledgerKey("another")))
 		require.Zero(t, doubtOf(t, each, key), "its holder lived to tell")
 	}
@@ -181,15 +181,15 @@ func lostAnswer(t *testing.T, site LedgerSite) {
 
 func comesLate(t *testing.T, site LedgerSite) {
 	early, late := site.Start(), site.Start()
-	for _, outcome := range []store.Entry{
-		{Kind: store.Rotated, At: tick(2), Next: ledgerKey("next")},
-		{Kind: store.Refused, At: tick(2), Reason: machine.ReasonExpired},
+	for _, outcome := range []persist.Entry{
+		{Kind: persist.Rotated, At: tick(2), NextID: ledgerKey("next")},
+		{Kind: persist.Refused, At: tick(2), Reason: machine.ReasonExpired},
 	} {
 		key := ledgerKey(string(outcome.Kind))
 		doubt := doubtOf(t, late, key)
 		require.NoError(t, early.Intend(background, intent(key, 1), machine.Doubt{}))
 		require.NoError(t, early.Conclude(background, key, outcome))
-		require.ErrorIs(t, late.Intend(background, intent(key, 3), doubt), store.ErrIntended)
+		require.ErrorIs(t, late.Intend(background, intent(key, 3), doubt), persist.ErrIntended)
 		require.Zero(t, doubtOf(t, late, key), "who may not post leaves nothing")
 	}
 }
@@ -198,25 +198,25 @@ func verdictsSurvive(t *testing.T, site LedgerSite) {
 	dead, spent, odd := ledgerKey("dead"), ledgerKey("spent"), ledgerKey("odd")
 	ledger := site.Start()
 	access := secret.New("access").Fingerprint()
-	for _, e := range []store.Entry{
-		{Kind: store.Rotated, Key: spent, Next: dead, Access: access, At: tick(1)},
-		{Kind: "pardon", Key: spent, At: tick(2)}, // a kind of a newer version
-		{Kind: store.Refused, Key: odd, Reason: machine.ReasonUnexplained, NotBefore: tick(99), Failures: 3, At: tick(4)},
-		{Kind: store.Logout, At: tick(5)},
+	for _, e := range []persist.Entry{
+		{Kind: persist.Rotated, TokenID: spent, NextID: dead, Access: access, At: tick(1)},
+		{Kind: "pardon", TokenID: spent, At: tick(2)}, // a kind of a newer version
+		{Kind: persist.Refused, TokenID: odd, Reason: machine.ReasonUnexplained, NotBefore: tick(99), Failures: 3, At: tick(4)},
+		{Kind: persist.Logout, At: tick(5)},
 	} {
 		require.NoError(t, ledger.Append(background, e))
 	}
-	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Access: access, Reason: machine.ReasonRevoked, At: tick(3)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Access: access, Reason: machine.ReasonRevoked, At: tick(3)}))
 	site.Crash(ledger)
 
-	require.Equal(t, machine.Lineage{
+	require.Equal(t, machine.TokenHistory{
 		Verdicts: []machine.Verdict{
-			{Key: spent, Access: access, Reason: machine.ReasonSpent, At: tick(1)},
-			{Key: dead, Access: access, Reason: machine.ReasonRevoked, At: tick(3)},
+			{TokenID: spent, Access: access, Reason: machine.ReasonSpent, At: tick(1)},
+			{TokenID: dead, Access: access, Reason: machine.ReasonRevoked, At: tick(3)},
 		},
 		Condemned: machine.Condemned{}.With(
-			machine.Verdict{Key: spent, Reason: machine.ReasonSpent}, machine.Verdict{Key: dead, Reason: machine.ReasonRevoked}),
-		Rotations: []machine.Rotation{{Key: dead, At: tick(1)}},
+			machine.Verdict{TokenID: spent, Reason: machine.ReasonSpent}, machine.Verdict{TokenID: dead, Reason: machine.ReasonRevoked}),
+		Rotations: []machine.Rotation{{TokenID: dead, At: tick(1)}},
 		LoggedOut: true,
 	}, lineageOf(t, site.Start()))
 }
@@ -230,13 +230,13 @@ func noKey(t *testing.T, site LedgerSite) {
 // notCrowdedOut is a refusal and a spent token, from before many refreshes.
 func notCrowdedOut(t *testing.T, site LedgerSite) {
 	ledger, dead := site.Start(), ledgerKey("dead")
-	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Reason: machine.ReasonExpired, At: tick(1)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonExpired, At: tick(1)}))
 	token := func(n int) secret.Fingerprint { return ledgerKey(fmt.Sprint("token ", n)) }
 	const refreshes = 1500
 	for n := range refreshes {
-		require.NoError(t, ledger.Conclude(background, token(n), store.Entry{Kind: store.Rotated, Next: token(n + 1), At: tick(2)}))
+		require.NoError(t, ledger.Conclude(background, token(n), persist.Entry{Kind: persist.Rotated, NextID: token(n + 1), At: tick(2)}))
 	}
-	for _, each := range []store.Ledger{ledger, site.Start()} {
+	for _, each := range []persist.Ledger{ledger, site.Start()} {
 		lineage := lineageOf(t, each)
 		require.NotNil(t, lineage.VerdictOn(dead))
 		require.NotEqual(t, machine.ReasonSpent, lineage.VerdictOn(dead).Reason)
@@ -245,7 +245,7 @@ func notCrowdedOut(t *testing.T, site LedgerSite) {
 			require.Equal(t, machine.ReasonSpent, lineage.VerdictOn(token(n)).Reason)
 		}
 		require.Nil(t, lineage.VerdictOn(token(refreshes)))
-		require.ErrorIs(t, each.Intend(background, intent(token(0), 3), machine.Doubt{}), store.ErrIntended)
+		require.ErrorIs(t, each.Intend(background, intent(token(0), 3), machine.Doubt{}), persist.ErrIntended)
 	}
 }
 
@@ -255,18 +255,18 @@ func longHistory(t *testing.T, site LedgerSite) {
 	crashed := site.Start()
 	require.NoError(t, crashed.Intend(background, intent(open, 0), machine.Doubt{}))
 	site.Crash(crashed)
-	require.NoError(t, ledger.Conclude(background, lost, store.Entry{Kind: store.Deferred, Lost: true, Endpoint: "other", At: tick(1)}))
-	require.NoError(t, ledger.Append(background, store.Entry{Kind: store.Logout, Key: ended, At: tick(1)}))
-	require.NoError(t, ledger.Conclude(background, dead, store.Entry{Kind: store.Refused, Reason: machine.ReasonReused, At: tick(2)}))
-	other := store.Entry{Kind: store.Refused, Reason: machine.ReasonUnexplained, Endpoint: "other"}
+	require.NoError(t, ledger.Conclude(background, lost, persist.Entry{Kind: persist.Deferred, Lost: true, Endpoint: "other", At: tick(1)}))
+	require.NoError(t, ledger.Append(background, persist.Entry{Kind: persist.Logout, TokenID: ended, At: tick(1)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused, At: tick(2)}))
+	other := persist.Entry{Kind: persist.Refused, Reason: machine.ReasonUnexplained, Endpoint: "other"}
 	for i := range 2000 {
 		require.NoError(t, ledger.Conclude(background, ledgerKey("other"), other), i)
 	}
 	fresh := site.Start()
 	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
-	require.Equal(t, machine.Lineage{
-		Verdicts: []machine.Verdict{{Key: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
-		Condemned: machine.Condemned{}.With(machine.Verdict{Key: dead, Reason: machine.ReasonReused}),
-		Lost:      []machine.Loss{{Key: lost, Times: 1}}, Ended: []machine.Ending{{Key: ended}},
+	require.Equal(t, machine.TokenHistory{
+		Verdicts: []machine.Verdict{{TokenID: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
+		Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: dead, Reason: machine.ReasonReused}),
+		Lost:      []machine.Loss{{TokenID: lost, Times: 1}}, Ended: []machine.Ending{{TokenID: ended}},
 	}, lineageOf(t, fresh))
 }

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // randomHistory lets processes start, post and die in any order, and
@@ -35,14 +35,14 @@ var historyKeys = []secret.Fingerprint{ledgerKey("a"), ledgerKey("b"), ledgerKey
 // history is the model: all that was ever written, and the posts that are open.
 type history struct {
 	site    LedgerSite
-	running []store.Ledger
-	written []store.Entry
+	running []persist.Ledger
+	written []persist.Entry
 	posts   map[secret.Fingerprint][]post
 	seconds int
 }
 
 type post struct {
-	by     store.Ledger
+	by     persist.Ledger
 	at     time.Time
 	times  int
 	isOver bool // nobody will write an outcome
@@ -55,7 +55,7 @@ func (h *history) now() time.Time {
 
 func (h *history) start(*rapid.T) { h.running = append(h.running, h.site.Start()) }
 
-func (h *history) any(t *rapid.T) store.Ledger {
+func (h *history) any(t *rapid.T) persist.Ledger {
 	if len(h.running) == 0 {
 		t.Skip("nobody lives")
 	}
@@ -67,7 +67,7 @@ func anyKey(t *rapid.T) secret.Fingerprint { return rapid.SampledFrom(historyKey
 func (h *history) crash(t *rapid.T) {
 	dead := h.any(t)
 	h.site.Crash(dead)
-	h.running = slices.DeleteFunc(h.running, func(each store.Ledger) bool { return each == dead })
+	h.running = slices.DeleteFunc(h.running, func(each persist.Ledger) bool { return each == dead })
 	for _, posts := range h.posts {
 		for i := range posts {
 			posts[i].isOver = posts[i].isOver || posts[i].by == dead
@@ -76,19 +76,19 @@ func (h *history) crash(t *rapid.T) {
 }
 
 func (h *history) write(t *rapid.T) {
-	kinds := []store.Kind{store.Login, store.Logout, store.Adopted, store.Revoked, store.Deferred, "pardon"}
+	kinds := []persist.Kind{persist.Login, persist.Logout, persist.Adopted, persist.Revoked, persist.Deferred, "pardon"}
 	e := h.entry(t, "", kinds...)
 	require.NoError(t, h.any(t).Append(background, e))
 	h.written = append(h.written, e)
 }
 
-func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...store.Kind) store.Entry {
+func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist.Kind) persist.Entry {
 	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonInDoubt, machine.ReasonUnexplained}
-	return store.Entry{
-		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), At: h.now(), Key: key,
-		Next:      rapid.SampledFrom(append(historyKeys, "")).Draw(t, "next"),
+	return persist.Entry{
+		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), At: h.now(), TokenID: key,
+		NextID:    rapid.SampledFrom(append(historyKeys, "")).Draw(t, "next"),
 		Reason:    rapid.SampledFrom(reasons).Draw(t, "reason"),
-		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{store.Endpoint(LedgerIssuer), "elsewhere"}).Draw(t, "endpoint"),
+		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{persist.Endpoint(LedgerIssuer), "elsewhere"}).Draw(t, "endpoint"),
 		NotBefore: tick(rapid.IntRange(0, 99).Draw(t, "not before")),
 		Lost:      rapid.Bool().Draw(t, "lost"),
 		Losses:    rapid.IntRange(0, 3).Draw(t, "losses"),
@@ -103,10 +103,10 @@ func (h *history) intend(t *rapid.T) {
 		Times:       rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks"),
 		AnswersLost: rapid.IntRange(0, h.losses(key)).Draw(t, "answers lost, as the process thinks"),
 	}
-	e := store.Entry{Kind: store.Intended, Key: key, At: h.now()}
+	e := persist.Entry{Kind: persist.Intended, TokenID: key, At: h.now()}
 	err := ledger.Intend(background, e, doubt)
 	if doubt.Times < h.times(key) || h.verdictOn(key) != "" || doubt.AnswersLost < h.losses(key) {
-		require.ErrorIs(t, err, store.ErrIntended)
+		require.ErrorIs(t, err, persist.ErrIntended)
 		return
 	}
 	require.NoError(t, err)
@@ -116,11 +116,11 @@ func (h *history) intend(t *rapid.T) {
 
 func (h *history) conclude(t *rapid.T) {
 	ledger, key := h.any(t), anyKey(t)
-	outcome := h.entry(t, key, store.Rotated, store.Refused, store.Deferred)
+	outcome := h.entry(t, key, persist.Rotated, persist.Refused, persist.Deferred)
 	require.NoError(t, ledger.Conclude(background, key, outcome))
 	h.written = append(h.written, outcome)
-	isKept := outcome.Kind == store.Deferred && outcome.Next != ""
-	if isKept || outcome.Kind == store.Rotated || outcome.Kind == store.Refused && outcome.Reason != machine.ReasonUnexplained {
+	isKept := outcome.Kind == persist.Deferred && outcome.NextID != ""
+	if isKept || outcome.Kind == persist.Rotated || outcome.Kind == persist.Refused && outcome.Reason != machine.ReasonUnexplained {
 		delete(h.posts, key)
 		return
 	}
@@ -168,65 +168,65 @@ func (h *history) doubt(key secret.Fingerprint) machine.Doubt {
 }
 
 // last is the newest entry that tells, and whether there is one.
-func (h *history) last(tells func(store.Entry) bool) (store.Entry, bool) {
+func (h *history) last(tells func(persist.Entry) bool) (persist.Entry, bool) {
 	for _, e := range slices.Backward(h.written) {
 		if tells(e) {
 			return e, true
 		}
 	}
-	return store.Entry{}, false
+	return persist.Entry{}, false
 }
 
 func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
-	e, _ := h.last(func(e store.Entry) bool {
-		isFinal := e.Kind == store.Refused && e.Reason != machine.ReasonUnexplained
-		isKept := e.Kind == store.Deferred && e.Next != "" && e.Next != key
-		return e.Key == key && (isFinal || isKept || e.Kind == store.Rotated && e.Next != key)
+	e, _ := h.last(func(e persist.Entry) bool {
+		isFinal := e.Kind == persist.Refused && e.Reason != machine.ReasonUnexplained
+		isKept := e.Kind == persist.Deferred && e.NextID != "" && e.NextID != key
+		return e.TokenID == key && (isFinal || isKept || e.Kind == persist.Rotated && e.NextID != key)
 	})
-	if e.Kind == store.Rotated || e.Kind == store.Deferred {
+	if e.Kind == persist.Rotated || e.Kind == persist.Deferred {
 		return machine.ReasonSpent
 	}
 	return e.Reason
 }
 
 func (h *history) losses(key secret.Fingerprint) int {
-	e, ok := h.last(func(e store.Entry) bool {
-		return e.Key == key && (e.Kind == store.Deferred && e.Lost || e.Kind == store.Rotated && e.Next == key)
+	e, ok := h.last(func(e persist.Entry) bool {
+		return e.TokenID == key && (e.Kind == persist.Deferred && e.Lost || e.Kind == persist.Rotated && e.NextID == key)
 	})
-	if !ok || e.Kind == store.Rotated {
+	if !ok || e.Kind == persist.Rotated {
 		return 0
 	}
 	return max(e.Losses, 1)
 }
 
 func (h *history) isEnded(key secret.Fingerprint) bool {
-	_, isEnded := h.last(func(e store.Entry) bool { return e.Key == key && e.Kind == store.Logout })
+	_, isEnded := h.last(func(e persist.Entry) bool { return e.TokenID == key && e.Kind == persist.Logout })
 	return isEnded
 }
 
 func (h *history) refreshedAt(key secret.Fingerprint) time.Time {
-	e, _ := h.last(func(e store.Entry) bool { return e.Kind == store.Rotated && e.Next == key })
+	e, _ := h.last(func(e persist.Entry) bool { return e.Kind == persist.Rotated && e.NextID == key })
 	return e.At
 }
 
 func (h *history) deferral() machine.Deferral {
-	e, _ := h.last(func(e store.Entry) bool {
-		kinds := []store.Kind{store.Rotated, store.Refused, store.Deferred, store.Login}
-		isElsewhere := e.Endpoint != store.Endpoint(LedgerIssuer) || e.Kind == store.Login && e.Method == machine.MethodExternal
+	e, _ := h.last(func(e persist.Entry) bool {
+		kinds := []persist.Kind{persist.Rotated, persist.Refused, persist.Deferred, persist.Login}
+		isElsewhere := e.Endpoint != persist.Endpoint(LedgerIssuer) || e.Kind == persist.Login && e.Method == machine.MethodExternal
 		return slices.Contains(kinds, e.Kind) && !isElsewhere
 	})
-	if e.Kind == store.Deferred || e.Kind == store.Refused && e.Reason == machine.ReasonUnexplained {
+	if e.Kind == persist.Deferred || e.Kind == persist.Refused && e.Reason == machine.ReasonUnexplained {
 		return machine.Deferral{
-			NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == store.Refused, Evidence: e.Repeated,
+			NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated,
 		}
 	}
 	return machine.Deferral{}
 }
 
 func (h *history) isLoggedOut() bool {
-	e, _ := h.last(func(e store.Entry) bool {
-		return e.Kind == store.Logout || e.Kind == store.Adopted || e.Kind == store.Rotated && e.Next != "" ||
-			e.Kind == store.Login && e.Method != machine.MethodExternal
+	e, _ := h.last(func(e persist.Entry) bool {
+		return e.Kind == persist.Logout || e.Kind == persist.Adopted || e.Kind == persist.Rotated && e.NextID != "" ||
+			e.Kind == persist.Login && e.Method != machine.MethodExternal
 	})
-	return e.Kind == store.Logout
+	return e.Kind == persist.Logout
 }

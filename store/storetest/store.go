@@ -15,14 +15,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // StoreSite is a place with one store and nobody logged in at first.
 type StoreSite interface {
 	// Open is the store as one more process opens it.
-	Open() store.Store
+	Open() persist.Store
 }
 
 // Documents is a [StoreSite] whose record is a document that other programs
@@ -43,7 +43,7 @@ type Unstamped interface {
 }
 
 // RunStore checks that the stores of a backend keep the contract of
-// [store.Store]. open makes a new site.
+// [persist.Store]. open makes a new site.
 func RunStore(t *testing.T, open func(t *testing.T) StoreSite) {
 	t.Run("NobodyIsLoggedInAtFirst", func(t *testing.T) { nobodyAtFirst(t, open(t)) })
 	t.Run("WhatIsStoredIsLoaded", func(t *testing.T) { storedIsLoaded(t, open(t)) })
@@ -87,30 +87,30 @@ func Key(n int) machine.Credential {
 
 // requireStored checks that c is the record, and returns its revision. It does
 // not compare with testify, which would print the tokens.
-func requireStored(t require.TestingT, s store.Store, c machine.Credential) store.Revision {
+func requireStored(t require.TestingT, s persist.Store, c machine.Credential) persist.Revision {
 	record, err := s.Load(background)
 	require.NoError(t, err)
 	require.True(t, record.Credential.Equal(c), "another login is stored: its account is %q", record.Credential.AccountID)
 	return record.Revision
 }
 
-func requireNobody(t require.TestingT, s store.Store) {
+func requireNobody(t require.TestingT, s persist.Store) {
 	_, err := s.Load(background)
-	require.ErrorIs(t, err, store.ErrNotFound)
+	require.ErrorIs(t, err, persist.ErrNotFound)
 }
 
 func requireConflict(t require.TestingT, err error) {
-	conflict := new(store.ConflictError)
+	conflict := new(persist.ConflictError)
 	require.ErrorAs(t, err, &conflict)
 }
 
 // sighting is what a look at the stamp tells.
 type sighting struct {
-	stamp store.Stamp
+	stamp persist.Stamp
 	known bool
 }
 
-func stampOf(t require.TestingT, site StoreSite, s store.Store) sighting {
+func stampOf(t require.TestingT, site StoreSite, s persist.Store) sighting {
 	stamp, known := s.Stamp(background)
 	if _, mayNot := site.(Unstamped); !mayNot {
 		require.True(t, known)
@@ -142,7 +142,7 @@ func storedIsLoaded(t *testing.T, site StoreSite) {
 	noAccount.AccountID, noAccount.LastRefresh = "", time.Time{}
 	external := TokenSet(5)
 	external.Method = machine.MethodExternal
-	seen := map[store.Revision]bool{}
+	seen := map[persist.Revision]bool{}
 	for _, c := range []machine.Credential{TokenSet(1), Key(2), withKey, noAccount, external, Key(6)} {
 		require.NoError(t, writer.Replace(background, c))
 		seen[requireStored(t, reader, c)] = true
@@ -190,7 +190,7 @@ func deleteTwice(t *testing.T, site StoreSite) {
 // coarse times and a reused inode would repeat.
 func stampTells(t *testing.T, site StoreSite) {
 	writer, reader := site.Open(), site.Open()
-	seen := map[store.Stamp]int{}
+	seen := map[persist.Stamp]int{}
 	requireNew := func(n int) sighting {
 		is := stampOf(t, site, reader)
 		if is.known {
@@ -257,7 +257,7 @@ func swapsIntoTheRoom(t *testing.T, site StoreSite) {
 }
 
 // reserve returns what gives the room back.
-func reserve(t require.TestingT, s store.Store, c machine.Credential) (release func()) {
+func reserve(t require.TestingT, s persist.Store, c machine.Credential) (release func()) {
 	release, err := s.Reserve(background, c)
 	require.NoError(t, err)
 	return release
@@ -296,7 +296,7 @@ func unreadable(t *testing.T, site StoreSite) {
 	if !ok {
 		return // nothing but a login can be there
 	}
-	s, problem := site.Open(), new(store.UnreadableError)
+	s, problem := site.Open(), new(persist.UnreadableError)
 	documents.Write([]byte(`{"tokens": {"access_token": "S3NT1NEL`))
 	_, err := s.Load(background)
 	require.ErrorAs(t, err, &problem)

@@ -5,8 +5,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 // randomStore lets several processes write in any order, and asks after each
@@ -14,10 +14,10 @@ import (
 func randomStore(t *rapid.T, site StoreSite) {
 	m := &storeModel{
 		site:      site,
-		handles:   []store.Store{site.Open(), site.Open()},
-		bases:     []store.Revision{""},
-		revisions: map[store.Revision]machine.Credential{},
-		stamps:    map[store.Stamp]store.Revision{},
+		handles:   []persist.Store{site.Open(), site.Open()},
+		bases:     []persist.Revision{""},
+		revisions: map[persist.Revision]machine.Credential{},
+		stamps:    map[persist.Stamp]persist.Revision{},
 	}
 	t.Repeat(map[string]func(*rapid.T){
 		"replace": m.replace,
@@ -31,15 +31,15 @@ func randomStore(t *rapid.T, site StoreSite) {
 
 type storeModel struct {
 	site      StoreSite
-	handles   []store.Store
-	bases     []store.Revision    // all that there ever were
+	handles   []persist.Store
+	bases     []persist.Revision  // all that there ever were
 	current   *machine.Credential // nil if nobody is logged in
-	revision  store.Revision      // of current
-	revisions map[store.Revision]machine.Credential
-	stamps    map[store.Stamp]store.Revision
+	revision  persist.Revision    // of current
+	revisions map[persist.Revision]machine.Credential
+	stamps    map[persist.Stamp]persist.Revision
 }
 
-func (m *storeModel) any(t *rapid.T) store.Store {
+func (m *storeModel) any(t *rapid.T) persist.Store {
 	return rapid.SampledFrom(m.handles).Draw(t, "process")
 }
 

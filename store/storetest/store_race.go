@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store"
 )
 
 func lockExcludes(t *testing.T, site StoreSite) {
-	handles := []store.Store{site.Open(), site.Open()}
+	handles := []persist.Store{site.Open(), site.Open()}
 	ctx := limited(t)
 	var inside atomic.Int32
 	var callers sync.WaitGroup
@@ -45,7 +45,7 @@ func lockHonoursContext(t *testing.T, site StoreSite) {
 	holder, other := site.Open(), site.Open()
 	unlock, err := holder.Lock(limited(t))
 	require.NoError(t, err)
-	for _, waiting := range []store.Store{holder, other} {
+	for _, waiting := range []persist.Store{holder, other} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		_, err := waiting.Lock(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -54,7 +54,7 @@ func lockHonoursContext(t *testing.T, site StoreSite) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}
 	unlock()
-	for _, next := range []store.Store{other, holder} {
+	for _, next := range []persist.Store{other, holder} {
 		unlock, err := next.Lock(limited(t))
 		require.NoError(t, err, "who gave up waiting left nothing locked")
 		unlock()
@@ -79,7 +79,7 @@ func loginDoesNotWait(t *testing.T, site StoreSite) {
 }
 
 func oneSwapWins(t *testing.T, site StoreSite) {
-	handles := []store.Store{site.Open(), site.Open(), site.Open()}
+	handles := []persist.Store{site.Open(), site.Open(), site.Open()}
 	require.NoError(t, handles[0].Replace(background, TokenSet(100)))
 	for round := range 20 {
 		record, err := handles[0].Load(background)
@@ -92,7 +92,7 @@ func oneSwapWins(t *testing.T, site StoreSite) {
 				err := handles[i%len(handles)].Swap(background, record.Revision, next)
 				if err == nil {
 					won <- next
-				} else if conflict := new(store.ConflictError); !errors.As(err, &conflict) {
+				} else if conflict := new(persist.ConflictError); !errors.As(err, &conflict) {
 					t.Errorf("a lost race is reported as %v", err)
 				}
 			})
@@ -162,12 +162,12 @@ func readersSeeWholeRecords(t *testing.T, site StoreSite) {
 	readers.Wait()
 }
 
-func writeSomehow(t *testing.T, s store.Store, c machine.Credential) {
+func writeSomehow(t *testing.T, s persist.Store, c machine.Credential) {
 	record, err := s.Load(background)
 	if err == nil {
 		err = s.Swap(background, record.Revision, c)
 	}
-	if conflict := new(store.ConflictError); errors.As(err, &conflict) {
+	if conflict := new(persist.ConflictError); errors.As(err, &conflict) {
 		err = s.Replace(background, c)
 	}
 	if err != nil {
@@ -175,7 +175,7 @@ func writeSomehow(t *testing.T, s store.Store, c machine.Credential) {
 	}
 }
 
-func checkWhole(t *testing.T, s store.Store) {
+func checkWhole(t *testing.T, s persist.Store) {
 	record, err := s.Load(background)
 	c := record.Credential
 	number, _ := strings.CutPrefix(c.AccountID, "account-")

@@ -18,7 +18,7 @@ type refreshToken struct {
 	family    *family
 	issuedAt  time.Time
 	spentAt   time.Time // zero while it is good
-	successor machine.Grant
+	successor machine.TokenResponse
 }
 
 func (t *refreshToken) isSpent() bool { return !t.spentAt.IsZero() }
@@ -33,7 +33,7 @@ func newFamilies() families {
 	return families{map[secret.Fingerprint]*refreshToken{}, map[secret.Fingerprint]*family{}}
 }
 
-func (f families) add(family *family, grant machine.Grant, at time.Time) {
+func (f families) add(family *family, grant machine.TokenResponse, at time.Time) {
 	f.refresh[grant.RefreshToken.Fingerprint()] = &refreshToken{family: family, issuedAt: at}
 	for _, token := range []secret.Token{grant.IDToken, grant.AccessToken, grant.RefreshToken} {
 		f.tokens[token.Fingerprint()] = family
@@ -42,7 +42,7 @@ func (f families) add(family *family, grant machine.Grant, at time.Time) {
 
 // Login gives an account a token set as if it had logged in at the given time:
 // in the past, its access token may have expired.
-func (i *Issuer) Login(account Account, at time.Time) machine.Grant {
+func (i *Issuer) Login(account Account, at time.Time) machine.TokenResponse {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.begin(&family{account: account}, "https://issuer.test", at)
@@ -90,12 +90,12 @@ func (i *Issuer) Serves(access secret.Token) bool {
 // Age gives a login new access and ID tokens that have just expired, beside the
 // same refresh token: what it will have after AccessLifetime. It reports whether
 // there is such a login.
-func (i *Issuer) Age(refresh secret.Token) (aged machine.Grant, known bool) {
+func (i *Issuer) Age(refresh secret.Token) (aged machine.TokenResponse, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	token := i.families.refresh[refresh.Fingerprint()]
 	if token == nil {
-		return machine.Grant{}, false
+		return machine.TokenResponse{}, false
 	}
 	at := i.options.Now().Add(-i.options.AccessLifetime)
 	aged = i.mint(token.family.account, "https://issuer.test", at)
@@ -106,7 +106,7 @@ func (i *Issuer) Age(refresh secret.Token) (aged machine.Grant, known bool) {
 	return aged, true
 }
 
-func (i *Issuer) begin(family *family, origin string, at time.Time) machine.Grant {
+func (i *Issuer) begin(family *family, origin string, at time.Time) machine.TokenResponse {
 	grant := i.mint(family.account, origin, at)
 	i.families.add(family, grant, at)
 	return grant
@@ -169,7 +169,7 @@ func verdict(code, message string) answer {
 	return object(401, map[string]any{"error": map[string]any{"code": code, "message": message}})
 }
 
-func granted(grant machine.Grant) answer {
+func granted(grant machine.TokenResponse) answer {
 	return object(200, map[string]any{
 		"id_token":      grant.IDToken.Reveal(),
 		"access_token":  grant.AccessToken.Reveal(),

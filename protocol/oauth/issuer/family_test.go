@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/claims"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -31,7 +31,7 @@ func refresh(t *testing.T, i *issuer.Issuer, token secret.Token) machine.Answer 
 func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	mine, other := i.Login(issuer.Ada, time.Now()), i.Login(issuer.Ada, time.Now())
-	next := refresh(t, i, mine.RefreshToken).(machine.Granted).Grant
+	next := refresh(t, i, mine.RefreshToken).(machine.Issued).Response
 	require.True(t, i.IsAlive(next.RefreshToken))
 	require.False(t, i.IsAlive(mine.RefreshToken))
 	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, mine.RefreshToken)))
@@ -55,9 +55,9 @@ func TestWithinTheLeewayTheSameSuccessorIsGivenUntilItIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := issuer.New(issuer.Options{ReuseLeeway: 10 * time.Second})
 		first := i.Login(issuer.Ada, time.Now()).RefreshToken
-		next := refresh(t, i, first).(machine.Granted).Grant
+		next := refresh(t, i, first).(machine.Issued).Response
 		time.Sleep(9 * time.Second)
-		again := refresh(t, i, first).(machine.Granted).Grant
+		again := refresh(t, i, first).(machine.Issued).Response
 		require.Equal(t, next.RefreshToken.Fingerprint(), again.RefreshToken.Fingerprint())
 		refresh(t, i, next.RefreshToken)
 		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, first)))
@@ -75,7 +75,7 @@ func TestTokensExpireByTheIssuersClock(t *testing.T) {
 		Now: func() time.Time { return now }, AccessLifetime: 10 * time.Minute, RefreshLifetime: time.Hour,
 	})
 	grant := i.Login(issuer.Ada, now.Add(-30*time.Minute))
-	said, err := claims.Parse(grant.AccessToken)
+	said, err := jwt.Parse(grant.AccessToken)
 	require.NoError(t, err)
 	require.Equal(t, now.Add(-20*time.Minute), said.Expiry)
 	require.Equal(t, "plus", said.PlanType)

@@ -26,7 +26,7 @@ func TestAScriptIsPlayedInOrderAndThenForgotten(t *testing.T) {
 		refresh(t, i, token)
 	}
 	i.Always(issuer.Refresh, issuer.Step{})
-	require.IsType(t, machine.Granted{}, refresh(t, i, token))
+	require.IsType(t, machine.Issued{}, refresh(t, i, token))
 	var statuses []int
 	for _, each := range i.Requests(issuer.Refresh) {
 		statuses = append(statuses, each.Status)
@@ -46,7 +46,7 @@ func TestAHangLastsUntilItIsReleased(t *testing.T) {
 		require.Equal(t, 1, i.Counts().Posts)
 		close(release)
 		synctest.Wait()
-		require.IsType(t, machine.Granted{}, answer)
+		require.IsType(t, machine.Issued{}, answer)
 	})
 }
 

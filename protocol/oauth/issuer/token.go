@@ -12,8 +12,8 @@ import (
 )
 
 // mint makes a token set that is issued at the given time. The caller records it.
-func (i *Issuer) mint(account Account, origin string, at time.Time) machine.Grant {
-	return machine.Grant{
+func (i *Issuer) mint(account Account, origin string, at time.Time) machine.TokenResponse {
+	return machine.TokenResponse{
 		IDToken:      i.jwt(account, origin, i.options.ClientID, at),
 		AccessToken:  i.jwt(account, origin, origin+"/api", at),
 		RefreshToken: secret.New("rt_" + rand.Text()),

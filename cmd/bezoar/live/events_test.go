@@ -1,0 +1,156 @@
+package live
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// event is one server-sent event.
+type event struct{ name, data string }
+
+// follow reads the events of a page as they come; the channel is closed at the
+// end of the stream.
+func follow(t *testing.T, url string) <-chan event {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"events", nil)
+	require.NoError(t, err)
+	response, err := client.Do(request)
+	require.NoError(t, err)
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
+	events := make(chan event)
+	go func() {
+		defer close(events)
+		defer response.Body.Close()
+		var next event
+		var data []string
+		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch name {
+			case "event":
+				next.name = value
+			case "data", "data:":
+				data = append(data, value)
+			case "":
+				next.data = strings.Join(data, "\n")
+				events <- next
+				next, data = event{}, nil
+			}
+		}
+	}()
+	return events
+}
+
+// until reads events up to one of a region that shows text.
+func until(t *testing.T, events <-chan event, region, text string) {
+	for each := range events {
+		requireNoSecret(t, each.data)
+		if each.name == region && strings.Contains(each.data, text) {
+			return
+		}
+	}
+	require.Fail(t, "the stream ended before "+region+" showed "+text)
+}
+
+func TestAChangeIsStreamedToEverybodyWhoWatches(t *testing.T) {
+	all := states(t)
+	w := newWorld(t, all[machine.Fresh])
+	first, second := follow(t, w.url), follow(t, w.url)
+	until(t, first, "ledger", "rotated") // the last region of what is there already
+	until(t, second, "ledger", "rotated")
+	w.change(all[machine.Stale])
+	until(t, first, "diagram", `data-lit="Stale"`)
+	until(t, second, "now", "Stale")
+	w.change(all[machine.Poisoned])
+	until(t, first, "now", "refresh token reused")
+	until(t, second, "activity", "Stale → Poisoned")
+}
+
+// TestAChangeIsStreamedAtOnceAndAnAskWithinATick has a clock that moves only
+// when the test lets it.
+func TestAChangeIsStreamedAtOnceAndAnAskWithinATick(t *testing.T) {
+	all := states(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{followers: make(chan func(from, to *machine.State), 1)}
+		s.state.Store(all[machine.Fresh])
+		page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
+		ctx, leave := context.WithCancel(t.Context())
+		streamed := httptest.NewRecorder()
+		left := make(chan struct{})
+		go func() {
+			defer close(left)
+			page.serveEvents(streamed, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events", nil))
+		}()
+		synctest.Wait()
+		require.NotContains(t, streamed.Body.String(), "Fresh → Stale")
+
+		s.state.Store(all[machine.Stale])
+		page.options.Recorder.changed(all[machine.Fresh], all[machine.Stale])
+		synctest.Wait() // no time goes by
+		require.Contains(t, streamed.Body.String(), "Fresh → Stale")
+		require.True(t, streamed.Flushed)
+
+		page.options.Recorder.Asked() // nobody looks at what is streamed from here on until it is there
+		time.Sleep(tick)
+		synctest.Wait()
+		require.Contains(t, streamed.Body.String(), "<dt>asks</dt><dd>1</dd>")
+		leave()
+		<-left
+	})
+}
+
+func TestWhatHasNotChangedIsNotSentAgain(t *testing.T) {
+	all := states(t)
+	w := newWorld(t, all[machine.Fresh])
+	shown := map[string]string{}
+	first := string(w.page.changes(shown))
+	for _, region := range regions {
+		require.Contains(t, first, "event: "+region+"\n")
+	}
+	require.Empty(t, w.page.changes(shown))
+	w.recorder.Asked()
+	again := string(w.page.changes(shown))
+	require.Contains(t, again, "event: activity\n")
+	require.NotContains(t, again, "event: now\n", "a screen reader would be told the state once more")
+}
+
+// TestThePageAndItsEventsAgree holds what page.js relies on: a region that has
+// not changed has the very same content.
+func TestThePageAndItsEventsAgree(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Stale])
+	w.recordEverything(t)
+	_, body := get(t, w.url)
+	shown := map[string]string{}
+	w.page.changes(shown)
+	for _, region := range regions {
+		require.Contains(t, body, shown[region], region)
+	}
+}
+
+func TestTheEndOfTheProgramEndsEveryStream(t *testing.T) {
+	s := &source{followers: make(chan func(from, to *machine.State), 1)}
+	s.state.Store(states(t)[machine.Fresh])
+	page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
+	listener, err := Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- page.Serve(ctx, listener) }()
+	events := follow(t, page.URL(listener.Addr()))
+	until(t, events, "ledger", "memory")
+	end()
+	require.NoError(t, <-served)
+	for range events {
+	}
+	_, err = client.Get(page.URL(listener.Addr()))
+	require.Error(t, err)
+}

@@ -1,0 +1,270 @@
+package live
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+)
+
+func TestOnlyWhoKnowsTheTokenIsAnswered(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	port := portOf(w.url)
+	token := strings.Trim(strings.TrimPrefix(w.url, port), "/")
+	require.GreaterOrEqual(t, len(token), 26, "128 bits in base 32")
+	wrong := strings.Repeat("A", len(token))
+	for _, path := range []string{
+		"", "metrics", "events", wrong + "/", wrong + "/metrics", token, token[:25] + "/", token + "A/", token + "/other",
+		token + "/metrics/", "x/" + token + "/", "?" + token + "/", strings.ToLower(token) + "/",
+	} {
+		response, body := get(t, port+path)
+		require.Equal(t, http.StatusNotFound, response.StatusCode, path)
+		require.Equal(t, "Not Found\n", body)
+	}
+	for _, name := range []string{"", "metrics"} {
+		response, _ := get(t, w.url+name)
+		require.Equal(t, http.StatusOK, response.StatusCode, name)
+	}
+	other := New(Options{Source: w.source, Recorder: w.recorder, Words: plain{}})
+	require.NotEqual(t, token, other.token)
+}
+
+func TestARequestThatWasMeantForAnotherHostIsRefused(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	for host, want := range map[string]int{
+		"rebound.example": 421, "rebound.example:80": 421, "127.0.0.1.example": 421, "192.168.0.1": 421, "0.0.0.0": 421,
+		"localhost.example": 421, "[2001:db8::1]:80": 421,
+		"127.0.0.1": 200, "127.0.0.1:1": 200, "localhost:1": 200, "LOCALHOST": 200, "[::1]:1": 200, "[::1]": 200,
+	} {
+		request, err := http.NewRequest(http.MethodGet, w.url, nil)
+		require.NoError(t, err)
+		request.Host = host
+		response, body := do(t, request)
+		require.Equal(t, want, response.StatusCode, host)
+		require.Equal(t, want == 200, strings.Contains(body, "Fresh"), host)
+	}
+}
+
+func TestNothingCanBeChanged(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	for _, name := range []string{"", "events", "metrics"} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
+			request, err := http.NewRequest(method, w.url+name, nil)
+			require.NoError(t, err)
+			request.Header.Set("Origin", "https://elsewhere.example")
+			response, _ := do(t, request)
+			require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode, method)
+			require.Equal(t, "GET, HEAD", response.Header.Get("Allow"))
+		}
+		request, err := http.NewRequest(http.MethodHead, w.url+name, nil)
+		require.NoError(t, err)
+		response, body := do(t, request)
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.Empty(t, body)
+	}
+}
+
+func TestEveryAnswerIsKeptFromCachesFramesAndOtherOrigins(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	for _, url := range []string{w.url, w.url + "metrics", w.url + "nothing", portOf(w.url)} {
+		request, err := http.NewRequest(http.MethodGet, url, nil)
+		require.NoError(t, err)
+		request.Header.Set("Origin", "https://elsewhere.example")
+		response, _ := do(t, request)
+		header := response.Header
+		require.Equal(t, "no-store", header.Get("Cache-Control"))
+		require.Equal(t, "no-referrer", header.Get("Referrer-Policy"))
+		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+		require.Equal(t, "same-origin", header.Get("Cross-Origin-Resource-Policy"))
+		require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.Contains(t, header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+		require.NotContains(t, header.Get("Content-Security-Policy"), "unsafe")
+		for name := range header {
+			require.False(t, strings.HasPrefix(name, "Access-Control-"), name)
+		}
+	}
+}
+
+func TestOnlyThisMachineCanReachThePage(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.168.1.1:0", "example.com:0", "127.0.0.1", "", "127.0.0.1.example:0"} {
+		_, err := Listen(address)
+		require.ErrorIs(t, err, ErrNotLoopback, address)
+	}
+	for _, address := range []string{"127.0.0.1:0", "localhost:0", "127.0.0.2:0"} {
+		listener, err := Listen(address)
+		require.NoError(t, err, address)
+		require.NoError(t, listener.Close())
+	}
+	taken, err := Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	_, err = Listen(taken.Addr().String())
+	require.ErrorContains(t, err, "address already in use")
+}
+
+// TestStrangersDoNotHoldThePlaces fills all places with connections that never
+// say anything, over and over: who knows the token gets in, and keeps its place.
+func TestStrangersDoNotHoldThePlaces(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	token := strings.Split(w.url, "/")[3]
+	ask := func(conn net.Conn, path string) *http.Response {
+		_, err := io.WriteString(conn, "HEAD "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		require.NoError(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodHead})
+		require.NoError(t, err)
+		return response
+	}
+	guest := dial(t, w.url)
+	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode)
+	for range 2 {
+		first := dial(t, w.url)
+		for range connectionLimit {
+			dial(t, w.url)
+		}
+		require.NoError(t, first.SetReadDeadline(time.Now().Add(headerLimit/2))) // else it ends for its silence
+		_, err := first.Read(make([]byte, 1))
+		require.Error(t, err)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the oldest stranger made room")
+		require.Equal(t, http.StatusOK, ask(dial(t, w.url), "/"+token+"/").StatusCode)
+	}
+	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode, "the guest was not sent away")
+}
+
+func TestARefusalEndsItsConnection(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	for _, request := range []string{"GET /nothing/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"} {
+		conn := dial(t, w.url)
+		_, err := io.WriteString(conn, request)
+		require.NoError(t, err)
+		reader := bufio.NewReader(conn)
+		response, err := http.ReadResponse(reader, nil)
+		require.NoError(t, err)
+		require.True(t, response.Close)
+		_, err = io.ReadAll(response.Body)
+		require.NoError(t, err)
+		_, err = reader.ReadByte()
+		require.ErrorIs(t, err, io.EOF)
+	}
+}
+
+func TestWhoKnowsTheTokenCannotTakeMorePlacesThanThereAre(t *testing.T) {
+	p := newPlaces(1)
+	guest, stranger := &closable{}, &closable{}
+	p.changed(guest, http.StateNew)
+	p.welcome(guest)
+	p.changed(stranger, http.StateNew)
+	require.True(t, stranger.isClosed)
+	require.False(t, guest.isClosed)
+	p.changed(guest, http.StateClosed)
+	p.changed(&closable{}, http.StateNew)
+	require.Len(t, p.strangers, 1)
+}
+
+// closable is a connection that knows whether it was closed.
+type closable struct {
+	net.Conn
+	isClosed bool
+}
+
+func (c *closable) Close() error {
+	c.isClosed = true
+	return nil
+}
+
+func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {
+	wants := map[machine.Phase][]string{
+		machine.NoAuth: {"To do: login."},
+		machine.ApiKey: {"To do: none.", "apikey"},
+		machine.Fresh:  {"To do: none.", "access token expires", "13:00:00", "in 57 min", "Today is 2030-01-01, UTC"},
+		machine.Stale:  {"Known: issuer unavailable.", "To do: wait.", "next attempt not before", "12:17:00", "in 14 min"},
+		machine.Poisoned: {
+			"Known: refresh token reused.", "To do: login.", "12:02:00", "verdict", "the issuer says refresh token reused", "1 min ago",
+			policy.Issuer.TokenID(tokens("first", time.Hour).RefreshToken).Short(),
+		},
+	}
+	require.ElementsMatch(t, machine.Phases(), slices.Collect(maps.Keys(wants)))
+	for label, state := range states(t) {
+		w := newWorld(t, state)
+		_, body := get(t, w.url)
+		require.Contains(t, body, `<p class="state" data-state="`+string(label)+`">`)
+		require.Contains(t, body, "<title id=\"states-title\">The states of a login, now "+string(label)+"</title>")
+		for _, want := range wants[label] {
+			require.Contains(t, body, want)
+		}
+		for _, kind := range []string{"login", "intent", "rotated", "deferred", "refused"} {
+			require.Contains(t, body, "<b>Told "+kind+" ")
+		}
+	}
+}
+
+func TestAnExpiredTokenIsMarked(t *testing.T) {
+	fresh := states(t)[machine.Fresh]
+	for after, want := range map[time.Duration]string{
+		59 * time.Minute: `<div><dt>access token expires</dt>`, time.Hour: `<div class="bad"><dt>access token expired</dt>`,
+	} {
+		page := New(Options{Source: newSource(fresh), Recorder: NewRecorder(nil), Words: plain{}, Now: func() time.Time { return noon.Add(after) }})
+		_, body := get(t, serve(t, page))
+		require.Contains(t, body, want)
+	}
+}
+
+func TestADistanceIsInWordsThatDoNotChangeEachSecond(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "now", 59 * time.Second: "now", -59 * time.Second: "now", time.Minute: "in 1 min", 54*time.Minute + 59*time.Second: "in 54 min",
+		-119 * time.Minute: "119 min ago", 2 * time.Hour: "in 2 h", -49 * time.Hour: "2 days ago",
+	} {
+		require.Equal(t, want, distance(noon.Add(d), noon), d)
+	}
+}
+
+func TestALedgerThatCannotBeReadIsSaidToBeSo(t *testing.T) {
+	recorder := NewRecorder(nil)
+	s := &source{followers: make(chan func(from, to *machine.State), 1)}
+	s.state.Store(states(t)[machine.Fresh])
+	failing := func(context.Context) ([]persist.Entry, error) { return nil, io.ErrUnexpectedEOF }
+	for want, read := range map[string]func(context.Context) ([]persist.Entry, error){
+		"The ledger cannot be read.":       failing,
+		"This login is kept in memory":     nil,
+		"<p class=\"quiet\">The ledger is": func(context.Context) ([]persist.Entry, error) { return nil, nil },
+	} {
+		_, body := get(t, serve(t, New(Options{Source: s, Recorder: recorder, Words: plain{}, Entries: read})))
+		<-s.followers
+		require.Contains(t, body, want)
+	}
+}
+
+// TestNoSecretIsShown looks through everything that is served, in every state
+// and after everything that can be recorded.
+func TestNoSecretIsShown(t *testing.T) {
+	all := states(t)
+	w := newWorld(t, all[machine.NoAuth])
+	w.recordEverything(t)
+	for _, label := range machine.Phases() {
+		w.change(all[label])
+		for _, name := range []string{"", "metrics"} {
+			_, body := get(t, w.url+name)
+			require.Contains(t, body, string(label))
+			requireNoSecret(t, body)
+		}
+		requireNoSecret(t, string(w.page.changes(map[string]string{})))
+	}
+}
+
+func requireNoSecret(t *testing.T, text string) {
+	t.Helper()
+	require.False(t, strings.Contains(text, sentinel), "a secret is shown")
+	require.False(t, strings.Contains(text, "e30."), "a token is shown")
+	require.False(t, strings.Contains(text, "example.com"), "an e-mail address is shown")
+}

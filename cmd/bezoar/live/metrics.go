@@ -1,0 +1,51 @@
+package live
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// serveMetrics writes the figures in the text format of Prometheus. It is
+// written by hand: the client library would bring nine modules for four figures.
+func (p *Page) serveMetrics(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Write([]byte(p.metrics()))
+}
+
+func (p *Page) metrics() string {
+	var out strings.Builder
+	seen := p.options.Recorder.record()
+	present := p.options.Source.Snapshot().Phase
+
+	family(&out, "bezoar_state", "gauge", "The state of the login: 1 for the present one.")
+	for _, label := range machine.Phases() {
+		value := 0
+		if label == present {
+			value = 1
+		}
+		fmt.Fprintf(&out, "bezoar_state{state=%q} %d\n", label, value)
+	}
+	family(&out, "bezoar_asks_total", "counter", "Clients that asked for their status.")
+	fmt.Fprintf(&out, "bezoar_asks_total %d\n", p.options.Recorder.asks.total.Load())
+	family(&out, "bezoar_posts_total", "counter", "Refreshes posted to the issuer, by what came of them.")
+	for _, each := range outcomes {
+		fmt.Fprintf(&out, "bezoar_posts_total{outcome=%q} %d\n", each, seen.posts[each])
+	}
+	family(&out, "bezoar_transitions_total", "counter", "Changes of the state.")
+	for _, each := range slices.SortedFunc(maps.Keys(seen.moves), func(a, b move) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
+	}) {
+		fmt.Fprintf(&out, "bezoar_transitions_total{from=%q,to=%q} %d\n", each.from, each.to, seen.moves[each])
+	}
+	return out.String()
+}
+
+func family(out *strings.Builder, name, kind, help string) {
+	fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}

@@ -1,0 +1,185 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/diagram"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// scripted gives answers in their order, and has something to say that nobody
+// must repeat.
+type scripted struct{ answers []machine.Answer }
+
+func (s *scripted) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+	answer := s.answers[0]
+	s.answers = s.answers[1:]
+	return answer
+}
+
+var errRevoke = errors.New("revoke " + sentinel)
+
+func (s *scripted) Revoke(context.Context, machine.Issuer, machine.Credential) error {
+	return errRevoke
+}
+
+var everyAnswer = []machine.Answer{
+	machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New(sentinel), RefreshToken: secret.New(sentinel)}},
+	machine.Refused{Reason: machine.ReasonReused},
+	machine.Unavailable{RetryAfter: time.Second},
+	machine.Unavailable{Lost: true},
+}
+
+// recordEverything has each kind of thing happen that a recorder knows, and two
+// asks.
+func (w *world) recordEverything(t *testing.T) {
+	issuer := w.recorder.Watch(&scripted{answers: everyAnswer})
+	for _, want := range everyAnswer {
+		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), machine.CauseDemanded), "it is passed on")
+	}
+	require.ErrorIs(t, issuer.Revoke(t.Context(), policy.Issuer, tokens("first", time.Hour)), errRevoke)
+	w.recorder.Asked()
+	w.recorder.Asked()
+}
+
+func TestEveryPostIsCountedByWhatCameOfIt(t *testing.T) {
+	all := states(t)
+	w := newWorld(t, all[machine.NoAuth])
+	w.recordEverything(t)
+	w.change(all[machine.Fresh])
+	w.change(all[machine.Stale])
+	response, metrics := get(t, w.url+"metrics")
+	require.Equal(t, "text/plain; version=0.0.4; charset=utf-8", response.Header.Get("Content-Type"))
+	for _, want := range []string{
+		`bezoar_state{state="Stale"} 1`, `bezoar_state{state="NoAuth"} 0`, "bezoar_asks_total 2",
+		`bezoar_posts_total{outcome="granted"} 1`, `bezoar_posts_total{outcome="refused"} 1`,
+		`bezoar_posts_total{outcome="unavailable"} 1`, `bezoar_posts_total{outcome="lost"} 1`,
+		`bezoar_transitions_total{from="Fresh",to="Stale"} 1`, `bezoar_transitions_total{from="NoAuth",to="Fresh"} 1`,
+	} {
+		require.Contains(t, metrics, want+"\n")
+	}
+	require.Equal(t, 1, strings.Count(metrics, "} 1\n")-6, "one state is the present one, besides six counters")
+	for line := range strings.Lines(metrics) { // the text format: a name, labels, a number
+		require.Regexp(t, `^(# (HELP|TYPE) bezoar_[a-z_]+ .+|bezoar_[a-z_]+(\{([a-z]+="[A-Za-z]+",?)+\})? \d+)\n$`, line)
+	}
+}
+
+// TestAsksAreCountedByTheSecond compares with a map.
+func TestAsksAreCountedByTheSecond(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var a asks
+		model := map[int64]uint32{}
+		now := noon.Unix()
+		steps := rapid.SliceOf(rapid.IntRange(0, 400)).Draw(t, "seconds between asks")
+		for _, step := range steps {
+			now += int64(step)
+			model[now]++
+			a.add(time.Unix(now, 0))
+		}
+		now += int64(rapid.IntRange(0, 400).Draw(t, "seconds until the look"))
+		for i, count := range a.lately(time.Unix(now, 0)) {
+			require.Equal(t, model[now-int64(secondsKept-1-i)], count)
+		}
+		require.EqualValues(t, len(steps), a.total.Load())
+	})
+}
+
+func TestNoAskIsMissedWhenManyAskAtOnce(t *testing.T) {
+	var a asks
+	var askers sync.WaitGroup
+	for range 8 {
+		askers.Go(func() {
+			for range 500 {
+				a.add(noon)
+			}
+		})
+	}
+	askers.Wait()
+	require.EqualValues(t, 4000, a.total.Load())
+	require.EqualValues(t, 4000, a.lately(noon)[secondsKept-1])
+}
+
+func TestTheTimelineIsBounded(t *testing.T) {
+	all := states(t)
+	r := NewRecorder(func() time.Time { return noon })
+	for range 3 * momentsKept {
+		r.changed(all[machine.Fresh], all[machine.Stale])
+	}
+	seen := r.record()
+	require.Len(t, seen.moments, momentsKept)
+	require.Equal(t, 3*momentsKept, seen.moves[move{machine.Fresh, machine.Stale}])
+}
+
+// TestTheLastArrowIsOneOfThePicture tells a refresh from a login that came into
+// the same state.
+func TestTheLastArrowIsOneOfThePicture(t *testing.T) {
+	all := states(t)
+	asking := *all[machine.Fresh]
+	asking.Phase, asking.Attempt = machine.Stale, 1
+	granted, _, err := machine.Step(asking, machine.RefreshSucceeded{At: at(time.Minute), Attempt: 1, Credential: tokens("next", 2*time.Hour)})
+	require.NoError(t, err)
+	loggedIn, _, err := machine.Step(asking, machine.LoggedIn{At: at(time.Minute), Credential: tokens("other", 2*time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Fresh}, edgeOf(&asking, &granted))
+	require.Equal(t, diagram.Edge{To: machine.Fresh}, edgeOf(&asking, &loggedIn))
+	require.Equal(t, diagram.Edge{To: machine.ApiKey}, edgeOf(all[machine.NoAuth], all[machine.ApiKey]))
+	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Poisoned}, edgeOf(&asking, all[machine.Poisoned]))
+}
+
+func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
+	r := NewRecorder(func() time.Time { return noon.Add(-time.Hour) })
+	r.asks.add(noon.Add(-secondsKept * time.Second)) // too long ago
+	for i := range 10 {
+		r.asks.add(noon.Add(time.Duration(i/2-4) * time.Second))
+	}
+	moments := []moment{
+		{at: noon.Add(-secondsKept * time.Second), kind: isPost}, // too long ago
+		{at: noon.Add(-time.Minute), kind: isPost},
+		{at: noon, kind: isChange, to: machine.Assessment{Phase: machine.Fresh}}, {at: noon.Add(-time.Second), kind: isChange},
+		{at: noon, kind: isRevocation},
+	}
+	drawn := chart(r, moments, noon)
+	require.Contains(t, drawn, "Asks: 10, at most 2 in a second. Posts to the issuer: 1. Changes of state: 1.")
+	require.Contains(t, drawn, ">posts to the issuer: 1<")
+	require.Contains(t, drawn, ">5 min ago<")
+	require.Equal(t, drawn, chart(r, moments, noon))
+	empty := chart(NewRecorder(nil), nil, noon)
+	require.Contains(t, empty, "Asks: 0, at most 0 in a second.")
+}
+
+// TestAChartGrowsWithWhatThereIsToShow is for a demo of twenty seconds, which was
+// a sliver at the edge of five minutes.
+func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
+	begun := noon
+	for after, want := range map[time.Duration]int{0: 60, 20 * time.Second: 60, 2 * time.Minute: 121, time.Hour: secondsKept, -time.Hour: 60} {
+		require.Equal(t, want, span(begun, begun.Add(after)), after)
+	}
+	r := NewRecorder(func() time.Time { return begun })
+	r.asks.add(begun)
+	require.Contains(t, chart(r, nil, begun.Add(time.Second)), ">1 min ago<")
+}
+
+// TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne is about changes
+// that lead back to their state.
+func TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne(t *testing.T) {
+	page := New(Options{Source: newSource(states(t)[machine.Fresh]), Recorder: NewRecorder(nil), Words: plain{}})
+	stale, troubled := machine.Assessment{Phase: machine.Stale}, machine.Assessment{Phase: machine.Stale, Reason: "issuer_unavailable"}
+	for want, change := range map[string]moment{
+		"issuer unavailable":                 {kind: isChange, from: stale, to: troubled},
+		"nothing stands in the way any more": {kind: isChange, from: troubled, to: stale},
+		"":                                   {kind: isChange, from: stale, to: stale},
+	} {
+		told := page.line(change, noon)
+		require.Equal(t, "Stale, still", told.What)
+		require.Equal(t, want, told.More)
+	}
+}

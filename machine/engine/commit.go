@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+)
+
+// save turns the issuer's answer into the outcome, and into what is stored.
+func (t *transaction) save(ctx context.Context) {
+	ctx, cancel := timeless(ctx)
+	defer cancel()
+	t.entry.At = t.at().Time
+	switch answer := t.answer.(type) {
+	case machine.Issued:
+		t.granted(ctx, answer.Response)
+	case machine.Refused:
+		t.entry.Repeated = answer.Evidence.After(t.state.Evidence, t.lineage(ctx).Deferral.Evidence)
+		t.refused(ctx, answer.Reason)
+	case machine.Unavailable:
+		t.deferred(ctx, answer)
+	}
+}
+
+// granted saves the new token set in place of the one that was read. Whatever
+// else happens it is not lost: if the disk fails it is served from memory.
+func (t *transaction) granted(ctx context.Context, grant machine.TokenResponse) {
+	at := t.at()
+	t.next = t.state.Credential.Merge(grant, at.Time)
+	t.entry.Kind = persist.Rotated
+	success := machine.RefreshSucceeded{At: at, Attempt: t.state.Attempt, SentAt: t.entry.SentAt, Credential: t.next}
+	if err := t.swap(ctx); err != nil {
+		if t.outcome = t.displaced(ctx, &t.next); t.outcome != nil {
+			return
+		}
+		t.Log.Error("the new tokens are not stored yet; they are kept in memory", "error", err)
+		success.Base, t.entry.Unsaved = &t.record.Credential, true
+	}
+	t.entry = t.entry.WithExpiry(t.next)
+	t.entry.NextID = t.keyOf(t.next)
+	t.outcome = success
+}
+
+// swap writes the new token set. A record that says the same in other bytes is
+// not somebody else's login, so it is replaced too; three times, for whoever
+// reformats the file must stop some time.
+func (t *transaction) swap(ctx context.Context) error {
+	for tries := 3; ; tries-- {
+		err := t.Store.Swap(ctx, t.record.Revision, t.next)
+		if conflict := new(persist.ConflictError); tries == 1 || !errors.As(err, &conflict) {
+			return err
+		}
+		found, loadErr := t.Store.Load(ctx)
+		if loadErr != nil || !t.isOurs(ctx, found.Credential) {
+			return err
+		}
+		t.record = found
+	}
+}
+
+// isOurs reports whether a stored credential is the one that was read, or the
+// one whose refresh token was posted. They differ if that one was unsaved, and
+// then it may have been saved while the issuer was asked. One that may be replaced
+// is as good.
+func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) bool {
+	return stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential) ||
+		t.state.MayReplace(stored, t.lineage(ctx))
+}
+
+// refused is a verdict, unless somebody logged in while the issuer was asked:
+// then that login is in use, and the verdict is kept for the old token alone.
+func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
+	at := t.at()
+	t.entry.Kind, t.entry.Reason = persist.Refused, reason
+	if !reason.IsExplained() {
+		t.entry.Failures = t.lineage(ctx).Deferral.After(0, true)
+		t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
+	}
+	if t.outcome = t.displaced(ctx, nil); t.outcome != nil {
+		return
+	}
+	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: machine.Verdict{
+		TokenID: t.entry.TokenID, Access: t.entry.Access, Reason: reason, At: at.Time,
+	}}
+}
+
+func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) {
+	at := t.at()
+	lineage := t.lineage(ctx)
+	t.entry.Kind, t.entry.Failures = persist.Deferred, lineage.Deferral.After(t.state.Failures, false)
+	t.entry.NotBefore = t.Policy.NextAttempt(at.Time, t.entry.Failures, answer.RetryAfter, t.Random())
+	t.entry.Repeated = answer.Evidence.After(t.state.Evidence, lineage.Deferral.Evidence)
+	if answer.Lost {
+		t.entry.Lost, t.entry.Losses = true, lineage.Losses(t.entry.TokenID)+1
+	}
+	outcome := machine.RefreshFailedTransient{
+		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Blocked: machine.BlockIssuerUnavailable,
+		Evidence: t.entry.Repeated,
+	}
+	if answer.Lost {
+		outcome.Blocked = machine.BlockInDoubt
+	}
+	if t.outcome = t.kept(ctx, answer.Kept, &outcome); t.outcome == nil {
+		t.outcome = outcome
+	}
+}
+
+// kept saves a refresh token that came without a usable access token: the old one
+// is spent. It returns the event for a login that was stored meanwhile, else nil.
+func (t *transaction) kept(ctx context.Context, grant machine.TokenResponse, outcome *machine.RefreshFailedTransient) machine.Event {
+	if grant.RefreshToken.IsAbsent() {
+		return nil
+	}
+	t.next = t.state.Credential.Keeping(grant, outcome.Time)
+	if err := t.swap(ctx); err != nil {
+		if displaced := t.displaced(ctx, &t.next); displaced != nil {
+			t.entry.Kind = persist.Rotated // and the successor is dropped
+			return displaced
+		}
+		t.Log.Error("the new refresh token is not stored yet; it is kept in memory", "error", err)
+		outcome.Base, t.entry.Unsaved = &t.record.Credential, true
+	}
+	t.entry.NextID, outcome.Kept = t.keyOf(t.next), &t.next
+	return nil
+}
+
+// displaced is the event for a login that was stored while the issuer was
+// asked, or a logout; nil if the stored login is still ours, or nobody can tell.
+// dropped is what was granted then for nobody, nil for nothing.
+func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential) machine.Event {
+	lineage := t.lineage(ctx) // before the store is, see reread
+	record, err := t.Store.Load(ctx)
+	if errors.Is(err, persist.ErrNotFound) && lineage.LoggedOut {
+		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt, Dropped: dropped}
+	}
+	if err != nil {
+		return nil
+	}
+	if t.isOurs(ctx, record.Credential) {
+		t.record = record
+		return nil
+	}
+	event := lineage.Loaded(t.state, record.Credential, t.at().Time)
+	event.Attempt, event.Dropped = t.state.Attempt, dropped
+	return event
+}
+
+// isStored reports whether the new token set is what the store holds.
+func (t *transaction) isStored(ctx context.Context) bool {
+	record, err := t.Store.Load(ctx)
+	return err == nil && record.Credential.Equal(t.next)
+}
+
+// close tells the ledger how the post ended, and closes the intent. A successor
+// that a logout has removed meanwhile is not named: a sister process would take
+// that for somebody being logged in again.
+func (t *transaction) close(ctx context.Context) {
+	ctx, cancel := timeless(ctx)
+	defer cancel()
+	if t.lineage(ctx).LoggedOut && !t.isStored(ctx) {
+		t.entry.NextID = ""
+	}
+	if err := t.Ledger.Conclude(ctx, t.entry.TokenID, t.entry); err != nil {
+		t.Log.Warn("the ledger could not be told how the refresh ended", "error", err)
+	}
+	if t.entry.NextID != "" {
+		t.endIfGone(ctx, t.next)
+	}
+}

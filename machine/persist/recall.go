@@ -1,0 +1,42 @@
+package persist
+
+import (
+	"context"
+
+	"github.com/bezoar-auth/bezoar/machine"
+)
+
+// Recalling is a store whose logins say where they were made, also those whose record
+// has lost it: the ledger remembers. A refresh token that is sent under another client
+// than its own is refused for good.
+func Recalling(s Store, l Ledger) Store {
+	if _, recalls := s.(recalling); recalls {
+		return s
+	}
+	return recalling{s, l}
+}
+
+type recalling struct {
+	Store
+	ledger Ledger
+}
+
+// Load implements [Store]. The ledger is asked only about a login that has lost
+// something; one that cannot be read knows nothing.
+func (r recalling) Load(ctx context.Context) (Record, error) {
+	record, err := r.Store.Load(ctx)
+	if c := record.Credential; err == nil && c.OwnerID != "" && c.Provenance == (machine.Provenance{}) {
+		lineage, _ := r.ledger.History(ctx)
+		record.Credential = lineage.Completed(c)
+	}
+	return record, err
+}
+
+// Probe implements [Prober]: a store that cannot be probed has room as far as can be
+// seen.
+func (r recalling) Probe(ctx context.Context) error {
+	if prober, ok := r.Store.(Prober); ok {
+		return prober.Probe(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package machine
+
+import "time"
+
+// Stored is what a refresh transaction sees once it holds the lock.
+type Stored struct {
+	Credential *Credential // nil: nothing there, or nothing that can be read
+	Unreadable bool        // something is there, and it is no login
+	History    TokenHistory
+	Doubt      Doubt // about the refresh token of the login in use
+}
+
+// Preflight is the second thought of a refresh that holds the lock and is
+// about to post: is it still needed, and may it be? It returns the event that
+// ends the refresh without a post, or nil: then the token may be spent.
+//
+// The rules are those of the reference where it has any, so the order matters:
+// first what was done to the login elsewhere, then what is known of the token, then
+// politeness.
+func (s State) Preflight(stored Stored, at time.Time) Event {
+	held := s.Policy.TokenID(s.Credential)
+	switch found := stored.Credential; {
+	case found == nil && stored.History.LoggedOut:
+		return LoggedOut{At: At{at}, Attempt: s.Attempt}
+	case found == nil, !s.Policy.Restriction.Admits(*found), !s.Credential.SharesAccount(*found):
+		return s.straying(stored, at)
+	case s.isSuperseded(*found, stored.History):
+		return s.adopting(*found, stored.History, at)
+	}
+	if verdict := stored.History.VerdictOn(held); verdict != nil {
+		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
+	}
+	if wait := stored.History.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
+		kept := s.withheld(BlockIssuerUnavailable, at)
+		kept.NotBefore = stored.History.Deferral.NotBefore
+		kept.Evidence = stored.History.Deferral.Evidence
+		return kept
+	}
+	lost := stored.History.Losses(held)
+	if s.Policy.BackoffOff {
+		lost = 0
+	}
+	return s.doubting(stored.Doubt, lost, at)
+}
+
+// withheld is the end of a refresh without a post.
+func (s State) withheld(trouble BlockReason, at time.Time) RefreshFailedTransient {
+	return RefreshFailedTransient{At: At{at}, Attempt: s.Attempt, Blocked: trouble}
+}
+
+// straying decides on a login that the store does not hold any more. It must not be
+// refreshed: what the store holds is not ours to replace. It goes on while it
+// serves, for the file may be in the middle of something, and an account that is in
+// use must not change for a demand alone. When it is over, what is stored is the
+// only login there is; and if nothing is, nor a moment later, there is none.
+func (s State) straying(stored Stored, at time.Time) Event {
+	kept := s.withheld(BlockOtherLoginStored, at)
+	if stored.Unreadable {
+		kept.Blocked = BlockStoreUnavailable
+	}
+	found := stored.Credential
+	isForUs := found != nil && s.Policy.Restriction.Admits(*found)
+	verdict := stored.History.VerdictOn(s.Policy.TokenID(s.Credential))
+	switch {
+	case isForUs && (found.Method == MethodAPIKey || verdict != nil || !s.serves(at)):
+		return s.adopting(*found, stored.History, at)
+	case verdict != nil:
+		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
+	case s.serves(at):
+		kept.NotBefore = s.endOfService()
+	case s.Blocked == kept.Blocked && !at.Before(s.NotBefore):
+		return LoggedOut{At: At{at}, Attempt: s.Attempt}
+	default:
+		kept.NotBefore = at.Add(recheck)
+	}
+	return kept
+}
+
+// isSuperseded reports whether the store holds a newer token set than the one
+// in use. What an unsaved one was made from is not newer, and neither is one
+// whose refresh token is known to be dead while ours is not: a file that came
+// back from a backup must not cost a good login.
+func (s State) isSuperseded(found Credential, lineage TokenHistory) bool {
+	if found.Equal(s.Credential) || s.IsUnsaved() && found.Equal(*s.Base) {
+		return false
+	}
+	return s.condemnedBy(lineage, s.Credential) || !s.condemnedBy(lineage, found)
+}
+
+// MayReplace reports whether the successor of the login in use may take the
+// place of another stored one: of a token set of the same account that is known
+// to be dead, which nobody could miss. It may not if that is of a later login
+// and was spent, for then its successor is in somebody's memory, on the way into
+// the store; nor if somebody has logged out of the login in use.
+func (s State) MayReplace(stored Credential, lineage TokenHistory) bool {
+	verdict := lineage.VerdictOn(s.Policy.TokenID(stored))
+	if verdict == nil || !stored.SharesAccount(s.Credential) {
+		return false
+	}
+	hasSuccessor := verdict.Reason == ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
+	return !hasSuccessor && !lineage.IsEnded(s.Policy.TokenID(s.Credential))
+}
+
+func (s State) condemnedBy(lineage TokenHistory, c Credential) bool {
+	_, condemned := s.verdictOn(c)
+	return condemned || lineage.VerdictOn(s.Policy.TokenID(c)) != nil
+}
+
+func (s State) adopting(found Credential, lineage TokenHistory, at time.Time) Event {
+	event := lineage.Loaded(s, found, at)
+	event.Attempt = s.Attempt
+	return event
+}
+
+// recheck is when to look again whether a post that another process has in flight
+// has ended, or whether a file is still in the middle of something.
+const recheck = time.Second
+
+// doubting decides on a refresh token that may be spent already: its poster died, or
+// lived and lost the answer. It is tried again when the access token is of no use any
+// more: then a refusal costs nothing that is not lost already, and before that it
+// could end a login that works. The second time is final, however both came about.
+func (s State) doubting(doubt Doubt, answersLost int, at time.Time) Event {
+	switch {
+	case doubt.Times == 0 && answersLost == 0:
+		return nil
+	case doubt.Times > 0 && !doubt.HolderGone:
+		kept := s.withheld(BlockRefreshElsewhere, at)
+		kept.NotBefore = at.Add(recheck)
+		return kept
+	case doubt.Times+answersLost > 1:
+		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: Verdict{
+			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
+			Reason: ReasonInDoubt, At: at,
+		}}
+	case s.serves(at):
+		kept := s.withheld(BlockInDoubt, at)
+		kept.NotBefore = s.endOfService()
+		return kept
+	}
+	return nil
+}
+
+// serves reports whether the access token can still be of use, as far as
+// anybody can tell.
+func (s State) serves(at time.Time) bool {
+	if s.Rejected {
+		return false
+	}
+	if s.Expiry.IsZero() {
+		return !s.isDue(at)
+	}
+	return at.Before(s.Expiry)
+}
+
+// endOfService is when serves begins to say no by itself, zero for never.
+func (s State) endOfService() time.Time {
+	if s.Expiry.IsZero() {
+		return s.DueAt
+	}
+	return s.Expiry
+}

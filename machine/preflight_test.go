@@ -1,0 +1,208 @@
+package machine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// refreshing is a machine that holds the given login and wants to post.
+func refreshing(t *testing.T, c machine.Credential) machine.State {
+	return run(t, machine.LoggedIn{At: at(0), Credential: c}, machine.Asked{At: at(0), Ask: machine.Ask{Refresh: true}})
+}
+
+func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
+	held := login("a", "r")
+	newer, stranger, nameless := login("a2", "r2"), login("b", "s"), held
+	stranger.AccountID, nameless.AccountID = "somebody else", ""
+	over := expiring("r", -time.Minute)
+	touched := held
+	touched.LastRefresh = noon
+	spent := verdict(held, machine.ReasonSpent)
+	dead := verdict(newer, machine.ReasonReused)
+
+	for name, c := range map[string]struct {
+		held   machine.Credential
+		stored machine.Stored
+		want   machine.Event // only its type is compared; nil: post
+	}{
+		"unchanged":                         {held, machine.Stored{Credential: &held}, nil},
+		"another process was here":          {held, machine.Stored{Credential: &newer}, machine.CredentialLoaded{}},
+		"only the time differs":             {held, machine.Stored{Credential: &touched}, machine.CredentialLoaded{}},
+		"somebody else's login":             {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
+		"nothing there":                     {held, machine.Stored{}, machine.RefreshFailedTransient{}},
+		"logged out elsewhere":              {held, machine.Stored{History: machine.TokenHistory{LoggedOut: true}}, machine.LoggedOut{}},
+		"no account to compare":             {nameless, machine.Stored{Credential: &nameless}, nil},
+		"another account, and ours is over": {over, machine.Stored{Credential: &stranger}, machine.CredentialLoaded{}},
+		"another account, and ours is dead": {held, machine.Stored{Credential: &stranger, History: machine.TokenHistory{
+			Verdicts: []machine.Verdict{spent}}}, machine.CredentialLoaded{}},
+		"a key": {held, machine.Stored{Credential: &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}}, machine.CredentialLoaded{}},
+		"nothing there, and ours is dead": {held, machine.Stored{History: machine.TokenHistory{
+			Verdicts: []machine.Verdict{spent}}}, machine.RefreshFailedPermanent{}},
+		"condemned by the ledger": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
+			Verdicts: []machine.Verdict{verdict(held, machine.ReasonReused)}}}, machine.RefreshFailedPermanent{}},
+		"the newer one is dead, ours is not": {held, machine.Stored{Credential: &newer, History: machine.TokenHistory{
+			Verdicts: []machine.Verdict{dead}}}, nil},
+		"both are dead": {held, machine.Stored{Credential: &newer, History: machine.TokenHistory{
+			Verdicts: []machine.Verdict{dead, spent}}}, machine.CredentialLoaded{}},
+		"somebody else's backoff": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
+			Deferral: machine.Deferral{NotBefore: noon.Add(time.Minute)}}}, machine.RefreshFailedTransient{}},
+		"a backoff that is over": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
+			Deferral: machine.Deferral{NotBefore: noon}}}, nil},
+		"a backoff from the future": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
+			Deferral: machine.Deferral{NotBefore: noon.Add(1000 * time.Hour)}}}, nil},
+	} {
+		require.IsType(t, c.want, refreshing(t, c.held).Preflight(c.stored, noon), name)
+	}
+}
+
+// What is said of a refresh that is put off is what somebody can do about it.
+func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
+	held, stranger := login("a", "r"), login("b", "s")
+	stranger.AccountID = "somebody else"
+	lost := func(c machine.Credential) machine.TokenHistory {
+		return machine.TokenHistory{Lost: []machine.Loss{{TokenID: policy.TokenID(c), Times: 1}}}
+	}
+	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
+	longest, old := noon.Add(machine.BackoffCeiling), held.LastRefresh.Add(machine.LastRefreshAge)
+	over := expiring("r", -time.Minute)
+	for name, c := range map[string]struct {
+		held      machine.Credential
+		stored    machine.Stored
+		trouble   machine.BlockReason
+		notBefore time.Time
+	}{
+		"nothing there":                   {held, machine.Stored{}, machine.BlockOtherLoginStored, old},
+		"half a file":                     {held, machine.Stored{Unreadable: true}, machine.BlockStoreUnavailable, old},
+		"somebody else's login":           {longLived, machine.Stored{Credential: &stranger}, machine.BlockOtherLoginStored, noon.Add(time.Hour)},
+		"nothing there, and ours is over": {over, machine.Stored{}, machine.BlockOtherLoginStored, noon.Add(time.Second)},
+		"half a file, and ours is over":   {over, machine.Stored{Unreadable: true}, machine.BlockStoreUnavailable, noon.Add(time.Second)},
+		"the longest backoff there is": {held, machine.Stored{Credential: &held,
+			History: machine.TokenHistory{Deferral: machine.Deferral{NotBefore: longest}}}, machine.BlockIssuerUnavailable, longest},
+		"a sister posts": {held, machine.Stored{Credential: &held, Doubt: machine.Doubt{Times: 1}},
+			machine.BlockRefreshElsewhere, noon.Add(time.Second)},
+		"a lost answer, and the token is good for long": {longLived, machine.Stored{Credential: &longLived, History: lost(longLived)},
+			machine.BlockInDoubt, noon.Add(time.Hour)},
+		"a lost answer, and the token is not": {shortLived, machine.Stored{Credential: &shortLived, History: lost(shortLived)},
+			machine.BlockInDoubt, noon.Add(10 * time.Minute)},
+	} {
+		event := refreshing(t, c.held).Preflight(c.stored, noon)
+		require.IsType(t, machine.RefreshFailedTransient{}, event, name)
+		put := event.(machine.RefreshFailedTransient)
+		require.Equal(t, c.trouble, put.Blocked, name)
+		require.Equal(t, c.notBefore, put.NotBefore, name)
+	}
+}
+
+func TestATokenInDoubtIsTriedOnceMoreWhenNothingIsLostByIt(t *testing.T) {
+	decide := func(c machine.Credential, doubt machine.Doubt) machine.Event {
+		return refreshing(t, c).Preflight(machine.Stored{Credential: &c, Doubt: doubt}, noon)
+	}
+	crashed := machine.Doubt{Since: noon, Times: 1, HolderGone: true}
+	require.Nil(t, decide(expiring("r", -time.Minute), crashed), "its access token is of no use any more")
+	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", time.Minute), crashed), "the access token still serves")
+	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), machine.Doubt{Times: 1}), "whoever posted is still there")
+
+}
+
+func TestATokenThatWasLostTwiceIsFinalHoweverThatCameAbout(t *testing.T) {
+	over := expiring("r", -time.Minute)
+	for _, each := range []struct{ crashes, answers int }{{2, 0}, {1, 1}, {0, 2}, {3, 3}} {
+		final := refreshing(t, over).Preflight(machine.Stored{
+			Credential: &over, Doubt: machine.Doubt{Times: each.crashes, HolderGone: true},
+			History: machine.TokenHistory{Lost: []machine.Loss{{TokenID: policy.TokenID(over), Times: each.answers}}},
+		}, noon)
+		require.IsType(t, machine.RefreshFailedPermanent{}, final, "%+v", each)
+		require.Equal(t, machine.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
+	}
+}
+
+// A file that is replaced is not there for a moment. Only one that stays away ends
+// the login, and only when the access token is of no use any more.
+func TestALoginThatIsOverAndNotStoredAnyMoreHasEnded(t *testing.T) {
+	for name, stored := range map[string]machine.Stored{"nothing there": {}, "no login": {Unreadable: true}} {
+		over := refreshing(t, expiring("r", -time.Minute))
+		first := over.Preflight(stored, noon)
+		require.IsType(t, machine.RefreshFailedTransient{}, first, name)
+		again := runFrom(t, over, first, machine.Asked{At: at(time.Second)})
+		require.NotZero(t, again.Attempt)
+		require.IsType(t, machine.LoggedOut{}, again.Preflight(stored, noon.Add(time.Second)), name)
+	}
+	serving := refreshing(t, expiring("r", time.Hour))
+	serving = runFrom(t, serving, serving.Preflight(machine.Stored{}, noon))
+	require.Equal(t, noon.Add(time.Hour), serving.Assess(noon).NextAttemptAt, "something changes by itself then")
+}
+
+func TestAnUnsavedLoginIsNotReplacedByWhatItWasMadeFrom(t *testing.T) {
+	held := login("a", "r")
+	state := runFrom(t, refreshing(t, held),
+		machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held},
+		machine.Asked{At: at(time.Minute), Ask: machine.Ask{Refresh: true}})
+	require.Equal(t, machine.Stale, state.Phase)
+	require.Nil(t, state.Preflight(machine.Stored{Credential: &held}, noon.Add(time.Minute)))
+}
+
+func TestBackoffGrowsToItsCeilingAndObeysTheIssuer(t *testing.T) {
+	wait := func(failures int, retryAfter time.Duration, random float64) time.Duration {
+		return policy.NextAttempt(noon, failures, retryAfter, random).Sub(noon)
+	}
+	require.Equal(t, 125*time.Millisecond, wait(1, 0, 0.5))
+	require.Equal(t, 250*time.Millisecond, wait(2, 0, 0.5))
+	require.Equal(t, time.Duration(0), wait(3, 0, 0))
+	require.Equal(t, 256*time.Second, wait(12, 0, 0.5))
+	for _, failures := range []int{13, 14, 1000} { // an issuer that is broken is probed
+		require.Equal(t, 12*time.Minute+30*time.Second, wait(failures, 0, 0))
+		require.InDelta(t, 14*time.Minute, wait(failures, 0, 0.9999), float64(time.Second))
+	}
+	require.Equal(t, time.Minute, wait(1, time.Minute, 0.5))
+	require.Equal(t, machine.BackoffCeiling, wait(1, 24*time.Hour, 0.5))
+	require.Equal(t, noon, machine.Policy{BackoffOff: true}.NextAttempt(noon, 9, time.Hour, 1))
+	require.Equal(t, time.Minute, policy.AfterUnexplained(noon, 1).Sub(noon))
+	require.Equal(t, machine.BackoffCeiling, policy.AfterUnexplained(noon, 99).Sub(noon))
+}
+
+func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {
+	found := machine.CredentialLoaded{At: at(time.Minute), Credential: expiring("r", -time.Hour), RefreshedAt: noon}
+	state := runFrom(t, machine.New(policy), found)
+	require.Equal(t, machine.Fresh, state.Phase)
+	require.Equal(t, noon.Add(machine.ExpiryLead), state.DueAt)
+	found.At = at(time.Hour)
+	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Phase)
+	found.RefreshedAt = noon.Add(2 * time.Hour) // by a clock that has gone back
+	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Phase)
+}
+
+func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
+	held := login("a", "r")
+	dead, later := login("a2", "dead"), login("a3", "later")
+	later.LastRefresh = held.LastRefresh.Add(time.Minute)
+	bobs := login("a4", "bobs")
+	bobs.AccountID = "bob"
+	lineage := machine.TokenHistory{Verdicts: []machine.Verdict{
+		verdict(dead, machine.ReasonSpent), verdict(later, machine.ReasonSpent), verdict(bobs, machine.ReasonExpired),
+	}}
+	expired := machine.TokenHistory{Verdicts: []machine.Verdict{verdict(later, machine.ReasonExpired)}}
+	ended := lineage
+	ended.Ended = []machine.Ending{{TokenID: policy.TokenID(held)}}
+
+	s := refreshing(t, held)
+	for _, each := range []struct {
+		why     string
+		stored  machine.Credential
+		lineage machine.TokenHistory
+		want    bool
+	}{
+		{"a file from a backup", dead, lineage, true},
+		{"a login that works, as far as anybody knows", login("a5", "good"), lineage, false},
+		{"the successor of a later one is on its way", later, lineage, false},
+		{"a later one that the issuer has ended", later, expired, true},
+		{"somebody else's", bobs, lineage, false},
+		{"somebody has logged out of the one in use", dead, ended, false},
+	} {
+		require.Equal(t, each.want, s.MayReplace(each.stored, each.lineage), each.why)
+	}
+}

@@ -1,0 +1,127 @@
+// Package chatgpt asks the backend of ChatGPT how much of an account's rate
+// limits is used, as the reference does. Nothing is retried here.
+package chatgpt
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
+)
+
+// Options is what a client is made of.
+type Options struct {
+	BaseURL   string            // chatgpt_base_url; a slash at the end does not matter
+	Rules     outbound.Rules    // where the access token may go
+	Transport http.RoundTripper // must not try again by itself; nil for one of net/http's that does not
+}
+
+// Client is a client of one backend. Its methods may be called concurrently.
+type Client struct {
+	outbound.Introduction
+	endpoint  string
+	rules     outbound.Rules
+	transport http.RoundTripper
+}
+
+// New makes a client. It opens nothing.
+func New(options Options) *Client {
+	client := &Client{endpoint: usageEndpoint(options.BaseURL), rules: options.Rules, transport: options.Transport}
+	if client.transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.Proxy = outbound.Proxy
+		transport.DisableKeepAlives = true // on a kept connection that has died, it would ask twice
+		client.transport = transport
+	}
+	return client
+}
+
+// usageEndpoint is where the reference asks: the backend has other paths when
+// it is reached as ChatGPT's own programs reach it.
+func usageEndpoint(base string) string {
+	const ownPrograms = "/backend-api"
+	base = strings.TrimRight(base, "/")
+	if base == "https://chatgpt.com" || base == "https://chat.openai.com" {
+		base += ownPrograms
+	}
+	if strings.HasSuffix(base, ownPrograms) {
+		return base + "/wham/usage"
+	}
+	return base + "/api/codex/usage"
+}
+
+// Login is whose limits are asked for.
+type Login struct {
+	AccessToken secret.Token
+	AccountID   string // of the workspace; "" if it is not known
+	UserID      string // "" if it is not known
+}
+
+// RateLimits asks once, with one request; ctx bounds the whole of it, there is
+// no other limit on its time. The errors:
+//
+//   - a *[StatusError] with status 401: the access token is refused; ask again
+//     with another one;
+//   - a *[StatusError] with another status, or an *[UnreachableError]: nothing
+//     is known now; ask again later;
+//   - [ErrUnreadable]: the answer does not hold the limits.
+func (c *Client) RateLimits(ctx context.Context, login Login) (protocol.RateLimitsResponse, error) {
+	body, err := c.get(ctx, login)
+	if err != nil {
+		return protocol.RateLimitsResponse{}, err
+	}
+	said, err := decode(body)
+	if err != nil {
+		return protocol.RateLimitsResponse{}, err
+	}
+	return said.limits(login), nil
+}
+
+const bodyLimitBytes = 1 << 20
+
+// get goes round http.Client, which would follow redirects with the token in
+// hand and put the URL into its errors.
+func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
+	request, err := c.request(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
+	}
+	defer response.Body.Close()
+	body, err := outbound.ReadBody(response.Body, bodyLimitBytes+1)
+	switch {
+	case outbound.IsPage(response.Header, body): // a 401 of a portal is no word about a token
+		return nil, &UnreachableError{machine.ProblemPage}
+	case response.StatusCode/100 != 2:
+		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
+	case len(body) > bodyLimitBytes:
+		return nil, fmt.Errorf("%w: it is too long", ErrUnreadable)
+	case err != nil:
+		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
+	}
+	return body, nil
+}
+
+func (c *Client) request(ctx context.Context, login Login) (*http.Request, error) {
+	request, err := c.rules.NewRequest(ctx, http.MethodGet, c.endpoint, nil)
+	if err != nil {
+		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
+	}
+	if !outbound.FitsHeader(login.AccessToken.Reveal()) || !outbound.FitsHeader(login.AccountID) {
+		return nil, &UnreachableError{machine.ProblemHeader}
+	}
+	request.Header.Set("Authorization", "Bearer "+login.AccessToken.Reveal())
+	if login.AccountID != "" {
+		request.Header.Set("Chatgpt-Account-Id", login.AccountID)
+	}
+	c.Sign(request)
+	return request, nil
+}

@@ -1,0 +1,160 @@
+package authjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// object is a JSON object as somebody wrote it: its members in their order, and
+// names and values as they were spelled. Unmarshalling into a struct would take
+// "Tokens" for "tokens", and the last of two members for the only one.
+type object []member
+
+type member struct {
+	name   string // what the spelling says
+	quoted []byte
+	value  []byte
+}
+
+var null = []byte("null")
+
+// byteOrderMark is what editors on Windows may put before UTF-8. RFC 8259 lets a
+// reader pass over it.
+var byteOrderMark = []byte("\ufeff")
+
+// parseObject reads a whole document, or says why it is none in an
+// [*UnreadableError] without any of its content.
+func parseObject(data []byte) (object, error) {
+	if len(data) > SizeLimitBytes {
+		return nil, unreadable("it is larger than %d bytes", SizeLimitBytes)
+	}
+	mark := len(data)
+	data = bytes.TrimPrefix(data, byteOrderMark)
+	mark -= len(data)
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return nil, unreadable("it is UTF-16, and has to be UTF-8")
+	}
+	if !utf8.Valid(data) {
+		return nil, unreadable("it is not UTF-8")
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
+			return nil, unreadable("it is not JSON, from byte %d on", int(syntax.Offset)+mark)
+		}
+		return nil, unreadable("it is not JSON")
+	}
+	top, ok := split(data)
+	if !ok {
+		return nil, unreadable("it is not a JSON object")
+	}
+	return top, nil
+}
+
+// split takes a value apart that is known to be valid JSON. It is false if the
+// value is no object.
+func split(value []byte) (object, bool) {
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return nil, false
+	}
+	var o object
+	for decoder.More() {
+		from := decoder.InputOffset()
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, false
+		}
+		quoted := bytes.TrimLeft(value[from:decoder.InputOffset()], ", \t\r\n")
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
+			return nil, false
+		}
+		o = append(o, member{name: name.(string), quoted: quoted, value: raw})
+	}
+	return o, true
+}
+
+// only is the value of the member with exactly this name, nil if there is none
+// or it is null. It is false if there are several.
+func (o object) only(name string) (value []byte, once bool) {
+	count := 0
+	for _, each := range o {
+		if each.name == name {
+			value = each.value
+			count++
+		}
+	}
+	if bytes.Equal(value, null) {
+		value = nil
+	}
+	return value, count <= 1
+}
+
+func (o object) without(names ...string) object {
+	var rest object
+	for _, each := range o {
+		if !contains(names, each.name) {
+			rest = append(rest, each)
+		}
+	}
+	return rest
+}
+
+func contains(names []string, name string) bool {
+	for _, each := range names {
+		if each == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *object) add(name string, value []byte) {
+	*o = append(*o, member{name: name, quoted: text(name), value: value})
+}
+
+const indent = "  "
+
+// indented writes the members one a line. Values go out as they are: to lay out
+// a deeply nested stranger anew could make it a thousand times longer.
+func (o object) indented(prefix string) []byte {
+	var out bytes.Buffer
+	out.WriteString("{")
+	for i, each := range o {
+		if i > 0 {
+			out.WriteString(",")
+		}
+		out.WriteString("\n" + prefix + indent)
+		out.Write(each.quoted)
+		out.WriteString(": ")
+		out.Write(each.value)
+	}
+	out.WriteString("\n" + prefix + "}")
+	return out.Bytes()
+}
+
+// text is s as a JSON string, without the escapes that HTML wants.
+func text(s string) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string can always be encoded
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// unquote is the text of a JSON string. It is false if the value is none, or
+// one with half a surrogate pair: encoding/json would put U+FFFD there, and a
+// token with another character is another token.
+func unquote(value []byte) (string, bool) {
+	var s string
+	if err := json.Unmarshal(value, &s); err != nil {
+		return "", false
+	}
+	const replacement = string(utf8.RuneError)
+	spelled := strings.Count(string(value), replacement) + strings.Count(strings.ToLower(string(value)), `\ufffd`)
+	return s, strings.Count(s, replacement) <= spelled
+}

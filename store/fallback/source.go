@@ -1,0 +1,96 @@
+package fallback
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// source is the file auth.source: it says since when the login is in auth.json,
+// or nowhere.
+type source struct {
+	FileSince time.Time `json:"file_since"`
+}
+
+const (
+	sourceFile       = "auth.source"
+	sourceLimitBytes = 4 << 10 // far more than is ever written there
+)
+
+// isVoid reports whether a login of the keyring counts for nothing. A refresh
+// dates it with the clock of this machine, and so does whoever logs in with an
+// issuer. A key has no date: it was there before, for all that can be told.
+func (s source) isVoid(c machine.Credential) bool { return !c.LastRefresh.After(s.FileSince) }
+
+// readSource is nil if there is none. One that cannot be understood voids what
+// it finds: it was written because of a keyring that could not be used.
+func (s *Store) readSource() (*source, error) {
+	content, _, err := disk.Read(s.path(sourceFile), sourceLimitBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil && !errors.Is(err, disk.ErrTooLarge) {
+		return nil, &persist.UnavailableError{Err: fmt.Errorf("read where the login is: %w", err)}
+	}
+	read := new(source)
+	if err := json.Unmarshal(content, read); err != nil || read.FileSince.IsZero() {
+		return &source{FileSince: s.options.Now()}, nil
+	}
+	return read, nil
+}
+
+// writeSource voids what the keyring holds, and what it was asked to hold.
+func (s *Store) writeSource() error {
+	content, err := json.Marshal(source{FileSince: s.latest()})
+	if err != nil {
+		return err
+	}
+	next := s.path(sourceFile + ".next")
+	if err := disk.Remove(next, s.stepOf("source: clear: ")); err != nil {
+		return err
+	}
+	if err := disk.Create(next, content, s.stepOf("source: ")); err != nil {
+		return err
+	}
+	return disk.Rename(next, s.path(sourceFile), s.stepOf("source: "))
+}
+
+// latest is now, or later if a login in the keyring is: clocks are set back.
+func (s *Store) latest() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.options.Now(); now.After(s.newest) {
+		return now
+	}
+	return s.newest
+}
+
+// sawKeyring remembers how late a login of the keyring is.
+func (s *Store) sawKeyring(c machine.Credential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.LastRefresh.After(s.newest) {
+		s.newest = c.LastRefresh
+	}
+}
+
+// removeSource lets what the keyring holds count again.
+func (s *Store) removeSource() error {
+	if err := disk.Remove(s.path(sourceFile), s.stepOf("source gone: ")); err != nil {
+		return fmt.Errorf("let the keyring's login count: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) path(name string) string { return filepath.Join(s.home, name) }
+
+func (s *Store) stepOf(prefix string) disk.Step {
+	return func(name string) { s.options.Step(prefix + name) }
+}

@@ -1,0 +1,144 @@
+package fallback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+)
+
+// Replace implements [persist.Store]: into the keyring, and if that fails into
+// auth.json. Its errors are those of auth.json's store.
+func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
+	defer s.inTurn(ctx)()
+	err := s.settle(ctx) // what counts afterwards is what the keyring has, at once
+	if err == nil {
+		s.sawKeyring(c)
+		s.options.Step("replace: keyring")
+		err = s.keyring.Replace(ctx, c)
+	}
+	if err == nil {
+		return s.leaveFile(ctx)
+	}
+	s.options.Log.Warn("the keyring cannot be used, the login goes to auth.json", "error", err)
+	return s.fallBack(ctx, c)
+}
+
+// races bounds how often two who change where the login is may get into each
+// other's way, if nothing can be locked.
+const races = 4
+
+// fallBack makes the login in auth.json the one that counts. Somebody else may
+// remove it to let the keyring's count, and that be voided then: again then.
+func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
+	for range races {
+		s.options.Step("replace: file")
+		if err := s.file.Replace(ctx, c); err != nil {
+			return err
+		}
+		if err := s.writeSource(); err != nil { // the login stands, for it is in auth.json
+			s.options.Log.Warn("that the keyring's login is void cannot be written down", "error", err)
+		}
+		if _, err := s.file.Load(ctx); !errors.Is(err, persist.ErrNotFound) {
+			break
+		}
+	}
+	return nil
+}
+
+// leaveFile makes the keyring's login the one that counts. Somebody who cannot
+// reach the keyring may void it meanwhile, if nothing can be locked: again then.
+func (s *Store) leaveFile(ctx context.Context) error {
+	for range races {
+		s.options.Step("leave the file")
+		if err := s.file.Delete(ctx); err != nil {
+			return err
+		}
+		if mark, err := s.readSource(); mark == nil && err == nil {
+			break
+		}
+		if err := s.removeSource(); err != nil {
+			return &persist.NotDurableError{Err: err}
+		}
+	}
+	_, err := s.file.Load(ctx)
+	if err != nil && !errors.Is(err, persist.ErrNotFound) { // a folder, say, in the place of auth.json
+		return &persist.NotDurableError{Err: fmt.Errorf("let the keyring's login count: %w", err)}
+	}
+	return nil
+}
+
+// Swap implements [persist.Store], where the login is. A keyring that cannot be
+// used then is an error, and no reason to go elsewhere: nobody could tell what
+// login would be undone.
+func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
+	defer s.inTurn(ctx)()
+	inKeyring, err := s.isInKeyring(ctx)
+	if err != nil {
+		return err
+	}
+	s.options.Step("swap")
+	if inKeyring {
+		s.sawKeyring(c)
+		return s.keyring.Swap(ctx, base, c)
+	}
+	return s.file.Swap(ctx, base, c)
+}
+
+// Delete implements [persist.Store]. A keyring that cannot be reached does not
+// keep anybody logged in: its login is void from now on, and removed when it
+// answers again.
+func (s *Store) Delete(ctx context.Context) error {
+	defer s.inTurn(ctx)()
+	s.options.Step("delete: keyring")
+	failure := s.keyring.Delete(ctx)
+	if failure != nil {
+		s.options.Log.Warn("the keyring cannot be used, what login it has is void but still there", "error", failure)
+		if err := s.writeSource(); err != nil {
+			return &persist.NotDurableError{Err: errors.Join(failure, err)}
+		}
+	}
+	s.options.Step("delete: file")
+	if err := s.file.Delete(ctx); err != nil || failure != nil {
+		return err
+	}
+	if err := s.removeSource(); err != nil { // it does no harm
+		s.options.Log.Warn("a note that nobody needs cannot be removed", "error", err)
+	}
+	return nil
+}
+
+// finish ends what auth.source is there for, with a keyring that answers. What
+// is void is removed from it: a logout that did not reach it, or a login that
+// went to auth.json and is gone from there. What is not was put there by another
+// program. It looks again in its turn, for a login may be under way. If somebody
+// else has the turn, the next reader will do.
+func (s *Store) finish(ctx context.Context) {
+	release, err := s.exclude(ctx, finishPatience)
+	if err != nil {
+		return
+	}
+	defer release()
+	if err := s.settle(ctx); err != nil {
+		s.options.Log.Warn("that the keyring's login is void cannot be settled yet", "error", err)
+	}
+}
+
+func (s *Store) settle(ctx context.Context) error {
+	mark, err := s.readSource()
+	if err != nil || mark == nil {
+		return err
+	}
+	record, err := s.keyring.Load(ctx)
+	unreadable := new(persist.UnreadableError)
+	if err == nil && mark.isVoid(record.Credential) || errors.As(err, &unreadable) {
+		s.options.Step("settle: keyring")
+		err = s.keyring.Delete(ctx)
+	}
+	if err != nil && !errors.Is(err, persist.ErrNotFound) {
+		return err
+	}
+	return s.removeSource()
+}

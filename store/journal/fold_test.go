@@ -1,0 +1,358 @@
+package journal_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/journal"
+)
+
+const here, elsewhere = secret.Fingerprint("here"), secret.Fingerprint("elsewhere")
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func fold(entries ...persist.Entry) machine.TokenHistory {
+	return journal.Fold(machine.TokenHistory{}, slices.Values(entries), here)
+}
+
+// deferred is the journal of an endpoint in trouble.
+var deferred = persist.Entry{Kind: persist.Deferred, TokenID: "a", Endpoint: here, NotBefore: noon, Failures: 2}
+
+func TestAnEmptyJournalRemembersNothing(t *testing.T) {
+	require.Zero(t, fold())
+	require.Zero(t, fold(persist.Entry{Kind: "pardon", TokenID: "a", Endpoint: here}, persist.Entry{Kind: persist.Intended, TokenID: "a"}, persist.Entry{Kind: persist.Revoked, TokenID: "a"}))
+}
+
+func TestARotationSpendsTheOldTokenAndDatesTheNew(t *testing.T) {
+	require.Equal(t, machine.TokenHistory{
+		Verdicts:  []machine.Verdict{{TokenID: "a", Access: "access", Reason: machine.ReasonSpent, At: noon}},
+		Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: "a", Reason: machine.ReasonSpent}),
+		Rotations: []machine.Rotation{{TokenID: "b", At: noon}},
+	}, fold(deferred, persist.Entry{Kind: persist.Rotated, TokenID: "a", NextID: "b", Access: "access", Endpoint: here, At: noon}))
+}
+
+func TestATokenThatWasNotRotatedIsNotSpent(t *testing.T) {
+	require.Equal(t, machine.TokenHistory{Rotations: []machine.Rotation{{TokenID: "a", At: noon}}, Lost: []machine.Loss{{TokenID: "a"}}},
+		fold(persist.Entry{Kind: persist.Rotated, TokenID: "a", NextID: "a", At: noon}))
+}
+
+func TestAGrantThatNobodyKeptIsSpentAndIsNoLogin(t *testing.T) {
+	lineage := fold(persist.Entry{Kind: persist.Logout}, persist.Entry{Kind: persist.Rotated, TokenID: "a", At: noon})
+	require.NotNil(t, lineage.VerdictOn("a"))
+	require.Empty(t, lineage.Rotations)
+	require.True(t, lineage.LoggedOut)
+}
+
+func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
+	refused := persist.Entry{Kind: persist.Refused, TokenID: "a", Access: "access", Endpoint: here, At: noon, NotBefore: noon, Failures: 4}
+	refused.Reason = machine.ReasonExpired
+	require.Equal(t, machine.TokenHistory{
+		Verdicts:  []machine.Verdict{{TokenID: "a", Access: "access", Reason: machine.ReasonExpired, At: noon}},
+		Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: "a", Reason: machine.ReasonExpired}),
+	}, fold(deferred, refused))
+	refused.Reason = machine.ReasonUnexplained
+	require.Equal(t, machine.TokenHistory{Deferral: machine.Deferral{NotBefore: noon, Failures: 4, Unexplained: true}}, fold(deferred, refused))
+}
+
+func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
+	answered := deferred
+	answered.Repeated = machine.Repeated{Evidence: machine.Evidence{Status: 400, Code: "invalid_request"}, Times: 3}
+	require.Equal(t, answered.Repeated, fold(answered).Deferral.Evidence)
+	answered.Code = "\x1b[31m" // as nobody wrote it who may
+	require.Empty(t, fold(answered).Deferral.Evidence.Code)
+}
+
+func TestTheExpiryOfAnAccessTokenIsRemembered(t *testing.T) {
+	c := machine.Credential{AccessToken: secret.New("opaque"), ExpiresAt: noon}
+	for _, kind := range []persist.Kind{persist.Rotated, persist.Login} {
+		said := persist.Entry{Kind: kind, TokenID: "a", NextID: "b", Endpoint: here}.WithExpiry(c)
+		lineage := fold(said, persist.Entry{Kind: persist.Rotated, TokenID: "b", NextID: "c"})
+		require.Equal(t, []machine.Expiry{{Access: c.AccessToken.Fingerprint(), At: noon}}, lineage.Expiries)
+	}
+	require.Zero(t, fold(persist.Entry{Kind: persist.Login}.WithExpiry(machine.Credential{AccessToken: secret.New("opaque")})).Expiries)
+}
+
+func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
+	kept := deferred
+	kept.TokenID, kept.NextID = "a", "b"
+	require.Equal(t, machine.ReasonSpent, fold(kept).VerdictOn("a").Reason)
+	require.Equal(t, kept.NotBefore, fold(kept).Deferral.NotBefore)
+	require.Zero(t, fold(kept).Rotation("b"), "nothing was refreshed")
+	require.True(t, kept.IsAnswer() && kept.IsSynced())
+	kept.NextID = "a"
+	require.Nil(t, fold(kept).VerdictOn("a"), "an issuer that does not rotate")
+}
+
+func TestTheWaitBelongsToOneEndpoint(t *testing.T) {
+	wait := machine.TokenHistory{Deferral: machine.Deferral{NotBefore: noon, Failures: 2}}
+	require.Equal(t, wait, fold(deferred))
+	for _, kind := range []persist.Kind{persist.Rotated, persist.Refused, persist.Deferred, persist.Login} {
+		require.Equal(t, wait.Deferral, fold(deferred, persist.Entry{Kind: kind, TokenID: "b", Endpoint: elsewhere, Failures: 9}).Deferral, kind)
+	}
+}
+
+func TestALoginEndsTheWait(t *testing.T) {
+	require.Zero(t, fold(deferred, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT, Endpoint: here}))
+	require.NotZero(t, fold(deferred, persist.Entry{Kind: persist.Login, Method: machine.MethodExternal, Endpoint: here}),
+		"a login that lives in one process says nothing of the endpoint")
+}
+
+func TestALogoutLastsUntilSomebodyIsLoggedIn(t *testing.T) {
+	logout := persist.Entry{Kind: persist.Logout}
+	require.True(t, fold(logout).LoggedOut)
+	for _, e := range []persist.Entry{
+		{Kind: persist.Login, Method: machine.MethodAPIKey}, {Kind: persist.Adopted}, {Kind: persist.Rotated, TokenID: "a", NextID: "b"},
+	} {
+		require.False(t, fold(logout, e).LoggedOut, e.Kind)
+		require.True(t, fold(e, logout).LoggedOut, e.Kind)
+	}
+	for _, e := range []persist.Entry{
+		{Kind: persist.Login, Method: machine.MethodExternal}, {Kind: persist.Refused, TokenID: "a"}, {Kind: persist.Deferred},
+		{Kind: persist.Intended}, {Kind: persist.Revoked}, {Kind: "pardon"},
+	} {
+		require.True(t, fold(logout, e).LoggedOut, e.Kind)
+	}
+}
+
+func TestThePositionDecidesAndNotTheClock(t *testing.T) {
+	early, late := deferred, deferred
+	early.At, early.Failures, late.At = noon.Add(time.Hour), 7, noon
+	require.Equal(t, late.Failures, fold(early, late).Deferral.Failures)
+}
+
+func TestEntriesWithoutAKeyCondemnNothing(t *testing.T) {
+	require.Empty(t, fold(persist.Entry{Kind: persist.Refused}, persist.Entry{Kind: persist.Rotated, NextID: "b"}).Verdicts)
+}
+
+// Of a verdict that 256 others came after, the key is kept.
+func TestTheFoldIsBoundedAndKeepsTheKeysOfTheOldest(t *testing.T) {
+	var entries []persist.Entry
+	for i := range 1000 {
+		entries = append(entries, persist.Entry{Kind: persist.Rotated, TokenID: key(i), NextID: key(i + 1)})
+	}
+	lineage := fold(entries...)
+	require.Len(t, lineage.Verdicts, 256)
+	require.Len(t, lineage.Rotations, 256)
+	for n := range 1000 {
+		verdict := lineage.VerdictOn(key(n))
+		require.NotNil(t, verdict, n)
+		require.Equal(t, machine.ReasonSpent, verdict.Reason)
+	}
+	require.Nil(t, lineage.VerdictOn(key(1000)))
+	require.Equal(t, key(1000), lineage.Rotations[255].TokenID)
+}
+
+func key(n int) secret.Fingerprint { return secret.Fingerprint(fmt.Sprint("key", n)) }
+
+// anyEntries are so many that the oldest are forgotten, if keys do not repeat
+// too much. They may end in a time in which nothing was decided.
+func anyEntries(t *rapid.T) []persist.Entry {
+	source := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+	keys := rapid.SampledFrom([]int{3, 40, 600}).Draw(t, "keys")
+	kinds := []persist.Kind{
+		persist.Intended, persist.Rotated, persist.Refused, persist.Deferred, persist.Adopted, persist.Login, persist.Logout, persist.Revoked, persist.Saved, "pardon",
+	}
+	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonUnexplained}
+	methods := []machine.Method{machine.MethodChatGPT, machine.MethodExternal}
+	some := func() secret.Fingerprint {
+		if n := source.IntN(keys + 1); n > 0 {
+			return key(n)
+		}
+		return ""
+	}
+	entries := make([]persist.Entry, rapid.IntRange(0, 1500).Draw(t, "entries"))
+	for i := range entries {
+		entries[i] = persist.Entry{
+			Kind: kinds[source.IntN(len(kinds))], At: noon.Add(time.Duration(source.IntN(99)) * time.Second), PID: source.IntN(3),
+			TokenID: some(), NextID: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
+			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
+			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: machine.Repeated{Times: i},
+			Owner: some(), Client: strconv.Itoa(i),
+		}
+	}
+	if rapid.Bool().Draw(t, "quiet end") {
+		entries = append(entries, slices.Repeat([]persist.Entry{{Kind: persist.Intended}}, 256)...)
+	}
+	return entries
+}
+
+func TestAnEntryThatIsThereTwiceDoesNoHarm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := anyEntries(t)
+		if len(entries) == 0 {
+			t.Skip("no entry")
+		}
+		again := entries[rapid.IntRange(0, len(entries)-1).Draw(t, "again")]
+		at := slices.Index(entries, again)
+		once := fold(append(slices.Delete(slices.Clone(entries), at, at+1), again)...)
+		require.Equal(t, once, fold(append(slices.Clone(entries), again)...))
+		require.Equal(t, once, journal.Fold(once, slices.Values([]persist.Entry{again}), here))
+	})
+}
+
+func TestFoldingInPartsIsFoldingAtOnceAndTouchesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := anyEntries(t)
+		cut := rapid.IntRange(0, len(entries)).Draw(t, "cut")
+		before, same := fold(entries[:cut]...), fold(entries[:cut]...)
+		require.Equal(t, fold(entries...), journal.Fold(before, slices.Values(entries[cut:]), here))
+		require.Equal(t, same, before)
+	})
+}
+
+func TestWhatACompactionKeepsIsEnough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := anyEntries(t)
+		open := map[secret.Fingerprint]bool{key(1): true}
+		kept := append([]persist.Entry{}, journal.PastEntries(fold(entries...), noon)...)
+		for i, isNeeded := range journal.Needed(entries, open) {
+			if isNeeded {
+				kept = append(kept, entries[i])
+			}
+		}
+		for _, endpoint := range []secret.Fingerprint{here, elsewhere, ""} {
+			require.Equal(t, journal.Fold(machine.TokenHistory{}, slices.Values(entries), endpoint), journal.Fold(machine.TokenHistory{}, slices.Values(kept), endpoint))
+		}
+		ofOpen := func(entries []persist.Entry) []persist.Entry {
+			return slices.DeleteFunc(slices.Clone(entries), func(e persist.Entry) bool { return !open[e.TokenID] })
+		}
+		require.Equal(t, ofOpen(entries), ofOpen(kept))
+		audited := entries[max(0, len(entries)-256):]
+		require.Equal(t, audited, slices.Clip(kept[len(kept)-len(audited):]))
+		require.LessOrEqual(t, len(kept)-len(ofOpen(kept)), 4*256+256+1+2, "the journal stays bounded")
+	})
+}
+
+// The lines are in ledgers, so their form is for good; the old program passes over
+// the kind, and over no line that is shorter than it reads.
+func TestOldVerdictsAreKeptInLinesThatEveryVersionReads(t *testing.T) {
+	var entries []persist.Entry
+	for i := range 3000 {
+		entries = append(entries, persist.Entry{Kind: persist.Rotated, TokenID: key(i), NextID: key(i + 1)})
+	}
+	past := journal.PastEntries(fold(entries...), noon)
+	require.Len(t, past, 3)
+	for _, each := range past {
+		line, err := json.Marshal(each)
+		require.NoError(t, err)
+		require.Less(t, len(line), 10<<10)
+	}
+	require.Equal(t, fold(entries...).Condemned, fold(past...).Condemned)
+	one, err := json.Marshal(journal.PastEntries(machine.TokenHistory{Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: "a"})}, noon)[0])
+	require.NoError(t, err)
+	require.JSONEq(t, `{"kind": "past", "at": "2026-11-24T12:00:00Z", "pid": 0, "keys": "r2PcTIYB"}`, string(one))
+}
+
+func TestACompactionForgetsWhatTheFoldForgets(t *testing.T) {
+	var entries []persist.Entry
+	for i := range 1000 {
+		entries = append(entries, persist.Entry{Kind: persist.Rotated, TokenID: key(i), NextID: key(i + 1), Endpoint: key(i)})
+	}
+	entries = append(entries, slices.Repeat([]persist.Entry{{Kind: persist.Intended}}, 256)...)
+	require.Equal(t, append(make([]bool, 744), slices.Repeat([]bool{true}, 512)...), journal.Needed(entries, nil))
+}
+
+// What was said of a token is kept once: the last of it.
+func TestACompactionKeepsTheLastWordOnAToken(t *testing.T) {
+	lost := persist.Entry{Kind: persist.Deferred, TokenID: key(1), Lost: true, Endpoint: here}
+	ended := persist.Entry{Kind: persist.Logout, TokenID: key(2)}
+	entries := []persist.Entry{
+		lost, lost, ended, ended,
+		{Kind: persist.Login, TokenID: key(3)}, {Kind: persist.Deferred, TokenID: key(4), Endpoint: here},
+	}
+	entries = append(entries, slices.Repeat([]persist.Entry{{Kind: persist.Intended}}, 256)...)
+	require.Equal(t, []bool{false, true, false, true}, journal.Needed(entries, nil)[:4])
+}
+
+func TestACompactionKeepsTheNewestOfWhatOnlyALaterVersionKnows(t *testing.T) {
+	entries := make([]persist.Entry, 1000)
+	for i := range entries {
+		entries[i].Kind = persist.Intended
+		if i < 400 {
+			entries[i].Kind = "pardon"
+		}
+	}
+	needed := journal.Needed(entries, nil)
+	require.Equal(t, 256, len(slices.DeleteFunc(slices.Clone(needed[:400]), func(b bool) bool { return !b })))
+	require.True(t, needed[399])
+}
+
+func TestAPostIsAnsweredByWhatFollowsItsIntent(t *testing.T) {
+	intent := persist.Entry{Kind: persist.Intended, TokenID: "a", PID: 1, At: noon}
+	other, again := intent, intent
+	other.PID, again.At = 2, noon.Add(1)
+	rotated, refused := persist.Entry{Kind: persist.Rotated, TokenID: "a"}, persist.Entry{Kind: persist.Refused, TokenID: "a"}
+	deferred := persist.Entry{Kind: persist.Deferred, TokenID: "a", PID: 1}
+	for _, c := range []struct {
+		name       string
+		journal    []persist.Entry
+		isAnswered bool
+	}{
+		{"no journal", nil, false},
+		{"open", []persist.Entry{intent}, false},
+		{"granted", []persist.Entry{intent, rotated}, true},
+		{"refused", []persist.Entry{intent, refused}, true},
+		{"no verdict", []persist.Entry{intent, deferred}, false},
+		{"answered and then politely", []persist.Entry{intent, refused, deferred}, true},
+		{"an earlier outcome", []persist.Entry{rotated, intent}, false},
+		{"an outcome of another post", []persist.Entry{other, rotated}, false},
+		{"an outcome of an earlier post", []persist.Entry{again, rotated, intent}, false},
+		{"an outcome of another post of the same process", []persist.Entry{again, rotated}, false},
+		{"another token", []persist.Entry{intent, {Kind: persist.Rotated, TokenID: "b"}}, false},
+		{"in the journal twice", []persist.Entry{intent, rotated, intent}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.isAnswered, journal.IsAnswered(intent, slices.Values(c.journal)))
+		})
+	}
+}
+
+func TestALostAnswerLeavesADoubt(t *testing.T) {
+	lost := persist.Entry{Kind: persist.Deferred, TokenID: "a", Endpoint: here, Lost: true}
+	require.Equal(t, 1, fold(lost, persist.Entry{Kind: persist.Deferred, TokenID: "a", Endpoint: here}).Losses("a"))
+	require.Zero(t, fold(persist.Entry{Kind: persist.Deferred, TokenID: "a", Endpoint: here}).Losses("a"))
+	require.Zero(t, fold(lost).Losses("b"))
+}
+
+func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {
+	issuer := machine.Issuer{TokenEndpoint: "https://issuer.test/token"}
+	require.Equal(t, persist.Entry{PID: 7, Endpoint: persist.Endpoint(issuer)}, persist.Entry{}.By(7, issuer))
+	named := persist.Entry{PID: 1, Endpoint: elsewhere}
+	require.Equal(t, named, named.By(7, issuer))
+}
+
+// The line is on people's disks: other versions read it.
+func TestAnEntryIsWrittenAsItAlwaysWas(t *testing.T) {
+	full := persist.Entry{
+		Kind: persist.Refused, At: noon, PID: 1, Attempt: 2, Cause: machine.CauseDemanded, TokenID: "k", NextID: "n", Access: "a",
+		Endpoint: "e", Reason: machine.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodChatGPT,
+	}
+	line, err := json.Marshal(full)
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"refused","at":"2026-11-24T12:00:00Z","pid":1,"attempt":2,"cause":"forced","key":"k","next":"n","access":"a",`+
+		`"endpoint":"e","reason":"refresh_token_reused","not_before":"2026-11-24T12:00:00Z","failures":3,"method":"chatgpt"}`, string(line))
+	line, err = json.Marshal(persist.Entry{Kind: persist.Logout, At: noon, PID: 1})
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"logout","at":"2026-11-24T12:00:00Z","pid":1}`, string(line))
+}
+
+func BenchmarkFold10000Entries(b *testing.B) {
+	entries := make([]persist.Entry, 10_000)
+	for i := range entries {
+		entries[i] = persist.Entry{Kind: []persist.Kind{persist.Intended, persist.Rotated}[i%2], TokenID: key(i / 2), NextID: key(i/2 + 1), At: noon}
+	}
+	for b.Loop() {
+		fold(entries...)
+	}
+}
