@@ -24,7 +24,7 @@ const (
 // TestAPersonInARealBrowserSeesEachState shows every state on every screen with
 // made-up data. To look at the pictures:
 //
-//	go test -run RealBrowserSeesEachState -artifacts -outputdir /tmp/pages ./protocol/inspect
+//	go test -run RealBrowserSeesEachState -artifacts -outputdir /tmp/pages ./cmd/bezoar/live
 func TestAPersonInARealBrowserSeesEachState(t *testing.T) {
 	browser := open(t)
 	all := states(t)
