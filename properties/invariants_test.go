@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine/diagram"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 )
 
 func TestEveryInvariantIsHeldByTestsThatExist(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine/diagram"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/diagram"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )

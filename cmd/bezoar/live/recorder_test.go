@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/diagram"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 

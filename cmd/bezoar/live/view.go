@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/diagram"
 )
 
 // view is what the page shows: text without secrets, and two drawings of it.

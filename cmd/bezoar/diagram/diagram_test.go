@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/diagram"
 )
 
 func TestEveryRowOfTheTableCanHappen(t *testing.T) {
