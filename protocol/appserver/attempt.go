@@ -80,10 +80,10 @@ func (s *Server) loginCancel(id jsonrpc.ID, params protocol.LoginCancelParams) {
 		s.conn.ReplyError(id, invalid("invalid login id: "+params.LoginID))
 		return
 	}
-	isCancelled := s.Logins.Cancel(params.LoginID, func() {
+	cancelled := s.Logins.Cancel(params.LoginID, func() {
 		s.conn.Reply(id, protocol.LoginCancelResponse{Status: protocol.CancelCanceled})
 	})
-	if !isCancelled {
+	if !cancelled {
 		s.conn.Reply(id, protocol.LoginCancelResponse{Status: protocol.CancelNotFound})
 	}
 }

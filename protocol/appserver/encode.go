@@ -28,9 +28,9 @@ func (e *statusEncoder) append(line []byte, method machine.Method, token secret.
 	return append(line, '}')
 }
 
-func (e *statusEncoder) appendText(line []byte, text string, isNull bool) []byte {
+func (e *statusEncoder) appendText(line []byte, text string, null bool) []byte {
 	switch {
-	case isNull:
+	case null:
 		return append(line, "null"...)
 	case e.isPlain(text):
 		line = append(line, '"')

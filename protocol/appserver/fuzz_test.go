@@ -117,8 +117,8 @@ func idOfRequest(line []byte) (id string, ok bool) {
 	if strings.HasPrefix(id, `"`) {
 		return id, true
 	}
-	number, isInteger := new(big.Int).SetString(id, 10)
-	return id, isInteger && number.IsInt64() && number.String() == id
+	number, ok := new(big.Int).SetString(id, 10)
+	return id, ok && number.IsInt64() && number.String() == id
 }
 
 // membersOf reads an object in which none of the members of a message occurs

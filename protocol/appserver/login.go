@@ -81,17 +81,17 @@ func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
 
 // forbids says why a login of this type may not be made here and now.
 func (s *Server) forbids(loginType string) *jsonrpc.Error {
-	isExternal := loginType == protocol.LoginExternalTokens
+	external := loginType == protocol.LoginExternalTokens
 	switch {
-	case isExternal && !s.isExperimental:
+	case external && !s.isExperimental:
 		return invalid("account/login/start.chatgptAuthTokens requires experimentalApi capability")
 	case loginType == protocol.LoginAPIKey && s.Restriction.ForbidAPIKey:
 		return invalid("API key login is disabled. Use ChatGPT login instead.")
-	case isExternal && s.Restriction.ForbidChatGPT:
+	case external && s.Restriction.ForbidChatGPT:
 		return invalid("External ChatGPT auth is disabled. Use API key login instead.")
 	case loginType != protocol.LoginAPIKey && s.Restriction.ForbidChatGPT:
 		return invalid("ChatGPT login is disabled. Use API key login instead.")
-	case !isExternal && s.Engine.Snapshot().Credential.Method == machine.MethodExternal:
+	case !external && s.Engine.Snapshot().Credential.Method == machine.MethodExternal:
 		return invalid("External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it.")
 	}
 	return nil

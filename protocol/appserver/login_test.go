@@ -33,14 +33,14 @@ func inOrder(t *testing.T, said []string, beginnings ...string) {
 }
 
 const (
-	isCompleted = `{"method":"account/login/completed","params":{"loginId":null,"success":true,"error":null,"onboardingEntrypoint":null},"emittedAtMs":`
-	isKey       = `{"method":"account/updated","params":{"authMode":"apikey","planType":null,"reason":null},"emittedAtMs":`
-	isNobody    = `{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":`
+	loginCompleted = `{"method":"account/login/completed","params":{"loginId":null,"success":true,"error":null,"onboardingEntrypoint":null},"emittedAtMs":`
+	updatedToKey       = `{"method":"account/updated","params":{"authMode":"apikey","planType":null,"reason":null},"emittedAtMs":`
+	updatedToNone    = `{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":`
 )
 
 func TestALoginIsAnsweredThenCompletedThenAnnounced(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
-		inOrder(t, s.ask(loginLine, statusLine), `{"id":"login","result":{"type":"apiKey"}}`, isCompleted, isKey,
+		inOrder(t, s.ask(loginLine, statusLine), `{"id":"login","result":{"type":"apiKey"}}`, loginCompleted, updatedToKey,
 			`{"id":"status","result":{"authMethod":"apikey","authToken":"sk-1","requiresOpenaiAuth":true}}`)
 		record, err := s.store.Load(t.Context())
 		require.NoError(t, err)
@@ -53,7 +53,7 @@ func TestALogoutIsAnsweredAndAnnouncedEvenIfNobodyIsLoggedIn(t *testing.T) {
 		inBubble(t, stored, func(t *testing.T, s *site) {
 			for _, params := range []string{``, `,"params":null`, `,"params":{}`} {
 				said := s.ask(strings.Replace(logoutLine, `"}`, `"`+params+`}`, 1))
-				inOrder(t, said, `{"id":"logout","result":{}}`, isNobody)
+				inOrder(t, said, `{"id":"logout","result":{}}`, updatedToNone)
 				inOrder(t, s.ask(statusLine), `{"id":"status","result":{"authMethod":null,"authToken":null,`)
 			}
 			_, err := s.store.Load(t.Context())
@@ -74,10 +74,10 @@ func TestAPipelineIsAnsweredInItsOrder(t *testing.T) {
 		inOrder(t, said,
 			`{"id":"status","result":{"authMethod":"chatgpt","authToken":"access-1",`,
 			`{"id":"patient","result":{"authMethod":null,"authToken":null,`,
-			`{"id":"logout"`, isNobody)
+			`{"id":"logout"`, updatedToNone)
 		inOrder(t, s.ask(statusLine, loginLine, statusLine),
 			`{"id":"status","result":{"authMethod":null,"authToken":null,`,
-			`{"id":"login"`, isCompleted, isKey, `{"id":"status","result":{"authMethod":"apikey","authToken":"sk-1",`)
+			`{"id":"login"`, loginCompleted, updatedToKey, `{"id":"status","result":{"authMethod":"apikey","authToken":"sk-1",`)
 		time.Sleep(2 * issuerTakes)
 		require.Empty(t, s.said())
 		inOrder(t, s.ask(statusLine), `{"id":"status","result":{"authMethod":"apikey","authToken":"sk-1",`)
@@ -87,7 +87,7 @@ func TestAPipelineIsAnsweredInItsOrder(t *testing.T) {
 func TestAKeyIsTakenAsItIs(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *site) {
 		for _, key := range []string{``, ` `, ` sk \n`} {
-			inOrder(t, s.ask(strings.Replace(loginLine, "sk-1", key, 1)), `{"id":"login","result"`, isCompleted, isKey)
+			inOrder(t, s.ask(strings.Replace(loginLine, "sk-1", key, 1)), `{"id":"login","result"`, loginCompleted, updatedToKey)
 			require.Contains(t, s.answer(protocol.AccountRead, `{}`), `"account":{"type":"apiKey"}`)
 		}
 	})

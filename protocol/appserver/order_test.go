@@ -223,8 +223,8 @@ func (m *model) compare(t *rapid.T, said []string) {
 		at := slices.Index(order, barrier)
 		for i, id := range order {
 			inOrder := i == at || (i < at) == (id < barrier)
-			isLate := m.asked[min(id, barrier)] == signOut // its answer waits for the issuer to be told
-			require.True(t, inOrder || isLate, "%d is answered on the wrong side of %d", id, barrier)
+			late := m.asked[min(id, barrier)] == signOut // its answer waits for the issuer to be told
+			require.True(t, inOrder || late, "%d is answered on the wrong side of %d", id, barrier)
 		}
 	}
 }

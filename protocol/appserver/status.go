@@ -21,7 +21,7 @@ var (
 
 // known is what can be answered at once. For a provider that needs no login that
 // is everything but a refresh that is demanded, as in the reference.
-func (s *Server) known(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
+func (s *Server) known(ask machine.Ask) (snapshot *machine.State, ok bool) {
 	if !s.RequiresAuth && !ask.Refresh {
 		return s.Engine.Snapshot(), true
 	}
@@ -30,7 +30,7 @@ func (s *Server) known(ask machine.Ask) (snapshot *machine.State, isKnown bool) 
 
 // getAuthStatus is the poll.
 func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
-	if snapshot, isKnown := s.known(ask); isKnown {
+	if snapshot, ok := s.known(ask); ok {
 		s.replyStatus(id, ask, snapshot)
 		return
 	}
@@ -53,7 +53,7 @@ func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.S
 // accountRead shows who is logged in. A poisoned login keeps its account: the
 // user needs a new login and not a forced logout.
 func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
-	if snapshot, isKnown := s.known(ask); isKnown {
+	if snapshot, ok := s.known(ask); ok {
 		s.replyAccount(id, snapshot)
 		return
 	}

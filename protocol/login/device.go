@@ -50,12 +50,12 @@ func (a *Attempt) approval(device oauth.Device) (oauth.Code, error) {
 		if approved, ok := answer.(oauth.DeviceApproved); ok {
 			return approved.Code, nil
 		}
-		_, isUnanswered := errors.AsType[*oauth.UnreachableError](err)
-		if err != nil && !isUnanswered {
+		_, unanswered := errors.AsType[*oauth.UnreachableError](err)
+		if err != nil && !unanswered {
 			return oauth.Code{}, err
 		}
 		pending, _ := answer.(oauth.DevicePending)
-		if err := a.sleep(pace.next(pending, isUnanswered || pending.Undecided)); err != nil {
+		if err := a.sleep(pace.next(pending, unanswered || pending.Undecided)); err != nil {
 			return oauth.Code{}, err
 		}
 	}
@@ -93,8 +93,8 @@ type pace struct {
 	backoff  time.Duration
 }
 
-func (p *pace) next(pending oauth.DevicePending, isUnanswered bool) time.Duration {
-	if isUnanswered {
+func (p *pace) next(pending oauth.DevicePending, unanswered bool) time.Duration {
+	if unanswered {
 		p.backoff = min(2*max(p.backoff, p.interval), max(longestBackoff, p.interval))
 		return max(p.backoff, pending.RetryAfter)
 	}

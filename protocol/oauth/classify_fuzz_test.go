@@ -30,8 +30,8 @@ func FuzzClassify(f *testing.F) {
 		header := http.Header{"Retry-After": {retryAfter}, "Date": {date}}
 		switch answer := oauth.Classify(status, header, []byte(body), noon).(type) {
 		case machine.Issued:
-			isJSON := json.Valid([]byte(strings.TrimPrefix(strings.TrimSpace(body), "\uFEFF")))
-			if status/100 != 2 || !isJSON && !strings.Contains(body, "access_token=") || answer.Response.AccessToken.IsAbsent() {
+			valid := json.Valid([]byte(strings.TrimPrefix(strings.TrimSpace(body), "\uFEFF")))
+			if status/100 != 2 || !valid && !strings.Contains(body, "access_token=") || answer.Response.AccessToken.IsAbsent() {
 				t.Fatalf("a grant of status %d from %q", status, body)
 			}
 		case machine.Refused:

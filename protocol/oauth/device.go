@@ -71,8 +71,8 @@ func (m members) interval() (time.Duration, bool) {
 	if !m.has("interval") {
 		return defaultInterval, true
 	}
-	digits, isText := m.text("interval")
-	if !isText {
+	digits, quoted := m.text("interval")
+	if !quoted {
 		digits = string(m["interval"])
 	}
 	seconds, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 64)

@@ -27,8 +27,8 @@ func FuzzLoginAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		client := oauth.New(oauth.Options{LoginIssuer: "https://issuer.test", Transport: saying{status, body}})
 		if device, err := client.StartDevice(t.Context()); err == nil {
-			isWhole := !device.ID.IsAbsent() && device.UserCode != "" && device.Interval >= 0 && device.Interval <= time.Hour
-			demand(t, isWhole, "a device login of %d %q", status, body)
+			whole := !device.ID.IsAbsent() && device.UserCode != "" && device.Interval >= 0 && device.Interval <= time.Hour
+			demand(t, whole, "a device login of %d %q", status, body)
 		}
 		answer, err := client.PollDevice(t.Context(), oauth.Device{ID: secret.New("d"), UserCode: "u"})
 		switch answer := answer.(type) {
@@ -40,8 +40,8 @@ func FuzzLoginAnswers(f *testing.F) {
 			demand(t, err != nil, "neither an answer nor an error of %d %q", status, body)
 		}
 		if grant, err := client.Exchange(t.Context(), oauth.Code{Code: secret.New("c")}); err == nil {
-			isWhole := !grant.IDToken.IsAbsent() && !grant.AccessToken.IsAbsent() && !grant.RefreshToken.IsAbsent()
-			demand(t, isWhole, "a grant of %d %q", status, body)
+			whole := !grant.IDToken.IsAbsent() && !grant.AccessToken.IsAbsent() && !grant.RefreshToken.IsAbsent()
+			demand(t, whole, "a grant of %d %q", status, body)
 		}
 		if key, err := client.ExchangeKey(t.Context(), secret.New("i")); err == nil {
 			demand(t, !key.IsEmpty(), "a key of %d %q", status, body)

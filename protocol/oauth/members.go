@@ -86,8 +86,8 @@ func (m members) accessToken() secret.Token {
 func isUsable(text string) bool {
 	end := strings.TrimRight(text, "=")
 	foreign := func(r rune) bool {
-		isLetter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !isLetter && !strings.ContainsRune("-._~+/", r)
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("-._~+/", r)
 	}
 	return end != "" && !strings.ContainsFunc(end, foreign) && !slices.Contains(noTokens, strings.ToLower(text))
 }
@@ -131,7 +131,7 @@ func (m members) kept(spent secret.Token) machine.TokenResponse {
 // number, an object.
 func (m members) isGarbled() bool {
 	for _, name := range []string{"access_token", "refresh_token"} {
-		if _, isText := m.text(name); m.has(name) && !isText {
+		if _, ok := m.text(name); m.has(name) && !ok {
 			return true
 		}
 	}
@@ -144,8 +144,8 @@ const longestLifetime = 100 * 365 * 24 * time.Hour
 // lifetime is expires_in (RFC 6749 section 5.1), which some write as a text; zero
 // for none that can be meant.
 func (m members) lifetime() time.Duration {
-	text, isText := m.text("expires_in")
-	if !isText {
+	text, ok := m.text("expires_in")
+	if !ok {
 		text = string(m["expires_in"])
 	}
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

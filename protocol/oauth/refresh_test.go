@@ -185,14 +185,14 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 }
 
 func TestTheIntentIsAskedWhenTheFirstByteLeaves(t *testing.T) {
-	isOld := false
+	old := false
 	client := oauth.New(options(transportFunc(func(request *http.Request) (*http.Response, error) {
-		isOld = true // while a connection was being made
+		old = true // while a connection was being made
 		sent, err := io.ReadAll(request.Body)
 		require.Empty(t, sent)
 		return nil, err
 	})))
-	ctx := machine.WithIntent(t.Context(), func() bool { return !isOld })
+	ctx := machine.WithIntent(t.Context(), func() bool { return !old })
 	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(ctx, names, secret.New("r"), "")))
 }
 

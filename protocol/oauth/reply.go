@@ -54,8 +54,8 @@ func (r reply) isRefusal() bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusProxyAuthRequired:
 		return false
 	}
-	isOfIssuer := r.status/100 == 4 || r.isSuccess() && r.said().isError()
-	return isOfIssuer && !r.isPage()
+	fromIssuer := r.status/100 == 4 || r.isSuccess() && r.said().isError()
+	return fromIssuer && !r.isPage()
 }
 
 // unreadable is the error for a successful answer that lacks what was asked for.
@@ -127,9 +127,9 @@ func decodeObject(text []byte) members {
 // the only thing that cannot be had again. Of an object that was cut off all three tokens
 // must have come: what is stored is one login, and never the tokens of two answers.
 func decodeCut(text []byte) members {
-	m, isClosed := decodeWhole(text)
+	m, closed := decodeWhole(text)
 	wanted := []string{"refresh_token"}
-	if !isClosed {
+	if !closed {
 		wanted = []string{"refresh_token", "access_token", "id_token"}
 	}
 	for _, name := range wanted {
@@ -142,7 +142,7 @@ func decodeCut(text []byte) members {
 
 // decodeWhole reads the members of an object that came whole, as far as the text is
 // JSON, and whether its end came; it is nil if the text begins otherwise.
-func decodeWhole(text []byte) (m members, isClosed bool) {
+func decodeWhole(text []byte) (m members, closed bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
 		return nil, false
@@ -154,7 +154,7 @@ func decodeWhole(text []byte) (m members, isClosed bool) {
 		if err != nil || decoder.Decode(&value) != nil {
 			break
 		}
-		if isCut := int(decoder.InputOffset()) == len(text) && value[0] != '"'; isCut {
+		if cut := int(decoder.InputOffset()) == len(text) && value[0] != '"'; cut {
 			break // 36 of 3600
 		}
 		m.add(name.(string), value)

@@ -78,11 +78,11 @@ func requireSubset(t *testing.T, narrow, wide []byte) {
 func withoutForeignLogins(t *testing.T, content []byte) []byte {
 	d := parseDocument(t, content)
 	variants, _ := d["oneOf"].([]any)
-	isForeign := func(variant any) bool {
+	foreign := func(variant any) bool {
 		encoded := must(json.Marshal(variant))
 		return bytes.Contains(encoded, []byte("amazonBedrock"))
 	}
-	if variants = slices.DeleteFunc(variants, isForeign); variants != nil {
+	if variants = slices.DeleteFunc(variants, foreign); variants != nil {
 		d["oneOf"] = variants
 	}
 	return must(json.Marshal(d))

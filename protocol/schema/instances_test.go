@@ -75,8 +75,8 @@ func (d document) drawObject(t *rapid.T, node map[string]any) any {
 		if !slices.Contains(required, any(name)) && !rapid.Bool().Draw(t, "has "+name) {
 			continue
 		}
-		property, isNode := properties[name].(map[string]any)
-		if !isNode {
+		property, ok := properties[name].(map[string]any)
+		if !ok {
 			property = map[string]any{} // true
 		}
 		object[name] = d.draw(t, property)

@@ -93,8 +93,8 @@ func TestEveryTypeOfTheTableIsUsed(t *testing.T) {
 		}
 	}
 	for _, each := range types() {
-		isEnvelope := each.name == "JSONRPCResponse" || each.name == "JSONRPCError"
-		require.True(t, used[each.name] || isEnvelope, each.name)
+		envelope := each.name == "JSONRPCResponse" || each.name == "JSONRPCError"
+		require.True(t, used[each.name] || envelope, each.name)
 		require.NotEmpty(t, all[each.name].Description, each.name)
 	}
 }

@@ -49,11 +49,11 @@ func (n *node) typeScript() string {
 // own.
 func (n *node) declaration() string {
 	alternatives := n.alternatives()
-	isObject := func(n *node) bool { return len(n.Properties) > 0 }
+	object := func(n *node) bool { return len(n.Properties) > 0 }
 	switch {
-	case isObject(n):
+	case object(n):
 		return " " + n.broken("")
-	case slices.ContainsFunc(alternatives, isObject):
+	case slices.ContainsFunc(alternatives, object):
 		var out strings.Builder
 		for _, each := range alternatives {
 			if each.Description != "" {

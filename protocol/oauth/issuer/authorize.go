@@ -50,11 +50,11 @@ func (i *Issuer) checkAuthorization(request asked) (answer, bool) {
 
 func (i *Issuer) consented(request asked, allowed bool) answer {
 	wanted := request.query.Get("allowed_workspace_id")
-	isOther := wanted != "" && !slices.Contains(strings.Split(wanted, ","), i.account.ID)
+	elsewhere := wanted != "" && !slices.Contains(strings.Split(wanted, ","), i.account.ID)
 	switch {
 	case !allowed:
 		return sendBack(request, url.Values{"error": {"access_denied"}, "error_description": {"The login was refused."}})
-	case isOther:
+	case elsewhere:
 		return sendBack(request, url.Values{"error": {"access_denied"}, "error_description": {"No account in the workspace."}})
 	}
 	code := i.newCode(i.account, request.query.Get("code_challenge"), request.query.Get("redirect_uri"), request.at)

@@ -149,9 +149,9 @@ func (i *Issuer) refresh(request asked) answer {
 
 func (i *Issuer) replayed(token *refreshToken, request asked) answer {
 	i.counts.Replays++
-	isRecent := request.at.Before(token.spentAt.Add(i.options.ReuseLeeway))
+	recent := request.at.Before(token.spentAt.Add(i.options.ReuseLeeway))
 	successor := i.families.refresh[token.successor.RefreshToken.Fingerprint()]
-	if isRecent && !token.family.revoked && !successor.isSpent() {
+	if recent && !token.family.revoked && !successor.isSpent() {
 		i.counts.Grants++
 		return granted(token.successor)
 	}

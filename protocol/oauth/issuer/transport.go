@@ -40,14 +40,14 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	written := &answerWriter{header: http.Header{}}
-	isBroken := written.isBrokenBy(t.issuer, arrived(request))
+	broken := written.isBrokenBy(t.issuer, arrived(request))
 	if err := request.Context().Err(); err != nil {
 		return nil, err
 	}
-	if isBroken && !written.isFlushed {
+	if broken && !written.isFlushed {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return written.response(request, isBroken), nil
+	return written.response(request, broken), nil
 }
 
 // arrived is the request as a server sees it.
@@ -90,11 +90,11 @@ func (w *answerWriter) Write(content []byte) (int, error) {
 }
 
 // isBrokenBy lets a handler write, and reports whether it broke the connection.
-func (w *answerWriter) isBrokenBy(handler http.Handler, r *http.Request) (isBroken bool) {
+func (w *answerWriter) isBrokenBy(handler http.Handler, r *http.Request) (broken bool) {
 	defer func() {
 		reason := recover()
-		isBroken = reason == http.ErrAbortHandler
-		if reason != nil && !isBroken {
+		broken = reason == http.ErrAbortHandler
+		if reason != nil && !broken {
 			panic(reason)
 		}
 	}()
@@ -102,9 +102,9 @@ func (w *answerWriter) isBrokenBy(handler http.Handler, r *http.Request) (isBrok
 	return false
 }
 
-func (w *answerWriter) response(request *http.Request, isBroken bool) *http.Response {
+func (w *answerWriter) response(request *http.Request, broken bool) *http.Response {
 	var body io.Reader = &w.body
-	if isBroken {
+	if broken {
 		body = io.MultiReader(body, brokenReader{})
 	}
 	return &http.Response{

@@ -77,7 +77,7 @@ func closed(document any) any {
 		for name := range value {
 			value[name] = closed(value[name])
 		}
-		if _, isObject := value["properties"].(map[string]any); isObject {
+		if _, ok := value["properties"].(map[string]any); ok {
 			value["additionalProperties"] = false
 		}
 	}
@@ -86,16 +86,16 @@ func closed(document any) any {
 
 // conforms reports how a value fails to be of a type, by either schema.
 func conforms(name string, value any) error {
-	own, isOurs := ours()[name]
-	theirs, isTheirs := reference()[name]
-	if !isOurs && !isTheirs {
+	own, published := ours()[name]
+	theirs, known := reference()[name]
+	if !published && !known {
 		return fmt.Errorf("nobody publishes a type %s", name)
 	}
 	var problems []error
-	if isOurs {
+	if published {
 		problems = append(problems, own.Validate(value))
 	}
-	if isTheirs && departures[name] == "" {
+	if known && departures[name] == "" {
 		problems = append(problems, theirs.Validate(value))
 	}
 	if err := errors.Join(problems...); err != nil {

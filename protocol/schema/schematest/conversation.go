@@ -104,8 +104,8 @@ func (c *Conversation) check(line []byte) error {
 	if waiting == nil || len(waiting.methods) == waiting.refused {
 		return fmt.Errorf("nobody asked with the id %s", message.id)
 	}
-	result, isYes := message.members["result"]
-	if !isYes {
+	result, ok := message.members["result"]
+	if !ok {
 		waiting.refused++
 		return nil
 	}
@@ -159,9 +159,9 @@ func (m message) isAnswer() bool { return m.members["method"] == nil }
 
 // check is what can be said of a message alone.
 func (m message) check() error {
-	_, isYes := m.members["result"]
+	_, ok := m.members["result"]
 	switch {
-	case m.isAnswer() && isYes:
+	case m.isAnswer() && ok:
 		return conforms("JSONRPCResponse", m.members)
 	case m.isAnswer():
 		return conforms("JSONRPCError", m.members)
