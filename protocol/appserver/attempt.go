@@ -25,9 +25,9 @@ func asDeviceLogin(id string, prompt login.Prompt) any {
 // and reports the end when it comes. It has ended the login before it, and the
 // client hears of that first.
 func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
-	before, told := s.told, make(chan struct{})
-	s.told = told
-	s.asides.begin(func() {
+	before, told := s.prevLoginReported, make(chan struct{})
+	s.prevLoginReported = told
+	s.inflight.Go(func() {
 		defer close(told)
 		prompt, err := attempt.Prompt() // by now nothing is left of the one before
 		if before != nil {
@@ -45,10 +45,10 @@ func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, l
 // endLogin ends the login that is under way and waits until the client was told.
 // It is called on the reading goroutine.
 func (s *Server) endLogin(ctx context.Context) error {
-	if err := s.Logins.End(ctx); err != nil || s.told == nil {
+	if err := s.Logins.End(ctx); err != nil || s.prevLoginReported == nil {
 		return err
 	}
-	<-s.told // which waits for nobody any more
+	<-s.prevLoginReported // which waits for nobody any more
 	return nil
 }
 

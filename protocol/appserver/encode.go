@@ -14,7 +14,7 @@ import (
 // would be most of the work; a property holds it to the same bytes. It may be used
 // concurrently.
 type statusEncoder struct {
-	plain atomic.Pointer[string] // the last text that is its own JSON: polls hand out the same token
+	lastPlain atomic.Pointer[string] // the last text that is its own JSON: polls hand out the same token
 }
 
 // append appends a status. Whatever is "" or absent is null.
@@ -32,7 +32,7 @@ func (e *statusEncoder) appendText(line []byte, text string, null bool) []byte {
 	switch {
 	case null:
 		return append(line, "null"...)
-	case e.isPlain(text):
+	case e.plain(text):
 		line = append(line, '"')
 		line = append(line, text...)
 		return append(line, '"')
@@ -43,9 +43,9 @@ func (e *statusEncoder) appendText(line []byte, text string, null bool) []byte {
 
 // isPlain reports whether text is its own JSON but for the quotes. Tokens are,
 // and to find out takes longer than all the rest.
-func (e *statusEncoder) isPlain(text string) bool {
+func (e *statusEncoder) plain(text string) bool {
 	const shortBytes = 16 // a method, and no reason to forget the token
-	if last := e.plain.Load(); last != nil && *last == text {
+	if last := e.lastPlain.Load(); last != nil && *last == text {
 		return true
 	}
 	for i := range len(text) {
@@ -55,7 +55,7 @@ func (e *statusEncoder) isPlain(text string) bool {
 	}
 	if len(text) > shortBytes {
 		kept := text // text itself would be moved to the heap for each call
-		e.plain.Store(&kept)
+		e.lastPlain.Store(&kept)
 	}
 	return true
 }

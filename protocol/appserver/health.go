@@ -11,7 +11,7 @@ import (
 // healthRead says how the login fares. It is one load of the snapshot: nobody is
 // asked, nothing is read from the disk and nothing changes by it.
 func (s *Server) healthRead(id jsonrpc.ID, _ struct{}) {
-	if !s.isExperimental {
+	if !s.experimental {
 		s.conn.ReplyError(id, invalid("account/health/read requires experimentalApi capability"))
 		return
 	}

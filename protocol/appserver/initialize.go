@@ -37,7 +37,7 @@ func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
 	}
 	<-s.Engine.Ready() // the login of this conversation is the one of its start
 	s.initialized = true
-	s.isExperimental = params.Capabilities.ExperimentalAPI
+	s.experimental = params.Capabilities.ExperimentalAPI
 	s.silenced = params.Capabilities.OptOutNotificationMethods
 	agent := s.userAgent(client)
 	s.Introduce(client.Name, agent)
@@ -47,7 +47,7 @@ func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
 	for _, warning := range s.Warnings {
 		s.notify(protocol.ConfigWarning, warning)
 	}
-	if s.isExperimental {
+	if s.experimental {
 		s.Engine.Subscribe(s.healthChanged)
 	}
 }

@@ -83,7 +83,7 @@ func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
 func (s *Server) forbids(loginType string) *jsonrpc.Error {
 	external := loginType == protocol.LoginExternalTokens
 	switch {
-	case external && !s.isExperimental:
+	case external && !s.experimental:
 		return invalid("account/login/start.chatgptAuthTokens requires experimentalApi capability")
 	case loginType == protocol.LoginAPIKey && s.Restriction.ForbidAPIKey:
 		return invalid("API key login is disabled. Use ChatGPT login instead.")

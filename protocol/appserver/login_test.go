@@ -34,8 +34,8 @@ func inOrder(t *testing.T, said []string, beginnings ...string) {
 
 const (
 	loginCompleted = `{"method":"account/login/completed","params":{"loginId":null,"success":true,"error":null,"onboardingEntrypoint":null},"emittedAtMs":`
-	updatedToKey       = `{"method":"account/updated","params":{"authMode":"apikey","planType":null,"reason":null},"emittedAtMs":`
-	updatedToNone    = `{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":`
+	updatedToKey   = `{"method":"account/updated","params":{"authMode":"apikey","planType":null,"reason":null},"emittedAtMs":`
+	updatedToNone  = `{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":`
 )
 
 func TestALoginIsAnsweredThenCompletedThenAnnounced(t *testing.T) {

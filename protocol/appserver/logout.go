@@ -8,9 +8,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
-// revocationPatience is how long a logout's answer waits for the issuer to be
+// revocationLimit is how long a logout's answer waits for the issuer to be
 // told. The login is gone before that, for everything behind it too.
-const revocationPatience = 2 * time.Second
+const revocationLimit = 2 * time.Second
 
 func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	ctx, cancel := s.briefly()
@@ -28,10 +28,10 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	case <-revoked:
 		s.loggedOut(id)
 	default:
-		s.asides.begin(func() {
+		s.inflight.Go(func() {
 			select {
 			case <-revoked:
-			case <-time.After(revocationPatience):
+			case <-time.After(revocationLimit):
 			}
 			s.loggedOut(id)
 		})

@@ -41,7 +41,7 @@ func (o object[P]) params(request jsonrpc.Request) (params P, err *jsonrpc.Error
 // thing wrong with it, in the order it is written, is the error.
 func (o object[P]) decode(raw json.RawMessage, into *P) (err *jsonrpc.Error) {
 	var seen uint64 // a bit for each field
-	ok := jsonrpc.Members(raw, func(name, value []byte) {
+	ok := jsonrpc.EachMember(raw, func(name, value []byte) {
 		i := o.index(name)
 		switch {
 		case err != nil || i < 0:

@@ -34,14 +34,14 @@ func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
 		default:
 			token := snapshot.Credential.AccessToken.Fingerprint()
 			if s.limits.join(token, id) == 1 {
-				s.asides.begin(func() { s.answerRateLimits(token) })
+				s.inflight.Go(func() { s.answerRateLimits(token) })
 			}
 		}
 	})
 }
 
 func (s *Server) answerRateLimits(token secret.Fingerprint) {
-	ctx, done := s.asides.limited(rateLimitsLimit)
+	ctx, done := s.inflight.withLimit(rateLimitsLimit)
 	defer done()
 	limits, err := s.rateLimits(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), errEnding) {

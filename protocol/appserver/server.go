@@ -29,7 +29,7 @@ type Options struct {
 	Warnings     []protocol.ConfigWarningNotification
 	Now          func() time.Time // time.Now
 
-	Logins  *login.Desk     // saves to Engine
+	Logins  *login.Manager  // saves to Engine
 	Backend *chatgpt.Client // knows the rate limits
 
 	// Introduce is told who the client is, for the requests to the issuer.
@@ -40,18 +40,18 @@ type Options struct {
 // on the connection's reading goroutine, one after another.
 type Server struct {
 	Options
-	conn   *jsonrpc.Conn
-	asides asides
-	limits sharers
-	latest sync.Mutex // held while it is told who is logged in: who looks first is heard first
-	status statusEncoder
-	queued chan struct{} // full while as many requests wait for a refresh as may
+	conn     *jsonrpc.Conn
+	inflight inflight
+	limits   sharers
+	latest   sync.Mutex // held while it is told who is logged in: who looks first is heard first
+	status   statusEncoder
+	queued   chan struct{} // full while as many requests wait for a refresh as may
 
 	// For the reading goroutine alone.
-	told           <-chan struct{} // closed when the end of the latest login was told; nil before the first
-	initialized    bool
-	isExperimental bool
-	silenced       []string // notification methods that the client does not want
+	prevLoginReported <-chan struct{} // closed when the end of the latest login was told; nil before the first
+	initialized       bool
+	experimental      bool
+	silenced          []string // notification methods that the client does not want
 }
 
 // New makes the server of conn; give it to conn.Serve.
@@ -87,17 +87,17 @@ func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
 func (s *Server) Drain(ctx context.Context) error {
 	_ = s.Logins.Close(ctx) // what is not over by now has no engine to be saved to
 	s.Engine.Drain(ctx)
-	answered := s.asides.over()
+	answered := s.inflight.Idle()
 	select {
 	case <-answered:
 		return nil
 	case <-ctx.Done():
-		s.asides.hurry()
+		s.inflight.abort()
 	}
 	select {
 	case <-answered:
 		return nil
-	case <-time.After(goodbye):
+	case <-time.After(abortGrace):
 		return ctx.Err()
 	}
 }
@@ -110,8 +110,8 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// goodbye is how much longer the answers may take that were hurried.
-const goodbye = 250 * time.Millisecond
+// abortGrace is how much longer the answers may take that were hurried.
+const abortGrace = 250 * time.Millisecond
 
 // Request serves one request: an unknown method and bad parameters come before
 // the handshake, as in the reference.
@@ -184,10 +184,10 @@ func (s *Server) notify(method string, params any) {
 	}
 }
 
-// patience bounds the wait for a login's or a logout's place in the engine's queue. It
+// commandLimit bounds the wait for a login's or a logout's place in the engine's queue. It
 // is longer than the engine waits for the disk, which so has the word.
-const patience = 12 * time.Second
+const commandLimit = 12 * time.Second
 
 func (s *Server) briefly() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), patience)
+	return context.WithTimeout(context.Background(), commandLimit)
 }

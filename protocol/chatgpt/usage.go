@@ -93,7 +93,7 @@ func (u usage) limits(login Login) protocol.RateLimitsResponse {
 	if u.ResetCredits != nil {
 		response.ResetCredits = &protocol.RateLimitResetCredits{AvailableCount: u.ResetCredits.AvailableCount}
 	}
-	if u.isOf(login) && u.RateLimit != nil {
+	if u.concerns(login) && u.RateLimit != nil {
 		response.OrdinaryUsageAllowed = u.RateLimit.Allowed
 	}
 	for _, each := range u.Additional {
@@ -109,7 +109,7 @@ func (u usage) limits(login Login) protocol.RateLimitsResponse {
 
 // isOf reports whether the answer says that it is about login. As in the
 // reference, nothing is allowed to an account that is not surely this one.
-func (u usage) isOf(login Login) bool {
+func (u usage) concerns(login Login) bool {
 	return u.AccountID != nil && *u.AccountID == login.AccountID &&
 		u.UserID != nil && *u.UserID == login.UserID
 }

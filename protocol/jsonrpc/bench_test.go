@@ -49,7 +49,7 @@ func BenchmarkReply(b *testing.B) {
 		for b.Loop() {
 			c.out.begin()
 			reply()
-			c.out.settle(true)
+			c.out.flush(true)
 		}
 	}
 	b.Run("append", func(b *testing.B) { reply(b, func() { replyStatus(c, Request{ID: ID{integer: 12345}}) }) })

@@ -179,7 +179,7 @@ func (c *Conn) read() {
 			return
 		}
 		c.take(line)
-		if !c.out.settle(c.in.more()) {
+		if !c.out.flush(c.in.more()) {
 			return
 		}
 	}

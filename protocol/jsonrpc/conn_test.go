@@ -186,7 +186,7 @@ func TestPollCostsNoAllocation(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		c.out.begin()
 		c.take(line)
-		c.out.settle(false)
+		c.out.flush(false)
 	}))
 }
 

@@ -134,12 +134,12 @@ func parse(line []byte) (message, error) {
 	return msg, nil
 }
 
-// members are the values of the members that count, nil where there is none.
-type members struct{ id, method, params, result, err []byte }
+// envelope holds the values of the members that count, nil where there is none.
+type envelope struct{ id, method, params, result, err []byte }
 
 // cut takes a line apart.
-func cut(line []byte) (members, error) {
-	var m members
+func cut(line []byte) (envelope, error) {
+	var m envelope
 	duplicate := false
 	s := scanner{text: line}
 	s.space()
@@ -177,10 +177,10 @@ func cut(line []byte) (members, error) {
 	return m, nil
 }
 
-// Members shows each member of a JSON object to visit, in its order: the name
+// EachMember shows each member of a JSON object to visit, in its order: the name
 // without quotes and escapes, and the value. Both may be parts of text. It is
 // false for what is no JSON object; some of it may have been shown by then.
-func Members(text json.RawMessage, visit func(name, value []byte)) bool {
+func EachMember(text json.RawMessage, visit func(name, value []byte)) bool {
 	s := scanner{text: text}
 	return s.object(1, func(name, value []byte) { visit(unquote(name), value) }) && s.at == len(text)
 }

@@ -13,10 +13,10 @@ const (
 	// batchBytes is when a batch leaves although the burst goes on: half of
 	// what a pipe holds.
 	batchBytes = 32 << 10
-	// patience is how long a line may wait for the reading goroutine, and
+	// writeDelay is how long a line may wait for the reading goroutine, and
 	// the reading goroutine for the client: once or twice that, for the timer is
 	// not set anew for each batch.
-	patience = time.Millisecond
+	writeDelay = time.Millisecond
 )
 
 // A batch is whole lines that leave in one Write. It is full with batchBytes.
@@ -43,7 +43,7 @@ func (b *batch) free() {
 // which ends when nothing is left.
 //
 // The reading goroutine must not be lost on that. If what it collects is not
-// written within patience of the first line, relieve runs: if the reading
+// written within writeDelay of the first line, relieve runs: if the reading
 // goroutine is still in a handler, relieve writes; if it is stuck in a Write,
 // relieve takes over the reading, and the stuck goroutine only writes on.
 type outbox struct {
@@ -58,11 +58,11 @@ type outbox struct {
 	queue      []*batch  // none is empty, and all but the last are full
 	waiting    int       // bytes in the queue and in the Write
 	writing    bool      // a goroutine is in drain, or about to be
-	collecting bool      // the reading goroutine will settle
+	collecting bool      // the reading goroutine will flush
 	lent       bool      // the reading goroutine is in drain
-	turn       uint64    // of the reading goroutine: how often it has drained
+	drains     uint64    // of the reading goroutine: how often it has drained
 	armed      bool      // relieve will run
-	armedFor   uint64    // the turn that it will be late for
+	armedAt    uint64    // the value of drains that it will be late for
 	closed     bool
 	err        error // of the Write that failed; there is none after it
 }
@@ -110,8 +110,8 @@ func (o *outbox) filling() *batch {
 // arm has relieve look after the batch that is collected now. To do so for each
 // poll, and to disarm it again, would cost a fifth of the poll.
 func (o *outbox) arm() {
-	o.armed, o.armedFor = true, o.turn
-	o.late.Reset(patience)
+	o.armed, o.armedAt = true, o.drains
+	o.late.Reset(writeDelay)
 }
 
 // begin is called by the reading goroutine before it takes up a line. It
@@ -126,10 +126,10 @@ func (o *outbox) begin() bool {
 	return !o.over()
 }
 
-// settle is called by the reading goroutine after each line; more says that
+// flush is called by the reading goroutine after each line; more says that
 // the next one is there already. It writes what has collected, if it is time
 // for that. False means that the reading goes on elsewhere.
-func (o *outbox) settle(more bool) bool {
+func (o *outbox) flush(more bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if more && o.waiting < min(batchBytes, o.limit) {
@@ -141,7 +141,7 @@ func (o *outbox) settle(more bool) bool {
 	}
 	o.writing, o.lent = true, true
 	o.drain()
-	o.turn++
+	o.drains++
 	still := o.lent
 	o.lent = false
 	return still
@@ -151,7 +151,7 @@ func (o *outbox) settle(more bool) bool {
 func (o *outbox) relieve() {
 	o.mu.Lock()
 	o.armed = false
-	if o.armedFor != o.turn { // that one is over; the next one has its own time
+	if o.armedAt != o.drains { // that one is over; the next one has its own time
 		if o.lent || o.collecting && len(o.queue) > 0 {
 			o.arm()
 		}

@@ -142,10 +142,10 @@ func TestSlowHandlerDoesNotHoldAnswers(t *testing.T) {
 		start := time.Now()
 		p.send(polls(1) + `{"id":1,"method":"slow"}` + "\n")
 		require.Equal(t, status(0), p.line())
-		require.LessOrEqual(t, time.Since(start), patience)
+		require.LessOrEqual(t, time.Since(start), writeDelay)
 		p.c.Notify("meanwhile", nil)
 		require.Contains(t, p.line(), "meanwhile")
-		require.LessOrEqual(t, time.Since(start), 2*patience)
+		require.LessOrEqual(t, time.Since(start), 2*writeDelay)
 		require.Equal(t, status(1), p.line())
 		require.Equal(t, time.Hour, time.Since(start))
 		p.end()
@@ -181,7 +181,7 @@ func TestSlowClientDoesNotMakeGarbageOfWhatItReads(t *testing.T) {
 	result := []byte(`"` + strings.Repeat("x", answer) + `"`)
 	synctest.Test(t, func(t *testing.T) {
 		c := New(strings.NewReader(polls(asked)), writerFunc(func(lines []byte) (int, error) {
-			time.Sleep(2 * patience)
+			time.Sleep(2 * writeDelay)
 			return len(lines), nil
 		}), Options{QueueLimitBytes: queue})
 		before := allocatedBytes()
@@ -219,7 +219,7 @@ func TestAnswersBeyondTheMarkHoldNobodyButTheReading(t *testing.T) {
 func TestNoTimingLosesOrReordersAnAnswer(t *testing.T) {
 	type behaviour struct{ pause, hold, later, reading time.Duration }
 	tenths := rapid.SampledFrom([]time.Duration{0, 0, 0, 1, 9, 10, 11, 25})
-	draw := func(t *rapid.T, what string) time.Duration { return tenths.Draw(t, what) * patience / 10 }
+	draw := func(t *rapid.T, what string) time.Duration { return tenths.Draw(t, what) * writeDelay / 10 }
 	requests := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) behaviour {
 		return behaviour{draw(t, "pause"), draw(t, "hold"), draw(t, "later"), draw(t, "reading")}
 	}), 1, 30)

@@ -130,7 +130,7 @@ func (a *Attempt) decide(err error) error {
 }
 
 func (a *Attempt) conclude(err error) {
-	a.log.Info("login ended", "outcome", outcome(err))
+	a.log.Info("login ended", "outcome", logWord(err))
 	a.err = err
 	a.end(NotCompleted) // lets go of the timer; nobody hears of it
 	close(a.done)
@@ -145,9 +145,9 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
-// isSameID reports whether a client means the attempt with this id. It may write
+// sameID reports whether a client means the attempt with this id. It may write
 // a UUID in its own way: in capitals, or without hyphens.
-func isSameID(id, meant string) bool {
+func sameID(id, meant string) bool {
 	plain := func(id string) string { return strings.ToLower(strings.ReplaceAll(id, "-", "")) }
 	return plain(id) == plain(meant)
 }

@@ -17,8 +17,8 @@ const browserLimit = 10 * time.Minute
 
 // Browser begins a login in a browser on this machine, and ends the one before
 // it. It returns at once; what to show comes from [Attempt.Prompt].
-func (d *Desk) Browser() *Attempt {
-	return d.begin("browser", browserLimit, TimedOut, func(a *Attempt) error {
+func (m *Manager) Browser() *Attempt {
+	return m.begin("browser", browserLimit, TimedOut, func(a *Attempt) error {
 		if err := a.options.Issuer.MayLogIn(); err != nil {
 			return &StartError{"start login server", a.decide(err)}
 		}
@@ -56,10 +56,10 @@ func newBrowser(a *Attempt, listener net.Listener) *browser {
 	}
 }
 
-// farewellLimit is how long the success page may be fetched after the login was
+// successPageLimit is how long the success page may be fetched after the login was
 // saved. A browser comes within milliseconds, and if it was closed the login is
 // none the worse: the client only hears of it that much later.
-const farewellLimit = 10 * time.Second
+const successPageLimit = 10 * time.Second
 
 // run serves the callback until the login is over, and the connections are closed.
 func (b *browser) run() error {
@@ -79,7 +79,7 @@ func (b *browser) run() error {
 	close(b.decided)
 	select {
 	case <-b.seen:
-	case <-time.After(farewellLimit):
+	case <-time.After(successPageLimit):
 	case <-b.ctx.Done():
 	}
 	return nil

@@ -184,7 +184,7 @@ func TestAnAbandonedBrowserDoesNotHoldUpASavedLogin(t *testing.T) {
 		w.visit(back)
 		savedAt := time.Now()
 		require.NoError(t, attempt.Wait())
-		require.LessOrEqual(t, time.Since(savedAt), farewellLimit+drainLimit)
+		require.LessOrEqual(t, time.Since(savedAt), successPageLimit+drainLimit)
 	})
 }
 

@@ -115,7 +115,7 @@ func shown(text string) string { return legible.Brief(text, shownLimitRunes) }
 // serveSuccess is the end of a login that succeeded. Of one that did not, or not
 // yet, there is no such page.
 func (b *browser) serveSuccess(w http.ResponseWriter) {
-	if !b.isSuccess() {
+	if !b.succeeded() {
 		answer(w, http.StatusNotFound, "Not Found")
 		return
 	}
@@ -123,7 +123,7 @@ func (b *browser) serveSuccess(w http.ResponseWriter) {
 	servePage(w, successPage)
 }
 
-func (b *browser) isSuccess() bool {
+func (b *browser) succeeded() bool {
 	select {
 	case <-b.decided:
 		return b.failure == nil
@@ -135,7 +135,7 @@ func (b *browser) isSuccess() bool {
 // serveCancel gives the port to another program that asks for it. A web page
 // cannot: browsers say where a request comes from.
 func (b *browser) serveCancel(w http.ResponseWriter, r *http.Request) {
-	if isForeign(r) {
+	if crossSite(r) {
 		answer(w, http.StatusForbidden, "Forbidden")
 		return
 	}
@@ -146,7 +146,7 @@ func (b *browser) serveCancel(w http.ResponseWriter, r *http.Request) {
 // isForeign reports whether a page of another site made the browser ask: by Fetch
 // Metadata or, in browsers without it, by an Origin or Referer that is not this
 // server's. Programs send none of them.
-func isForeign(r *http.Request) bool {
+func crossSite(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	if site != "" && site != "none" && site != "same-origin" {
 		return true

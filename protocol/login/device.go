@@ -12,8 +12,8 @@ const deviceLimit = 15 * time.Minute
 
 // Device begins a login that somebody finishes on another device, and ends the
 // one before it. It returns at once; what to show comes from [Attempt.Prompt].
-func (d *Desk) Device() *Attempt {
-	return d.begin("device code", deviceLimit, DeviceTimedOut, func(a *Attempt) error {
+func (m *Manager) Device() *Attempt {
+	return m.begin("device code", deviceLimit, DeviceTimedOut, func(a *Attempt) error {
 		device, err := a.startDevice()
 		if err != nil {
 			return &StartError{"request device code", a.decide(err)}

@@ -69,7 +69,7 @@ type PortError struct {
 }
 
 func (e *PortError) Error() string {
-	if isInUse(e.Err) {
+	if addressInUse(e.Err) {
 		return fmt.Sprintf("Port %s is already in use", e.Address)
 	}
 	return e.Err.Error()
@@ -95,7 +95,7 @@ func asServerError(err error) error {
 
 // outcome is the end of an attempt for a log. The messages of failures are left
 // out: an issuer wrote parts of them.
-func outcome(err error) string {
+func logWord(err error) string {
 	if interruption, ok := errors.AsType[Interruption](err); ok {
 		return interruption.Error()
 	}

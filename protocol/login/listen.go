@@ -49,7 +49,7 @@ func (a *Attempt) takeOver(address string) (net.Listener, error) {
 	tries := takeOverTries
 	for try := 1; ; try++ {
 		listener, err := a.options.Listen(address)
-		if err == nil || !isInUse(err) || try >= tries {
+		if err == nil || !addressInUse(err) || try >= tries {
 			return listener, err
 		}
 		if try == 1 && !a.askToLeave(address) {
@@ -88,7 +88,7 @@ func (a *Attempt) askToLeave(address string) (leaves bool) {
 // other system has a number like it.
 const wsaeAddrInUse = syscall.Errno(10048)
 
-func isInUse(err error) bool {
+func addressInUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaeAddrInUse)
 }
 

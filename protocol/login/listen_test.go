@@ -128,8 +128,8 @@ func TestAPortThatMayNotBeUsedIsNotTriedAgain(t *testing.T) {
 }
 
 func TestAnAddressInUseIsKnownOnWindowsToo(t *testing.T) {
-	require.True(t, isInUse(&net.OpError{Err: syscall.Errno(10048)}))
-	require.False(t, isInUse(errors.New("in use")))
+	require.True(t, addressInUse(&net.OpError{Err: syscall.Errno(10048)}))
+	require.False(t, addressInUse(errors.New("in use")))
 }
 
 func TestTheDeskListensOnLoopbackOnly(t *testing.T) {

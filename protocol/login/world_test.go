@@ -29,7 +29,7 @@ type world struct {
 	wire    *issuer.Transport // the way to it
 	disk    *disk
 	log     *lockedBuffer
-	desk    *Desk
+	desk    *Manager
 }
 
 func newWorld(t require.TestingT, change ...func(*Options)) *world {
@@ -43,7 +43,7 @@ func newWorld(t require.TestingT, change ...func(*Options)) *world {
 }
 
 // anotherDesk is one of another program on the same machine.
-func (w *world) anotherDesk(change ...func(*Options)) *Desk {
+func (w *world) anotherDesk(change ...func(*Options)) *Manager {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	options := Options{
 		Issuer: oauth.New(oauth.Options{

@@ -27,9 +27,9 @@ func Classify(status int, header http.Header, body []byte, now time.Time) machin
 func (r reply) classify(now time.Time) machine.Answer {
 	said, answeredAs := r.said(), r.status
 	unavailable := machine.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}
-	if r.isSuccess() {
+	if r.ok() {
 		grant := said.grant()
-		if !said.isError() && !grant.AccessToken.IsAbsent() {
+		if !said.saysError() && !grant.AccessToken.IsAbsent() {
 			return machine.Issued{Response: grant}
 		}
 		if unavailable.Kept = said.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
@@ -44,7 +44,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 			return machine.Refused{Reason: each.reason, Evidence: unavailable.Evidence}
 		}
 	}
-	unavailable.Lost = r.isLost()
+	unavailable.Lost = r.lost()
 	return unavailable
 }
 
@@ -97,17 +97,17 @@ func (r refusal) covers(status int, code string) bool {
 	return (r.status == anyStatus || r.status == status) && (r.code == anyCode || r.code == code)
 }
 
-// isLost reports whether there may have been a grant behind an answer that holds
+// lost reports whether there may have been a grant behind an answer that holds
 // none: a success that cannot be read, or a gateway that speaks for an issuer it
 // did not hear from. Any other status is the issuer's own, and says that nothing
 // was done; so does a success that can be read, and a page of somebody in between,
 // who answers instead of asking.
-func (r reply) isLost() bool {
-	if !r.isSuccess() {
+func (r reply) lost() bool {
+	if !r.ok() {
 		return r.status == http.StatusBadGateway || r.status == http.StatusGatewayTimeout
 	}
 	said := r.said()
-	return said == nil && !outbound.IsPage(r.header, r.body) || said.isGarbled()
+	return said == nil && !outbound.IsPage(r.header, r.body) || said.garbled()
 }
 
 // retryAfter reads the field of RFC 9110 section 10.2.3 in both its forms; what

@@ -45,8 +45,8 @@ type Options struct {
 // context bounds the whole of a call; there is no other limit on its time.
 type Client struct {
 	outbound.Introduction
-	options Options
-	making  sync.Mutex // guards options.Transport while it is made
+	options     Options
+	transportMu sync.Mutex // guards options.Transport while it is made
 }
 
 // New makes a client. It opens and reads nothing: that waits for the first call.

@@ -46,7 +46,7 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 		return Device{}, answered.page()
 	case answered.status == http.StatusNotFound:
 		return Device{}, ErrNoDeviceLogin
-	case !answered.isSuccess():
+	case !answered.ok():
 		return Device{}, &StatusError{Call: "device code request failed with status", Status: answered.status}
 	}
 	said := answered.said()
@@ -115,7 +115,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 		return nil, unreachable
 	}
 	said := answered.said()
-	if !answered.isSuccess() || said.isError() {
+	if !answered.ok() || said.saysError() {
 		return c.unapproved(answered)
 	}
 	code := Code{
@@ -142,7 +142,7 @@ func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
 	case code == "access_denied", code == "expired_token":
 	case pending.SlowDown, code == "authorization_pending", status == http.StatusForbidden, status == http.StatusNotFound:
 		return pending, nil
-	case !answered.isRefusal():
+	case !answered.refused():
 		pending.Undecided = true
 		return pending, nil
 	}

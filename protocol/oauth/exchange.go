@@ -44,7 +44,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.TokenResponse
 		return machine.TokenResponse{}, answered.page()
 	}
 	said := answered.said()
-	if !answered.isSuccess() || said.isError() {
+	if !answered.ok() || said.saysError() {
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)
 		return machine.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
@@ -69,7 +69,7 @@ func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.
 	if unreachable != nil {
 		return secret.Token{}, unreachable
 	}
-	if !answered.isSuccess() {
+	if !answered.ok() {
 		return secret.Token{}, &StatusError{Call: "api key exchange failed with status", Status: answered.status}
 	}
 	key := answered.said().accessToken()

@@ -127,9 +127,9 @@ func (m members) kept(spent secret.Token) machine.TokenResponse {
 	return machine.TokenResponse{RefreshToken: token}
 }
 
-// isGarbled reports whether a token is there and is none that can be read: a
+// garbled reports whether a token is there and is none that can be read: a
 // number, an object.
-func (m members) isGarbled() bool {
+func (m members) garbled() bool {
 	for _, name := range []string{"access_token", "refresh_token"} {
 		if _, ok := m.text(name); m.has(name) && !ok {
 			return true
@@ -155,9 +155,9 @@ func (m members) lifetime() time.Duration {
 	return time.Duration(math.Round(seconds * float64(time.Second)))
 }
 
-// isError reports whether the answer says that it is an error, at whatever status:
+// saysError reports whether the answer says that it is an error, at whatever status:
 // RFC 6749 section 5.2, and Slack's ok.
-func (m members) isError() bool {
+func (m members) saysError() bool {
 	for _, name := range []string{"ok", "success"} {
 		if string(m[name]) == "false" {
 			return true

@@ -21,7 +21,7 @@ type reply struct {
 	spent  secret.Token    // the refresh token that was sent, which an answer may repeat
 }
 
-func (r reply) isSuccess() bool { return r.status/100 == 2 }
+func (r reply) ok() bool { return r.status/100 == 2 }
 
 // said are the members of the answer, which its body has as JSON or as a form.
 func (r reply) said() members { return decode(r.header, r.body) }
@@ -35,7 +35,7 @@ func (r reply) evidence() machine.Evidence {
 		found.Problem = machine.ProblemProxyRefused
 	case r.isPage():
 		found.Problem = machine.ProblemPage
-	case !r.isSuccess() || found.Code != "":
+	case !r.ok() || found.Code != "":
 		// The status and the code say it.
 	case said == nil && r.cut != "":
 		found.Problem = r.cut
@@ -47,14 +47,14 @@ func (r reply) evidence() machine.Evidence {
 	return found
 }
 
-// isRefusal reports whether the issuer itself refused. What a gateway, a portal or
+// refused reports whether the issuer itself refused. What a gateway, a portal or
 // a limit says in its place, and an issuer that is out of order, refuse nothing.
-func (r reply) isRefusal() bool {
+func (r reply) refused() bool {
 	switch r.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusProxyAuthRequired:
 		return false
 	}
-	fromIssuer := r.status/100 == 4 || r.isSuccess() && r.said().isError()
+	fromIssuer := r.status/100 == 4 || r.ok() && r.said().saysError()
 	return fromIssuer && !r.isPage()
 }
 
@@ -72,7 +72,7 @@ func (r reply) unreadable() error {
 // page is the error for a page in place of the issuer's answer. Behind one at 502 or
 // 504 is a gateway that did ask.
 func (r reply) page() *UnreachableError {
-	return &UnreachableError{Problem: machine.ProblemPage, Sent: r.isLost()}
+	return &UnreachableError{Problem: machine.ProblemPage, Sent: r.lost()}
 }
 
 // isPage reports whether the answer is somebody else's than the issuer's.

@@ -34,7 +34,7 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	if answered.isPage() {
 		return answered.page()
 	}
-	if !answered.isSuccess() {
+	if !answered.ok() {
 		return &StatusError{Call: "token revocation failed with status", Status: answered.status}
 	}
 	return nil

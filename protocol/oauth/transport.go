@@ -126,11 +126,11 @@ func (b *oneShot) withdraw() bool {
 // Transport is the way that this client takes, for calls to others that have to
 // take the same: through the proxy, and trusting the same authorities. Its errors
 // are those of net/http, and [machine.ProblemCAFileUnreadable].
-func (c *Client) Transport() http.RoundTripper { return way{c} }
+func (c *Client) Transport() http.RoundTripper { return lazyTransport{c} }
 
-type way struct{ client *Client }
+type lazyTransport struct{ client *Client }
 
-func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
+func (w lazyTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	transport, err := w.client.roundTripper(request)
 	if err != nil {
 		return nil, err
@@ -141,8 +141,8 @@ func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
 // roundTripper makes the transport when it is first needed: a start costs
 // nothing, and a file of authorities that was mended is read again.
 func (c *Client) roundTripper(request *http.Request) (http.RoundTripper, error) {
-	c.making.Lock()
-	defer c.making.Unlock()
+	c.transportMu.Lock()
+	defer c.transportMu.Unlock()
 	switch {
 	case c.options.Transport != nil:
 		return c.options.Transport, nil

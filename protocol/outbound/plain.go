@@ -20,7 +20,7 @@ const AllowPlainHTTPVariable = "BEZOAR_ALLOW_PLAIN_HTTP"
 
 // Permit reports whether a secret may be sent to an address.
 func (r Rules) Permit(address *url.URL) bool {
-	return r.AllowPlainHTTP || address.Scheme != "http" || isThisMachine(address.Hostname()) || staysHere(address)
+	return r.AllowPlainHTTP || address.Scheme != "http" || isLoopback(address.Hostname()) || staysHere(address)
 }
 
 // staysHere reports whether no other machine can be meant: no name server knows a
@@ -31,12 +31,12 @@ func staysHere(address *url.URL) bool {
 		return false
 	}
 	proxy, err := Proxy(&http.Request{URL: address})
-	return err == nil && (proxy == nil || isThisMachine(proxy.Hostname()))
+	return err == nil && (proxy == nil || isLoopback(proxy.Hostname()))
 }
 
-// isThisMachine reports whether what is sent to a host does not leave this machine
+// isLoopback reports whether what is sent to a host does not leave this machine
 // (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
-func isThisMachine(host string) bool {
+func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

@@ -22,7 +22,7 @@ func Proxy(request *http.Request) (*url.URL, error) {
 		return nil, machine.ProblemProxyUnreachable // the error holds the value, with its password
 	}
 	all := cmp.Or(os.Getenv("ALL_PROXY"), os.Getenv("all_proxy"))
-	if proxy != nil || all == "" || isDirect(request.URL) {
+	if proxy != nil || all == "" || bypassesProxy(request.URL) {
 		return proxy, nil
 	}
 	return parseProxy(all)
@@ -44,26 +44,26 @@ func parseProxy(text string) (*url.URL, error) {
 	return nil, machine.ProblemProxyUnreachable
 }
 
-// isDirect reports whether a request goes through no proxy: to this machine, or to
+// bypassesProxy reports whether a request goes through no proxy: to this machine, or to
 // what NO_PROXY lists, by the rules of net/http.
-func isDirect(to *url.URL) bool {
+func bypassesProxy(to *url.URL) bool {
 	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
-	if isThisMachine(host) {
+	if isLoopback(host) {
 		return true
 	}
 	port := cmp.Or(to.Port(), map[string]string{"http": "80", "https": "443"}[to.Scheme])
 	for each := range strings.SplitSeq(cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy")), ",") {
-		if each = strings.ToLower(strings.TrimSpace(each)); each == "*" || each != "" && isListed(each, host, port) {
+		if each = strings.ToLower(strings.TrimSpace(each)); each == "*" || each != "" && noProxyCovers(each, host, port) {
 			return true
 		}
 	}
 	return false
 }
 
-// isListed reports whether one entry of NO_PROXY covers a host: an address, a range
+// noProxyCovers reports whether one entry of NO_PROXY covers a host: an address, a range
 // of them, or a name, which covers the names below it; and with a port that port
 // alone.
-func isListed(entry, host, port string) bool {
+func noProxyCovers(entry, host, port string) bool {
 	address, err := netip.ParseAddr(host)
 	if block, blockErr := netip.ParsePrefix(entry); blockErr == nil {
 		return err == nil && block.Contains(address.Unmap())

@@ -77,7 +77,7 @@ func (i *Issuer) devicePoll(request asked) answer {
 func (i *Issuer) Approve(userCode string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.settle(userCode, allowed)
+	return i.resolve(userCode, allowed)
 }
 
 // Deny lets the login with this user code fail. It reports whether there was one
@@ -85,10 +85,10 @@ func (i *Issuer) Approve(userCode string) bool {
 func (i *Issuer) Deny(userCode string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.settle(userCode, denied)
+	return i.resolve(userCode, denied)
 }
 
-func (i *Issuer) settle(userCode string, decided decision) bool {
+func (i *Issuer) resolve(userCode string, decided decision) bool {
 	userCode = strings.ToUpper(strings.TrimSpace(userCode))
 	for _, each := range i.devices {
 		if each.userCode == userCode && each.decision == undecided && i.options.Now().Before(each.expiresAt) {
@@ -109,7 +109,7 @@ func (i *Issuer) deviceConsent(request asked) answer {
 	if request.values["decision"] == "allow" {
 		decided = allowed
 	}
-	if !i.settle(request.values["user_code"], decided) {
+	if !i.resolve(request.values["user_code"], decided) {
 		return failurePage("No login waits for this code.")
 	}
 	return page(200, "done", nil)

@@ -21,7 +21,7 @@ type refreshToken struct {
 	successor machine.TokenResponse
 }
 
-func (t *refreshToken) isSpent() bool { return !t.spentAt.IsZero() }
+func (t *refreshToken) spent() bool { return !t.spentAt.IsZero() }
 
 // families are all logins, by the fingerprints of their tokens.
 type families struct {
@@ -75,7 +75,7 @@ func (i *Issuer) IsAlive(refresh secret.Token) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	token := i.families.refresh[refresh.Fingerprint()]
-	return token != nil && !token.isSpent() && !token.family.revoked && !i.isExpired(token, i.options.Now())
+	return token != nil && !token.spent() && !token.family.revoked && !i.expired(token, i.options.Now())
 }
 
 // Serves reports whether a resource server should accept an access token: its
@@ -122,7 +122,7 @@ func (i *Issuer) end(family *family) bool {
 	return true
 }
 
-func (i *Issuer) isExpired(token *refreshToken, now time.Time) bool {
+func (i *Issuer) expired(token *refreshToken, now time.Time) bool {
 	lifetime := i.options.RefreshLifetime
 	return lifetime > 0 && !now.Before(token.issuedAt.Add(lifetime))
 }
@@ -134,11 +134,11 @@ func (i *Issuer) refresh(request asked) answer {
 	switch {
 	case token == nil:
 		return i.refused(refuse(400, "invalid_grant", "Unknown refresh token."))
-	case token.isSpent():
+	case token.spent():
 		return i.replayed(token, request)
 	case token.family.revoked:
 		return i.refused(verdict("refresh_token_invalidated", "Your session has ended."))
-	case i.isExpired(token, request.at):
+	case i.expired(token, request.at):
 		return i.refused(verdict("refresh_token_expired", "Your refresh token has expired."))
 	}
 	token.spentAt = request.at
@@ -151,7 +151,7 @@ func (i *Issuer) replayed(token *refreshToken, request asked) answer {
 	i.counts.Replays++
 	recent := request.at.Before(token.spentAt.Add(i.options.ReuseLeeway))
 	successor := i.families.refresh[token.successor.RefreshToken.Fingerprint()]
-	if recent && !token.family.revoked && !successor.isSpent() {
+	if recent && !token.family.revoked && !successor.spent() {
 		i.counts.Grants++
 		return granted(token.successor)
 	}

@@ -40,11 +40,11 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	written := &answerWriter{header: http.Header{}}
-	broken := written.isBrokenBy(t.issuer, arrived(request))
+	broken := written.serve(t.issuer, arrived(request))
 	if err := request.Context().Err(); err != nil {
 		return nil, err
 	}
-	if broken && !written.isFlushed {
+	if broken && !written.flushed {
 		return nil, io.ErrUnexpectedEOF
 	}
 	return written.response(request, broken), nil
@@ -68,15 +68,15 @@ func arrived(request *http.Request) *http.Request {
 
 // answerWriter keeps what a handler writes.
 type answerWriter struct {
-	header    http.Header
-	status    int
-	body      bytes.Buffer
-	isFlushed bool
+	header  http.Header
+	status  int
+	body    bytes.Buffer
+	flushed bool
 }
 
 func (w *answerWriter) Header() http.Header { return w.header }
 
-func (w *answerWriter) Flush() { w.isFlushed = true }
+func (w *answerWriter) Flush() { w.flushed = true }
 
 func (w *answerWriter) WriteHeader(status int) {
 	if w.status == 0 {
@@ -90,7 +90,7 @@ func (w *answerWriter) Write(content []byte) (int, error) {
 }
 
 // isBrokenBy lets a handler write, and reports whether it broke the connection.
-func (w *answerWriter) isBrokenBy(handler http.Handler, r *http.Request) (broken bool) {
+func (w *answerWriter) serve(handler http.Handler, r *http.Request) (broken bool) {
 	defer func() {
 		reason := recover()
 		broken = reason == http.ErrAbortHandler

@@ -95,7 +95,7 @@ func (c *Conversation) check(line []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := message.check(); err != nil || !message.isAnswer() {
+	if err := message.check(); err != nil || !message.answer() {
 		return err
 	}
 	c.mu.Lock()
@@ -155,15 +155,15 @@ func parse(line []byte) (message, error) {
 	return message{string(raw["id"]), members}, nil
 }
 
-func (m message) isAnswer() bool { return m.members["method"] == nil }
+func (m message) answer() bool { return m.members["method"] == nil }
 
 // check is what can be said of a message alone.
 func (m message) check() error {
 	_, ok := m.members["result"]
 	switch {
-	case m.isAnswer() && ok:
+	case m.answer() && ok:
 		return conforms("JSONRPCResponse", m.members)
-	case m.isAnswer():
+	case m.answer():
 		return conforms("JSONRPCError", m.members)
 	case m.id != "":
 		return m.checkCall(schema.ServerRequest, "JSONRPCRequest")

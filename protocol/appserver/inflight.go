@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// asides are answers that wait for something, while the requests behind theirs go
+// inflight are answers that wait for something, while the requests behind theirs go
 // on. One may begin while the server waits for the end of all, which a WaitGroup
 // does not allow: a server that was told to go goes on reading for a moment.
-type asides struct {
+type inflight struct {
 	mu      sync.Mutex
 	count   int
 	idle    chan struct{} // closed when count is 0; nil before the first
-	hurried bool
-	cancels map[*context.CancelCauseFunc]bool // of those that can be hurried
+	aborted bool
+	cancels map[*context.CancelCauseFunc]bool // of those that can be aborted
 }
 
 // begin runs answer on a goroutine of its own.
-func (a *asides) begin(answer func()) {
+func (a *inflight) Go(answer func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.count == 0 {
@@ -32,7 +32,7 @@ func (a *asides) begin(answer func()) {
 	}()
 }
 
-func (a *asides) end() {
+func (a *inflight) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.count--
@@ -42,7 +42,7 @@ func (a *asides) end() {
 }
 
 // over is closed when all those have answered that had begun by now.
-func (a *asides) over() <-chan struct{} {
+func (a *inflight) Idle() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.idle == nil {
@@ -52,17 +52,17 @@ func (a *asides) over() <-chan struct{} {
 	return a.idle
 }
 
-// errEnding is why an answer that was hurried is an error.
+// errEnding is why an answer that was aborted is an error.
 var errEnding = errors.New("the server is ending")
 
-// limited is a context for an answer that asks another server: it ends after limit, or
-// with errEnding when the answers are hurried.
-func (a *asides) limited(limit time.Duration) (context.Context, func()) {
+// withLimit is a context for an answer that asks another server: it ends after limit, or
+// with errEnding when the answers are aborted.
+func (a *inflight) withLimit(limit time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	timed, stop := context.WithTimeout(ctx, limit)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.hurried {
+	if a.aborted {
 		cancel(errEnding)
 	}
 	if a.cancels == nil {
@@ -78,12 +78,12 @@ func (a *asides) limited(limit time.Duration) (context.Context, func()) {
 	}
 }
 
-// hurry ends the contexts of those that ask another server, now and from now on: they
+// abort ends the contexts of those that ask another server, now and from now on: they
 // answer with an error.
-func (a *asides) hurry() {
+func (a *inflight) abort() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.hurried = true
+	a.aborted = true
 	for cancel := range a.cancels {
 		(*cancel)(errEnding)
 	}

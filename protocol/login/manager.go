@@ -17,7 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// Options is what a desk is made of. Issuer and Save are required; every other
+// Options is what a manager is made of. Issuer and Save are required; every other
 // zero value stands for its default.
 type Options struct {
 	Issuer *oauth.Client
@@ -25,7 +25,7 @@ type Options struct {
 	// Save stores a credential and takes it into use; an error means that nothing
 	// has changed. An attempt calls it once or never, on a goroutine of its own.
 	// ctx bounds the wait for the disk: no cancellation reaches it. Save must not
-	// call the desk.
+	// call the manager.
 	Save func(ctx context.Context, credential machine.Credential) error
 
 	Workspaces []string // the only accounts that may log in; empty for any
@@ -41,9 +41,9 @@ type Options struct {
 	Log *slog.Logger     // discarded
 }
 
-// Desk serves one login at a time: one that is begun ends the one before it. All
+// Manager serves one login at a time: one that is begun ends the one before it. All
 // methods may be called concurrently.
-type Desk struct {
+type Manager struct {
 	options Options
 
 	mu     sync.Mutex // guards what follows
@@ -51,8 +51,8 @@ type Desk struct {
 	closed bool
 }
 
-// New makes a desk. It listens to nothing and asks nobody before a login begins.
-func New(options Options) *Desk {
+// New makes a manager. It listens to nothing and asks nobody before a login begins.
+func New(options Options) *Manager {
 	if len(options.Ports) == 0 {
 		options.Ports = []int{1455, 1457}
 	}
@@ -68,23 +68,23 @@ func New(options Options) *Desk {
 		options.Now = time.Now
 	}
 	options.Log = cmp.Or(options.Log, slog.New(slog.DiscardHandler))
-	return &Desk{options: options}
+	return &Manager{options: options}
 }
 
 // Cancel ends the login with this id and reports whether it was in time. If it
 // was, accepted is called before the end is told to anybody who waits, and nothing
 // is saved. If it was not, the login is unknown, over, or being saved and stands.
-// accepted must not call the desk; nil for none.
-func (d *Desk) Cancel(id string, accepted func()) bool {
-	latest := d.current()
-	return latest != nil && isSameID(latest.ID, id) && latest.interrupt(NotCompleted, accepted)
+// accepted must not call the manager; nil for none.
+func (m *Manager) Cancel(id string, accepted func()) bool {
+	latest := m.current()
+	return latest != nil && sameID(latest.ID, id) && latest.interrupt(NotCompleted, accepted)
 }
 
 // End ends the login that is under way, if there is one, and waits until nothing
 // is left of it. When it returns nil, nothing that was begun before is saved any
 // more. It returns ctx's error if ctx ends first.
-func (d *Desk) End(ctx context.Context) error {
-	latest := d.current()
+func (m *Manager) End(ctx context.Context) error {
+	latest := m.current()
 	if latest == nil {
 		return nil
 	}
@@ -97,27 +97,27 @@ func (d *Desk) End(ctx context.Context) error {
 	}
 }
 
-// Close is End for the desk's own end: a login that is begun later ends at once.
-func (d *Desk) Close(ctx context.Context) error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	return d.End(ctx)
+// Close is End for the manager's own end: a login that is begun later ends at once.
+func (m *Manager) Close(ctx context.Context) error {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	return m.End(ctx)
 }
 
-func (d *Desk) current() *Attempt {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.latest
+func (m *Manager) current() *Attempt {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.latest
 }
 
 // begin makes an attempt that runs as soon as nothing is left of the one before.
-func (d *Desk) begin(kind string, limit time.Duration, late Interruption, run func(*Attempt) error) *Attempt {
-	a := newAttempt(d.options, limit, late)
-	d.mu.Lock()
-	previous, closed := d.latest, d.closed
-	d.latest = a
-	d.mu.Unlock()
+func (m *Manager) begin(kind string, limit time.Duration, late Interruption, run func(*Attempt) error) *Attempt {
+	a := newAttempt(m.options, limit, late)
+	m.mu.Lock()
+	previous, closed := m.latest, m.closed
+	m.latest = a
+	m.mu.Unlock()
 	if closed {
 		a.interrupt(NotCompleted, nil)
 	}
