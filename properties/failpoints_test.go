@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -25,18 +25,18 @@ type circumstance struct {
 
 var circumstances = []circumstance{
 	{"", func(*testing.T, *scene, *mortal) {}},
-	{engine.WhenAfterCrash, func(t *testing.T, s *scene, _ *mortal) {
+	{states.WhenAfterCrash, func(t *testing.T, s *scene, _ *mortal) {
 		said := s.kill(t, mortal{DiesAt: placeOf(t, "save, swap: exchange")})
 		require.Contains(t, said, lastWords+"save, swap: exchange")
 	}},
-	{engine.WhenLinked, func(t *testing.T, s *scene, _ *mortal) {
+	{states.WhenLinked, func(t *testing.T, s *scene, _ *mortal) {
 		require.NoError(t, os.Link(filepath.Join(s.home, "auth.json"), filepath.Join(s.home, "other name")))
 	}},
-	{engine.WhenLoginBetween, func(_ *testing.T, s *scene, m *mortal) {
+	{states.WhenLoginBetween, func(_ *testing.T, s *scene, m *mortal) {
 		s.other = s.issuer.Login(s.account, time.Now())
 		m.Intrudes = authJSON(s.account.ID, s.other)
 	}},
-	{engine.WhenLedgerIsLarge, func(_ *testing.T, _ *scene, m *mortal) { m.LedgerBytes = 1 }},
+	{states.WhenLedgerIsLarge, func(_ *testing.T, _ *scene, m *mortal) { m.LedgerBytes = 1 }},
 }
 
 // TestEveryFailpointHasItsOutcome kills a process before each step and each
@@ -44,8 +44,8 @@ var circumstances = []circumstance{
 // of it must be what the table says; and the table must have each place, and no
 // other.
 func TestEveryFailpointHasItsOutcome(t *testing.T) {
-	unmet := map[engine.Failpoint]bool{}
-	for _, each := range engine.Failpoints() {
+	unmet := map[states.Failpoint]bool{}
+	for _, each := range states.Failpoints() {
 		unmet[each] = true
 	}
 	for _, each := range circumstances {
@@ -59,7 +59,7 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 			if !died {
 				break // it has come to the end of its refresh
 			}
-			point, known := pointAt(engine.Failpoints(), place, each.when)
+			point, known := pointAt(states.Failpoints(), place, each.when)
 			require.True(t, known, "%q has no row (%s)", place, each.when)
 			delete(unmet, point)
 			wasPosted := s.issuer.Counts().Posts > before
@@ -71,12 +71,12 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 }
 
 func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
-	refresh := []engine.Outcome{engine.Unspent, engine.InDoubt, engine.Committed, engine.Displaced}
-	areComplete(t, engine.Failpoints(), engine.Steps(), refresh)
-	areComplete(t, engine.WordFailpoints(), engine.WordSteps(), []engine.Outcome{engine.Unspent, engine.Committed, engine.SignedOut})
+	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced}
+	areComplete(t, states.Failpoints(), states.Steps(), refresh)
+	areComplete(t, states.WordFailpoints(), states.WordSteps(), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
 }
 
-func areComplete(t *testing.T, table []engine.Failpoint, all []string, outcomes []engine.Outcome) {
+func areComplete(t *testing.T, table []states.Failpoint, all []string, outcomes []states.Outcome) {
 	t.Helper()
 	steps := map[string]bool{}
 	for _, each := range table {
@@ -91,7 +91,7 @@ func areComplete(t *testing.T, table []engine.Failpoint, all []string, outcomes 
 }
 
 // pointAt is the row of a place: that of the circumstance, or that of every one.
-func pointAt(table []engine.Failpoint, where, when string) (found engine.Failpoint, ok bool) {
+func pointAt(table []states.Failpoint, where, when string) (found states.Failpoint, ok bool) {
 	for _, each := range table {
 		if place(each.Step, each.Call) != where || each.When != "" && each.When != when {
 			continue
@@ -110,29 +110,29 @@ func lastWordsIn(said string) (place string, died bool) {
 }
 
 // comesTo lets another process go on where one died, and demands the outcome.
-func (s *scene) comesTo(t *testing.T, outcome engine.Outcome, wasPosted bool, name string) {
+func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, name string) {
 	t.Helper()
 	const later = time.Minute // an intent that nobody can read is old by then
 	next := s.engineAt(t, later)
 	found, before := s.stored(t).RefreshToken.Fingerprint(), s.issuer.Counts().Posts
-	if isOld := found == s.old.RefreshToken.Fingerprint(); isOld || outcome == engine.Displaced {
+	if isOld := found == s.old.RefreshToken.Fingerprint(); isOld || outcome == states.Displaced {
 		next.demand(t)
 	}
 	posts, state := s.issuer.Counts().Posts-before, next.Snapshot()
 	held := state.Credential.RefreshToken
 	switch outcome {
-	case engine.Unspent:
+	case states.Unspent:
 		require.False(t, wasPosted, name)
 		require.Equal(t, 1, posts, name)
 		require.Equal(t, machine.Fresh, state.Phase, name)
-	case engine.Committed:
+	case states.Committed:
 		require.True(t, wasPosted || posts == 0, name)
 		require.Zero(t, posts, name)
 		require.NotEqual(t, s.old.RefreshToken.Fingerprint(), held.Fingerprint(), name)
-	case engine.Displaced:
+	case states.Displaced:
 		require.LessOrEqual(t, posts, 1, name)
 		require.True(t, s.isTheirs(found, held.Fingerprint()), name)
-	case engine.InDoubt:
+	case states.InDoubt:
 		require.Zero(t, posts, name)
 		require.True(t, state.InDoubt, name)
 		require.Equal(t, machine.BlockInDoubt, state.Blocked, name)

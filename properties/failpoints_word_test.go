@@ -10,21 +10,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
 // words are what a person says of a login.
-var words = []string{engine.StepLogin, engine.StepLogout}
+var words = []string{states.StepLogin, states.StepLogout}
 
 // wordCircumstances are those in which a login or a logout makes its own system
 // calls. That the stored login was refused changes none, and what may be posted.
 func wordCircumstances() (all []circumstance) {
 	for _, each := range circumstances {
-		if slices.Contains([]string{"", engine.WhenAfterCrash, engine.WhenLinked}, each.when) {
+		if slices.Contains([]string{"", states.WhenAfterCrash, states.WhenLinked}, each.when) {
 			all = append(all, each)
 		}
 	}
@@ -40,8 +40,8 @@ func wordCircumstances() (all []circumstance) {
 // of a login and of a logout. A sister that was there all the time, and the next
 // process, make of it what the table says; and what died half-way can be repeated.
 func TestEveryPlaceInALoginOrALogoutHasItsOutcome(t *testing.T) {
-	unmet := map[engine.Failpoint]bool{}
-	for _, each := range engine.WordFailpoints() {
+	unmet := map[states.Failpoint]bool{}
+	for _, each := range states.WordFailpoints() {
 		unmet[each] = true
 	}
 	for _, word := range words {
@@ -56,7 +56,7 @@ func TestEveryPlaceInALoginOrALogoutHasItsOutcome(t *testing.T) {
 					break // it has come to its end
 				}
 				var known bool
-				w.point, known = pointAt(engine.WordFailpoints(), place, each.when)
+				w.point, known = pointAt(states.WordFailpoints(), place, each.when)
 				require.True(t, known, "%q has no row (%s)", place, each.when)
 				delete(unmet, w.point)
 				w.name = "died before " + place + " (" + each.when + ")"
@@ -72,7 +72,7 @@ type wordScene struct {
 	*scene
 	order  mortal
 	sister onlooker // who was there before
-	point  engine.Failpoint
+	point  states.Failpoint
 	when   string
 	name   string
 }
@@ -114,11 +114,11 @@ func (w *wordScene) comesTo(t *testing.T) {
 	before := w.issuer.Counts().Posts
 	next := w.engineAt(t, time.Minute)
 	switch {
-	case w.point.Outcome == engine.SignedOut, w.point.Outcome == engine.Unspent && w.isRefused:
+	case w.point.Outcome == states.SignedOut, w.point.Outcome == states.Unspent && w.isRefused:
 		next.demand(t)
 		require.Equal(t, before, w.issuer.Counts().Posts, "%s: a token is posted that is refused or was taken away", w.name)
 	default:
-		if w.when == engine.WhenAfterCrash && w.point.Outcome == engine.Unspent {
+		if w.when == states.WhenAfterCrash && w.point.Outcome == states.Unspent {
 			next.demand(t) // it puts the login of the first that died in place
 		}
 		w.goesOn(t, w.name)
@@ -128,7 +128,7 @@ func (w *wordScene) comesTo(t *testing.T) {
 	w.grant()
 	_, died := lastWordsIn(w.speak(t))
 	require.False(t, died)
-	w.isSeen(t, map[string]engine.Outcome{engine.StepLogin: engine.Committed, engine.StepLogout: engine.SignedOut}[w.order.Word])
+	w.isSeen(t, map[string]states.Outcome{states.StepLogin: states.Committed, states.StepLogout: states.SignedOut}[w.order.Word])
 	require.Zero(t, w.issuer.Counts().Replays, w.name)
 	litter, err := filepath.Glob(filepath.Join(w.home, "auth.json.*.tmp"))
 	require.NoError(t, err)
@@ -136,16 +136,16 @@ func (w *wordScene) comesTo(t *testing.T) {
 }
 
 // isSeen demands that the home, the sister and a new process agree on the outcome.
-func (w *wordScene) isSeen(t *testing.T, outcome engine.Outcome) {
+func (w *wordScene) isSeen(t *testing.T, outcome states.Outcome) {
 	t.Helper()
 	held := w.held(t)
 	switch outcome {
-	case engine.Unspent:
+	case states.Unspent:
 		require.NotEqual(t, w.other.RefreshToken.Fingerprint(), held, w.name)
 		require.NotEmpty(t, held, w.name)
-	case engine.Committed:
+	case states.Committed:
 		require.Equal(t, w.other.RefreshToken.Fingerprint(), held, w.name)
-	case engine.SignedOut:
+	case states.SignedOut:
 		require.Empty(t, held, w.name)
 		lineage, err := w.ledger().History(t.Context())
 		require.NoError(t, err)
@@ -156,7 +156,7 @@ func (w *wordScene) isSeen(t *testing.T, outcome engine.Outcome) {
 		state, err := each.Status(t.Context(), machine.Ask{Token: true})
 		require.NoError(t, err)
 		require.Equal(t, held, state.Credential.RefreshToken.Fingerprint(), "%s: %s holds another login than the home\n%s", w.name, who, w.log.String())
-		require.Equal(t, w.isRefused && outcome == engine.Unspent, state.Phase == machine.Poisoned, "%s: %s is %s", w.name, who, state.Phase)
+		require.Equal(t, w.isRefused && outcome == states.Unspent, state.Phase == machine.Poisoned, "%s: %s is %s", w.name, who, state.Phase)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 
 // anyHistory is a list of operations, the simple ones first: what rapid cuts a
@@ -31,7 +31,7 @@ var pauses = rapid.SampledFrom([]string{"", "", beforeStore, beforeEntry})
 
 // halts is where a refresh is stopped: mostly nowhere.
 func halts() *rapid.Generator[string] {
-	steps := append(engine.Steps(), "report")
+	steps := append(states.Steps(), "report")
 	return rapid.Custom(func(t *rapid.T) string {
 		if rapid.IntRange(0, 3).Draw(t, "halts") < 3 {
 			return ""

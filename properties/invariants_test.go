@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 )
 
 func TestEveryInvariantIsHeldByTestsThatExist(t *testing.T) {
@@ -19,7 +19,7 @@ func TestEveryInvariantIsHeldByTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	for _, invariant := range diagram.Invariants() {
+	for _, invariant := range states.Invariants() {
 		require.NotEmpty(t, invariant.Tests, invariant.Promise)
 		for _, name := range invariant.Tests {
 			require.True(t, tests[name] && strings.HasPrefix(name, "Test"), "%q is held by %s, which does not exist", invariant.Promise, name)

@@ -29,7 +29,7 @@ var rows = map[string]int{
 	"machine/engine": 3, "store/authjson": 3, "store/journal": 3, "store/fallback": 3, "store/bounded": 3,
 	"protocol/login": 3, "protocol/oauth/issuer": 3,
 	"store/file": 4, "store/keyring": 4, "store/memory": 4, "store/storetest": 4,
-	"protocol/appserver": 4, "cmd/bezoar/live": 4, "cmd/bezoar/config": 4, "cmd/bezoar/processor": 4,
+	"protocol/appserver": 4, "cmd/bezoar/live": 4, "cmd/bezoar/states": 4, "cmd/bezoar/config": 4, "cmd/bezoar/processor": 4,
 	"cmd/bezoar": 5, "properties": 5,
 }
 
@@ -113,7 +113,7 @@ var pure = map[string][]string{
 	"machine":            {"cmp", "context", "encoding/base64", "encoding/json", "errors", "hash/fnv", "fmt", "slices", "strings", "time", "github.com/looplab/fsm"},
 	"machine/secret":     {"crypto/sha256", "crypto/subtle", "encoding/binary", "encoding/hex", "encoding/json", "fmt", "io", "log/slog"},
 	"machine/jwt":        {"encoding/base64", "encoding/json", "errors", "math", "strings", "time"},
-	"cmd/bezoar/diagram": {"cmp", "encoding/base64", "fmt", "reflect", "slices", "strings", "time"},
+	"cmd/bezoar/diagram": {"fmt", "slices", "strings"},
 }
 
 // forbidden are what a pure package may not use of what it may import.

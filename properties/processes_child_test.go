@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
@@ -93,12 +94,12 @@ func (m mortal) speak(auth *engine.Engine, fate *fate) {
 	fate.begins(m.Word)
 	var err error
 	switch m.Word {
-	case engine.StepLogin:
+	case states.StepLogin:
 		var c machine.Credential
 		if c, err = authjson.Decode([]byte(m.Login)); err == nil {
 			err = auth.Login(background, c)
 		}
-	case engine.StepLogout:
+	case states.StepLogout:
 		var revoked <-chan struct{}
 		if revoked, err = auth.Logout(background); err == nil {
 			<-revoked
@@ -118,7 +119,7 @@ type revoker struct {
 }
 
 func (r revoker) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
-	r.fate.begins(engine.StepRevoke)
+	r.fate.begins(states.StepRevoke)
 	return r.Client.Revoke(ctx, issuer, login)
 }
 

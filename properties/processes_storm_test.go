@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -146,7 +146,7 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 
 // anyPlaces are those that every refresh comes to which posts, in any order.
 func anyPlaces() (names []string) {
-	for _, each := range engine.Failpoints() {
+	for _, each := range states.Failpoints() {
 		if each.When == "" && !slices.Contains(onlyAtFirst, each.Call) {
 			names = append(names, place(each.Step, each.Call))
 		}

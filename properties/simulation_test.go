@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 
 // TestSimulation runs the real machine, owner, refresh transaction and ledger of
@@ -74,7 +74,7 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 	for _, action := range []machine.Action{machine.ActionNone, machine.ActionWait, machine.ActionLogin, machine.ActionOperator} {
 		corners = append(corners, fmt.Sprintf("action %s", action))
 	}
-	for _, step := range append(engine.Steps(), "report") {
+	for _, step := range append(states.Steps(), "report") {
 		corners = append(corners, fmt.Sprintf("stands before %q", step), fmt.Sprintf("killed before %q", step))
 	}
 	for _, how := range allWays {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -26,7 +27,7 @@ const stopDeadline = 2 * time.Second
 type stopped struct {
 	*scene
 	*server
-	point engine.Failpoint
+	point states.Failpoint
 	name  string
 }
 
@@ -97,7 +98,7 @@ func TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn(t *testing.T) {
 		}
 		t.Run(map[bool]string{true: "with locks", false: "without any lock"}[isLocking], func(t *testing.T) {
 			var all []*stopped
-			for _, point := range engine.Failpoints() {
+			for _, point := range states.Failpoints() {
 				if !isLocking && point.Call == "lock: create" {
 					continue // there is none to be made
 				}
@@ -120,7 +121,7 @@ func TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn(t *testing.T) {
 
 // stopAt starts a process that comes to a standstill there. Some places are reached
 // only if another program writes at the right moment: a try that misses it is made anew.
-func stopAt(t *testing.T, point engine.Failpoint, isLocking bool) *stopped {
+func stopAt(t *testing.T, point states.Failpoint, isLocking bool) *stopped {
 	t.Helper()
 	for tries := 5; ; tries-- {
 		s := newStopScene(t, isLocking, plainly)
@@ -142,7 +143,7 @@ func stopAt(t *testing.T, point engine.Failpoint, isLocking bool) *stopped {
 }
 
 // holdsIntent reports whether it stands between its intent and the outcome.
-func (s *stopped) holdsIntent() bool { return s.point.Outcome == engine.InDoubt }
+func (s *stopped) holdsIntent() bool { return s.point.Outcome == states.InDoubt }
 
 // hasPosted reports whether the issuer has heard of it already.
 func (s *stopped) hasPosted() bool { return s.point.Step != "intend" && s.point.Step != "post" }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 )
 
@@ -33,7 +34,7 @@ func TestAProcessStoppedInALoginOrALogoutHasTheWordThatIsItsOwn(t *testing.T) {
 		t.Skip("no process can be stopped here")
 	}
 	var all []*stoppedWord
-	for n, point := range engine.WordFailpoints() {
+	for n, point := range states.WordFailpoints() {
 		for at, act := range sisterActs {
 			if *long || at == n%len(sisterActs) {
 				all = append(all, stopWordAt(t, point, act))
@@ -58,11 +59,11 @@ type stoppedWord struct {
 	hasDid bool // the sister did what she wanted
 }
 
-func stopWordAt(t *testing.T, point engine.Failpoint, act sisterAct) *stoppedWord {
+func stopWordAt(t *testing.T, point states.Failpoint, act sisterAct) *stoppedWord {
 	t.Helper()
 	word := point.Step
-	if word == engine.StepRevoke {
-		word = engine.StepLogout
+	if word == states.StepRevoke {
+		word = states.StepLogout
 	}
 	w := newWordScene(t, word)
 	w.settings = func(o *engine.Options) { o.LockWait, o.SaveWait = 50*time.Millisecond, 200*time.Millisecond }
@@ -95,7 +96,7 @@ func (s *stoppedWord) actsMeanwhile(t *testing.T) {
 	case enters:
 		s.hasDid = s.sister.Login(ctx, credentialOf(s.account.ID, s.issuer.Login(s.account, time.Now()))) == nil
 	}
-	isWriting := s.point.When == engine.WhenLinked && slices.Contains([]string{
+	isWriting := s.point.When == states.WhenLinked && slices.Contains([]string{
 		"replace: truncate", "replace: write in place", "replace: sync in place", "delete: truncate", "delete: write in place", "delete: sync in place"}, s.point.Call)
 	require.True(t, s.hasDid || s.act == refreshes || isWriting, "%s: she cannot\n%s", s.wordScene.name, s.log.String())
 }
@@ -104,13 +105,13 @@ func (s *stoppedWord) actsMeanwhile(t *testing.T) {
 func (s *stoppedWord) judge(t *testing.T) {
 	t.Helper()
 	require.NotContains(t, s.stderr.String(), "bug:", s.wordScene.name)
-	isOut := s.order.Word == engine.StepLogout
-	if s.point.Outcome != engine.Unspent && s.hasDid { // it was done before hers
+	isOut := s.order.Word == states.StepLogout
+	if s.point.Outcome != states.Unspent && s.hasDid { // it was done before hers
 		isOut = s.act == leaves
 	}
 	require.Equal(t, isOut, s.held(t) == "", "%s\n%s", s.wordScene.name, s.log.String())
 	if isOut {
-		s.isSeen(t, engine.SignedOut)
+		s.isSeen(t, states.SignedOut)
 		return
 	}
 	lineage, err := s.ledger().History(t.Context())

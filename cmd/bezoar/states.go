@@ -1,15 +1,10 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
-	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 )
 
 var statesCommand = command{
@@ -22,72 +17,33 @@ source of this program, in whose folder this is to be run.
 With --check nothing is written; the exit code is 1 if a file says something else.
 
 Example: bezoar states --check`,
-	run: states,
+	run: writeStates,
 }
 
-// leaf is a file that is made from the machine.
-type leaf struct{ path, text string }
-
-func states(env environment, flags *flag.FlagSet, args []string) error {
+func writeStates(env environment, flags *flag.FlagSet, args []string) error {
 	page := flags.String("out", "STATES.md", "the `file` with the page; - for the page alone, on standard output")
 	picture := flags.String("picture", "cmd/bezoar/docs/states.svg", "the `file` with the picture; beside it is FILE-narrow.svg, for phones")
 	check := flags.Bool("check", false, "compare, and write nothing")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	leaves, err := leavesOf(*page, *picture)
+	files, err := states.Files(*page, *picture)
 	if err != nil {
 		return err
 	}
 	if *page == "-" && !*check {
-		_, err := fmt.Fprint(env.stdout, leaves[0].text)
+		_, err := fmt.Fprint(env.stdout, files[0].Text)
 		return err
 	}
-	for _, each := range leaves {
+	for _, each := range files {
 		if *check {
-			err = each.compare()
+			err = each.Compare()
 		} else {
-			err = os.WriteFile(each.path, []byte(each.text), 0o644)
+			err = each.Write()
 		}
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func leavesOf(page, picture string) ([]leaf, error) {
-	text, err := diagram.Page(deaths())
-	if err != nil {
-		return nil, err
-	}
-	svg, err := diagram.Picture()
-	if err != nil {
-		return nil, err
-	}
-	narrow := strings.TrimSuffix(picture, ".svg") + "-narrow.svg"
-	return []leaf{{page, text}, {picture, svg}, {narrow, diagram.NarrowPicture()}}, nil
-}
-
-func deaths() []diagram.Death {
-	var rows []diagram.Death
-	for _, each := range slices.Concat(engine.Failpoints(), engine.WordFailpoints()) {
-		row := diagram.Death{Before: each.Step, When: each.When, Leaves: each.Leaves, Outcome: string(each.Outcome)}
-		if each.Call != "" {
-			row.Before += " – " + each.Call
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-func (l leaf) compare() error {
-	have, err := os.ReadFile(l.path)
-	if err != nil {
-		return err
-	}
-	if string(have) != l.text {
-		return errors.New(l.path + " is not what the machine says; run \"bezoar states\"")
 	}
 	return nil
 }

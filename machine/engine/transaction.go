@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -59,15 +58,6 @@ var fromAnswer = []step{
 	{"save", (*transaction).save},      // the successor is on the disk
 	{"record", (*transaction).close},   // the ledger knows, and the intent is closed
 	{"unlock", (*transaction).release}, // the next process may look
-}
-
-// Steps lists the steps of a refresh in their order.
-func Steps() []string {
-	var names []string
-	for _, each := range slices.Concat(untilPost, fromAnswer) {
-		names = append(names, each.name)
-	}
-	return names
 }
 
 // run does the steps and returns the outcome. Posting ends when nothing may be

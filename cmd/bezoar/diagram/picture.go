@@ -10,15 +10,8 @@ import (
 
 // Picture is the table as a drawing to open a document with: wide, with colours
 // of its own for light and dark, and with the issuer, to which an arrow leads
-// from the states where the machine orders a refresh. It returns an error where
-// Transitions does.
-func Picture() (string, error) {
-	transitions, err := Transitions()
-	if err != nil {
-		return "", err
-	}
-	return paint(machine.Phases(), Edges(), refreshing(transitions)), nil
-}
+// from each of the states posting.
+func Picture(posting []machine.Phase) string { return paint(machine.Phases(), Edges(), posting) }
 
 // NarrowPicture is the picture for a narrow screen, where the words of the wide one
 // are too small to read: the states and the arrows.
@@ -26,17 +19,6 @@ func NarrowPicture() string {
 	alone := narrow
 	alone.style = pictureStyle + narrowStyle
 	return draw(alone, machine.Phases(), Edges(), "", Edge{})
-}
-
-// refreshing are the states in which the machine was seen to order a refresh.
-func refreshing(transitions []Transition) []machine.Phase {
-	var found []machine.Phase
-	for _, each := range transitions {
-		if slices.Contains(each.Effects, "StartRefresh") && !slices.Contains(found, each.To) {
-			found = append(found, each.To)
-		}
-	}
-	return found
 }
 
 // captions say in three words what a login is worth in a state.
@@ -74,13 +56,13 @@ type picture struct {
 	tracks int
 }
 
-func paint(labels []machine.Phase, edges []Edge, refresh []machine.Phase) string {
+func paint(labels []machine.Phase, edges []Edge, posting []machine.Phase) string {
 	p := &picture{drawing: drawing{form: form{hasWords: true}, labels: labels, edges: edges}}
 	p.center, p.width = inLine(labels, pictureMargin, cardWidth, p.room)
 	for _, edge := range edges {
 		p.arrow(edge)
 	}
-	for _, label := range refresh {
+	for _, label := range posting {
 		p.post(p.center[label] + postOffset)
 	}
 	for _, label := range labels {

@@ -221,22 +221,3 @@ func (d *drawing) words(lines []string, x, y int, anchor string) {
 		fmt.Fprintf(d, `<text x="%d" y="%d" text-anchor="%s">%s</text>`, x, y+i*lineHeight, anchor, line)
 	}
 }
-
-// DOT is the picture in the language of Graphviz.
-func DOT() string {
-	var out strings.Builder
-	out.WriteString("digraph states {\n\trankdir=LR\n\tnode [shape=box, style=rounded]\n")
-	for _, label := range machine.Phases() {
-		fmt.Fprintf(&out, "\t%s\n", label)
-	}
-	fmt.Fprintf(&out, "\t%s [label=\"any state\", style=dashed]\n", anyState)
-	for _, edge := range Edges() {
-		from := string(edge.From)
-		if from == "" {
-			from = anyState
-		}
-		fmt.Fprintf(&out, "\t%s -> %s [label=%q]\n", from, edge.To, strings.Join(edge.Triggers, "\n"))
-	}
-	out.WriteString("}\n")
-	return out.String()
-}

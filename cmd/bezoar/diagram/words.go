@@ -29,6 +29,12 @@ var said = map[machine.Trigger]string{
 
 const saidLetters = 19
 
+// Words are what the pictures call a trigger; ok is false for one that is not drawn.
+func Words(trigger machine.Trigger) (words string, ok bool) {
+	words, ok = said[trigger]
+	return words, ok
+}
+
 // Words are what leads along an arrow, in words that a user knows.
 func (e Edge) Words() []string {
 	words := make([]string, len(e.Triggers))

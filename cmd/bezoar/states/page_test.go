@@ -1,4 +1,4 @@
-package diagram_test
+package states
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 )
 
 func TestEveryRowOfTheTableCanHappen(t *testing.T) {
-	transitions, err := diagram.Transitions()
+	transitions, err := Transitions()
 	require.NoError(t, err)
 	rows := 0
 	for _, row := range machine.Table() {
@@ -22,7 +22,7 @@ func TestEveryRowOfTheTableCanHappen(t *testing.T) {
 }
 
 func TestOnlyRowsIntoStaleOrderARefresh(t *testing.T) {
-	transitions, err := diagram.Transitions()
+	transitions, err := Transitions()
 	require.NoError(t, err)
 	orders := 0
 	for _, row := range transitions {
@@ -37,18 +37,25 @@ func TestOnlyRowsIntoStaleOrderARefresh(t *testing.T) {
 }
 
 func TestPictureAndPageAreTheSameEveryTime(t *testing.T) {
-	deaths := []diagram.Death{{Before: "post", When: "in a test", Leaves: "an intent", Outcome: "InDoubt"}}
-	page, err := diagram.Page(deaths)
+	page, err := Page()
 	require.NoError(t, err)
 	for range 20 {
-		again, err := diagram.Page(deaths)
+		again, err := Page()
 		require.NoError(t, err)
 		require.Equal(t, page, again)
 	}
-	require.Contains(t, page, "| post | in a test | an intent | InDoubt |")
+	require.Contains(t, page, "| post |  | an intent without an outcome | InDoubt |\n")
+	require.Contains(t, page, "| save – swap: truncate | auth.json has a second name")
 	for _, label := range machine.Phases() {
 		require.Contains(t, diagram.Mermaid(), string(label))
 	}
 	require.NotContains(t, page, "refresh-first", "no secret of a sample gets onto the page")
 	require.False(t, strings.Contains(diagram.Mermaid(), string(machine.NothingToDo)), "quiet rows are not drawn")
+}
+
+func TestOnlyStaleOrdersARefresh(t *testing.T) {
+	transitions, err := Transitions()
+	require.NoError(t, err)
+	require.Equal(t, []machine.Phase{machine.Stale}, refreshing(transitions))
+	require.Len(t, refreshing(append(transitions, Transition{To: machine.Poisoned, Effects: []string{"StartRefresh"}})), 2)
 }

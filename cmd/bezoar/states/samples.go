@@ -1,4 +1,4 @@
-package diagram
+package states
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package diagram
+package states
 
 // Invariants are the promises of the program. A test demands that each of the
 // named tests exists.

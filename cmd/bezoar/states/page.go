@@ -1,8 +1,11 @@
-package diagram
+package states
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 )
 
 const preamble = `# The states
@@ -22,14 +25,14 @@ Generated from the machine by ` + "`bezoar states`" + `; do not edit. A test com
 // Page is STATES.md: the picture, every row of the table with what the machine
 // orders there, what a death in a refresh leaves, and the invariants with the
 // tests that hold them.
-func Page(deaths []Death) (string, error) {
+func Page() (string, error) {
 	transitions, err := Transitions()
 	if err != nil {
 		return "", err
 	}
 	var out strings.Builder
 	out.WriteString(preamble)
-	out.WriteString("```mermaid\n" + Mermaid() + "```\n\n")
+	out.WriteString("```mermaid\n" + diagram.Mermaid() + "```\n\n")
 	out.WriteString("Rows that lead back to their own state are left out of the picture, but for those of a refresh.\n\n")
 	out.WriteString("## The transitions\n\nEffects were obtained by running `Step`; they are carried out in this order. In brackets: the words of the picture.\n\n")
 	out.WriteString("| event | from | to | effects | why |\n|---|---|---|---|---|\n")
@@ -39,29 +42,24 @@ func Page(deaths []Death) (string, error) {
 			effects = "–"
 		}
 		name := string(row.Trigger)
-		if words, ok := said[row.Trigger]; ok {
+		if words, ok := diagram.Words(row.Trigger); ok {
 			name += " (" + words + ")"
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.From, row.To, effects, row.Why)
 	}
 	out.WriteString(deathsPreamble)
-	for _, row := range deaths {
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", row.Before, row.When, row.Leaves, row.Outcome)
+	for _, row := range slices.Concat(Failpoints(), WordFailpoints()) {
+		place := row.Step
+		if row.Call != "" {
+			place += " – " + row.Call
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", place, row.When, row.Leaves, row.Outcome)
 	}
 	out.WriteString("\n## The invariants\n\n| # | promise | held by |\n|---|---|---|\n")
 	for i, invariant := range Invariants() {
 		fmt.Fprintf(&out, "| %d | %s | %s |\n", i+1, invariant.Promise, strings.Join(invariant.Tests, ", "))
 	}
 	return out.String(), nil
-}
-
-// Death is where a process may die in a refresh, a login or a logout, and what comes
-// of it. The picture does not know where they are made, so the page is told.
-type Death struct {
-	Before  string // the step, and the system call within it
-	When    string // the circumstance in which a refresh comes there; "" for any
-	Leaves  string
-	Outcome string
 }
 
 const deathsPreamble = `
