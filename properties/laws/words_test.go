@@ -83,6 +83,13 @@ func TestLawTestNamesAreShort(t *testing.T) {
 	require.LessOrEqual(t, len(long), longNames, "names of more than %d letters:\n%s", limit, strings.Join(long, "\n"))
 }
 
+func TestLawTheReadmeIsShort(t *testing.T) {
+	const limit = 140
+	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	require.NoError(t, err)
+	require.LessOrEqual(t, strings.Count(string(text), "\n"), limit, "move what is about one task, or is a list of facts, to cmd/bezoar/docs")
+}
+
 // passages are all comments, strings and names of the Go files, and all lines of
 // the other files, with their paths.
 func passages(t *testing.T) []passage {
