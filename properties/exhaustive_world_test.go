@@ -15,7 +15,7 @@ import (
 // cosmos is everything there is between two processes, one store with its ledger
 // and an issuer, as a value: what can happen next makes new ones and leaves the
 // old one as it was. What decides in it is real (machine.Step, State.Preflight,
-// journal.Fold); the shell around is mirrored here without goroutine or I/O.
+// journal.Replay); the shell around is mirrored here without goroutine or I/O.
 type cosmos struct {
 	now       time.Time
 	stored    machine.Credential   // the zero one: nobody
@@ -191,8 +191,8 @@ func (w *cosmos) note(e persist.Entry) {
 	e = e.By(1, policy.Issuer)
 	w.journal = append(slices.Clip(w.journal), e)
 	endpoint := persist.Endpoint(policy.Issuer)
-	w.lineage = journal.Fold(w.lineage, slices.Values(w.journal[len(w.journal)-1:]), endpoint)
-	if again := journal.Fold(machine.TokenHistory{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
+	w.lineage = journal.Replay(w.lineage, slices.Values(w.journal[len(w.journal)-1:]), endpoint)
+	if again := journal.Replay(machine.TokenHistory{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
 		w.violate("the journal alone does not rebuild what is known")
 	}
 }

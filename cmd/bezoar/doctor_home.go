@@ -20,6 +20,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 // homeCheck sees whose folder it is. Root may use any, and what it writes there
@@ -161,10 +162,10 @@ func ledgerCheck(ctx context.Context, p *patient) finding {
 		return bad(failure, fmt.Sprintf("it cannot be read: %v", unavailable(err)), "see that "+path+" is a file that this user may read")
 	}
 	entries := 0
-	unreadable, err := (&trail{path: path}).news(func(trailLine) error { entries++; return nil })
+	unreadable, err := journal.Follow(path).News(func(journal.Line) error { entries++; return nil })
 	switch {
 	case err != nil:
-		return bad(failure, err.Error(), "see that "+path+" is a file that this user may read")
+		return bad(failure, fmt.Sprintf("the ledger cannot be read: %v", unavailable(err)), "see that "+path+" is a file that this user may read")
 	case unreadable > 0:
 		return bad(warning, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
 			"nothing to do, unless there are more each time: then something else writes to "+path)

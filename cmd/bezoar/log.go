@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
 var logCommand = command{
@@ -64,9 +65,9 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 	if *asJSON {
 		show = showLine
 	}
-	t := &trail{path: filepath.Join(c.Home, file.LedgerName)}
-	shown := selection{since: since, limit: *limit, show: func(line trailLine) error { return show(env, line) }}
-	unreadable, err := t.news(shown.take)
+	ledger := journal.Follow(filepath.Join(c.Home, file.LedgerName))
+	shown := selection{since: since, limit: *limit, show: func(line journal.Line) error { return show(env, line) }}
+	unreadable, err := ledger.News(shown.take)
 	if err == nil {
 		err = shown.end()
 	}
@@ -76,7 +77,7 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 	tellUnreadable(env, unreadable)
 	switch {
 	case *follow:
-		return ledgerFault(t.follow(env, show))
+		return ledgerFault(followLog(env, ledger, show))
 	case !shown.any && unreadable == 0 && !*asJSON:
 		logLine(env, "the ledger of "+c.Home+" has no entries yet")
 	}
@@ -86,10 +87,14 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 // ledgerFault is err with its exit code: a ledger that cannot be read is for the
 // operator.
 func ledgerFault(err error) error {
-	if unread, ok := errors.AsType[*trailError](err); ok {
-		return &exit{exitOperator, forDoctor(unread)}
+	if unread, ok := errors.AsType[*persist.UnavailableError](err); ok {
+		return &exit{exitOperator, forDoctor(unreadLedger(unread))}
 	}
 	return err
+}
+
+func unreadLedger(unread *persist.UnavailableError) error {
+	return fmt.Errorf("the ledger cannot be read: %w", unread.Err)
 }
 
 func tellUnreadable(env environment, lines int) {
@@ -124,22 +129,22 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 type selection struct {
 	since time.Time
 	limit int // below 0 for all of them
-	show  func(trailLine) error
+	show  func(journal.Line) error
 
-	any    bool        // there was an entry, wanted or not
-	newest []trailLine // those that may be shown, if there is a limit; a ring
+	any    bool           // there was an entry, wanted or not
+	newest []journal.Line // those that may be shown, if there is a limit; a ring
 	next   int
 }
 
-func (s *selection) take(line trailLine) error {
+func (s *selection) take(line journal.Line) error {
 	s.any = true
 	switch {
-	case line.entry.At.Before(s.since) || s.limit == 0:
+	case line.Entry.At.Before(s.since) || s.limit == 0:
 		return nil
 	case s.limit < 0:
 		return s.show(line)
 	}
-	line.raw = bytes.Clone(line.raw)
+	line.Raw = bytes.Clone(line.Raw)
 	if len(s.newest) < s.limit {
 		s.newest = append(s.newest, line)
 		return nil
@@ -161,9 +166,9 @@ func (s *selection) end() error {
 // followPause is how long a new line may go unseen. To look costs one stat.
 const followPause = 500 * time.Millisecond
 
-// follow prints what comes until the person has seen enough, or what reads the
+// followLog prints new entries until the user ends it, or until the reader of the
 // output is gone: without new entries no write would tell.
-func (t *trail) follow(env environment, show func(environment, trailLine) error) error {
+func followLog(env environment, ledger *journal.Follower, show func(environment, journal.Line) error) error {
 	ctx, stop := untilSignal()
 	defer stop()
 	pause := time.NewTicker(followPause)
@@ -177,7 +182,7 @@ func (t *trail) follow(env environment, show func(environment, trailLine) error)
 		if isReaderGone(env.stdout) {
 			return nil
 		}
-		unreadable, err := t.news(func(line trailLine) error { return show(env, line) })
+		unreadable, err := ledger.News(func(line journal.Line) error { return show(env, line) })
 		if err != nil {
 			return err
 		}
@@ -185,8 +190,8 @@ func (t *trail) follow(env environment, show func(environment, trailLine) error)
 	}
 }
 
-func showLine(env environment, line trailLine) error {
-	text, err := entryJSON(line.raw)
+func showLine(env environment, line journal.Line) error {
+	text, err := entryJSON(line.Raw)
 	if err == nil {
 		_, err = env.stdout.Write(append(text, '\n'))
 	}
@@ -233,8 +238,8 @@ func entryValue(name json.Token, value json.RawMessage) []byte {
 	return value
 }
 
-func showRow(env environment, line trailLine) error {
-	e := line.entry
+func showRow(env environment, line journal.Line) error {
+	e := line.Entry
 	tokens := e.TokenID.Short()
 	if e.NextID != "" && e.NextID != e.TokenID {
 		tokens += " → " + e.NextID.Short()

@@ -75,18 +75,18 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 
 // TokenHistory implements [persist.Ledger]. While the journal is as it was it costs
 // one stat; else only what is new is read.
-func (l *Ledger) History(context.Context) (machine.TokenHistory, error) { return l.journal.lineage() }
+func (l *Ledger) History(context.Context) (machine.TokenHistory, error) { return l.journal.history() }
 
 // Entries are the entries that can be read, in the order of the journal: the
 // audit trail. Memory does not depend on how many there are. A
 // [*persist.UnavailableError] ends them: the journal cannot be opened or read.
-func (l *Ledger) Entries() iter.Seq2[persist.Entry, error] { return l.journal.entries() }
+func (l *Ledger) Entries() iter.Seq2[persist.Entry, error] { return l.journal.Entries() }
 
 // Newest are the last n entries, without reading the whole of a long journal; fewer
 // where their lines are uncommonly long. It returns a [*persist.UnavailableError] if the
 // journal cannot be opened or read.
 func (l *Ledger) Newest(n int) ([]persist.Entry, error) {
-	return journal.Newest(l.journal.entriesBehind(int64(n)*commonLineBytes), n)
+	return l.journal.Newest(n)
 }
 
 // Append implements [persist.Ledger]. It waits at most a second for a compaction
@@ -116,7 +116,7 @@ func (l *Ledger) doubt(key secret.Fingerprint) (doubt machine.Doubt, over []inte
 		return machine.Doubt{}, nil, err
 	}
 	newest := open[len(open)-1]
-	isAnswered, err := answered(newest.Entry, l.Entries())
+	isAnswered, err := journal.IsAnswered(newest.Entry, l.Entries())
 	if err != nil {
 		return machine.Doubt{}, nil, err
 	}
@@ -124,18 +124,6 @@ func (l *Ledger) doubt(key secret.Fingerprint) (doubt machine.Doubt, over []inte
 		return machine.Doubt{}, open, nil
 	}
 	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
-}
-
-// answered is [journal.IsAnswered] of entries that may end in an error.
-func answered(intent persist.Entry, entries iter.Seq2[persist.Entry, error]) (isAnswered bool, err error) {
-	isAnswered = journal.IsAnswered(intent, func(yield func(persist.Entry) bool) {
-		for e, failed := range entries {
-			if err = failed; failed != nil || !yield(e) {
-				return
-			}
-		}
-	})
-	return isAnswered, err
 }
 
 // Intend implements [persist.Ledger]. The file is made first, and then the
@@ -165,13 +153,13 @@ func (l *Ledger) isStillFree(made intent, doubt machine.Doubt) error {
 	if err != nil {
 		return &persist.NotDurableError{Err: err}
 	}
-	lineage, err := l.journal.lineage()
+	history, err := l.journal.history()
 	if err != nil {
 		return &persist.NotDurableError{Err: err}
 	}
 	isNewer := func(other intent) bool { return other.times > made.times }
-	isLost := lineage.Losses(made.TokenID) > doubt.AnswersLost
-	if isLost || lineage.VerdictOn(made.TokenID) != nil || slices.ContainsFunc(open, isNewer) {
+	isLost := history.Losses(made.TokenID) > doubt.AnswersLost
+	if isLost || history.VerdictOn(made.TokenID) != nil || slices.ContainsFunc(open, isNewer) {
 		return persist.ErrIntended
 	}
 	return nil

@@ -11,12 +11,13 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
 func longLedger(b *testing.B, entries int) *Ledger {
 	ledger := OpenLedger(b.TempDir(), storetest.LedgerIssuer, LedgerOptions{})
-	var journal []byte
+	var lines []byte
 	for i := range entries {
 		e := persist.Entry{
 			Kind: []persist.Kind{persist.Intended, persist.Rotated}[i%2], At: time.Now(), PID: 12345, Attempt: 3, Cause: machine.CauseExpiring,
@@ -27,10 +28,10 @@ func longLedger(b *testing.B, entries int) *Ledger {
 		}
 		line, err := json.Marshal(e)
 		require.NoError(b, err)
-		journal = append(append(journal, line...), '\n')
+		lines = append(append(lines, line...), '\n')
 	}
-	require.NoError(b, os.WriteFile(ledger.journal.path, journal, 0o600))
-	b.SetBytes(int64(len(journal)))
+	require.NoError(b, os.WriteFile(ledger.journal.path, lines, 0o600))
+	b.SetBytes(int64(len(lines)))
 	return ledger
 }
 
@@ -43,7 +44,7 @@ func BenchmarkLedgerFirstRead(b *testing.B) {
 		b.Run(strconv.Itoa(entries), func(b *testing.B) {
 			ledger := longLedger(b, entries)
 			for b.Loop() {
-				ledger.journal.read = reading{}
+				ledger.journal.Reader = journal.NewReader(ledger.journal.path, persist.Endpoint(ledger.issuer))
 				_, err := ledger.History(background)
 				require.NoError(b, err)
 			}

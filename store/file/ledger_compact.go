@@ -1,9 +1,7 @@
 package file
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -65,56 +62,17 @@ func (l *Ledger) compact() error {
 	return l.journal.replace(info, content)
 }
 
-// shortenedAtOnce is how many lines are in memory at a time, beside those that
-// are needed. What is needed of a part is needed of the whole, or was replaced by
-// what came later.
-const shortenedAtOnce = 4096
-
-// shortened is what a journal can be replaced by.
+// shortened is what the journal can be replaced by.
 func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]byte, error) {
-	lineage, err := l.journal.lineage()
+	history, err := l.journal.history()
 	if err != nil {
 		return nil, err
 	}
-	var lines []journalLine
-	for line, err := range linesOf(old, newestBytes) {
-		if err != nil {
-			return nil, err
-		}
-		if line.entry.Kind == persist.Past {
-			continue // what it says is said anew
-		}
-		line.raw = bytes.Clone(line.raw)
-		if lines = append(lines, line); len(lines)%shortenedAtOnce == 0 {
-			lines = needed(lines, open)
-		}
+	past := journal.PastEntries(history, l.options.Now())
+	for i := range past {
+		past[i] = past[i].By(l.pid, l.issuer)
 	}
-	var content []byte
-	for _, e := range journal.PastEntries(lineage, l.options.Now()) {
-		line, err := json.Marshal(e.By(l.pid, l.issuer))
-		if err != nil {
-			return nil, err
-		}
-		content = append(append(content, line...), '\n')
-	}
-	for _, each := range needed(lines, open) {
-		content = append(content, each.raw...)
-	}
-	return content, nil
-}
-
-func needed(lines []journalLine, open map[secret.Fingerprint]bool) []journalLine {
-	entries := make([]persist.Entry, len(lines))
-	for i, line := range lines {
-		entries[i] = line.entry
-	}
-	var kept []journalLine
-	for i, isNeeded := range journal.Needed(entries, open) {
-		if isNeeded {
-			kept = append(kept, lines[i])
-		}
-	}
-	return kept
+	return journal.Shorten(journal.Lines(old), past, open)
 }
 
 // sweep clears away the intents that are not asked for any more, and returns the
@@ -123,7 +81,7 @@ func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 	intents, err := l.allIntents()
 	open = map[secret.Fingerprint]bool{}
 	for _, each := range intents {
-		isAnswered, failed := answered(each.Entry, l.Entries())
+		isAnswered, failed := journal.IsAnswered(each.Entry, l.Entries())
 		if failed != nil {
 			return nil, failed
 		}

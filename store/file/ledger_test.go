@@ -191,7 +191,7 @@ func TestATornLedgerIsWorthItsWholeLines(t *testing.T) {
 
 func TestForeignBytesInTheLedgerAreSkipped(t *testing.T) {
 	ours := `{"kind":"refused","key":"ours","reason":"refresh_token_reused"}`
-	long := strings.Repeat("x", 3*lineLimitBytes)
+	long := strings.Repeat("x", 3*(16<<10))
 	for name, content := range map[string]string{
 		"other JSON":                    "{\"a\":1}\n[]\n17\nnull\n\"x\"\n" + ours + "\n",
 		"wrong types":                   "{\"kind\":7}\n{\"kind\":\"refused\",\"at\":\"noon\"}\n" + ours + "\n",
@@ -200,7 +200,7 @@ func TestForeignBytesInTheLedgerAreSkipped(t *testing.T) {
 		"blank lines":                   "\n\n  \n" + ours + "\n\n",
 		"a huge line":                   long + "\n" + ours + "\n",
 		"a huge line that is an entry":  `{"kind":"logout","cause":"` + long + `"}` + "\n" + ours + "\n",
-		"a huge line ends in an entry":  strings.Repeat("x", lineLimitBytes) + `{"kind":"logout"}` + "\n" + ours + "\n",
+		"a huge line ends in an entry":  strings.Repeat("x", (16<<10)) + `{"kind":"logout"}` + "\n" + ours + "\n",
 		"a huge line without an end":    ours + "\n" + long,
 		"an entry of a newer version":   `{"kind":"refused","key":"ours","reason":"not_invented_yet","members":{"too":1}}` + "\n",
 		"zeros where a disk lost power": ours + "\n" + strings.Repeat("\x00", 5000),
@@ -307,7 +307,7 @@ func TestALedgerThatWasRewrittenIsReadAnew(t *testing.T) {
 
 func TestTheRestOfAHugeLineIsNoLine(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{Log: slog.New(slog.DiscardHandler)})
-	long := []byte(strings.Repeat("x", 2*lineLimitBytes+1))
+	long := []byte(strings.Repeat("x", 2*(16<<10)+1))
 	require.NoError(t, os.WriteFile(ledger.journal.path, long, 0o600))
 	require.Empty(t, verdictsOf(t, ledger))
 	rest := []byte(`{"kind":"refused","key":"no"}` + "\n" + `{"kind":"refused","key":"yes"}` + "\n")
@@ -398,7 +398,7 @@ func FuzzJournal(f *testing.F) {
 		require.NoError(t, err)
 		lineage, err := ledger.History(background)
 		require.NoError(t, err)
-		require.Equal(t, journal.Fold(machine.TokenHistory{}, slices.Values(before), ledger.journal.endpoint), lineage)
+		require.Equal(t, journal.Replay(machine.TokenHistory{}, slices.Values(before), persist.Endpoint(ledger.issuer)), lineage)
 
 		require.NoError(t, ledger.compact())
 		after, err := journal.Newest(ledger.Entries(), 1<<20)

@@ -20,7 +20,7 @@ type Ledger struct {
 
 	mu      sync.Mutex // guards what follows
 	entries []persist.Entry
-	lineage machine.TokenHistory
+	history machine.TokenHistory
 	intents map[secret.Fingerprint][]intent // of a key, the newest last
 }
 
@@ -88,7 +88,7 @@ func (p *Process) History(context.Context) (machine.TokenHistory, error) {
 		return machine.TokenHistory{}, &persist.UnavailableError{Err: err}
 	}
 	defer leave()
-	return p.ledger.lineage, nil
+	return p.ledger.history, nil
 }
 
 // Append implements [persist.Ledger].
@@ -132,8 +132,8 @@ func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt machine.Dou
 	defer leave()
 	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
 	isUncovered := func(other intent) bool { return other.times >= made.times }
-	isLost := l.lineage.Losses(e.TokenID) > doubt.AnswersLost
-	if slices.ContainsFunc(l.intents[e.TokenID], isUncovered) || l.lineage.VerdictOn(e.TokenID) != nil || isLost {
+	isLost := l.history.Losses(e.TokenID) > doubt.AnswersLost
+	if slices.ContainsFunc(l.intents[e.TokenID], isUncovered) || l.history.VerdictOn(e.TokenID) != nil || isLost {
 		return persist.ErrIntended
 	}
 	l.intents[e.TokenID] = append(l.intents[e.TokenID], made)
@@ -172,7 +172,7 @@ func (p *Process) takeBack(key secret.Fingerprint) {
 // append adds an entry, and drops those that nobody needs when there are too many.
 func (l *Ledger) append(e persist.Entry) {
 	l.entries = append(l.entries, e)
-	l.lineage = journal.Fold(l.lineage, slices.Values([]persist.Entry{e}), persist.Endpoint(l.issuer))
+	l.history = journal.Replay(l.history, slices.Values([]persist.Entry{e}), persist.Endpoint(l.issuer))
 	if len(l.entries) <= entriesLimit {
 		return
 	}
@@ -181,8 +181,8 @@ func (l *Ledger) append(e persist.Entry) {
 		open[key] = len(intents) > 0
 	}
 	var kept []persist.Entry
-	for i, isNeeded := range journal.Needed(l.entries, open) {
-		if isNeeded {
+	for i, retained := range journal.Retain(l.entries, open) {
+		if retained {
 			kept = append(kept, l.entries[i])
 		}
 	}

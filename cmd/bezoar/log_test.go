@@ -18,61 +18,6 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
-// line is an entry of a ledger as a test tells it from others.
-func line(name string) string {
-	return `{"kind":"login","at":"2026-03-04T05:06:07Z","pid":1,"key":"` + name + `"}` + "\n"
-}
-
-// keys are the news of a trail.
-func keys(t *testing.T, trail *trail) string {
-	t.Helper()
-	var found []string
-	_, err := trail.news(func(each trailLine) error {
-		found = append(found, string(each.entry.TokenID))
-		return nil
-	})
-	require.NoError(t, err)
-	return strings.Join(found, " ")
-}
-
-func TestTrailShowsEachLineOnceWhateverBecomesOfTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), file.LedgerName)
-	write := func(lines ...string) { require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600)) }
-	trail := &trail{path: path}
-	require.Empty(t, keys(t, trail), "there is no ledger yet")
-
-	write(line("a"), line("b"))
-	require.Equal(t, "a b", keys(t, trail))
-	require.Empty(t, keys(t, trail), "nothing is new")
-
-	torn := line("c")
-	write(line("a"), line("b"), torn[:20])
-	require.Empty(t, keys(t, trail), "half a line is none")
-	write(line("a"), line("b"), torn, line("d"))
-	require.Equal(t, "c d", keys(t, trail))
-
-	shorter := path + ".new" // a compaction: another file, without what is not needed
-	require.NoError(t, os.WriteFile(shorter, []byte(line("b")+line("d")+line("e")), 0o600))
-	require.NoError(t, os.Rename(shorter, path))
-	require.Equal(t, "e", keys(t, trail))
-
-	require.NoError(t, os.Remove(path))
-	require.Empty(t, keys(t, trail), "a ledger that is gone is no error")
-	write(line("f"))
-	require.Equal(t, "f", keys(t, trail))
-}
-
-func TestTrailTellsWhatItCannotRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), file.LedgerName)
-	endless := strings.Repeat("x", 3*lineLimitBytes) + "\n"
-	require.NoError(t, os.WriteFile(path, []byte("{}\n\nnonsense\n"+endless+line("a")), 0o600))
-	entries := 0
-	unreadable, err := (&trail{path: path}).news(func(trailLine) error { entries++; return nil })
-	require.NoError(t, err)
-	require.Equal(t, 1, entries)
-	require.Equal(t, 3, unreadable, "a line without a kind, one that is no JSON, and one that is too long")
-}
-
 // TestFollowedLogPrintsWhatComes runs the real program and waits for its lines,
 // not for time.
 func TestFollowedLogPrintsWhatComes(t *testing.T) {

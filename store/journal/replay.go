@@ -1,0 +1,191 @@
+// Package journal reads the lines of a ledger: it scans and follows the file, replays
+// the entries into a [machine.TokenHistory], and chooses those that a compaction keeps.
+package journal
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Replay is the history after some more entries of a journal, for the processes that
+// use the given token endpoint; before the first entry it is the zero TokenHistory.
+// Replay is pure, and its result shares nothing with known. The position of an entry
+// decides and never its time, for clocks go back. Entries overwrite and never count
+// up, so that an entry that stands twice in the journal does no harm.
+func Replay(known machine.TokenHistory, entries iter.Seq[persist.Entry], endpoint secret.Fingerprint) machine.TokenHistory {
+	r := replay{history: clone(known)}
+	for e := range entries {
+		said := factsOf(e)
+		r.remember(said)
+		if e.Owner != "" {
+			replace(&r.history.Origins, e.Origin(), func(o machine.Origin) bool { return o.Owner == e.Owner })
+		}
+		if said.ofEndpoint && e.Endpoint == endpoint {
+			r.history.Deferral = said.deferral
+		}
+		if said.ofLogin {
+			r.history.LoggedOut = said.loggedOut
+		}
+	}
+	r.history.Condemned = r.history.Condemned.With(r.condemned...)
+	return r.history
+}
+
+func clone(h machine.TokenHistory) machine.TokenHistory {
+	h.Verdicts, h.Rotations, h.Expiries = slices.Clone(h.Verdicts), slices.Clone(h.Rotations), slices.Clone(h.Expiries)
+	h.Lost, h.Ended, h.Origins = slices.Clone(h.Lost), slices.Clone(h.Ended), slices.Clone(h.Origins)
+	return h
+}
+
+// replay is a history in the making.
+type replay struct {
+	history   machine.TokenHistory
+	condemned []machine.Verdict // not yet among those of the history
+}
+
+// condemnedAtOnce is how many token ids are sorted together, in a long journal.
+const condemnedAtOnce = 4096
+
+// remember puts what an entry says about single tokens into the lists.
+func (r *replay) remember(said facts) {
+	h := &r.history
+	if said.condemned != "" {
+		h.Condemned = h.Condemned.Parse(said.condemned)
+	}
+	if id := said.verdict.TokenID; id != "" {
+		if r.condemned = append(r.condemned, said.verdict); len(r.condemned) == condemnedAtOnce {
+			h.Condemned, r.condemned = h.Condemned.With(r.condemned...), r.condemned[:0]
+		}
+		replace(&h.Verdicts, said.verdict, func(v machine.Verdict) bool { return v.TokenID == id })
+	}
+	if id := said.rotation.TokenID; id != "" {
+		replace(&h.Rotations, said.rotation, func(r machine.Rotation) bool { return r.TokenID == id })
+	}
+	if access := said.expiry.Access; access != "" {
+		replace(&h.Expiries, said.expiry, func(x machine.Expiry) bool { return x.Access == access })
+	}
+	if id := said.lost.TokenID; id != "" {
+		replace(&h.Lost, said.lost, func(l machine.Loss) bool { return l.TokenID == id })
+	}
+	if id := said.ended.TokenID; id != "" {
+		replace(&h.Ended, said.ended, func(e machine.Ending) bool { return e.TokenID == id })
+	}
+}
+
+// remembered bounds each list that is made of a journal; the oldest go first.
+const remembered = 256
+
+// replace ends the list in last, without the elements that last takes the place of and
+// without the oldest if the list is full.
+func replace[T any](list *[]T, last T, old func(T) bool) {
+	*list = append(slices.DeleteFunc(*list, old), last)
+	if len(*list) > remembered {
+		*list = (*list)[1:]
+	}
+}
+
+// facts are the parts of a history that one entry decides.
+type facts struct {
+	verdict    machine.Verdict  // none if it has no token id
+	condemned  string           // ids of tokens with old verdicts
+	rotation   machine.Rotation // none if it has no token id
+	expiry     machine.Expiry   // none if it has no token
+	lost       machine.Loss     // none if it has no token id
+	ended      machine.Ending   // none if it has no token id
+	ofEndpoint bool             // it decides how long to leave its endpoint alone:
+	deferral   machine.Deferral
+	ofLogin    bool // it decides whether there is a login:
+	loggedOut  bool
+	unknown    bool // only a newer version could say
+}
+
+// factsOf reads an entry. Any decision of an issuer shows that the issuer is well, and
+// ends the wait. So does a login: its tokens came from the same endpoint, a refusal
+// without a reason was about the bytes before them, and the process that made the
+// login waits no longer either. The price is one post for each login, and people log
+// in, not loops.
+func factsOf(e persist.Entry) facts {
+	switch e.Kind {
+	case persist.Rotated:
+		return factsOfRotation(e)
+	case persist.Refused:
+		if e.Reason.IsExplained() {
+			return facts{ofEndpoint: true, verdict: verdictOf(e, e.Reason)}
+		}
+		return facts{ofEndpoint: true, deferral: deferralOf(e)}
+	case persist.Deferred:
+		return factsOfDeferral(e)
+	case persist.Login:
+		stored := e.Method != machine.MethodExternal
+		return facts{ofEndpoint: stored, ofLogin: stored, expiry: expiryOf(e)}
+	case persist.Adopted:
+		return facts{ofLogin: true}
+	case persist.Logout:
+		return facts{ofLogin: true, loggedOut: true, ended: machine.Ending{TokenID: e.TokenID}}
+	case persist.LogoutFailed:
+		return facts{ofLogin: true, ended: machine.Ending{TokenID: e.TokenID, Undone: true}}
+	case persist.Past:
+		return facts{condemned: e.Keys}
+	case persist.Intended, persist.Revoked, persist.Saved:
+		return facts{}
+	}
+	return facts{unknown: true}
+}
+
+func factsOfRotation(e persist.Entry) facts {
+	said := facts{ofEndpoint: true, expiry: expiryOf(e), rotation: machine.Rotation{TokenID: e.NextID, At: e.At, SentAt: e.SentAt}, ofLogin: e.NextID != ""}
+	if e.NextID != e.TokenID {
+		said.verdict = verdictOf(e, machine.ReasonSpent)
+	} else {
+		said.lost.TokenID = e.TokenID // it goes on, so that nothing was lost
+	}
+	return said
+}
+
+func factsOfDeferral(e persist.Entry) facts {
+	said := facts{ofEndpoint: true, deferral: deferralOf(e)}
+	if e.Lost {
+		said.lost = machine.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1)} // an older version does not count
+	}
+	if e.NextID != "" && e.NextID != e.TokenID { // its successor came, and no access token
+		said.verdict = verdictOf(e, machine.ReasonSpent)
+	}
+	return said
+}
+
+func verdictOf(e persist.Entry, reason machine.Reason) machine.Verdict {
+	return machine.Verdict{TokenID: e.TokenID, Access: e.Access, Reason: reason, At: e.At}
+}
+
+func expiryOf(e persist.Entry) machine.Expiry {
+	return machine.Expiry{Access: e.Issued, At: e.ExpiresAt}
+}
+
+func deferralOf(e persist.Entry) machine.Deferral {
+	return machine.Deferral{
+		NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated.Clean(),
+	}
+}
+
+// IsAnswered reports whether the journal has the issuer's answer to the post which
+// intent announced. It does not if the intent itself is not in the journal: then the
+// journal cannot tell. It returns the error that ends the entries.
+func IsAnswered(intent persist.Entry, entries iter.Seq2[persist.Entry, error]) (bool, error) {
+	announced, answered := false, false
+	for e, err := range entries {
+		switch {
+		case err != nil:
+			return false, err
+		case e.TokenID != intent.TokenID:
+		case e.Kind == persist.Intended && e.PID == intent.PID && e.At.Equal(intent.At):
+			announced, answered = true, false
+		case e.IsAnswer():
+			answered = announced
+		}
+	}
+	return answered, nil
+}
