@@ -45,7 +45,7 @@ var circumstances = []circumstance{
 // other.
 func TestEveryFailpointHasItsOutcome(t *testing.T) {
 	unmet := map[states.Failpoint]bool{}
-	for _, each := range states.Failpoints() {
+	for _, each := range states.RefreshFailpoints() {
 		unmet[each] = true
 	}
 	for _, each := range circumstances {
@@ -59,7 +59,7 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 			if !died {
 				break // it has come to the end of its refresh
 			}
-			point, known := pointAt(states.Failpoints(), place, each.when)
+			point, known := pointAt(states.RefreshFailpoints(), place, each.when)
 			require.True(t, known, "%q has no row (%s)", place, each.when)
 			delete(unmet, point)
 			wasPosted := s.issuer.Counts().Posts > before
@@ -72,8 +72,8 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 
 func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
 	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced}
-	areComplete(t, states.Failpoints(), states.Steps(), refresh)
-	areComplete(t, states.WordFailpoints(), states.WordSteps(), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
+	areComplete(t, states.RefreshFailpoints(), states.RefreshSteps(), refresh)
+	areComplete(t, states.AccountFailpoints(), states.AccountSteps(), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
 }
 
 func areComplete(t *testing.T, table []states.Failpoint, all []string, outcomes []states.Outcome) {

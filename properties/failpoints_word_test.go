@@ -41,7 +41,7 @@ func wordCircumstances() (all []circumstance) {
 // process, make of it what the table says; and what died half-way can be repeated.
 func TestEveryPlaceInALoginOrALogoutHasItsOutcome(t *testing.T) {
 	unmet := map[states.Failpoint]bool{}
-	for _, each := range states.WordFailpoints() {
+	for _, each := range states.AccountFailpoints() {
 		unmet[each] = true
 	}
 	for _, word := range words {
@@ -56,7 +56,7 @@ func TestEveryPlaceInALoginOrALogoutHasItsOutcome(t *testing.T) {
 					break // it has come to its end
 				}
 				var known bool
-				w.point, known = pointAt(states.WordFailpoints(), place, each.when)
+				w.point, known = pointAt(states.AccountFailpoints(), place, each.when)
 				require.True(t, known, "%q has no row (%s)", place, each.when)
 				delete(unmet, w.point)
 				w.name = "died before " + place + " (" + each.when + ")"

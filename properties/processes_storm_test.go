@@ -146,7 +146,7 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 
 // anyPlaces are those that every refresh comes to which posts, in any order.
 func anyPlaces() (names []string) {
-	for _, each := range states.Failpoints() {
+	for _, each := range states.RefreshFailpoints() {
 		if each.When == "" && !slices.Contains(onlyAtFirst, each.Call) {
 			names = append(names, place(each.Step, each.Call))
 		}

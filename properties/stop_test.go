@@ -98,7 +98,7 @@ func TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn(t *testing.T) {
 		}
 		t.Run(map[bool]string{true: "with locks", false: "without any lock"}[isLocking], func(t *testing.T) {
 			var all []*stopped
-			for _, point := range states.Failpoints() {
+			for _, point := range states.RefreshFailpoints() {
 				if !isLocking && point.Call == "lock: create" {
 					continue // there is none to be made
 				}

@@ -34,7 +34,7 @@ func TestAProcessStoppedInALoginOrALogoutHasTheWordThatIsItsOwn(t *testing.T) {
 		t.Skip("no process can be stopped here")
 	}
 	var all []*stoppedWord
-	for n, point := range states.WordFailpoints() {
+	for n, point := range states.AccountFailpoints() {
 		for at, act := range sisterActs {
 			if *long || at == n%len(sisterActs) {
 				all = append(all, stopWordAt(t, point, act))

@@ -5,15 +5,15 @@ import "slices"
 // Failpoint is a place in a refresh, a login or a logout at which a process may be
 // killed, and what becomes of the login then. The tests kill a process at each one.
 type Failpoint struct {
-	Step    string  // of the engine; see Steps and WordSteps
+	Step    string  // of the engine; see RefreshSteps and AccountSteps
 	Call    string  // the system call within it, as store/file names it; "" before the first one
 	When    string  // the circumstance in which a process comes there; "" for any
 	Leaves  string  // what the killed process leaves on the disk
 	Outcome Outcome // what the next process makes of it
 }
 
-// Steps are the steps of a refresh in their order, as engine.Options.Before has them.
-func Steps() []string { return stepsOf(Failpoints()) }
+// RefreshSteps are the steps of a refresh in their order, as engine.Options.Before has them.
+func RefreshSteps() []string { return stepsOf(RefreshFailpoints()) }
 
 // The steps of a login and of a logout.
 const (
@@ -22,8 +22,8 @@ const (
 	StepRevoke = "revoke" // the issuer is told of a logout
 )
 
-// WordSteps are the steps of a login and of a logout in their order.
-func WordSteps() []string { return stepsOf(WordFailpoints()) }
+// AccountSteps are the steps of a login and of a logout in their order.
+func AccountSteps() []string { return stepsOf(AccountFailpoints()) }
 
 func stepsOf(table []Failpoint) (steps []string) {
 	for _, each := range table {
@@ -80,8 +80,8 @@ const (
 	leavesTold      = "no login, and the issuer knows"
 )
 
-// Failpoints lists them in the order in which a refresh passes them.
-func Failpoints() []Failpoint {
+// RefreshFailpoints lists them in the order in which a refresh passes them.
+func RefreshFailpoints() []Failpoint {
 	return []Failpoint{
 		{"lock", "", "", leavesNothing, Unspent},
 		{"lock", "lock: create", "", leavesNothing, Unspent},
@@ -145,8 +145,8 @@ func Failpoints() []Failpoint {
 	}
 }
 
-// WordFailpoints lists the places of a login and of a logout, in their order.
-func WordFailpoints() []Failpoint {
+// AccountFailpoints lists the places of a login and of a logout, in their order.
+func AccountFailpoints() []Failpoint {
 	return []Failpoint{
 		{StepLogin, "", "", leavesOld, Unspent},
 		{StepLogin, "sweep: claim", WhenAfterCrash, leavesAdrift, Unspent},

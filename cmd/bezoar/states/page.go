@@ -48,7 +48,7 @@ func Page() (string, error) {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.From, row.To, effects, row.Why)
 	}
 	out.WriteString(deathsPreamble)
-	for _, row := range slices.Concat(Failpoints(), WordFailpoints()) {
+	for _, row := range slices.Concat(RefreshFailpoints(), AccountFailpoints()) {
 		place := row.Step
 		if row.Call != "" {
 			place += " – " + row.Call
