@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+)
 
 // Answer is what came of asking an issuer for a refresh (RFC 6749 sections
 // 5.1, 5.2 and 6). The set is closed, and a failure is one of its members:
@@ -21,16 +25,16 @@ type Issued struct {
 type Refused struct {
 	answer
 	Reason   Reason
-	Evidence Evidence
+	Evidence evidence.Evidence
 }
 
 // Unavailable is no verdict: the issuer, or the way to it, is out of order for now.
 type Unavailable struct {
 	answer
-	RetryAfter time.Duration // what the issuer wished; zero for nothing
-	Lost       bool          // there may have been a grant that never arrived: the token may be spent
-	Evidence   Evidence      // why it is no verdict
-	Kept       TokenResponse // a refresh token that came without a usable access token; else empty
+	RetryAfter time.Duration     // what the issuer wished; zero for nothing
+	Lost       bool              // there may have been a grant that never arrived: the token may be spent
+	Evidence   evidence.Evidence // why it is no verdict
+	Kept       TokenResponse     // a refresh token that came without a usable access token; else empty
 }
 
 // Judge is what an answer to the refresh in flight comes to, which was sent at the
@@ -49,7 +53,7 @@ func (s State) Judge(a Answer, sent time.Time) Answer {
 	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
 		return a
 	}
-	kept := Unavailable{Evidence: Evidence{Status: 200, Problem: ProblemNoToken}}
+	kept := Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}}
 	if !granted.Response.RefreshToken.Equal(s.Credential.RefreshToken) {
 		kept.Kept.RefreshToken = granted.Response.RefreshToken
 	}

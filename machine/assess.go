@@ -3,6 +3,7 @@ package machine
 import (
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -15,13 +16,13 @@ type Assessment struct {
 	Phase         Phase
 	Reason        string // why it is in this state; "" if that needs no reason
 	Action        Action
-	NextAttemptAt time.Time // when the engine tries again, or has an answer at the latest; zero for never
-	Usable        bool      // there is a token, and it has not expired by its own date
-	Expired       bool      // the access token has, by its own date
-	ClockWrong    bool      // it had when it was asked for, so that its date is not that of this machine's clock
-	Unsaved       bool      // the tokens are in memory alone
-	InDoubt       bool      // the refresh token may be spent, and its successor lost
-	Evidence      Repeated  // what came of asking the issuer the last time, if that gave no tokens
+	NextAttemptAt time.Time         // when the engine tries again, or has an answer at the latest; zero for never
+	Usable        bool              // there is a token, and it has not expired by its own date
+	Expired       bool              // the access token has, by its own date
+	ClockWrong    bool              // it had when it was asked for, so that its date is not that of this machine's clock
+	Unsaved       bool              // the tokens are in memory alone
+	InDoubt       bool              // the refresh token may be spent, and its successor lost
+	Evidence      evidence.Repeated // what came of asking the issuer the last time, if that gave no tokens
 }
 
 // Action is what has to be done about a login.
@@ -71,10 +72,10 @@ func (s State) reason() string {
 	case s.isIncomplete():
 		return ReasonIncomplete
 	case s.IsUnsaved():
-		return string(BlockStoreNotDurable)
-	case s.Blocked == BlockIssuerUnavailable && s.Evidence.Problem.NeedsOperator():
+		return string(evidence.BlockStoreNotDurable)
+	case s.Blocked == evidence.BlockIssuerUnavailable && s.Evidence.Problem.NeedsOperator():
 		return string(s.Evidence.Problem)
-	case s.Blocked == BlockIssuerUnavailable && (s.Evidence.isOfThisMachine() || s.Evidence.isOfTheLogin()):
+	case s.Blocked == evidence.BlockIssuerUnavailable && (isOfThisMachine(s.Evidence.Evidence) || isOfTheLogin(s.Evidence.Evidence)):
 		return reasonUngranted
 	case s.Blocked != "":
 		return string(s.Blocked)
@@ -90,8 +91,8 @@ func (s State) action(at time.Time) Action {
 		return ActionLogin
 	case s.IsUnsaved(), s.Blocked.NeedsOperator():
 		return ActionOperator
-	case s.Blocked == BlockIssuerUnavailable && s.Evidence.WayOut() != "":
-		return s.Evidence.WayOut()
+	case s.Blocked == evidence.BlockIssuerUnavailable && s.WayOut() != "":
+		return s.WayOut()
 	case s.isAbandoned(at), s.isIncomplete():
 		return ActionLogin
 	case !s.nextAttempt(at).IsZero():
@@ -120,11 +121,12 @@ const sameAnswers = 3
 
 // WayOut is what ends a row of equal answers of the issuer, or of its absence; "" if
 // waiting may. The attempts go on all the same.
-func (r Repeated) WayOut() Action {
+func (s State) WayOut() Action {
+	e := s.Evidence
 	switch {
-	case r.isOfThisMachine() && (r.Times >= sameAnswers || r.isCertain()):
+	case isOfThisMachine(e.Evidence) && (e.Times >= sameAnswers || isCertain(e.Evidence)):
 		return ActionOperator
-	case r.isOfTheLogin() && r.Times >= sameAnswers:
+	case isOfTheLogin(e.Evidence) && e.Times >= sameAnswers:
 		return ActionLogin
 	}
 	return ""
@@ -132,9 +134,9 @@ func (r Repeated) WayOut() Action {
 
 // isCertain reports whether not even a second attempt can end differently while
 // nothing is changed on this machine.
-func (e Evidence) isCertain() bool {
+func isCertain(e evidence.Evidence) bool {
 	switch e.Problem {
-	case ProblemPlainHTTP, ProblemCAFileUnreadable, ProblemCAFileNoCertificate, ProblemAddress, ProblemHeader:
+	case evidence.ProblemPlainHTTP, evidence.ProblemCAFileUnreadable, evidence.ProblemCAFileNoCertificate, evidence.ProblemAddress, evidence.ProblemHeader:
 		return true
 	}
 	return false
@@ -142,7 +144,7 @@ func (e Evidence) isCertain() bool {
 
 // isOfThisMachine reports whether a setting of this machine or its network is at
 // fault, the client that it says it is included.
-func (e Evidence) isOfThisMachine() bool {
+func isOfThisMachine(e evidence.Evidence) bool {
 	isClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" // RFC 6749 section 5.2
 	isAddress := e.Problem == "" && (e.Status == 404 || e.Status == 405)
 	return e.Problem.NeedsOperator() || isClient || isAddress
@@ -150,13 +152,13 @@ func (e Evidence) isOfThisMachine() bool {
 
 // isOfTheLogin reports whether the issuer itself answered and means this login, as
 // far as a status can tell: not that it is busy, and not a page of what is in between.
-func (e Evidence) isOfTheLogin() bool {
+func isOfTheLogin(e evidence.Evidence) bool {
 	switch e.Status {
 	case 408, 425, 429: // RFC 9110 and 6585: not now
 		return false
 	}
-	isAnswer := e.Problem == "" && e.Status/100 == 4 || e.Problem == ProblemNoToken
-	return isAnswer && !e.isOfThisMachine()
+	isAnswer := e.Problem == "" && e.Status/100 == 4 || e.Problem == evidence.ProblemNoToken
+	return isAnswer && !isOfThisMachine(e)
 }
 
 // nextAttempt is when something changes by itself, zero if nothing does before
@@ -200,7 +202,7 @@ func (s State) isOutOfReach(at time.Time) bool {
 		return true
 	}
 	switch s.Blocked {
-	case BlockIssuerUnavailable, BlockInDoubt, BlockRefreshElsewhere, BlockStoreUnavailable:
+	case evidence.BlockIssuerUnavailable, evidence.BlockInDoubt, evidence.BlockRefreshElsewhere, evidence.BlockStoreUnavailable:
 		return s.Phase == Stale && s.action(at) != ActionLogin
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -16,7 +17,7 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 	fresh := run(t, machine.LoggedIn{At: at(0), Credential: held})
 	refreshing := runFrom(t, fresh, demand)
 	later := noon.Add(time.Minute)
-	failed := func(trouble machine.BlockReason) machine.State {
+	failed := func(trouble evidence.BlockReason) machine.State {
 		return runFrom(t, refreshing, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: later, Blocked: trouble})
 	}
 	stale := func(reason string, action machine.Action) machine.Assessment {
@@ -44,9 +45,9 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 		"none to be seen":  {run(t, blind), machine.Assessment{Phase: machine.NoAuth, Reason: "store_unavailable", Action: machine.ActionOperator}},
 		"fresh":            {fresh, machine.Assessment{Phase: machine.Fresh, Action: machine.ActionNone, Usable: true}},
 		"refreshing":       {refreshing, machine.Assessment{Phase: machine.Stale, Action: machine.ActionWait, NextAttemptAt: noon.Add(65 * time.Second), Usable: true}},
-		"an outage":        {failed(machine.BlockIssuerUnavailable), stale("issuer_unavailable", machine.ActionWait)},
-		"a lost one":       {failed(machine.BlockInDoubt), inDoubt},
-		"a full disk":      {failed(machine.BlockStoreNotDurable), stale("store_not_durable", machine.ActionOperator)},
+		"an outage":        {failed(evidence.BlockIssuerUnavailable), stale("issuer_unavailable", machine.ActionWait)},
+		"a lost one":       {failed(evidence.BlockInDoubt), inDoubt},
+		"a full disk":      {failed(evidence.BlockStoreNotDurable), stale("store_not_durable", machine.ActionOperator)},
 		"a dead token":     {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Assessment{Phase: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
 		"the client gives": {runFrom(t, refused, machine.RefreshFailedTransient{At: at(0), Attempt: 1}), machine.Assessment{Phase: machine.Stale, Reason: "token_rejected", Action: machine.ActionLogin}},
 		"unsaved": {runFrom(t, refreshing, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held}),
@@ -62,7 +63,7 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 
 func TestAWaitEndsWhenItsTimeHasCome(t *testing.T) {
 	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", time.Hour)}), demand)
-	stale = runFrom(t, stale, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Posted: true, Blocked: machine.BlockIssuerUnavailable})
+	stale = runFrom(t, stale, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Posted: true, Blocked: evidence.BlockIssuerUnavailable})
 	require.Equal(t, machine.ActionWait, stale.Assess(noon.Add(time.Minute-1)).Action)
 	over := stale.Assess(noon.Add(time.Minute))
 	require.Equal(t, machine.ActionNone, over.Action, "the next use asks again")
@@ -76,9 +77,9 @@ func TestTheEndOfARefreshDoesNotMoveAway(t *testing.T) {
 
 func TestAnExpiredTokenIsGivenOnlyWhileTheIssuerCannotBeAsked(t *testing.T) {
 	over := runFrom(t, run(t, machine.CredentialLoaded{At: at(0), Credential: expiring("r", -time.Minute)}), poll)
-	for trouble, isGiven := range map[machine.BlockReason]bool{
-		machine.BlockIssuerUnavailable: true, machine.BlockInDoubt: true, machine.BlockRefreshElsewhere: true, machine.BlockStoreUnavailable: true,
-		machine.BlockStoreNotDurable: false, machine.BlockOtherLoginStored: false, "": false,
+	for trouble, isGiven := range map[evidence.BlockReason]bool{
+		evidence.BlockIssuerUnavailable: true, evidence.BlockInDoubt: true, evidence.BlockRefreshElsewhere: true, evidence.BlockStoreUnavailable: true,
+		evidence.BlockStoreNotDurable: false, evidence.BlockOtherLoginStored: false, "": false,
 	} {
 		failed := runFrom(t, over, machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Minute), Blocked: trouble})
 		require.Equal(t, isGiven, !failed.TokenAt(noon).IsAbsent(), trouble)
@@ -86,7 +87,7 @@ func TestAnExpiredTokenIsGivenOnlyWhileTheIssuerCannotBeAsked(t *testing.T) {
 }
 
 // blind is a look at a store that nobody can read.
-var blind = machine.NothingLoaded{At: at(0), Blocked: machine.BlockStoreUnavailable}
+var blind = machine.NothingLoaded{At: at(0), Blocked: evidence.BlockStoreUnavailable}
 
 func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
 	forbidding := policy
@@ -113,9 +114,9 @@ func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
 func TestEveryChangeOfAnAssessmentIsTold(t *testing.T) {
 	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}), demand)
 	for n, told := range []struct {
-		trouble machine.BlockReason
+		trouble evidence.BlockReason
 		isNews  bool
-	}{{machine.BlockIssuerUnavailable, true}, {machine.BlockIssuerUnavailable, false}, {machine.BlockInDoubt, true}} {
+	}{{evidence.BlockIssuerUnavailable, true}, {evidence.BlockIssuerUnavailable, false}, {evidence.BlockInDoubt, true}} {
 		now, later := time.Duration(n)*time.Minute, noon.Add(time.Duration(n+1)*time.Minute)
 		next, effects, err := machine.Step(stale, machine.RefreshFailedTransient{At: at(now), Attempt: stale.Attempt, NotBefore: later, Blocked: told.trouble})
 		require.NoError(t, err)
@@ -130,30 +131,30 @@ func TestEveryChangeOfAnAssessmentIsTold(t *testing.T) {
 // What is said of a row of equal answers is what can end it. The attempts go on.
 func TestEqualAnswersInARowHaveAWayOut(t *testing.T) {
 	for name, each := range map[string]struct {
-		evidence machine.Evidence
+		evidence evidence.Evidence
 		times    int
 		want     machine.Action
 		reason   string
 	}{
-		"an outage":                {machine.Evidence{Status: 503}, 99, machine.ActionWait, "issuer_unavailable"},
-		"it is busy":               {machine.Evidence{Status: 429}, 99, machine.ActionWait, "issuer_unavailable"},
-		"no network":               {machine.Evidence{Problem: machine.ProblemNoConnection}, 99, machine.ActionWait, "issuer_unavailable"},
-		"a portal":                 {machine.Evidence{Status: 403, Problem: machine.ProblemPage}, 99, machine.ActionWait, "issuer_unavailable"},
-		"a refusal, twice":         {machine.Evidence{Status: 400, Code: "invalid_request"}, 2, machine.ActionWait, "refresh_not_granted"},
-		"a refusal, again":         {machine.Evidence{Status: 400, Code: "invalid_request"}, 3, machine.ActionLogin, "refresh_not_granted"},
-		"gone":                     {machine.Evidence{Status: 410}, 3, machine.ActionLogin, "refresh_not_granted"},
-		"nothing granted":          {machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}, 3, machine.ActionLogin, "refresh_not_granted"},
-		"the client":               {machine.Evidence{Status: 400, Code: "invalid_client"}, 3, machine.ActionOperator, "refresh_not_granted"},
-		"the address":              {machine.Evidence{Status: 404}, 3, machine.ActionOperator, "refresh_not_granted"},
-		"a certificate, once":      {machine.Evidence{Problem: machine.ProblemCertificate}, 1, machine.ActionWait, "certificate_not_trusted"},
-		"a certificate, again":     {machine.Evidence{Problem: machine.ProblemCertificate}, 3, machine.ActionOperator, "certificate_not_trusted"},
-		"no authorities, for sure": {machine.Evidence{Problem: machine.ProblemCAFileUnreadable}, 1, machine.ActionOperator, "ca_file_not_readable"},
-		"plain HTTP, for sure":     {machine.Evidence{Problem: machine.ProblemPlainHTTP}, 1, machine.ActionOperator, "plain_http_refused"},
+		"an outage":                {evidence.Evidence{Status: 503}, 99, machine.ActionWait, "issuer_unavailable"},
+		"it is busy":               {evidence.Evidence{Status: 429}, 99, machine.ActionWait, "issuer_unavailable"},
+		"no network":               {evidence.Evidence{Problem: evidence.ProblemNoConnection}, 99, machine.ActionWait, "issuer_unavailable"},
+		"a portal":                 {evidence.Evidence{Status: 403, Problem: evidence.ProblemPage}, 99, machine.ActionWait, "issuer_unavailable"},
+		"a refusal, twice":         {evidence.Evidence{Status: 400, Code: "invalid_request"}, 2, machine.ActionWait, "refresh_not_granted"},
+		"a refusal, again":         {evidence.Evidence{Status: 400, Code: "invalid_request"}, 3, machine.ActionLogin, "refresh_not_granted"},
+		"gone":                     {evidence.Evidence{Status: 410}, 3, machine.ActionLogin, "refresh_not_granted"},
+		"nothing granted":          {evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}, 3, machine.ActionLogin, "refresh_not_granted"},
+		"the client":               {evidence.Evidence{Status: 400, Code: "invalid_client"}, 3, machine.ActionOperator, "refresh_not_granted"},
+		"the address":              {evidence.Evidence{Status: 404}, 3, machine.ActionOperator, "refresh_not_granted"},
+		"a certificate, once":      {evidence.Evidence{Problem: evidence.ProblemCertificate}, 1, machine.ActionWait, "certificate_not_trusted"},
+		"a certificate, again":     {evidence.Evidence{Problem: evidence.ProblemCertificate}, 3, machine.ActionOperator, "certificate_not_trusted"},
+		"no authorities, for sure": {evidence.Evidence{Problem: evidence.ProblemCAFileUnreadable}, 1, machine.ActionOperator, "ca_file_not_readable"},
+		"plain HTTP, for sure":     {evidence.Evidence{Problem: evidence.ProblemPlainHTTP}, 1, machine.ActionOperator, "plain_http_refused"},
 	} {
 		stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: expiring("r", -time.Minute)}), demand)
 		stale = runFrom(t, stale, machine.RefreshFailedTransient{
-			At: at(0), Attempt: stale.Attempt, Posted: true, NotBefore: noon.Add(time.Minute), Blocked: machine.BlockIssuerUnavailable,
-			Evidence: machine.Repeated{Evidence: each.evidence, Times: each.times},
+			At: at(0), Attempt: stale.Attempt, Posted: true, NotBefore: noon.Add(time.Minute), Blocked: evidence.BlockIssuerUnavailable,
+			Evidence: evidence.Repeated{Evidence: each.evidence, Times: each.times},
 		})
 		assessed := stale.Assess(noon)
 		require.Equal(t, each.want, assessed.Action, name)

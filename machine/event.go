@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -30,7 +31,7 @@ type Asked struct {
 // nothing, something unreadable, or something that may not be used here.
 type NothingLoaded struct {
 	At
-	Blocked BlockReason // BlockStoreUnavailable if there may be a login for all anybody can tell
+	Blocked evidence.BlockReason // BlockStoreUnavailable if there may be a login for all anybody can tell
 }
 
 // CredentialLoaded reports what the store holds, when the engine looked: at
@@ -108,10 +109,10 @@ func (e RefreshSucceeded) expiry() time.Time {
 type RefreshFailedTransient struct {
 	At
 	Attempt   AttemptID
-	NotBefore time.Time   // when the next attempt may be; zero for at once
-	Posted    bool        // the issuer was asked
-	Blocked   BlockReason // what stood in the way, "" for nothing that anybody has to know
-	Evidence  Repeated    // what the issuer answered, here or to another process; none if it was not asked
+	NotBefore time.Time            // when the next attempt may be; zero for at once
+	Posted    bool                 // the issuer was asked
+	Blocked   evidence.BlockReason // what stood in the way, "" for nothing that anybody has to know
+	Evidence  evidence.Repeated    // what the issuer answered, here or to another process; none if it was not asked
 
 	Kept *Credential // the login with a refresh token that came without a usable access token; nil for none
 	Base *Credential // not nil: Kept could not be saved, and this is what the store still holds

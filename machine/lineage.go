@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -53,9 +54,9 @@ type Ending struct {
 // Deferral is how long to leave the issuer alone.
 type Deferral struct {
 	NotBefore   time.Time
-	Failures    int      // in a row, over all processes
-	Unexplained bool     // they were refusals that no code explains, and no failures
-	Evidence    Repeated // what the last of them ended in
+	Failures    int               // in a row, over all processes
+	Unexplained bool              // they were refusals that no code explains, and no failures
+	Evidence    evidence.Repeated // what the last of them ended in
 }
 
 // After is how many failures in a row, or unexplained refusals, there are with one

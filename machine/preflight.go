@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+)
 
 // Stored is what a refresh transaction sees once it holds the lock.
 type Stored struct {
@@ -31,7 +35,7 @@ func (s State) Preflight(stored Stored, at time.Time) Event {
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
 	}
 	if wait := stored.History.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
-		kept := s.withheld(BlockIssuerUnavailable, at)
+		kept := s.withheld(evidence.BlockIssuerUnavailable, at)
 		kept.NotBefore = stored.History.Deferral.NotBefore
 		kept.Evidence = stored.History.Deferral.Evidence
 		return kept
@@ -44,7 +48,7 @@ func (s State) Preflight(stored Stored, at time.Time) Event {
 }
 
 // withheld is the end of a refresh without a post.
-func (s State) withheld(trouble BlockReason, at time.Time) RefreshFailedTransient {
+func (s State) withheld(trouble evidence.BlockReason, at time.Time) RefreshFailedTransient {
 	return RefreshFailedTransient{At: At{at}, Attempt: s.Attempt, Blocked: trouble}
 }
 
@@ -54,9 +58,9 @@ func (s State) withheld(trouble BlockReason, at time.Time) RefreshFailedTransien
 // use must not change for a demand alone. When it is over, what is stored is the
 // only login there is; and if nothing is, nor a moment later, there is none.
 func (s State) straying(stored Stored, at time.Time) Event {
-	kept := s.withheld(BlockOtherLoginStored, at)
+	kept := s.withheld(evidence.BlockOtherLoginStored, at)
 	if stored.Unreadable {
-		kept.Blocked = BlockStoreUnavailable
+		kept.Blocked = evidence.BlockStoreUnavailable
 	}
 	found := stored.Credential
 	isForUs := found != nil && s.Policy.Restriction.Admits(*found)
@@ -125,7 +129,7 @@ func (s State) doubting(doubt Doubt, answersLost int, at time.Time) Event {
 	case doubt.Times == 0 && answersLost == 0:
 		return nil
 	case doubt.Times > 0 && !doubt.HolderGone:
-		kept := s.withheld(BlockRefreshElsewhere, at)
+		kept := s.withheld(evidence.BlockRefreshElsewhere, at)
 		kept.NotBefore = at.Add(recheck)
 		return kept
 	case doubt.Times+answersLost > 1:
@@ -134,7 +138,7 @@ func (s State) doubting(doubt Doubt, answersLost int, at time.Time) Event {
 			Reason: ReasonInDoubt, At: at,
 		}}
 	case s.serves(at):
-		kept := s.withheld(BlockInDoubt, at)
+		kept := s.withheld(evidence.BlockInDoubt, at)
 		kept.NotBefore = s.endOfService()
 		return kept
 	}

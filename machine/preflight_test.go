@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -73,22 +74,22 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		held      machine.Credential
 		stored    machine.Stored
-		trouble   machine.BlockReason
+		trouble   evidence.BlockReason
 		notBefore time.Time
 	}{
-		"nothing there":                   {held, machine.Stored{}, machine.BlockOtherLoginStored, old},
-		"half a file":                     {held, machine.Stored{Unreadable: true}, machine.BlockStoreUnavailable, old},
-		"somebody else's login":           {longLived, machine.Stored{Credential: &stranger}, machine.BlockOtherLoginStored, noon.Add(time.Hour)},
-		"nothing there, and ours is over": {over, machine.Stored{}, machine.BlockOtherLoginStored, noon.Add(time.Second)},
-		"half a file, and ours is over":   {over, machine.Stored{Unreadable: true}, machine.BlockStoreUnavailable, noon.Add(time.Second)},
+		"nothing there":                   {held, machine.Stored{}, evidence.BlockOtherLoginStored, old},
+		"half a file":                     {held, machine.Stored{Unreadable: true}, evidence.BlockStoreUnavailable, old},
+		"somebody else's login":           {longLived, machine.Stored{Credential: &stranger}, evidence.BlockOtherLoginStored, noon.Add(time.Hour)},
+		"nothing there, and ours is over": {over, machine.Stored{}, evidence.BlockOtherLoginStored, noon.Add(time.Second)},
+		"half a file, and ours is over":   {over, machine.Stored{Unreadable: true}, evidence.BlockStoreUnavailable, noon.Add(time.Second)},
 		"the longest backoff there is": {held, machine.Stored{Credential: &held,
-			History: machine.TokenHistory{Deferral: machine.Deferral{NotBefore: longest}}}, machine.BlockIssuerUnavailable, longest},
+			History: machine.TokenHistory{Deferral: machine.Deferral{NotBefore: longest}}}, evidence.BlockIssuerUnavailable, longest},
 		"a sister posts": {held, machine.Stored{Credential: &held, Doubt: machine.Doubt{Times: 1}},
-			machine.BlockRefreshElsewhere, noon.Add(time.Second)},
+			evidence.BlockRefreshElsewhere, noon.Add(time.Second)},
 		"a lost answer, and the token is good for long": {longLived, machine.Stored{Credential: &longLived, History: lost(longLived)},
-			machine.BlockInDoubt, noon.Add(time.Hour)},
+			evidence.BlockInDoubt, noon.Add(time.Hour)},
 		"a lost answer, and the token is not": {shortLived, machine.Stored{Credential: &shortLived, History: lost(shortLived)},
-			machine.BlockInDoubt, noon.Add(10 * time.Minute)},
+			evidence.BlockInDoubt, noon.Add(10 * time.Minute)},
 	} {
 		event := refreshing(t, c.held).Preflight(c.stored, noon)
 		require.IsType(t, machine.RefreshFailedTransient{}, event, name)

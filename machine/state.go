@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -61,18 +62,18 @@ type State struct {
 	ClockWrong bool      // the token had expired when it was asked for: Expiry is a guess
 	DueAt      time.Time // when the token set ages; zero for never
 
-	Cause        Cause       // Stale: why
-	Rejected     bool        // Stale: a resource server refused the access token
-	Attempt      AttemptID   // Stale: the refresh in flight, zero for none
-	Overdue      bool        // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
-	NotBefore    time.Time   // Stale: when the next attempt may be
-	SparesIssuer bool        // Stale: NotBefore is the backoff; else it is for the sake of the access token, or of another process
-	Failures     int         // transient failures in a row
-	Blocked      BlockReason // Stale: what stood in the way of the last attempt; NoAuth: of the last look
-	Evidence     Repeated    // Stale: what came of asking the issuer the last time, here or in another process
-	InDoubt      bool        // Stale: the refresh token may be spent, and its successor lost
-	LastAttempt  time.Time   // when the last refresh was started
-	RefreshedAt  time.Time   // when this credential came out of a refresh, anybody's; zero if it did not
+	Cause        Cause                // Stale: why
+	Rejected     bool                 // Stale: a resource server refused the access token
+	Attempt      AttemptID            // Stale: the refresh in flight, zero for none
+	Overdue      bool                 // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore
+	NotBefore    time.Time            // Stale: when the next attempt may be
+	SparesIssuer bool                 // Stale: NotBefore is the backoff; else it is for the sake of the access token, or of another process
+	Failures     int                  // transient failures in a row
+	Blocked      evidence.BlockReason // Stale: what stood in the way of the last attempt; NoAuth: of the last look
+	Evidence     evidence.Repeated    // Stale: what came of asking the issuer the last time, here or in another process
+	InDoubt      bool                 // Stale: the refresh token may be spent, and its successor lost
+	LastAttempt  time.Time            // when the last refresh was started
+	RefreshedAt  time.Time            // when this credential came out of a refresh, anybody's; zero if it did not
 
 	Attempts      AttemptID   // how many refreshes this process has started
 	Verdicts      verdicts    // condemned refresh tokens this process knows of

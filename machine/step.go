@@ -3,6 +3,8 @@ package machine
 import (
 	"slices"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 // Step is the machine: what happened, in which state, gives the next state and
@@ -167,7 +169,7 @@ func (s State) granted(e RefreshSucceeded) State {
 // overdue is the state of which callers need not wait any more. The refresh stays
 // in flight: as long as it does, no other one starts.
 func (s State) overdue(e AnswerOverdue) State {
-	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, BlockIssuerUnavailable
+	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, evidence.BlockIssuerUnavailable
 	return s
 }
 
@@ -181,8 +183,8 @@ func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
 
 func (s State) deferred(e RefreshFailedTransient) State {
 	s.Attempt, s.Overdue, s.NotBefore, s.Blocked = 0, false, e.NotBefore, e.Blocked
-	s.SparesIssuer = e.Posted || e.Blocked == BlockIssuerUnavailable
-	s.InDoubt = s.InDoubt || e.Blocked == BlockInDoubt
+	s.SparesIssuer = e.Posted || e.Blocked == evidence.BlockIssuerUnavailable
+	s.InDoubt = s.InDoubt || e.Blocked == evidence.BlockInDoubt
 	if e.Evidence.Times > 0 {
 		s.Evidence = e.Evidence
 	}
@@ -210,7 +212,7 @@ func (s State) spending(next Credential, at time.Time) State {
 
 func (s State) refused(e RefreshFailedPermanent) State {
 	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Blocked, s.InDoubt = 0, false, time.Time{}, 0, "", false
-	s.Evidence = Repeated{}
+	s.Evidence = evidence.Repeated{}
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
 	}

@@ -1,6 +1,10 @@
 package machine
 
-import "time"
+import (
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+)
 
 // TriggerOf says what the table calls an event in this state. All guards of
 // the machine are in this file; they look, and change nothing.
@@ -143,7 +147,7 @@ func (s State) onSame(e CredentialLoaded) Trigger {
 	switch {
 	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.isOn(s.Credential)):
 		return CondemnedTaken
-	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.isOfStore():
+	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.IsOfStore():
 		return SightChanged
 	}
 	return s.orElseSighted("")
@@ -151,7 +155,7 @@ func (s State) onSame(e CredentialLoaded) Trigger {
 
 // orElseSighted is the trigger for a look that found nothing to take up. Only who
 // has no login asks why.
-func (s State) orElseSighted(trouble BlockReason) Trigger {
+func (s State) orElseSighted(trouble evidence.BlockReason) Trigger {
 	if s.Phase == NoAuth && trouble != s.Blocked {
 		return SightChanged
 	}

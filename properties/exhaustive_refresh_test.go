@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -68,7 +69,7 @@ func (w *cosmos) intend(a *attempt, life int) {
 	made := intention{key: keyOf(c), by: life, times: a.doubt.Times + 1}
 	isCovered := func(other intention) bool { return other.key == made.key && other.times >= made.times }
 	if slices.ContainsFunc(w.intents, isCovered) || w.lineage.VerdictOn(made.key) != nil {
-		a.outcome = machine.RefreshFailedTransient{At: w.at(), Attempt: a.state.Attempt, Blocked: machine.BlockRefreshElsewhere}
+		a.outcome = machine.RefreshFailedTransient{At: w.at(), Attempt: a.state.Attempt, Blocked: evidence.BlockRefreshElsewhere}
 		return
 	}
 	w.intents = append(slices.Clip(w.intents), made)

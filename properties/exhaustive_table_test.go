@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -87,7 +88,7 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 	bare.RefreshToken, external.Method = secret.Token{}, machine.MethodExternal
 	events := []machine.Event{
 		machine.Asked{At: at}, machine.Asked{At: at, Ask: machine.Ask{Refresh: true, Token: true}},
-		machine.NothingLoaded{At: at}, machine.NothingLoaded{At: at, Blocked: machine.BlockStoreUnavailable},
+		machine.NothingLoaded{At: at}, machine.NothingLoaded{At: at, Blocked: evidence.BlockStoreUnavailable},
 		machine.LoggedOut{At: at}, machine.Saved{At: at},
 		machine.SaveFailed{At: at, NotBefore: now.Add(time.Second)},
 		machine.TokenRejected{At: at, Access: s.Credential.AccessToken.Fingerprint()},
@@ -120,8 +121,8 @@ func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []m
 		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next, Base: &held},
 		machine.RefreshSucceeded{At: at, Attempt: attempt, SentAt: long, Credential: tokensOf(0, 2, long)},
 		machine.RefreshFailedTransient{At: at, Attempt: attempt, Posted: true, NotBefore: at.Time.Add(time.Minute)},
-		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: machine.BlockInDoubt},
-		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: machine.BlockOtherLoginStored, NotBefore: at.Time.Add(time.Minute)},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: evidence.BlockInDoubt},
+		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: evidence.BlockOtherLoginStored, NotBefore: at.Time.Add(time.Minute)},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: verdict},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: unexplained},
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: held},
@@ -199,7 +200,7 @@ func demandAssessment(event machine.Event, from, to machine.State, demand func(h
 			to.Credential.Method == machine.MethodExternal, "what a login ends is said to need one")
 		handed := to.TokenAt(at)
 		isOutOfReach := to.Credential.Method == machine.MethodExternal ||
-			to.Phase == machine.Stale && to.Blocked != "" && to.Blocked != machine.BlockOtherLoginStored && to.Blocked != machine.BlockStoreNotDurable
+			to.Phase == machine.Stale && to.Blocked != "" && to.Blocked != evidence.BlockOtherLoginStored && to.Blocked != evidence.BlockStoreNotDurable
 		demand(handed.IsEmpty() || !isExpired || isOutOfReach, "an expired token is handed out only while there can be no other")
 		if a.Action != machine.ActionWait {
 			return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -135,7 +136,7 @@ func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, na
 	case states.InDoubt:
 		require.Zero(t, posts, name)
 		require.True(t, state.InDoubt, name)
-		require.Equal(t, machine.BlockInDoubt, state.Blocked, name)
+		require.Equal(t, evidence.BlockInDoubt, state.Blocked, name)
 		require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), name)
 		s.isTriedOnceMore(t, wasPosted, name)
 		return

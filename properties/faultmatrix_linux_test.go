@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 // homeFault is a fault of a home, and what must come of a refresh that meets it.
@@ -19,21 +20,21 @@ type homeFault struct {
 	needsDisk bool
 	happens   func(t *testing.T, s *scene) // while an engine has the login in use; nil for before
 	posts     int
-	trouble   machine.BlockReason // "" if the refresh goes well
-	says      string              // in the log; "" for nothing that has to be
+	trouble   evidence.BlockReason // "" if the refresh goes well
+	says      string               // in the log; "" for nothing that has to be
 }
 
 var homeFaults = []homeFault{
-	{"the folder is read-only from the start", true, nil, 0, machine.BlockStoreNotDurable, "read-only file system"},
-	{"the disk becomes read-only", true, remountReadOnly, 0, machine.BlockStoreNotDurable, "read-only file system"},
-	{"the disk is full", true, fillDisk, 0, machine.BlockStoreNotDurable, "no space left on device"},
-	{"the disk has room for an intent and hardly more", true, leaveLittleRoom, 0, machine.BlockStoreNotDurable, "reserve room"},
-	{"the login links into a folder that is read-only", true, linkIntoReadOnly, 0, machine.BlockStoreNotDurable, "read-only file system"},
-	{"the home is removed", true, removeHome, 0, machine.BlockStoreNotDurable, "does not exist"},
-	{"a folder is in place of the login", false, inPlaceOfLogin(makeFolder), 0, machine.BlockStoreUnavailable, "a folder is in its place"},
-	{"a pipe is in place of the login", false, inPlaceOfLogin(makePipe), 0, machine.BlockStoreUnavailable, "a pipe is in its place"},
-	{"a file is in place of the intents", false, inPlaceOf("auth.intents", makeFile), 0, machine.BlockStoreUnavailable, "read the intents"},
-	{"a folder is in place of the ledger", false, inPlaceOf("auth.ledger", makeFolder), 0, machine.BlockStoreNotDurable, "a folder is in its place"},
+	{"the folder is read-only from the start", true, nil, 0, evidence.BlockStoreNotDurable, "read-only file system"},
+	{"the disk becomes read-only", true, remountReadOnly, 0, evidence.BlockStoreNotDurable, "read-only file system"},
+	{"the disk is full", true, fillDisk, 0, evidence.BlockStoreNotDurable, "no space left on device"},
+	{"the disk has room for an intent and hardly more", true, leaveLittleRoom, 0, evidence.BlockStoreNotDurable, "reserve room"},
+	{"the login links into a folder that is read-only", true, linkIntoReadOnly, 0, evidence.BlockStoreNotDurable, "read-only file system"},
+	{"the home is removed", true, removeHome, 0, evidence.BlockStoreNotDurable, "does not exist"},
+	{"a folder is in place of the login", false, inPlaceOfLogin(makeFolder), 0, evidence.BlockStoreUnavailable, "a folder is in its place"},
+	{"a pipe is in place of the login", false, inPlaceOfLogin(makePipe), 0, evidence.BlockStoreUnavailable, "a pipe is in its place"},
+	{"a file is in place of the intents", false, inPlaceOf("auth.intents", makeFile), 0, evidence.BlockStoreUnavailable, "read the intents"},
+	{"a folder is in place of the ledger", false, inPlaceOf("auth.ledger", makeFolder), 0, evidence.BlockStoreNotDurable, "a folder is in its place"},
 	{"a folder is in place of the lock", false, inPlaceOf("auth.lock", makeFolder), 1, "", "there is no lock to be had"},
 	{"the login is a symbolic link", false, linkLogin(os.Symlink), 1, "", ""},
 	{"the login has a second hard link", false, linkLogin(os.Link), 1, "", ""},

@@ -116,7 +116,7 @@ var mutants = []mutant{
 		`wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff`, `wait > maxDeferral && false`,
 		"all processes share one backoff", unit, false},
 	{"a lost answer is retried at once", "machine/preflight.go",
-		"	case s.serves(at):\n		kept := s.withheld(BlockInDoubt", "	case false:\n		kept := s.withheld(BlockInDoubt",
+		"	case s.serves(at):\n		kept := s.withheld(evidence.BlockInDoubt", "	case false:\n		kept := s.withheld(evidence.BlockInDoubt",
 		"a token in doubt is tried again only when nothing is left to lose", unit, true},
 	{"a second post without an outcome is not final", "machine/preflight.go",
 		`case doubt.Times+answersLost > 1:`, `case doubt.Times+answersLost > 9:`,

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -40,8 +41,8 @@ func TestCommandsAgree(t *testing.T) {
 	scene := func(t *testing.T, valid time.Duration) *scene {
 		return newSceneAt(t, now, valid, func(name string) string { return variables[name] })
 	}
-	deferred := func(e machine.Evidence, times int) persist.Entry {
-		return persist.Entry{Kind: persist.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: machine.Repeated{Evidence: e, Times: times}}
+	deferred := func(e evidence.Evidence, times int) persist.Entry {
+		return persist.Entry{Kind: persist.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: evidence.Repeated{Evidence: e, Times: times}}
 	}
 	refused := func(reason machine.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
 	file := func(t *testing.T, name, text string) string {
@@ -74,19 +75,19 @@ func TestCommandsAgree(t *testing.T) {
 			return scene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123"}).home
 		}, code: exitLogin},
 		"issuer down": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 503}, 3)).home
+			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).home
 		}, code: exitWait},
 		"issuer down, token good": {home: func(t *testing.T) string {
-			return scene(t, time.Minute).note(time.Minute, deferred(machine.Evidence{Status: 503}, 3)).home
+			return scene(t, time.Minute).note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).home
 		}, code: exitOK},
 		"the same 400 again and again": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 400, Code: "invalid_request"}, 5)).home
+			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Status: 400, Code: "invalid_request"}, 5)).home
 		}, code: exitLogin},
 		"wrong client": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Status: 401, Code: "invalid_client"}, 5)).home
+			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Status: 401, Code: "invalid_client"}, 5)).home
 		}, code: exitOperator},
 		"untrusted certificate": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(machine.Evidence{Problem: machine.ProblemCertificate}, 5)).home
+			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Problem: evidence.ProblemCertificate}, 5)).home
 		}, code: exitOperator},
 		"in doubt twice": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).intend(20*time.Minute, 1).intend(10*time.Minute, 2).home

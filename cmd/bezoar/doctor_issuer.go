@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
@@ -83,7 +83,7 @@ func (p *patient) tokenEndpoint(ctx context.Context) string {
 func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
 	endpoint, err := url.Parse(p.tokenEndpoint(ctx))
 	if err != nil {
-		return "the issuer", nil, machine.ProblemAddress
+		return "the issuer", nil, evidence.ProblemAddress
 	}
 	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
 	request, err := rulesOf(p.config).NewRequest(ctx, http.MethodHead, door.String(), nil)
@@ -103,17 +103,17 @@ func (p *patient) knock(ctx context.Context) (host string, response *http.Respon
 }
 
 // remedies for no answer. Where nothing is said, time may help.
-var remedies = map[machine.Problem]string{
-	machine.ProblemNameUnknown:         "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
-	machine.ProblemTimedOut:            "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
-	machine.ProblemConnectionRefused:   "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
-	machine.ProblemConnectionBroken:    "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
-	machine.ProblemProxyUnreachable:    "see that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is right",
-	machine.ProblemProxyRefused:        "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
-	machine.ProblemCertificate:         "name your company's authorities with BEZOAR_CA_CERTIFICATE",
-	machine.ProblemCAFileUnreadable:    "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a file that can be read",
-	machine.ProblemNoConnection:        "see that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if there has to be one",
-	machine.ProblemCAFileNoCertificate: "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
-	machine.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if nobody can listen on that way",
-	machine.ProblemAddress:             "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
+var remedies = map[evidence.Problem]string{
+	evidence.ProblemNameUnknown:         "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
+	evidence.ProblemTimedOut:            "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
+	evidence.ProblemConnectionRefused:   "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
+	evidence.ProblemConnectionBroken:    "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
+	evidence.ProblemProxyUnreachable:    "see that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is right",
+	evidence.ProblemProxyRefused:        "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
+	evidence.ProblemCertificate:         "name your company's authorities with BEZOAR_CA_CERTIFICATE",
+	evidence.ProblemCAFileUnreadable:    "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a file that can be read",
+	evidence.ProblemNoConnection:        "see that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if there has to be one",
+	evidence.ProblemCAFileNoCertificate: "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
+	evidence.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if nobody can listen on that way",
+	evidence.ProblemAddress:             "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -75,9 +76,9 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 }
 
 func TestDoctorHasARemedyForEveryProblemOnTheWayToTheIssuer(t *testing.T) {
-	for _, problem := range []machine.Problem{
-		machine.ProblemTimedOut, machine.ProblemConnectionRefused, machine.ProblemConnectionBroken, machine.ProblemNameUnknown, machine.ProblemProxyUnreachable,
-		machine.ProblemProxyRefused, machine.ProblemCertificate, machine.ProblemCAFileUnreadable, machine.ProblemAddress,
+	for _, problem := range []evidence.Problem{
+		evidence.ProblemTimedOut, evidence.ProblemConnectionRefused, evidence.ProblemConnectionBroken, evidence.ProblemNameUnknown, evidence.ProblemProxyUnreachable,
+		evidence.ProblemProxyRefused, evidence.ProblemCertificate, evidence.ProblemCAFileUnreadable, evidence.ProblemAddress,
 	} {
 		require.NotEmpty(t, remedies[problem], problem)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/login"
@@ -181,7 +182,7 @@ func (s *session) explained(ctx context.Context, err error) error {
 	case isPort:
 		return fmt.Errorf("no port for the browser's answer: %w (tried: %s); close a program that has one, or use bezoar login --device",
 			port, strings.Join(port.Tried, ", "))
-	case isUnreachable && unreachable.Problem != machine.ProblemCancelled:
+	case isUnreachable && unreachable.Problem != evidence.ProblemCancelled:
 		return forDoctor(err)
 	case interruption == login.Cancelled:
 		return errors.New("another login was started on this machine and took over the port; nothing has changed. Run bezoar login again, or bezoar login --device")

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 // The file of authorities is another one that a person names, and may be anything.
@@ -34,7 +34,7 @@ func TestAFileOfAuthoritiesKeepsNoCallWaitingAndFillsNoMemory(t *testing.T) {
 		}()
 		select {
 		case err := <-failed:
-			require.ErrorIs(t, err, machine.ProblemCAFileUnreadable, path)
+			require.ErrorIs(t, err, evidence.ProblemCAFileUnreadable, path)
 		case <-time.After(20 * time.Second):
 			require.Fail(t, "a call hangs", path)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -19,8 +20,8 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 	refused := func(pid int, reason machine.Reason) persist.Entry {
 		return persist.Entry{Kind: persist.Refused, PID: pid, Cause: machine.CauseExpiring, Reason: reason}
 	}
-	deferred := func(pid int, e machine.Evidence, lost bool) persist.Entry {
-		return persist.Entry{Kind: persist.Deferred, PID: pid, Lost: lost, Repeated: machine.Repeated{Evidence: e, Times: 1}}
+	deferred := func(pid int, e evidence.Evidence, lost bool) persist.Entry {
+		return persist.Entry{Kind: persist.Deferred, PID: pid, Lost: lost, Repeated: evidence.Repeated{Evidence: e, Times: 1}}
 	}
 	const copies = "two programs that each refresh a copy of one login"
 	for name, each := range map[string]struct {
@@ -46,18 +47,18 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 			[]string{"a logout elsewhere"}, []string{"This comes of process 11"},
 		},
 		"an answer was lost, then refused": {
-			[]persist.Entry{intent(11), deferred(11, machine.Evidence{Problem: machine.ProblemConnectionBroken}, true), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Problem: evidence.ProblemConnectionBroken}, true), intent(12), refused(12, machine.ReasonReused)},
 			[]string{"the connection to the issuer broke, so that an answer may be lost", "This comes of an answer that was lost on its way to process 11"},
 			[]string{copies, "not recorded"},
 		},
 		"the issuer was down before": {
-			[]persist.Entry{intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Status: 503}, false), intent(12), refused(12, machine.ReasonReused)},
 			[]string{"the issuer answered 503 (process 11)", copies}, []string{"not recorded", "was ended"},
 		},
 		"two outages in a row": {
 			[]persist.Entry{
-				intent(11), deferred(11, machine.Evidence{Status: 503}, false), intent(11), deferred(11, machine.Evidence{Status: 503}, false),
-				intent(12), deferred(12, machine.Evidence{Problem: machine.ProblemCertificate}, false),
+				intent(11), deferred(11, evidence.Evidence{Status: 503}, false), intent(11), deferred(11, evidence.Evidence{Status: 503}, false),
+				intent(12), deferred(12, evidence.Evidence{Problem: evidence.ProblemCertificate}, false),
 			},
 			[]string{"the issuer answered 503, 2 times since", "the issuer's certificate is not trusted here (process 12)"},
 			[]string{"not recorded", "could not be asked"},
@@ -67,7 +68,7 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 			[]string{"the outcome was not recorded", "processes that were ended"}, []string{copies},
 		},
 		"a new refresh token came alone": {
-			[]persist.Entry{intent(11), {Kind: persist.Deferred, PID: 11, NextID: "fedcba9876543210", Repeated: machine.Repeated{Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}, Times: 1}}},
+			[]persist.Entry{intent(11), {Kind: persist.Deferred, PID: 11, NextID: "fedcba9876543210", Repeated: evidence.Repeated{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}, Times: 1}}},
 			[]string{"the issuer answered 200 without a usable token, but with a new refresh token, fedcba98"}, []string{"not recorded"},
 		},
 	} {
@@ -111,13 +112,13 @@ func TestATokenSetThatAProcessOfThisHomeGotIsOfNoOtherProgram(t *testing.T) {
 }
 
 func TestEveryProblemOnTheWayToTheIssuerHasWords(t *testing.T) {
-	for _, problem := range machine.Problems() {
-		said := answered(machine.Evidence{Status: 502, Problem: problem})
+	for _, problem := range evidence.Problems() {
+		said := answered(evidence.Evidence{Status: 502, Problem: problem})
 		require.NotEmpty(t, said, problem)
 		require.NotContains(t, said, "could not be reached: ", "%s has no words of its own", problem)
 	}
-	require.Equal(t, "the issuer answered 400 invalid_request", answered(machine.Evidence{Status: 400, Code: "invalid_request"}))
-	require.Empty(t, answered(machine.Evidence{}))
+	require.Equal(t, "the issuer answered 400 invalid_request", answered(evidence.Evidence{Status: 400, Code: "invalid_request"}))
+	require.Empty(t, answered(evidence.Evidence{}))
 }
 
 func TestAWaitIsNeverUntilAMomentThatIsOver(t *testing.T) {

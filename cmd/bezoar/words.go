@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -200,17 +201,17 @@ func (v *view) endOfFresh() string {
 // obstacle is what stands in the way of a refresh that is due.
 func (v *view) obstacle() string {
 	switch v.state.Blocked {
-	case machine.BlockIssuerUnavailable:
+	case evidence.BlockIssuerUnavailable:
 		return "and " + v.lastAnswer()
-	case machine.BlockRefreshElsewhere:
+	case evidence.BlockRefreshElsewhere:
 		return "and another process is asking for a new one"
-	case machine.BlockInDoubt:
+	case evidence.BlockInDoubt:
 		return "and the answer to the last refresh was lost, so that its refresh token may be spent"
-	case machine.BlockStoreNotDurable:
+	case evidence.BlockStoreNotDurable:
 		return "and there is no refresh because a new login could not be stored"
-	case machine.BlockStoreUnavailable:
+	case evidence.BlockStoreUnavailable:
 		return "and there is no refresh because the store cannot be read"
-	case machine.BlockOtherLoginStored:
+	case evidence.BlockOtherLoginStored:
 		return "and the store holds another login by now"
 	}
 	if v.state.Rejected {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -67,15 +68,15 @@ func (t *transaction) hindered(ctx context.Context, began time.Time) {
 	if deferral := t.lineage(ctx).Deferral; deferral.NotBefore.After(began) {
 		t.outcome = machine.RefreshFailedTransient{
 			At: t.at(), Attempt: t.state.Attempt, NotBefore: deferral.NotBefore,
-			Blocked: machine.BlockIssuerUnavailable, Evidence: deferral.Evidence,
+			Blocked: evidence.BlockIssuerUnavailable, Evidence: deferral.Evidence,
 		}
 		return
 	}
 	if err := t.probe(ctx); err != nil {
-		t.withhold(machine.BlockStoreNotDurable, err)
+		t.withhold(evidence.BlockStoreNotDurable, err)
 		return
 	}
-	t.withhold(machine.BlockRefreshElsewhere, errNoOutcome)
+	t.withhold(evidence.BlockRefreshElsewhere, errNoOutcome)
 }
 
 var errNoOutcome = errors.New("the process that was to make it has ended without an outcome")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -135,19 +136,19 @@ func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
 	for name, each := range map[string]struct {
 		elsewhere func(s *site)
 		change    func(*engine.Options)
-		trouble   machine.BlockReason
+		trouble   evidence.BlockReason
 	}{
 		"the issuer, and the wait for it is over": {
 			func(s *site) {
-				failed := machine.Repeated{Evidence: machine.Evidence{Status: 503}, Times: 1}
+				failed := evidence.Repeated{Evidence: evidence.Evidence{Status: 503}, Times: 1}
 				s.note(persist.Entry{Kind: persist.Deferred, At: time.Now(), NotBefore: time.Now().Add(time.Millisecond), Failures: 1, Repeated: failed})
 				time.Sleep(time.Second)
-			}, nil, machine.BlockIssuerUnavailable,
+			}, nil, evidence.BlockIssuerUnavailable,
 		},
 		"the disk": {
-			func(*site) {}, func(o *engine.Options) { o.Store = roomless{o.Store.(*countingStore)} }, machine.BlockStoreNotDurable,
+			func(*site) {}, func(o *engine.Options) { o.Store = roomless{o.Store.(*countingStore)} }, evidence.BlockStoreNotDurable,
 		},
-		"its end": {func(*site) {}, nil, machine.BlockRefreshElsewhere},
+		"its end": {func(*site) {}, nil, evidence.BlockRefreshElsewhere},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, expired, func(t *testing.T, s *site) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -134,7 +135,7 @@ func TestALockThatCannotBeHadIsNamedAfterItsReason(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.store.locking = func() error { return errFull }
 		s.asking(demand)
-		require.Equal(t, machine.BlockStoreNotDurable, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockStoreNotDurable, s.Snapshot().Blocked)
 		s.store.locking = nil
 		unlock, err := s.store.Lock(t.Context())
 		require.NoError(t, err)
@@ -142,7 +143,7 @@ func TestALockThatCannotBeHadIsNamedAfterItsReason(t *testing.T) {
 		s.asking(demand)
 		time.Sleep(35 * time.Second)
 		synctest.Wait()
-		require.Equal(t, machine.BlockRefreshElsewhere, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked)
 		unlock()
 		require.Zero(t, s.posts())
 	})
@@ -154,7 +155,7 @@ func TestWhatChangesWhileRoomIsMadeIsLookedAtFirst(t *testing.T) {
 		s.before("reserve", func() { s.write(newer) })
 		s.asking(demand)
 		require.Zero(t, s.posts())
-		require.Equal(t, machine.BlockRefreshElsewhere, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked)
 		time.Sleep(time.Second)
 		s.asking(demand).gives(newer.AccessToken)
 		require.Zero(t, s.posts())

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -96,11 +97,11 @@ func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) 
 		t.entry.Lost, t.entry.Losses = true, lineage.Losses(t.entry.TokenID)+1
 	}
 	outcome := machine.RefreshFailedTransient{
-		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Blocked: machine.BlockIssuerUnavailable,
+		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Blocked: evidence.BlockIssuerUnavailable,
 		Evidence: t.entry.Repeated,
 	}
 	if answer.Lost {
-		outcome.Blocked = machine.BlockInDoubt
+		outcome.Blocked = evidence.BlockInDoubt
 	}
 	if t.outcome = t.kept(ctx, answer.Kept, &outcome); t.outcome == nil {
 		t.outcome = outcome

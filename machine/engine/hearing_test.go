@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -107,7 +108,7 @@ func TestAnAnswerThatNeverComesIsGivenUpForLost(t *testing.T) {
 		time.Sleep(engine.HearingLimit + 2*time.Second)
 		synctest.Wait()
 		require.True(t, s.Snapshot().InDoubt)
-		require.Equal(t, machine.BlockInDoubt, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockInDoubt, s.Snapshot().Blocked)
 		require.Zero(t, s.Snapshot().Attempt)
 		require.Equal(t, 1, s.lineage().Losses(policy.TokenID(held)), "and the ledger says so")
 		require.Zero(t, s.doubt(held).Times, "in place of the intent")
@@ -143,7 +144,7 @@ func TestNoPostOnAnOldIntent(t *testing.T) {
 func TestAnIntentThatIsTakenBackLeavesTheBackoffOfAll(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(machine.Unavailable{Evidence: machine.Evidence{Status: 503}})
+		s.answer(machine.Unavailable{Evidence: evidence.Evidence{Status: 503}})
 		known := s.lineage().Deferral
 		require.Equal(t, 1, known.Failures)
 		time.Sleep(time.Second)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -146,7 +147,7 @@ func (o *Options) found(s *machine.State, lineage machine.TokenHistory, record p
 	case errors.Is(err, persist.ErrNotFound), errors.As(err, &unreadable) && !unreadable.BlocksWrites:
 		return machine.NothingLoaded{At: at}
 	}
-	return machine.NothingLoaded{At: at, Blocked: machine.BlockStoreUnavailable}
+	return machine.NothingLoaded{At: at, Blocked: evidence.BlockStoreUnavailable}
 }
 
 // lineageWithin is lineage for those who wait no longer than limit.

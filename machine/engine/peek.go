@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -48,8 +49,8 @@ func Peek(ctx context.Context, options Options) Sight {
 	}
 	seen.State = found
 	seen.State.Evidence = seen.History.Deferral.Evidence
-	if found.Blocked == "" && found.Phase == machine.Stale && seen.State.Evidence.WayOut() != "" {
-		seen.State.Blocked = machine.BlockIssuerUnavailable // the next post will hardly end otherwise
+	if found.Blocked == "" && found.Phase == machine.Stale && seen.State.WayOut() != "" {
+		seen.State.Blocked = evidence.BlockIssuerUnavailable // the next post will hardly end otherwise
 	}
 	return seen
 }
@@ -69,14 +70,14 @@ func (o *Options) foresee(ctx context.Context, seen Sight, stored machine.Creden
 	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: seen.State.Attempt}
 	doubt, err := doubtOf(ctx, o.Ledger, o.keyOf(stored))
 	if err != nil {
-		withheld.Blocked = machine.BlockStoreUnavailable
+		withheld.Blocked = evidence.BlockStoreUnavailable
 		return withheld
 	}
 	if outcome := seen.State.Preflight(machine.Stored{Credential: &stored, History: seen.History, Doubt: doubt}, o.at().Time); outcome != nil {
 		return outcome
 	}
 	if o.probe(ctx) != nil {
-		withheld.Blocked = machine.BlockStoreNotDurable
+		withheld.Blocked = evidence.BlockStoreNotDurable
 		return withheld
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -44,7 +45,7 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 		"an issuer that always says the same": {expired, func(s *site) {
 			for range 3 {
 				s.asking(poll)
-				s.answer(machine.Unavailable{Evidence: machine.Evidence{Status: 400, Code: "invalid_request"}})
+				s.answer(machine.Unavailable{Evidence: evidence.Evidence{Status: 400, Code: "invalid_request"}})
 				time.Sleep(time.Until(s.Snapshot().NotBefore))
 			}
 			require.Equal(s.t, machine.ActionLogin, s.Snapshot().Assess(time.Now()).Action)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -198,26 +199,26 @@ func TestWhatTheIssuerWishesIsObeyed(t *testing.T) {
 }
 
 func TestWhatTheIssuerAnswersIsKnownToAllProcesses(t *testing.T) {
-	answered := machine.Evidence{Status: 400, Code: "invalid_request"}
+	answered := evidence.Evidence{Status: 400, Code: "invalid_request"}
 	inBubble(t, good, func(t *testing.T, s *site) {
 		sister := s.start()
 		defer sister.Close(ended())
 		for times := 1; times <= 3; times++ {
 			s.asking(demand)
 			s.answer(machine.Unavailable{RetryAfter: time.Minute, Evidence: answered})
-			require.Equal(t, machine.Repeated{Evidence: answered, Times: times}, s.Snapshot().Evidence)
+			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, s.Snapshot().Evidence)
 			told, err := sister.Status(t.Context(), demand)
 			require.NoError(t, err)
-			require.Equal(t, machine.Repeated{Evidence: answered, Times: times}, told.Evidence)
+			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, told.Evidence)
 			time.Sleep(time.Minute)
 		}
 		s.asking(demand)
-		s.answer(machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemTimedOut}})
+		s.answer(machine.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
 		require.Equal(t, 1, s.Snapshot().Evidence.Times, "that was another end")
 		time.Sleep(time.Minute)
 		s.restart(func(*engine.Options) {})
 		s.asking(demand)
-		s.answer(machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemTimedOut}})
+		s.answer(machine.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
 		require.Equal(t, 2, s.Snapshot().Evidence.Times, "a process that has just begun counts on")
 	})
 }

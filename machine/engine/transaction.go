@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -102,9 +103,9 @@ func (t *transaction) lock(ending context.Context) {
 	case ending.Err() != nil:
 		t.withhold("", errEnding)
 	case ctx.Err() != nil:
-		t.withhold(machine.BlockRefreshElsewhere, fmt.Errorf("lock the store: %w", err))
+		t.withhold(evidence.BlockRefreshElsewhere, fmt.Errorf("lock the store: %w", err))
 	default:
-		t.withhold(machine.BlockStoreNotDurable, fmt.Errorf("lock the store: %w", err))
+		t.withhold(evidence.BlockStoreNotDurable, fmt.Errorf("lock the store: %w", err))
 	}
 }
 
@@ -119,7 +120,7 @@ func (t *transaction) reread(ctx context.Context) {
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
 	if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
-		t.withhold(machine.BlockStoreUnavailable, err)
+		t.withhold(evidence.BlockStoreUnavailable, err)
 		return
 	} else if err != nil {
 		found = nil
@@ -131,7 +132,7 @@ func (t *transaction) reread(ctx context.Context) {
 	}
 	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
 	if err != nil {
-		t.withhold(machine.BlockStoreUnavailable, fmt.Errorf("ask the ledger for intents: %w", err))
+		t.withhold(evidence.BlockStoreUnavailable, fmt.Errorf("ask the ledger for intents: %w", err))
 		return
 	}
 	doubt.AnswersLost = lineage.Losses(t.keyOf(t.state.Credential))
@@ -161,9 +162,9 @@ func (t *transaction) reserve(ctx context.Context) {
 	switch conflict := new(persist.ConflictError); {
 	case err == nil:
 	case errors.As(err, &conflict):
-		t.withhold(machine.BlockRefreshElsewhere, err)
+		t.withhold(evidence.BlockRefreshElsewhere, err)
 	default:
-		t.withhold(machine.BlockStoreNotDurable, fmt.Errorf("reserve room for the new tokens: %w", err))
+		t.withhold(evidence.BlockStoreNotDurable, fmt.Errorf("reserve room for the new tokens: %w", err))
 	}
 }
 
@@ -180,9 +181,9 @@ func (t *transaction) intend(ctx context.Context) {
 	intent.Kind = persist.Intended
 	switch err := t.Ledger.Intend(ctx, intent, t.doubt); {
 	case errors.Is(err, persist.ErrIntended):
-		t.withhold(machine.BlockRefreshElsewhere, err)
+		t.withhold(evidence.BlockRefreshElsewhere, err)
 	case err != nil:
-		t.withhold(machine.BlockStoreNotDurable, fmt.Errorf("write the intent: %w", err))
+		t.withhold(evidence.BlockStoreNotDurable, fmt.Errorf("write the intent: %w", err))
 	}
 }
 
@@ -204,7 +205,7 @@ func (t *transaction) post(context.Context) {
 	switch {
 	case !isUnanswered:
 	case hearing.Err() != nil && !errors.Is(context.Cause(hearing), ErrUnheard):
-		t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Blocked: machine.BlockInDoubt}
+		t.outcome = machine.RefreshFailedTransient{At: t.at(), Attempt: t.state.Attempt, Posted: true, Blocked: evidence.BlockInDoubt}
 	case !mayPost && !unavailable.Lost:
 		t.takeBack(errIntentOld)
 	}
@@ -238,7 +239,7 @@ var (
 
 // withhold ends the refresh without a post because of something at home. Soon
 // is early enough for the next try: nobody outside is asked.
-func (t *transaction) withhold(trouble machine.BlockReason, err error) {
+func (t *transaction) withhold(trouble evidence.BlockReason, err error) {
 	if !errors.Is(err, errEnding) {
 		t.Log.Warn("the refresh was not started", "error", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -47,7 +48,7 @@ func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
 // keeping is the answer of an issuer that rotates, and gives no usable access token.
 func keeping(next machine.Credential) machine.Answer {
 	return machine.Unavailable{
-		Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken},
+		Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken},
 		Kept:     machine.TokenResponse{RefreshToken: next.RefreshToken},
 	}
 }

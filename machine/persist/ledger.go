@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -110,7 +111,7 @@ type Entry struct {
 	Issuer string             `json:"issuer,omitempty"` // with Owner: where the login was made
 	Client string             `json:"client,omitempty"` // with Owner: for which client
 
-	machine.Repeated // deferred and refused: what the issuer answered, and how often in a row
+	evidence.Repeated // deferred and refused: what the issuer answered, and how often in a row
 }
 
 // WithExpiry is the entry of a login or a rotation with the expiry of the access

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
@@ -99,7 +99,7 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 	body, err := outbound.ReadBody(response.Body, bodyLimitBytes+1)
 	switch {
 	case outbound.IsPage(response.Header, body): // a 401 of a portal is no word about a token
-		return nil, &UnreachableError{machine.ProblemPage}
+		return nil, &UnreachableError{evidence.ProblemPage}
 	case response.StatusCode/100 != 2:
 		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
 	case len(body) > bodyLimitBytes:
@@ -116,7 +116,7 @@ func (c *Client) request(ctx context.Context, login Login) (*http.Request, error
 		return nil, &UnreachableError{outbound.ProblemOf(ctx, err)}
 	}
 	if !outbound.FitsHeader(login.AccessToken.Reveal()) || !outbound.FitsHeader(login.AccountID) {
-		return nil, &UnreachableError{machine.ProblemHeader}
+		return nil, &UnreachableError{evidence.ProblemHeader}
 	}
 	request.Header.Set("Authorization", "Bearer "+login.AccessToken.Reveal())
 	if login.AccountID != "" {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -144,26 +144,26 @@ func (e *endless) Read(into []byte) (int, error) {
 func TestAPageOfAPortalIsNoWordAboutTheToken(t *testing.T) {
 	for _, status := range []int{200, 401, 403, 503} {
 		_, err := New(Options{BaseURL: "https://backend.test", Transport: answer(status, "<html>log in to the network</html>")}).RateLimits(t.Context(), login)
-		require.Equal(t, &UnreachableError{machine.ProblemPage}, err)
+		require.Equal(t, &UnreachableError{evidence.ProblemPage}, err)
 	}
 }
 
 func TestNoAccessTokenGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
 	never := roundTrip(func(*http.Request) (*http.Response, error) { panic("a request was made") })
 	_, err := New(Options{BaseURL: "http://backend.test", Transport: never}).RateLimits(t.Context(), login)
-	require.Equal(t, &UnreachableError{machine.ProblemPlainHTTP}, err)
+	require.Equal(t, &UnreachableError{evidence.ProblemPlainHTTP}, err)
 }
 
 func TestNoAnswerIsToldInOurOwnWords(t *testing.T) {
 	const hidden = "http://user:password@proxy.test"
 	for name, test := range map[string]struct {
 		err     error
-		problem machine.Problem
+		problem evidence.Problem
 	}{
-		"refused": {fmt.Errorf("%s: %w", hidden, &net.OpError{Op: "dial", Err: io.EOF}), machine.ProblemNoConnection},
-		"no name": {fmt.Errorf("%s: %w", hidden, &net.DNSError{Err: "no such host", Name: hidden}), machine.ProblemNameUnknown},
-		"timeout": {fmt.Errorf("%s: %w", hidden, context.DeadlineExceeded), machine.ProblemTimedOut},
-		"broken":  {fmt.Errorf("%s: reset by peer", hidden), machine.ProblemConnectionBroken},
+		"refused": {fmt.Errorf("%s: %w", hidden, &net.OpError{Op: "dial", Err: io.EOF}), evidence.ProblemNoConnection},
+		"no name": {fmt.Errorf("%s: %w", hidden, &net.DNSError{Err: "no such host", Name: hidden}), evidence.ProblemNameUnknown},
+		"timeout": {fmt.Errorf("%s: %w", hidden, context.DeadlineExceeded), evidence.ProblemTimedOut},
+		"broken":  {fmt.Errorf("%s: reset by peer", hidden), evidence.ProblemConnectionBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := roundTrip(func(*http.Request) (*http.Response, error) { return nil, test.err })
@@ -183,7 +183,7 @@ func TestAnAddressThatIsNoneIsToldBeforeAnythingIsSent(t *testing.T) {
 			return nil, io.EOF
 		})
 		_, err := New(Options{BaseURL: base, Transport: never}).RateLimits(t.Context(), login)
-		require.Equal(t, &UnreachableError{machine.ProblemAddress}, err, base)
+		require.Equal(t, &UnreachableError{evidence.ProblemAddress}, err, base)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestALoginThatNoHeaderCanHoldIsToldBeforeAnythingIsSent(t *testing.T) {
 		{AccessToken: login.AccessToken, AccountID: "a\x7f"},
 	} {
 		_, err := client.RateLimits(t.Context(), each)
-		require.Equal(t, &UnreachableError{machine.ProblemHeader}, err)
+		require.Equal(t, &UnreachableError{evidence.ProblemHeader}, err)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestABodyThatBreaksOffIsNoAnswer(t *testing.T) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: request}, nil
 	})
 	_, err := New(Options{BaseURL: "https://backend.test", Transport: halfway}).RateLimits(t.Context(), login)
-	require.Equal(t, &UnreachableError{machine.ProblemConnectionBroken}, err)
+	require.Equal(t, &UnreachableError{evidence.ProblemConnectionBroken}, err)
 }
 
 type brokenReader struct{}
@@ -225,7 +225,7 @@ func TestTheCallersDeadlineEndsTheCall(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := New(Options{BaseURL: "https://backend.test", Transport: hanging}).RateLimits(ctx, login)
-		require.Equal(t, &UnreachableError{machine.ProblemTimedOut}, err)
+		require.Equal(t, &UnreachableError{evidence.ProblemTimedOut}, err)
 		require.Equal(t, 10*time.Second, time.Since(start))
 	})
 }

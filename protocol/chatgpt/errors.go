@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 // StatusError reports that the backend did not give the limits.
@@ -24,6 +24,6 @@ func (e *StatusError) Error() string {
 var ErrUnreadable = errors.New("the backend's answer cannot be read")
 
 // UnreachableError reports that the backend gave no answer, or not all of it.
-type UnreachableError struct{ Problem machine.Problem }
+type UnreachableError struct{ Problem evidence.Problem }
 
 func (e *UnreachableError) Error() string { return "the backend gave no answer: " + e.Problem.Error() }

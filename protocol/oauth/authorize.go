@@ -4,7 +4,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -25,7 +25,7 @@ type Authorization struct {
 func (c *Client) MayLogIn() error {
 	issuer, err := url.Parse(c.options.LoginIssuer)
 	if err == nil && !c.options.Rules.Permit(issuer) {
-		return &UnreachableError{Problem: machine.ProblemPlainHTTP}
+		return &UnreachableError{Problem: evidence.ProblemPlainHTTP}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -40,7 +41,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 		}
 	}
 	for _, each := range refusals {
-		if each.covers(answeredAs, said.code()) && unavailable.Evidence.Problem != machine.ProblemPage {
+		if each.covers(answeredAs, said.code()) && unavailable.Evidence.Problem != evidence.ProblemPage {
 			return machine.Refused{Reason: each.reason, Evidence: unavailable.Evidence}
 		}
 	}

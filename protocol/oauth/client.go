@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
@@ -80,7 +81,7 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	})
 	if err != nil {
 		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
-		return machine.Unavailable{Lost: err.Sent, Evidence: machine.Evidence{Problem: err.Problem}}
+		return machine.Unavailable{Lost: err.Sent, Evidence: evidence.Evidence{Problem: err.Problem}}
 	}
 	answered.spent = token
 	answer := answered.classify(c.options.Now())
@@ -107,7 +108,7 @@ func (c *Client) Provenance() machine.Provenance {
 
 // withoutEcho leaves a code out that is a piece of the token that was sent: an
 // issuer may put it anywhere.
-func withoutEcho(evidence machine.Evidence, token secret.Token) machine.Evidence {
+func withoutEcho(evidence evidence.Evidence, token secret.Token) evidence.Evidence {
 	if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(token.Reveal()), strings.ToLower(evidence.Code)) {
 		evidence.Code = ""
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -18,12 +19,12 @@ func TestARefreshTokenThatIsOnlyRepeatedIsNotGiven(t *testing.T) {
 	token := secret.New("the-refresh-token-that-was-sent")
 	for body, want := range map[string]machine.Answer{
 		`{"error":"invalid_grant","refresh_token":%q}`: machine.Refused{
-			Reason: machine.ReasonInvalidGrant, Evidence: machine.Evidence{Status: 200, Code: "invalid_grant"},
+			Reason: machine.ReasonInvalidGrant, Evidence: evidence.Evidence{Status: 200, Code: "invalid_grant"},
 		},
 		`{"error":{"code":"refresh_token_reused"},"refresh_token":%q}`: machine.Refused{
-			Reason: machine.ReasonReused, Evidence: machine.Evidence{Status: 200, Code: "refresh_token_reused"},
+			Reason: machine.ReasonReused, Evidence: evidence.Evidence{Status: 200, Code: "refresh_token_reused"},
 		},
-		`{"refresh_token":%q}`: machine.Unavailable{Evidence: machine.Evidence{Status: 200, Problem: machine.ProblemNoToken}},
+		`{"refresh_token":%q}`: machine.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}},
 	} {
 		body = fmt.Sprintf(body, token.Reveal())
 		client := oauth.New(options(answering(200, strings.NewReader(body))))

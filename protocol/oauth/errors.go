@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
@@ -15,7 +15,7 @@ import (
 // UnreachableError reports that an issuer gave no answer. It says nothing about
 // any token: try again later, or tell the operator what Problem says.
 type UnreachableError struct {
-	Problem machine.Problem
+	Problem evidence.Problem
 	Sent    bool // the request may have reached the issuer
 }
 
@@ -42,7 +42,7 @@ func (e *StatusError) Error() string {
 // of the issuer, or that wants to be left alone for a while.
 func MayTryAgain(err error) bool {
 	if unreachable, ok := errors.AsType[*UnreachableError](err); ok {
-		return !unreachable.Sent && !unreachable.Problem.NeedsOperator() && unreachable.Problem != machine.ProblemCancelled
+		return !unreachable.Sent && !unreachable.Problem.NeedsOperator() && unreachable.Problem != evidence.ProblemCancelled
 	}
 	status, ok := errors.AsType[*StatusError](err)
 	return ok && (status.Status == http.StatusTooManyRequests || status.Status == http.StatusServiceUnavailable)

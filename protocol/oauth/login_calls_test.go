@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -128,7 +129,7 @@ func TestLoginCallsTellAnUnreadableAnswerFromNone(t *testing.T) {
 		for range 2 {
 			var unreachable *oauth.UnreachableError
 			require.ErrorAs(t, do(), &unreachable)
-			require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemConnectionBroken, Sent: true}, *unreachable)
+			require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemConnectionBroken, Sent: true}, *unreachable)
 		}
 	}
 	i.Script(issuer.KeyExchange, issuer.Step{Status: 403})

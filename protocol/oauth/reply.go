@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
@@ -16,9 +16,9 @@ import (
 type reply struct {
 	status int
 	header http.Header
-	body   []byte          // as much of it as could be read, decompressed
-	cut    machine.Problem // why that is not all of it; "" if it is, or was longer than the limit
-	spent  secret.Token    // the refresh token that was sent, which an answer may repeat
+	body   []byte           // as much of it as could be read, decompressed
+	cut    evidence.Problem // why that is not all of it; "" if it is, or was longer than the limit
+	spent  secret.Token     // the refresh token that was sent, which an answer may repeat
 }
 
 func (r reply) ok() bool { return r.status/100 == 2 }
@@ -27,22 +27,22 @@ func (r reply) ok() bool { return r.status/100 == 2 }
 func (r reply) said() members { return decode(r.header, r.body) }
 
 // evidence is what the answer amounts to where it is not what was asked for.
-func (r reply) evidence() machine.Evidence {
+func (r reply) evidence() evidence.Evidence {
 	said := r.said()
-	found := machine.Evidence{Status: r.status, Code: machine.CleanCode(said.code())}
+	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(said.code())}
 	switch {
 	case r.status == http.StatusProxyAuthRequired:
-		found.Problem = machine.ProblemProxyRefused
+		found.Problem = evidence.ProblemProxyRefused
 	case r.isPage():
-		found.Problem = machine.ProblemPage
+		found.Problem = evidence.ProblemPage
 	case !r.ok() || found.Code != "":
 		// The status and the code say it.
 	case said == nil && r.cut != "":
 		found.Problem = r.cut
 	case said == nil:
-		found.Problem = machine.ProblemUnreadable
+		found.Problem = evidence.ProblemUnreadable
 	default:
-		found.Problem = machine.ProblemNoToken
+		found.Problem = evidence.ProblemNoToken
 	}
 	return found
 }
@@ -72,7 +72,7 @@ func (r reply) unreadable() error {
 // page is the error for a page in place of the issuer's answer. Behind one at 502 or
 // 504 is a gateway that did ask.
 func (r reply) page() *UnreachableError {
-	return &UnreachableError{Problem: machine.ProblemPage, Sent: r.lost()}
+	return &UnreachableError{Problem: evidence.ProblemPage, Sent: r.lost()}
 }
 
 // isPage reports whether the answer is somebody else's than the issuer's.

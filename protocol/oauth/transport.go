@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -39,7 +40,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 // when it does not (407: it wants a password) is its own text, and not told.
 func tunnelled(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode != http.StatusOK {
-		return machine.ProblemProxyRefused
+		return evidence.ProblemProxyRefused
 	}
 	return nil
 }
@@ -125,7 +126,7 @@ func (b *oneShot) withdraw() bool {
 
 // Transport is the way that this client takes, for calls to others that have to
 // take the same: through the proxy, and trusting the same authorities. Its errors
-// are those of net/http, and [machine.ProblemCAFileUnreadable].
+// are those of net/http, and [evidence.ProblemCAFileUnreadable].
 func (c *Client) Transport() http.RoundTripper { return lazyTransport{c} }
 
 type lazyTransport struct{ client *Client }
@@ -163,21 +164,21 @@ func needsTLS(request *http.Request) bool {
 }
 
 // roots are the authorities to trust, nil for the system's alone. Its error is
-// [machine.ProblemCAFileUnreadable] or [machine.ProblemCAFileNoCertificate].
+// [evidence.ProblemCAFileUnreadable] or [evidence.ProblemCAFileNoCertificate].
 func (c *Client) roots() (*x509.CertPool, error) {
 	if c.options.Authorities == nil {
 		return nil, nil
 	}
 	pem, err := c.options.Authorities()
 	if err != nil {
-		return nil, machine.ProblemCAFileUnreadable
+		return nil, evidence.ProblemCAFileUnreadable
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool() // the system has none: those of the file will do
 	}
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, machine.ProblemCAFileNoCertificate // DER, or OpenSSL's TRUSTED CERTIFICATE
+		return nil, evidence.ProblemCAFileNoCertificate // DER, or OpenSSL's TRUSTED CERTIFICATE
 	}
 	return roots, nil
 }

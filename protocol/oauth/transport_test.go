@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -136,7 +137,7 @@ func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
 	address, requests := dying(t)
 	client := networked(address)
 	require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
-	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemConnectionBroken, Sent: true}, problemAt(t, client))
+	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemConnectionBroken, Sent: true}, problemAt(t, client))
 	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
 }
 
@@ -146,7 +147,7 @@ func TestARefusedConnectionSpendsNothing(t *testing.T) {
 	require.NoError(t, listener.Close())
 	client := networked("http://" + listener.Addr().String())
 	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
-	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemConnectionRefused}, problemAt(t, client))
+	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemConnectionRefused}, problemAt(t, client))
 }
 
 // authorityFile is the file that has a server trusted.
@@ -165,15 +166,15 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 
 	stranger := networked(endpoint)
 	require.Equal(t, machine.Unavailable{Lost: false}, bare(stranger.Refresh(t.Context(), token, "")))
-	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCertificate}, problemAt(t, stranger))
+	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemCertificate}, problemAt(t, stranger))
 
 	file, failure := []byte("no certificate"), errors.New("no such file")
 	friend := networked(endpoint, func(o *oauth.Options) {
 		o.Authorities = func() ([]byte, error) { return file, failure }
 	})
-	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileUnreadable}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemCAFileUnreadable}, problemAt(t, friend))
 	failure = nil
-	require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemCAFileNoCertificate}, problemAt(t, friend))
+	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemCAFileNoCertificate}, problemAt(t, friend))
 	require.Empty(t, i.Requests())
 
 	file = authorityFile(server.Certificate())
@@ -183,17 +184,17 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
-		require.Equal(t, oauth.UnreachableError{Problem: machine.ProblemAddress}, problemAt(t, networked(address)), address)
+		require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemAddress}, problemAt(t, networked(address)), address)
 	}
 }
 
 func TestNoTokenOfALoginGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
 	never := transportFunc(func(*http.Request) (*http.Response, error) { panic("a request was made") })
 	client := oauth.New(oauth.Options{LoginIssuer: "http://issuer.test", RevocationEndpoint: "http://issuer.test/revoke", Transport: never})
-	plain := oauth.UnreachableError{Problem: machine.ProblemPlainHTTP}
+	plain := oauth.UnreachableError{Problem: evidence.ProblemPlainHTTP}
 
 	answer := client.Refresh(t.Context(), machine.Issuer{TokenEndpoint: "http://issuer.test/oauth/token"}, secret.New("r"), "")
-	require.Equal(t, machine.Unavailable{Evidence: machine.Evidence{Problem: machine.ProblemPlainHTTP}}, answer)
+	require.Equal(t, machine.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemPlainHTTP}}, answer)
 	revoked := client.Revoke(t.Context(), machine.Issuer{}, machine.Credential{RefreshToken: secret.New("r")})
 	_, exchanged := client.Exchange(t.Context(), oauth.Code{})
 	_, keyed := client.ExchangeKey(t.Context(), secret.New("i"))
@@ -212,7 +213,7 @@ func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
 	cancel(errors.New("the user went home"))
 	late, done := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), errors.New("too slow"))
 	defer done()
-	for ctx, problem := range map[context.Context]machine.Problem{cancelled: machine.ProblemCancelled, late: machine.ProblemTimedOut} {
+	for ctx, problem := range map[context.Context]evidence.Problem{cancelled: evidence.ProblemCancelled, late: evidence.ProblemTimedOut} {
 		var unreachable *oauth.UnreachableError
 		require.ErrorAs(t, client.Revoke(ctx, machine.Credential{RefreshToken: secret.New("r")}), &unreachable)
 		require.Equal(t, oauth.UnreachableError{Problem: problem}, *unreachable)

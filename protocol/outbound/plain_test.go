@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 func TestNoSecretLeavesThisMachineOverPlainHTTP(t *testing.T) {
@@ -15,7 +15,7 @@ func TestNoSecretLeavesThisMachineOverPlainHTTP(t *testing.T) {
 		"http://0.0.0.0/", "http://128.0.0.1/", "HTTP://issuer.test/", "http://user@issuer.test/", "http://2130706433/",
 	} {
 		_, err := Rules{}.NewRequest(t.Context(), http.MethodPost, address, nil)
-		require.Equal(t, machine.ProblemPlainHTTP, err, address)
+		require.Equal(t, evidence.ProblemPlainHTTP, err, address)
 		_, err = Rules{AllowPlainHTTP: true}.NewRequest(t.Context(), http.MethodPost, address, nil)
 		require.NoError(t, err, address)
 	}
@@ -27,7 +27,7 @@ func TestNoSecretLeavesThisMachineOverPlainHTTP(t *testing.T) {
 	require.NoError(t, err, "a proxy of this machine answers for it")
 	t.Setenv("ALL_PROXY", "http://proxy.test")
 	_, err = Rules{}.NewRequest(t.Context(), http.MethodPost, "http://issuer.invalid/", nil)
-	require.Equal(t, machine.ProblemPlainHTTP, err)
+	require.Equal(t, evidence.ProblemPlainHTTP, err)
 
 	for _, address := range []string{
 		"https://issuer.test/", "http://localhost:1/", "http://LOCALHOST/", "http://127.0.0.1/", "http://127.255.0.9:8080/", "http://[::1]:4/",

@@ -9,17 +9,17 @@ import (
 	"os"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 // Proxy is the proxy that the environment names for a request, nil for none: what
 // net/http reads (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) and, where that names none,
 // ALL_PROXY, which the reference and curl obey and net/http does not. Its schemes
-// are http, https, socks5 and socks5h; its error is a [machine.Problem].
+// are http, https, socks5 and socks5h; its error is a [evidence.Problem].
 func Proxy(request *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(request)
 	if err != nil {
-		return nil, machine.ProblemProxyUnreachable // the error holds the value, with its password
+		return nil, evidence.ProblemProxyUnreachable // the error holds the value, with its password
 	}
 	all := cmp.Or(os.Getenv("ALL_PROXY"), os.Getenv("all_proxy"))
 	if proxy != nil || all == "" || bypassesProxy(request.URL) {
@@ -35,13 +35,13 @@ func parseProxy(text string) (*url.URL, error) {
 	}
 	proxy, err := url.Parse(text)
 	if err != nil || proxy.Hostname() == "" {
-		return nil, machine.ProblemProxyUnreachable
+		return nil, evidence.ProblemProxyUnreachable
 	}
 	switch proxy.Scheme {
 	case "http", "https", "socks5", "socks5h":
 		return proxy, nil
 	}
-	return nil, machine.ProblemProxyUnreachable
+	return nil, evidence.ProblemProxyUnreachable
 }
 
 // bypassesProxy reports whether a request goes through no proxy: to this machine, or to

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 // without clears what the environment of the tests says of proxies. net/http looks
@@ -36,8 +36,8 @@ func TestALLPROXYIsObeyedForEveryScheme(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "proxy.test:8080": "http://proxy.test:8080", "http://proxy.test": "http://proxy.test", "https://proxy.test": "https://proxy.test",
 		"socks5://proxy.test:1080": "socks5://proxy.test:1080", "socks5h://user:word@proxy.test": "socks5h://user:word@proxy.test",
-		"socks4://proxy.test": machine.ProblemProxyUnreachable.Error(), "http://": machine.ProblemProxyUnreachable.Error(),
-		"http://a b": machine.ProblemProxyUnreachable.Error(),
+		"socks4://proxy.test": evidence.ProblemProxyUnreachable.Error(), "http://": evidence.ProblemProxyUnreachable.Error(),
+		"http://a b": evidence.ProblemProxyUnreachable.Error(),
 	} {
 		for _, name := range []string{"ALL_PROXY", "all_proxy"} {
 			t.Setenv(name, text)

@@ -10,20 +10,20 @@ import (
 	"sync/atomic"
 	"unicode"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // NewRequest is a request to an address, for an answer that ReadBody can read. Its
-// errors are [machine.ProblemAddress] if nothing can be sent there (net/http takes
-// any text) and [machine.ProblemPlainHTTP] if nothing may be.
+// errors are [evidence.ProblemAddress] if nothing can be sent there (net/http takes
+// any text) and [evidence.ProblemPlainHTTP] if nothing may be.
 func (r Rules) NewRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil || request.URL.Scheme != "https" && request.URL.Scheme != "http" || request.URL.Hostname() == "" {
-		return nil, machine.ProblemAddress
+		return nil, evidence.ProblemAddress
 	}
 	if !r.Permit(request.URL) {
-		return nil, machine.ProblemPlainHTTP
+		return nil, evidence.ProblemPlainHTTP
 	}
 	request.Header.Set("Accept", "application/json") // GitHub answers with a form who does not ask
 	request.Header.Set("Accept-Encoding", "gzip")    // without it, any coding may come (RFC 9110 section 12.5.3)

@@ -7,13 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
 func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
 		_, err := Rules{}.NewRequest(t.Context(), http.MethodGet, address, nil)
-		require.Equal(t, machine.ProblemAddress, err, address)
+		require.Equal(t, evidence.ProblemAddress, err, address)
 	}
 	_, err := Rules{}.NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
 	require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -68,7 +69,7 @@ func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
 
 func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
 	answered := deferred
-	answered.Repeated = machine.Repeated{Evidence: machine.Evidence{Status: 400, Code: "invalid_request"}, Times: 3}
+	answered.Repeated = evidence.Repeated{Evidence: evidence.Evidence{Status: 400, Code: "invalid_request"}, Times: 3}
 	require.Equal(t, answered.Repeated, fold(answered).Deferral.Evidence)
 	answered.Code = "\x1b[31m" // as nobody wrote it who may
 	require.Empty(t, fold(answered).Deferral.Evidence.Code)
@@ -178,7 +179,7 @@ func anyEntries(t *rapid.T) []persist.Entry {
 			Kind: kinds[source.IntN(len(kinds))], At: noon.Add(time.Duration(source.IntN(99)) * time.Second), PID: source.IntN(3),
 			TokenID: some(), NextID: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
 			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
-			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: machine.Repeated{Times: i},
+			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: evidence.Repeated{Times: i},
 			Owner: some(), Client: strconv.Itoa(i),
 		}
 	}

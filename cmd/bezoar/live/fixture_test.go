@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -51,7 +52,7 @@ func states(t testing.TB) map[machine.Phase]*machine.State {
 	fresh := step(&nobody, machine.LoggedIn{At: at(0), Credential: login})
 	asking := step(fresh, machine.Asked{At: at(time.Minute), Ask: machine.Ask{Refresh: true}})
 	stale := step(asking, machine.RefreshFailedTransient{
-		At: at(2 * time.Minute), Attempt: asking.Attempt, NotBefore: noon.Add(17 * time.Minute), Posted: true, Blocked: machine.BlockIssuerUnavailable,
+		At: at(2 * time.Minute), Attempt: asking.Attempt, NotBefore: noon.Add(17 * time.Minute), Posted: true, Blocked: evidence.BlockIssuerUnavailable,
 	})
 	return map[machine.Phase]*machine.State{
 		machine.NoAuth: &nobody,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -91,7 +92,7 @@ func typicalStates() []machine.State {
 	unsaved := machine.RefreshSucceeded{At: at(0), Attempt: refreshing.Attempt, Credential: tokens("unsaved", time.Hour), Base: &good}
 	deferred := machine.RefreshFailedTransient{At: at(0), Attempt: refreshing.Attempt, Posted: true}
 	astray := machine.RefreshFailedTransient{
-		At: at(0), Attempt: refreshing.Attempt, NotBefore: noon.Add(time.Minute), Blocked: machine.BlockOtherLoginStored,
+		At: at(0), Attempt: refreshing.Attempt, NotBefore: noon.Add(time.Minute), Blocked: evidence.BlockOtherLoginStored,
 	}
 	staleUnsaved := after(refreshing, unsaved, demand)
 	staleUnsaved = after(staleUnsaved, machine.RefreshFailedTransient{
@@ -134,7 +135,7 @@ func typicalEvents(state machine.State) []machine.Event {
 		machine.CredentialLoaded{At: at(0), Credential: state.Credential},
 		machine.TokenRejected{At: at(0), Access: "another"},
 		machine.NothingLoaded{At: at(0)},
-		machine.NothingLoaded{At: at(0), Blocked: machine.BlockStoreUnavailable},
+		machine.NothingLoaded{At: at(0), Blocked: evidence.BlockStoreUnavailable},
 		machine.RefreshFailedTransient{At: at(0), Attempt: late},
 		machine.Saved{At: at(0)},
 		machine.SaveFailed{At: at(0), NotBefore: noon.Add(time.Minute)},

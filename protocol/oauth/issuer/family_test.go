@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -104,10 +105,10 @@ func TestAnyTokenOfAFamilyEndsIt(t *testing.T) {
 func bare(answer machine.Answer) machine.Answer {
 	switch answer := answer.(type) {
 	case machine.Refused:
-		answer.Evidence = machine.Evidence{}
+		answer.Evidence = evidence.Evidence{}
 		return answer
 	case machine.Unavailable:
-		answer.Evidence = machine.Evidence{}
+		answer.Evidence = evidence.Evidence{}
 		return answer
 	}
 	return answer

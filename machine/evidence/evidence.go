@@ -1,4 +1,8 @@
-package machine
+// Package evidence holds the closed words for an attempt to refresh that brought no
+// tokens: what the issuer answered ([Evidence]), what stood in the way of its answer
+// ([Problem]), and what kept the attempt from being made ([BlockReason]). The machine
+// decides by them, the ledger keeps them, and people read them.
+package evidence
 
 import "strings"
 
@@ -7,8 +11,8 @@ import "strings"
 // holds a number and two short words: an issuer's free text never gets here. The
 // zero Evidence is none.
 //
-// It is for people and for later attempts. Which outcome an answer has (see
-// [Answer]) was decided before, and is never decided anew from here.
+// It is for people and for later attempts. The outcome of the answer was decided
+// before, and is never decided anew from here.
 type Evidence struct {
 	Status  int     `json:"status,omitempty"`  // of the HTTP answer; 0: no answer came
 	Code    string  `json:"code,omitempty"`    // the issuer's error code as CleanCode leaves it; "" for none
@@ -16,7 +20,7 @@ type Evidence struct {
 }
 
 // Problem is what stood in the way of an answer, or of its use: a closed set. With
-// blanks for its underscores it is also what a person is told. It is an error, for
+// blanks for its underscores it is also what a person reads. It is an error, for
 // callers that have nothing to add.
 type Problem string
 
@@ -98,8 +102,8 @@ func (e Evidence) Clean() Evidence {
 }
 
 // Repeated is evidence with the number of attempts in a row that ended in it, over
-// all processes of one store. The zero Repeated is none: an attempt that asked
-// nobody leaves it as it was.
+// all processes of one store. The zero Repeated is none: an attempt that did not ask
+// the issuer leaves it as it was.
 type Repeated struct {
 	Evidence
 	Times int `json:"times,omitempty"`
@@ -118,3 +122,29 @@ func (e Evidence) After(known ...Repeated) Repeated {
 
 // Clean is [Evidence.Clean], with a count that can be.
 func (r Repeated) Clean() Repeated { return Repeated{r.Evidence.Clean(), max(r.Times, 0)} }
+
+// BlockReason is what stood in the way of a refresh that ended without a verdict, or of
+// a look at the store: a closed set of words for programs.
+type BlockReason string
+
+// The reasons.
+const (
+	BlockIssuerUnavailable BlockReason = "issuer_unavailable" // it is away, out of order, or wants to be left alone
+	BlockInDoubt           BlockReason = "in_doubt"           // the refresh token may be spent: an answer was lost, or a process
+	BlockRefreshElsewhere  BlockReason = "refresh_elsewhere"  // another process holds the lock or the intent
+	BlockOtherLoginStored  BlockReason = "other_login_stored" // what the store holds is not the login in use
+	BlockStoreUnavailable  BlockReason = "store_unavailable"  // it could not be read, so that it is not known what it holds
+	BlockStoreNotDurable   BlockReason = "store_not_durable"  // it could not keep what the issuer would grant
+)
+
+// IsOfStore reports whether the store held something else than the login in use, or
+// something unreadable.
+func (b BlockReason) IsOfStore() bool {
+	return b == BlockOtherLoginStored || b == BlockStoreUnavailable
+}
+
+// NeedsOperator reports whether waiting does not help: the administrator of this
+// machine has to look after its store.
+func (b BlockReason) NeedsOperator() bool {
+	return b == BlockStoreUnavailable || b == BlockStoreNotDurable
+}
