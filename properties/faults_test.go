@@ -72,7 +72,7 @@ func (s *faultyStore) Swap(ctx context.Context, base persist.Revision, c machine
 	case s.strikes(writeFails):
 		return &persist.NotDurableError{Err: errDisk}
 	case s.garbage != 0:
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	return s.Store.Swap(ctx, base, c)
 }

@@ -111,7 +111,7 @@ func TestAConflictWithTheSameLoginIsTriedThreeTimes(t *testing.T) {
 		err   error
 		swaps int32
 	}{
-		"a conflict":  {&persist.ConflictError{}, 3},
+		"a conflict":  {persist.ErrConflict, 3},
 		"a full disk": {&persist.NotDurableError{Err: errFull}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func (t *transaction) granted(ctx context.Context, grant machine.TokenResponse) 
 func (t *transaction) swap(ctx context.Context) error {
 	for tries := 3; ; tries-- {
 		err := t.Store.Swap(ctx, t.record.Revision, t.next)
-		if conflict := new(persist.ConflictError); tries == 1 || !errors.As(err, &conflict) {
+		if tries == 1 || !errors.Is(err, persist.ErrConflict) {
 			return err
 		}
 		found, loadErr := t.Store.Load(ctx)

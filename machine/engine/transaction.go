@@ -156,12 +156,12 @@ func (t *transaction) reserve(ctx context.Context) {
 		t.vacate = vacate
 		var again persist.Record
 		if again, err = t.Store.Load(ctx); err == nil && again.Revision != t.record.Revision {
-			err = &persist.ConflictError{}
+			err = persist.ErrConflict
 		}
 	}
-	switch conflict := new(persist.ConflictError); {
+	switch {
 	case err == nil:
-	case errors.As(err, &conflict):
+	case errors.Is(err, persist.ErrConflict):
 		t.withhold(evidence.BlockRefreshElsewhere, err)
 	default:
 		t.withhold(evidence.BlockStoreNotDurable, fmt.Errorf("reserve room for the new tokens: %w", err))

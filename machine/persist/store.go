@@ -45,7 +45,7 @@ type Store interface {
 
 	// Swap writes c if the record still has the revision base: a refresh of what
 	// was read. Members that the codec does not know are kept. It returns a
-	// [*ConflictError] if the record is another one or gone; then read again.
+	// [ErrConflict] if the record is another one or gone; then read again.
 	Swap(ctx context.Context, base Revision, c machine.Credential) error
 
 	// Delete removes the record. It is no error if there is none. It sets aside
@@ -56,7 +56,7 @@ type Store interface {
 	// record, and holds the room for it until release is called: the next Swap of
 	// this Store writes into it. It returns a [*NotDurableError] if it cannot; then
 	// do not spend the refresh token, for its successor would be lost. A
-	// [*ConflictError] says that a successor of the record is there and not yet in
+	// [ErrConflict] says that a successor of the record is there and not yet in
 	// its place: read again. Call release exactly once, after the Swap or instead
 	// of it. Room that a failed Swap has filled stays for the next one.
 	Reserve(ctx context.Context, c machine.Credential) (release func(), err error)
@@ -120,10 +120,8 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string { return fmt.Sprintf("store is unavailable: %v", e.Err) }
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// ConflictError reports that the record is not the one that was to be replaced.
-type ConflictError struct{}
-
-func (e *ConflictError) Error() string { return "stored login was changed by somebody else" }
+// ErrConflict reports that the record is not the one that was to be replaced.
+var ErrConflict = errors.New("another process changed the stored login")
 
 // UnknownError reports that a write has not ended in time: it may yet take place, and it
 // may not. Look again later, and tell it as unknown until then.

@@ -330,7 +330,7 @@ func TestNoLogTellsASecret(t *testing.T) {
 		require.NoError(t, s.Delete(background))
 		_, err := s.Load(background)
 		require.ErrorIs(t, err, persist.ErrNotFound)
-		require.ErrorAs(t, s.Swap(background, "base", newLogin), new(*persist.ConflictError))
+		require.ErrorIs(t, s.Swap(background, "base", newLogin), persist.ErrConflict)
 	}
 	require.NotEmpty(t, said.String())
 	for _, token := range []string{"refresh-22", "access-22"} {

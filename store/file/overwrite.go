@@ -34,7 +34,7 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	defer unlock()
 	file, _, err := disk.Open(t.where.path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) && t.was != "" {
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	if err != nil {
 		return err
@@ -49,10 +49,10 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 		return err
 	}
 	if t.was != "" && mark(revisionOf(old)) != mark(t.was) {
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	err = s.rewrite(file, t.change)
-	if conflict := new(persist.ConflictError); err == nil || errors.As(err, &conflict) {
+	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err
 	}
 	t.isKept = s.rewrite(file, change{verb: t.verb + ": undo", content: old, was: t.was}) != nil
@@ -70,7 +70,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	info, err := file.Stat()
 	if err == nil && info.Size() > 0 {
 		if c.was != "" {
-			return &persist.ConflictError{}
+			return persist.ErrConflict
 		}
 		err = file.Truncate(0)
 	}
@@ -91,7 +91,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 		return err
 	}
 	if _, err := authjson.Decode(written); err == nil {
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	return errors.New("somebody else wrote at the same time")
 }

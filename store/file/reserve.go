@@ -50,7 +50,7 @@ func (p place) hasSuccessor() error {
 	for _, each := range beside {
 		_, err := authjson.Decode(each.content)
 		if err == nil && each.isWhole() && each.was == mark(revisionOf(found.raw)) {
-			return &persist.ConflictError{}
+			return persist.ErrConflict
 		}
 	}
 	return nil

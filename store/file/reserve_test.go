@@ -138,8 +138,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 	}
 	t.Run("ByThisProcess", func(t *testing.T) {
 		home, s, base := stuck(t)
-		conflict := new(persist.ConflictError)
-		require.ErrorAs(t, reserve(quiet(home), oldLogin), &conflict, "its predecessor is spent")
+		require.ErrorIs(t, reserve(quiet(home), oldLogin), persist.ErrConflict, "its predecessor is spent")
 		s.trade, s.options.Step = exchange, func(string) {}
 		require.NoError(t, s.Swap(background, base, newLogin))
 		require.Equal(t, "new", stored(t, s))

@@ -104,7 +104,7 @@ const swaps = 3
 func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) (err error) {
 	for range swaps {
 		err = s.swapOnce(ctx, base, c)
-		if conflict := new(persist.ConflictError); !errors.As(err, &conflict) {
+		if !errors.Is(err, persist.ErrConflict) {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.C
 		return err
 	}
 	if err != nil || found.record.Revision != base {
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	content, err := authjson.Encode(c, found.content)
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *Store) remove(ctx context.Context, where place) error {
 // undurable is err as callers of a write are told: with the file that it is
 // about, and without the names of temporary ones.
 func undurable(where place, err error) error {
-	if conflict := new(persist.ConflictError); err == nil || errors.As(err, &conflict) {
+	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err
 	}
 	if unread, ok := errors.AsType[*persist.UnavailableError](err); ok {

@@ -78,8 +78,8 @@ func TestStoreKills(t *testing.T) {
 		}
 	}})
 	err = writes[fields[0]](s)
-	if conflict := new(persist.ConflictError); isIntruded {
-		require.ErrorAs(t, err, &conflict)
+	if isIntruded {
+		require.ErrorIs(t, err, persist.ErrConflict)
 	} else {
 		require.NoError(t, err)
 	}
@@ -215,8 +215,7 @@ func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
 	staged, err := dying.stage(where, change{verb: "swap", content: content, was: revisionIn(t, dying)})
 	require.NoError(t, err)
 
-	conflict := new(persist.ConflictError)
-	require.ErrorAs(t, reserve(quiet(home), oldLogin), &conflict)
+	require.ErrorIs(t, reserve(quiet(home), oldLogin), persist.ErrConflict)
 	dying.discard(staged)
 	require.NoError(t, reserve(quiet(home), oldLogin))
 }

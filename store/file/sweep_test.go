@@ -36,8 +36,7 @@ func TestLoginsThatComeWhileOneIsPutBackStayInTheirOrder(t *testing.T) {
 			}
 		}
 	}})
-	conflict := new(persist.ConflictError)
-	require.ErrorAs(t, s.Swap(background, revisionIn(t, s), newLogin), &conflict)
+	require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
 	require.Equal(t, 4, back)
 	record, err := s.Load(background)
 	require.NoError(t, err)
@@ -57,8 +56,7 @@ func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 				require.NoError(t, os.Remove(filepath.Join(home, authFile)))
 			}
 		}})
-		conflict := new(persist.ConflictError)
-		require.ErrorAs(t, s.Swap(background, revisionIn(t, s), newLogin), &conflict)
+		require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
 		require.Equal(t, "nobody", stored(t, s))
 		requireNoLitter(t, home, commitFile)
 	}
@@ -83,14 +81,14 @@ func TestAFileThatIsGivenASecondNameInTheMiddleOfASwapKeepsIt(t *testing.T) {
 }
 
 func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
-	home, conflict := t.TempDir(), new(persist.ConflictError)
+	home := t.TempDir()
 	loggedIn(t)(home)
 	s := quiet(home)
 	s.trade = func(_, _ string) error { return errors.ErrUnsupported }
 	base := revisionIn(t, s)
 	require.NoError(t, s.Swap(background, base, newLogin))
 	require.Equal(t, "new", stored(t, s))
-	require.ErrorAs(t, s.Swap(background, base, newLogin), &conflict)
+	require.ErrorIs(t, s.Swap(background, base, newLogin), persist.ErrConflict)
 
 	base = revisionIn(t, s)
 	s.options.Step = func(step string) {
@@ -98,7 +96,7 @@ func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
 			logIn(t, home, 333)()
 		}
 	}
-	require.ErrorAs(t, s.Swap(background, base, oldLogin), &conflict)
+	require.ErrorIs(t, s.Swap(background, base, oldLogin), persist.ErrConflict)
 	require.Equal(t, "other", stored(t, s))
 	requireNoLitter(t, home, authFile, commitFile)
 }

@@ -56,8 +56,7 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 // isStuck reports that a staged file could not be moved, for a reason of the
 // folder and not of the login.
 func isStuck(err error) bool {
-	conflict := new(persist.ConflictError)
-	return err != nil && !errors.As(err, &conflict) && !errors.Is(err, fs.ErrNotExist)
+	return err != nil && !errors.Is(err, persist.ErrConflict) && !errors.Is(err, fs.ErrNotExist)
 }
 
 // putAside ends a put that failed. After a conflict the room may be used again;
@@ -110,7 +109,7 @@ func (t *temp) rename() error {
 func (s *Store) exchange(ctx context.Context, t *temp) error {
 	defer lockCommit(ctx, t.where.path)()
 	if markOf(t.where.path) != mark(t.was) {
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	s.options.Step(t.verb + ": exchange")
 	err := s.trade(t.path, t.where.path)
@@ -131,7 +130,7 @@ func (t *temp) gone(err error) error {
 	if _, missing := os.Lstat(t.path); missing != nil {
 		return err
 	}
-	return &persist.ConflictError{}
+	return persist.ErrConflict
 }
 
 // settlings bounds how many logins may come while one is put back.
@@ -150,7 +149,7 @@ func (s *Store) settle(t *temp) error {
 		s.options.Step(t.verb + ": exchange back")
 		err := s.trade(t.path, t.where.path)
 		if errors.Is(err, fs.ErrNotExist) { // it is removed by now, and that came last
-			return &persist.ConflictError{}
+			return persist.ErrConflict
 		}
 		if err != nil {
 			t.isKept = true
@@ -158,12 +157,12 @@ func (s *Store) settle(t *temp) error {
 		}
 		back := markOf(t.path)
 		if back == put {
-			return &persist.ConflictError{}
+			return persist.ErrConflict
 		}
 		put, out = out, back
 	}
 	t.isKept = true
-	return &persist.ConflictError{}
+	return persist.ErrConflict
 }
 
 // markOf is the mark of a file, and of none if it is not one that may be

@@ -123,7 +123,7 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 			return err
 		}
 		if err != nil || found.record.Revision != base {
-			return &persist.ConflictError{}
+			return persist.ErrConflict
 		}
 		content, err := document(c, found.content)
 		if err != nil {
@@ -175,7 +175,7 @@ func (e *homeError) Error() string { return fmt.Sprintf("home %s does not exist"
 
 // undurable is err as callers of a write are told.
 func undurable(what string, err error) error {
-	if conflict := new(persist.ConflictError); err == nil || errors.As(err, &conflict) {
+	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err
 	}
 	return &persist.NotDurableError{Err: fmt.Errorf("%s: %w", what, err)}

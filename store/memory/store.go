@@ -70,7 +70,7 @@ func (s *Store) Swap(_ context.Context, base persist.Revision, c machine.Credent
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil || s.current.revision() != base {
-		return &persist.ConflictError{}
+		return persist.ErrConflict
 	}
 	s.put(&c)
 	return nil

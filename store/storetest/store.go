@@ -100,8 +100,7 @@ func requireNobody(t require.TestingT, s persist.Store) {
 }
 
 func requireConflict(t require.TestingT, err error) {
-	conflict := new(persist.ConflictError)
-	require.ErrorAs(t, err, &conflict)
+	require.ErrorIs(t, err, persist.ErrConflict)
 }
 
 // sighting is what a look at the stamp tells.

@@ -92,7 +92,7 @@ func oneSwapWins(t *testing.T, site StoreSite) {
 				err := handles[i%len(handles)].Swap(background, record.Revision, next)
 				if err == nil {
 					won <- next
-				} else if conflict := new(persist.ConflictError); !errors.As(err, &conflict) {
+				} else if !errors.Is(err, persist.ErrConflict) {
 					t.Errorf("a lost race is reported as %v", err)
 				}
 			})
@@ -167,7 +167,7 @@ func writeSomehow(t *testing.T, s persist.Store, c machine.Credential) {
 	if err == nil {
 		err = s.Swap(background, record.Revision, c)
 	}
-	if conflict := new(persist.ConflictError); errors.As(err, &conflict) {
+	if errors.Is(err, persist.ErrConflict) {
 		err = s.Replace(background, c)
 	}
 	if err != nil {
