@@ -29,7 +29,7 @@ var rows = map[string]int{
 	"machine/engine": 3, "store/authjson": 3, "store/journal": 3, "store/fallback": 3, "store/bounded": 3,
 	"protocol/login": 3, "protocol/oauth/issuer": 3,
 	"store/file": 4, "store/keyring": 4, "store/memory": 4, "store/storetest": 4,
-	"protocol/appserver": 4, "cmd/bezoar/live": 4, "cmd/bezoar/states": 4, "cmd/bezoar/config": 4, "cmd/bezoar/processor": 4,
+	"protocol/appserver": 4, "cmd/bezoar/live": 4, "cmd/bezoar/states": 4, "cmd/bezoar/browser": 0, "cmd/bezoar/config": 4, "cmd/bezoar/processor": 4,
 	"cmd/bezoar": 5, "properties": 5,
 }
 

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
 )
 
 // How slowly it goes when somebody watches: the time between two polls, less if
@@ -46,8 +48,8 @@ func (s *story) showPage() error {
 	if s.noBrowser || !isTerminal(s.env.stdin) && !isTerminal(s.env.stderr) {
 		return nil
 	}
-	if opening, err := openBrowser(url, s.env.getenv); err == nil {
-		s.leave = opening.watch(func(err error) {
+	if opening, err := browser.Open(url, s.env.getenv); err == nil {
+		s.leave = opening.Watch(func(err error) {
 			logLine(s.env, "no browser has opened it ("+err.Error()+"): open the address yourself")
 		})
 	}

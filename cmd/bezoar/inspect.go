@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
@@ -57,15 +58,15 @@ func inspectLive(env environment, flags *flag.FlagSet, args []string) error {
 
 // visitPage has a browser open the page, and waits until one has come.
 func visitPage(env environment, url string) {
-	opening, err := openBrowser(url, env.getenv)
-	if errors.Is(err, errNoBrowser) {
+	opening, err := browser.Open(url, env.getenv)
+	if errors.Is(err, browser.ErrNone) {
 		return // the address is printed
 	}
 	if err == nil {
 		ctx, stop := untilSignal()
 		defer stop()
-		defer opening.close()
-		err = opening.wait(ctx)
+		defer opening.Close()
+		err = opening.Wait(ctx)
 	}
 	if err != nil {
 		logLine(env, "no browser has opened it ("+err.Error()+"): open the address yourself")

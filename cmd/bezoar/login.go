@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
@@ -140,9 +141,9 @@ func (s *session) isSaved() bool {
 func (s *session) showAddress(env environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
 	fmt.Fprintf(env.stderr, "Open this address to log in:\n\n  %s\n\n", prompt.AuthURL)
 	if !chosen.noBrowser && (isTerminal(env.stdin) || isTerminal(env.stderr)) {
-		if opening, err := openBrowser(prompt.AuthURL, env.getenv); err == nil {
+		if opening, err := browser.Open(prompt.AuthURL, env.getenv); err == nil {
 			fmt.Fprintln(env.stderr, "A browser is opening it. Ctrl-C cancels.")
-			return opening.watch(func(err error) {
+			return opening.Watch(func(err error) {
 				fmt.Fprintf(env.stderr, "No browser has opened it (%s): open the address above yourself.\n", printable(err.Error()))
 			})
 		}

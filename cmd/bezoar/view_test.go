@@ -222,15 +222,6 @@ func TestStoryTellsOfRotationsInARowFromTheFirstToTheLast(t *testing.T) {
 	require.Contains(t, story, fmt.Sprintf("refreshed; refresh token %s has no successor: it was dropped", token(9).Short()))
 }
 
-func TestBrowserIsOpenedOnlyWhereThereIsOneToSee(t *testing.T) {
-	nothing := func(string) string { return "" }
-	display := func(name string) string { return map[string]string{"DISPLAY": ":0"}[name] }
-	require.Nil(t, opener("linux", nothing), "xdg-open would take over the terminal")
-	require.Equal(t, []string{"xdg-open"}, opener("linux", display))
-	require.Equal(t, []string{"open"}, opener("darwin", nothing))
-	require.Equal(t, "rundll32", opener("windows", nothing)[0])
-}
-
 // An issuer, or who writes the file, decides what an account is called.
 func TestTheNameOfALoginIsLegible(t *testing.T) {
 	named := machine.State{Account: machine.Account{Email: "ada\u202e@example.com", PlanType: "plus\x1b[2J"}}

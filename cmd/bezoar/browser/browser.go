@@ -1,4 +1,10 @@
-package main
+// Package browser opens an address in the user's browser. The address holds a secret,
+// the token of a page or the state of a login, and every user of a machine can read
+// the arguments of every process. So the program that opens addresses gets the path of
+// a file that only its owner can read. The file sends the browser to a redirect on
+// loopback, and the redirect to the address: a browser that comes there has got it, and
+// the file has done its work.
+package browser
 
 import (
 	"context"
@@ -15,42 +21,40 @@ import (
 	"time"
 )
 
-// opening is an address on its way to a browser. The address holds a secret, the
-// token of a page or the state of a login, and every user of a machine can read
-// the arguments of every process. So the program that opens addresses gets the
-// path of a file that its owner alone can read. The file sends the browser to a
-// gate on loopback, and the gate sends it to the address: then it is known that a
-// browser came, and the file has done its work.
-type opening struct {
-	folder string
-	gate   *http.Server
-	came   chan struct{} // closed when a browser has come
-	failed chan error    // has one error if the opener failed
-	once   sync.Once
+// Opening is an address on its way to a browser. Close it once no browser needs to
+// come any more.
+type Opening struct {
+	folder   string
+	redirect *http.Server
+	arrived  chan struct{} // closed when a browser has come
+	failed   chan error    // has one error if the opener failed
+	once     sync.Once
 }
 
-var errNoBrowser = errors.New("there is no browser to see")
+// ErrNone reports that the user has no display to see a browser on: print the address.
+var ErrNone = errors.New("there is no browser to see")
 
-// openBrowser hands an address to the program that opens addresses. The caller
-// closes what it returns, once no browser needs to come any more.
-func openBrowser(address string, getenv func(string) string) (*opening, error) {
-	opener := opener(runtime.GOOS, getenv)
+// Open hands an address to the program that opens addresses, and does not wait for a
+// browser. It returns ErrNone if the user has no display, and the error of the file, of
+// the redirect or of the program's start.
+func Open(address string, getenv func(string) string) (*Opening, error) {
+	opener := commandFor(runtime.GOOS, getenv)
 	if opener == nil {
-		return nil, errNoBrowser
+		return nil, ErrNone
 	}
-	o := &opening{came: make(chan struct{}), failed: make(chan error, 1)}
-	gate, err := o.serveGate(address)
+	o := &Opening{arrived: make(chan struct{}), failed: make(chan error, 1)}
+	redirect, err := o.serveRedirect(address)
 	if err != nil {
 		return nil, err
 	}
-	path, err := o.writeFile(gate, foldersForBrowsers(runtime.GOOS, getenv))
+	path, err := o.writeFile(redirect, readableFolders(runtime.GOOS, getenv))
 	if err != nil {
-		o.close()
+		o.Close()
 		return nil, err
 	}
 	command := exec.Command(opener[0], append(opener[1:], path)...)
 	if err := command.Start(); err != nil {
-		o.close()
+		o.Close()
 		return nil, err
 	}
 	go func() {
@@ -61,15 +65,15 @@ func openBrowser(address string, getenv func(string) string) (*opening, error) {
 	return o, nil
 }
 
-// serveGate listens where the browser is sent first, and returns that address.
-func (o *opening) serveGate(address string) (string, error) {
+// serveRedirect listens where the browser is sent first, and returns that address.
+func (o *Opening) serveRedirect(address string) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
 	path := "/" + rand.Text()
-	came := sync.OnceFunc(func() { close(o.came) })
-	o.gate = &http.Server{ReadHeaderTimeout: browserLimit, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	arrived := sync.OnceFunc(func() { close(o.arrived) })
+	o.redirect = &http.Server{ReadHeaderTimeout: browserLimit, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != path || r.Method != http.MethodGet {
 			http.NotFound(w, r)
 			return
@@ -78,9 +82,9 @@ func (o *opening) serveGate(address string) (string, error) {
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Connection", "close")
 		http.Redirect(w, r, address, http.StatusFound)
-		came()
+		arrived()
 	})}
-	go o.gate.Serve(listener)
+	go o.redirect.Serve(listener)
 	return "http://" + listener.Addr().String() + path, nil
 }
 
@@ -97,15 +101,15 @@ const openingPage = `<!doctype html>
 `
 
 // writeFile writes the file into the first folder that takes it.
-func (o *opening) writeFile(gate string, folders []string) (path string, err error) {
+func (o *Opening) writeFile(redirect string, folders []string) (path string, err error) {
 	err = errors.New("there is no folder for the file that a browser is to open")
 	for _, folder := range folders {
-		sweepOpenings(folder, time.Now())
+		removeLeftovers(folder, time.Now())
 		if o.folder, err = os.MkdirTemp(folder, openingFolder); err != nil { // for its owner alone
 			continue
 		}
 		path = filepath.Join(o.folder, openingFile)
-		if err = os.WriteFile(path, fmt.Appendf(nil, openingPage, gate), 0o600); err == nil {
+		if err = os.WriteFile(path, fmt.Appendf(nil, openingPage, redirect), 0o600); err == nil {
 			return path, nil
 		}
 		os.RemoveAll(o.folder)
@@ -113,12 +117,12 @@ func (o *opening) writeFile(gate string, folders []string) (path string, err err
 	return "", err
 }
 
-// foldersForBrowsers are the folders from which a browser can read a file, the
+// readableFolders are the folders from which a browser can read a file, the
 // best first. On Linux that is the user's home: a browser in a snap sees neither
 // hidden folders nor /tmp nor the runtime folder of the user, and one in a
 // flatpak is handed any file that it is started with. The temporary folders of
 // macOS and Windows belong to one user alone.
-func foldersForBrowsers(system string, getenv func(string) string) []string {
+func readableFolders(system string, getenv func(string) string) []string {
 	if system == "darwin" || system == "windows" {
 		return []string{os.TempDir()}
 	}
@@ -131,14 +135,14 @@ func foldersForBrowsers(system string, getenv func(string) string) []string {
 	return folders
 }
 
-// leftAfter is when the file of an opening must be one that a killed process
-// left behind: its gate has gone too.
-const leftAfter = time.Hour
+// leftoverAge is how old the file of a killed process is at the least: its redirect
+// has gone too.
+const leftoverAge = time.Hour
 
-func sweepOpenings(folder string, now time.Time) {
+func removeLeftovers(folder string, now time.Time) {
 	left, _ := filepath.Glob(filepath.Join(folder, openingFolder+"*"))
 	for _, each := range left {
-		if info, err := os.Lstat(each); err == nil && info.IsDir() && now.Sub(info.ModTime()) > leftAfter {
+		if info, err := os.Lstat(each); err == nil && info.IsDir() && now.Sub(info.ModTime()) > leftoverAge {
 			os.Remove(filepath.Join(each, openingFile))
 			os.Remove(each) // unless something else is in it
 		}
@@ -148,13 +152,13 @@ func sweepOpenings(folder string, now time.Time) {
 // browserLimit is how long a browser may take to start.
 const browserLimit = 20 * time.Second
 
-// wait returns nil once a browser has come. It returns an error if the opener
+// Wait returns nil once a browser has come. It returns an error if the opener
 // failed, if no browser came within browserLimit, or if ctx ended.
-func (o *opening) wait(ctx context.Context) error {
+func (o *Opening) Wait(ctx context.Context) error {
 	limit := time.NewTimer(browserLimit)
 	defer limit.Stop()
 	select {
-	case <-o.came:
+	case <-o.arrived:
 		return nil
 	case err := <-o.failed:
 		return err
@@ -165,16 +169,16 @@ func (o *opening) wait(ctx context.Context) error {
 	}
 }
 
-// watch waits beside the caller. It closes the opening when a browser has come,
+// Watch waits beside the caller. It closes the opening when a browser has come,
 // and calls failed if none did; leave ends both, and returns when failed will not
 // be called any more.
-func (o *opening) watch(failed func(error)) (leave func()) {
+func (o *Opening) Watch(failed func(error)) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		if err := o.wait(ctx); err == nil {
-			o.close()
+		if err := o.Wait(ctx); err == nil {
+			o.Close()
 		} else if ctx.Err() == nil {
 			failed(err)
 		}
@@ -182,29 +186,29 @@ func (o *opening) watch(failed func(error)) (leave func()) {
 	return func() {
 		cancel()
 		<-watched
-		o.close()
+		o.Close()
 	}
 }
 
-// gateFarewell lets the browser that has come read where it is sent to.
-const gateFarewell = time.Second
+// redirectLimit lets the browser that has come read where it is sent to.
+const redirectLimit = time.Second
 
-// close removes the file and closes the gate. It may be called more than once.
-func (o *opening) close() {
+// Close removes the file and ends the redirect. It may be called more than once.
+func (o *Opening) Close() {
 	o.once.Do(func() {
 		if o.folder != "" {
 			os.RemoveAll(o.folder)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), gateFarewell)
+		ctx, cancel := context.WithTimeout(context.Background(), redirectLimit)
 		defer cancel()
-		o.gate.Shutdown(ctx)
-		o.gate.Close()
+		o.redirect.Shutdown(ctx)
+		o.redirect.Close()
 	})
 }
 
-// opener is the command that opens a file in a browser, nil if there can be no
+// commandFor is the command that opens a file in a browser, nil if there can be no
 // browser to see. Without a display xdg-open would take over this very terminal.
-func opener(system string, getenv func(string) string) []string {
+func commandFor(system string, getenv func(string) string) []string {
 	switch system {
 	case "darwin":
 		return []string{"open"}
