@@ -23,7 +23,7 @@ const module = "github.com/bezoar-auth/bezoar/"
 // A package that is not in it has no place yet: give it one here and in the
 // design.
 var rows = map[string]int{
-	"machine/secret": 0, "machine/evidence": 0, "store/disk": 0, "machine/jwt": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/outbound": 0, "protocol/legible": 0,
+	"machine/secret": 0, "machine/evidence": 0, "store/disk": 0, "machine/jwt": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/outbound": 0, "protocol/legible": 0, "protocol/loopback": 0,
 	"machine": 1, "protocol/schema": 1, "protocol/schema/schematest": 2,
 	"cmd/bezoar/diagram": 2, "machine/persist": 2, "protocol/oauth": 2, "protocol/chatgpt": 2,
 	"machine/engine": 3, "store/authjson": 3, "store/journal": 3, "store/fallback": 3, "store/bounded": 3,
@@ -35,11 +35,12 @@ var rows = map[string]int{
 
 // meant are imports that the rows or the bans are against, with the reason.
 var meant = map[[2]string]string{
-	{"machine/jwt", "machine/secret"}:         "a token's claims are read from a token",
-	{"protocol/oauth", "protocol/outbound"}:   "a call to a server is no conversation with a client",
-	{"protocol/oauth", "protocol/legible"}:    "what an issuer says is shown",
-	{"protocol/outbound", "machine/evidence"}: "why no answer came is remembered, in the words of the machine",
-	{"protocol/outbound", "protocol/legible"}: "a header holds what can be seen",
+	{"machine/jwt", "machine/secret"}:          "a token's claims are read from a token",
+	{"protocol/oauth", "protocol/outbound"}:    "a call to a server is no conversation with a client",
+	{"protocol/oauth", "protocol/legible"}:     "what an issuer says is shown",
+	{"protocol/outbound", "machine/evidence"}:  "why no answer came is remembered, in the words of the machine",
+	{"protocol/outbound", "protocol/loopback"}: "what stays on this machine may travel in the clear",
+	{"protocol/outbound", "protocol/legible"}:  "a header holds what can be seen",
 }
 
 // bans are imports that the rows would allow, with what would break.

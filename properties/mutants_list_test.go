@@ -274,7 +274,7 @@ var mutants = []mutant{
 	{"the log keeps the line that its writer goes on using", "cmd/bezoar/logqueue.go",
 		`q.add(append([]byte(nil), line...))`, `q.add(line)`,
 		"a line that waits is not written over", "./cmd/bezoar -run=^TestALine", false},
-	{"any host that ends in localhost is this machine", "protocol/outbound/plain.go",
+	{"any host that ends in localhost is this machine", "protocol/loopback/loopback.go",
 		`strings.EqualFold(host, "localhost")`, `strings.HasSuffix(strings.ToLower(host), "localhost")`,
 		"no secret leaves this machine over plain HTTP", "./protocol/outbound", false},
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // The paths that are answered. The first one is known to the issuer, the last one
@@ -165,7 +166,7 @@ func crossSite(r *http.Request) bool {
 
 // answer answers without a page. The texts are the reference's, with no newline.
 func answer(w http.ResponseWriter, status int, text string) {
-	protect(w.Header())
+	loopback.Protect(w.Header())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	io.WriteString(w, text)

@@ -9,6 +9,8 @@ import (
 	"html/template"
 	"net/http"
 	"sync"
+
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 //go:embed page.html page.css
@@ -77,18 +79,8 @@ func servePage(w http.ResponseWriter, p page) {
 		answer(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
-	protect(w.Header())
+	loopback.Protect(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", look.policy)
 	w.Write(body.Bytes())
-}
-
-// protect keeps an answer out of caches, frames, other origins and Referer fields.
-func protect(header http.Header) {
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
 }

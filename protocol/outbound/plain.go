@@ -2,9 +2,10 @@ package outbound
 
 import (
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // Rules say where requests may go. The zero Rules are the strict ones.
@@ -20,7 +21,7 @@ const AllowPlainHTTPVariable = "BEZOAR_ALLOW_PLAIN_HTTP"
 
 // Permit reports whether a secret may be sent to an address.
 func (r Rules) Permit(address *url.URL) bool {
-	return r.AllowPlainHTTP || address.Scheme != "http" || isLoopback(address.Hostname()) || staysHere(address)
+	return r.AllowPlainHTTP || address.Scheme != "http" || loopback.Host(address.Hostname()) || staysHere(address)
 }
 
 // staysHere reports whether no other machine can be meant: no name server knows a
@@ -31,15 +32,5 @@ func staysHere(address *url.URL) bool {
 		return false
 	}
 	proxy, err := Proxy(&http.Request{URL: address})
-	return err == nil && (proxy == nil || isLoopback(proxy.Hostname()))
-}
-
-// isLoopback reports whether what is sent to a host does not leave this machine
-// (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	return err == nil && (proxy == nil || loopback.Host(proxy.Hostname()))
 }

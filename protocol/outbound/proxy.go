@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // Proxy is the proxy that the environment names for a request, nil for none: what
@@ -48,7 +49,7 @@ func parseProxy(text string) (*url.URL, error) {
 // what NO_PROXY lists, by the rules of net/http.
 func bypassesProxy(to *url.URL) bool {
 	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
-	if isLoopback(host) {
+	if loopback.Host(host) {
 		return true
 	}
 	port := cmp.Or(to.Port(), map[string]string{"http": "80", "https": "443"}[to.Scheme])

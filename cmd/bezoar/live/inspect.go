@@ -19,6 +19,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // Source is whose state is shown: an engine.
@@ -83,13 +84,14 @@ func (p *Page) URL(address net.Addr) string {
 
 // ServeHTTP answers whoever knows the token.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	protect(w.Header())
+	loopback.Protect(w.Header())
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin") // the page keeps no window of another site
 	name, isKnown := p.named(r.URL.Path)
 	if isKnown {
 		welcome(r)
 	}
 	switch {
-	case !isThisMachine(r.Host):
+	case !loopback.Authority(r.Host):
 		refuse(w, http.StatusMisdirectedRequest)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
@@ -109,27 +111,6 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Page) named(path string) (name string, isKnown bool) {
 	token, name, isBelow := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return name, isBelow && subtle.ConstantTimeCompare([]byte(token), []byte(p.token)) == 1
-}
-
-// isThisMachine reports whether a request was meant for this machine: a name
-// that somebody made point here (DNS rebinding) is another.
-func isThisMachine(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip.IsLoopback() || strings.EqualFold(host, "localhost")
-}
-
-// protect keeps an answer out of caches, frames, other origins and Referer fields.
-func protect(header http.Header) {
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
 }
 
 // refuse ends the connection as well, for it would hold a place.

@@ -2,10 +2,11 @@ package issuer
 
 import (
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // authorize is where a browser comes first (RFC 6749 section 4.1.1).
@@ -38,7 +39,7 @@ func (i *Issuer) checkAuthorization(request asked) (answer, bool) {
 	switch {
 	case query.Get("client_id") != i.options.ClientID:
 		return failurePage("This program is not known here."), false
-	case !isLoopback(query.Get("redirect_uri")):
+	case !loopbackURL(query.Get("redirect_uri")):
 		return failurePage("This program wants to send you to a place where no program of yours can be."), false
 	case query.Get("response_type") != "code":
 		return sendBack(request, url.Values{"error": {"unsupported_response_type"}}), false
@@ -64,7 +65,7 @@ func (i *Issuer) consented(request asked, allowed bool) answer {
 // sendBack redirects the browser to the program that waits for it (RFC 6749
 // section 4.1.2).
 func sendBack(request asked, result url.Values) answer {
-	target, _ := url.Parse(request.query.Get("redirect_uri")) // isLoopback has parsed it
+	target, _ := url.Parse(request.query.Get("redirect_uri")) // loopbackURL has parsed it
 	query := target.Query()
 	for name := range result {
 		query.Set(name, result.Get(name))
@@ -77,13 +78,12 @@ func sendBack(request asked, result url.Values) answer {
 	return answer{status: http.StatusSeeOther, header: header}
 }
 
-// isLoopback reports whether an address can only be of a program on the same
+// loopbackURL reports whether an address can only be of a program on the same
 // machine (RFC 8252 section 7.3).
-func isLoopback(address string) bool {
+func loopbackURL(address string) bool {
 	target, err := url.Parse(address)
 	if err != nil || target.Scheme != "http" || target.User != nil {
 		return false
 	}
-	ip, err := netip.ParseAddr(target.Hostname())
-	return target.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return loopback.Host(target.Hostname())
 }
