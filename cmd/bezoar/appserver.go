@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
@@ -84,11 +83,11 @@ func serve(signals context.Context, env environment, c config.Config, client *pr
 	auth := engine.Start(options)
 	live.show(env, c.Home, auth, options.Ledger)
 	defer live.close()
-	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Workspaces: c.Restriction.Workspaces, Log: log})
+	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Restriction: c.Restriction, Log: log})
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Logins: logins, Backend: limits,
 		Client: client, Home: c.Home, Version: version, Terminal: terminal(env.getenv), Warnings: warnings(c),
-		RequiresAuth: c.RequiresOpenAIAuth, Restriction: machine.Restriction(c.Restriction),
+		RequiresAuth: c.RequiresOpenAIAuth, Restriction: c.Restriction,
 		Introduce: func(originator, userAgent string) {
 			issuer.Introduce(originator, userAgent)
 			limits.Introduce(originator, userAgent)

@@ -103,13 +103,13 @@ func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags)
 	case restriction.ForbidChatGPT:
 		return errors.New("ChatGPT login is disabled by config.toml; log in with bezoar login --with-api-key")
 	}
-	desk := login.New(login.Options{Issuer: s.client, Save: s.save, Workspaces: restriction.Workspaces, Log: s.log})
-	begin, show := desk.Browser, s.showAddress
+	logins := login.New(login.Options{Issuer: s.client, Save: s.save, Restriction: restriction, Log: s.log})
+	begin, show := logins.Browser, s.showAddress
 	if chosen.device {
-		begin, show = desk.Device, showCode
+		begin, show = logins.Device, showCode
 	}
 	attempt := begin()
-	defer context.AfterFunc(ctx, func() { desk.End(context.Background()) })()
+	defer context.AfterFunc(ctx, func() { logins.End(context.Background()) })()
 	prompt, err := attempt.Prompt()
 	if err == nil {
 		leave := show(env, prompt, chosen)

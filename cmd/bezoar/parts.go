@@ -72,7 +72,7 @@ func issuerOf(c config.Config) machine.Issuer {
 func policyOf(c config.Config) machine.Policy {
 	return machine.Policy{
 		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
-		Restriction: machine.Restriction(c.Restriction), EndpointOverridden: c.TokenURLOverridden,
+		Restriction: c.Restriction, EndpointOverridden: c.TokenURLOverridden,
 	}
 }
 

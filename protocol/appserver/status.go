@@ -1,11 +1,10 @@
 package appserver
 
 import (
-	"slices"
-
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
@@ -77,7 +76,7 @@ func account(snapshot *machine.State) (account any, userID *string) {
 	}
 	who := snapshot.Account
 	return protocol.ChatGPTAccount{
-		Type: protocol.AccountChatGPT, Email: nullable(who.Email), PlanType: planName(who.PlanType),
+		Type: protocol.AccountChatGPT, Email: nullable(who.Email), PlanType: chatgpt.PlanName(who.PlanType),
 	}, nullable(who.UserID)
 }
 
@@ -94,7 +93,7 @@ func updated(snapshot *machine.State) protocol.AccountUpdatedNotification {
 	credential := snapshot.Credential
 	update := protocol.AccountUpdatedNotification{AuthMode: nullable(string(credential.Method))}
 	if credential.Method != "" && credential.Method != machine.MethodAPIKey {
-		plan := planName(snapshot.Account.PlanType)
+		plan := chatgpt.PlanName(snapshot.Account.PlanType)
 		update.PlanType = &plan
 	}
 	return update
@@ -105,19 +104,4 @@ func nullable(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// planName is the protocol's name for the issuer's: unknown for one that the
-// protocol does not have.
-func planName(claim string) string {
-	switch claim {
-	case "hc":
-		return "enterprise"
-	case "education":
-		return "edu"
-	}
-	if slices.Contains(protocol.PlanTypes(), claim) {
-		return claim
-	}
-	return protocol.PlanUnknown
 }

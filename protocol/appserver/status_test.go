@@ -13,19 +13,6 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-// TestPlanNamesAreThoseOfTheProtocol holds the names that are passed on to the
-// ones that the schema publishes.
-func TestPlanNamesAreThoseOfTheProtocol(t *testing.T) {
-	for _, name := range protocol.PlanTypes() {
-		require.Equal(t, name, planName(name))
-	}
-	for claim, name := range map[string]string{
-		"hc": "enterprise", "education": "edu", "": "unknown", "gold": "unknown", "Plus": "unknown",
-	} {
-		require.Equal(t, name, planName(claim), claim)
-	}
-}
-
 // shown is one row of what each kind of login shows.
 type shown struct {
 	name              string

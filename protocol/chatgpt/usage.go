@@ -79,7 +79,7 @@ const mainLimit = "codex"
 
 // limits puts the answer into the protocol's words.
 func (u usage) limits(login Login) protocol.RateLimitsResponse {
-	plan := planType(*u.PlanType)
+	plan := PlanName(*u.PlanType)
 	main := snapshot(mainLimit, u.RateLimit, plan)
 	main.Credits = u.Credits.orNil()
 	main.SpendReached, main.IndividualLimit = u.SpendControl.split()
@@ -174,12 +174,16 @@ func wholePercent(percent float64) int32 {
 	return int32(max(math.MinInt32, min(math.MaxInt32, math.Round(percent))))
 }
 
-// planType is the protocol's name for the backend's.
-func planType(name string) string {
-	switch {
-	case name == "education":
+// PlanName is the protocol's name for a plan that the issuer or the backend names,
+// as Codex translates it: "unknown" for one that the protocol has no name for.
+func PlanName(name string) string {
+	switch name {
+	case "hc":
+		return "enterprise"
+	case "education":
 		return "edu"
-	case slices.Contains(protocol.PlanTypes(), name):
+	}
+	if slices.Contains(protocol.PlanTypes(), name) {
 		return name
 	}
 	return protocol.PlanUnknown

@@ -114,3 +114,16 @@ func minutes(window *protocol.RateLimitWindow) *int64 {
 	}
 	return window.WindowDurationMins
 }
+
+// TestPlanNamesAreThoseOfTheProtocol holds the names that are passed on to the
+// ones that the schema publishes.
+func TestPlanNamesAreThoseOfTheProtocol(t *testing.T) {
+	for _, name := range protocol.PlanTypes() {
+		require.Equal(t, name, PlanName(name))
+	}
+	for claim, name := range map[string]string{
+		"hc": "enterprise", "education": "edu", "": "unknown", "gold": "unknown", "Plus": "unknown",
+	} {
+		require.Equal(t, name, PlanName(claim), claim)
+	}
+}

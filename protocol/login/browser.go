@@ -66,7 +66,7 @@ func (b *browser) run() error {
 	leave := b.serve()
 	defer leave()
 	b.show(Prompt{AuthURL: b.options.Issuer.AuthorizeURL(oauth.Authorization{
-		RedirectURI: b.redirectURI, State: b.state, Verifier: b.verifier, Workspaces: b.options.Workspaces,
+		RedirectURI: b.redirectURI, State: b.state, Verifier: b.verifier, Workspaces: b.options.Restriction.Workspaces,
 	})})
 
 	credential, err := b.finish()

@@ -33,7 +33,7 @@ func inWorld(t *testing.T, test func(*testing.T, *world), change ...func(*Option
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, change...)
 		test(t, w)
-		require.NoError(t, w.desk.End(t.Context()))
+		require.NoError(t, w.manager.End(t.Context()))
 		require.Zero(t, w.network.listeners(), "listeners left")
 	})
 }
@@ -216,23 +216,23 @@ func TestACancelledLoginEndsAndFreesItsPort(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, _ := w.started()
 		accepted := false
-		require.True(t, w.desk.Cancel(attempt.ID, func() {
+		require.True(t, w.manager.Cancel(attempt.ID, func() {
 			accepted = true
 			require.False(t, isOver(attempt), "accepted comes first")
 		}))
 		require.True(t, accepted)
 		require.EqualError(t, attempt.Wait(), "Login server error: Login was not completed")
 		require.ErrorIs(t, attempt.Wait(), NotCompleted)
-		require.False(t, w.desk.Cancel(attempt.ID, func() { t.Error("accepted twice") }))
+		require.False(t, w.manager.Cancel(attempt.ID, func() { t.Error("accepted twice") }))
 		require.Zero(t, w.network.listeners())
 	})
 }
 
 func TestOnlyTheLoginThatWasMeantIsCancelled(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		require.False(t, w.desk.Cancel(newID(), nil))
+		require.False(t, w.manager.Cancel(newID(), nil))
 		attempt, _ := w.started()
-		require.False(t, w.desk.Cancel(newID(), nil))
+		require.False(t, w.manager.Cancel(newID(), nil))
 		synctest.Wait()
 		require.False(t, isOver(attempt))
 	})
@@ -242,7 +242,7 @@ func TestALoginThatWasSavedIsNotCancelledAnyMore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		w.visit(back)
-		require.False(t, w.desk.Cancel(attempt.ID, func() { t.Error("accepted") }))
+		require.False(t, w.manager.Cancel(attempt.ID, func() { t.Error("accepted") }))
 		savedAt := time.Now()
 		require.NoError(t, attempt.Wait())
 		require.Less(t, time.Since(savedAt), time.Second, "nobody waits for /success any longer")
@@ -260,8 +260,8 @@ func TestEndWaitsForASaveThatHasBegun(t *testing.T) {
 
 		brief, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(t, w.desk.End(brief), context.DeadlineExceeded)
-		require.NoError(t, w.desk.End(t.Context()))
+		require.ErrorIs(t, w.manager.End(brief), context.DeadlineExceeded)
+		require.NoError(t, w.manager.End(t.Context()))
 		require.Len(t, w.disk.logins(), 1)
 		require.NoError(t, attempt.Wait())
 	})
@@ -270,11 +270,11 @@ func TestEndWaitsForASaveThatHasBegun(t *testing.T) {
 func TestALoginAfterTheDesksEndEndsAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		before, _ := w.started()
-		require.NoError(t, w.desk.Close(t.Context()))
+		require.NoError(t, w.manager.Close(t.Context()))
 		require.ErrorIs(t, before.Wait(), NotCompleted)
 		closedAt := time.Now()
-		require.ErrorIs(t, w.desk.Browser().Wait(), NotCompleted)
-		require.ErrorIs(t, w.desk.Device().Wait(), NotCompleted)
+		require.ErrorIs(t, w.manager.Browser().Wait(), NotCompleted)
+		require.ErrorIs(t, w.manager.Device().Wait(), NotCompleted)
 		require.Equal(t, closedAt, time.Now())
 		require.Zero(t, w.network.listeners())
 	})
@@ -289,7 +289,7 @@ func TestACancelDuringTheExchangeKeepsTheLoginFromBeingSaved(t *testing.T) {
 				page := make(chan reply, 1)
 				go func() { page <- w.visit(back) }()
 				synctest.Wait()
-				require.True(t, w.desk.Cancel(attempt.ID, nil))
+				require.True(t, w.manager.Cancel(attempt.ID, nil))
 				require.EqualError(t, attempt.Wait(), "Login server error: Login was not completed")
 				require.Contains(t, (<-page).body, "Login was not completed")
 				require.Zero(t, w.disk.calls)
@@ -301,7 +301,7 @@ func TestACancelDuringTheExchangeKeepsTheLoginFromBeingSaved(t *testing.T) {
 func TestAClientMayWriteALoginsIDInItsOwnWay(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, _ := w.started()
-		require.True(t, w.desk.Cancel(strings.ToUpper(strings.ReplaceAll(attempt.ID, "-", "")), nil))
+		require.True(t, w.manager.Cancel(strings.ToUpper(strings.ReplaceAll(attempt.ID, "-", "")), nil))
 	})
 }
 
@@ -311,7 +311,7 @@ func TestALoginDoesNotStartWhileTheOneBeforeItIsBeingSaved(t *testing.T) {
 		first, back := w.started()
 		go w.visit(back)
 		synctest.Wait()
-		second := w.desk.Device()
+		second := w.manager.Device()
 		_, err := second.Prompt()
 		require.NoError(t, err)
 		require.True(t, isOver(first))
@@ -329,8 +329,8 @@ func TestASecondLoginEndsTheFirstAndTakesItsPort(t *testing.T) {
 		require.EqualError(t, first.Wait(), "Login server error: Login was not completed")
 		require.Equal(t, "127.0.0.1:1455", back.Host)
 		require.Equal(t, http.StatusBadRequest, w.visit(firstBack).status)
-		require.False(t, w.desk.Cancel(first.ID, nil))
-		require.True(t, w.desk.Cancel(second.ID, nil))
+		require.False(t, w.manager.Cancel(first.ID, nil))
+		require.True(t, w.manager.Cancel(second.ID, nil))
 	})
 }
 
@@ -339,9 +339,9 @@ func TestALoginThatIsReplacedBeforeItStartedNeverStarts(t *testing.T) {
 		silent, err := w.network.listen("127.0.0.1:1455")
 		require.NoError(t, err)
 		defer silent.Close()
-		first := w.desk.Browser()
+		first := w.manager.Browser()
 		synctest.Wait()
-		second := w.desk.Browser()
+		second := w.manager.Browser()
 		_, err = first.Prompt()
 		require.EqualError(t, err, "failed to start login server: Login was not completed")
 		require.Equal(t, err, first.Wait())

@@ -79,7 +79,7 @@ func TestAPersonInARealBrowserSeesHowTheLoginEnded(t *testing.T) {
 				if ending.full {
 					w.disk.err = errDiskFull
 				}
-				attempt := w.desk.Browser()
+				attempt := w.manager.Browser()
 				prompt, err := attempt.Prompt()
 				require.NoError(t, err)
 				picture := photograph(t, browser, prompt.AuthURL, screen)
@@ -105,13 +105,13 @@ func newRealWorld(t *testing.T) *world {
 	w := newWorld(t)
 	server := httptest.NewServer(w.issuer)
 	t.Cleanup(server.Close)
-	w.desk = New(Options{
+	w.manager = New(Options{
 		Issuer: oauth.New(oauth.Options{
 			LoginIssuer: server.URL,
 		}),
 		Save: w.disk.save, Ports: []int{0},
 	})
-	t.Cleanup(func() { require.NoError(t, w.desk.End(context.Background())) })
+	t.Cleanup(func() { require.NoError(t, w.manager.End(context.Background())) })
 	return w
 }
 

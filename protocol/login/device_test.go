@@ -19,7 +19,7 @@ func (w *world) startedDevice(interval string) (*Attempt, Prompt) {
 		body := `{"device_auth_id":"dev-1","user_code":"ABCD-1234","interval":"` + interval + `"}`
 		w.issuer.Script(issuer.UserCode, issuer.Step{Status: 200, Body: body})
 	}
-	attempt := w.desk.Device()
+	attempt := w.manager.Device()
 	prompt, err := attempt.Prompt()
 	require.NoError(w.testing, err)
 	return attempt, prompt
@@ -168,7 +168,7 @@ func TestADeviceLoginCanBeCancelled(t *testing.T) {
 		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
 		attempt, _ := w.startedDevice("5")
 		time.Sleep(12 * time.Second)
-		require.True(t, w.desk.Cancel(attempt.ID, nil))
+		require.True(t, w.manager.Cancel(attempt.ID, nil))
 		require.EqualError(t, attempt.Wait(), "Login was not completed")
 	})
 }
@@ -188,7 +188,7 @@ func TestADeviceLoginToAnotherWorkspaceIsRefused(t *testing.T) {
 		require.True(t, w.issuer.Approve(prompt.UserCode))
 		require.EqualError(t, attempt.Wait(), "Login is restricted to workspace id(s) ws-forced.")
 		require.Zero(t, w.disk.calls)
-	}, func(o *Options) { o.Workspaces = []string{"ws-forced"} })
+	}, func(o *Options) { o.Restriction.Workspaces = []string{"ws-forced"} })
 }
 
 func TestADeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
@@ -209,7 +209,7 @@ func TestADeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				w.issuer.Script(issuer.UserCode, each.step)
-				attempt := w.desk.Device()
+				attempt := w.manager.Device()
 				_, err := attempt.Prompt()
 				require.EqualError(t, err, each.want)
 				require.Equal(t, err, attempt.Wait())

@@ -36,11 +36,11 @@ func redirectHost(t *testing.T, attempt *Attempt) string {
 
 func TestALoginOfAnotherProgramIsAskedToLeaveAndItsPortTaken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		other := w.anotherDesk()
+		other := w.anotherManager()
 		first := other.Browser()
 		require.Equal(t, "127.0.0.1:1455", redirectHost(t, first))
 		startedAt := time.Now()
-		require.Equal(t, "127.0.0.1:1455", redirectHost(t, w.desk.Browser()))
+		require.Equal(t, "127.0.0.1:1455", redirectHost(t, w.manager.Browser()))
 		require.Less(t, time.Since(startedAt), time.Second)
 		require.EqualError(t, first.Wait(), "Login server error: Login cancelled")
 	})
@@ -50,7 +50,7 @@ func TestASavedLoginOfAnotherProgramStandsWhenItsPortIsTaken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first, back := w.started()
 		w.visit(back)
-		second := w.anotherDesk().Browser()
+		second := w.anotherManager().Browser()
 		require.Equal(t, "127.0.0.1:1455", redirectHost(t, second))
 		require.NoError(t, first.Wait())
 		second.interrupt(NotCompleted, nil)
@@ -70,7 +70,7 @@ func TestAPortThatIsNotGivenUpIsLeftForTheOtherOne(t *testing.T) {
 		})
 		defer leave()
 		startedAt := time.Now()
-		require.Equal(t, "127.0.0.1:1457", redirectHost(t, w.desk.Browser()))
+		require.Equal(t, "127.0.0.1:1457", redirectHost(t, w.manager.Browser()))
 		require.EqualValues(t, 1, asked.Load(), "once, and no redirect followed")
 		require.Equal(t, 200*time.Millisecond, time.Since(startedAt), "it did not say that it leaves")
 	})
@@ -81,7 +81,7 @@ func TestALoginThatSaysThatItLeavesHasTwoSeconds(t *testing.T) {
 		leave := w.stranger("127.0.0.1:1455", func(http.ResponseWriter, *http.Request) {})
 		defer leave()
 		startedAt := time.Now()
-		require.Equal(t, "127.0.0.1:1457", redirectHost(t, w.desk.Browser()))
+		require.Equal(t, "127.0.0.1:1457", redirectHost(t, w.manager.Browser()))
 		require.Equal(t, 9*200*time.Millisecond, time.Since(startedAt), "ten tries, 200 ms apart")
 	})
 }
@@ -92,7 +92,7 @@ func TestAStrangerWhoDoesNotAnswerCostsASecond(t *testing.T) {
 		require.NoError(t, err)
 		defer listener.Close()
 		startedAt := time.Now()
-		require.Equal(t, "127.0.0.1:1457", redirectHost(t, w.desk.Browser()))
+		require.Equal(t, "127.0.0.1:1457", redirectHost(t, w.manager.Browser()))
 		require.Equal(t, askLimit+takeOverPause, time.Since(startedAt))
 	})
 }
@@ -102,7 +102,7 @@ func TestALoginWithoutAPortDoesNotStart(t *testing.T) {
 		for _, address := range []string{"127.0.0.1:1455", "127.0.0.1:1457"} {
 			defer w.stranger(address, http.NotFound)()
 		}
-		attempt, startedAt := w.desk.Browser(), time.Now()
+		attempt, startedAt := w.manager.Browser(), time.Now()
 		_, err := attempt.Prompt()
 		require.Less(t, time.Since(startedAt), time.Second, "nobody waits in silence")
 		require.EqualError(t, err, "failed to start login server: Port 127.0.0.1:1457 is already in use")
@@ -121,7 +121,7 @@ func TestAPortThatMayNotBeUsedIsNotTriedAgain(t *testing.T) {
 		return nil, &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}
 	}
 	inWorld(t, func(t *testing.T, w *world) {
-		_, err := w.desk.Browser().Prompt()
+		_, err := w.manager.Browser().Prompt()
 		require.EqualError(t, err, "failed to start login server: listen tcp: permission denied")
 		require.Equal(t, []string{"127.0.0.1:1455", "127.0.0.1:1457"}, tried)
 	}, func(o *Options) { o.Listen = forbid })
@@ -133,8 +133,8 @@ func TestAnAddressInUseIsKnownOnWindowsToo(t *testing.T) {
 }
 
 func TestTheDeskListensOnLoopbackOnly(t *testing.T) {
-	desk := New(Options{Issuer: newWorld(t).desk.options.Issuer, Ports: []int{0}})
-	host := redirectHost(t, desk.Browser())
+	manager := New(Options{Issuer: newWorld(t).manager.options.Issuer, Ports: []int{0}})
+	host := redirectHost(t, manager.Browser())
 	ip, port, err := net.SplitHostPort(host)
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1", ip)
@@ -147,13 +147,13 @@ func TestTheDeskListensOnLoopbackOnly(t *testing.T) {
 		}
 		require.Error(t, err, "reachable at %s", other)
 	}
-	require.NoError(t, desk.End(t.Context()))
+	require.NoError(t, manager.End(t.Context()))
 	_, err = net.Dial("tcp", host)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
 
 func TestARealPortIsTakenOverToo(t *testing.T) {
-	issuer := newWorld(t).desk.options.Issuer
+	issuer := newWorld(t).manager.options.Issuer
 	first := New(Options{Issuer: issuer, Ports: []int{0}})
 	held := first.Browser()
 	host := redirectHost(t, held)

@@ -28,7 +28,7 @@ type Options struct {
 	// call the manager.
 	Save func(ctx context.Context, credential machine.Credential) error
 
-	Workspaces []string // the only accounts that may log in; empty for any
+	Restriction machine.Restriction // which logins may be saved
 
 	// Ports are tried one after another for the browser's callback, 0 for any
 	// that is free. Issuers know the default ones and no others: 1455, 1457.

@@ -62,10 +62,10 @@ var moves = map[string]struct {
 	weight int
 	make   func(s *story, n int)
 }{
-	"begin browser": {3, func(s *story, _ int) { s.follow(s.world.desk.Browser()) }},
+	"begin browser": {3, func(s *story, _ int) { s.follow(s.world.manager.Browser()) }},
 	"whole login":   {6, func(s *story, _ int) { s.login(0) }},
 	"slow login":    {6, func(s *story, _ int) { s.login(3 * time.Second) }},
-	"begin device":  {2, func(s *story, _ int) { s.follow(s.world.desk.Device()) }},
+	"begin device":  {2, func(s *story, _ int) { s.follow(s.world.manager.Device()) }},
 
 	"callback":             {8, func(s *story, n int) { s.visit(n) }},
 	"callback wrong state": {1, func(s *story, n int) { s.visit(n, "state", "bad") }},
@@ -171,7 +171,7 @@ func (s *story) follow(attempt *Attempt) {
 
 // login is a browser login up to its callback, with a slow issuer behind it.
 func (s *story) login(pause time.Duration) {
-	s.follow(s.world.desk.Browser())
+	s.follow(s.world.manager.Browser())
 	synctest.Wait()
 	s.slowDown(pause)
 	s.visit(0)
@@ -227,7 +227,7 @@ func (s *story) cancel(n int) {
 		return
 	}
 	accepted := 0
-	inTime := s.world.desk.Cancel(told.attempt.ID, func() { accepted++ })
+	inTime := s.world.manager.Cancel(told.attempt.ID, func() { accepted++ })
 	if inTime != (accepted == 1) {
 		s.t.Errorf("in time: %v, accepted: %d", inTime, accepted)
 	}
@@ -242,7 +242,7 @@ func (s *story) endAll() {
 	begun := slices.Clone(s.tales)
 	s.mu.Unlock()
 	s.busy.Go(func() {
-		if err := s.world.desk.End(context.Background()); err != nil {
+		if err := s.world.manager.End(context.Background()); err != nil {
 			s.t.Errorf("end: %v", err)
 		}
 		s.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"slices"
 	"strings"
 	"time"
 
@@ -81,11 +80,10 @@ func notRedeemed(what string, err error) error {
 
 // admit refuses a login to another workspace than an administrator allows.
 func (a *Attempt) admit(credential machine.Credential) error {
-	allowed := a.options.Workspaces
-	if len(allowed) == 0 || slices.Contains(allowed, credential.AccountID) {
+	if a.options.Restriction.Admits(credential) {
 		return nil
 	}
-	message := "Login is restricted to workspace id(s) " + strings.Join(allowed, ", ") + "."
+	message := "Login is restricted to workspace id(s) " + strings.Join(a.options.Restriction.Workspaces, ", ") + "."
 	if credential.AccountID == "" {
 		message = "Login is restricted to a specific workspace, but the token did not include an chatgpt_account_id claim."
 	}

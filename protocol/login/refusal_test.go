@@ -83,7 +83,7 @@ func TestALoginToAnotherWorkspaceIsRefusedBeforeItIsSaved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				attempt := w.desk.Browser()
+				attempt := w.manager.Browser()
 				prompt, err := attempt.Prompt()
 				require.NoError(t, err)
 				// An issuer that does not know of the restriction.
@@ -99,7 +99,7 @@ func TestALoginToAnotherWorkspaceIsRefusedBeforeItIsSaved(t *testing.T) {
 				require.EqualError(t, attempt.Wait(), "Login server error: "+each.want)
 				require.Zero(t, w.disk.calls)
 				require.Empty(t, w.issuer.Requests(issuer.KeyExchange))
-			}, func(o *Options) { o.Workspaces = each.allowed })
+			}, func(o *Options) { o.Restriction.Workspaces = each.allowed })
 		})
 	}
 }

@@ -41,7 +41,7 @@ func TestNoSecretIsLoggedShownOrReported(t *testing.T) {
 		"unknown code": func(w *world) {},
 		"workspace forbidden": func(w *world) {
 			w.issuer.Script(issuer.Exchange, good)
-			w.desk.options.Workspaces = []string{issuer.Ada.ID}
+			w.manager.options.Restriction.Workspaces = []string{issuer.Ada.ID}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestNoSecretIsLoggedShownOrReported(t *testing.T) {
 					see(got)
 				}
 				err := attempt.Wait()
-				fmt.Fprintf(&said, "%v %+v %#v %s %v %+v", err, err, err, w.log, attempt.ID, w.desk.options.Workspaces)
+				fmt.Fprintf(&said, "%v %+v %#v %s %v %+v", err, err, err, w.log, attempt.ID, w.manager.options.Restriction.Workspaces)
 
 				exchange := w.issuer.Requests(issuer.Exchange)[0].Body.Reveal()
 				for _, sent := range append(strings.Split(exchange, "&"), "state="+back.Query().Get("state"), "id_token="+idToken) {

@@ -29,7 +29,7 @@ type world struct {
 	wire    *issuer.Transport // the way to it
 	disk    *disk
 	log     *lockedBuffer
-	desk    *Manager
+	manager *Manager
 }
 
 func newWorld(t require.TestingT, change ...func(*Options)) *world {
@@ -38,12 +38,12 @@ func newWorld(t require.TestingT, change ...func(*Options)) *world {
 		testing: t, network: &network{held: map[string]*port{}}, issuer: authority, wire: authority.Transport(),
 		disk: &disk{}, log: &lockedBuffer{},
 	}
-	w.desk = w.anotherDesk(change...)
+	w.manager = w.anotherManager(change...)
 	return w
 }
 
-// anotherDesk is one of another program on the same machine.
-func (w *world) anotherDesk(change ...func(*Options)) *Manager {
+// anotherManager is one of another program on the same machine.
+func (w *world) anotherManager(change ...func(*Options)) *Manager {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	options := Options{
 		Issuer: oauth.New(oauth.Options{
@@ -62,7 +62,7 @@ const issuerURL = "https://issuer.example"
 // started is a browser login that waits for its callback, and the address that
 // the issuer's page leads back to.
 func (w *world) started() (*Attempt, *url.URL) {
-	attempt := w.desk.Browser()
+	attempt := w.manager.Browser()
 	prompt, err := attempt.Prompt()
 	require.NoError(w.testing, err)
 	return attempt, w.consent(prompt)

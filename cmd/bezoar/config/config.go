@@ -19,6 +19,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 // Config is everything a person can set. It holds no secret.
@@ -27,7 +29,7 @@ type Config struct {
 	// was there when Load looked.
 	Home string
 
-	Restriction     Restriction
+	Restriction     machine.Restriction // which logins may be made and used, by forced_login_method and forced_chatgpt_workspace_id
 	CredentialStore CredentialStore
 	// RequiresOpenAIAuth is false if the model provider in use needs no login
 	// here; getAuthStatus and account/read then show none.
@@ -58,18 +60,6 @@ type Config struct {
 	LogLevel slog.Level
 	LogJSON  bool      // one object a line, for programs
 	Warnings []Warning // in the order of the keys in file.go
-}
-
-// Restriction is which logins may be made and used, by forced_login_method and
-// forced_chatgpt_workspace_id. The zero Restriction allows all.
-//
-// It is what is forbidden, not what is forced, so that a restriction nobody can
-// read still closes: both kinds of login for an unreadable method, those with
-// ChatGPT for unreadable workspaces.
-type Restriction struct {
-	ForbidAPIKey  bool
-	ForbidChatGPT bool     // by browser, device code or external tokens
-	Workspaces    []string // ChatGPT logins must be of one of these; none: of any
 }
 
 // CredentialStore says where the login is kept (cli_auth_credentials_store).

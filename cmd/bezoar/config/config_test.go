@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 // environment is a process environment that no other test sees.
@@ -149,6 +151,6 @@ func TestFlagsReachTheConfig(t *testing.T) {
 	require.Equal(t, home, config.Home)
 	require.Zero(t, config.RefreshFloor)
 	require.Equal(t, slog.LevelDebug, config.LogLevel)
-	require.Equal(t, Restriction{ForbidChatGPT: true}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidChatGPT: true}, config.Restriction)
 	require.Equal(t, Auto, config.CredentialStore)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 // fileLimitBytes is far above any config.toml a person keeps; the parser needs
@@ -142,8 +144,11 @@ func overrideValue(text string) any {
 	return parsed["value"]
 }
 
-func (d *document) restriction() Restriction {
-	var r Restriction
+// restriction is what is forbidden, not what is forced, so that one that cannot be
+// read still closes: both kinds of login for an unreadable method, those with ChatGPT
+// for unreadable workspaces.
+func (d *document) restriction() machine.Restriction {
+	var r machine.Restriction
 	switch d.values["forced_login_method"] {
 	case nil:
 	case "chatgpt":

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
 )
 
 // loadFile loads a home with text as config.toml and nothing else set.
@@ -28,7 +30,7 @@ func requireWarning(t *testing.T, config Config, key string) {
 }
 
 func TestRestrictionIsTakenFromTheFile(t *testing.T) {
-	for text, want := range map[string]Restriction{
+	for text, want := range map[string]machine.Restriction{
 		``:                                     {},
 		`forced_login_method = "chatgpt"`:      {ForbidAPIKey: true},
 		`forced_login_method = "api"`:          {ForbidChatGPT: true},
@@ -48,15 +50,15 @@ func TestRestrictionIsTakenFromTheFile(t *testing.T) {
 func TestUnreadableRestrictionStaysClosed(t *testing.T) {
 	for key, test := range map[string]struct {
 		values []string
-		want   Restriction
+		want   machine.Restriction
 	}{
 		"forced_login_method": {
 			[]string{`"ChatGPT"`, `""`, `true`, `["chatgpt"]`, `{a = "api"}`},
-			Restriction{ForbidAPIKey: true, ForbidChatGPT: true},
+			machine.Restriction{ForbidAPIKey: true, ForbidChatGPT: true},
 		},
 		"forced_chatgpt_workspace_id": {
 			[]string{`"w1,w2"`, `["w1", 2]`, `[["w1"]]`, `1`, `{id = "w1"}`},
-			Restriction{ForbidChatGPT: true},
+			machine.Restriction{ForbidChatGPT: true},
 		},
 	} {
 		for _, value := range test.values {
@@ -141,7 +143,7 @@ func TestOtherKeysAreNoneOfOurBusiness(t *testing.T) {
 func TestOneBadKeyLeavesTheOthersInForce(t *testing.T) {
 	config := loadFile(t, "forced_login_method = \"api\"\nforced_chatgpt_workspace_id = \"w1\"\ncli_auth_credentials_store = \"auto\"\nchatgpt_base_url = 7\n")
 	requireWarning(t, config, "chatgpt_base_url")
-	require.Equal(t, Restriction{ForbidChatGPT: true, Workspaces: []string{"w1"}}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidChatGPT: true, Workspaces: []string{"w1"}}, config.Restriction)
 	require.Equal(t, Auto, config.CredentialStore)
 }
 
@@ -214,7 +216,7 @@ func TestOverrideGoesBeforeTheFile(t *testing.T) {
 		`forced_login_method = "chatgpt"`, `forced_chatgpt_workspace_id=["w1", "w2"]`, "model_providers.mock.requires_openai_auth=false",
 		"cli_auth_credentials_store=keyring", "chatgpt_base_url=http://127.0.0.1/?a=b", "chatgpt_base_url=http://127.0.0.1")
 	require.Empty(t, config.Warnings)
-	require.Equal(t, Restriction{ForbidAPIKey: true, Workspaces: []string{"w1", "w2"}}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidAPIKey: true, Workspaces: []string{"w1", "w2"}}, config.Restriction)
 	require.False(t, config.RequiresOpenAIAuth)
 	require.Equal(t, Keyring, config.CredentialStore)
 	require.Equal(t, "http://127.0.0.1", config.ChatGPTBaseURL)
@@ -236,7 +238,7 @@ func TestBadOverrideIsNotBlamedOnTheFile(t *testing.T) {
 	config := loadFile(t, `forced_login_method = "api"`, "forced_login_method=\"api\"\ncli_auth_credentials_store=\"auto\"")
 	require.Len(t, config.Warnings, 1)
 	require.Empty(t, config.Warnings[0].Path)
-	require.Equal(t, Restriction{ForbidAPIKey: true, ForbidChatGPT: true}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidAPIKey: true, ForbidChatGPT: true}, config.Restriction)
 	require.Equal(t, File, config.CredentialStore, "one override sets one key")
 }
 
