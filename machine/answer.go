@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // Answer is what came of asking an issuer for a refresh (RFC 6749 sections
@@ -24,7 +25,7 @@ type Issued struct {
 // Refused is a verdict: this refresh token will not work again.
 type Refused struct {
 	answer
-	Reason   Reason
+	Reason   history.Reason
 	Evidence evidence.Evidence
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -48,7 +49,7 @@ func TestAnAssessmentNamesWhatHasToBeDone(t *testing.T) {
 		"an outage":        {failed(evidence.BlockIssuerUnavailable), stale("issuer_unavailable", machine.ActionWait)},
 		"a lost one":       {failed(evidence.BlockInDoubt), inDoubt},
 		"a full disk":      {failed(evidence.BlockStoreNotDurable), stale("store_not_durable", machine.ActionOperator)},
-		"a dead token":     {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, machine.ReasonReused)}), machine.Assessment{Phase: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
+		"a dead token":     {runFrom(t, refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(held, history.ReasonReused)}), machine.Assessment{Phase: machine.Poisoned, Reason: "refresh_token_reused", Action: machine.ActionLogin}},
 		"the client gives": {runFrom(t, refused, machine.RefreshFailedTransient{At: at(0), Attempt: 1}), machine.Assessment{Phase: machine.Stale, Reason: "token_rejected", Action: machine.ActionLogin}},
 		"unsaved": {runFrom(t, refreshing, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2"), Base: &held}),
 			machine.Assessment{Phase: machine.Fresh, Reason: "store_not_durable", Unsaved: true, Action: machine.ActionOperator, Usable: true}},

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // BenchmarkStep is one event: an ask that changes nothing, one that has the engine
@@ -19,7 +20,7 @@ func BenchmarkStep(b *testing.B) {
 	demanded := machine.Asked{At: at(0), Ask: machine.Ask{Refresh: true, Token: true}}
 	stale := stepped(b, fresh, demanded)
 	granted := machine.RefreshSucceeded{At: at(0), Attempt: stale.Attempt, Credential: next}
-	refused := machine.RefreshFailedPermanent{At: at(0), Attempt: stale.Attempt, Verdict: verdict(fresh.Credential, machine.ReasonReused)}
+	refused := machine.RefreshFailedPermanent{At: at(0), Attempt: stale.Attempt, Verdict: verdict(fresh.Credential, history.ReasonReused)}
 	poisoned := stepped(b, stale, refused)
 	asked := machine.Asked{At: at(0), Ask: machine.Ask{Token: true}}
 	b.Run("nothing to do", func(b *testing.B) { benchmarkStep(b, fresh, asked) })

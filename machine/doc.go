@@ -41,7 +41,7 @@
 //
 // # Verdicts
 //
-// A [Verdict] belongs to bytes: it is filed under a fingerprint of the refresh
+// A [history.Verdict] belongs to bytes: it is filed under a fingerprint of the refresh
 // token, its token endpoint and the client, and says nothing about an account, a
 // file or a later login. Whatever brings the condemned token back (a reload, a
 // login, a backup) meets the verdict again; whatever brings another token does

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -39,13 +40,27 @@ type NothingLoaded struct {
 type CredentialLoaded struct {
 	At
 	Credential  Credential
-	Verdict     *Verdict    // the store's ledger condemns its refresh token
-	RefreshedAt time.Time   // when it came out of a refresh, as the ledger says; zero if unknown
-	SentAt      time.Time   // when that refresh was sent to the issuer; zero if unknown
-	InUse       *Verdict    // the store's ledger condemns the refresh token of the login in use
-	Attempt     AttemptID   // the refresh that found it, zero for none
-	Displaced   bool        // it took the place of the unsaved login in use
-	Dropped     *Credential // what that refresh was granted for nobody; nil for nothing
+	Verdict     *history.Verdict // the store's ledger condemns its refresh token
+	RefreshedAt time.Time        // when it came out of a refresh, as the ledger says; zero if unknown
+	SentAt      time.Time        // when that refresh was sent to the issuer; zero if unknown
+	InUse       *history.Verdict // the store's ledger condemns the refresh token of the login in use
+	Attempt     AttemptID        // the refresh that found it, zero for none
+	Displaced   bool             // it took the place of the unsaved login in use
+	Dropped     *Credential      // what that refresh was granted for nobody; nil for nothing
+}
+
+// Loaded is the event that the machine learns a stored credential by, with all that the
+// ledger knows of it and of the login in use.
+func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) CredentialLoaded {
+	id := s.Policy.TokenID(found)
+	if expiry := h.Expiry(found.AccessToken.Fingerprint()); !expiry.IsZero() {
+		found.ExpiresAt = expiry
+	}
+	rotation := h.Rotation(id)
+	return CredentialLoaded{
+		At: At{at}, Credential: found, Verdict: h.VerdictOn(id), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
+		InUse: h.VerdictOn(s.Policy.TokenID(s.Credential)),
+	}
 }
 
 // sentAt is when the refresh that the credential came out of was sent, zero if that
@@ -131,7 +146,7 @@ type AnswerOverdue struct {
 type RefreshFailedPermanent struct {
 	At
 	Attempt AttemptID
-	Verdict Verdict
+	Verdict history.Verdict
 }
 
 // Saved reports that an unsaved credential is now in the store.

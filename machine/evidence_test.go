@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 func TestEvidenceStaysUntilTheIssuerIsAskedAgain(t *testing.T) {
@@ -25,7 +26,7 @@ func TestEvidenceStaysUntilTheIssuerIsAskedAgain(t *testing.T) {
 
 func TestEvidenceReachesAnotherProcess(t *testing.T) {
 	held := expiring("r", -time.Minute)
-	known := machine.Deferral{NotBefore: noon.Add(time.Minute), Evidence: evidence.Repeated{Evidence: evidence.Evidence{Status: 410}, Times: 2}}
-	event := refreshing(t, held).Preflight(machine.Stored{Credential: &held, History: machine.TokenHistory{Deferral: known}}, noon)
+	known := history.Deferral{NotBefore: noon.Add(time.Minute), Evidence: evidence.Repeated{Evidence: evidence.Evidence{Status: 410}, Times: 2}}
+	event := refreshing(t, held).Preflight(machine.Stored{Credential: &held, History: history.TokenHistory{Deferral: known}}, noon)
 	require.Equal(t, known.Evidence, event.(machine.RefreshFailedTransient).Evidence)
 }

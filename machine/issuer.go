@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -54,38 +55,28 @@ func (p Policy) TokenID(c Credential) secret.Fingerprint {
 	return p.IssuerOf(c).TokenID(c.RefreshToken)
 }
 
-// Origin is where the login with an owner id was made. It is a fact about the login
-// that its record may lose: the reference drops it when a refresh goes elsewhere.
-type Origin struct {
-	Owner secret.Fingerprint // of the owner id
-	Made  Provenance
-}
-
-// Origin is where the login was made, and false if it does not say so or has no name,
-// or if the issuer might hold a secret, in a place where its address has none.
-func (c Credential) Origin() (Origin, bool) {
-	isKnown := c.OwnerID != "" && c.Provenance != Provenance{} && !strings.ContainsAny(c.Provenance.Issuer, "@?#")
-	return Origin{secret.New(c.OwnerID).Fingerprint(), c.Provenance}, isKnown
+// Origin is where the login was made. It is false if the login does not say so or has
+// no owner id, and if the issuer's address has a part that might be a secret.
+func (c Credential) Origin() (history.Origin, bool) {
+	known := c.OwnerID != "" && c.Provenance != Provenance{} && !strings.ContainsAny(c.Provenance.Issuer, "@?#")
+	return history.Origin{Owner: secret.New(c.OwnerID).Fingerprint(), Issuer: c.Provenance.Issuer, ClientID: c.Provenance.ClientID}, known
 }
 
 // Completed is the login with its provenance, if its record has lost it and the
-// lineage knows it.
-func (l TokenHistory) Completed(c Credential) Credential {
+// ledger knows it: Codex drops it when a refresh goes elsewhere.
+func (c Credential) Completed(h history.TokenHistory) Credential {
 	if c.OwnerID == "" || c.Provenance != (Provenance{}) {
 		return c
 	}
-	owner := secret.New(c.OwnerID).Fingerprint()
-	for _, each := range l.Origins {
-		if each.Owner == owner {
-			c.Provenance = each.Made
-		}
+	if origin, ok := h.Origin(secret.New(c.OwnerID).Fingerprint()); ok {
+		c.Provenance = Provenance{Issuer: origin.Issuer, ClientID: origin.ClientID}
 	}
 	return c
 }
 
-// Knows reports whether the lineage has the origin of a login, as far as the login
-// says it.
-func (l TokenHistory) Knows(c Credential) bool {
-	origin, isKnown := c.Origin()
-	return !isKnown || slices.Contains(l.Origins, origin)
+// OriginIsIn reports whether the ledger has the origin of the login, as far as the
+// login says it.
+func (c Credential) OriginIsIn(h history.TokenHistory) bool {
+	origin, ok := c.Origin()
+	return !ok || slices.Contains(h.Origins, origin)
 }

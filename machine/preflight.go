@@ -4,14 +4,15 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // Stored is what a refresh transaction sees once it holds the lock.
 type Stored struct {
 	Credential *Credential // nil: nothing there, or nothing that can be read
 	Unreadable bool        // something is there, and it is no login
-	History    TokenHistory
-	Doubt      Doubt // about the refresh token of the login in use
+	History    history.TokenHistory
+	Doubt      history.Doubt // about the refresh token of the login in use
 }
 
 // Preflight is the second thought of a refresh that holds the lock and is
@@ -84,7 +85,7 @@ func (s State) straying(stored Stored, at time.Time) Event {
 // in use. What an unsaved one was made from is not newer, and neither is one
 // whose refresh token is known to be dead while ours is not: a file that came
 // back from a backup must not cost a good login.
-func (s State) isSuperseded(found Credential, lineage TokenHistory) bool {
+func (s State) isSuperseded(found Credential, lineage history.TokenHistory) bool {
 	if found.Equal(s.Credential) || s.IsUnsaved() && found.Equal(*s.Base) {
 		return false
 	}
@@ -96,22 +97,22 @@ func (s State) isSuperseded(found Credential, lineage TokenHistory) bool {
 // to be dead, which nobody could miss. It may not if that is of a later login
 // and was spent, for then its successor is in somebody's memory, on the way into
 // the store; nor if somebody has logged out of the login in use.
-func (s State) MayReplace(stored Credential, lineage TokenHistory) bool {
+func (s State) MayReplace(stored Credential, lineage history.TokenHistory) bool {
 	verdict := lineage.VerdictOn(s.Policy.TokenID(stored))
 	if verdict == nil || !stored.SharesAccount(s.Credential) {
 		return false
 	}
-	hasSuccessor := verdict.Reason == ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
+	hasSuccessor := verdict.Reason == history.ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
 	return !hasSuccessor && !lineage.IsEnded(s.Policy.TokenID(s.Credential))
 }
 
-func (s State) condemnedBy(lineage TokenHistory, c Credential) bool {
+func (s State) condemnedBy(lineage history.TokenHistory, c Credential) bool {
 	_, condemned := s.verdictOn(c)
 	return condemned || lineage.VerdictOn(s.Policy.TokenID(c)) != nil
 }
 
-func (s State) adopting(found Credential, lineage TokenHistory, at time.Time) Event {
-	event := lineage.Loaded(s, found, at)
+func (s State) adopting(found Credential, lineage history.TokenHistory, at time.Time) Event {
+	event := s.Loaded(lineage, found, at)
 	event.Attempt = s.Attempt
 	return event
 }
@@ -124,7 +125,7 @@ const recheck = time.Second
 // lived and lost the answer. It is tried again when the access token is of no use any
 // more: then a refusal costs nothing that is not lost already, and before that it
 // could end a login that works. The second time is final, however both came about.
-func (s State) doubting(doubt Doubt, answersLost int, at time.Time) Event {
+func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Event {
 	switch {
 	case doubt.Times == 0 && answersLost == 0:
 		return nil
@@ -133,9 +134,9 @@ func (s State) doubting(doubt Doubt, answersLost int, at time.Time) Event {
 		kept.NotBefore = at.Add(recheck)
 		return kept
 	case doubt.Times+answersLost > 1:
-		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: Verdict{
+		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
-			Reason: ReasonInDoubt, At: at,
+			Reason: history.ReasonInDoubt, At: at,
 		}}
 	case s.serves(at):
 		kept := s.withheld(evidence.BlockInDoubt, at)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -23,8 +24,8 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 	over := expiring("r", -time.Minute)
 	touched := held
 	touched.LastRefresh = noon
-	spent := verdict(held, machine.ReasonSpent)
-	dead := verdict(newer, machine.ReasonReused)
+	spent := verdict(held, history.ReasonSpent)
+	dead := verdict(newer, history.ReasonReused)
 
 	for name, c := range map[string]struct {
 		held   machine.Credential
@@ -36,26 +37,26 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 		"only the time differs":             {held, machine.Stored{Credential: &touched}, machine.CredentialLoaded{}},
 		"somebody else's login":             {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
 		"nothing there":                     {held, machine.Stored{}, machine.RefreshFailedTransient{}},
-		"logged out elsewhere":              {held, machine.Stored{History: machine.TokenHistory{LoggedOut: true}}, machine.LoggedOut{}},
+		"logged out elsewhere":              {held, machine.Stored{History: history.TokenHistory{LoggedOut: true}}, machine.LoggedOut{}},
 		"no account to compare":             {nameless, machine.Stored{Credential: &nameless}, nil},
 		"another account, and ours is over": {over, machine.Stored{Credential: &stranger}, machine.CredentialLoaded{}},
-		"another account, and ours is dead": {held, machine.Stored{Credential: &stranger, History: machine.TokenHistory{
-			Verdicts: []machine.Verdict{spent}}}, machine.CredentialLoaded{}},
+		"another account, and ours is dead": {held, machine.Stored{Credential: &stranger, History: history.TokenHistory{
+			Verdicts: []history.Verdict{spent}}}, machine.CredentialLoaded{}},
 		"a key": {held, machine.Stored{Credential: &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}}, machine.CredentialLoaded{}},
-		"nothing there, and ours is dead": {held, machine.Stored{History: machine.TokenHistory{
-			Verdicts: []machine.Verdict{spent}}}, machine.RefreshFailedPermanent{}},
-		"condemned by the ledger": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
-			Verdicts: []machine.Verdict{verdict(held, machine.ReasonReused)}}}, machine.RefreshFailedPermanent{}},
-		"the newer one is dead, ours is not": {held, machine.Stored{Credential: &newer, History: machine.TokenHistory{
-			Verdicts: []machine.Verdict{dead}}}, nil},
-		"both are dead": {held, machine.Stored{Credential: &newer, History: machine.TokenHistory{
-			Verdicts: []machine.Verdict{dead, spent}}}, machine.CredentialLoaded{}},
-		"somebody else's backoff": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
-			Deferral: machine.Deferral{NotBefore: noon.Add(time.Minute)}}}, machine.RefreshFailedTransient{}},
-		"a backoff that is over": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
-			Deferral: machine.Deferral{NotBefore: noon}}}, nil},
-		"a backoff from the future": {held, machine.Stored{Credential: &held, History: machine.TokenHistory{
-			Deferral: machine.Deferral{NotBefore: noon.Add(1000 * time.Hour)}}}, nil},
+		"nothing there, and ours is dead": {held, machine.Stored{History: history.TokenHistory{
+			Verdicts: []history.Verdict{spent}}}, machine.RefreshFailedPermanent{}},
+		"condemned by the ledger": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
+			Verdicts: []history.Verdict{verdict(held, history.ReasonReused)}}}, machine.RefreshFailedPermanent{}},
+		"the newer one is dead, ours is not": {held, machine.Stored{Credential: &newer, History: history.TokenHistory{
+			Verdicts: []history.Verdict{dead}}}, nil},
+		"both are dead": {held, machine.Stored{Credential: &newer, History: history.TokenHistory{
+			Verdicts: []history.Verdict{dead, spent}}}, machine.CredentialLoaded{}},
+		"somebody else's backoff": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
+			Deferral: history.Deferral{NotBefore: noon.Add(time.Minute)}}}, machine.RefreshFailedTransient{}},
+		"a backoff that is over": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
+			Deferral: history.Deferral{NotBefore: noon}}}, nil},
+		"a backoff from the future": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
+			Deferral: history.Deferral{NotBefore: noon.Add(1000 * time.Hour)}}}, nil},
 	} {
 		require.IsType(t, c.want, refreshing(t, c.held).Preflight(c.stored, noon), name)
 	}
@@ -65,8 +66,8 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 	held, stranger := login("a", "r"), login("b", "s")
 	stranger.AccountID = "somebody else"
-	lost := func(c machine.Credential) machine.TokenHistory {
-		return machine.TokenHistory{Lost: []machine.Loss{{TokenID: policy.TokenID(c), Times: 1}}}
+	lost := func(c machine.Credential) history.TokenHistory {
+		return history.TokenHistory{Lost: []history.Loss{{TokenID: policy.TokenID(c), Times: 1}}}
 	}
 	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
 	longest, old := noon.Add(machine.BackoffCeiling), held.LastRefresh.Add(machine.LastRefreshAge)
@@ -83,8 +84,8 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 		"nothing there, and ours is over": {over, machine.Stored{}, evidence.BlockOtherLoginStored, noon.Add(time.Second)},
 		"half a file, and ours is over":   {over, machine.Stored{Unreadable: true}, evidence.BlockStoreUnavailable, noon.Add(time.Second)},
 		"the longest backoff there is": {held, machine.Stored{Credential: &held,
-			History: machine.TokenHistory{Deferral: machine.Deferral{NotBefore: longest}}}, evidence.BlockIssuerUnavailable, longest},
-		"a sister posts": {held, machine.Stored{Credential: &held, Doubt: machine.Doubt{Times: 1}},
+			History: history.TokenHistory{Deferral: history.Deferral{NotBefore: longest}}}, evidence.BlockIssuerUnavailable, longest},
+		"a sister posts": {held, machine.Stored{Credential: &held, Doubt: history.Doubt{Times: 1}},
 			evidence.BlockRefreshElsewhere, noon.Add(time.Second)},
 		"a lost answer, and the token is good for long": {longLived, machine.Stored{Credential: &longLived, History: lost(longLived)},
 			evidence.BlockInDoubt, noon.Add(time.Hour)},
@@ -100,13 +101,13 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 }
 
 func TestATokenInDoubtIsTriedOnceMoreWhenNothingIsLostByIt(t *testing.T) {
-	decide := func(c machine.Credential, doubt machine.Doubt) machine.Event {
+	decide := func(c machine.Credential, doubt history.Doubt) machine.Event {
 		return refreshing(t, c).Preflight(machine.Stored{Credential: &c, Doubt: doubt}, noon)
 	}
-	crashed := machine.Doubt{Since: noon, Times: 1, HolderGone: true}
+	crashed := history.Doubt{Since: noon, Times: 1, HolderGone: true}
 	require.Nil(t, decide(expiring("r", -time.Minute), crashed), "its access token is of no use any more")
 	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", time.Minute), crashed), "the access token still serves")
-	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), machine.Doubt{Times: 1}), "whoever posted is still there")
+	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), history.Doubt{Times: 1}), "whoever posted is still there")
 
 }
 
@@ -114,11 +115,11 @@ func TestATokenThatWasLostTwiceIsFinalHoweverThatCameAbout(t *testing.T) {
 	over := expiring("r", -time.Minute)
 	for _, each := range []struct{ crashes, answers int }{{2, 0}, {1, 1}, {0, 2}, {3, 3}} {
 		final := refreshing(t, over).Preflight(machine.Stored{
-			Credential: &over, Doubt: machine.Doubt{Times: each.crashes, HolderGone: true},
-			History: machine.TokenHistory{Lost: []machine.Loss{{TokenID: policy.TokenID(over), Times: each.answers}}},
+			Credential: &over, Doubt: history.Doubt{Times: each.crashes, HolderGone: true},
+			History: history.TokenHistory{Lost: []history.Loss{{TokenID: policy.TokenID(over), Times: each.answers}}},
 		}, noon)
 		require.IsType(t, machine.RefreshFailedPermanent{}, final, "%+v", each)
-		require.Equal(t, machine.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
+		require.Equal(t, history.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
 	}
 }
 
@@ -183,18 +184,18 @@ func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
 	later.LastRefresh = held.LastRefresh.Add(time.Minute)
 	bobs := login("a4", "bobs")
 	bobs.AccountID = "bob"
-	lineage := machine.TokenHistory{Verdicts: []machine.Verdict{
-		verdict(dead, machine.ReasonSpent), verdict(later, machine.ReasonSpent), verdict(bobs, machine.ReasonExpired),
+	lineage := history.TokenHistory{Verdicts: []history.Verdict{
+		verdict(dead, history.ReasonSpent), verdict(later, history.ReasonSpent), verdict(bobs, history.ReasonExpired),
 	}}
-	expired := machine.TokenHistory{Verdicts: []machine.Verdict{verdict(later, machine.ReasonExpired)}}
+	expired := history.TokenHistory{Verdicts: []history.Verdict{verdict(later, history.ReasonExpired)}}
 	ended := lineage
-	ended.Ended = []machine.Ending{{TokenID: policy.TokenID(held)}}
+	ended.Ended = []history.Ending{{TokenID: policy.TokenID(held)}}
 
 	s := refreshing(t, held)
 	for _, each := range []struct {
 		why     string
 		stored  machine.Credential
-		lineage machine.TokenHistory
+		lineage history.TokenHistory
 		want    bool
 	}{
 		{"a file from a backup", dead, lineage, true},

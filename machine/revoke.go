@@ -1,5 +1,7 @@
 package machine
 
+import "github.com/bezoar-auth/bezoar/machine/history"
+
 // revoking is the order to end, at the issuer, a login that nobody will use any
 // more after an event: none, or one. next is the state that the event led to.
 //
@@ -12,7 +14,7 @@ func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
 		return nil
 	}
 	verdict, condemned := next.verdictOn(*ended)
-	if condemned && verdict.Reason != ReasonMissing || ended.RefreshToken.IsEmpty() && ended.AccessToken.IsEmpty() {
+	if condemned && verdict.Reason != history.ReasonMissing || ended.RefreshToken.IsEmpty() && ended.AccessToken.IsEmpty() {
 		return nil
 	}
 	return []Effect{Revoke{Credential: *ended}}

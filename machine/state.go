@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -75,10 +76,10 @@ type State struct {
 	LastAttempt  time.Time            // when the last refresh was started
 	RefreshedAt  time.Time            // when this credential came out of a refresh, anybody's; zero if it did not
 
-	Attempts      AttemptID   // how many refreshes this process has started
-	Verdicts      verdicts    // condemned refresh tokens this process knows of
-	Base          *Credential // what the store holds in place of an unsaved credential; nil when saved
-	SaveNotBefore time.Time   // unsaved: when the next try to save may be
+	Attempts      AttemptID        // how many refreshes this process has started
+	Verdicts      history.Verdicts // condemned refresh tokens this process knows of
+	Base          *Credential      // what the store holds in place of an unsaved credential; nil when saved
+	SaveNotBefore time.Time        // unsaved: when the next try to save may be
 
 	told Assessment // what subscribers know
 }
@@ -123,20 +124,20 @@ func (s State) Token() secret.Token {
 }
 
 // Verdict is the one that condemns the credential in use, if any does.
-func (s State) Verdict() (Verdict, bool) {
+func (s State) Verdict() (history.Verdict, bool) {
 	if s.Credential.Method != MethodChatGPT {
-		return Verdict{}, false
+		return history.Verdict{}, false
 	}
 	return s.verdictOn(s.Credential)
 }
 
 // verdictOn also knows the token set that has nothing to refresh with: it is
 // as good as its access token, and its verdict names none.
-func (s State) verdictOn(c Credential) (Verdict, bool) {
+func (s State) verdictOn(c Credential) (history.Verdict, bool) {
 	if c.Method == MethodChatGPT && c.RefreshToken.IsEmpty() {
-		return Verdict{Reason: ReasonMissing}, true
+		return history.Verdict{Reason: history.ReasonMissing}, true
 	}
-	return s.Verdicts.on(s.Policy.TokenID(c))
+	return s.Verdicts.On(s.Policy.TokenID(c))
 }
 
 // IsUnsaved reports whether the credential lives in memory alone because the

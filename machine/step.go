@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // Step is the machine: what happened, in which state, gives the next state and
@@ -126,7 +127,7 @@ func (s State) taking(e Event) State {
 		return s.with(e.Credential)
 	case CredentialLoaded:
 		if e.Verdict != nil {
-			s.Verdicts = s.Verdicts.with(*e.Verdict)
+			s.Verdicts = s.Verdicts.With(*e.Verdict)
 		}
 		s = s.with(e.Credential)
 		s.RefreshedAt = e.RefreshedAt
@@ -202,9 +203,9 @@ func (s State) deferred(e RefreshFailedTransient) State {
 // has another one.
 func (s State) spending(next Credential, at time.Time) State {
 	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodChatGPT {
-		s.Verdicts = s.Verdicts.with(Verdict{
+		s.Verdicts = s.Verdicts.With(history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
-			Reason: ReasonSpent, At: at,
+			Reason: history.ReasonSpent, At: at,
 		})
 	}
 	return s
@@ -216,7 +217,7 @@ func (s State) refused(e RefreshFailedPermanent) State {
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
 	}
-	s.Verdicts = s.Verdicts.with(e.Verdict)
+	s.Verdicts = s.Verdicts.With(e.Verdict)
 	return s
 }
 
@@ -224,7 +225,7 @@ func (s State) refused(e RefreshFailedPermanent) State {
 // as dead as if somebody had waited.
 func (s State) learning(e Event) (State, []Effect) {
 	if refused, ok := e.(RefreshFailedPermanent); ok {
-		s.Verdicts = s.Verdicts.with(refused.Verdict)
+		s.Verdicts = s.Verdicts.With(refused.Verdict)
 		return s, []Effect{Publish{}}
 	}
 	return s, nil

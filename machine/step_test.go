@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -45,8 +46,8 @@ func expiring(refresh string, expires time.Duration) machine.Credential {
 	return c
 }
 
-func verdict(c machine.Credential, reason machine.Reason) machine.Verdict {
-	return machine.Verdict{
+func verdict(c machine.Credential, reason history.Reason) history.Verdict {
+	return history.Verdict{
 		TokenID: policy.TokenID(c), Access: c.AccessToken.Fingerprint(), Reason: reason, At: noon,
 	}
 }
@@ -88,7 +89,7 @@ var (
 func poisoned(t *testing.T) machine.State {
 	c := login("access", "refresh")
 	return run(t, machine.LoggedIn{At: at(0), Credential: c}, demand,
-		machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(c, machine.ReasonReused)})
+		machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(c, history.ReasonReused)})
 }
 
 func TestPoisonedLoginKeepsItsMethodAndLosesItsToken(t *testing.T) {
@@ -98,7 +99,7 @@ func TestPoisonedLoginKeepsItsMethodAndLosesItsToken(t *testing.T) {
 	require.True(t, state.Token().IsAbsent())
 	held, condemned := state.Verdict()
 	require.True(t, condemned)
-	require.Equal(t, machine.ReasonReused, held.Reason)
+	require.Equal(t, history.ReasonReused, held.Reason)
 }
 
 func TestPoisonedLoginOrdersALookAndNeverARefresh(t *testing.T) {
@@ -314,7 +315,7 @@ func TestALateOutcomeChangesNothingButWhatIsKnown(t *testing.T) {
 	} {
 		require.True(t, runFrom(t, state, late).Credential.Equal(login("b", "s")), "%T", late)
 	}
-	knowing := runFrom(t, state, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(c, machine.ReasonReused)})
+	knowing := runFrom(t, state, machine.RefreshFailedPermanent{At: at(0), Attempt: 1, Verdict: verdict(c, history.ReasonReused)})
 	require.Equal(t, machine.Fresh, knowing.Phase)
 	require.Equal(t, machine.Poisoned, runFrom(t, knowing, machine.LoggedIn{At: at(0), Credential: c}).Phase)
 }
@@ -361,7 +362,7 @@ func TestAnUnsavedLoginIsServedAndTriedAgain(t *testing.T) {
 // not: a good login is not given up for it.
 func TestALoginThatTheLedgerCondemnsDoesNotTakeThePlaceOfALivingOne(t *testing.T) {
 	held, dead := expiring("r", time.Hour), expiring("r2", time.Hour)
-	condemned := verdict(dead, machine.ReasonReused)
+	condemned := verdict(dead, history.ReasonReused)
 	loaded := machine.CredentialLoaded{At: at(0), Credential: dead, Verdict: &condemned}
 	for name, events := range map[string][]machine.Event{
 		"Fresh": {machine.LoggedIn{At: at(0), Credential: held}},

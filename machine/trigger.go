@@ -135,7 +135,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 		return LoginKept // a refresh that found it has weighed it already, see Preflight
 	}
 	if e.Verdict != nil {
-		s.Verdicts = s.Verdicts.with(*e.Verdict)
+		s.Verdicts = s.Verdicts.With(*e.Verdict)
 	}
 	return s.takenAs(e.Credential, e.dueAt(), e.at())
 }
@@ -145,7 +145,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 // its place, and a refresh need not wait any longer.
 func (s State) onSame(e CredentialLoaded) Trigger {
 	switch {
-	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.isOn(s.Credential)):
+	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.Covers(s.Credential.AccessToken.Fingerprint())):
 		return CondemnedTaken
 	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.IsOfStore():
 		return SightChanged
@@ -192,7 +192,7 @@ func (s State) takenAs(c Credential, due, at time.Time) Trigger {
 		return KeyTaken
 	case c.Method == MethodExternal:
 		return FreshTaken
-	case condemned && (isDue || verdict.isOn(c)):
+	case condemned && (isDue || verdict.Covers(c.AccessToken.Fingerprint())):
 		return CondemnedTaken
 	case isDue:
 		return StaleTaken

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -46,7 +47,7 @@ func newMoodyIssuer(script []mood) *moodyIssuer {
 func (i *moodyIssuer) Revoke(_ context.Context, _ machine.Issuer, login machine.Credential) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.authority.end(login.RefreshToken, machine.ReasonRevoked)
+	i.authority.end(login.RefreshToken, history.ReasonRevoked)
 	return nil
 }
 

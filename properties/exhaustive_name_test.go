@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // name is all that the future of a world depends on: two worlds of one name need
@@ -66,7 +67,7 @@ func minutes(t time.Time) int {
 
 func nameOfLogin(c machine.Credential) string { return c.RefreshToken.Reveal() }
 
-func nameOfLineage(l machine.TokenHistory) string {
+func nameOfLineage(l history.TokenHistory) string {
 	n := naming(make([]byte, 0, 256))
 	for _, v := range l.Verdicts {
 		n.words(string(v.TokenID), string(v.Access), string(v.Reason))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -50,11 +51,11 @@ func (w *cosmos) reread(a *attempt) {
 	a.outcome = a.state.Preflight(stored, w.now)
 }
 
-func (w *cosmos) doubtOn(a *attempt) machine.Doubt {
-	doubt := machine.Doubt{}
+func (w *cosmos) doubtOn(a *attempt) history.Doubt {
+	doubt := history.Doubt{}
 	for _, each := range w.intents {
 		if each.key == keyOf(a.state.Credential) {
-			doubt = machine.Doubt{Times: each.times, HolderGone: !w.lives(each.by)}
+			doubt = history.Doubt{Times: each.times, HolderGone: !w.lives(each.by)}
 		}
 	}
 	return doubt
@@ -94,7 +95,7 @@ func (w *cosmos) post(a *attempt, how string) {
 		a.answer = machine.Unavailable{}
 		return
 	case how == expires:
-		a.answer = machine.Refused{Reason: w.kill(family, machine.ReasonExpired)}
+		a.answer = machine.Refused{Reason: w.kill(family, history.ReasonExpired)}
 		return
 	case k.dead != "":
 		a.answer = machine.Refused{Reason: k.dead}
@@ -103,8 +104,8 @@ func (w *cosmos) post(a *attempt, how string) {
 		if !w.wasted {
 			w.violate("r%d.%d is used twice, and no answer and no process was lost", family, generation)
 		}
-		w.kill(family, machine.ReasonRevoked)
-		a.answer = machine.Refused{Reason: machine.ReasonReused}
+		w.kill(family, history.ReasonRevoked)
+		a.answer = machine.Refused{Reason: history.ReasonReused}
 		return
 	}
 	w.families = slices.Clone(w.families)
@@ -139,7 +140,7 @@ func (w *cosmos) save(a *attempt, diskFails bool) {
 	case machine.Refused:
 		a.entry.Kind, a.entry.Reason = persist.Refused, answer.Reason
 		if a.outcome = w.displaced(a, nil); a.outcome == nil {
-			a.outcome = machine.RefreshFailedPermanent{At: w.at(), Attempt: a.state.Attempt, Verdict: machine.Verdict{
+			a.outcome = machine.RefreshFailedPermanent{At: w.at(), Attempt: a.state.Attempt, Verdict: history.Verdict{
 				TokenID: a.entry.TokenID, Access: a.entry.Access, Reason: answer.Reason, At: w.now,
 			}}
 		}
@@ -188,7 +189,7 @@ func (w *cosmos) displaced(a *attempt, dropped *machine.Credential) machine.Even
 		a.record = w.stored
 		return nil
 	}
-	event := w.lineage.Loaded(a.state, w.stored, w.now)
+	event := a.state.Loaded(w.lineage, w.stored, w.now)
 	event.Attempt, event.Dropped = a.state.Attempt, dropped
 	return event
 }

@@ -13,7 +13,7 @@ import (
 // to find, each told to the real program.
 func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
 	demands := machine.Ask{Refresh: true, Token: true}
-	for name, h := range map[string]history{
+	for name, h := range map[string]operations{
 		"a late answer takes the place of a later login whose successor is not saved yet": {
 			asks{1, demands, ""},
 			answers{1, redeems, "save"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -93,7 +94,7 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 		machine.SaveFailed{At: at, NotBefore: now.Add(time.Second)},
 		machine.TokenRejected{At: at, Access: s.Credential.AccessToken.Fingerprint()},
 		machine.TokenRejected{At: at, Access: "another"},
-		machine.CredentialLoaded{At: at, Credential: first, Verdict: &machine.Verdict{TokenID: keyOf(first), Reason: machine.ReasonReused}},
+		machine.CredentialLoaded{At: at, Credential: first, Verdict: &history.Verdict{TokenID: keyOf(first), Reason: history.ReasonReused}},
 		machine.CredentialLoaded{At: at, Credential: other, Displaced: true},
 	}
 	for _, c := range []machine.Credential{first, other, bare, external, key} {
@@ -113,9 +114,9 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []machine.Event {
 	held, next := s.Credential, tokensOf(0, 1, at.Time)
 	long := at.Time.Add(-24 * time.Hour) // before the answer
-	verdict := machine.Verdict{TokenID: keyOf(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonReused}
+	verdict := history.Verdict{TokenID: keyOf(held), Access: held.AccessToken.Fingerprint(), Reason: history.ReasonReused}
 	unexplained := verdict
-	unexplained.Reason = machine.ReasonUnexplained
+	unexplained.Reason = history.ReasonUnexplained
 	return []machine.Event{
 		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next},
 		machine.RefreshSucceeded{At: at, Attempt: attempt, Credential: next, Base: &held},
@@ -232,7 +233,7 @@ func TestALateVerdictOnTheLoginInUsePoisonsIt(t *testing.T) {
 		machine.LoggedIn{At: at, Credential: c}, machine.Asked{At: at}, // the first refresh
 		machine.CredentialLoaded{At: at, Credential: tokensOf(1, 0, dawn)},
 		machine.CredentialLoaded{At: at, Credential: c}, machine.Asked{At: at}, // the second one
-		machine.RefreshFailedPermanent{At: at, Attempt: 1, Verdict: machine.Verdict{TokenID: keyOf(c), Reason: machine.ReasonUnexplained}},
+		machine.RefreshFailedPermanent{At: at, Attempt: 1, Verdict: history.Verdict{TokenID: keyOf(c), Reason: history.ReasonUnexplained}},
 	} {
 		s = mustStep(t, s, event, nil)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // TestEveryInterleavingOfTwoProcessesKeepsThePromises walks breadth-first through
@@ -218,7 +219,7 @@ func (w *cosmos) check() {
 // knows to be refused, and one that lives also of one that is spent.
 func (w *cosmos) isRevived(family int) bool {
 	verdict := w.lineage.VerdictOn(keyOf(w.before))
-	return w.lastWord >= 0 && verdict != nil && (w.families[family].dead == "" || verdict.Reason != machine.ReasonSpent)
+	return w.lastWord >= 0 && verdict != nil && (w.families[family].dead == "" || verdict.Reason != history.ReasonSpent)
 }
 
 func (w *cosmos) isCondemned(s machine.State) bool {

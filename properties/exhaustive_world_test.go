@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -20,7 +21,7 @@ type cosmos struct {
 	now       time.Time
 	stored    machine.Credential   // the zero one: nobody
 	before    machine.Credential   // what was stored before the last step, whatever it was
-	lineage   machine.TokenHistory // what the ledger says
+	lineage   history.TokenHistory // what the ledger says
 	journal   []persist.Entry
 	intents   []intention
 	families  []kin // of the issuer; a login is a family of its own
@@ -44,7 +45,7 @@ type line struct {
 // kin is what the issuer knows of one login.
 type kin struct {
 	live int // the generation whose refresh token works
-	dead machine.Reason
+	dead history.Reason
 }
 
 // intention is a post that was about to be made.
@@ -66,7 +67,7 @@ type attempt struct {
 	state   machine.State
 	stage   string
 	record  machine.Credential
-	doubt   machine.Doubt
+	doubt   history.Doubt
 	answer  machine.Answer
 	entry   persist.Entry
 	next    machine.Credential
@@ -171,7 +172,7 @@ func (w *cosmos) look(p int, isNews bool) {
 }
 
 func (w *cosmos) loaded(p int) machine.CredentialLoaded {
-	return w.lineage.Loaded(w.processes[p].state, w.stored, w.now)
+	return w.processes[p].state.Loaded(w.lineage, w.stored, w.now)
 }
 
 func (w *cosmos) noteAdopted(p int, event machine.Event, before machine.Credential) {
@@ -192,7 +193,7 @@ func (w *cosmos) note(e persist.Entry) {
 	w.journal = append(slices.Clip(w.journal), e)
 	endpoint := persist.Endpoint(policy.Issuer)
 	w.lineage = journal.Replay(w.lineage, slices.Values(w.journal[len(w.journal)-1:]), endpoint)
-	if again := journal.Replay(machine.TokenHistory{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
+	if again := journal.Replay(history.TokenHistory{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
 		w.violate("the journal alone does not rebuild what is known")
 	}
 }
@@ -202,10 +203,10 @@ func (w *cosmos) revoke(c machine.Credential) {
 	if stored, _ := lineOf(w.stored); !isNobody(w.stored) && stored == family {
 		w.violate("the login in the store is revoked")
 	}
-	w.kill(family, machine.ReasonRevoked)
+	w.kill(family, history.ReasonRevoked)
 }
 
-func (w *cosmos) kill(family int, reason machine.Reason) machine.Reason {
+func (w *cosmos) kill(family int, reason history.Reason) history.Reason {
 	w.families = slices.Clone(w.families)
 	if w.families[family].dead == "" {
 		w.families[family].dead = reason
@@ -218,7 +219,7 @@ func (w *cosmos) saving(s machine.State) machine.Event {
 	case isNobody(w.stored):
 		return machine.SaveFailed{At: w.at(), NotBefore: w.now.Add(time.Second)}
 	case !w.stored.Equal(*s.Base):
-		displaced := w.lineage.Loaded(s, w.stored, w.now)
+		displaced := s.Loaded(w.lineage, w.stored, w.now)
 		displaced.Displaced = true
 		return displaced
 	}

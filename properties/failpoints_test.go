@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -175,7 +176,7 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 	require.Equal(t, 1, after.Posts-before.Posts, name)
 	require.Equal(t, machine.Poisoned, state.Phase, name)
 	verdict, _ := state.Verdict()
-	require.Equal(t, machine.ReasonReused, verdict.Reason, name)
+	require.Equal(t, history.ReasonReused, verdict.Reason, name)
 	require.True(t, s.hasEntry(t, persist.Refused, verdict.TokenID), name)
 }
 

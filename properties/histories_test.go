@@ -12,9 +12,9 @@ import (
 
 // anyHistory is a list of operations, the simple ones first: what rapid cuts a
 // history down to. It is drawn in chapters because rapid's lists are short.
-func anyHistory() *rapid.Generator[history] {
+func anyHistory() *rapid.Generator[operations] {
 	chapter := rapid.SliceOfN(anyOperation(), 1, 20)
-	return rapid.Map(rapid.SliceOfN(chapter, 1, 20), func(chapters [][]operation) history {
+	return rapid.Map(rapid.SliceOfN(chapter, 1, 20), func(chapters [][]operation) operations {
 		return slices.Concat(chapters...)
 	})
 }

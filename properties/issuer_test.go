@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -28,7 +29,7 @@ type grant struct {
 type family struct {
 	account string
 	live    *grant         // the only one whose refresh token works
-	dead    machine.Reason // why none does any more
+	dead    history.Reason // why none does any more
 }
 
 func newAuthority() *authority {
@@ -67,12 +68,12 @@ func (a *authority) redeem(refresh secret.Token, now time.Time) machine.Answer {
 	g := a.issued[refresh.Reveal()]
 	switch {
 	case g == nil:
-		return machine.Refused{Reason: machine.ReasonInvalidGrant}
+		return machine.Refused{Reason: history.ReasonInvalidGrant}
 	case g.family.dead != "":
 		return machine.Refused{Reason: g.family.dead}
 	case g.family.live != g:
-		g.family.dead = machine.ReasonRevoked
-		return machine.Refused{Reason: machine.ReasonReused}
+		g.family.dead = history.ReasonRevoked
+		return machine.Refused{Reason: history.ReasonReused}
 	}
 	next := a.issue(g.family, tokenLife, now).credential
 	return machine.Issued{Response: machine.TokenResponse{
@@ -81,7 +82,7 @@ func (a *authority) redeem(refresh secret.Token, now time.Time) machine.Answer {
 }
 
 // end kills the family of a refresh token, which is then refused for that reason.
-func (a *authority) end(refresh secret.Token, reason machine.Reason) machine.Answer {
+func (a *authority) end(refresh secret.Token, reason history.Reason) machine.Answer {
 	f := a.issued[refresh.Reveal()].family
 	if f.dead == "" {
 		f.dead = reason
@@ -109,11 +110,11 @@ var allWays = []string{redeems, expires, disowns, isOut, walls, unreachable, isB
 func (a *authority) answer(how string, token secret.Token, now time.Time) machine.Answer {
 	switch how {
 	case expires:
-		return a.end(token, machine.ReasonExpired)
+		return a.end(token, history.ReasonExpired)
 	case disowns:
-		return a.end(token, machine.ReasonInvalidGrant)
+		return a.end(token, history.ReasonInvalidGrant)
 	case walls:
-		return machine.Refused{Reason: machine.ReasonUnexplained}
+		return machine.Refused{Reason: history.ReasonUnexplained}
 	case isOut:
 		return machine.Unavailable{}
 	case isBusy:

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -202,7 +203,7 @@ func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.
 		c := credentialNamed(said.successor, said.at)
 		return machine.Issued{Response: machine.TokenResponse{AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
 	case expires:
-		return machine.Refused{Reason: machine.ReasonExpired}
+		return machine.Refused{Reason: history.ReasonExpired}
 	}
 	return machine.Unavailable{}
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // model is a second machine, written as dumbly as possible: strings, seconds
@@ -184,8 +185,8 @@ func machineAgreesWithTheModel(t *rapid.T) {
 			if real.Attempt == 0 {
 				return
 			}
-			step(machine.RefreshFailedPermanent{At: second(now), Attempt: real.Attempt, Verdict: machine.Verdict{
-				TokenID: policy.TokenID(real.Credential), Access: real.Credential.AccessToken.Fingerprint(), Reason: machine.ReasonReused,
+			step(machine.RefreshFailedPermanent{At: second(now), Attempt: real.Attempt, Verdict: history.Verdict{
+				TokenID: policy.TokenID(real.Credential), Access: real.Credential.AccessToken.Fingerprint(), Reason: history.ReasonReused,
 			}})
 			naive.condemned()
 		},

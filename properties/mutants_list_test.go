@@ -78,7 +78,7 @@ var mutants = []mutant{
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case false:`,
 		"no rotation is lost while the process lives", table, false},
 	{"a condemned login is loaded as a good one", "machine/trigger.go",
-		"	if e.Verdict != nil {\n		s.Verdicts = s.Verdicts.with(*e.Verdict)\n	}\n	return s.takenAs", "	return s.takenAs",
+		"	if e.Verdict != nil {\n		s.Verdicts = s.Verdicts.With(*e.Verdict)\n	}\n	return s.takenAs", "	return s.takenAs",
 		"a verdict outlives the process", engineUnit + ";" + story, false},
 	{"poison is keyed by the account", "machine/trigger.go",
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case s.Phase == Poisoned && s.Credential.SharesAccount(e.Credential) || s.IsUnsaved() && e.Credential.Equal(*s.Base):`,
@@ -173,10 +173,10 @@ var mutants = []mutant{
 
 	// The ledger.
 	{"the fold forgets a logout", "store/journal/replay.go",
-		`loggedOut: true, ended: machine`, `ended: machine`,
+		`loggedOut: true, ended: history`, `ended: history`,
 		"a logout ends every login, in every process", "./store/journal", true},
 	{"the fold forgets that a token was spent", "store/journal/replay.go",
-		"		said.verdict = verdictOf(e, machine.ReasonSpent)\n	} else", "		_ = verdictOf(e, machine.ReasonSpent)\n	} else",
+		"		said.verdict = verdictOf(e, history.ReasonSpent)\n	} else", "		_ = verdictOf(e, history.ReasonSpent)\n	} else",
 		"spend once, over processes", "./store/journal", false},
 	{"an unexplained refusal binds everybody", "store/journal/replay.go",
 		`if e.Reason.IsExplained() {`, `if e.Reason != "" {`,
@@ -193,10 +193,10 @@ var mutants = []mutant{
 
 	// What an answer means.
 	{"a 500 is permanent", "protocol/oauth/classify.go",
-		`{http.StatusUnauthorized, anyCode, machine.ReasonUnexplained},`, `{http.StatusUnauthorized, anyCode, machine.ReasonUnexplained}, {500, anyCode, machine.ReasonUnexplained},`,
+		`{http.StatusUnauthorized, anyCode, history.ReasonUnexplained},`, `{http.StatusUnauthorized, anyCode, history.ReasonUnexplained}, {500, anyCode, history.ReasonUnexplained},`,
 		"an outage never poisons", "./protocol/oauth", true},
 	{"400 invalid_grant is transient", "protocol/oauth/classify.go",
-		`{http.StatusBadRequest, "invalid_grant", machine.ReasonInvalidGrant},`, ``,
+		`{http.StatusBadRequest, "invalid_grant", history.ReasonInvalidGrant},`, ``,
 		"the standard refusal is a verdict", "./protocol/oauth", true},
 	{"a grant that cannot be read is not in doubt", "protocol/oauth/classify.go",
 		`return said == nil && !outbound.IsPage`, `return false && !outbound.IsPage`,

@@ -18,10 +18,10 @@ type operation interface {
 	do(w *world) string
 }
 
-// history is a list of operations. A failure prints the story it made instead.
-type history []operation
+// operations are what happens in one run. A failure prints the story it made instead.
+type operations []operation
 
-func (h history) GoString() string { return fmt.Sprintf("%d operations", len(h)) }
+func (h operations) GoString() string { return fmt.Sprintf("%d operations", len(h)) }
 
 func (w *world) process(n int) *process { return w.processes[n%len(w.processes)] }
 

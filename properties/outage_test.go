@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -66,7 +67,7 @@ func TestAnIssuerThatHangsIsAskedTwiceAndThenALoginIsNeeded(t *testing.T) {
 		for _, e := range o.engines {
 			assessed := e.Snapshot().Assess(time.Now())
 			require.Equal(t, machine.ActionLogin, assessed.Action)
-			require.Equal(t, string(machine.ReasonInDoubt), assessed.Reason)
+			require.Equal(t, string(history.ReasonInDoubt), assessed.Reason)
 			e.Close(t.Context())
 		}
 	})

@@ -41,7 +41,7 @@ func simulation(t *rapid.T) {
 }
 
 // live lets a history happen, and then everything be well again.
-func (w *world) live(h history) {
+func (w *world) live(h operations) {
 	defer w.end()
 	for _, o := range h {
 		if told := o.do(w); told != "" {

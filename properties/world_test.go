@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -150,7 +151,7 @@ func (w *world) Revoke(_ context.Context, _ machine.Issuer, login machine.Creden
 		w.violate("%s is revoked, and the store holds it", w.nameOf(&login))
 	}
 	w.reach("a login is revoked")
-	w.authority.end(login.RefreshToken, machine.ReasonRevoked)
+	w.authority.end(login.RefreshToken, history.ReasonRevoked)
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -44,7 +45,7 @@ func TestCommandsAgree(t *testing.T) {
 	deferred := func(e evidence.Evidence, times int) persist.Entry {
 		return persist.Entry{Kind: persist.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: evidence.Repeated{Evidence: e, Times: times}}
 	}
-	refused := func(reason machine.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
+	refused := func(reason history.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
 	file := func(t *testing.T, name, text string) string {
 		home := t.TempDir()
 		require.NoError(t, os.Chmod(home, 0o700))
@@ -66,10 +67,10 @@ func TestCommandsAgree(t *testing.T) {
 		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).home }, code: exitOK},
 		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).home }, code: exitOK},
 		"reused": {home: func(t *testing.T) string {
-			return scene(t, time.Hour).note(time.Minute, refused(machine.ReasonReused)).home
+			return scene(t, time.Hour).note(time.Minute, refused(history.ReasonReused)).home
 		}, code: exitLogin},
 		"revoked": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, refused(machine.ReasonRevoked)).home
+			return scene(t, -time.Hour).note(time.Minute, refused(history.ReasonRevoked)).home
 		}, code: exitLogin},
 		"spent": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123"}).home

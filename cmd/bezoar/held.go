@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -14,7 +15,7 @@ import (
 // stored: a process holds them in its memory, or held them until it ended.
 func (v *view) held() (rotation persist.Entry, ok bool) {
 	verdict, _ := v.state.Verdict()
-	if v.state.Phase != machine.Poisoned || verdict.Reason != machine.ReasonSpent {
+	if v.state.Phase != machine.Poisoned || verdict.Reason != history.ReasonSpent {
 		return persist.Entry{}, false
 	}
 	rotation, ok = v.last(persist.Rotated, persist.Deferred)

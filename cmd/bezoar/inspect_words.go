@@ -6,6 +6,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -41,6 +42,6 @@ func (pageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 	return told
 }
 
-func (pageWords) Reason(reason machine.Reason) string { return because(reason) }
+func (pageWords) Reason(reason history.Reason) string { return because(reason) }
 
 func (pageWords) Cause(cause machine.Cause) string { return strings.TrimPrefix(onCause(cause), " ") }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
@@ -48,9 +48,9 @@ func TestTheReferenceHasEveryVariableThatIsRead(t *testing.T) {
 }
 
 func TestTheReferenceHasEveryFileOfAHome(t *testing.T) {
-	s := newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused})
+	s := newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused})
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
-	require.NoError(t, ledger.Intend(context.Background(), persist.Entry{Kind: persist.Intended, At: noon, TokenID: "other"}, machine.Doubt{}))
+	require.NoError(t, ledger.Intend(context.Background(), persist.Entry{Kind: persist.Intended, At: noon, TokenID: "other"}, history.Doubt{}))
 	unlock, err := file.Open(s.home, file.Options{}).Lock(context.Background())
 	require.NoError(t, err)
 	unlock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -17,7 +18,7 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 	intent := func(pid int) persist.Entry {
 		return persist.Entry{Kind: persist.Intended, PID: pid, Cause: machine.CauseExpiring}
 	}
-	refused := func(pid int, reason machine.Reason) persist.Entry {
+	refused := func(pid int, reason history.Reason) persist.Entry {
 		return persist.Entry{Kind: persist.Refused, PID: pid, Cause: machine.CauseExpiring, Reason: reason}
 	}
 	deferred := func(pid int, e evidence.Evidence, lost bool) persist.Entry {
@@ -30,29 +31,29 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 		not    []string
 	}{
 		"used elsewhere": {
-			[]persist.Entry{intent(11), refused(11, machine.ReasonReused)},
+			[]persist.Entry{intent(11), refused(11, history.ReasonReused)},
 			[]string{copies}, []string{"recorded", "ended"},
 		},
 		"killed in the post, then refused": { // case 31
-			[]persist.Entry{intent(11), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), intent(12), refused(12, history.ReasonReused)},
 			[]string{"the outcome was not recorded (process 11 was ended before that)", "This comes of process 11, which ended while the issuer answered"},
 			[]string{copies, "process 12 was ended"},
 		},
 		"killed in the post, then not accepted": {
-			[]persist.Entry{intent(11), intent(12), refused(12, machine.ReasonInvalidGrant)},
+			[]persist.Entry{intent(11), intent(12), refused(12, history.ReasonInvalidGrant)},
 			[]string{"This comes of process 11, which ended"}, nil,
 		},
 		"killed in the post, then revoked": { // which a spent token is not
-			[]persist.Entry{intent(11), intent(12), refused(12, machine.ReasonRevoked)},
+			[]persist.Entry{intent(11), intent(12), refused(12, history.ReasonRevoked)},
 			[]string{"a logout elsewhere"}, []string{"This comes of process 11"},
 		},
 		"an answer was lost, then refused": {
-			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Problem: evidence.ProblemConnectionBroken}, true), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Problem: evidence.ProblemConnectionBroken}, true), intent(12), refused(12, history.ReasonReused)},
 			[]string{"the connection to the issuer broke, so that an answer may be lost", "This comes of an answer that was lost on its way to process 11"},
 			[]string{copies, "not recorded"},
 		},
 		"the issuer was down before": {
-			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Status: 503}, false), intent(12), refused(12, machine.ReasonReused)},
+			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Status: 503}, false), intent(12), refused(12, history.ReasonReused)},
 			[]string{"the issuer answered 503 (process 11)", copies}, []string{"not recorded", "was ended"},
 		},
 		"two outages in a row": {

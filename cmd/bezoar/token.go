@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 var tokenCommand = command{
@@ -99,7 +100,7 @@ func noToken(env environment, c config.Config, state machine.State) error {
 	v := view{config: c, at: env.now().Round(0)}
 	v.look(quiet)
 	verdict, _ := state.Verdict()
-	isOurs := verdict.Reason == machine.ReasonUnexplained // it binds nobody but this process, which ends
+	isOurs := verdict.Reason == history.ReasonUnexplained // it binds nobody but this process, which ends
 	if v.storeProblem == nil && state.Phase != machine.NoAuth && !isOurs {
 		v.state = state // it knows what happened to the attempt of just now
 	}

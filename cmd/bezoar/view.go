@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/fallback"
@@ -21,7 +22,7 @@ type view struct {
 	config  config.Config
 	at      time.Time
 	state   machine.State // as an engine would find it, before it asks the issuer
-	lineage machine.TokenHistory
+	lineage history.TokenHistory
 	entries []persist.Entry // of the ledger, the oldest first
 
 	isHomeless   bool  // there is no home yet
@@ -136,7 +137,7 @@ func (v *view) since() time.Time {
 	switch v.state.Phase {
 	case machine.Poisoned:
 		verdict, _ := v.state.Verdict()
-		if e, ok := v.last(persist.Intended); ok && verdict.Reason == machine.ReasonInDoubt {
+		if e, ok := v.last(persist.Intended); ok && verdict.Reason == history.ReasonInDoubt {
 			return e.At // the verdict may be this look's own
 		}
 		return verdict.At

@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -72,7 +73,7 @@ func (s *scene) note(ago time.Duration, e persist.Entry) *scene {
 func (s *scene) intend(ago time.Duration, times int) *scene {
 	ledger := file.OpenLedger(s.home, s.issuer, file.LedgerOptions{})
 	intent := persist.Entry{Kind: persist.Intended, At: s.at.Add(-ago), TokenID: s.key, Access: s.access}
-	require.NoError(s.t, ledger.Intend(context.Background(), intent, machine.Doubt{Times: times - 1}))
+	require.NoError(s.t, ledger.Intend(context.Background(), intent, history.Doubt{Times: times - 1}))
 	return s
 }
 
@@ -86,7 +87,7 @@ func (s *scene) run(args ...string) (stdout string, code int) {
 }
 
 func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
-	refused := func(reason machine.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
+	refused := func(reason history.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
 	later, newborn := noon.Add(10*time.Minute), newScene(t, -time.Hour)
 	for name, each := range map[string]struct {
 		scene *scene
@@ -101,13 +102,13 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:54: the access token expired at 11:59:00, and the next use refreshes it. Next: bezoar token", exitOK},
 		"expired before it came": {newborn.note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: newborn.key}),
 			"Fresh since 11:00: the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until 12:04. Next: bezoar doctor", exitOK},
-		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(machine.ReasonReused)),
+		"reused": {newScene(t, time.Hour).note(2*time.Hour, refused(history.ReasonReused)),
 			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", exitLogin},
-		"expired for good, yesterday": {newScene(t, time.Hour).note(24*time.Hour, refused(machine.ReasonExpired)),
+		"expired for good, yesterday": {newScene(t, time.Hour).note(24*time.Hour, refused(history.ReasonExpired)),
 			"Poisoned since 2026-03-03 12:00: the issuer says this refresh token has expired. Next: bezoar login", exitLogin},
-		"revoked": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonRevoked)),
+		"revoked": {newScene(t, -time.Hour).note(time.Minute, refused(history.ReasonRevoked)),
 			"Poisoned since 11:59: the issuer says this refresh token was revoked. Next: bezoar login", exitLogin},
-		"invalid grant": {newScene(t, -time.Hour).note(time.Minute, refused(machine.ReasonInvalidGrant)),
+		"invalid grant": {newScene(t, -time.Hour).note(time.Minute, refused(history.ReasonInvalidGrant)),
 			"Poisoned since 11:59: the issuer does not accept this refresh token any more. Next: bezoar login", exitLogin},
 		"deferred": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Deferred, NotBefore: later, Failures: 3}),
 			"Stale since 11:00: the access token expired at 11:00, and the issuer is unavailable 3 times in a row. Next: wait until 12:10", exitWait},
@@ -120,7 +121,7 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		"a refresh token that came alone, and is not stored": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Deferred, NextID: "0123", Unsaved: true, PID: os.Getpid()}),
 			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), exitOperator},
 		"granted, not stored, and ended": {newScene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123", Unsaved: true, PID: noProcess}),
-			"Poisoned since 11:59: " + because(machine.ReasonSpent) + ". Next: bezoar login", exitLogin},
+			"Poisoned since 11:59: " + because(history.ReasonSpent) + ". Next: bezoar login", exitLogin},
 		"under way": {newScene(t, -time.Hour).intend(time.Second, 1),
 			"Stale since 11:00: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00:01", exitWait},
 		"in doubt while it serves": {newScene(t, time.Minute).intend(10*time.Minute, 1),
@@ -139,7 +140,7 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 // TestLooksChangeNothing compares all that a folder can tell, also the times of
 // its files, before and after the commands that only look.
 func TestLooksChangeNothing(t *testing.T) {
-	s := newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Intended}).note(time.Minute, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused})
+	s := newScene(t, -time.Hour).note(time.Hour, persist.Entry{Kind: persist.Intended}).note(time.Minute, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused})
 	before := tree(t, s.home)
 	for _, each := range []string{"status", "why", "log"} {
 		s.run(each)
@@ -166,7 +167,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 	for name, s := range map[string]*scene{
 		"fresh":    newScene(t, time.Hour),
 		"stale":    newScene(t, -time.Hour),
-		"poisoned": newScene(t, time.Hour).note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused}),
+		"poisoned": newScene(t, time.Hour).note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := config.Load(config.Flags{Home: s.home}, func(string) string { return "" })

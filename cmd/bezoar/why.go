@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -88,24 +89,24 @@ func (v *view) causes() string {
 		return ""
 	}
 	verdict, _ := v.state.Verdict()
-	if verdict.Reason == machine.ReasonReused || verdict.Reason == machine.ReasonInvalidGrant {
+	if verdict.Reason == history.ReasonReused || verdict.Reason == history.ReasonInvalidGrant {
 		if known := v.lostGrant(); known != "" {
 			return known
 		}
 	}
 	switch verdict.Reason {
-	case machine.ReasonReused:
+	case history.ReasonReused:
 		return "This comes of two programs that each refresh a copy of one login: another home, another\nmachine, a backup, or a program that keeps the tokens in its memory. Give each a login of its own."
-	case machine.ReasonSpent:
+	case history.ReasonSpent:
 		if lost := v.lostByHolder(); lost != "" {
 			return lost
 		}
 		return "This comes of an auth.json that was put back from a backup or a copy."
-	case machine.ReasonRevoked:
+	case history.ReasonRevoked:
 		return "This comes of a logout elsewhere, a changed password, or an administrator."
-	case machine.ReasonExpired:
+	case history.ReasonExpired:
 		return "This comes of a login that was not used for a long time."
-	case machine.ReasonInDoubt:
+	case history.ReasonInDoubt:
 		return "This comes of processes that were ended, or connections that broke, while the issuer answered."
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -243,23 +244,23 @@ func times(count int) string {
 }
 
 // because is a verdict in words.
-func because(reason machine.Reason) string {
+func because(reason history.Reason) string {
 	switch reason {
-	case machine.ReasonExpired:
+	case history.ReasonExpired:
 		return "the issuer says this refresh token has expired"
-	case machine.ReasonReused:
+	case history.ReasonReused:
 		return "the issuer says this refresh token was already used"
-	case machine.ReasonRevoked:
+	case history.ReasonRevoked:
 		return "the issuer says this refresh token was revoked"
-	case machine.ReasonInvalidGrant:
+	case history.ReasonInvalidGrant:
 		return "the issuer does not accept this refresh token any more"
-	case machine.ReasonUnexplained:
+	case history.ReasonUnexplained:
 		return "the issuer refused this refresh token without a reason"
-	case machine.ReasonInDoubt:
+	case history.ReasonInDoubt:
 		return "two refreshes with this refresh token had no outcome, so that it is taken for spent"
-	case machine.ReasonMissing:
+	case history.ReasonMissing:
 		return "there is no refresh token"
-	case machine.ReasonSpent:
+	case history.ReasonSpent:
 		return "this refresh token was replaced by a newer one, which is not what is stored here"
 	}
 	return "this refresh token is refused: " + printable(strings.ReplaceAll(string(reason), "_", " "))

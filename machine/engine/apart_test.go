@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -39,7 +40,7 @@ func TestALogoutEndsTheNewestLoginAtTheIssuer(t *testing.T) {
 func TestALogoutDoesNotSendADeadTokenToAnybody(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(refused(machine.ReasonReused))
+		s.answer(refused(history.ReasonReused))
 		require.NoError(t, s.logout())
 		s.revokes()
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -188,7 +189,7 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 		var heard []machine.Phase
 		s.Subscribe(func(_, to *machine.State) { heard = append(heard, to.Phase) })
 		s.asking(demand)
-		s.answer(refused(machine.ReasonReused))
+		s.answer(refused(history.ReasonReused))
 		require.NoError(t, s.Login(t.Context(), login("again", time.Hour)))
 		require.NoError(t, s.logout())
 		synctest.Wait()

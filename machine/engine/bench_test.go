@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -38,7 +39,7 @@ func BenchmarkAsk(b *testing.B) {
 // started has a good login, which the issuer refuses to refresh.
 func started(b *testing.B) *engine.Engine {
 	kept, refuses := memory.NewStore(), &issuer{answers: make(chan machine.Answer, 1)}
-	refuses.answers <- refused(machine.ReasonReused)
+	refuses.answers <- refused(history.ReasonReused)
 	require.NoError(b, kept.Replace(b.Context(), login("first", 24*time.Hour)))
 	e := engine.Start(engine.Options{Policy: policy, Store: kept, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: refuses})
 	b.Cleanup(func() { e.Close(context.Background()) })

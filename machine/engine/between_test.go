@@ -10,6 +10,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -41,7 +42,7 @@ func TestALoginThatComesDuringALookIsNoticedByTheNextAsk(t *testing.T) {
 		"signed out": func(s *site) { require.NoError(s.t, s.logout()) },
 		"poisoned": func(s *site) {
 			s.asking(demand)
-			s.answer(refused(machine.ReasonReused))
+			s.answer(refused(history.ReasonReused))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

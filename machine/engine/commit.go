@@ -6,6 +6,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -72,7 +73,7 @@ func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) boo
 
 // refused is a verdict, unless somebody logged in while the issuer was asked:
 // then that login is in use, and the verdict is kept for the old token alone.
-func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
+func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 	at := t.at()
 	t.entry.Kind, t.entry.Reason = persist.Refused, reason
 	if !reason.IsExplained() {
@@ -82,7 +83,7 @@ func (t *transaction) refused(ctx context.Context, reason machine.Reason) {
 	if t.outcome = t.displaced(ctx, nil); t.outcome != nil {
 		return
 	}
-	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: machine.Verdict{
+	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: history.Verdict{
 		TokenID: t.entry.TokenID, Access: t.entry.Access, Reason: reason, At: at.Time,
 	}}
 }
@@ -143,7 +144,7 @@ func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential
 		t.record = record
 		return nil
 	}
-	event := lineage.Loaded(t.state, record.Credential, t.at().Time)
+	event := t.state.Loaded(lineage, record.Credential, t.at().Time)
 	event.Attempt, event.Dropped = t.state.Attempt, dropped
 	return event
 }

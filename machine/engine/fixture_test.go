@@ -16,6 +16,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -270,7 +271,7 @@ func granted(c machine.Credential) machine.Issued {
 	return machine.Issued{Response: machine.TokenResponse{IDToken: c.IDToken, AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
 }
 
-func refused(reason machine.Reason) machine.Refused { return machine.Refused{Reason: reason} }
+func refused(reason history.Reason) machine.Refused { return machine.Refused{Reason: reason} }
 
 // login is a token set of one account that expires in so long from now.
 func login(name string, expires time.Duration) machine.Credential {

@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -25,13 +26,13 @@ func (s *site) overdue() *pending {
 	return demanding
 }
 
-func (s *site) doubt(of machine.Credential) machine.Doubt {
+func (s *site) doubt(of machine.Credential) history.Doubt {
 	doubt, err := s.ledger.Process(99).Doubt(context.Background(), policy.TokenID(of))
 	require.NoError(s.t, err)
 	return doubt
 }
 
-func (s *site) lineage() machine.TokenHistory {
+func (s *site) lineage() history.TokenHistory {
 	lineage, err := s.ledger.Process(99).History(context.Background())
 	require.NoError(s.t, err)
 	return lineage
@@ -53,7 +54,7 @@ func TestADeadlineEndsTheWaitingNeverTheHearing(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		inBubble(t, good, func(t *testing.T, s *site) {
 			s.overdue()
-			s.answer(refused(machine.ReasonReused))
+			s.answer(refused(history.ReasonReused))
 			require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
 			require.NotNil(t, s.lineage().VerdictOn(policy.TokenID(s.stored())), "no process posts it again")
 		})

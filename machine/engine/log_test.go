@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // change is a line of the log about a change of the state.
@@ -52,16 +52,16 @@ func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {
 		found := change{"INFO", "state changed", "NoAuth", "Fresh", "FreshTaken", "", access, key}
 		changes := s.logged(func() {
 			s.asking(demand)
-			s.answer(refused(machine.ReasonReused))
+			s.answer(refused(history.ReasonReused))
 			s.asking(poll)
 		})
 		require.Equal(t, []change{
 			found,
 			{"INFO", "state changed", "Fresh", "Stale", "RefreshDemanded", "", access, key},
-			{"WARN", "state changed", "Stale", "Poisoned", "RefreshFailedPermanent", string(machine.ReasonReused), access, key},
+			{"WARN", "state changed", "Stale", "Poisoned", "RefreshFailedPermanent", string(history.ReasonReused), access, key},
 		}, changes)
 		require.Equal(t, []change{
-			{"INFO", "state changed", "NoAuth", "Poisoned", "CondemnedTaken", string(machine.ReasonReused), access, key},
+			{"INFO", "state changed", "NoAuth", "Poisoned", "CondemnedTaken", string(history.ReasonReused), access, key},
 		}, s.logged(func() { s.asking(poll) }), "how a login is found is no warning")
 	})
 }

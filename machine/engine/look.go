@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -52,7 +53,7 @@ func (o *Owner) Look() {
 	before := o.state.Credential
 	o.step(event)
 	o.share()
-	if o.hasLooked || lineage.LoggedOut || !lineage.Knows(record.Credential) { // what is there at the start is no news, unless the ledger thinks otherwise
+	if o.hasLooked || lineage.LoggedOut || !record.Credential.OriginIsIn(lineage) { // what is there at the start is no news, unless the ledger thinks otherwise
 		o.noteAdopted(ctx, event, before)
 	}
 	o.hasLooked = true
@@ -137,11 +138,11 @@ func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
 
 // found is the event for what a store holds, or for the error that it gave, in the
 // light of what its ledger knows.
-func (o *Options) found(s *machine.State, lineage machine.TokenHistory, record persist.Record, err error) machine.Event {
+func (o *Options) found(s *machine.State, lineage history.TokenHistory, record persist.Record, err error) machine.Event {
 	at := o.at()
 	switch unreadable := new(persist.UnreadableError); {
 	case err == nil:
-		return lineage.Loaded(*s, record.Credential, at.Time)
+		return s.Loaded(lineage, record.Credential, at.Time)
 	case errors.Is(err, persist.ErrNotFound) && lineage.LoggedOut:
 		return machine.LoggedOut{At: at}
 	case errors.Is(err, persist.ErrNotFound), errors.As(err, &unreadable) && !unreadable.BlocksWrites:
@@ -151,14 +152,14 @@ func (o *Options) found(s *machine.State, lineage machine.TokenHistory, record p
 }
 
 // lineageWithin is lineage for those who wait no longer than limit.
-func (o *Options) lineageWithin(ctx context.Context, limit time.Duration) machine.TokenHistory {
+func (o *Options) lineageWithin(ctx context.Context, limit time.Duration) history.TokenHistory {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return o.lineage(ctx)
 }
 
 // lineage is what the ledger knows; a ledger that cannot be read knows nothing.
-func (o *Options) lineage(ctx context.Context) machine.TokenHistory {
+func (o *Options) lineage(ctx context.Context) history.TokenHistory {
 	lineage, err := o.Ledger.History(ctx)
 	if err != nil {
 		o.Log.Warn("the ledger could not be read", "error", err)
@@ -196,7 +197,7 @@ func (o *Owner) saving() machine.Event {
 		return o.saved(ctx) // a write that was given up has taken place
 	}
 	if !record.Credential.Equal(*o.state.Base) {
-		displaced := lineage.Loaded(o.state, record.Credential, o.at().Time)
+		displaced := o.state.Loaded(lineage, record.Credential, o.at().Time)
 		displaced.Displaced = true
 		return displaced
 	}

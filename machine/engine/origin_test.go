@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // madeElsewhere is a login of another client at another issuer.
@@ -42,7 +43,7 @@ func TestAnotherLoginDoesNotInheritAClient(t *testing.T) {
 		another.Provenance, another.OwnerID = machine.Provenance{}, "another owner"
 		s.restart(func(*engine.Options) { s.write(another) })
 		s.asking(demand)
-		s.answer(refused(machine.ReasonReused))
+		s.answer(refused(history.ReasonReused))
 		require.Equal(t, []machine.Issuer{policy.Issuer}, s.issuer.asked)
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -14,7 +15,7 @@ import (
 // Sight is what a process that only looks can tell of a login.
 type Sight struct {
 	State   machine.State        // what an engine would come to if it was asked for the token now, up to its post
-	History machine.TokenHistory // what the ledger knows
+	History history.TokenHistory // what the ledger knows
 
 	IsForbidden   bool  // what is stored may not be used here
 	StoreProblem  error // why the store cannot tell what it holds, or why that is no login; nil if it does or holds nothing
@@ -96,7 +97,7 @@ func (o *Options) probe(ctx context.Context) error {
 }
 
 // doubtOf asks a ledger of which it is enough to look, where it makes a difference.
-func doubtOf(ctx context.Context, ledger persist.Ledger, key secret.Fingerprint) (machine.Doubt, error) {
+func doubtOf(ctx context.Context, ledger persist.Ledger, key secret.Fingerprint) (history.Doubt, error) {
 	if looks, ok := ledger.(persist.DoubtPeeker); ok {
 		return looks.PeekDoubt(ctx, key)
 	}

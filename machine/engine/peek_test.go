@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -33,7 +34,7 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 		"a good one": {good, func(*site) {}},
 		"a refused one": {expired, func(s *site) {
 			s.asking(poll)
-			s.answer(refused(machine.ReasonReused))
+			s.answer(refused(history.ReasonReused))
 		}},
 		"an outage": {expired, func(s *site) { s.waits(10 * time.Minute) }},
 		"an answer that was lost": {aged, func(s *site) {

@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -54,7 +55,7 @@ func TestALogoutInASisterProcessIsSeenBeforeThePost(t *testing.T) {
 func TestPoisonedCredentialIsNeverSentAgain(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		demanding := s.asking(demand)
-		s.answer(refused(machine.ReasonReused))
+		s.answer(refused(history.ReasonReused))
 		demanding.gives(secret.Token{})
 		for range 1000 {
 			for _, ask := range []machine.Ask{poll, demand, glance} {
@@ -76,7 +77,7 @@ func TestPoisonedCredentialIsNeverSentAgain(t *testing.T) {
 func TestAnUnexplainedRefusalBindsThisProcessAlone(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(refused(machine.ReasonUnexplained))
+		s.answer(refused(history.ReasonUnexplained))
 		s.asking(demand).gives(secret.Token{})
 		restarted := s.start()
 		defer restarted.Close(ended())
@@ -93,7 +94,7 @@ func TestARefusalCountsOnlyIfItsLoginIsStillTheCurrentOne(t *testing.T) {
 		demanding := s.asking(demand)
 		another := otherAccount("another")
 		s.write(another)
-		s.answer(refused(machine.ReasonReused))
+		s.answer(refused(history.ReasonReused))
 		demanding.gives(another.AccessToken)
 		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
 
@@ -110,7 +111,7 @@ func TestWithNoTokenToGiveEveryAskNoticesANewCredential(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				s.asking(demand)
-				s.answer(refused(machine.ReasonExpired))
+				s.answer(refused(history.ReasonExpired))
 				require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
 				another := otherAccount("another")
 				s.write(another)
@@ -129,7 +130,7 @@ func TestWithNoTokenToGiveEveryAskNoticesANewCredential(t *testing.T) {
 func TestAnUnchangedFileIsNotReadAgain(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(refused(machine.ReasonExpired))
+		s.answer(refused(history.ReasonExpired))
 		s.asking(poll)
 		stamps, loads := s.store.stamps.Load(), s.store.loads.Load()
 		for range 100 {
@@ -144,7 +145,7 @@ func TestAnUnchangedFileIsNotReadAgain(t *testing.T) {
 func TestWhoSeesThatNothingHasChangedNeedNotWaitForTheEngine(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(refused(machine.ReasonExpired))
+		s.answer(refused(history.ReasonExpired))
 		s.asking(poll) // it looks, for the state has changed
 		goOn := make(chan struct{})
 		s.store.loading = func() { <-goOn }
@@ -261,7 +262,7 @@ func TestALoginOrALogoutIsNotUndoneByTheRefreshInFlight(t *testing.T) {
 	again := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}
 	for name, answer := range map[string]func() machine.Answer{
 		"granted":     func() machine.Answer { return granted(login("next", time.Hour)) },
-		"refused":     func() machine.Answer { return refused(machine.ReasonReused) },
+		"refused":     func() machine.Answer { return refused(history.ReasonReused) },
 		"unavailable": func() machine.Answer { return machine.Unavailable{} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 )
@@ -129,9 +130,9 @@ func TestALoginWhoseCallerGaveUpIsNotToldAsFailed(t *testing.T) {
 // slowLedger takes as long to read as its caller waits.
 type slowLedger struct{ persist.Ledger }
 
-func (slowLedger) History(ctx context.Context) (machine.TokenHistory, error) {
+func (slowLedger) History(ctx context.Context) (history.TokenHistory, error) {
 	<-ctx.Done()
-	return machine.TokenHistory{}, &persist.UnavailableError{Err: ctx.Err()}
+	return history.TokenHistory{}, &persist.UnavailableError{Err: ctx.Err()}
 }
 
 func TestALedgerThatIsSlowToReadHidesNoLogin(t *testing.T) {
@@ -150,7 +151,7 @@ type slowToIntend struct {
 	isWriting *atomic.Bool
 }
 
-func (l slowToIntend) Intend(ctx context.Context, intent persist.Entry, doubt machine.Doubt) error {
+func (l slowToIntend) Intend(ctx context.Context, intent persist.Entry, doubt history.Doubt) error {
 	l.isWriting.Store(true)
 	defer l.isWriting.Store(false)
 	time.Sleep(time.Second)

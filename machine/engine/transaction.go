@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -26,7 +27,7 @@ type transaction struct {
 	vacate  func()         // gives back the room for the successor
 	intent  time.Duration  // when the intent was made, by the clock that never stands still
 	record  persist.Record // what the store held under the lock
-	doubt   machine.Doubt
+	doubt   history.Doubt
 	answer  machine.Answer
 	next    machine.Credential // what the issuer's grant makes of it
 	entry   persist.Entry      // what the ledger is told of the post

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -148,7 +149,7 @@ func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
 // The save of an unsaved token set while its own refresh token is posted is not
 // somebody else's login: what the issuer grants takes its place.
 func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
-	for name, answer := range map[string]machine.Answer{"granted": nil, "refused": refused(machine.ReasonReused)} {
+	for name, answer := range map[string]machine.Answer{"granted": nil, "refused": refused(history.ReasonReused)} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				next := unsaved(s)

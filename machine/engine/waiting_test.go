@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -177,7 +178,7 @@ func TestASisterLearnsThatTheLoginIsDead(t *testing.T) {
 		s.answer(granted(login("next", time.Hour)))
 		go sister.Status(t.Context(), demand)
 		synctest.Wait()
-		s.answer(refused(machine.ReasonReused))
+		s.answer(refused(history.ReasonReused))
 		require.Equal(t, machine.Poisoned, sister.Snapshot().Phase)
 
 		require.Equal(t, machine.Fresh, s.Snapshot().Phase, "its token serves")
@@ -185,7 +186,7 @@ func TestASisterLearnsThatTheLoginIsDead(t *testing.T) {
 		s.asking(poll)
 		assessed := s.Snapshot().Assess(time.Now())
 		require.Equal(t, machine.ActionLogin, assessed.Action)
-		require.Equal(t, string(machine.ReasonReused), assessed.Reason)
+		require.Equal(t, string(history.ReasonReused), assessed.Reason)
 		require.Equal(t, 2, s.posts())
 	})
 }
@@ -195,7 +196,7 @@ func TestALookOfAWaitingLoginLearnsAVerdictOnIt(t *testing.T) {
 		s.waits(10 * time.Minute)
 		held := s.stored()
 		require.NoError(t, s.ledger.Process(9).Append(t.Context(), persist.Entry{
-			Kind: persist.Refused, TokenID: policy.TokenID(held), Access: held.AccessToken.Fingerprint(), Reason: machine.ReasonRevoked,
+			Kind: persist.Refused, TokenID: policy.TokenID(held), Access: held.AccessToken.Fingerprint(), Reason: history.ReasonRevoked,
 		}))
 		require.NoError(t, s.Reload(t.Context()))
 		require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
@@ -316,7 +317,7 @@ func TestAnUnexplainedRefusalAfterAnOutageIsTheFirst(t *testing.T) {
 			time.Sleep(time.Until(s.Snapshot().NotBefore))
 		}
 		s.asking(poll)
-		s.answer(refused(machine.ReasonUnexplained))
+		s.answer(refused(history.ReasonUnexplained))
 		require.Equal(t, machine.UnexplainedBase, time.Until(s.lineage().Deferral.NotBefore))
 		require.Equal(t, 1, s.lineage().Deferral.Failures)
 	})
@@ -334,7 +335,7 @@ func TestATokenWhoseAnswerWasLostTwiceIsPostedNoMore(t *testing.T) {
 		require.Equal(t, 2, s.posts())
 		assessed := s.Snapshot().Assess(time.Now())
 		require.Equal(t, machine.ActionLogin, assessed.Action)
-		require.Equal(t, string(machine.ReasonInDoubt), assessed.Reason)
+		require.Equal(t, string(history.ReasonInDoubt), assessed.Reason)
 
 		s.restart(func(*engine.Options) {})
 		s.asking(poll).gives(secret.Token{}, "also for the next process")

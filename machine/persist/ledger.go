@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -22,7 +23,7 @@ type Ledger interface {
 	// TokenHistory folds the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
 	// is known: go on with the zero TokenHistory.
-	History(ctx context.Context) (machine.TokenHistory, error)
+	History(ctx context.Context) (history.TokenHistory, error)
 
 	// Append adds an entry; PID and Endpoint are filled in where they are missing.
 	// What safety rests on (see Entry.IsSynced) is on the disk when it returns nil.
@@ -32,14 +33,14 @@ type Ledger interface {
 	// Doubt tells of the posts of a refresh token that have no outcome yet. Hold
 	// the lock: without it, a post in flight may be told as one given up. It
 	// returns an [*UnavailableError] if nobody can tell; then do not post.
-	Doubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error)
+	Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
 
 	// Intend makes the intent for intent.Key, durably and exclusively, and writes
 	// the entry: whoever gets nil may post, once. It returns [ErrIntended] if
 	// there is an intent already that the given doubt does not cover, a verdict by
 	// now, or a lost answer that the doubt does not know of: then somebody else posts. A [*NotDurableError] says that it could not
 	// be written: do not post.
-	Intend(ctx context.Context, intent Entry, doubt machine.Doubt) error
+	Intend(ctx context.Context, intent Entry, doubt history.Doubt) error
 
 	// Conclude writes the outcome of a post and then closes all intents of its
 	// key if it settles them (see Entry.IsAnswer). Else only the intent that this
@@ -56,7 +57,7 @@ const HearingLimit = 5 * time.Minute
 // DoubtPeeker is a Ledger that can tell of a doubt without clearing up what it finds,
 // and without the lock: a post in flight counts as one.
 type DoubtPeeker interface {
-	PeekDoubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error)
+	PeekDoubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
 }
 
 // ErrIntended reports that another process makes, or made, the same post.
@@ -92,7 +93,7 @@ type Entry struct {
 	NextID    secret.Fingerprint `json:"next,omitempty"`     // of its successor
 	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside Key
 	Endpoint  secret.Fingerprint `json:"endpoint,omitempty"` // the token endpoint of the process that wrote it
-	Reason    machine.Reason     `json:"reason,omitempty"`
+	Reason    history.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
 	Unsaved   bool               `json:"unsaved,omitempty"` // rotated, or deferred with a Next: the successor is in the memory of PID alone, until Saved
@@ -100,7 +101,7 @@ type Entry struct {
 	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to Key by now
 	SentAt    time.Time          `json:"sent_at,omitzero"`  // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
-	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [machine.Condemned.Texts]
+	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [history.Condemned.Texts]
 
 	// Issued is the access token that came with a rotation or a login, if the issuer
 	// said when it expires: auth.json has no place for that.
@@ -126,14 +127,14 @@ func (e Entry) WithExpiry(c machine.Credential) Entry {
 // Of is the entry with the origin of the login that it is about.
 func (e Entry) Of(c machine.Credential) Entry {
 	if origin, isKnown := c.Origin(); isKnown {
-		e.Owner, e.Issuer, e.Client = origin.Owner, origin.Made.Issuer, origin.Made.ClientID
+		e.Owner, e.Issuer, e.Client = origin.Owner, origin.Issuer, origin.ClientID
 	}
 	return e
 }
 
 // Origin is where the login was made that the entry is about.
-func (e Entry) Origin() machine.Origin {
-	return machine.Origin{Owner: e.Owner, Made: machine.Provenance{Issuer: e.Issuer, ClientID: e.Client}}
+func (e Entry) Origin() history.Origin {
+	return history.Origin{Owner: e.Owner, Issuer: e.Issuer, ClientID: e.Client}
 }
 
 // IsSynced reports whether the entry has to reach the disk at once; the rest may

@@ -27,7 +27,7 @@ func (r recalling) Load(ctx context.Context) (Record, error) {
 	record, err := r.Store.Load(ctx)
 	if c := record.Credential; err == nil && c.OwnerID != "" && c.Provenance == (machine.Provenance{}) {
 		lineage, _ := r.ledger.History(ctx)
-		record.Credential = lineage.Completed(c)
+		record.Credential = c.Completed(lineage)
 	}
 	return record, err
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
@@ -58,4 +59,19 @@ func typeName(raw json.RawMessage) string {
 		return "floating point `" + string(raw) + "`"
 	}
 	return "integer `" + string(raw) + "`"
+}
+
+// refusalMessage says to a person why a login cannot be refreshed, in Codex's words
+// where it has any.
+func refusalMessage(reason history.Reason) string {
+	const retry = " Please log out and sign in again."
+	switch reason {
+	case history.ReasonExpired:
+		return "Your access token could not be refreshed because your refresh token has expired." + retry
+	case history.ReasonReused, history.ReasonSpent:
+		return "Your access token could not be refreshed because your refresh token was already used." + retry
+	case history.ReasonRevoked:
+		return "Your access token could not be refreshed because your refresh token was revoked." + retry
+	}
+	return "Your access token could not be refreshed." + retry
 }

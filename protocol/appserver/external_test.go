@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
@@ -153,12 +154,12 @@ func TestManyWhoAskForTheLimitsAtOnceAreOneRequest(t *testing.T) {
 func TestAPoisonedLoginAsksNobodyForItsLimits(t *testing.T) {
 	g := &gate{}
 	experimental(t, tokens("access-1", "refresh-1"), guarded(g), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
 		s.send(`{"id":1,"method":"getAuthStatus","params":{"refreshToken":true}}`)
 		time.Sleep(2 * issuerTakes)
 		s.said()
 		_, message := errorOf(t, s.answer(protocol.RateLimitsRead, ""))
-		require.Equal(t, "failed to fetch codex rate limits: "+machine.ReasonReused.Message(), message)
+		require.Equal(t, "failed to fetch codex rate limits: Your access token could not be refreshed because your refresh token was already used. Please log out and sign in again.", message)
 		require.Empty(t, g.asked)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
@@ -25,7 +26,7 @@ func TestHealthTellsTheStoryOfADeadToken(t *testing.T) {
 			"accessExpiresAt":null,"lastAttemptAt":null,"nextAttemptAt":null,"unsaved":false,"inDoubt":false,"action":"none"}}`,
 			s.answer(protocol.HealthRead, ""))
 
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
 		s.send(`{"id":2,"method":"getAuthStatus","params":{"refreshToken":true}}`)
 		time.Sleep(2 * issuerTakes)
 		var states []string

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // TestAPipelineIsAnsweredAsIfOneHadWaited sends any sequence of questions,
@@ -52,7 +53,7 @@ func converse(t *rapid.T, stored *machine.Credential, sends, outcomes []string) 
 	for i, outcome := range outcomes {
 		s.issuer.answers = append(s.issuer.answers, map[string]machine.Answer{
 			granted:     grants(accessAfter(i), fmt.Sprint("refresh-", i+1)),
-			refused:     machine.Refused{Reason: machine.ReasonReused},
+			refused:     machine.Refused{Reason: history.ReasonReused},
 			unavailable: machine.Unavailable{},
 		}[outcome])
 	}

@@ -114,7 +114,7 @@ var errNoToken = errors.New("the access token was refused, and there is no other
 func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (protocol.RateLimitsResponse, error) {
 	if snapshot.Token().IsAbsent() {
 		if verdict, condemned := snapshot.Verdict(); condemned {
-			return protocol.RateLimitsResponse{}, errors.New(verdict.Reason.Message())
+			return protocol.RateLimitsResponse{}, errors.New(refusalMessage(verdict.Reason))
 		}
 		return protocol.RateLimitsResponse{}, errNoToken
 	}

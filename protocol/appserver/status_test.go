@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 )
@@ -83,7 +84,7 @@ func TestAProviderWithoutLoginIsAnsweredAtOnceAndNothingPostedUnasked(t *testing
 
 func TestAPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
 		require.Empty(t, s.ask(`{"id":1,"method":"account/read","params":{"refreshToken":true}}`))
 		time.Sleep(issuerTakes)
 		require.Len(t, s.said(), 1)
@@ -125,7 +126,7 @@ func TestWhoNeedNotWaitForTheIssuerDoesNot(t *testing.T) {
 
 func TestAStormOnADeadTokenCostsOnePost(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: machine.ReasonRevoked}}
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonRevoked}}
 		const polls = 2000
 		for range polls {
 			s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -53,7 +54,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 type refusal struct {
 	status int
 	code   string // as the issuer says it, in lower case
-	reason machine.Reason
+	reason history.Reason
 }
 
 const (
@@ -77,21 +78,21 @@ const (
 //     every 401 applies.
 //   - 403, 404 and 410 without a code may be of a wall or of a wrong address.
 var refusals = []refusal{
-	{anyStatus, "refresh_token_expired", machine.ReasonExpired},
-	{anyStatus, "refresh_token_reused", machine.ReasonReused},
-	{anyStatus, "refresh_token_invalidated", machine.ReasonRevoked},
-	{http.StatusBadRequest, "invalid_grant", machine.ReasonInvalidGrant},           // RFC 6749 section 5.2
-	{http.StatusBadRequest, "bad_refresh_token", machine.ReasonInvalidGrant},       // GitHub, with 200
-	{http.StatusBadRequest, "invalid_refresh_token", machine.ReasonInvalidGrant},   // Slack, with 200: it can mean nothing else
-	{http.StatusForbidden, "invalid_grant", machine.ReasonInvalidGrant},            // Atlassian
-	{http.StatusForbidden, "invalid_refresh_token", machine.ReasonInvalidGrant},    // the same word
-	{http.StatusUnauthorized, "invalid_grant", machine.ReasonInvalidGrant},         // the token, not the client
-	{http.StatusUnauthorized, "bad_refresh_token", machine.ReasonInvalidGrant},     // likewise
-	{http.StatusUnauthorized, "invalid_refresh_token", machine.ReasonInvalidGrant}, // likewise
+	{anyStatus, "refresh_token_expired", history.ReasonExpired},
+	{anyStatus, "refresh_token_reused", history.ReasonReused},
+	{anyStatus, "refresh_token_invalidated", history.ReasonRevoked},
+	{http.StatusBadRequest, "invalid_grant", history.ReasonInvalidGrant},           // RFC 6749 section 5.2
+	{http.StatusBadRequest, "bad_refresh_token", history.ReasonInvalidGrant},       // GitHub, with 200
+	{http.StatusBadRequest, "invalid_refresh_token", history.ReasonInvalidGrant},   // Slack, with 200: it can mean nothing else
+	{http.StatusForbidden, "invalid_grant", history.ReasonInvalidGrant},            // Atlassian
+	{http.StatusForbidden, "invalid_refresh_token", history.ReasonInvalidGrant},    // the same word
+	{http.StatusUnauthorized, "invalid_grant", history.ReasonInvalidGrant},         // the token, not the client
+	{http.StatusUnauthorized, "bad_refresh_token", history.ReasonInvalidGrant},     // likewise
+	{http.StatusUnauthorized, "invalid_refresh_token", history.ReasonInvalidGrant}, // likewise
 	// Any other 401 is a verdict, as in the reference: without a code, or with one
 	// that is not about the token. It is no evidence for other processes, and its
 	// reason says so. A page is none at all: the issuer did not write it.
-	{http.StatusUnauthorized, anyCode, machine.ReasonUnexplained},
+	{http.StatusUnauthorized, anyCode, history.ReasonUnexplained},
 }
 
 func (r refusal) covers(status int, code string) bool {

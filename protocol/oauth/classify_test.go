@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -25,36 +26,36 @@ func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
 	for name, row := range map[string]struct {
 		status int
 		body   string
-		reason machine.Reason
+		reason history.Reason
 	}{
-		"401 without a body":            {401, "", machine.ReasonUnexplained},
-		"401 with half an object":       {401, `{"error":{"code":"refresh_token_re`, machine.ReasonUnexplained},
-		"401 with an unknown code":      {401, `{"error":{"code":"new_thing"}}`, machine.ReasonUnexplained},
-		"401 about the client":          {401, `{"error":"invalid_client"}`, machine.ReasonUnexplained},
-		"401 with a code that is null":  {401, `{"error":null}`, machine.ReasonUnexplained},
-		"401 with an array":             {401, `["refresh_token_reused"]`, machine.ReasonUnexplained},
-		"401 with a grant in it":        {401, `{"access_token":"a","refresh_token":"r"}`, machine.ReasonUnexplained},
-		"401 expired":                   {401, `{"error":{"code":"refresh_token_expired"}}`, machine.ReasonExpired},
-		"401 reused":                    {401, `{"error":{"code":"refresh_token_reused"}}`, machine.ReasonReused},
-		"401 invalidated":               {401, `{"error":{"code":"refresh_token_invalidated"}}`, machine.ReasonRevoked},
-		"401 with a string as error":    {401, `{"error":"refresh_token_reused"}`, machine.ReasonReused},
-		"401 with a code at the top":    {401, `{"code":"refresh_token_reused"}`, machine.ReasonReused},
-		"401 in capitals":               {401, `{"error":{"code":"REFRESH_TOKEN_REUSED"}}`, machine.ReasonReused},
-		"401 invalid_grant":             {401, `{"error":"invalid_grant"}`, machine.ReasonInvalidGrant},
-		"400 expired":                   {400, `{"error":{"code":"refresh_token_expired"}}`, machine.ReasonExpired},
-		"403 invalid_grant":             {403, `{"error":"invalid_grant"}`, machine.ReasonInvalidGrant},
-		"200 in Slack's way":            {200, `{"ok":false,"error":"invalid_refresh_token"}`, machine.ReasonInvalidGrant},
-		"200 as a form":                 {200, `error=bad_refresh_token&error_description=x`, machine.ReasonInvalidGrant},
-		"400 with a BOM":                {400, "\uFEFF{\"error\":\"invalid_grant\"}", machine.ReasonInvalidGrant},
-		"403 reused":                    {403, `{"error":{"code":"refresh_token_reused"}}`, machine.ReasonReused},
-		"500 invalidated":               {500, `{"error":{"code":"refresh_token_invalidated"}}`, machine.ReasonRevoked},
-		"400 invalid_grant":             {400, `{"error":"invalid_grant","error_description":"x"}`, machine.ReasonInvalidGrant},
-		"400 invalid_grant in error":    {400, `{"error":{"code":"invalid_grant"}}`, machine.ReasonInvalidGrant},
-		"200 in GitHub's way":           {200, `{"error":"bad_refresh_token"}`, machine.ReasonInvalidGrant},
-		"200 with the standard's code":  {200, `{"error":"invalid_grant"}`, machine.ReasonInvalidGrant},
-		"200 reused":                    {200, `{"error":{"code":"refresh_token_reused"}}`, machine.ReasonReused},
-		"200 reused, with null tokens":  {200, `{"access_token":null,"error":"refresh_token_reused"}`, machine.ReasonReused},
-		"200 reused, with empty tokens": {200, `{"access_token":"","error":"refresh_token_reused"}`, machine.ReasonReused},
+		"401 without a body":            {401, "", history.ReasonUnexplained},
+		"401 with half an object":       {401, `{"error":{"code":"refresh_token_re`, history.ReasonUnexplained},
+		"401 with an unknown code":      {401, `{"error":{"code":"new_thing"}}`, history.ReasonUnexplained},
+		"401 about the client":          {401, `{"error":"invalid_client"}`, history.ReasonUnexplained},
+		"401 with a code that is null":  {401, `{"error":null}`, history.ReasonUnexplained},
+		"401 with an array":             {401, `["refresh_token_reused"]`, history.ReasonUnexplained},
+		"401 with a grant in it":        {401, `{"access_token":"a","refresh_token":"r"}`, history.ReasonUnexplained},
+		"401 expired":                   {401, `{"error":{"code":"refresh_token_expired"}}`, history.ReasonExpired},
+		"401 reused":                    {401, `{"error":{"code":"refresh_token_reused"}}`, history.ReasonReused},
+		"401 invalidated":               {401, `{"error":{"code":"refresh_token_invalidated"}}`, history.ReasonRevoked},
+		"401 with a string as error":    {401, `{"error":"refresh_token_reused"}`, history.ReasonReused},
+		"401 with a code at the top":    {401, `{"code":"refresh_token_reused"}`, history.ReasonReused},
+		"401 in capitals":               {401, `{"error":{"code":"REFRESH_TOKEN_REUSED"}}`, history.ReasonReused},
+		"401 invalid_grant":             {401, `{"error":"invalid_grant"}`, history.ReasonInvalidGrant},
+		"400 expired":                   {400, `{"error":{"code":"refresh_token_expired"}}`, history.ReasonExpired},
+		"403 invalid_grant":             {403, `{"error":"invalid_grant"}`, history.ReasonInvalidGrant},
+		"200 in Slack's way":            {200, `{"ok":false,"error":"invalid_refresh_token"}`, history.ReasonInvalidGrant},
+		"200 as a form":                 {200, `error=bad_refresh_token&error_description=x`, history.ReasonInvalidGrant},
+		"400 with a BOM":                {400, "\uFEFF{\"error\":\"invalid_grant\"}", history.ReasonInvalidGrant},
+		"403 reused":                    {403, `{"error":{"code":"refresh_token_reused"}}`, history.ReasonReused},
+		"500 invalidated":               {500, `{"error":{"code":"refresh_token_invalidated"}}`, history.ReasonRevoked},
+		"400 invalid_grant":             {400, `{"error":"invalid_grant","error_description":"x"}`, history.ReasonInvalidGrant},
+		"400 invalid_grant in error":    {400, `{"error":{"code":"invalid_grant"}}`, history.ReasonInvalidGrant},
+		"200 in GitHub's way":           {200, `{"error":"bad_refresh_token"}`, history.ReasonInvalidGrant},
+		"200 with the standard's code":  {200, `{"error":"invalid_grant"}`, history.ReasonInvalidGrant},
+		"200 reused":                    {200, `{"error":{"code":"refresh_token_reused"}}`, history.ReasonReused},
+		"200 reused, with null tokens":  {200, `{"access_token":null,"error":"refresh_token_reused"}`, history.ReasonReused},
+		"200 reused, with empty tokens": {200, `{"access_token":"","error":"refresh_token_reused"}`, history.ReasonReused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, machine.Refused{Reason: row.reason}, bare(classify(row.status, row.body)))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -19,10 +20,10 @@ func TestARefreshTokenThatIsOnlyRepeatedIsNotGiven(t *testing.T) {
 	token := secret.New("the-refresh-token-that-was-sent")
 	for body, want := range map[string]machine.Answer{
 		`{"error":"invalid_grant","refresh_token":%q}`: machine.Refused{
-			Reason: machine.ReasonInvalidGrant, Evidence: evidence.Evidence{Status: 200, Code: "invalid_grant"},
+			Reason: history.ReasonInvalidGrant, Evidence: evidence.Evidence{Status: 200, Code: "invalid_grant"},
 		},
 		`{"error":{"code":"refresh_token_reused"},"refresh_token":%q}`: machine.Refused{
-			Reason: machine.ReasonReused, Evidence: evidence.Evidence{Status: 200, Code: "refresh_token_reused"},
+			Reason: history.ReasonReused, Evidence: evidence.Evidence{Status: 200, Code: "refresh_token_reused"},
 		},
 		`{"refresh_token":%q}`: machine.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}},
 	} {

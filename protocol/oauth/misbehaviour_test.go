@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
@@ -21,10 +22,10 @@ func TestEveryMisbehaviourIsJudgedByItsContent(t *testing.T) {
 		"an empty object":                 machine.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
 		"success:false":                   machine.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
 		"Slack out of order":              machine.Unavailable{Evidence: said(200, "internal_error")},
-		"Slack's refusal":                 machine.Refused{Reason: machine.ReasonInvalidGrant, Evidence: said(200, "invalid_refresh_token")},
-		"GitHub's refusal":                machine.Refused{Reason: machine.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
-		"GitHub's refusal as a form":      machine.Refused{Reason: machine.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
-		"Atlassian's refusal":             machine.Refused{Reason: machine.ReasonInvalidGrant, Evidence: said(403, "invalid_grant")},
+		"Slack's refusal":                 machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "invalid_refresh_token")},
+		"GitHub's refusal":                machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
+		"GitHub's refusal as a form":      machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
+		"Atlassian's refusal":             machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(403, "invalid_grant")},
 		"Dex's refusal":                   machine.Unavailable{Evidence: said(400, "invalid_request")},
 		"a wrong client":                  machine.Unavailable{Evidence: said(400, "invalid_client")},
 		"a race in Hydra":                 machine.Unavailable{Evidence: said(500, "server_error")},
@@ -32,9 +33,9 @@ func TestEveryMisbehaviourIsJudgedByItsContent(t *testing.T) {
 		"a portal":                        machine.Unavailable{Evidence: met(200, evidence.ProblemPage)},
 		"a portal's 401":                  machine.Unavailable{Evidence: met(401, evidence.ProblemPage)},
 		"a gateway's page":                machine.Unavailable{Lost: true, Evidence: met(502, evidence.ProblemPage)},
-		"a refusal with a BOM":            machine.Refused{Reason: machine.ReasonInvalidGrant, Evidence: said(400, "invalid_grant")},
-		"a refusal in gzip":               machine.Refused{Reason: machine.ReasonReused, Evidence: said(400, "refresh_token_reused")},
-		"a refusal in gzip, and not said": machine.Refused{Reason: machine.ReasonReused, Evidence: said(400, "refresh_token_reused")},
+		"a refusal with a BOM":            machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(400, "invalid_grant")},
+		"a refusal in gzip":               machine.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
+		"a refusal in gzip, and not said": machine.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
 	}
 	require.Len(t, want, len(issuer.Misbehaviours()), "each has its judgement")
 	for name, step := range issuer.Misbehaviours() {

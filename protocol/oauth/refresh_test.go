@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -115,11 +116,11 @@ func TestARefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	require.False(t, renewed.IDToken.IsAbsent())
 
 	again := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(again))
+	require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(again))
 	after := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(after))
+	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(after))
 	unknown := client.Refresh(t.Context(), names, secret.New("nobody's"), machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonInvalidGrant}, bare(unknown))
+	require.Equal(t, machine.Refused{Reason: history.ReasonInvalidGrant}, bare(unknown))
 
 	i.Script(issuer.Refresh, issuer.Step{Status: 429, Header: http.Header{"Retry-After": {"7"}}})
 	busy := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)

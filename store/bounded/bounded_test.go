@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/bounded"
@@ -81,7 +82,7 @@ func (h *hanging) Lock(context.Context) (func(), error) {
 	return h.Store.Lock(context.Background())
 }
 
-func (h *hanging) Intend(_ context.Context, intent persist.Entry, doubt machine.Doubt) error {
+func (h *hanging) Intend(_ context.Context, intent persist.Entry, doubt history.Doubt) error {
 	h.hang()
 	return h.Ledger.Intend(context.Background(), intent, doubt)
 }
@@ -157,7 +158,7 @@ func TestALockOrAnIntentThatComesTooLateIsGivenBack(t *testing.T) {
 			_, err := bounded.NewStore(of).Lock(ctx)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			undurable := new(persist.NotDurableError)
-			require.ErrorAs(t, bounded.NewLedger(of).Intend(ctx, intent, machine.Doubt{}), &undurable)
+			require.ErrorAs(t, bounded.NewLedger(of).Intend(ctx, intent, history.Doubt{}), &undurable)
 		})
 		time.Sleep(of.takes)
 		synctest.Wait()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -25,7 +25,7 @@ func NewLedger(of persist.Ledger) *Ledger {
 func (l *Ledger) Unwrap() persist.Ledger { return l.of }
 
 // TokenHistory implements [persist.Ledger].
-func (l *Ledger) History(ctx context.Context) (machine.TokenHistory, error) {
+func (l *Ledger) History(ctx context.Context) (history.TokenHistory, error) {
 	return look(ctx, l.looks, l.of.History)
 }
 
@@ -45,8 +45,8 @@ func (l *Ledger) Append(ctx context.Context, e persist.Entry) error {
 }
 
 // Doubt implements [persist.Ledger].
-func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (machine.Doubt, error) {
-	return look(ctx, l.looks, func(ctx context.Context) (machine.Doubt, error) { return l.of.Doubt(ctx, key) })
+func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error) {
+	return look(ctx, l.looks, func(ctx context.Context) (history.Doubt, error) { return l.of.Doubt(ctx, key) })
 }
 
 // takeBackLimit is how long an intent is tried to be taken back.
@@ -54,7 +54,7 @@ const takeBackLimit = 10 * time.Second
 
 // Intend implements [persist.Ledger]. An intent that is made when its caller has gone is
 // taken back: nothing will be posted on it.
-func (l *Ledger) Intend(ctx context.Context, intent persist.Entry, doubt machine.Doubt) error {
+func (l *Ledger) Intend(ctx context.Context, intent persist.Entry, doubt history.Doubt) error {
 	return undurable(change(ctx, l.changes,
 		func(ctx context.Context) error { return l.of.Intend(ctx, intent, doubt) },
 		func() {

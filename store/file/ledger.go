@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -75,7 +76,7 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 
 // TokenHistory implements [persist.Ledger]. While the journal is as it was it costs
 // one stat; else only what is new is read.
-func (l *Ledger) History(context.Context) (machine.TokenHistory, error) { return l.journal.history() }
+func (l *Ledger) History(context.Context) (history.TokenHistory, error) { return l.journal.history() }
 
 // Entries are the entries that can be read, in the order of the journal: the
 // audit trail. Memory does not depend on how many there are. A
@@ -97,39 +98,39 @@ func (l *Ledger) Append(_ context.Context, e persist.Entry) error {
 
 // Doubt implements [persist.Ledger]. An intent that the journal has the outcome
 // of raises none and is cleared away: whoever made it died before it could.
-func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
 	doubt, over, err := l.doubt(key)
 	l.close(over...)
 	return doubt, err
 }
 
 // PeekDoubt implements [persist.DoubtPeeker].
-func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
 	doubt, _, err := l.doubt(key)
 	return doubt, err
 }
 
 // doubt also finds the intents that the journal has the outcome of.
-func (l *Ledger) doubt(key secret.Fingerprint) (doubt machine.Doubt, over []intent, err error) {
+func (l *Ledger) doubt(key secret.Fingerprint) (doubt history.Doubt, over []intent, err error) {
 	open, err := l.intentsOf(key)
 	if err != nil || len(open) == 0 {
-		return machine.Doubt{}, nil, err
+		return history.Doubt{}, nil, err
 	}
 	newest := open[len(open)-1]
 	isAnswered, err := journal.IsAnswered(newest.Entry, l.Entries())
 	if err != nil {
-		return machine.Doubt{}, nil, err
+		return history.Doubt{}, nil, err
 	}
 	if isAnswered {
-		return machine.Doubt{}, open, nil
+		return history.Doubt{}, open, nil
 	}
-	return machine.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
+	return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
 }
 
 // Intend implements [persist.Ledger]. The file is made first, and then the
 // journal is looked at again: whoever closed the intent that was there before
 // has written the verdict before that.
-func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt machine.Doubt) error {
+func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doubt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt machine.Doub
 
 // isStillFree returns [persist.ErrIntended] if somebody made the post that made
 // is for after all, or is about to.
-func (l *Ledger) isStillFree(made intent, doubt machine.Doubt) error {
+func (l *Ledger) isStillFree(made intent, doubt history.Doubt) error {
 	open, err := l.intentsOf(made.TokenID)
 	if err != nil {
 		return &persist.NotDurableError{Err: err}

@@ -14,7 +14,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -32,7 +32,7 @@ func TestTheJournalStaysSmallHoweverLongTheHistory(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: limit})
 	largest, shortened := 0, 0
 	for n := range 1200 {
-		require.NoError(t, ledger.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(n), At: time.Now()}, machine.Doubt{}))
+		require.NoError(t, ledger.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(n), At: time.Now()}, history.Doubt{}))
 		before := journalBytes(t, ledger)
 		require.NoError(t, ledger.Conclude(background, ledgerKey(n), persist.Entry{Kind: persist.Rotated, NextID: ledgerKey(n + 1)}))
 		if journalBytes(t, ledger) < before {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -27,21 +27,21 @@ import (
 var crashes = map[string]func(ledger *Ledger, arm func()) error{
 	"intend": func(ledger *Ledger, arm func()) error {
 		arm()
-		return ledger.Intend(background, crashedIntent, machine.Doubt{})
+		return ledger.Intend(background, crashedIntent, history.Doubt{})
 	},
 	"rotate": func(ledger *Ledger, arm func()) error {
-		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
+		err := ledger.Intend(background, crashedIntent, history.Doubt{})
 		arm()
 		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), crashedOutcome))
 	},
 	"replay": func(ledger *Ledger, arm func()) error {
-		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
-		err = errors.Join(err, ledger.Intend(background, crashedIntent, machine.Doubt{Times: 1}))
+		err := ledger.Intend(background, crashedIntent, history.Doubt{})
+		err = errors.Join(err, ledger.Intend(background, crashedIntent, history.Doubt{Times: 1}))
 		arm()
 		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), crashedOutcome))
 	},
 	"take back": func(ledger *Ledger, arm func()) error {
-		err := ledger.Intend(background, crashedIntent, machine.Doubt{})
+		err := ledger.Intend(background, crashedIntent, history.Doubt{})
 		arm()
 		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), persist.Entry{Kind: persist.Deferred, At: ledgerNoon}))
 	},
@@ -173,7 +173,7 @@ func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
 func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
 	prepare := func(dir string) {
 		ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
-		require.NoError(t, ledger.Intend(background, crashedIntent, machine.Doubt{}))
+		require.NoError(t, ledger.Intend(background, crashedIntent, history.Doubt{}))
 		appendAll(t, ledger, persist.Entry{Kind: persist.Logout}, refusal(7))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "auth.json.1.tmp"), nil, 0o600))
 		for range 600 {

@@ -10,20 +10,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // intended is a ledger with one open intent of this process, and its doubt at
 // a later time.
-func intended(t *testing.T, by func(*Ledger)) (*Ledger, func(after time.Duration) machine.Doubt) {
+func intended(t *testing.T, by func(*Ledger)) (*Ledger, func(after time.Duration) history.Doubt) {
 	now := ledgerNoon
 	ledger := openTestLedger(t, LedgerOptions{Now: func() time.Time { return now }})
 	us := *ledger
 	by(ledger)
 	e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: now}
-	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
-	return &us, func(after time.Duration) machine.Doubt {
+	require.NoError(t, ledger.Intend(background, e, history.Doubt{}))
+	return &us, func(after time.Duration) history.Doubt {
 		now = ledgerNoon.Add(after)
 		doubt, err := us.Doubt(background, ledgerKey(1))
 		require.NoError(t, err)
@@ -44,7 +44,7 @@ func earlier() holder {
 
 func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
 	_, doubt := intended(t, func(*Ledger) {})
-	require.Equal(t, machine.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
+	require.Equal(t, history.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
 	require.False(t, doubt(35*time.Second).HolderGone)
 	require.False(t, doubt(35*time.Second+persist.HearingLimit).HolderGone, "it may still listen for the answer")
 	require.True(t, doubt(35*time.Second+persist.HearingLimit+1).HolderGone)
@@ -141,7 +141,7 @@ func TestAFileInPlaceOfTheIntentsStopsEveryPost(t *testing.T) {
 	_, err := ledger.Doubt(background, ledgerKey(1))
 	var unavailable *persist.UnavailableError
 	require.ErrorAs(t, err, &unavailable)
-	err = ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: ledgerNoon}, machine.Doubt{})
+	err = ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: ledgerNoon}, history.Doubt{})
 	var notDurable *persist.NotDurableError
 	require.ErrorAs(t, err, &notDurable)
 	require.False(t, errors.Is(err, persist.ErrIntended))
@@ -172,8 +172,8 @@ func TestAnIntentThatIsNotYetInTheJournalIsNotTakenForAConcludedOne(t *testing.T
 		require.NoError(t, watcher.compact())
 	}})
 	e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: ledgerNoon}
-	unexplained := persist.Entry{Kind: persist.Refused, Reason: machine.ReasonUnexplained}
-	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+	unexplained := persist.Entry{Kind: persist.Refused, Reason: history.ReasonUnexplained}
+	require.NoError(t, ledger.Intend(background, e, history.Doubt{}))
 	require.NoError(t, ledger.Conclude(background, ledgerKey(1), unexplained))
 
 	other := *ledger
@@ -181,7 +181,7 @@ func TestAnIntentThatIsNotYetInTheJournalIsNotTakenForAConcludedOne(t *testing.T
 	other.journal = newJournal(ledger.journal.path, ledger.issuer, other.options)
 	watcher = &other
 	e.At = ledgerNoon.Add(time.Second)
-	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+	require.NoError(t, ledger.Intend(background, e, history.Doubt{}))
 	require.True(t, looked)
 	require.Len(t, intentFiles(t, ledger), 1)
 }
@@ -191,7 +191,7 @@ func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Now: func() time.Time { return now }})
 	for n, days := range []int{40, 31, 29, 0} {
 		e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(n), At: now.Add(-time.Duration(days) * 24 * time.Hour)}
-		require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
+		require.NoError(t, ledger.Intend(background, e, history.Doubt{}))
 	}
 	appendAll(t, ledger, persist.Entry{Kind: persist.Rotated, TokenID: ledgerKey(3), NextID: ledgerKey(3)}) // and died
 	require.NoError(t, ledger.Conclude(background, ledgerKey(9), refusal(9)))
@@ -203,14 +203,14 @@ func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
 // is a doubt about a token that may be spent.
 func TestAProcessTakesBackItsOwnIntentAndNoneOfItsNumber(t *testing.T) {
 	key := ledgerKey(1)
-	made := func(l *Ledger, doubt machine.Doubt) {
+	made := func(l *Ledger, doubt history.Doubt) {
 		require.NoError(t, l.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: key, At: ledgerNoon}, doubt))
 	}
 	ledger := openTestLedger(t, LedgerOptions{Now: func() time.Time { return ledgerNoon }})
 	namesake := *ledger
 	namesake.me = elsewhere
-	made(ledger, machine.Doubt{})
-	made(&namesake, machine.Doubt{Times: 1})
+	made(ledger, history.Doubt{})
+	made(&namesake, history.Doubt{Times: 1})
 	deferred := persist.Entry{Kind: persist.Deferred, At: ledgerNoon}
 	require.NoError(t, ledger.Conclude(background, key, deferred))
 	left, err := ledger.intentsOf(key)

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -38,7 +39,7 @@ func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *jour
 }
 
 // history replays all entries. Only those that are new are read.
-func (j *journalFile) history() (machine.TokenHistory, error) {
+func (j *journalFile) history() (history.TokenHistory, error) {
 	history, unreadable, err := j.Reader.History()
 	if unreadable > 0 {
 		j.log.Warn("the ledger has lines that cannot be read", "lines", unreadable)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -78,7 +78,7 @@ func openTestLedger(t *testing.T, options LedgerOptions) *Ledger {
 }
 
 func refusal(n int) persist.Entry {
-	return persist.Entry{Kind: persist.Refused, TokenID: ledgerKey(n), Reason: machine.ReasonReused, At: ledgerNoon, PID: 1, Endpoint: "e"}
+	return persist.Entry{Kind: persist.Refused, TokenID: ledgerKey(n), Reason: history.ReasonReused, At: ledgerNoon, PID: 1, Endpoint: "e"}
 }
 
 func appendAll(t *testing.T, ledger *Ledger, entries ...persist.Entry) {
@@ -107,7 +107,7 @@ func verdictsOf(t *testing.T, ledger *Ledger) []secret.Fingerprint {
 
 func TestLedgerFilesAreForTheirOwnerAlone(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{})
-	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, machine.Doubt{}))
+	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, history.Doubt{}))
 	count := 0
 	require.NoError(t, filepath.WalkDir(filepath.Dir(ledger.intents), func(path string, d fs.DirEntry, err error) error {
 		if info, _ := d.Info(); !d.IsDir() {
@@ -125,9 +125,9 @@ func TestLedgerHoldsNoSecret(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	key := storetest.LedgerIssuer.TokenID(secret.New(sentinel))
 	e := persist.Entry{Kind: persist.Intended, TokenID: key, Access: secret.New(sentinel).Fingerprint(), At: time.Now()}
-	require.NoError(t, ledger.Intend(background, e, machine.Doubt{}))
-	require.NoError(t, ledger.Conclude(background, key, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused}))
-	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, machine.Doubt{}))
+	require.NoError(t, ledger.Intend(background, e, history.Doubt{}))
+	require.NoError(t, ledger.Conclude(background, key, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused}))
+	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, history.Doubt{}))
 	require.NoError(t, filepath.WalkDir(filepath.Dir(ledger.intents), func(path string, d fs.DirEntry, err error) error {
 		if content, _ := os.ReadFile(path); !d.IsDir() {
 			require.NotContains(t, string(content), sentinel)
@@ -162,7 +162,7 @@ func TestLedgerNeedsNothingUntilThereIsSomethingToWrite(t *testing.T) {
 
 	var notDurable *persist.NotDurableError
 	require.ErrorAs(t, ledger.Append(background, refusal(1)), &notDurable)
-	require.ErrorAs(t, ledger.Intend(background, refusal(1), machine.Doubt{}), &notDurable)
+	require.ErrorAs(t, ledger.Intend(background, refusal(1), history.Doubt{}), &notDurable)
 	require.NoDirExists(t, dir)
 }
 
@@ -241,7 +241,7 @@ func requireNoLedger(t *testing.T, ledger *Ledger) {
 	var notDurable *persist.NotDurableError
 	require.ErrorAs(t, ledger.Append(background, refusal(1)), &notDurable)
 	intended := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now()}
-	require.ErrorAs(t, ledger.Intend(background, intended, machine.Doubt{}), &notDurable)
+	require.ErrorAs(t, ledger.Intend(background, intended, history.Doubt{}), &notDurable)
 	require.Empty(t, intentFiles(t, ledger), "there is nothing left of a post that may not be")
 }
 
@@ -398,7 +398,7 @@ func FuzzJournal(f *testing.F) {
 		require.NoError(t, err)
 		lineage, err := ledger.History(background)
 		require.NoError(t, err)
-		require.Equal(t, journal.Replay(machine.TokenHistory{}, slices.Values(before), persist.Endpoint(ledger.issuer)), lineage)
+		require.Equal(t, journal.Replay(history.TokenHistory{}, slices.Values(before), persist.Endpoint(ledger.issuer)), lineage)
 
 		require.NoError(t, ledger.compact())
 		after, err := journal.Newest(ledger.Entries(), 1<<20)

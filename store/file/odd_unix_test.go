@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -70,7 +70,7 @@ func everythingIn(t *testing.T, home string) {
 	}
 	_, _ = ledger.History(ctx)
 	_, _ = ledger.Doubt(ctx, ledgerKey(1))
-	_ = ledger.Intend(ctx, persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now()}, machine.Doubt{Times: 1})
+	_ = ledger.Intend(ctx, persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now()}, history.Doubt{Times: 1})
 	_ = ledger.Conclude(ctx, ledgerKey(1), persist.Entry{Kind: persist.Rotated, NextID: ledgerKey(2), At: time.Now()})
 	_ = ledger.compact()
 	if release, err := s.Reserve(ctx, oldLogin); err == nil {

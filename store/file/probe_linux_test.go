@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -73,7 +74,7 @@ func TestALedgerThatCannotBeWrittenIsSeenWithoutATry(t *testing.T) {
 			l := OpenLedger(home, machine.Issuer{}, LedgerOptions{})
 			require.NoError(t, l.Probe(t.Context()), "nothing there yet")
 			intent := persist.Entry{Kind: persist.Intended, TokenID: "0123"}
-			require.NoError(t, l.Intend(t.Context(), intent, machine.Doubt{}))
+			require.NoError(t, l.Intend(t.Context(), intent, history.Doubt{}))
 			require.NoError(t, l.Probe(t.Context()))
 			path := filepath.Join(home, name)
 			if err := unix.Mount(path, path, "", unix.MS_BIND, ""); err != nil {
@@ -84,7 +85,7 @@ func TestALedgerThatCannotBeWrittenIsSeenWithoutATry(t *testing.T) {
 			notDurable := new(persist.NotDurableError)
 			require.ErrorAs(t, l.Probe(t.Context()), &notDurable)
 			intent.TokenID = "4567"
-			require.Error(t, l.Intend(t.Context(), intent, machine.Doubt{}), "a try says the same")
+			require.Error(t, l.Intend(t.Context(), intent, history.Doubt{}), "a try says the same")
 		})
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -32,7 +32,7 @@ type Reader struct {
 type reading struct {
 	seen    os.FileInfo // of the file then
 	upTo    cursor
-	history machine.TokenHistory
+	history history.TokenHistory
 }
 
 // NewReader reads the journal at path for the processes that use one token endpoint
@@ -48,7 +48,7 @@ const newestBytes = 256 << 20
 // History replays the journal. While the file is unchanged it costs one stat; else
 // only the new lines are read. unreadable counts those of them that are no entries. It
 // returns a [*persist.UnavailableError] if the file cannot be opened or read.
-func (r *Reader) History() (history machine.TokenHistory, unreadable int, err error) {
+func (r *Reader) History() (known history.TokenHistory, unreadable int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	info, err := os.Stat(r.path)
@@ -58,7 +58,7 @@ func (r *Reader) History() (history machine.TokenHistory, unreadable int, err er
 	file, info, err := disk.Open(r.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.read = reading{}
-		return machine.TokenHistory{}, 0, nil
+		return history.TokenHistory{}, 0, nil
 	}
 	if err == nil {
 		defer file.Close()
@@ -66,7 +66,7 @@ func (r *Reader) History() (history machine.TokenHistory, unreadable int, err er
 	}
 	if err != nil {
 		r.read = reading{}
-		return machine.TokenHistory{}, unreadable, unavailable(err)
+		return history.TokenHistory{}, unreadable, unavailable(err)
 	}
 	r.read.seen = info
 	return r.read.history, unreadable, nil

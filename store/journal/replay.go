@@ -1,5 +1,5 @@
 // Package journal reads the lines of a ledger: it scans and follows the file, replays
-// the entries into a [machine.TokenHistory], and chooses those that a compaction keeps.
+// the entries into a [history.TokenHistory], and chooses those that a compaction keeps.
 package journal
 
 import (
@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -16,13 +17,13 @@ import (
 // Replay is pure, and its result shares nothing with known. The position of an entry
 // decides and never its time, for clocks go back. Entries overwrite and never count
 // up, so that an entry that stands twice in the journal does no harm.
-func Replay(known machine.TokenHistory, entries iter.Seq[persist.Entry], endpoint secret.Fingerprint) machine.TokenHistory {
+func Replay(known history.TokenHistory, entries iter.Seq[persist.Entry], endpoint secret.Fingerprint) history.TokenHistory {
 	r := replay{history: clone(known)}
 	for e := range entries {
 		said := factsOf(e)
 		r.remember(said)
 		if e.Owner != "" {
-			replace(&r.history.Origins, e.Origin(), func(o machine.Origin) bool { return o.Owner == e.Owner })
+			replace(&r.history.Origins, e.Origin(), func(o history.Origin) bool { return o.Owner == e.Owner })
 		}
 		if said.ofEndpoint && e.Endpoint == endpoint {
 			r.history.Deferral = said.deferral
@@ -35,7 +36,7 @@ func Replay(known machine.TokenHistory, entries iter.Seq[persist.Entry], endpoin
 	return r.history
 }
 
-func clone(h machine.TokenHistory) machine.TokenHistory {
+func clone(h history.TokenHistory) history.TokenHistory {
 	h.Verdicts, h.Rotations, h.Expiries = slices.Clone(h.Verdicts), slices.Clone(h.Rotations), slices.Clone(h.Expiries)
 	h.Lost, h.Ended, h.Origins = slices.Clone(h.Lost), slices.Clone(h.Ended), slices.Clone(h.Origins)
 	return h
@@ -43,8 +44,8 @@ func clone(h machine.TokenHistory) machine.TokenHistory {
 
 // replay is a history in the making.
 type replay struct {
-	history   machine.TokenHistory
-	condemned []machine.Verdict // not yet among those of the history
+	history   history.TokenHistory
+	condemned []history.Verdict // not yet among those of the history
 }
 
 // condemnedAtOnce is how many token ids are sorted together, in a long journal.
@@ -60,19 +61,19 @@ func (r *replay) remember(said facts) {
 		if r.condemned = append(r.condemned, said.verdict); len(r.condemned) == condemnedAtOnce {
 			h.Condemned, r.condemned = h.Condemned.With(r.condemned...), r.condemned[:0]
 		}
-		replace(&h.Verdicts, said.verdict, func(v machine.Verdict) bool { return v.TokenID == id })
+		replace(&h.Verdicts, said.verdict, func(v history.Verdict) bool { return v.TokenID == id })
 	}
 	if id := said.rotation.TokenID; id != "" {
-		replace(&h.Rotations, said.rotation, func(r machine.Rotation) bool { return r.TokenID == id })
+		replace(&h.Rotations, said.rotation, func(r history.Rotation) bool { return r.TokenID == id })
 	}
 	if access := said.expiry.Access; access != "" {
-		replace(&h.Expiries, said.expiry, func(x machine.Expiry) bool { return x.Access == access })
+		replace(&h.Expiries, said.expiry, func(x history.Expiry) bool { return x.Access == access })
 	}
 	if id := said.lost.TokenID; id != "" {
-		replace(&h.Lost, said.lost, func(l machine.Loss) bool { return l.TokenID == id })
+		replace(&h.Lost, said.lost, func(l history.Loss) bool { return l.TokenID == id })
 	}
 	if id := said.ended.TokenID; id != "" {
-		replace(&h.Ended, said.ended, func(e machine.Ending) bool { return e.TokenID == id })
+		replace(&h.Ended, said.ended, func(e history.Ending) bool { return e.TokenID == id })
 	}
 }
 
@@ -90,14 +91,14 @@ func replace[T any](list *[]T, last T, old func(T) bool) {
 
 // facts are the parts of a history that one entry decides.
 type facts struct {
-	verdict    machine.Verdict  // none if it has no token id
+	verdict    history.Verdict  // none if it has no token id
 	condemned  string           // ids of tokens with old verdicts
-	rotation   machine.Rotation // none if it has no token id
-	expiry     machine.Expiry   // none if it has no token
-	lost       machine.Loss     // none if it has no token id
-	ended      machine.Ending   // none if it has no token id
+	rotation   history.Rotation // none if it has no token id
+	expiry     history.Expiry   // none if it has no token
+	lost       history.Loss     // none if it has no token id
+	ended      history.Ending   // none if it has no token id
 	ofEndpoint bool             // it decides how long to leave its endpoint alone:
-	deferral   machine.Deferral
+	deferral   history.Deferral
 	ofLogin    bool // it decides whether there is a login:
 	loggedOut  bool
 	unknown    bool // only a newer version could say
@@ -125,9 +126,9 @@ func factsOf(e persist.Entry) facts {
 	case persist.Adopted:
 		return facts{ofLogin: true}
 	case persist.Logout:
-		return facts{ofLogin: true, loggedOut: true, ended: machine.Ending{TokenID: e.TokenID}}
+		return facts{ofLogin: true, loggedOut: true, ended: history.Ending{TokenID: e.TokenID}}
 	case persist.LogoutFailed:
-		return facts{ofLogin: true, ended: machine.Ending{TokenID: e.TokenID, Undone: true}}
+		return facts{ofLogin: true, ended: history.Ending{TokenID: e.TokenID, Undone: true}}
 	case persist.Past:
 		return facts{condemned: e.Keys}
 	case persist.Intended, persist.Revoked, persist.Saved:
@@ -137,9 +138,9 @@ func factsOf(e persist.Entry) facts {
 }
 
 func factsOfRotation(e persist.Entry) facts {
-	said := facts{ofEndpoint: true, expiry: expiryOf(e), rotation: machine.Rotation{TokenID: e.NextID, At: e.At, SentAt: e.SentAt}, ofLogin: e.NextID != ""}
+	said := facts{ofEndpoint: true, expiry: expiryOf(e), rotation: history.Rotation{TokenID: e.NextID, At: e.At, SentAt: e.SentAt}, ofLogin: e.NextID != ""}
 	if e.NextID != e.TokenID {
-		said.verdict = verdictOf(e, machine.ReasonSpent)
+		said.verdict = verdictOf(e, history.ReasonSpent)
 	} else {
 		said.lost.TokenID = e.TokenID // it goes on, so that nothing was lost
 	}
@@ -149,24 +150,24 @@ func factsOfRotation(e persist.Entry) facts {
 func factsOfDeferral(e persist.Entry) facts {
 	said := facts{ofEndpoint: true, deferral: deferralOf(e)}
 	if e.Lost {
-		said.lost = machine.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1)} // an older version does not count
+		said.lost = history.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1)} // an older version does not count
 	}
 	if e.NextID != "" && e.NextID != e.TokenID { // its successor came, and no access token
-		said.verdict = verdictOf(e, machine.ReasonSpent)
+		said.verdict = verdictOf(e, history.ReasonSpent)
 	}
 	return said
 }
 
-func verdictOf(e persist.Entry, reason machine.Reason) machine.Verdict {
-	return machine.Verdict{TokenID: e.TokenID, Access: e.Access, Reason: reason, At: e.At}
+func verdictOf(e persist.Entry, reason history.Reason) history.Verdict {
+	return history.Verdict{TokenID: e.TokenID, Access: e.Access, Reason: reason, At: e.At}
 }
 
-func expiryOf(e persist.Entry) machine.Expiry {
-	return machine.Expiry{Access: e.Issued, At: e.ExpiresAt}
+func expiryOf(e persist.Entry) history.Expiry {
+	return history.Expiry{Access: e.Issued, At: e.ExpiresAt}
 }
 
-func deferralOf(e persist.Entry) machine.Deferral {
-	return machine.Deferral{
+func deferralOf(e persist.Entry) history.Deferral {
+	return history.Deferral{
 		NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated.Clean(),
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -24,8 +25,8 @@ const here, elsewhere = secret.Fingerprint("here"), secret.Fingerprint("elsewher
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-func fold(entries ...persist.Entry) machine.TokenHistory {
-	return journal.Replay(machine.TokenHistory{}, slices.Values(entries), here)
+func fold(entries ...persist.Entry) history.TokenHistory {
+	return journal.Replay(history.TokenHistory{}, slices.Values(entries), here)
 }
 
 // deferred is the journal of an endpoint in trouble.
@@ -37,15 +38,15 @@ func TestAnEmptyJournalRemembersNothing(t *testing.T) {
 }
 
 func TestARotationSpendsTheOldTokenAndDatesTheNew(t *testing.T) {
-	require.Equal(t, machine.TokenHistory{
-		Verdicts:  []machine.Verdict{{TokenID: "a", Access: "access", Reason: machine.ReasonSpent, At: noon}},
-		Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: "a", Reason: machine.ReasonSpent}),
-		Rotations: []machine.Rotation{{TokenID: "b", At: noon}},
+	require.Equal(t, history.TokenHistory{
+		Verdicts:  []history.Verdict{{TokenID: "a", Access: "access", Reason: history.ReasonSpent, At: noon}},
+		Condemned: history.Condemned{}.With(history.Verdict{TokenID: "a", Reason: history.ReasonSpent}),
+		Rotations: []history.Rotation{{TokenID: "b", At: noon}},
 	}, fold(deferred, persist.Entry{Kind: persist.Rotated, TokenID: "a", NextID: "b", Access: "access", Endpoint: here, At: noon}))
 }
 
 func TestATokenThatWasNotRotatedIsNotSpent(t *testing.T) {
-	require.Equal(t, machine.TokenHistory{Rotations: []machine.Rotation{{TokenID: "a", At: noon}}, Lost: []machine.Loss{{TokenID: "a"}}},
+	require.Equal(t, history.TokenHistory{Rotations: []history.Rotation{{TokenID: "a", At: noon}}, Lost: []history.Loss{{TokenID: "a"}}},
 		fold(persist.Entry{Kind: persist.Rotated, TokenID: "a", NextID: "a", At: noon}))
 }
 
@@ -58,13 +59,13 @@ func TestAGrantThatNobodyKeptIsSpentAndIsNoLogin(t *testing.T) {
 
 func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
 	refused := persist.Entry{Kind: persist.Refused, TokenID: "a", Access: "access", Endpoint: here, At: noon, NotBefore: noon, Failures: 4}
-	refused.Reason = machine.ReasonExpired
-	require.Equal(t, machine.TokenHistory{
-		Verdicts:  []machine.Verdict{{TokenID: "a", Access: "access", Reason: machine.ReasonExpired, At: noon}},
-		Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: "a", Reason: machine.ReasonExpired}),
+	refused.Reason = history.ReasonExpired
+	require.Equal(t, history.TokenHistory{
+		Verdicts:  []history.Verdict{{TokenID: "a", Access: "access", Reason: history.ReasonExpired, At: noon}},
+		Condemned: history.Condemned{}.With(history.Verdict{TokenID: "a", Reason: history.ReasonExpired}),
 	}, fold(deferred, refused))
-	refused.Reason = machine.ReasonUnexplained
-	require.Equal(t, machine.TokenHistory{Deferral: machine.Deferral{NotBefore: noon, Failures: 4, Unexplained: true}}, fold(deferred, refused))
+	refused.Reason = history.ReasonUnexplained
+	require.Equal(t, history.TokenHistory{Deferral: history.Deferral{NotBefore: noon, Failures: 4, Unexplained: true}}, fold(deferred, refused))
 }
 
 func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
@@ -80,7 +81,7 @@ func TestTheExpiryOfAnAccessTokenIsRemembered(t *testing.T) {
 	for _, kind := range []persist.Kind{persist.Rotated, persist.Login} {
 		said := persist.Entry{Kind: kind, TokenID: "a", NextID: "b", Endpoint: here}.WithExpiry(c)
 		lineage := fold(said, persist.Entry{Kind: persist.Rotated, TokenID: "b", NextID: "c"})
-		require.Equal(t, []machine.Expiry{{Access: c.AccessToken.Fingerprint(), At: noon}}, lineage.Expiries)
+		require.Equal(t, []history.Expiry{{Access: c.AccessToken.Fingerprint(), At: noon}}, lineage.Expiries)
 	}
 	require.Zero(t, fold(persist.Entry{Kind: persist.Login}.WithExpiry(machine.Credential{AccessToken: secret.New("opaque")})).Expiries)
 }
@@ -88,7 +89,7 @@ func TestTheExpiryOfAnAccessTokenIsRemembered(t *testing.T) {
 func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
 	kept := deferred
 	kept.TokenID, kept.NextID = "a", "b"
-	require.Equal(t, machine.ReasonSpent, fold(kept).VerdictOn("a").Reason)
+	require.Equal(t, history.ReasonSpent, fold(kept).VerdictOn("a").Reason)
 	require.Equal(t, kept.NotBefore, fold(kept).Deferral.NotBefore)
 	require.Zero(t, fold(kept).Rotation("b"), "nothing was refreshed")
 	require.True(t, kept.IsAnswer() && kept.IsSynced())
@@ -97,7 +98,7 @@ func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
 }
 
 func TestTheWaitBelongsToOneEndpoint(t *testing.T) {
-	wait := machine.TokenHistory{Deferral: machine.Deferral{NotBefore: noon, Failures: 2}}
+	wait := history.TokenHistory{Deferral: history.Deferral{NotBefore: noon, Failures: 2}}
 	require.Equal(t, wait, fold(deferred))
 	for _, kind := range []persist.Kind{persist.Rotated, persist.Refused, persist.Deferred, persist.Login} {
 		require.Equal(t, wait.Deferral, fold(deferred, persist.Entry{Kind: kind, TokenID: "b", Endpoint: elsewhere, Failures: 9}).Deferral, kind)
@@ -149,7 +150,7 @@ func TestTheFoldIsBoundedAndKeepsTheKeysOfTheOldest(t *testing.T) {
 	for n := range 1000 {
 		verdict := lineage.VerdictOn(key(n))
 		require.NotNil(t, verdict, n)
-		require.Equal(t, machine.ReasonSpent, verdict.Reason)
+		require.Equal(t, history.ReasonSpent, verdict.Reason)
 	}
 	require.Nil(t, lineage.VerdictOn(key(1000)))
 	require.Equal(t, key(1000), lineage.Rotations[255].TokenID)
@@ -165,7 +166,7 @@ func anyEntries(t *rapid.T) []persist.Entry {
 	kinds := []persist.Kind{
 		persist.Intended, persist.Rotated, persist.Refused, persist.Deferred, persist.Adopted, persist.Login, persist.Logout, persist.Revoked, persist.Saved, "pardon",
 	}
-	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonUnexplained}
+	reasons := []history.Reason{history.ReasonReused, history.ReasonUnexplained}
 	methods := []machine.Method{machine.MethodChatGPT, machine.MethodExternal}
 	some := func() secret.Fingerprint {
 		if n := source.IntN(keys + 1); n > 0 {
@@ -224,7 +225,7 @@ func TestWhatACompactionKeepsIsEnough(t *testing.T) {
 			}
 		}
 		for _, endpoint := range []secret.Fingerprint{here, elsewhere, ""} {
-			require.Equal(t, journal.Replay(machine.TokenHistory{}, slices.Values(entries), endpoint), journal.Replay(machine.TokenHistory{}, slices.Values(kept), endpoint))
+			require.Equal(t, journal.Replay(history.TokenHistory{}, slices.Values(entries), endpoint), journal.Replay(history.TokenHistory{}, slices.Values(kept), endpoint))
 		}
 		ofOpen := func(entries []persist.Entry) []persist.Entry {
 			return slices.DeleteFunc(slices.Clone(entries), func(e persist.Entry) bool { return !open[e.TokenID] })
@@ -251,7 +252,7 @@ func TestOldVerdictsAreKeptInLinesThatEveryVersionReads(t *testing.T) {
 		require.Less(t, len(line), 10<<10)
 	}
 	require.Equal(t, fold(entries...).Condemned, fold(past...).Condemned)
-	one, err := json.Marshal(journal.PastEntries(machine.TokenHistory{Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: "a"})}, noon)[0])
+	one, err := json.Marshal(journal.PastEntries(history.TokenHistory{Condemned: history.Condemned{}.With(history.Verdict{TokenID: "a"})}, noon)[0])
 	require.NoError(t, err)
 	require.JSONEq(t, `{"kind": "past", "at": "2026-11-24T12:00:00Z", "pid": 0, "keys": "r2PcTIYB"}`, string(one))
 }
@@ -350,7 +351,7 @@ func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {
 func TestAnEntryIsWrittenAsItAlwaysWas(t *testing.T) {
 	full := persist.Entry{
 		Kind: persist.Refused, At: noon, PID: 1, Attempt: 2, Cause: machine.CauseDemanded, TokenID: "k", NextID: "n", Access: "a",
-		Endpoint: "e", Reason: machine.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodChatGPT,
+		Endpoint: "e", Reason: history.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodChatGPT,
 	}
 	line, err := json.Marshal(full)
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -76,9 +76,9 @@ func (l latest) isFirst(name secret.Fingerprint) bool {
 // PastEntries keep the ids of the refused tokens whose verdicts themselves the journal
 // forgets. A compacted journal begins with them, in place of those that it had. There
 // are none while no verdict is forgotten.
-func PastEntries(known machine.TokenHistory, at time.Time) []persist.Entry {
+func PastEntries(known history.TokenHistory, at time.Time) []persist.Entry {
 	const idsALine = 1024 // 8 KiB, half of what a line may have
-	if known.Condemned.Len() == (machine.Condemned{}).With(known.Verdicts...).Len() {
+	if known.Condemned.Len() == (history.Condemned{}).With(known.Verdicts...).Len() {
 		return nil
 	}
 	var entries []persist.Entry

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -20,7 +21,7 @@ type Ledger struct {
 
 	mu      sync.Mutex // guards what follows
 	entries []persist.Entry
-	history machine.TokenHistory
+	history history.TokenHistory
 	intents map[secret.Fingerprint][]intent // of a key, the newest last
 }
 
@@ -82,10 +83,10 @@ func (p *Process) enter() (leave func(), err error) {
 }
 
 // TokenHistory implements [persist.Ledger].
-func (p *Process) History(context.Context) (machine.TokenHistory, error) {
+func (p *Process) History(context.Context) (history.TokenHistory, error) {
 	leave, err := p.enter()
 	if err != nil {
-		return machine.TokenHistory{}, &persist.UnavailableError{Err: err}
+		return history.TokenHistory{}, &persist.UnavailableError{Err: err}
 	}
 	defer leave()
 	return p.ledger.history, nil
@@ -103,22 +104,22 @@ func (p *Process) Append(_ context.Context, e persist.Entry) error {
 }
 
 // Doubt implements [persist.Ledger].
-func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (machine.Doubt, error) {
+func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
 	leave, err := p.enter()
 	if err != nil {
-		return machine.Doubt{}, &persist.UnavailableError{Err: err}
+		return history.Doubt{}, &persist.UnavailableError{Err: err}
 	}
 	defer leave()
 	open := p.ledger.intents[key]
 	if len(open) == 0 {
-		return machine.Doubt{}, nil
+		return history.Doubt{}, nil
 	}
 	newest := open[len(open)-1]
-	return machine.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: newest.holder.crashed}, nil
+	return history.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: newest.holder.crashed}, nil
 }
 
 // Intend implements [persist.Ledger].
-func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt machine.Doubt) error {
+func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt history.Doubt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -35,7 +35,7 @@ func TestACrashedProcessDoesNothingMore(t *testing.T) {
 	_, err = process.Doubt(t.Context(), "key")
 	require.Error(t, err)
 	require.Error(t, process.Append(t.Context(), persist.Entry{Kind: persist.Logout}))
-	require.Error(t, process.Intend(t.Context(), persist.Entry{Kind: persist.Intended, TokenID: "key"}, machine.Doubt{}))
+	require.Error(t, process.Intend(t.Context(), persist.Entry{Kind: persist.Intended, TokenID: "key"}, history.Doubt{}))
 	require.Error(t, process.Conclude(t.Context(), "key", persist.Entry{Kind: persist.Rotated}))
 	require.Empty(t, ledger.Entries())
 }

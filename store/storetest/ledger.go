@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -59,13 +60,13 @@ func intent(key secret.Fingerprint, second int) persist.Entry {
 	return persist.Entry{Kind: persist.Intended, TokenID: key, At: tick(second), Attempt: 1, Cause: machine.CauseDemanded}
 }
 
-func doubtOf(t require.TestingT, ledger persist.Ledger, key secret.Fingerprint) machine.Doubt {
+func doubtOf(t require.TestingT, ledger persist.Ledger, key secret.Fingerprint) history.Doubt {
 	doubt, err := ledger.Doubt(background, key)
 	require.NoError(t, err)
 	return doubt
 }
 
-func lineageOf(t require.TestingT, ledger persist.Ledger) machine.TokenHistory {
+func lineageOf(t require.TestingT, ledger persist.Ledger) history.TokenHistory {
 	lineage, err := ledger.History(background)
 	require.NoError(t, err)
 	return lineage
@@ -73,13 +74,13 @@ func lineageOf(t require.TestingT, ledger persist.Ledger) machine.TokenHistory {
 
 func oneOfManyMayPost(t *testing.T, site LedgerSite) {
 	key := ledgerKey("many")
-	require.EqualValues(t, 1, race(t, site, key, machine.Doubt{}))
+	require.EqualValues(t, 1, race(t, site, key, history.Doubt{}))
 	require.Equal(t, 1, doubtOf(t, site.Start(), key).Times)
 }
 
 // race lets 32 callers in four processes make the same intent, and counts
 // those who may post. It ends with the death of them all.
-func race(t *testing.T, site LedgerSite, key secret.Fingerprint, doubt machine.Doubt) int32 {
+func race(t *testing.T, site LedgerSite, key secret.Fingerprint, doubt history.Doubt) int32 {
 	var won atomic.Int32
 	var callers sync.WaitGroup
 	ledgers := []persist.Ledger{site.Start(), site.Start(), site.Start(), site.Start()}
@@ -103,13 +104,13 @@ func race(t *testing.T, site LedgerSite, key secret.Fingerprint, doubt machine.D
 func replayedOnce(t *testing.T, site LedgerSite) {
 	key, first, watcher := ledgerKey("crashed"), site.Start(), site.Start()
 	require.Zero(t, doubtOf(t, watcher, key))
-	require.NoError(t, first.Intend(background, intent(key, 1), machine.Doubt{}))
-	require.Equal(t, machine.Doubt{Since: tick(1), Times: 1}, doubtOf(t, watcher, key), "its holder lives")
-	require.ErrorIs(t, watcher.Intend(background, intent(key, 2), machine.Doubt{}), persist.ErrIntended)
+	require.NoError(t, first.Intend(background, intent(key, 1), history.Doubt{}))
+	require.Equal(t, history.Doubt{Since: tick(1), Times: 1}, doubtOf(t, watcher, key), "its holder lives")
+	require.ErrorIs(t, watcher.Intend(background, intent(key, 2), history.Doubt{}), persist.ErrIntended)
 
 	site.Crash(first)
 	doubt := doubtOf(t, watcher, key)
-	require.Equal(t, machine.Doubt{Since: tick(1), Times: 1, HolderGone: true}, doubt)
+	require.Equal(t, history.Doubt{Since: tick(1), Times: 1, HolderGone: true}, doubt)
 
 	require.EqualValues(t, 1, race(t, site, key, doubt), "the replay is exclusive as well")
 	doubt = doubtOf(t, watcher, key)
@@ -122,12 +123,12 @@ func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
 	for _, outcome := range []persist.Entry{
 		{Kind: persist.Rotated, At: tick(3), NextID: ledgerKey("next")},
 		{Kind: persist.Rotated, At: tick(3), NextID: key},
-		{Kind: persist.Refused, At: tick(3), Reason: machine.ReasonReused},
+		{Kind: persist.Refused, At: tick(3), Reason: history.ReasonReused},
 	} {
 		t.Run(fmt.Sprintf("%s %s", outcome.Kind, outcome.Reason), func(t *testing.T) {
 			site := open(t)
 			dead, ledger := site.Start(), site.Start()
-			require.NoError(t, dead.Intend(background, intent(key, 1), machine.Doubt{}))
+			require.NoError(t, dead.Intend(background, intent(key, 1), history.Doubt{}))
 			site.Crash(dead)
 			require.NoError(t, ledger.Intend(background, intent(key, 2), doubtOf(t, ledger, key)))
 			require.NoError(t, ledger.Conclude(background, key, outcome))
@@ -140,13 +141,13 @@ func outcomeEndsDoubt(t *testing.T, open func(t *testing.T) LedgerSite) {
 func takenBack(t *testing.T, site LedgerSite) {
 	key, dead, ledger := ledgerKey("unsent"), site.Start(), site.Start()
 	unsent := persist.Entry{Kind: persist.Deferred, At: tick(3), NotBefore: tick(9), Failures: 1}
-	wall := persist.Entry{Kind: persist.Refused, At: tick(4), Reason: machine.ReasonUnexplained, NotBefore: tick(9), Failures: 1}
-	require.NoError(t, ledger.Intend(background, intent(key, 0), machine.Doubt{}))
+	wall := persist.Entry{Kind: persist.Refused, At: tick(4), Reason: history.ReasonUnexplained, NotBefore: tick(9), Failures: 1}
+	require.NoError(t, ledger.Intend(background, intent(key, 0), history.Doubt{}))
 	require.NoError(t, ledger.Conclude(background, key, unsent))
 	require.Zero(t, doubtOf(t, ledger, key))
-	require.Equal(t, machine.Deferral{NotBefore: tick(9), Failures: 1}, lineageOf(t, ledger).Deferral)
+	require.Equal(t, history.Deferral{NotBefore: tick(9), Failures: 1}, lineageOf(t, ledger).Deferral)
 
-	require.NoError(t, dead.Intend(background, intent(key, 1), machine.Doubt{}), "it may be posted again")
+	require.NoError(t, dead.Intend(background, intent(key, 1), history.Doubt{}), "it may be posted again")
 	site.Crash(dead)
 	doubt := doubtOf(t, ledger, key)
 	for _, outcome := range []persist.Entry{unsent, wall} {
@@ -160,20 +161,20 @@ func oldDoubt(t *testing.T, site LedgerSite) {
 	key, slow, replaying := ledgerKey("slow"), site.Start(), site.Start()
 	old := doubtOf(t, site.Start(), key)
 	require.NoError(t, slow.Intend(background, intent(key, 1), old))
-	require.NoError(t, replaying.Intend(background, intent(key, 2), machine.Doubt{Times: 1}))
+	require.NoError(t, replaying.Intend(background, intent(key, 2), history.Doubt{Times: 1}))
 	require.NoError(t, slow.Conclude(background, key, persist.Entry{Kind: persist.Deferred, At: tick(3)}))
 	require.ErrorIs(t, site.Start().Intend(background, intent(key, 4), old), persist.ErrIntended)
-	require.Equal(t, machine.Doubt{Since: tick(2), Times: 2}, doubtOf(t, slow, key))
+	require.Equal(t, history.Doubt{Since: tick(2), Times: 2}, doubtOf(t, slow, key))
 }
 
 func lostAnswer(t *testing.T, site LedgerSite) {
 	key, ledger := ledgerKey("lost"), site.Start()
-	require.NoError(t, ledger.Intend(background, intent(key, 1), machine.Doubt{}))
+	require.NoError(t, ledger.Intend(background, intent(key, 1), history.Doubt{}))
 	require.NoError(t, ledger.Conclude(background, key, persist.Entry{Kind: persist.Deferred, Lost: true, At: tick(2)}))
 	site.Crash(ledger)
 	for _, each := range []persist.Ledger{site.Start(), site.Start()} {
 		require.Equal(t, 1, lineageOf(t, each).Losses(key))
-		require.ErrorIs(t, each.Intend(background, intent(key, 3), machine.Doubt{}), persist.ErrIntended, "who looked before it does not know")
+		require.ErrorIs(t, each.Intend(background, intent(key, 3), history.Doubt{}), persist.ErrIntended, "who looked before it does not know")
 		require.Zero(t, lineageOf(t, each).Losses(ledgerKey("another")))
 		require.Zero(t, doubtOf(t, each, key), "its holder lived to tell")
 	}
@@ -183,11 +184,11 @@ func comesLate(t *testing.T, site LedgerSite) {
 	early, late := site.Start(), site.Start()
 	for _, outcome := range []persist.Entry{
 		{Kind: persist.Rotated, At: tick(2), NextID: ledgerKey("next")},
-		{Kind: persist.Refused, At: tick(2), Reason: machine.ReasonExpired},
+		{Kind: persist.Refused, At: tick(2), Reason: history.ReasonExpired},
 	} {
 		key := ledgerKey(string(outcome.Kind))
 		doubt := doubtOf(t, late, key)
-		require.NoError(t, early.Intend(background, intent(key, 1), machine.Doubt{}))
+		require.NoError(t, early.Intend(background, intent(key, 1), history.Doubt{}))
 		require.NoError(t, early.Conclude(background, key, outcome))
 		require.ErrorIs(t, late.Intend(background, intent(key, 3), doubt), persist.ErrIntended)
 		require.Zero(t, doubtOf(t, late, key), "who may not post leaves nothing")
@@ -201,36 +202,36 @@ func verdictsSurvive(t *testing.T, site LedgerSite) {
 	for _, e := range []persist.Entry{
 		{Kind: persist.Rotated, TokenID: spent, NextID: dead, Access: access, At: tick(1)},
 		{Kind: "pardon", TokenID: spent, At: tick(2)}, // a kind of a newer version
-		{Kind: persist.Refused, TokenID: odd, Reason: machine.ReasonUnexplained, NotBefore: tick(99), Failures: 3, At: tick(4)},
+		{Kind: persist.Refused, TokenID: odd, Reason: history.ReasonUnexplained, NotBefore: tick(99), Failures: 3, At: tick(4)},
 		{Kind: persist.Logout, At: tick(5)},
 	} {
 		require.NoError(t, ledger.Append(background, e))
 	}
-	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Access: access, Reason: machine.ReasonRevoked, At: tick(3)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Access: access, Reason: history.ReasonRevoked, At: tick(3)}))
 	site.Crash(ledger)
 
-	require.Equal(t, machine.TokenHistory{
-		Verdicts: []machine.Verdict{
-			{TokenID: spent, Access: access, Reason: machine.ReasonSpent, At: tick(1)},
-			{TokenID: dead, Access: access, Reason: machine.ReasonRevoked, At: tick(3)},
+	require.Equal(t, history.TokenHistory{
+		Verdicts: []history.Verdict{
+			{TokenID: spent, Access: access, Reason: history.ReasonSpent, At: tick(1)},
+			{TokenID: dead, Access: access, Reason: history.ReasonRevoked, At: tick(3)},
 		},
-		Condemned: machine.Condemned{}.With(
-			machine.Verdict{TokenID: spent, Reason: machine.ReasonSpent}, machine.Verdict{TokenID: dead, Reason: machine.ReasonRevoked}),
-		Rotations: []machine.Rotation{{TokenID: dead, At: tick(1)}},
+		Condemned: history.Condemned{}.With(
+			history.Verdict{TokenID: spent, Reason: history.ReasonSpent}, history.Verdict{TokenID: dead, Reason: history.ReasonRevoked}),
+		Rotations: []history.Rotation{{TokenID: dead, At: tick(1)}},
 		LoggedOut: true,
 	}, lineageOf(t, site.Start()))
 }
 
 func noKey(t *testing.T, site LedgerSite) {
 	ledger := site.Start()
-	require.Error(t, ledger.Intend(background, intent("", 1), machine.Doubt{}))
+	require.Error(t, ledger.Intend(background, intent("", 1), history.Doubt{}))
 	require.Zero(t, doubtOf(t, ledger, ""))
 }
 
 // notCrowdedOut is a refusal and a spent token, from before many refreshes.
 func notCrowdedOut(t *testing.T, site LedgerSite) {
 	ledger, dead := site.Start(), ledgerKey("dead")
-	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonExpired, At: tick(1)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: history.ReasonExpired, At: tick(1)}))
 	token := func(n int) secret.Fingerprint { return ledgerKey(fmt.Sprint("token ", n)) }
 	const refreshes = 1500
 	for n := range refreshes {
@@ -239,13 +240,13 @@ func notCrowdedOut(t *testing.T, site LedgerSite) {
 	for _, each := range []persist.Ledger{ledger, site.Start()} {
 		lineage := lineageOf(t, each)
 		require.NotNil(t, lineage.VerdictOn(dead))
-		require.NotEqual(t, machine.ReasonSpent, lineage.VerdictOn(dead).Reason)
+		require.NotEqual(t, history.ReasonSpent, lineage.VerdictOn(dead).Reason)
 		for n := range refreshes {
 			require.NotNil(t, lineage.VerdictOn(token(n)), n)
-			require.Equal(t, machine.ReasonSpent, lineage.VerdictOn(token(n)).Reason)
+			require.Equal(t, history.ReasonSpent, lineage.VerdictOn(token(n)).Reason)
 		}
 		require.Nil(t, lineage.VerdictOn(token(refreshes)))
-		require.ErrorIs(t, each.Intend(background, intent(token(0), 3), machine.Doubt{}), persist.ErrIntended)
+		require.ErrorIs(t, each.Intend(background, intent(token(0), 3), history.Doubt{}), persist.ErrIntended)
 	}
 }
 
@@ -253,20 +254,20 @@ func notCrowdedOut(t *testing.T, site LedgerSite) {
 func longHistory(t *testing.T, site LedgerSite) {
 	ledger, open, dead, lost, ended := site.Start(), ledgerKey("open"), ledgerKey("dead"), ledgerKey("lost"), ledgerKey("ended")
 	crashed := site.Start()
-	require.NoError(t, crashed.Intend(background, intent(open, 0), machine.Doubt{}))
+	require.NoError(t, crashed.Intend(background, intent(open, 0), history.Doubt{}))
 	site.Crash(crashed)
 	require.NoError(t, ledger.Conclude(background, lost, persist.Entry{Kind: persist.Deferred, Lost: true, Endpoint: "other", At: tick(1)}))
 	require.NoError(t, ledger.Append(background, persist.Entry{Kind: persist.Logout, TokenID: ended, At: tick(1)}))
-	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: machine.ReasonReused, At: tick(2)}))
-	other := persist.Entry{Kind: persist.Refused, Reason: machine.ReasonUnexplained, Endpoint: "other"}
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused, At: tick(2)}))
+	other := persist.Entry{Kind: persist.Refused, Reason: history.ReasonUnexplained, Endpoint: "other"}
 	for i := range 2000 {
 		require.NoError(t, ledger.Conclude(background, ledgerKey("other"), other), i)
 	}
 	fresh := site.Start()
-	require.Equal(t, machine.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
-	require.Equal(t, machine.TokenHistory{
-		Verdicts: []machine.Verdict{{TokenID: dead, Reason: machine.ReasonReused, At: tick(2)}}, LoggedOut: true,
-		Condemned: machine.Condemned{}.With(machine.Verdict{TokenID: dead, Reason: machine.ReasonReused}),
-		Lost:      []machine.Loss{{TokenID: lost, Times: 1}}, Ended: []machine.Ending{{TokenID: ended}},
+	require.Equal(t, history.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
+	require.Equal(t, history.TokenHistory{
+		Verdicts: []history.Verdict{{TokenID: dead, Reason: history.ReasonReused, At: tick(2)}}, LoggedOut: true,
+		Condemned: history.Condemned{}.With(history.Verdict{TokenID: dead, Reason: history.ReasonReused}),
+		Lost:      []history.Loss{{TokenID: lost, Times: 1}}, Ended: []history.Ending{{TokenID: ended}},
 	}, lineageOf(t, fresh))
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -15,7 +16,7 @@ import (
 // randomHistory lets processes start, post and die in any order, and
 // asks after each step whether the ledger tells the same as a list would.
 func randomHistory(t *rapid.T, site LedgerSite) {
-	h := &history{site: site, posts: map[secret.Fingerprint][]post{}}
+	h := &ledgerModel{site: site, posts: map[secret.Fingerprint][]post{}}
 	h.start(t)
 	t.Repeat(map[string]func(*rapid.T){
 		"start":    h.start,
@@ -32,8 +33,8 @@ func randomHistory(t *rapid.T, site LedgerSite) {
 
 var historyKeys = []secret.Fingerprint{ledgerKey("a"), ledgerKey("b"), ledgerKey("c")}
 
-// history is the model: all that was ever written, and the posts that are open.
-type history struct {
+// ledgerModel is the model: all that was ever written, and the posts that are open.
+type ledgerModel struct {
 	site    LedgerSite
 	running []persist.Ledger
 	written []persist.Entry
@@ -48,14 +49,14 @@ type post struct {
 	isOver bool // nobody will write an outcome
 }
 
-func (h *history) now() time.Time {
+func (h *ledgerModel) now() time.Time {
 	h.seconds++
 	return tick(h.seconds)
 }
 
-func (h *history) start(*rapid.T) { h.running = append(h.running, h.site.Start()) }
+func (h *ledgerModel) start(*rapid.T) { h.running = append(h.running, h.site.Start()) }
 
-func (h *history) any(t *rapid.T) persist.Ledger {
+func (h *ledgerModel) any(t *rapid.T) persist.Ledger {
 	if len(h.running) == 0 {
 		t.Skip("nobody lives")
 	}
@@ -64,7 +65,7 @@ func (h *history) any(t *rapid.T) persist.Ledger {
 
 func anyKey(t *rapid.T) secret.Fingerprint { return rapid.SampledFrom(historyKeys).Draw(t, "key") }
 
-func (h *history) crash(t *rapid.T) {
+func (h *ledgerModel) crash(t *rapid.T) {
 	dead := h.any(t)
 	h.site.Crash(dead)
 	h.running = slices.DeleteFunc(h.running, func(each persist.Ledger) bool { return each == dead })
@@ -75,15 +76,15 @@ func (h *history) crash(t *rapid.T) {
 	}
 }
 
-func (h *history) write(t *rapid.T) {
+func (h *ledgerModel) write(t *rapid.T) {
 	kinds := []persist.Kind{persist.Login, persist.Logout, persist.Adopted, persist.Revoked, persist.Deferred, "pardon"}
 	e := h.entry(t, "", kinds...)
 	require.NoError(t, h.any(t).Append(background, e))
 	h.written = append(h.written, e)
 }
 
-func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist.Kind) persist.Entry {
-	reasons := []machine.Reason{machine.ReasonReused, machine.ReasonInDoubt, machine.ReasonUnexplained}
+func (h *ledgerModel) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist.Kind) persist.Entry {
+	reasons := []history.Reason{history.ReasonReused, history.ReasonInDoubt, history.ReasonUnexplained}
 	return persist.Entry{
 		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), At: h.now(), TokenID: key,
 		NextID:    rapid.SampledFrom(append(historyKeys, "")).Draw(t, "next"),
@@ -97,9 +98,9 @@ func (h *history) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist.Kin
 	}
 }
 
-func (h *history) intend(t *rapid.T) {
+func (h *ledgerModel) intend(t *rapid.T) {
 	ledger, key := h.any(t), anyKey(t)
-	doubt := machine.Doubt{
+	doubt := history.Doubt{
 		Times:       rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks"),
 		AnswersLost: rapid.IntRange(0, h.losses(key)).Draw(t, "answers lost, as the process thinks"),
 	}
@@ -114,13 +115,13 @@ func (h *history) intend(t *rapid.T) {
 	h.written = append(h.written, e)
 }
 
-func (h *history) conclude(t *rapid.T) {
+func (h *ledgerModel) conclude(t *rapid.T) {
 	ledger, key := h.any(t), anyKey(t)
 	outcome := h.entry(t, key, persist.Rotated, persist.Refused, persist.Deferred)
 	require.NoError(t, ledger.Conclude(background, key, outcome))
 	h.written = append(h.written, outcome)
 	isKept := outcome.Kind == persist.Deferred && outcome.NextID != ""
-	if isKept || outcome.Kind == persist.Rotated || outcome.Kind == persist.Refused && outcome.Reason != machine.ReasonUnexplained {
+	if isKept || outcome.Kind == persist.Rotated || outcome.Kind == persist.Refused && outcome.Reason != history.ReasonUnexplained {
 		delete(h.posts, key)
 		return
 	}
@@ -132,7 +133,7 @@ func (h *history) conclude(t *rapid.T) {
 	}
 }
 
-func (h *history) times(key secret.Fingerprint) int {
+func (h *ledgerModel) times(key secret.Fingerprint) int {
 	if posts := h.posts[key]; len(posts) > 0 {
 		return posts[len(posts)-1].times
 	}
@@ -140,13 +141,13 @@ func (h *history) times(key secret.Fingerprint) int {
 }
 
 // check compares what every process is told with what the list says.
-func (h *history) check(t *rapid.T) {
+func (h *ledgerModel) check(t *rapid.T) {
 	for _, ledger := range h.running {
 		lineage := lineageOf(t, ledger)
 		require.Equal(t, h.deferral(), lineage.Deferral)
 		require.Equal(t, h.isLoggedOut(), lineage.LoggedOut)
 		for _, key := range historyKeys {
-			var reason machine.Reason
+			var reason history.Reason
 			if verdict := lineage.VerdictOn(key); verdict != nil {
 				reason = verdict.Reason
 			}
@@ -159,16 +160,16 @@ func (h *history) check(t *rapid.T) {
 	}
 }
 
-func (h *history) doubt(key secret.Fingerprint) machine.Doubt {
+func (h *ledgerModel) doubt(key secret.Fingerprint) history.Doubt {
 	if h.times(key) == 0 {
-		return machine.Doubt{}
+		return history.Doubt{}
 	}
 	newest := h.posts[key][len(h.posts[key])-1]
-	return machine.Doubt{Since: newest.at, Times: newest.times, HolderGone: newest.isOver}
+	return history.Doubt{Since: newest.at, Times: newest.times, HolderGone: newest.isOver}
 }
 
 // last is the newest entry that tells, and whether there is one.
-func (h *history) last(tells func(persist.Entry) bool) (persist.Entry, bool) {
+func (h *ledgerModel) last(tells func(persist.Entry) bool) (persist.Entry, bool) {
 	for _, e := range slices.Backward(h.written) {
 		if tells(e) {
 			return e, true
@@ -177,19 +178,19 @@ func (h *history) last(tells func(persist.Entry) bool) (persist.Entry, bool) {
 	return persist.Entry{}, false
 }
 
-func (h *history) verdictOn(key secret.Fingerprint) machine.Reason {
+func (h *ledgerModel) verdictOn(key secret.Fingerprint) history.Reason {
 	e, _ := h.last(func(e persist.Entry) bool {
-		isFinal := e.Kind == persist.Refused && e.Reason != machine.ReasonUnexplained
+		isFinal := e.Kind == persist.Refused && e.Reason != history.ReasonUnexplained
 		isKept := e.Kind == persist.Deferred && e.NextID != "" && e.NextID != key
 		return e.TokenID == key && (isFinal || isKept || e.Kind == persist.Rotated && e.NextID != key)
 	})
 	if e.Kind == persist.Rotated || e.Kind == persist.Deferred {
-		return machine.ReasonSpent
+		return history.ReasonSpent
 	}
 	return e.Reason
 }
 
-func (h *history) losses(key secret.Fingerprint) int {
+func (h *ledgerModel) losses(key secret.Fingerprint) int {
 	e, ok := h.last(func(e persist.Entry) bool {
 		return e.TokenID == key && (e.Kind == persist.Deferred && e.Lost || e.Kind == persist.Rotated && e.NextID == key)
 	})
@@ -199,31 +200,31 @@ func (h *history) losses(key secret.Fingerprint) int {
 	return max(e.Losses, 1)
 }
 
-func (h *history) isEnded(key secret.Fingerprint) bool {
+func (h *ledgerModel) isEnded(key secret.Fingerprint) bool {
 	_, isEnded := h.last(func(e persist.Entry) bool { return e.TokenID == key && e.Kind == persist.Logout })
 	return isEnded
 }
 
-func (h *history) refreshedAt(key secret.Fingerprint) time.Time {
+func (h *ledgerModel) refreshedAt(key secret.Fingerprint) time.Time {
 	e, _ := h.last(func(e persist.Entry) bool { return e.Kind == persist.Rotated && e.NextID == key })
 	return e.At
 }
 
-func (h *history) deferral() machine.Deferral {
+func (h *ledgerModel) deferral() history.Deferral {
 	e, _ := h.last(func(e persist.Entry) bool {
 		kinds := []persist.Kind{persist.Rotated, persist.Refused, persist.Deferred, persist.Login}
 		isElsewhere := e.Endpoint != persist.Endpoint(LedgerIssuer) || e.Kind == persist.Login && e.Method == machine.MethodExternal
 		return slices.Contains(kinds, e.Kind) && !isElsewhere
 	})
-	if e.Kind == persist.Deferred || e.Kind == persist.Refused && e.Reason == machine.ReasonUnexplained {
-		return machine.Deferral{
+	if e.Kind == persist.Deferred || e.Kind == persist.Refused && e.Reason == history.ReasonUnexplained {
+		return history.Deferral{
 			NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated,
 		}
 	}
-	return machine.Deferral{}
+	return history.Deferral{}
 }
 
-func (h *history) isLoggedOut() bool {
+func (h *ledgerModel) isLoggedOut() bool {
 	e, _ := h.last(func(e persist.Entry) bool {
 		return e.Kind == persist.Logout || e.Kind == persist.Adopted || e.Kind == persist.Rotated && e.NextID != "" ||
 			e.Kind == persist.Login && e.Method != machine.MethodExternal

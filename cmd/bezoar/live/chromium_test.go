@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -100,7 +101,7 @@ func (w *world) storm() {
 func TestThePageFollowsTheEngine(t *testing.T) {
 	browser := open(t)
 	recorder := NewRecorder(nil)
-	issuer := recorder.Watch(&scripted{answers: []machine.Answer{machine.Refused{Reason: machine.ReasonReused}}})
+	issuer := recorder.Watch(&scripted{answers: []machine.Answer{machine.Refused{Reason: history.ReasonReused}}})
 	ledger := memory.NewLedger(policy.Issuer).Process(1)
 	auth := engine.Start(engine.Options{
 		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

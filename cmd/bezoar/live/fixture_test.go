@@ -16,6 +16,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -60,9 +61,9 @@ func states(t testing.TB) map[machine.Phase]*machine.State {
 			Method: machine.MethodAPIKey, APIKey: secret.New("key-" + sentinel),
 		}}),
 		machine.Fresh: fresh, machine.Stale: stale,
-		machine.Poisoned: step(asking, machine.RefreshFailedPermanent{At: at(2 * time.Minute), Attempt: asking.Attempt, Verdict: machine.Verdict{
+		machine.Poisoned: step(asking, machine.RefreshFailedPermanent{At: at(2 * time.Minute), Attempt: asking.Attempt, Verdict: history.Verdict{
 			TokenID: policy.TokenID(login),
-			Access:  login.AccessToken.Fingerprint(), Reason: machine.ReasonReused, At: noon.Add(2 * time.Minute),
+			Access:  login.AccessToken.Fingerprint(), Reason: history.ReasonReused, At: noon.Add(2 * time.Minute),
 		}}),
 	}
 }
@@ -74,7 +75,7 @@ func entries() []persist.Entry {
 		{Kind: persist.Intended, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, Cause: machine.CauseExpiring, TokenID: first},
 		{Kind: persist.Rotated, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, TokenID: first, NextID: second},
 		{Kind: persist.Deferred, At: noon.Add(2 * time.Minute), PID: 4712, TokenID: second, NotBefore: noon.Add(17 * time.Minute), Failures: 1},
-		{Kind: persist.Refused, At: noon.Add(2 * time.Minute), PID: 4712, TokenID: second, Reason: machine.ReasonReused},
+		{Kind: persist.Refused, At: noon.Add(2 * time.Minute), PID: 4712, TokenID: second, Reason: history.ReasonReused},
 	}
 }
 
@@ -109,7 +110,7 @@ func (plain) Story(entries []persist.Entry, now time.Time) []Sentence {
 	return all
 }
 
-func (plain) Reason(reason machine.Reason) string { return "the issuer says " + words(string(reason)) }
+func (plain) Reason(reason history.Reason) string { return "the issuer says " + words(string(reason)) }
 func (plain) Cause(cause machine.Cause) string {
 	if cause == "" {
 		return ""

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
@@ -36,7 +37,7 @@ type Words interface {
 	State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string)
 	// Story tells entries, the oldest first.
 	Story(entries []persist.Entry, now time.Time) []Sentence
-	Reason(machine.Reason) string
+	Reason(history.Reason) string
 	Cause(machine.Cause) string // "" for none
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -40,7 +41,7 @@ type moment struct {
 
 	cause   machine.Cause // of a post
 	outcome outcome
-	reason  machine.Reason
+	reason  history.Reason
 	took    time.Duration
 }
 
@@ -109,7 +110,7 @@ func (w watched) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	return err
 }
 
-func outcomeOf(answer machine.Answer) (outcome, machine.Reason) {
+func outcomeOf(answer machine.Answer) (outcome, history.Reason) {
 	switch answer := answer.(type) {
 	case machine.Issued:
 		return granted, ""

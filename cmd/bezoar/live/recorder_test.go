@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -34,7 +35,7 @@ func (s *scripted) Revoke(context.Context, machine.Issuer, machine.Credential) e
 
 var everyAnswer = []machine.Answer{
 	machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New(sentinel), RefreshToken: secret.New(sentinel)}},
-	machine.Refused{Reason: machine.ReasonReused},
+	machine.Refused{Reason: history.ReasonReused},
 	machine.Unavailable{RetryAfter: time.Second},
 	machine.Unavailable{Lost: true},
 }

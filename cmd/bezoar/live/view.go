@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
 // view is what the page shows: text without secrets, and two drawings of it.
@@ -228,7 +229,7 @@ func yes(is bool) string {
 }
 
 // because is a verdict in words, "" for none.
-func (p *Page) because(reason machine.Reason) string {
+func (p *Page) because(reason history.Reason) string {
 	if reason == "" {
 		return ""
 	}
@@ -264,7 +265,7 @@ func (p *Page) line(m moment, now time.Time) line {
 // reason is why a login is in its state, in words.
 func (p *Page) reason(a machine.Assessment) string {
 	if a.Phase == machine.Poisoned {
-		return p.because(machine.Reason(a.Reason))
+		return p.because(history.Reason(a.Reason))
 	}
 	return words(a.Reason)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -58,10 +59,10 @@ func tokens(name string, expires time.Duration) machine.Credential {
 
 var key = machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}
 
-func verdictOn(c machine.Credential) machine.Verdict {
-	return machine.Verdict{
+func verdictOn(c machine.Credential) history.Verdict {
+	return history.Verdict{
 		TokenID: policy.TokenID(c), Access: c.AccessToken.Fingerprint(),
-		Reason: machine.ReasonReused, At: noon,
+		Reason: history.ReasonReused, At: noon,
 	}
 }
 
@@ -87,7 +88,7 @@ func typicalStates() []machine.State {
 	refreshing := after(fresh, demand)
 	condemned := after(nobody, machine.CredentialLoaded{
 		At: at(0), Credential: tokens("second", time.Hour),
-		Verdict: &machine.Verdict{TokenID: verdictOn(tokens("second", 0)).TokenID, Reason: machine.ReasonReused},
+		Verdict: &history.Verdict{TokenID: verdictOn(tokens("second", 0)).TokenID, Reason: history.ReasonReused},
 	})
 	unsaved := machine.RefreshSucceeded{At: at(0), Attempt: refreshing.Attempt, Credential: tokens("unsaved", time.Hour), Base: &good}
 	deferred := machine.RefreshFailedTransient{At: at(0), Attempt: refreshing.Attempt, Posted: true}
@@ -99,7 +100,7 @@ func typicalStates() []machine.State {
 		At: at(0), Attempt: staleUnsaved.Attempt, NotBefore: noon.Add(time.Minute), Posted: true,
 	})
 	doubted := verdictOn(staleUnsaved.Credential)
-	doubted.Reason = machine.ReasonUnexplained
+	doubted.Reason = history.ReasonUnexplained
 	again := after(staleUnsaved, machine.Asked{At: at(2 * time.Minute), Ask: machine.Ask{Refresh: true}})
 	poisonedUnsaved := after(again, machine.RefreshFailedPermanent{At: at(2 * time.Minute), Attempt: again.Attempt, Verdict: doubted})
 	return []machine.State{

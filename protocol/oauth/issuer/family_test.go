@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -35,8 +36,8 @@ func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {
 	next := refresh(t, i, mine.RefreshToken).(machine.Issued).Response
 	require.True(t, i.IsAlive(next.RefreshToken))
 	require.False(t, i.IsAlive(mine.RefreshToken))
-	require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, mine.RefreshToken)))
-	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(refresh(t, i, next.RefreshToken)))
+	require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, mine.RefreshToken)))
+	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, next.RefreshToken)))
 	require.True(t, i.IsAlive(other.RefreshToken))
 	require.Equal(t, issuer.Counts{Posts: 3, Grants: 1, Replays: 1, Refusals: 2, Revoked: 1}, i.Counts())
 }
@@ -61,12 +62,12 @@ func TestWithinTheLeewayTheSameSuccessorIsGivenUntilItIsUsed(t *testing.T) {
 		again := refresh(t, i, first).(machine.Issued).Response
 		require.Equal(t, next.RefreshToken.Fingerprint(), again.RefreshToken.Fingerprint())
 		refresh(t, i, next.RefreshToken)
-		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, first)))
+		require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, first)))
 
 		second := i.Login(issuer.Ada, time.Now()).RefreshToken
 		refresh(t, i, second)
 		time.Sleep(10 * time.Second)
-		require.Equal(t, machine.Refused{Reason: machine.ReasonReused}, bare(refresh(t, i, second)))
+		require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, second)))
 	})
 }
 
@@ -83,13 +84,13 @@ func TestTokensExpireByTheIssuersClock(t *testing.T) {
 	now = now.Add(29 * time.Minute)
 	require.True(t, i.IsAlive(grant.RefreshToken))
 	now = now.Add(time.Minute)
-	require.Equal(t, machine.Refused{Reason: machine.ReasonExpired}, bare(refresh(t, i, grant.RefreshToken)))
+	require.Equal(t, machine.Refused{Reason: history.ReasonExpired}, bare(refresh(t, i, grant.RefreshToken)))
 }
 
 func TestAnotherClientIsRefused(t *testing.T) {
 	i := issuer.New(issuer.Options{ClientID: "somebody-else"})
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, machine.Refused{Reason: machine.ReasonUnexplained}, bare(refresh(t, i, token)))
+	require.Equal(t, machine.Refused{Reason: history.ReasonUnexplained}, bare(refresh(t, i, token)))
 	require.True(t, i.IsAlive(token))
 }
 
@@ -98,7 +99,7 @@ func TestAnyTokenOfAFamilyEndsIt(t *testing.T) {
 	grant := i.Login(issuer.Ada, time.Now())
 	require.True(t, i.Revoke(grant.AccessToken))
 	require.False(t, i.Revoke(grant.RefreshToken), "it ended twice")
-	require.Equal(t, machine.Refused{Reason: machine.ReasonRevoked}, bare(refresh(t, i, grant.RefreshToken)))
+	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, grant.RefreshToken)))
 }
 
 // bare is an answer without its evidence, which has tests of its own.

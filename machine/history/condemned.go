@@ -1,4 +1,4 @@
-package machine
+package history
 
 import (
 	"encoding/base64"
@@ -8,23 +8,22 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Condemned are the keys of all refresh tokens that were refused or spent, for
+// Condemned are the ids of all refresh tokens that were refused or spent, for
 // much longer than their verdicts are kept in full: a token that comes back from a
 // backup after years must not be posted, for the issuer would end the login that
-// is in use. Of a key no more is kept than tells it from others (47 bits; of
-// 100,000 keys, one in a billion tokens would be taken for one of them).
+// is in use. Of an id no more is kept than tells it from others (47 bits; with
+// 100,000 ids, one in a billion tokens would be taken for one of them).
 //
-// The zero Condemned has none. It is a value, and what is made of it shares what
-// neither changes.
+// The zero Condemned has none. It is a value.
 type Condemned struct {
-	older, newer []uint64 // sorted; a mark is the key's bits and whether it was refused
+	older, newer []uint64 // sorted; a mark is bits of the id, and whether it was refused
 }
 
-// condemnedLimit bounds each half. Of 65,536 keys one is made in an hour for more
-// than seven years; then the older half goes.
+// condemnedLimit bounds each half. At one refresh an hour it takes more than seven
+// years to fill one; then the older half goes.
 const condemnedLimit = 1 << 16
 
-// With is c and the keys of these verdicts.
+// With is c and the ids of these verdicts.
 func (c Condemned) With(verdicts ...Verdict) Condemned {
 	marks := make([]uint64, 0, len(verdicts))
 	for _, each := range verdicts {
@@ -48,31 +47,31 @@ func (c Condemned) with(marks []uint64) Condemned {
 }
 
 func (c Condemned) has(mark uint64) bool {
-	_, isOlder := slices.BinarySearch(c.older, mark)
-	_, isNewer := slices.BinarySearch(c.newer, mark)
-	return isOlder || isNewer
+	_, older := slices.BinarySearch(c.older, mark)
+	_, newer := slices.BinarySearch(c.newer, mark)
+	return older || newer
 }
 
-// Len is how many keys there are.
+// Len is how many ids there are.
 func (c Condemned) Len() int { return len(c.older) + len(c.newer) }
 
-// on is the verdict on a key, without the details that are not kept.
-func (c Condemned) on(key secret.Fingerprint) (Verdict, bool) {
+// on is the verdict on a refresh token, without the details that are not kept.
+func (c Condemned) on(id secret.Fingerprint) (Verdict, bool) {
 	switch {
-	case key == "":
+	case id == "":
 		return Verdict{}, false
-	case c.has(markOf(key, true)):
-		return Verdict{TokenID: key, Reason: ReasonInvalidGrant}, true
+	case c.has(markOf(id, true)):
+		return Verdict{TokenID: id, Reason: ReasonInvalidGrant}, true
 	}
-	return Verdict{TokenID: key, Reason: ReasonSpent}, c.has(markOf(key, false))
+	return Verdict{TokenID: id, Reason: ReasonSpent}, c.has(markOf(id, false))
 }
 
 // markOf is stable: it stands in ledgers.
-func markOf(key secret.Fingerprint, isRefused bool) uint64 {
+func markOf(id secret.Fingerprint, refused bool) uint64 {
 	hash := fnv.New64a()
-	hash.Write([]byte(key))
+	hash.Write([]byte(id))
 	mark := hash.Sum64() >> 17 << 1
-	if isRefused {
+	if refused {
 		mark |= 1
 	}
 	return mark
@@ -81,11 +80,11 @@ func markOf(key secret.Fingerprint, isRefused bool) uint64 {
 // markBytes is how long a mark is in a text.
 const markBytes = 6
 
-// Texts are the keys in texts of at most the given number of keys each, the oldest
+// Texts are the ids in texts of at most the given number each, the oldest
 // first, for [Condemned.Parse].
-func (c Condemned) Texts(keys int) []string {
+func (c Condemned) Texts(each int) []string {
 	var texts []string
-	for part := range slices.Chunk(slices.Concat(c.older, c.newer), keys) {
+	for part := range slices.Chunk(slices.Concat(c.older, c.newer), each) {
 		var text []byte
 		for _, mark := range part {
 			for shift := 8 * (markBytes - 1); shift >= 0; shift -= 8 {
@@ -97,7 +96,7 @@ func (c Condemned) Texts(keys int) []string {
 	return texts
 }
 
-// Parse is c and the keys in a text. What is no text of keys has none.
+// Parse is c and the ids in a text of [Condemned.Texts]. Any other text has none.
 func (c Condemned) Parse(text string) Condemned {
 	read, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(read)%markBytes != 0 {

@@ -1,0 +1,147 @@
+// Package history is what a store's ledger knows of the refresh tokens that passed
+// through it, over all processes and restarts: which were refused for good
+// ([Verdict]), which came out of a refresh ([Rotation]), which may be spent ([Doubt],
+// [Loss]), and how long to leave the issuer alone ([Deferral]). The machine decides by
+// it; the ledger keeps it. It holds fingerprints and no secrets.
+package history
+
+import (
+	"slices"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// TokenHistory is what a ledger remembers. The zero TokenHistory remembers nothing. It
+// is a value.
+type TokenHistory struct {
+	Verdicts  []Verdict  // refused for good, or spent on a successor: the newest
+	Condemned Condemned  // the token ids of these and of all before
+	Rotations []Rotation // refreshes that went well, the newest last
+	Deferral  Deferral   // the backoff that all processes share
+	LoggedOut bool       // the last login was ended on purpose
+
+	Expiries []Expiry // of access tokens, as the issuer said with them
+
+	Lost  []Loss   // posts whose answer was lost
+	Ended []Ending // logins that a logout ended
+
+	Origins []Origin // where logins were made, the newest last
+}
+
+// Rotation is one refresh that went well.
+type Rotation struct {
+	TokenID secret.Fingerprint // of the refresh token that came out of it
+	At      time.Time
+	SentAt  time.Time // when it was sent to the issuer; zero if unknown
+}
+
+// Expiry is when an access token expires.
+type Expiry struct {
+	Access secret.Fingerprint
+	At     time.Time
+}
+
+// Loss is a refresh token that the issuer may have rotated in an answer that was lost.
+type Loss struct {
+	TokenID secret.Fingerprint
+	Times   int
+}
+
+// Ending is a refresh token whose login a logout ended.
+type Ending struct {
+	TokenID secret.Fingerprint
+	Undone  bool // the logout failed, and the login goes on
+}
+
+// Origin is where the login with an owner id was made. It is a fact about the login
+// that its record may lose.
+type Origin struct {
+	Owner    secret.Fingerprint // of the owner id
+	Issuer   string             // base URL
+	ClientID string
+}
+
+// Deferral is how long to leave the issuer alone.
+type Deferral struct {
+	NotBefore   time.Time
+	Failures    int               // in a row, over all processes
+	Unexplained bool              // they were refusals that no code explains, and no failures
+	Evidence    evidence.Repeated // what the last of them ended in
+}
+
+// After is how many failures in a row, or unexplained refusals, there are with one
+// more. The two are counted apart: one gateway's page after an outage is the first.
+func (d Deferral) After(inMemory int, unexplained bool) int {
+	if d.Unexplained != unexplained {
+		return 1 + inMemory
+	}
+	return 1 + max(inMemory, d.Failures)
+}
+
+// Doubt is a post without a recorded outcome: the refresh token may be spent and its
+// successor lost. The zero Doubt is none.
+type Doubt struct {
+	Since       time.Time // of the last such post
+	Times       int       // how many there were for this refresh token
+	HolderGone  bool      // the process that posted will not write an outcome any more
+	AnswersLost int       // of posts that were concluded, but whose answer was lost
+}
+
+// VerdictOn is the verdict on a refresh token, nil if there is none.
+func (h TokenHistory) VerdictOn(id secret.Fingerprint) *Verdict {
+	verdict, ok := Verdicts(h.Verdicts).On(id)
+	if !ok {
+		verdict, ok = h.Condemned.on(id)
+	}
+	if !ok {
+		return nil
+	}
+	return &verdict
+}
+
+// Losses is how often the answer to a post of a refresh token was lost.
+func (h TokenHistory) Losses(id secret.Fingerprint) int {
+	at := slices.IndexFunc(h.Lost, func(each Loss) bool { return id != "" && each.TokenID == id })
+	if at < 0 {
+		return 0
+	}
+	return h.Lost[at].Times
+}
+
+// IsEnded reports whether a logout ended the login with a refresh token.
+func (h TokenHistory) IsEnded(id secret.Fingerprint) bool {
+	return id != "" && slices.Contains(h.Ended, Ending{TokenID: id})
+}
+
+// Rotation is the refresh that a refresh token came out of, the zero Rotation if it
+// did not.
+func (h TokenHistory) Rotation(id secret.Fingerprint) Rotation {
+	for _, rotation := range slices.Backward(h.Rotations) {
+		if id != "" && rotation.TokenID == id {
+			return rotation
+		}
+	}
+	return Rotation{}
+}
+
+// Expiry is when an access token expires, as the issuer said with it; zero if it said
+// nothing.
+func (h TokenHistory) Expiry(access secret.Fingerprint) time.Time {
+	at := slices.IndexFunc(h.Expiries, func(each Expiry) bool { return access != "" && each.Access == access })
+	if at < 0 {
+		return time.Time{}
+	}
+	return h.Expiries[at].At
+}
+
+// Origin is where the login with an owner id was made; false if that is not known.
+func (h TokenHistory) Origin(owner secret.Fingerprint) (Origin, bool) {
+	for _, each := range slices.Backward(h.Origins) {
+		if each.Owner == owner {
+			return each, true
+		}
+	}
+	return Origin{}, false
+}
