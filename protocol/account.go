@@ -73,3 +73,100 @@ type AccountUpdatedNotification struct {
 	PlanType *string `json:"planType" schema:"PlanType"`
 	Reason   any     `json:"reason" schema:"null"` // the reference has one for what this server does not do: look workspaces up
 }
+
+// HealthReadResponse says how the login fares, for programs that watch it. The
+// reference has nothing like it. It holds no secret.
+type HealthReadResponse struct {
+	State           string  `json:"state" schema:"HealthState"`
+	Reason          *string `json:"reason"`                   // why it is in that state; nil if that needs no reason
+	Since           *string `json:"since" schema:"date-time"` // when the state was entered
+	Fingerprint     *string `json:"fingerprint"`              // names the credential
+	AccessExpiresAt *string `json:"accessExpiresAt" schema:"date-time"`
+	LastAttemptAt   *string `json:"lastAttemptAt" schema:"date-time"` // of a refresh
+	NextAttemptAt   *string `json:"nextAttemptAt" schema:"date-time"` // not before then
+	Unsaved         bool    `json:"unsaved"`                          // the tokens are in memory only: the store failed
+	InDoubt         bool    `json:"inDoubt"`                          // a refresh ended without an outcome
+	Action          string  `json:"action" schema:"HealthAction"`
+}
+
+// HealthUpdatedNotification is a HealthReadResponse, sent when it changes.
+type HealthUpdatedNotification HealthReadResponse
+
+// The states of a login.
+const (
+	StateNoAuth   = "NoAuth"
+	StateAPIKey   = "ApiKey"
+	StateFresh    = "Fresh"
+	StateStale    = "Stale"
+	StatePoisoned = "Poisoned"
+)
+
+// What somebody has to do about a login.
+const (
+	ActionNone     = "none"
+	ActionWait     = "wait"     // the server tries again by itself
+	ActionLogin    = "login"    // the user has to log in
+	ActionOperator = "operator" // the store or the network of this machine needs somebody
+)
+
+// RateLimitsResponse says how much of an account's limits is used. As in the
+// reference, nulls are written.
+type RateLimitsResponse struct {
+	OrdinaryUsageAllowed *bool                        `json:"ordinaryUsageAllowed"` // nil if it is not known
+	RateLimits           RateLimitSnapshot            `json:"rateLimits"`
+	ByLimitID            map[string]RateLimitSnapshot `json:"rateLimitsByLimitId"`
+	ResetCredits         *RateLimitResetCredits       `json:"rateLimitResetCredits"`
+	AccountID            *string                      `json:"accountId"`
+	RateLimitUpsell      any                          `json:"rateLimitUpsell" schema:"null"` // this server sells nothing
+}
+
+// RateLimitSnapshot is one limit and what is used of it.
+type RateLimitSnapshot struct {
+	LimitID         *string          `json:"limitId"`
+	LimitName       *string          `json:"limitName"`
+	NormalModelSlug *string          `json:"normalModelSlug"` // the model that the limit stands in for
+	Primary         *RateLimitWindow `json:"primary"`         // the shorter window
+	Secondary       *RateLimitWindow `json:"secondary"`
+	Credits         *Credits         `json:"credits"`
+	IndividualLimit *SpendLimit      `json:"individualLimit"`
+	SpendReached    *bool            `json:"spendControlReached"`
+	PlanType        *string          `json:"planType" schema:"PlanType"`
+	ReachedType     *string          `json:"rateLimitReachedType" schema:"RateLimitReachedType"`
+}
+
+// RateLimitWindow is a span of time in which use is counted.
+type RateLimitWindow struct {
+	UsedPercent        int32  `json:"usedPercent"`
+	WindowDurationMins *int64 `json:"windowDurationMins"`
+	ResetsAt           *int64 `json:"resetsAt"` // Unix time, in seconds
+}
+
+// Credits are what an account may use beyond its plan.
+type Credits struct {
+	HasCredits bool    `json:"hasCredits"`
+	Unlimited  bool    `json:"unlimited"`
+	Balance    *string `json:"balance"` // a decimal number
+}
+
+// SpendLimit is what one member of a workspace may spend.
+type SpendLimit struct {
+	Limit            string `json:"limit"` // a decimal number
+	Used             string `json:"used"`  // a decimal number
+	RemainingPercent int32  `json:"remainingPercent"`
+	ResetsAt         int64  `json:"resetsAt"` // Unix time, in seconds
+}
+
+// RateLimitResetCredits says how often the account may reset its limits.
+type RateLimitResetCredits struct {
+	AvailableCount int64 `json:"availableCount"`
+	Credits        any   `json:"credits" schema:"null"` // they cost a request of their own, which this server does not make
+}
+
+// Which limit is reached.
+const (
+	ReachedRateLimit            = "rate_limit_reached"
+	ReachedOwnerCredits         = "workspace_owner_credits_depleted"
+	ReachedMemberCredits        = "workspace_member_credits_depleted"
+	ReachedOwnerWorkspaceUsage  = "workspace_owner_usage_limit_reached"
+	ReachedMemberWorkspaceUsage = "workspace_member_usage_limit_reached"
+)

@@ -1,13 +1,19 @@
 package appserver
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
 // loginTypes lists the types of a login in the order in which an error names them.
@@ -116,5 +122,129 @@ func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, fa
 	}
 	s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
 	s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
+	s.accountUpdated()
+}
+
+func asBrowserLogin(id string, prompt login.Prompt) any {
+	return protocol.ChatGPTLoginResponse{Type: protocol.LoginChatGPT, LoginID: id, AuthURL: prompt.AuthURL}
+}
+
+func asDeviceLogin(id string, prompt login.Prompt) any {
+	return protocol.DeviceCodeLoginResponse{
+		Type: protocol.LoginDeviceCode, LoginID: id, UserCode: prompt.UserCode, VerificationURL: prompt.VerificationURL,
+	}
+}
+
+// follow answers the request for a login that a person has to bring to its end,
+// and reports the end when it comes. It has ended the login before it, and the
+// client hears of that first.
+func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
+	before, told := s.prevLoginReported, make(chan struct{})
+	s.prevLoginReported = told
+	s.inflight.Go(func() {
+		defer close(told)
+		prompt, err := attempt.Prompt() // by now nothing is left of the one before
+		if before != nil {
+			<-before
+		}
+		if err != nil {
+			s.conn.ReplyError(id, startError(err))
+			return
+		}
+		s.conn.Reply(id, as(attempt.ID, prompt))
+		s.completed(attempt.ID, attempt.Wait())
+	})
+}
+
+// endLogin ends the login that is under way and waits until the client was told.
+// It is called on the reading goroutine.
+func (s *Server) endLogin(ctx context.Context) error {
+	if err := s.Logins.End(ctx); err != nil || s.prevLoginReported == nil {
+		return err
+	}
+	<-s.prevLoginReported // which waits for nobody any more
+	return nil
+}
+
+func startError(err error) *jsonrpc.Error {
+	if errors.Is(err, oauth.ErrNoDeviceLogin) {
+		return invalid(err.Error())
+	}
+	return internal(err.Error())
+}
+
+// completed says how a login has ended. Its errors have the reference's texts.
+func (s *Server) completed(loginID string, err error) {
+	ended := protocol.LoginCompletedNotification{LoginID: &loginID, Success: err == nil}
+	if err != nil {
+		ended.Error = nullable(err.Error())
+	}
+	s.notify(protocol.LoginCompleted, ended)
+	if err == nil {
+		s.accountUpdated()
+	}
+}
+
+var cancelParams = objectOf("CancelLoginAccountParams",
+	text("loginId", func(p *protocol.LoginCancelParams) *string { return &p.LoginID }).must())
+
+// loginCancel answers before the end of the login is told.
+func (s *Server) loginCancel(id jsonrpc.ID, params protocol.LoginCancelParams) {
+	if !isUUID(params.LoginID) {
+		s.conn.ReplyError(id, invalid("invalid login id: "+params.LoginID))
+		return
+	}
+	cancelled := s.Logins.Cancel(params.LoginID, func() {
+		s.conn.Reply(id, protocol.LoginCancelResponse{Status: protocol.CancelCanceled})
+	})
+	if !cancelled {
+		s.conn.Reply(id, protocol.LoginCancelResponse{Status: protocol.CancelNotFound})
+	}
+}
+
+// isUUID reports whether text has the form of a login id (RFC 9562), with its
+// hyphens or without.
+func isUUID(text string) bool {
+	digits := strings.ReplaceAll(text, "-", "")
+	if len(digits) != 32 || strings.Trim(strings.ToLower(digits), "0123456789abcdef") != "" {
+		return false
+	}
+	return len(text) == 32 || len(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-'
+}
+
+// revocationLimit is how long a logout's answer waits for the issuer to be
+// told. The login is gone before that, for everything behind it too.
+const revocationLimit = 2 * time.Second
+
+func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
+	ctx, cancel := s.briefly()
+	defer cancel()
+	err := s.endLogin(ctx)
+	var revoked <-chan struct{}
+	if err == nil {
+		revoked, err = s.Engine.Logout(ctx)
+	}
+	if err != nil {
+		s.conn.ReplyError(id, internal(fmt.Sprintf("failed to log out: %v", err)))
+		return
+	}
+	select {
+	case <-revoked:
+		s.loggedOut(id)
+	default:
+		s.inflight.Go(func() {
+			select {
+			case <-revoked:
+			case <-time.After(revocationLimit):
+			}
+			s.loggedOut(id)
+		})
+	}
+}
+
+// loggedOut tells the login as it is by now: a login behind the logout may have
+// been answered before it.
+func (s *Server) loggedOut(id jsonrpc.ID) {
+	s.conn.Reply(id, protocol.LogoutResponse{})
 	s.accountUpdated()
 }

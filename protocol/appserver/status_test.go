@@ -1,11 +1,14 @@
 package appserver
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
@@ -147,5 +150,56 @@ func TestATokenIsQuotedAsJSONWhateverIsInIt(t *testing.T) {
 	inBubble(t, stored, func(t *testing.T, s *site) {
 		line := s.answer(protocol.GetAuthStatus, `{"includeToken":true}`)
 		require.Contains(t, line, `"authToken":"a\"b\\c\u003c\u2028\n"`)
+	})
+}
+
+func TestAStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
+	var encoder statusEncoder
+	rapid.Check(t, func(t *rapid.T) {
+		method := machine.Method(rapid.SampledFrom([]string{"", "apikey", "chatgpt", "a\"b"}).Draw(t, "method"))
+		requires := rapid.Bool().Draw(t, "requires")
+		status := protocol.GetAuthStatusResponse{AuthMethod: nullable(string(method)), RequiresOpenaiAuth: requires}
+		token := secret.Token{}
+		if rapid.Bool().Draw(t, "has a token") {
+			text := rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9._~-]*`), rapid.String()).Draw(t, "token")
+			token, status.AuthToken = secret.New(text), &text
+		}
+		want, err := json.Marshal(status)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(encoder.append(nil, method, token, requires)))
+	})
+}
+
+func TestHealthIsForClientsThatTakeExperimentalMessages(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *site) {
+		_, message := errorOf(t, s.answer(protocol.HealthRead, ""))
+		require.Equal(t, "account/health/read requires experimentalApi capability", message)
+	})
+}
+
+func TestHealthTellsTheStoryOfADeadToken(t *testing.T) {
+	experimental(t, tokens("access-1", "refresh-1"), nil, func(t *testing.T, s *site) {
+		fingerprint := tokens("access-1", "").Fingerprint().Short()
+		require.JSONEq(t, `{"id":1,"result":{"state":"Fresh","reason":null,"since":"2000-01-01T00:00:00Z","fingerprint":"`+fingerprint+`",
+			"accessExpiresAt":null,"lastAttemptAt":null,"nextAttemptAt":null,"unsaved":false,"inDoubt":false,"action":"none"}}`,
+			s.answer(protocol.HealthRead, ""))
+
+		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
+		s.send(`{"id":2,"method":"getAuthStatus","params":{"refreshToken":true}}`)
+		time.Sleep(2 * issuerTakes)
+		var states []string
+		for _, line := range s.said() {
+			if strings.Contains(line, protocol.HealthUpdated) {
+				state, _, _ := strings.Cut(strings.SplitN(line, `"state":"`, 2)[1], `"`)
+				states = append(states, state)
+			}
+		}
+		require.Equal(t, []string{"Stale", "Poisoned"}, states, "and it is told of every change")
+
+		health := s.answer(protocol.HealthRead, "")
+		require.Contains(t, health, `"state":"Poisoned","reason":"refresh_token_reused","since":"2000-01-01T00:00:01Z"`)
+		require.Contains(t, health, `"action":"login"`)
+		posts := s.issuer.posts
+		require.Equal(t, 1, posts, "and asking costs nothing")
 	})
 }

@@ -3,15 +3,21 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"unicode"
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // NewRequest is a request to an address, for an answer that ReadBody can read. Its
@@ -65,4 +71,101 @@ func (i *Introduction) program() program {
 		return *said
 	}
 	return thisProgram
+}
+
+// Rules say where requests may go. The zero Rules are the strict ones.
+type Rules struct {
+	// AllowPlainHTTP lets secrets travel over plain HTTP to other machines, where
+	// everybody on the way can read them. That an address says http does not mean
+	// that somebody wants that.
+	AllowPlainHTTP bool
+}
+
+// AllowPlainHTTPVariable is the variable that a person allows it with.
+const AllowPlainHTTPVariable = "BEZOAR_ALLOW_PLAIN_HTTP"
+
+// Permit reports whether a secret may be sent to an address.
+func (r Rules) Permit(address *url.URL) bool {
+	return r.AllowPlainHTTP || address.Scheme != "http" || loopback.Host(address.Hostname()) || staysHere(address)
+}
+
+// staysHere reports whether no other machine can be meant: no name server knows a
+// name in .invalid (RFC 6761 section 6.4), so that a proxy of this machine answers
+// for it, or nothing does.
+func staysHere(address *url.URL) bool {
+	if !strings.HasSuffix(strings.ToLower(address.Hostname()), ".invalid") {
+		return false
+	}
+	proxy, err := Proxy(&http.Request{URL: address})
+	return err == nil && (proxy == nil || loopback.Host(proxy.Hostname()))
+}
+
+// Proxy is the proxy that the environment names for a request, nil for none: what
+// net/http reads (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) and, where that names none,
+// ALL_PROXY, which the reference and curl obey and net/http does not. Its schemes
+// are http, https, socks5 and socks5h; its error is a [evidence.Problem].
+func Proxy(request *http.Request) (*url.URL, error) {
+	proxy, err := http.ProxyFromEnvironment(request)
+	if err != nil {
+		return nil, evidence.ProblemProxyUnreachable // the error holds the value, with its password
+	}
+	all := cmp.Or(os.Getenv("ALL_PROXY"), os.Getenv("all_proxy"))
+	if proxy != nil || all == "" || bypassesProxy(request.URL) {
+		return proxy, nil
+	}
+	return parseProxy(all)
+}
+
+// parseProxy takes an address without a scheme for an HTTP proxy's, as net/http does.
+func parseProxy(text string) (*url.URL, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	proxy, err := url.Parse(text)
+	if err != nil || proxy.Hostname() == "" {
+		return nil, evidence.ProblemProxyUnreachable
+	}
+	switch proxy.Scheme {
+	case "http", "https", "socks5", "socks5h":
+		return proxy, nil
+	}
+	return nil, evidence.ProblemProxyUnreachable
+}
+
+// bypassesProxy reports whether a request goes through no proxy: to this machine, or to
+// what NO_PROXY lists, by the rules of net/http.
+func bypassesProxy(to *url.URL) bool {
+	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
+	if loopback.Host(host) {
+		return true
+	}
+	port := cmp.Or(to.Port(), map[string]string{"http": "80", "https": "443"}[to.Scheme])
+	for each := range strings.SplitSeq(cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy")), ",") {
+		if each = strings.ToLower(strings.TrimSpace(each)); each == "*" || each != "" && noProxyCovers(each, host, port) {
+			return true
+		}
+	}
+	return false
+}
+
+// noProxyCovers reports whether one entry of NO_PROXY covers a host: an address, a range
+// of them, or a name, which covers the names below it; and with a port that port
+// alone.
+func noProxyCovers(entry, host, port string) bool {
+	address, err := netip.ParseAddr(host)
+	if block, blockErr := netip.ParsePrefix(entry); blockErr == nil {
+		return err == nil && block.Contains(address.Unmap())
+	}
+	if name, only, splitErr := net.SplitHostPort(entry); splitErr == nil {
+		if only != port {
+			return false
+		}
+		entry = name
+	}
+	if listed, listedErr := netip.ParseAddr(strings.Trim(entry, "[]")); listedErr == nil {
+		return err == nil && listed.Unmap() == address.Unmap()
+	}
+	entry = strings.TrimPrefix(entry, "*")
+	below := "." + strings.TrimPrefix(entry, ".")
+	return strings.HasSuffix(host, below) || host == entry
 }
