@@ -1,7 +1,0 @@
-//go:build race
-
-package properties
-
-// Under the race detector one goroutine that walks is eight times as slow, and
-// there is nothing to detect.
-func init() { underRace = true }

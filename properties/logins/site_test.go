@@ -1,0 +1,232 @@
+package logins
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
+	"github.com/bezoar-auth/bezoar/protocol/appserver"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
+	"github.com/bezoar-auth/bezoar/store/memory"
+)
+
+// loginSite is a whole server in a synctest bubble, with its client, its issuer,
+// its store and the person who logs in.
+type loginSite struct {
+	t       *rapid.T
+	begun   time.Time
+	issuer  *issuer.Issuer
+	wire    *issuer.Transport
+	network *loopback
+	store   *diary
+	engine  *engine.Engine
+	server  *appserver.Server
+	conn    *jsonrpc.Conn
+	input   *io.PipeWriter
+	served  chan error
+	schema  *schematest.Conversation
+
+	busy   sync.WaitGroup // browsers
+	lastID int
+	tales  []*loginTale // in the order in which they were asked for
+	heard  transcript
+}
+
+// loginTale is a login that a person has to bring to its end.
+type loginTale struct {
+	request int
+	account string // who logs in: no two logins are of the same
+	back    *url.URL
+}
+
+const issuerAddress = "https://issuer.example"
+
+func openLoginSite(t *rapid.T, stored *machine.Credential) *loginSite {
+	authority := issuer.New(issuer.Options{AutoConsent: true, AccessLifetime: 1000 * time.Hour})
+	s := &loginSite{
+		t: t, begun: time.Now(), issuer: authority, wire: authority.Transport(), network: newLoopback(),
+		store: &diary{Store: memory.NewStore()}, served: make(chan error, 1), schema: schematest.New(t),
+	}
+	s.heard.init()
+	if stored != nil {
+		require.NoError(t, s.store.Store.Replace(context.Background(), *stored))
+	}
+	s.serve()
+	s.request("initialize", map[string]any{
+		"clientInfo":   map[string]string{"name": "editor", "version": "1"},
+		"capabilities": map[string]bool{"experimentalApi": true},
+	})
+	synctest.Wait()
+	return s
+}
+
+// serve assembles the server as cmd/bezoar does.
+func (s *loginSite) serve() {
+	client := oauth.New(oauth.Options{
+		LoginIssuer: issuerAddress, Transport: s.wire,
+	})
+	read, input := io.Pipe()
+	output, write := io.Pipe()
+	s.input, s.conn = input, jsonrpc.New(read, write, jsonrpc.Options{})
+	policy := machine.Policy{Issuer: machine.Issuer{TokenEndpoint: issuerAddress + "/oauth/token", ClientID: oauth.DefaultClientID}}
+	s.engine = engine.Start(engine.Options{
+		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: client,
+		Renewer: appserver.Client{Conn: s.conn, Now: time.Now},
+	})
+	s.server = appserver.New(s.conn, appserver.Options{
+		Engine: s.engine, Home: "/home/ada/.codex", Version: "1", Terminal: "xterm", RequiresAuth: true,
+		Logins:    login.New(login.Options{Issuer: client, Save: s.engine.Login, Listen: s.network.listen, Dial: s.network.dial}),
+		Backend:   chatgpt.New(chatgpt.Options{BaseURL: issuerAddress, Transport: s.wire}),
+		Introduce: func(string, string) {},
+	})
+	go func() {
+		s.served <- s.conn.Serve(s.server)
+	}()
+	s.busy.Go(func() { s.listen(output) })
+	s.heard.hangUp = func() { write.Close() }
+}
+
+func (s *loginSite) listen(output io.Reader) {
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		s.schema.Server(lines.Bytes())
+		s.tell("server: %s", lines.Text())
+		if err := s.heard.add(lines.Bytes()); err != nil {
+			s.t.Errorf("%v: %s", err, lines.Text())
+		}
+	}
+}
+
+// tell adds to the story that a failure shows.
+func (s *loginSite) tell(format string, args ...any) {
+	s.t.Logf("%12v  %s", time.Since(s.begun), fmt.Sprintf(format, args...))
+}
+
+// request sends a request and returns its id.
+func (s *loginSite) request(method string, params any) int {
+	s.lastID++
+	line, err := json.Marshal(map[string]any{"id": s.lastID, "method": method, "params": params})
+	require.NoError(s.t, err)
+	s.tell("client: %s", line)
+	s.schema.Client(line)
+	_, err = s.input.Write(append(line, '\n'))
+	require.NoError(s.t, err)
+	return s.lastID
+}
+
+// requestInstead is a request that ends the login that is under way.
+func (s *loginSite) requestInstead(method string, params any) int {
+	s.heard.ends(s.lastID+1, s.tales)
+	return s.request(method, params)
+}
+
+// begin asks for a login that a person has to bring to its end.
+func (s *loginSite) begin(loginType string) {
+	tale := &loginTale{account: fmt.Sprintf("account-%d", len(s.tales)+1)}
+	tale.request = s.requestInstead("account/login/start", map[string]string{"type": loginType})
+	s.tales = append(s.tales, tale)
+}
+
+// latest is the login that was asked for last, or the nth before it, with what
+// its client was told of it; nil if there is no such login, or nothing was told.
+func (s *loginSite) latest(n int) (*loginTale, programtest.LoginAnswer) {
+	if n >= len(s.tales) {
+		return nil, programtest.LoginAnswer{}
+	}
+	tale := s.tales[len(s.tales)-1-n]
+	told := s.heard.login(tale.request)
+	if told.LoginID == "" {
+		return nil, told
+	}
+	return tale, told
+}
+
+// comeBack is the browser on its way back from the issuer.
+func (s *loginSite) comeBack(n int, change ...string) {
+	tale, told := s.latest(n)
+	if tale == nil || told.AuthURL == "" {
+		return
+	}
+	if tale.back == nil {
+		tale.back = s.consent(tale.account, told.AuthURL)
+	}
+	target, query := *tale.back, tale.back.Query()
+	for i := 0; i < len(change); i += 2 {
+		query.Set(change[i], change[i+1])
+	}
+	target.RawQuery = query.Encode()
+	s.open(target.String())
+}
+
+func (s *loginSite) consent(account, address string) *url.URL {
+	s.issuer.SetAccount(issuer.Account{ID: account, UserID: "user", PlanType: "plus"})
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	require.NoError(s.t, err)
+	response, err := s.wire.RoundTrip(request)
+	require.NoError(s.t, err)
+	back, err := response.Location()
+	require.NoError(s.t, err)
+	return back
+}
+
+// open is a browser, which may find nobody there.
+func (s *loginSite) open(address string) {
+	s.busy.Go(func() {
+		request, _ := http.NewRequest(http.MethodGet, address, nil) // it was parsed before
+		transport := &http.Transport{
+			DisableKeepAlives: true,
+			DialContext:       func(ctx context.Context, _, address string) (net.Conn, error) { return s.network.dial(ctx, address) },
+		}
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			s.tell("browser: nobody answers")
+			return
+		}
+		defer response.Body.Close()
+		s.tell("browser: %s", response.Status)
+	})
+}
+
+// decide is a person at another device.
+func (s *loginSite) decide(n int, decision func(string) bool) {
+	if tale, told := s.latest(n); tale != nil && told.UserCode != "" {
+		s.issuer.SetAccount(issuer.Account{ID: tale.account, UserID: "user", PlanType: "plus"})
+		decision(told.UserCode)
+	}
+}
+
+// end is the end of input, as cmd/bezoar serves it. The bubble then fails on a
+// goroutine that is left.
+func (s *loginSite) end() {
+	s.tell("client: end of input")
+	s.input.Close()
+	require.NoError(s.t, <-s.served)
+	drain, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	defer cancel()
+	require.NoError(s.t, s.server.Close(drain))
+	flush, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	require.NoError(s.t, s.conn.Close(flush))
+	s.heard.hangUp()
+	s.busy.Wait()
+	require.Zero(s.t, s.network.held(), "ports left")
+}

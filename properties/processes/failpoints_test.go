@@ -1,0 +1,199 @@
+package processes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// circumstance is a state of a home in which a refresh makes its own system
+// calls.
+type circumstance struct {
+	when    string
+	prepare func(t *testing.T, s *scene, m *mortal)
+}
+
+var circumstances = []circumstance{
+	{"", func(*testing.T, *scene, *mortal) {}},
+	{states.WhenAfterCrash, func(t *testing.T, s *scene, _ *mortal) {
+		said := s.kill(t, mortal{DiesAt: placeOf(t, "save, swap: exchange")})
+		require.Contains(t, said, lastWords+"save, swap: exchange")
+	}},
+	{states.WhenLinked, func(t *testing.T, s *scene, _ *mortal) {
+		require.NoError(t, os.Link(filepath.Join(s.home, "auth.json"), filepath.Join(s.home, "other name")))
+	}},
+	{states.WhenLoginBetween, func(_ *testing.T, s *scene, m *mortal) {
+		s.other = s.issuer.Login(s.account, time.Now())
+		m.Intrudes = authJSON(s.account.ID, s.other)
+	}},
+	{states.WhenLedgerIsLarge, func(_ *testing.T, _ *scene, m *mortal) { m.LedgerBytes = 1 }},
+}
+
+// TestEveryFailpointHasItsOutcome kills a process before each step and each
+// system call of a refresh, and then lets another one go on. What that one makes
+// of it must be what the table says; and the table must have each place, and no
+// other.
+func TestEveryFailpointHasItsOutcome(t *testing.T) {
+	unmet := map[states.Failpoint]bool{}
+	for _, each := range states.RefreshFailpoints() {
+		unmet[each] = true
+	}
+	for _, each := range circumstances {
+		for dies := 1; ; dies++ {
+			s := newScene(t)
+			m := mortal{DiesAt: dies}
+			each.prepare(t, s, &m)
+			before := s.issuer.Counts().Posts
+			said := s.kill(t, m)
+			place, died := lastWordsIn(said)
+			if !died {
+				break // it has come to the end of its refresh
+			}
+			point, known := pointAt(states.RefreshFailpoints(), place, each.when)
+			require.True(t, known, "%q has no row (%s)", place, each.when)
+			delete(unmet, point)
+			wasPosted := s.issuer.Counts().Posts > before
+			name := fmt.Sprintf("%s before %q (%s)", point.Outcome, place, each.when)
+			s.comesTo(t, point.Outcome, wasPosted, name)
+		}
+	}
+	require.Empty(t, unmet, "places that no refresh comes to")
+}
+
+func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
+	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced}
+	areComplete(t, states.RefreshFailpoints(), states.RefreshSteps(), refresh)
+	areComplete(t, states.AccountFailpoints(), states.AccountSteps(), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
+}
+
+func areComplete(t *testing.T, table []states.Failpoint, all []string, outcomes []states.Outcome) {
+	t.Helper()
+	steps := map[string]bool{}
+	for _, each := range table {
+		steps[each.Step] = true
+		require.NotEmpty(t, each.Leaves, each)
+		require.Contains(t, outcomes, each.Outcome)
+	}
+	require.Len(t, steps, len(all))
+	for _, step := range all {
+		require.True(t, steps[step], step)
+	}
+}
+
+// pointAt is the row of a place: that of the circumstance, or that of every one.
+func pointAt(table []states.Failpoint, where, when string) (found states.Failpoint, ok bool) {
+	for _, each := range table {
+		if place(each.Step, each.Call) != where || each.When != "" && each.When != when {
+			continue
+		}
+		if found, ok = each, true; each.When == when {
+			return found, true
+		}
+	}
+	return found, ok
+}
+
+func lastWordsIn(said string) (place string, died bool) {
+	_, rest, died := strings.Cut(said, lastWords)
+	place, _, _ = strings.Cut(rest, "\n")
+	return place, died
+}
+
+// comesTo lets another process go on where one died, and demands the outcome.
+func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, name string) {
+	t.Helper()
+	const later = time.Minute // an intent that nobody can read is old by then
+	next := s.engineAt(t, later)
+	found, before := s.stored(t).RefreshToken.Fingerprint(), s.issuer.Counts().Posts
+	if isOld := found == s.old.RefreshToken.Fingerprint(); isOld || outcome == states.Displaced {
+		next.demand(t)
+	}
+	posts, state := s.issuer.Counts().Posts-before, next.Snapshot()
+	held := state.Credential.RefreshToken
+	switch outcome {
+	case states.Unspent:
+		require.False(t, wasPosted, name)
+		require.Equal(t, 1, posts, name)
+		require.Equal(t, machine.Fresh, state.Phase, name)
+	case states.Committed:
+		require.True(t, wasPosted || posts == 0, name)
+		require.Zero(t, posts, name)
+		require.NotEqual(t, s.old.RefreshToken.Fingerprint(), held.Fingerprint(), name)
+	case states.Displaced:
+		require.LessOrEqual(t, posts, 1, name)
+		require.True(t, s.isTheirs(found, held.Fingerprint()), name)
+	case states.InDoubt:
+		require.Zero(t, posts, name)
+		require.True(t, state.InDoubt, name)
+		require.Equal(t, evidence.BlockInDoubt, state.Blocked, name)
+		require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), name)
+		s.isTriedOnceMore(t, wasPosted, name)
+		return
+	}
+	require.True(t, s.issuer.IsAlive(held), name)
+	s.goesOn(t, name)
+}
+
+// isTheirs reports whether what is stored, or was adopted, is the other login or
+// came out of it.
+func (s *scene) isTheirs(found, held secret.Fingerprint) bool {
+	theirs := s.other.RefreshToken.Fingerprint()
+	posted := s.issuer.Requests()
+	last := posted[len(posted)-1].Token
+	return held == theirs || found == theirs && last == theirs
+}
+
+// isTriedOnceMore demands that a token in doubt is posted once more when its
+// access token is of no use any more, and that the end of the login is named if
+// it was spent.
+func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
+	t.Helper()
+	before := s.issuer.Counts()
+	last := s.engineAt(t, 2*time.Hour)
+	last.demand(t)
+	if wasPosted {
+		last.demand(t) // a verdict by now
+	}
+	after, state := s.issuer.Counts(), last.Snapshot()
+	require.Equal(t, wasPosted, after.Replays > before.Replays, name)
+	if !wasPosted {
+		require.Equal(t, 1, after.Grants-before.Grants, name)
+		require.False(t, state.InDoubt, name)
+		return
+	}
+	require.Equal(t, 1, after.Posts-before.Posts, name)
+	require.Equal(t, machine.Poisoned, state.Phase, name)
+	verdict, _ := state.Verdict()
+	require.Equal(t, history.ReasonReused, verdict.Reason, name)
+	require.True(t, s.hasEntry(t, persist.Refused, verdict.TokenID), name)
+}
+
+// goesOn demands that whoever comes next may refresh, and that nothing is left
+// lying about.
+func (s *scene) goesOn(t *testing.T, name string) {
+	t.Helper()
+	before := s.issuer.Counts()
+	e := s.engineAt(t, time.Minute)
+	e.demand(t)
+	after, state := s.issuer.Counts(), e.Snapshot()
+	require.Equal(t, before.Grants+1, after.Grants, name)
+	require.Zero(t, after.Replays, name)
+	require.Equal(t, machine.Fresh, state.Phase, name)
+	require.False(t, state.InDoubt, name)
+	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), name)
+	litter, err := filepath.Glob(filepath.Join(s.home, "auth.json.*.tmp"))
+	require.NoError(t, err)
+	require.Empty(t, litter, name)
+}

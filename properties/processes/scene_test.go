@@ -1,0 +1,150 @@
+package processes
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/file"
+)
+
+func TestMain(m *testing.M) { programtest.Main(m) }
+
+// scene is one home with a login in it, and the issuer of that login.
+type scene struct {
+	home      string
+	issuer    *issuer.Issuer
+	url       string
+	names     machine.Issuer
+	account   issuer.Account
+	old       machine.TokenResponse // the login at first
+	other     machine.TokenResponse // of somebody who logs in meanwhile
+	log       *programtest.Buffer
+	deadline  time.Duration // of a post, 0 for the default
+	settings  func(*engine.Options)
+	isRefused bool // the login at first, and the ledger knows
+}
+
+func newScene(t *testing.T) *scene {
+	i := issuer.New(issuer.Options{})
+	return sceneOf(t, i, i)
+}
+
+// sceneOf is a scene whose issuer is reached through a handler.
+func sceneOf(t *testing.T, i *issuer.Issuer, handler http.Handler) *scene {
+	listener := httptest.NewServer(handler)
+	t.Cleanup(listener.Close)
+	s := &scene{
+		home: machinetest.Dir(t), issuer: i, url: listener.URL, account: issuer.Ada, log: &programtest.Buffer{},
+		names:    machine.Issuer{TokenEndpoint: listener.URL + "/oauth/token", ClientID: oauth.DefaultClientID},
+		settings: func(*engine.Options) {},
+	}
+	s.old = i.Login(s.account, time.Now())
+	require.NoError(t, replaceLogin(s.home, authJSON(s.account.ID, s.old)))
+	return s
+}
+
+// authJSON is a login as another program writes it.
+func authJSON(account string, g machine.TokenResponse) string {
+	return fmt.Sprintf(
+		`{"auth_mode":"chatgpt","OPENAI_API_KEY":null,"tokens":{"id_token":%q,"access_token":%q,"refresh_token":%q,"account_id":%q},"last_refresh":%q}`,
+		g.IDToken.Reveal(), g.AccessToken.Reveal(), g.RefreshToken.Reveal(), account, time.Now().UTC().Format(time.RFC3339Nano))
+}
+
+// kill lets a process refresh until it dies, or is done, and returns what it
+// wrote to stderr.
+func (s *scene) kill(t *testing.T, m mortal) string {
+	t.Helper()
+	m.Home, m.URL = s.home, s.url
+	child, err := programtest.Start("mortal", os.Args[0], m.environment())
+	require.NoError(t, err)
+	require.NoError(t, child.Write(
+		`{"id":1,"method":"initialize","params":{"clientInfo":{"name":"editor","version":"1"}}}`+"\n"+
+			`{"id":2,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`+"\n"))
+	_, err = child.AnswerTo(2)
+	child.Input.Close() // what it does behind an answer is done by its end
+	<-child.Gone
+	said := child.Stderr.String()
+	_, died := lastWordsIn(said)
+	require.True(t, died || err == nil, "%v\n%s", err, said)
+	return said
+}
+
+// placeOf is how many places come up to the one with that name, in the first
+// refresh of a home.
+func placeOf(t *testing.T, name string) int {
+	for dies := len(places) + 1; places[name] == 0; dies++ {
+		place, died := lastWordsIn(newScene(t).kill(t, mortal{DiesAt: dies}))
+		require.True(t, died, "no refresh comes to %q", name)
+		places[place] = dies
+	}
+	return places[name]
+}
+
+var places = map[string]int{} // by what is known of placeOf
+
+// onlooker is an engine in this process, on a scene.
+type onlooker struct{ *engine.Engine }
+
+// engineAt is an engine whose clock is so far ahead.
+func (s *scene) engineAt(t *testing.T, ahead time.Duration) onlooker {
+	now := func() time.Time { return time.Now().Add(ahead) }
+	log := slog.New(slog.NewTextHandler(s.log, nil))
+	options := engine.Options{
+		Policy: machine.Policy{Issuer: s.names}, Now: now, ProcessID: os.Getpid(), Log: log,
+		Store:  file.Open(s.home, file.Options{Log: log}),
+		Ledger: file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Now: now}),
+		Issuer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),
+	}
+	s.settings(&options)
+	e := engine.Start(options)
+	t.Cleanup(func() { e.Close(background) })
+	<-e.Ready()
+	return onlooker{e}
+}
+
+// demand asks for a refresh and waits for what comes of it.
+func (o onlooker) demand(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), programtest.Patience)
+	defer cancel()
+	_, err := o.Status(ctx, machine.Ask{Refresh: true, Token: true})
+	require.NoError(t, err)
+}
+
+// stored is what the home holds for a program that only reads.
+func (s *scene) stored(t *testing.T) machine.Credential {
+	t.Helper()
+	record, err := file.Open(s.home, file.Options{}).Load(t.Context())
+	require.NoError(t, err)
+	return record.Credential
+}
+
+func (s *scene) ledger() *file.Ledger {
+	return file.OpenLedger(s.home, s.names, file.LedgerOptions{PostDeadline: s.deadline, Log: slog.New(slog.DiscardHandler)})
+}
+
+func (s *scene) hasEntry(t *testing.T, kind persist.Kind, key secret.Fingerprint) bool {
+	for each, err := range s.ledger().Entries() {
+		require.NoError(t, err)
+		if each.Kind == kind && each.TokenID == key {
+			return true
+		}
+	}
+	return false
+}

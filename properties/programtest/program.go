@@ -1,0 +1,37 @@
+package programtest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// theProgram is the path of bezoar, built once for all tests.
+var Path = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "bezoar-program-")
+	if err != nil {
+		return "", err
+	}
+	programFolder = folder
+	program := filepath.Join(folder, "bezoar")
+	build := exec.Command("go", "build", "-o", program, "github.com/bezoar-auth/bezoar/cmd/bezoar")
+	if said, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the program: %w\n%s", err, said)
+	}
+	return program, nil
+})
+
+var programFolder string // "" until the program was built
+
+// Main runs the tests of a package that may build the program, and removes what was
+// built. TestMain calls it.
+func Main(m *testing.M) {
+	code := m.Run()
+	if programFolder != "" {
+		os.RemoveAll(programFolder)
+	}
+	os.Exit(code)
+}
