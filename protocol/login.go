@@ -15,8 +15,8 @@ type APIKeyLoginParams struct {
 	APIKey string `json:"apiKey"`
 }
 
-// ChatGPTLoginParams starts a login in a browser. This server takes the
-// reference's wishes about its pages and has only one kind of page.
+// ChatGPTLoginParams starts a login in a browser. This server accepts
+// Codex's members about pages and has only one kind of page.
 type ChatGPTLoginParams struct {
 	Type                      string  `json:"type"` // LoginChatGPT
 	CodexStreamlinedLogin     bool    `json:"codexStreamlinedLogin,omitempty"`

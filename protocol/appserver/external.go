@@ -27,7 +27,7 @@ var externalTokensObject = objectOf(loginParamsName,
 	text("chatgptAccountId", func(t *externalTokens) *string { return &t.AccountID }).must(),
 	optionalText("chatgptPlanType", func(t *externalTokens) **string { return &t.PlanType }))
 
-// errNotJWT is the reference's word for it.
+// errNotJWT has Codex's text.
 var errNotJWT = errors.New("invalid ID token format")
 
 func (t externalTokens) credential(now time.Time) (machine.Credential, error) {

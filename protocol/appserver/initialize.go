@@ -53,7 +53,7 @@ func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
 }
 
 // isHeaderValue reports whether text may stand in an HTTP header: visible
-// ASCII, blanks and tabs, as the reference's HTTP library has it.
+// ASCII, blanks and tabs, as Codex's HTTP library has it.
 func isHeaderValue(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return (r < ' ' && r != '\t') || r > '~' })
 }

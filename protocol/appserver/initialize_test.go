@@ -100,7 +100,7 @@ func TestAVersionHasThreeNumbers(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithTheConfigurationIsToldAfterTheHandshake(t *testing.T) {
+func TestConfigurationWarningsFollowTheHandshake(t *testing.T) {
 	details := "line 3"
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, nil, func(o *Options, _ *engine.Options) {

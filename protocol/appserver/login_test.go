@@ -48,7 +48,7 @@ func TestALoginIsAnsweredThenCompletedThenAnnounced(t *testing.T) {
 	})
 }
 
-func TestALogoutIsAnsweredAndAnnouncedEvenIfNobodyIsLoggedIn(t *testing.T) {
+func TestLogoutWithoutALoginIsAnsweredAndAnnounced(t *testing.T) {
 	for _, stored := range []*machine.Credential{nil, apiKey("sk-1"), tokens("access-1", "refresh-1")} {
 		inBubble(t, stored, func(t *testing.T, s *site) {
 			for _, params := range []string{``, `,"params":null`, `,"params":{}`} {

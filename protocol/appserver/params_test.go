@@ -10,9 +10,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-// TestWhatIsWrongIsToldInTheReferencesWords is the reference's table of decoding
+// TestDecodingErrorsHaveCodexsTexts is Codex's table of decoding
 // errors, before the handshake: decoding comes first.
-func TestWhatIsWrongIsToldInTheReferencesWords(t *testing.T) {
+func TestDecodingErrorsHaveCodexsTexts(t *testing.T) {
 	const variants = "`initialize`, `account/read`, `account/login/start`, `account/login/cancel`, `account/logout`, `account/rateLimits/read`, `account/health/read`, `getAuthStatus`"
 	table := []struct{ method, params, message string }{
 		{"nope/x", ``, "unknown variant `nope/x`, expected one of " + variants},
@@ -81,7 +81,7 @@ func TestWhatIsWrongIsToldInTheReferencesWords(t *testing.T) {
 	})
 }
 
-func TestMembersThatNobodyKnowsAreIgnored(t *testing.T) {
+func TestUnknownMembersAreIgnored(t *testing.T) {
 	inBubble(t, apiKey("sk-1"), func(t *testing.T, s *site) {
 		for _, params := range []string{
 			`{"includeToken":true}`,

@@ -1,5 +1,5 @@
 // Package chatgpt asks the backend of ChatGPT how much of an account's rate
-// limits is used, as the reference does. Nothing is retried here.
+// limits is used, as Codex does. Nothing is retried here.
 package chatgpt
 
 import (
@@ -43,7 +43,7 @@ func New(options Options) *Client {
 	return client
 }
 
-// usageEndpoint is where the reference asks: the backend has other paths when
+// usageEndpoint is where Codex asks: the backend has other paths when
 // it is reached as ChatGPT's own programs reach it.
 func usageEndpoint(base string) string {
 	const ownPrograms = "/backend-api"

@@ -82,7 +82,7 @@ func TestARefusalIsAStatusError(t *testing.T) {
 	for status, text := range map[int]string{
 		401: "GET /api/codex/usage failed: 401 Unauthorized",
 		500: "GET /api/codex/usage failed: 500 Internal Server Error",
-		302: "GET /api/codex/usage failed: 302 Found", // and nobody goes there with the token
+		302: "GET /api/codex/usage failed: 302 Found", // and the client does not follow it with the token
 		799: "GET /api/codex/usage failed: 799 <unknown status code>",
 	} {
 		client := New(Options{BaseURL: "https://user:password@backend.test", Transport: answer(status, "body with "+tokenText)})
@@ -154,7 +154,7 @@ func TestNoAccessTokenGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
 	require.Equal(t, &UnreachableError{evidence.ProblemPlainHTTP}, err)
 }
 
-func TestNoAnswerIsToldInOurOwnWords(t *testing.T) {
+func TestErrorsOfTheNetworkHaveOurTexts(t *testing.T) {
 	const hidden = "http://user:password@proxy.test"
 	for name, test := range map[string]struct {
 		err     error
@@ -176,7 +176,7 @@ func TestNoAnswerIsToldInOurOwnWords(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsNoneIsToldBeforeAnythingIsSent(t *testing.T) {
+func TestInvalidAddressFailsBeforeSending(t *testing.T) {
 	for _, base := range []string{"", "chatgpt.com", "ftp://backend.test", "http://", "http://a b", "://"} {
 		never := roundTrip(func(*http.Request) (*http.Response, error) {
 			t.Errorf("a request for %q", base)
@@ -187,7 +187,7 @@ func TestAnAddressThatIsNoneIsToldBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestALoginThatNoHeaderCanHoldIsToldBeforeAnythingIsSent(t *testing.T) {
+func TestLoginThatNoHeaderCanHoldFailsBeforeSending(t *testing.T) {
 	never := roundTrip(func(*http.Request) (*http.Response, error) {
 		t.Error("a request")
 		return nil, io.EOF

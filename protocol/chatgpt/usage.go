@@ -107,8 +107,8 @@ func (u usage) limits(login Login) protocol.RateLimitsResponse {
 	return response
 }
 
-// isOf reports whether the answer says that it is about login. As in the
-// reference, nothing is allowed to an account that is not surely this one.
+// concerns reports whether the answer says that it is about login. As in Codex,
+// nothing is allowed to an account that is not surely this one.
 func (u usage) concerns(login Login) bool {
 	return u.AccountID != nil && *u.AccountID == login.AccountID &&
 		u.UserID != nil && *u.UserID == login.UserID

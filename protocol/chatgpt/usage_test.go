@@ -83,7 +83,7 @@ func TestNothingIsAllowedToAnotherAccount(t *testing.T) {
 	}
 }
 
-// Whatever the backend sends: no panic, and what is accepted is told in the
+// Whatever the backend sends: no panic, and what is accepted comes out in the
 // protocol's form, with the main limit in both places.
 func FuzzWhateverTheBackendSaysTheAnswerIsSound(f *testing.F) {
 	f.Add([]byte(`{"plan_type":"pro","rate_limit":{"primary_window":{"used_percent":42,"limit_window_seconds":9223372036854775807,"reset_at":1}}}`))

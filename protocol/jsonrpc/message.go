@@ -50,8 +50,8 @@ type ID struct {
 }
 
 // parseID takes the value of an id member. An integer is kept as a number, for
-// that costs no memory: JSON has one spelling for each, but for -0, which the
-// reference does not take as an integer either.
+// that costs no memory: JSON has one spelling for each, but for -0, which
+// Codex does not take as an integer either.
 func parseID(value []byte) (ID, bool) {
 	if len(value) == 0 || string(value) == "-0" {
 		return ID{}, false

@@ -177,8 +177,8 @@ func (o *outbox) write() {
 	o.drain()
 }
 
-// drain writes until nothing is queued. Whoever calls it holds mu, which is
-// free during the Write, and has set writing.
+// drain writes until nothing is queued. The caller holds mu, which is free
+// during the Write, and has set writing.
 func (o *outbox) drain() {
 	for len(o.queue) > 0 && o.err == nil {
 		b := o.queue[0]

@@ -191,7 +191,7 @@ func TestSlowClientDoesNotMakeGarbageOfWhatItReads(t *testing.T) {
 	})
 }
 
-func TestAnswersBeyondTheMarkHoldNobodyButTheReading(t *testing.T) {
+func TestAnswersBeyondTheMarkHoldOnlyTheReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var answered sync.WaitGroup

@@ -20,8 +20,8 @@ const (
 	pathCancel   = "/cancel"
 )
 
-// ServeHTTP answers a browser, or whoever else on this machine asks. Nothing that
-// was asked is repeated but the words of an issuer, on a page that escapes them.
+// ServeHTTP answers a browser, or any other program of this machine. Nothing of the
+// request is repeated but the words of an issuer, on a page that escapes them.
 func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !isCallbackHost(r.Host):
@@ -45,7 +45,7 @@ func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // isCallbackHost reports whether a request was meant for this machine: a name
-// that somebody made point here (DNS rebinding) is another.
+// that an attacker made point here (DNS rebinding) is another.
 func isCallbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -65,7 +65,7 @@ type callback struct {
 func (b *browser) serveCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if !secret.New(query.Get("state")).Equal(b.state) {
-		answer(w, http.StatusBadRequest, "State mismatch") // somebody else's: the login goes on
+		answer(w, http.StatusBadRequest, "State mismatch") // not from this login, which goes on
 		return
 	}
 	select {
@@ -164,7 +164,7 @@ func crossSite(r *http.Request) bool {
 	return false
 }
 
-// answer answers without a page. The texts are the reference's, with no newline.
+// answer answers without a page. The texts are Codex's, with no newline.
 func answer(w http.ResponseWriter, status int, text string) {
 	loopback.Protect(w.Header())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

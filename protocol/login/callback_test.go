@@ -45,7 +45,7 @@ func TestAWebPageMayNotCancelALogin(t *testing.T) {
 	})
 }
 
-func TestANameThatSomebodyMadePointHereIsNotServed(t *testing.T) {
+func TestCallbackRefusesForeignHostNames(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		for host, want := range map[string]int{

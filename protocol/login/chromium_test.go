@@ -21,7 +21,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// chromium is where the browser is. CI has one; whoever has none is told so.
+// chromium is where the browser is. CI has one; where there is none, the test is
+// skipped and says so.
 func chromium(t *testing.T) string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {

@@ -10,7 +10,7 @@ import (
 
 const deviceLimit = 15 * time.Minute
 
-// Device begins a login that somebody finishes on another device, and ends the
+// Device begins a login that the user finishes on another device, and ends the
 // one before it. It returns at once; what to show comes from [Attempt.Prompt].
 func (m *Manager) Device() *Attempt {
 	return m.begin("device code", deviceLimit, DeviceTimedOut, func(a *Attempt) error {
@@ -41,7 +41,7 @@ func (a *Attempt) finishDevice(device oauth.Device) error {
 	return a.save(credential)
 }
 
-// approval polls until somebody has decided (RFC 8628 section 3.4). A poll that
+// approval polls until the user has decided (RFC 8628 section 3.4). A poll that
 // was not answered is no decision.
 func (a *Attempt) approval(device oauth.Device) (oauth.Code, error) {
 	pace := pace{interval: max(device.Interval, shortestInterval)}
@@ -81,7 +81,7 @@ func (a *Attempt) sleep(d time.Duration) error {
 
 // The pace of polls (RFC 8628 section 3.5).
 const (
-	shortestInterval = time.Second     // an issuer may say 0, but nobody types that fast
+	shortestInterval = time.Second     // an issuer may say 0, but no user types that fast
 	slowDownBy       = 5 * time.Second // for good
 	longestBackoff   = time.Minute
 )

@@ -35,7 +35,7 @@ func (w *world) pauses() []time.Duration {
 	return pauses
 }
 
-func TestADeviceLoginIsSavedOnceSomebodyAllowedIt(t *testing.T) {
+func TestDeviceLoginIsSavedOnceTheUserAllowedIt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, prompt := w.startedDevice("")
 		require.Equal(t, issuerURL+"/codex/device", prompt.VerificationURL)

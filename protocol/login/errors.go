@@ -8,10 +8,10 @@ import (
 )
 
 // Interruption is why a login ended that nothing was wrong with: a closed set.
-// Its text is the reference's.
+// Its text is Codex's.
 type Interruption string
 
-// The interruptions. Whoever wanted to log in may simply begin again.
+// The interruptions. The user may simply begin again.
 const (
 	NotCompleted   Interruption = "Login was not completed" // the client gave it up
 	Cancelled      Interruption = "Login cancelled"         // another program wants the port
@@ -22,7 +22,7 @@ const (
 func (i Interruption) Error() string { return string(i) }
 
 // FailedError reports a login that was refused or could not be brought to its
-// end. Its text is the reference's. The person can begin again, with another
+// end. Its text is Codex's. The user can begin again, with another
 // account if this one was refused; Err, which may be nil, says more.
 type FailedError struct {
 	Code    string // for programs: the issuer's (RFC 6749 section 4.1.2.1), or one of this package's
@@ -30,7 +30,7 @@ type FailedError struct {
 	Err     error
 }
 
-// The codes that are this package's own, as the reference calls them.
+// The codes that are this package's own, as Codex calls them.
 const (
 	codeNoCode     = "missing_authorization_code"
 	codeNoExchange = "token_exchange_failed"
@@ -43,7 +43,7 @@ func (e *FailedError) Error() string { return e.Message }
 func (e *FailedError) Unwrap() error { return e.Err }
 
 // StartError reports a login that never started: there was nothing to show to
-// the person, and nobody waits for its end. Its text is the reference's. Err is
+// the user, and no caller waits for its end. Its text is Codex's. Err is
 // [oauth.ErrNoDeviceLogin], which is the request's fault, or else a [*PortError],
 // an error of [oauth.Client.StartDevice] or an [Interruption].
 type StartError struct {
@@ -77,15 +77,15 @@ func (e *PortError) Error() string {
 
 func (e *PortError) Unwrap() error { return e.Err }
 
-// serverError is an end of a browser login in the words of the reference, whose
+// serverError is an end of a browser login in the words of Codex, whose
 // callback server is what reports them.
 type serverError struct{ error }
 
 func (e serverError) Error() string { return "Login server error: " + e.error.Error() }
 func (e serverError) Unwrap() error { return e.error }
 
-// asServerError puts err into the reference's words. It is not its server that
-// watches the time.
+// asServerError gives err Codex's text. It is not Codex's server that watches
+// the time.
 func asServerError(err error) error {
 	if err == nil || errors.Is(err, TimedOut) {
 		return err

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// callbackHost is all that a login listens on: nobody outside of this machine
-// can reach it (RFC 8252 section 8.3).
+// callbackHost is all that a login listens on: it cannot be reached from outside
+// of this machine (RFC 8252 section 8.3).
 const callbackHost = "127.0.0.1"
 
-// Taking over a port, in the reference's numbers.
+// Taking over a port, in Codex's numbers.
 const (
 	takeOverTries = 10
 	takeOverPause = 200 * time.Millisecond
@@ -43,7 +43,7 @@ func (a *Attempt) listen() (net.Listener, error) {
 }
 
 // takeOver listens on a port even if another login holds it: that one is asked
-// to leave, once, and given time to do so. So does the reference's. A program that
+// to leave, once, and given time to do so. Codex's logins do the same. A program that
 // does not say that it leaves is no login, and is not waited for.
 func (a *Attempt) takeOver(address string) (net.Listener, error) {
 	tries := takeOverTries

@@ -1,8 +1,8 @@
 // Package login brings a person's login to an end: in a browser on this machine
 // (RFC 8252 section 7.3, RFC 7636) or with a code on another device (RFC 8628),
-// in the dialect of the reference's issuer. A login that is under way is an
-// [Attempt]. It ends once: with a credential that was saved, or with an error
-// whose text is the reference's.
+// in the dialect of Codex's issuer. A login that is under way is an [Attempt]. It
+// ends once: with a credential that was saved, or with an error whose text is
+// Codex's.
 package login
 
 import (
@@ -51,7 +51,7 @@ type Manager struct {
 	closed bool
 }
 
-// New makes a manager. It listens to nothing and asks nobody before a login begins.
+// New makes a manager. It listens to nothing and sends nothing before a login begins.
 func New(options Options) *Manager {
 	if len(options.Ports) == 0 {
 		options.Ports = []int{1455, 1457}
@@ -72,7 +72,7 @@ func New(options Options) *Manager {
 }
 
 // Cancel ends the login with this id and reports whether it was in time. If it
-// was, accepted is called before the end is told to anybody who waits, and nothing
+// was, accepted is called before the callers that wait learn of the end, and nothing
 // is saved. If it was not, the login is unknown, over, or being saved and stands.
 // accepted must not call the manager; nil for none.
 func (m *Manager) Cancel(id string, accepted func()) bool {

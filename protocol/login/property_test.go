@@ -205,7 +205,7 @@ func (s *story) visit(n int, change ...string) {
 	s.ask(changed.String())
 }
 
-// ask is a browser that may find nobody there.
+// ask is a browser that may find no server there.
 func (s *story) ask(address string) {
 	s.busy.Go(func() { s.world.ask(http.MethodGet, address, nil) })
 }
@@ -288,15 +288,15 @@ func (s *story) judge() {
 			require.Zero(s.t, s.tried[id], "login %d was cancelled in time", n)
 			require.ErrorIs(s.t, err, NotCompleted)
 		}
-		require.True(s.t, err == nil || isTold(err), "login %d: %v", n, err)
+		require.True(s.t, err == nil || expected(err), "login %d: %v", n, err)
 	}
 	for id := range s.tried {
-		require.True(s.t, known[id], "saved a login of nobody: %s", id)
+		require.True(s.t, known[id], "saved a login that no attempt made: %s", id)
 	}
 }
 
-// isTold reports whether an error is of a kind that is promised.
-func isTold(err error) bool {
+// expected reports whether an error is of a kind that is promised.
+func expected(err error) bool {
 	_, interrupted := errors.AsType[Interruption](err)
 	_, failed := errors.AsType[*FailedError](err)
 	_, unstarted := errors.AsType[*StartError](err)

@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-func TestARefusedLoginEndsInTheWordsOfTheReferenceAndSavesNothing(t *testing.T) {
+func TestRefusedLoginHasCodexsTextAndSavesNothing(t *testing.T) {
 	for name, each := range map[string]struct {
 		change []string // of the callback's query
 		script issuer.Step

@@ -85,7 +85,7 @@ func TestNoSecretOfADeviceLoginIsLoggedOrReported(t *testing.T) {
 	})
 }
 
-// jwtOf is a token with this payload, signed by nobody.
+// jwtOf is a token with this payload and no signature.
 func jwtOf(payload string) string {
 	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".unsigned"
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Device is a login that somebody finishes on another device (RFC 8628 section
-// 3.2, in the reference's dialect).
+// Device is a login that the user finishes on another device (RFC 8628 section
+// 3.2, in the dialect of Codex's issuer).
 type Device struct {
 	ID              secret.Token  // names the login in polls
 	UserCode        string        // for a person to type in
@@ -65,7 +65,7 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 	return device, nil
 }
 
-// interval is the time between two polls. The reference's issuer writes the
+// interval is the time between two polls. Codex's issuer writes the
 // seconds as a string, RFC 8628 as a number, or not at all.
 func (m members) interval() (time.Duration, bool) {
 	if !m.has("interval") {
@@ -86,10 +86,10 @@ func (m members) interval() (time.Duration, bool) {
 // [DeviceApproved].
 type DeviceAnswer interface{ isDeviceAnswer() }
 
-// DevicePending says that nobody has finished the login yet: poll again after
+// DevicePending says that the user has not finished the login yet: poll again after
 // the interval.
 type DevicePending struct {
-	Undecided  bool          // the issuer did not even say that: it is out of order, or somebody else answered
+	Undecided  bool          // the issuer did not even say that: it is out of order, or a gateway answered
 	SlowDown   bool          // the interval is five seconds longer from now on (RFC 8628 section 3.5)
 	RetryAfter time.Duration // no poll before that, if it is longer
 }
@@ -129,7 +129,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 	return DeviceApproved{code}, nil
 }
 
-// unapproved tells waiting from refusal: only the issuer refuses. The reference's
+// unapproved tells waiting from refusal: only the issuer refuses. Codex's issuer
 // says by its status alone that a login is pending; the codes are those of RFC 8628
 // section 3.5.
 func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {

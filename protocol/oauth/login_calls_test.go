@@ -136,7 +136,7 @@ func TestLoginCallsTellAnUnreadableAnswerFromNone(t *testing.T) {
 	require.EqualError(t, calls[issuer.KeyExchange](), "api key exchange failed with status 403 Forbidden")
 }
 
-func TestADeviceLoginIsPolledUntilSomebodyDecides(t *testing.T) {
+func TestDeviceLoginIsPolledUntilTheUserDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := pair(issuer.Options{PollInterval: 5 * time.Second})
 		device, err := client.StartDevice(t.Context())
@@ -243,7 +243,7 @@ func TestEveryCallOfALoginNamesItsClient(t *testing.T) {
 	o := options(i.Transport())
 	o.LoginClientID = "app_mine"
 	client := oauth.New(o)
-	client.StartDevice(t.Context()) // this issuer knows no client but the reference's, and says so
+	client.StartDevice(t.Context()) // this issuer knows no client but Codex, and says so
 	client.Exchange(t.Context(), oauth.Code{Code: secret.New("unknown"), Verifier: secret.New("v")})
 	client.ExchangeKey(t.Context(), secret.New("unknown"))
 	require.Len(t, i.Requests(), 3)

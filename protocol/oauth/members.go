@@ -94,7 +94,7 @@ func isUsable(text string) bool {
 
 var noTokens = []string{"null", "nil", "none", "undefined", "error", "false", "true", "expired", "invalid", "invalid_token", "invalid_grant"}
 
-// grant is what the members grant. All tokens are optional, as in the reference;
+// grant is what the members grant. All tokens are optional, as in Codex;
 // without an access token that can be used it is no grant at all, but what came
 // with it may have to be kept.
 func (m members) grant() machine.TokenResponse {

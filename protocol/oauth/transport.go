@@ -20,8 +20,8 @@ import (
 // the system's alone if nil.
 //
 // It makes a connection for each request. Calls are rare, and a kept one that
-// has died unnoticed (a laptop slept) would swallow a refresh token: nobody
-// could tell whether it was spent.
+// has died unnoticed (a laptop slept) would swallow a refresh token, and
+// there is no way to find out whether it was spent.
 func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset

@@ -207,7 +207,7 @@ func TestNoTokenOfALoginGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
 	}
 }
 
-func TestTheEndOfACallIsToldFromTheIssuersFailure(t *testing.T) {
+func TestEndOfACallIsNotAFailureOfTheIssuer(t *testing.T) {
 	client := networked("http://127.0.0.1:1/")
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the user went home"))

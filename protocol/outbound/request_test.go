@@ -28,7 +28,7 @@ func TestARequestSaysWhichProgramItIsFor(t *testing.T) {
 		return request.Header.Get("Originator"), request.Header.Get("User-Agent")
 	}
 	originator, userAgent := signed()
-	require.Equal(t, "bezoar bezoar", originator+" "+userAgent, "nobody has introduced himself yet")
+	require.Equal(t, "bezoar bezoar", originator+" "+userAgent, "no client has introduced itself yet")
 
 	introduction.Introduce("evil\r\nAuthorization: x", "tab\tnul\x00 müsli")
 	originator, userAgent = signed()

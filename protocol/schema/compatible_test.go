@@ -15,9 +15,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/schema"
 )
 
-// A program that was written for the reference must understand whatever this
+// A program that was written for Codex must understand whatever this
 // server may say, and be understood. So what a server sends has to be a subset
-// of what the reference's may send, and what a client sends a superset. Both
+// of what Codex's may send, and what a client sends a superset. Both
 // are tried on values that are drawn from the narrower schema.
 
 func TestAReferenceClientUnderstandsAllThatThisServerMaySay(t *testing.T) {
@@ -73,8 +73,8 @@ func requireSubset(t *testing.T, narrow, wide []byte) {
 	})
 }
 
-// withoutForeignLogins takes the logins at other vendors out of the
-// reference's schema: they are not for this server.
+// withoutForeignLogins takes the logins at other vendors out of Codex's schema:
+// they are not for this server.
 func withoutForeignLogins(t *testing.T, content []byte) []byte {
 	d := parseDocument(t, content)
 	variants, _ := d["oneOf"].([]any)

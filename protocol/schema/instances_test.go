@@ -12,7 +12,7 @@ import (
 )
 
 // document is a decoded JSON Schema of which instances can be drawn. It knows
-// the keywords that this package and the reference use.
+// the keywords that this package and Codex use.
 type document map[string]any
 
 func parseDocument(t *testing.T, content []byte) document {
@@ -31,7 +31,7 @@ func (d document) draw(t *rapid.T, node map[string]any) any {
 	if words, ok := node["enum"].([]any); ok {
 		return rapid.SampledFrom(words).Draw(t, "word")
 	}
-	for _, keyword := range []string{"anyOf", "oneOf", "allOf"} { // the reference has only one in allOf
+	for _, keyword := range []string{"anyOf", "oneOf", "allOf"} { // Codex has only one in allOf
 		if alternatives, ok := node[keyword].([]any); ok {
 			return d.draw(t, rapid.SampledFrom(alternatives).Draw(t, keyword).(map[string]any))
 		}

@@ -100,7 +100,7 @@ export type InitializeCapabilities = {
 };
 `,
 		"RequestId": `
-/** Whoever asks chooses it; the answer repeats it. */
+/** The sender of a request chooses it; the answer repeats it. */
 export type RequestId = string | number;
 `,
 		"LogoutAccountResponse": `

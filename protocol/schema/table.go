@@ -158,7 +158,7 @@ func types() []published {
 		{name: "HealthAction", about: "What somebody has to do: nothing, wait, log in, or look after this machine.",
 			node: words(protocol.ActionNone, protocol.ActionWait, protocol.ActionLogin, protocol.ActionOperator)},
 
-		{name: "RequestId", about: "Whoever asks chooses it; the answer repeats it.",
+		{name: "RequestId", about: "The sender of a request chooses it; the answer repeats it.",
 			node: &node{AnyOf: []*node{text(), integer64()}}},
 		{name: "JSONRPCResponse", about: "The answer to a request.",
 			node: object(member{"id", ref("RequestId")}, member{"result", &node{}})},

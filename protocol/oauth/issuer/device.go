@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// device is a login that waits for somebody at another device.
+// device is a login that waits for a user at another device.
 type device struct {
 	userCode   string
 	account    Account
@@ -29,7 +29,7 @@ const (
 
 const deviceLifetime = 15 * time.Minute
 
-// userCode begins a device login (RFC 8628 section 3.1, in the reference's dialect).
+// userCode begins a device login (RFC 8628 section 3.1, in the dialect of Codex's issuer).
 func (i *Issuer) userCode(request asked) answer {
 	if request.values["client_id"] != i.options.ClientID {
 		return refuse(401, "invalid_client", "Unknown client.")
@@ -43,8 +43,8 @@ func (i *Issuer) userCode(request asked) answer {
 	})
 }
 
-// devicePoll tells whether somebody has decided (RFC 8628 section 3.5). To wait
-// is a 403 in the reference's dialect.
+// devicePoll answers whether the user has decided (RFC 8628 section 3.5). To wait
+// is a 403 in the dialect of Codex's issuer.
 func (i *Issuer) devicePoll(request asked) answer {
 	id := secret.New(request.values["device_auth_id"]).Fingerprint()
 	polled := i.devices[id]
@@ -61,7 +61,7 @@ func (i *Issuer) devicePoll(request asked) answer {
 	case tooSoon:
 		return refuse(400, "slow_down", "Poll less often.")
 	case polled.decision == undecided:
-		return refuse(403, "authorization_pending", "Nobody has entered the code yet.")
+		return refuse(403, "authorization_pending", "The code has not been entered yet.")
 	}
 	delete(i.devices, id) // one code for one login
 	verifier := oauth.NewVerifier()

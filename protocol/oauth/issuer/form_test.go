@@ -17,7 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// independent is a client that nobody here has written, with a login of Ada's
+// independent is a client from another project, with a login of Ada's
 // whose access token has expired. It sends forms.
 func independent(t *testing.T, i *issuer.Issuer, refresh secret.Token) oauth2.TokenSource {
 	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: i.Transport()})

@@ -77,8 +77,8 @@ func (i *Issuer) exchange(request asked) answer {
 	return granted(i.begin(code.family, request.origin, request.at))
 }
 
-// exchangeKey gives an API key for an ID token (RFC 8693, in the reference's
-// dialect).
+// exchangeKey gives an API key for an ID token (RFC 8693, in the dialect of
+// Codex's issuer).
 func (i *Issuer) exchangeKey(request asked) answer {
 	family := i.families.tokens[secret.New(request.values["subject_token"]).Fingerprint()]
 	switch {

@@ -1,11 +1,11 @@
 // Package issuer is a little OAuth issuer: rotating refresh tokens that are good
 // for one use, with a family that dies when one is used twice (RFC 9700 section
 // 4.14.2), logins by browser and by device code, and revocation, in the dialect
-// of the reference's issuer. `bezoar demo` runs it on loopback; tests run it in
+// of Codex's issuer. `bezoar demo` runs it on loopback; tests run it in
 // process, tell it what to answer ([Issuer.Script]) and ask what arrived
 // ([Issuer.Requests], [Issuer.Counts]).
 //
-// It signs nothing and asks nobody for a password. Never let it guard anything.
+// It signs nothing and asks for no password. Never let it guard anything.
 package issuer
 
 import (
@@ -37,13 +37,13 @@ type Options struct {
 	PollInterval time.Duration
 }
 
-// Account is somebody who logs in.
+// Account is a user who logs in.
 type Account struct {
 	ID       string // chatgpt_account_id
 	Email    string
 	PlanType string
 	UserID   string
-	Claims   map[string]any // further members of the reference's auth claim
+	Claims   map[string]any // further members of OpenAI's auth claim
 }
 
 // Ada is the account of an issuer that was given none.

@@ -13,7 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/schema"
 )
 
-// T is what is told of a mistake: a test, or a property's.
+// T reports a mistake: a test, or a property's.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -28,8 +28,8 @@ type Conversation struct {
 	asked map[string]*asked // by id, which a client may use twice
 }
 
-// asked are the requests with one id. Which of them an error is about, nobody can
-// tell.
+// asked are the requests with one id. An error does not say which of them it is
+// about.
 type asked struct {
 	methods []string // without those that were answered with a result
 	refused int      // how many of them were answered with an error
@@ -102,7 +102,7 @@ func (c *Conversation) check(line []byte) error {
 	defer c.mu.Unlock()
 	waiting := c.asked[message.id]
 	if waiting == nil || len(waiting.methods) == waiting.refused {
-		return fmt.Errorf("nobody asked with the id %s", message.id)
+		return fmt.Errorf("no request has the id %s", message.id)
 	}
 	result, ok := message.members["result"]
 	if !ok {

@@ -29,7 +29,7 @@ func play(t *testing.T, lines string) error {
 	return last
 }
 
-// Taken from the reference's own conversations (codex-auth.md and the
+// Taken from Codex's own conversations (codex-auth.md and the
 // conformance scenarios), with the members that this server adds or leaves out.
 func TestSoundConversationsPass(t *testing.T) {
 	for name, lines := range map[string]string{
@@ -107,7 +107,7 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 		"a wrong type":          ask + `< {"id":1,"result":{"authMethod":null,"authToken":null,"requiresOpenaiAuth":"true"}}`,
 		"another method's":      ask + `< {"id":1,"result":{}}`,
 		"an unknown plan":       read + `< {"id":1,"result":{"account":{"type":"chatgpt","email":null,"planType":"gold"},"requiresOpenaiAuth":true,"userId":null,"workspaceRouting":null}}`,
-		"an id of nobody":       ask + `< {"id":2,"error":{"code":-32600,"message":"no"}}`,
+		"an id without request": ask + `< {"id":2,"error":{"code":-32600,"message":"no"}}`,
 		"an id of another type": ask + `< {"id":"1","error":{"code":-32600,"message":"no"}}`,
 		"a second answer":       ask + `< {"id":1,"error":{"code":-32600,"message":"no"}}` + "\n" + `< {"id":1,"error":{"code":-32600,"message":"no"}}`,
 		"an error with details": ask + `< {"id":1,"error":{"code":-32600,"message":"no","data":"secret"}}`,
@@ -126,7 +126,7 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 	}
 }
 
-// Whoever goes without a Conversation learns less, but not nothing.
+// Without a Conversation a check learns less, but not nothing.
 func TestALineAloneIsCheckedAsFarAsItGoes(t *testing.T) {
 	Validate(t, []byte(`{"id":7,"result":{"anything":1}}`))
 	Validate(t, []byte(`{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}`))
