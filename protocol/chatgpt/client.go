@@ -134,7 +134,7 @@ type StatusError struct {
 	Status int    // of HTTP
 }
 
-// Error begins as the reference's does, which goes on with the body.
+// Error begins as Codex's text does, which goes on with the body.
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("GET %s failed: %d %s", e.Path, e.Status, cmp.Or(http.StatusText(e.Status), "<unknown status code>"))
 }

@@ -278,7 +278,7 @@ func TestAnAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
 		"a code that is too long":    {400, `{"error":"0123456789012345678901234567890123456789012345678"}`, evidence.Evidence{Status: 400}},
 		"a page":                     {503, "<html>", evidence.Evidence{Status: 503, Problem: evidence.ProblemPage}},
 		"a page of a portal":         {200, "<html>", evidence.Evidence{Status: 200, Problem: evidence.ProblemPage}},
-		"what nobody can read":       {200, "granted!", evidence.Evidence{Status: 200, Problem: evidence.ProblemUnreadable}},
+		"an unreadable answer":       {200, "granted!", evidence.Evidence{Status: 200, Problem: evidence.ProblemUnreadable}},
 		"no token":                   {200, "{}", evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}},
 		"no success":                 {200, `{"success":false}`, evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}},
 		"an error with a code":       {200, `{"ok":false,"error":"internal_error"}`, evidence.Evidence{Status: 200, Code: "internal_error"}},

@@ -37,7 +37,7 @@ func (c *Client) MayLogIn() error {
 
 // AuthorizeURL is the address to open in a browser. It holds the state, so it
 // is for the client that asked for the login and not for a log. Members come in
-// the reference's order, with a blank as +.
+// Codex's order, with a blank as +.
 func (c *Client) AuthorizeURL(request Authorization) string {
 	query := []struct{ name, value string }{
 		{"response_type", "code"},

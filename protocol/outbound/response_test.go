@@ -69,7 +69,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestNoAnswerIsToldWithoutTheNetworksWords(t *testing.T) {
+func TestProblemsHoldNoWordsOfTheNetwork(t *testing.T) {
 	password := errors.New("http://user:password@proxy.test")
 	for _, each := range []struct {
 		err  error

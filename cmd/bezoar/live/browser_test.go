@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium is where the browser is. CI has one; whoever has none is told so.
+// chromium is where the browser is. CI has one; where there is none, the test is
+// skipped and says so.
 func chromium(t *testing.T) string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {

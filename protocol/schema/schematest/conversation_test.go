@@ -149,19 +149,19 @@ type recorder struct {
 
 func (r *recorder) Errorf(string, ...any) { r.failures++ }
 
-func TestEveryMessageIsHeldAgainstTheReferenceOrHasAReason(t *testing.T) {
+func TestEveryMessageHasCodexsSchemaOrAReason(t *testing.T) {
 	for _, method := range schema.Methods() {
 		for _, name := range []string{method.Params, method.Result} {
 			if name == "" {
 				continue
 			}
 			_, known := reference()[name]
-			require.NotEqual(t, known, departures[name] != "", "%s: either the reference's schema or a reason", name)
+			require.NotEqual(t, known, departures[name] != "", "%s: either Codex's schema or a reason", name)
 		}
 	}
 }
 
-func TestEveryTypeOfTheReferenceIsPublishedOrHasAReason(t *testing.T) {
+func TestEveryTypeOfCodexIsPublishedOrHasAReason(t *testing.T) {
 	files := referenceFiles()
 	require.NotEmpty(t, files)
 	for name := range files {
