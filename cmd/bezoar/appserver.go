@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
@@ -58,11 +59,11 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	outliveReaders()
 	signals, stop := signal.NotifyContext(context.Background(), goodbyes()...)
 	defer stop()
-	live, err := listenForPage(*inspectAt)
+	page, err := listenForPage(*inspectAt)
 	if err != nil {
 		return err
 	}
-	return serve(signals, env, loaded, client, log, live)
+	return serve(signals, env, loaded, client, log, page)
 }
 
 // How long answers may take at the end: those that wait for the issuer, and then a
@@ -74,15 +75,15 @@ const (
 
 // serve answers until the input ends or the program is told to go; then what
 // was asked is answered and what was refreshed is saved.
-func serve(signals context.Context, env environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, live *livePage) error {
+func serve(signals context.Context, env environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) error {
 	conn := jsonrpc.New(env.stdin, env.stdout, jsonrpc.Options{Log: log})
 	issuer := newIssuer(c, log)
 	limits := chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: rulesOf(c), Transport: issuer.Transport()})
-	options := engineOptions(c, live.watch(issuer), log)
+	options := engineOptions(c, page.Watch(issuer), log)
 	options.Renewer = appserver.Client{Conn: conn, Now: time.Now}
 	auth := engine.Start(options)
-	live.show(env, c.Home, auth, options.Ledger)
-	defer live.close()
+	page.Show(c.Home, pageOptions(auth, options.Ledger), func(line string) { logLine(env, line) })
+	defer page.Close()
 	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Restriction: c.Restriction, Log: log})
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Logins: logins, Backend: limits,
@@ -94,7 +95,7 @@ func serve(signals context.Context, env environment, c config.Config, client *pr
 		},
 	})
 	context.AfterFunc(signals, conn.Stop)
-	err := conn.Serve(live.count(server))
+	err := conn.Serve(page.Count(server))
 	return errors.Join(err, end(server, conn, env.stdout, c.RefreshDeadline+storeMargin))
 }
 

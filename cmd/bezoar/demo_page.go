@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 )
 
 // How slowly it goes when somebody watches: the time between two polls, less if
@@ -39,7 +40,7 @@ func (s *story) spawn(ctx context.Context) (*editor, error) {
 
 // showPage asks for a browser, unless nobody would see it.
 func (s *story) showPage() error {
-	shown := answering(s.home)
+	shown := live.PageFiles(s.home)
 	if len(shown) == 0 {
 		return errNoPage
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 )
 
 var inspectCommand = command{
@@ -24,12 +25,12 @@ the browser gets it through a file that only you can read, never as an argument,
 
 Example: bezoar app-server --inspect 127.0.0.1:0   (in the settings of an editor)
          bezoar inspect`,
-	run: inspectLive,
+	run: inspect,
 }
 
 var errNoPage = errors.New("no app-server of this home shows its state; start one with: bezoar app-server --inspect 127.0.0.1:0")
 
-func inspectLive(env environment, flags *flag.FlagSet, args []string) error {
+func inspect(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
 	noBrowser := flags.Bool("no-browser", false, "print the address and open no browser")
@@ -40,7 +41,7 @@ func inspectLive(env environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	shown := answering(c.Home)
+	shown := live.PageFiles(c.Home)
 	if len(shown) == 0 {
 		return errNoPage
 	}

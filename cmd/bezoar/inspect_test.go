@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,13 +52,13 @@ func (s *shownServer) request(t *testing.T, line string) {
 func (s *shownServer) end(t *testing.T) {
 	require.NoError(t, s.requests.Close())
 	go func() {
-		for s.answers.Scan() { // what is said unasked
+		for s.answers.Scan() { // notifications
 		}
 	}()
 	require.Equal(t, exitOK, <-s.ended)
 }
 
-// inspected runs "bezoar inspect".
+// inspected is what "bezoar inspect" prints.
 func inspected(home string) (stdout, stderr string, code int) {
 	var out, said bytes.Buffer
 	env := environment{nil, &out, &said, func(string) string { return "" }, time.Now, newLogQueue(&said)}
@@ -78,7 +77,7 @@ func fetch(t *testing.T, url string) string {
 	return string(body)
 }
 
-func TestAnAppServerShowsItselfUntilItEnds(t *testing.T) {
+func TestAppServerShowsItsPageUntilItEnds(t *testing.T) {
 	home := t.TempDir()
 	_, stderr, code := inspected(home)
 	require.Equal(t, exitError, code)
@@ -98,33 +97,26 @@ func TestAnAppServerShowsItselfUntilItEnds(t *testing.T) {
 	require.Contains(t, page, "An API key is stored", "and the state in those of status")
 	require.NotContains(t, page, "sk-sentinel")
 
-	signs := signFiles(t, home)
-	require.Len(t, signs, 1)
-	info, err := os.Stat(signs[0])
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.Len(t, pageFiles(t, home), 1)
 	stdout, _, code := inspected(home)
 	require.Equal(t, exitOK, code)
 	require.Equal(t, s.url+"\n", stdout)
 	s.end(t)
-	require.Empty(t, signFiles(t, home))
+	require.Empty(t, pageFiles(t, home))
 }
 
-// signFiles are the files of a home that tell where a page is, half-written ones
-// among them.
-func signFiles(t *testing.T, home string) []string {
+// pageFiles are the files of a home that hold the address of a page.
+func pageFiles(t *testing.T, home string) []string {
 	all, err := filepath.Glob(filepath.Join(home, "*auth.inspect*"))
 	require.NoError(t, err)
-	hidden, err := filepath.Glob(filepath.Join(home, ".auth.inspect*"))
-	require.NoError(t, err)
-	return append(all, hidden...)
+	return all
 }
 
-func TestEachAppServerOfAHomeIsFoundWhileItRuns(t *testing.T) {
+func TestInspectFindsEachAppServerOfAHome(t *testing.T) {
 	home := t.TempDir()
 	first := startShown(t, home)
 	before := time.Now().Add(-time.Minute)
-	require.NoError(t, os.Chtimes(signFiles(t, home)[0], before, before))
+	require.NoError(t, os.Chtimes(pageFiles(t, home)[0], before, before))
 	second := startShown(t, home)
 	stdout, stderr, code := inspected(home)
 	require.Equal(t, exitOK, code)
@@ -140,80 +132,9 @@ func TestEachAppServerOfAHomeIsFoundWhileItRuns(t *testing.T) {
 	require.Equal(t, exitError, code)
 }
 
-func TestTheSignOfAProgramThatWasKilledIsRemoved(t *testing.T) {
-	home := t.TempDir()
-	s := startShown(t, home)
-	path := signFiles(t, home)[0]
-	killed, err := os.ReadFile(path)
-	require.NoError(t, err)
-	s.end(t)
-	require.NoError(t, os.WriteFile(path, killed, 0o600))
-	_, stderr, code := inspected(home)
-	require.Equal(t, exitError, code)
-	require.Contains(t, stderr, "no app-server of this home")
-	require.NoFileExists(t, path)
-}
-
-func TestTheSignOfAnotherMachineOrContainerIsLeftAlone(t *testing.T) {
-	home := t.TempDir()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	url := "http://" + listener.Addr().String() + "/x/"
-	require.NoError(t, listener.Close())
-	path := filepath.Join(home, "auth.inspect.7-abcdef")
-	require.NoError(t, os.WriteFile(path, []byte(`{"url":"`+url+`","pid":7,"host":"a.container"}`), 0o600))
-	_, _, code := inspected(home)
-	require.Equal(t, exitError, code)
-	require.FileExists(t, path, "its loopback is another one")
-}
-
-func TestTheSignOfABuildBeforeThisOneIsRead(t *testing.T) {
-	home := t.TempDir()
-	s := startShown(t, home)
-	defer s.end(t)
-	require.NoError(t, os.Remove(signFiles(t, home)[0]))
-	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect"), []byte(`{"url":"`+s.url+`","pid":4711}`+"\n"), 0o600))
-	stdout, _, code := inspected(home)
-	require.Equal(t, exitOK, code)
-	require.Equal(t, s.url+"\n", stdout)
-}
-
-// TestWhatIsNoSignIsPassedOver would hang on the pipe, and take the memory of the
-// giant.
-func TestWhatIsNoSignIsPassedOver(t *testing.T) {
-	home := t.TempDir()
-	s := startShown(t, home)
-	defer s.end(t)
-	makePipe(t, filepath.Join(home, "auth.inspect"))
-	makePipe(t, filepath.Join(home, "auth.inspect.1-pipe"))
-	require.NoError(t, os.Mkdir(filepath.Join(home, "auth.inspect.2-folder"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect.3-giant"), nil, 0o600))
-	require.NoError(t, os.Truncate(filepath.Join(home, "auth.inspect.3-giant"), 1<<40))
-	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect.4-none"), []byte("null"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.inspect.5-file"), []byte(`{"url":"file:///etc/passwd"}`), 0o600))
-	stdout, _, code := inspected(home)
-	require.Equal(t, exitOK, code)
-	require.Equal(t, s.url+"\n", stdout)
-}
-
-func TestAnotherPageAtTheSamePortIsNotTheOneThatWasSigned(t *testing.T) {
-	s := startShown(t, t.TempDir())
-	defer s.end(t)
-	other := sign{URL: strings.TrimSuffix(s.url, "/") + "x/", PID: 1}
-	isThere, _ := other.visit()
-	require.False(t, isThere)
-}
-
-func TestAPageForOtherMachinesIsRefused(t *testing.T) {
+func TestAppServerRefusesAPageForOtherMachines(t *testing.T) {
 	var said bytes.Buffer
 	env := environment{strings.NewReader(""), io.Discard, &said, func(string) string { return "" }, time.Now, newLogQueue(&said)}
 	require.Equal(t, exitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))
 	require.Contains(t, said.String(), "--inspect: the live page is for this machine alone")
-}
-
-func TestWithoutAPageNothingIsInBetween(t *testing.T) {
-	var none *livePage
-	require.Nil(t, none.count(nil))
-	require.Nil(t, none.watch(nil))
-	require.NotPanics(t, none.close)
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,77 +17,95 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium is where the browser is. CI has one; where there is none, the test is
-// skipped and says so.
-func chromium(t *testing.T) string {
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if browser.process != nil {
+		browser.end()
+	}
+	os.Exit(code)
+}
+
+// browser is one Chromium for all tests. It takes commands over a pair of pipes, a
+// JSON object a message with a NUL behind it (Chrome DevTools Protocol).
+var browser chromium
+
+type chromium struct {
+	start    sync.Once
+	problem  error // of the start
+	process  *exec.Cmd
+	folder   string
+	commands *os.File
+	gone     chan struct{}
+
+	mu      sync.Mutex // guards what follows, and the order of the commands
+	last    int
+	waiting map[int]chan reply // nil when the browser has gone
+	tabs    map[string]*tab    // by session
+}
+
+type reply struct {
+	ID      int             `json:"id"`
+	Session string          `json:"sessionId"`
+	Method  string          `json:"method"`
+	Result  json.RawMessage `json:"result"`
+	Params  json.RawMessage `json:"params"`
+	Error   *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// findChromium skips the test where there is no Chromium; CI has to have one.
+func findChromium(t *testing.T) string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
 	if os.Getenv("CI") != "" {
-		t.Fatal("there is no Chromium, and CI is to have one: apt-get install -y --no-install-recommends chromium")
+		t.Fatal("CI needs a Chromium: apt-get install -y --no-install-recommends chromium")
 	}
-	t.Skip("the page is not looked at: there is no Chromium here (Debian's package is chromium)")
+	t.Skip("this test needs a Chromium (Debian's package is chromium)")
 	return ""
 }
 
-// browser is a Chromium that is told what to do over a pair of pipes, one JSON
-// object a message with a NUL behind it (Chrome DevTools Protocol).
-type browser struct {
-	t        *testing.T
-	commands *os.File
-
-	mu      sync.Mutex // guards what follows
-	last    int
-	waiting map[int]chan reply
-	loading chan struct{} // of the tab that is being opened
-	said    []string      // what its console complained of
-}
-
-type reply struct {
-	ID     int             `json:"id"`
-	Method string          `json:"method"`
-	Result json.RawMessage `json:"result"`
-	Params json.RawMessage `json:"params"`
-	Error  *struct {
-		Message string `json:"message"`
-	} `json:"error"`
-}
-
-// open starts a browser that ends with the test.
-func open(t *testing.T) *browser {
-	path := chromium(t)
+func (b *chromium) run(path string) error {
 	commandsOut, commands, err := os.Pipe()
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	answers, answersIn, err := os.Pipe()
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
+	if b.folder, err = os.MkdirTemp("", "bezoar-chromium-"); err != nil {
+		return err
+	}
 	process := exec.Command(path,
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-proxy-server",
-		"--user-data-dir="+t.TempDir(), "--remote-debugging-pipe")
+		"--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-extensions", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+		"--no-proxy-server", "--renderer-process-limit=1", "--user-data-dir="+b.folder, "--remote-debugging-pipe")
 	process.ExtraFiles = []*os.File{commandsOut, answersIn} // 3 and 4, as the flag wants them
-	var stderr bytes.Buffer
-	process.Stderr = &stderr
-	require.NoError(t, process.Start())
+	if err := process.Start(); err != nil {
+		return err
+	}
 	commandsOut.Close()
 	answersIn.Close()
-	b := &browser{t: t, commands: commands, waiting: map[int]chan reply{}}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		b.read(answers)
-	}()
-	t.Cleanup(func() {
-		commands.Close() // it leaves when nobody can tell it anything
-		<-read
-		process.Wait()
-		answers.Close()
-	})
-	return b
+	b.process, b.commands, b.gone = process, commands, make(chan struct{})
+	b.waiting, b.tabs = map[int]chan reply{}, map[string]*tab{}
+	go b.read(answers)
+	return nil
 }
 
-func (b *browser) read(answers *os.File) {
+func (b *chromium) end() {
+	b.commands.Close() // it ends when it can get no command any more
+	<-b.gone
+	b.process.Wait()
+	os.RemoveAll(b.folder)
+}
+
+func (b *chromium) read(answers *os.File) {
+	defer close(b.gone)
+	defer answers.Close()
 	reader := bufio.NewReader(answers)
 	for {
 		text, err := reader.ReadBytes(0)
@@ -106,26 +125,56 @@ func (b *browser) read(answers *os.File) {
 	b.waiting = nil
 }
 
-func (b *browser) take(message reply) {
+func (b *chromium) take(message reply) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if answered := b.waiting[message.ID]; message.Method == "" && answered != nil {
+		answered <- message
+		delete(b.waiting, message.ID)
+	}
+	tab := b.tabs[message.Session]
+	if tab == nil {
+		return
+	}
 	switch message.Method {
-	case "":
-		if answered := b.waiting[message.ID]; answered != nil {
-			answered <- message
-			delete(b.waiting, message.ID)
-		}
 	case "Page.loadEventFired":
-		b.loading <- struct{}{}
+		tab.loaded <- struct{}{}
 	case "Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled":
-		b.said = append(b.said, string(message.Params))
+		tab.complaints = append(tab.complaints, string(message.Params))
 	}
 }
 
-// tab is one page of a browser, on a screen of its own.
+// send sends a command and returns where the answer comes, nil for a browser that has
+// gone.
+func (b *chromium) send(session, method string, what params) (<-chan reply, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting == nil {
+		return nil, os.ErrClosed
+	}
+	b.last++
+	answered := make(chan reply, 1)
+	b.waiting[b.last] = answered
+	message := params{"id": b.last, "method": method}
+	if what != nil {
+		message["params"] = what
+	}
+	if session != "" {
+		message["sessionId"] = session
+	}
+	text, err := json.Marshal(message)
+	if err == nil {
+		_, err = b.commands.Write(append(text, 0))
+	}
+	return answered, err
+}
+
+// tab is one page of the browser, on a screen of its own.
 type tab struct {
-	*browser
-	session string
+	t          *testing.T
+	session    string
+	loaded     chan struct{}
+	complaints []string // of the console; guarded by the browser's mutex
 }
 
 // screen is how a person looks at a page.
@@ -142,61 +191,64 @@ var screens = []screen{
 	{"narrow-dark", 320, 640, true},
 }
 
-// patience is for a browser that hangs; nothing else takes its time.
-const patience = time.Minute
+// browserLimit ends a test whose browser hangs; nothing else takes that long.
+const browserLimit = time.Minute
 
 type params map[string]any
 
-// tab opens an address and waits until it is there.
-func (b *browser) tab(url string, s screen, hasScript bool) *tab {
+// openTab opens a tab that closes with the test, and fails the test if the console
+// complains.
+func openTab(t *testing.T, hasScript bool) *tab {
+	path := findChromium(t)
+	browser.start.Do(func() { browser.problem = browser.run(path) })
+	require.NoError(t, browser.problem)
 	var target struct{ TargetID, SessionID string }
-	(&tab{b, ""}).do("Target.createTarget", params{"url": "about:blank"}, &target)
-	(&tab{b, ""}).do("Target.attachToTarget", params{"targetId": target.TargetID, "flatten": true}, &target)
-	page := &tab{b, target.SessionID}
-	page.do("Runtime.enable", nil, nil)
-	page.do("Log.enable", nil, nil)
-	page.do("Emulation.setDeviceMetricsOverride", params{"width": s.width, "height": s.height, "deviceScaleFactor": 1, "mobile": s.width < 500}, nil)
+	root := &tab{t: t}
+	root.do("Target.createTarget", params{"url": "about:blank"}, &target)
+	root.do("Target.attachToTarget", params{"targetId": target.TargetID, "flatten": true}, &target)
+	page := &tab{t: t, session: target.SessionID, loaded: make(chan struct{}, 1)}
+	browser.mu.Lock()
+	browser.tabs[page.session] = page
+	browser.mu.Unlock()
+	t.Cleanup(func() {
+		browser.mu.Lock()
+		defer browser.mu.Unlock()
+		delete(browser.tabs, page.session)
+		require.Empty(t, page.complaints, "the console complains")
+	})
+	t.Cleanup(func() { root.do("Target.closeTarget", params{"targetId": target.TargetID}, nil) })
+	for _, domain := range []string{"Runtime", "Log", "Page"} {
+		page.do(domain+".enable", nil, nil)
+	}
+	page.do("Emulation.setScriptExecutionDisabled", params{"value": !hasScript}, nil)
+	return page
+}
+
+// resize makes the tab look as it does on a screen.
+func (p *tab) resize(s screen) {
+	p.do("Emulation.setDeviceMetricsOverride", params{"width": s.width, "height": s.height, "deviceScaleFactor": 1, "mobile": s.width < 500}, nil)
 	scheme := "light"
 	if s.dark {
 		scheme = "dark"
 	}
-	page.do("Emulation.setEmulatedMedia", params{"features": []params{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
-	page.do("Emulation.setScriptExecutionDisabled", params{"value": !hasScript}, nil)
-	page.do("Page.enable", nil, nil)
-	loaded := make(chan struct{}, 1)
-	b.mu.Lock()
-	b.loading = loaded
-	b.mu.Unlock()
-	page.do("Page.navigate", params{"url": url}, nil)
-	select {
-	case <-loaded:
-	case <-time.After(patience):
-		require.Fail(b.t, "the page does not load")
-	}
-	return page
+	p.do("Emulation.setEmulatedMedia", params{"features": []params{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-// do has the browser do one thing, and wants it to go well.
+// visit opens an address and waits until it has loaded.
+func (p *tab) visit(url string) {
+	p.do("Page.navigate", params{"url": url}, nil)
+	select {
+	case <-p.loaded:
+	case <-time.After(browserLimit):
+		require.Fail(p.t, "the page does not load")
+	}
+}
+
+// do has the browser execute a command, and fails the test if it cannot.
 func (p *tab) do(method string, what params, result any) {
 	p.t.Helper()
-	answered := make(chan reply, 1)
-	p.mu.Lock()
-	require.NotNil(p.t, p.waiting, "the browser has gone")
-	p.last++
-	id := p.last
-	p.waiting[id] = answered
-	p.mu.Unlock()
-	message := params{"id": id, "method": method}
-	if what != nil {
-		message["params"] = what
-	}
-	if p.session != "" {
-		message["sessionId"] = p.session
-	}
-	text, err := json.Marshal(message)
-	require.NoError(p.t, err)
-	_, err = p.commands.Write(append(text, 0))
-	require.NoError(p.t, err)
+	answered, err := browser.send(p.session, method, what)
+	require.NoError(p.t, err, method)
 	select {
 	case message, ok := <-answered:
 		require.True(p.t, ok, "the browser has gone")
@@ -204,12 +256,12 @@ func (p *tab) do(method string, what params, result any) {
 		if result != nil {
 			require.NoError(p.t, json.Unmarshal(message.Result, result))
 		}
-	case <-time.After(patience):
+	case <-time.After(browserLimit):
 		require.Fail(p.t, "no answer", method)
 	}
 }
 
-// eval is what a script says in the page, once its promise is kept.
+// eval returns the value of a script in the page, or what its promise resolves to.
 func (p *tab) eval(script string) any {
 	p.t.Helper()
 	var evaluated struct {
@@ -221,7 +273,7 @@ func (p *tab) eval(script string) any {
 	return evaluated.Result.Value
 }
 
-// until waits until the page itself shows a text in one of its elements.
+// until waits until an element of the page shows a text.
 func (p *tab) until(id, text string) {
 	p.t.Helper()
 	quoted, _ := json.Marshal([]string{id, text})
@@ -234,8 +286,12 @@ func (p *tab) until(id, text string) {
 	})`)
 }
 
-// photograph keeps a picture of the whole page.
+// photograph writes a picture of the whole page, if the tests were started with
+// -artifacts.
 func (p *tab) photograph(name string) {
+	if flag.Lookup("test.artifacts").Value.String() != "true" {
+		return
+	}
 	var shot struct{ Data string }
 	p.do("Page.captureScreenshot", params{"captureBeyondViewport": true}, &shot)
 	picture, err := base64.StdEncoding.DecodeString(shot.Data)
@@ -243,8 +299,7 @@ func (p *tab) photograph(name string) {
 	require.NoError(p.t, os.WriteFile(filepath.Join(p.t.ArtifactDir(), name+".png"), picture, 0o600))
 }
 
-// spoken is what the accessibility tree has of one role: what a screen reader
-// would call them.
+// spoken returns the names that a screen reader has for the elements of one role.
 func (p *tab) spoken(role string) string {
 	var tree struct {
 		Nodes []struct {
@@ -260,13 +315,4 @@ func (p *tab) spoken(role string) string {
 		}
 	}
 	return strings.Join(names, "\n")
-}
-
-// complaints are what the console of the browser said so far, and clears it.
-func (b *browser) complaints() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	said := b.said
-	b.said = nil
-	return said
 }

@@ -22,41 +22,45 @@ const (
 	darkGround  = "rgb(21, 23, 26)"
 )
 
-// TestAPersonInARealBrowserSeesEachState shows every state on every screen with
-// made-up data. To look at the pictures:
+// TestPageInABrowser shows every state on every screen with made-up data. To look at
+// the pictures:
 //
-//	go test -run RealBrowserSeesEachState -artifacts -outputdir /tmp/pages ./cmd/bezoar/live
-func TestAPersonInARealBrowserSeesEachState(t *testing.T) {
-	browser := open(t)
+//	go test -run TestPageInABrowser -artifacts -outputdir /tmp/pages ./cmd/bezoar/live
+func TestPageInABrowser(t *testing.T) {
+	t.Parallel()
 	all := states(t)
 	before := map[machine.Phase]machine.Phase{
 		machine.ApiKey: machine.NoAuth, machine.Fresh: machine.Stale, machine.Stale: machine.Fresh, machine.Poisoned: machine.Stale,
 	}
-	for _, label := range machine.Phases() {
+	page := openTab(t, true)
+	for _, phase := range machine.Phases() {
 		w := newWorld(t, all[machine.NoAuth])
-		if from, moves := before[label]; moves {
+		if from, ok := before[phase]; ok {
 			w.change(all[from])
 			w.recordEverything(t)
-			w.change(all[label])
+			w.change(all[phase])
 		}
 		w.storm()
+		page.visit(w.url)
+		page.until("link", "live")
+		page.until("now", string(phase))
 		for _, screen := range screens {
-			page := browser.tab(w.url, screen, true)
-			page.until("link", "live")
-			page.until("now", string(label))
-			want := lightGround
-			if screen.dark {
-				want = darkGround
-			}
-			require.Equal(t, want, page.eval("getComputedStyle(document.body).backgroundColor"), "the page's own style is not in use")
-			require.Equal(t, true, page.eval("document.documentElement.scrollWidth <= innerWidth"), "%s: one has to scroll sideways", screen.name)
-			require.GreaterOrEqual(t, page.eval(smallestLetters), 12.0, "%s: the letters of the drawings are too small", screen.name)
-			require.Equal(t, "", page.eval(touching), "%s: words of a drawing touch something", screen.name)
-			page.photograph(string(label) + "-" + screen.name)
-			page.do("Page.close", nil, nil)
+			page.resize(screen)
+			requireLegible(t, page, screen)
+			page.photograph(string(phase) + "-" + screen.name)
 		}
 	}
-	require.Empty(t, browser.complaints(), "the browser complains")
+}
+
+func requireLegible(t *testing.T, page *tab, screen screen) {
+	ground := lightGround
+	if screen.dark {
+		ground = darkGround
+	}
+	require.Equal(t, ground, page.eval("getComputedStyle(document.body).backgroundColor"), "the page's own style is not in use")
+	require.Equal(t, true, page.eval("document.documentElement.scrollWidth <= innerWidth"), "%s: the page scrolls sideways", screen.name)
+	require.GreaterOrEqual(t, page.eval(smallestLetters), 12.0, "%s: the letters of the drawings are too small", screen.name)
+	require.Equal(t, "", page.eval(touching), "%s: words of a drawing touch something", screen.name)
 }
 
 // smallestLetters is the size in pixels that the letters of the drawings have.
@@ -96,27 +100,28 @@ func (w *world) storm() {
 	}
 }
 
-// TestThePageFollowsTheEngine lets a real engine go from a login to its end, and
-// a real browser watch: many ask, and the issuer is posted to once.
-func TestThePageFollowsTheEngine(t *testing.T) {
-	browser := open(t)
-	recorder := NewRecorder(nil)
-	issuer := recorder.Watch(&scripted{answers: []machine.Answer{machine.Refused{Reason: history.ReasonReused}}})
+// TestPageFollowsTheEngine has a browser watch an engine from a login to its end: many
+// clients ask, and the engine posts once.
+func TestPageFollowsTheEngine(t *testing.T) {
+	t.Parallel()
+	recorder := newRecorder(nil)
+	issuer := watched{&scripted{answers: []machine.Answer{machine.Refused{Reason: history.ReasonReused}}}, recorder}
 	ledger := memory.NewLedger(policy.Issuer).Process(1)
 	auth := engine.Start(engine.Options{
 		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	t.Cleanup(func() { auth.Close(context.Background()) })
-	page := New(Options{Source: auth, Recorder: recorder, Words: plain{}, Version: "0.0.0"})
+	page := newPage(recorder, Options{Source: auth, Words: plain{}, Version: "0.0.0"})
 	url := serve(t, page)
-	watching := browser.tab(url, screens[0], true)
+	watching := openTab(t, true)
+	watching.visit(url)
 	watching.until("now", "NoAuth")
 	watching.until("link", "live")
 
 	require.NoError(t, auth.Login(t.Context(), tokens("first", time.Hour)))
 	watching.until("now", "Fresh")
 	for range 1000 {
-		recorder.Asked()
+		recorder.asked()
 		_, err := auth.Status(t.Context(), machine.Ask{Token: true, Refresh: true})
 		require.NoError(t, err)
 	}
@@ -127,21 +132,21 @@ func TestThePageFollowsTheEngine(t *testing.T) {
 		`[...document.querySelectorAll(".sums div")].map(e => e.querySelector("dd").textContent + " " + e.querySelector("dt").textContent).join(", ")`))
 	require.Contains(t, watching.spoken("image"), "The states of a login, now Poisoned")
 	require.Equal(t, "polite", watching.eval(`document.querySelector("#now").ariaLive`))
-	require.Empty(t, browser.complaints(), "the browser complains")
 	requireNoSecret(t, watching.eval("document.documentElement.outerHTML").(string))
 }
 
-func TestThePageSaysSoWhenTheProgramHasEnded(t *testing.T) {
-	browser := open(t)
+func TestPageSaysThatTheProgramEnded(t *testing.T) {
+	t.Parallel()
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
-	page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
-	listener, err := Listen("127.0.0.1:0")
+	page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
+	listener, err := listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- page.Serve(ctx, listener) }()
-	watching := browser.tab(page.URL(listener.Addr()), screens[0], true)
+	go func() { served <- page.serve(ctx, listener) }()
+	watching := openTab(t, true)
+	watching.visit(page.url(listener.Addr()))
 	watching.until("link", "live")
 	end()
 	require.NoError(t, <-served)
@@ -149,12 +154,12 @@ func TestThePageSaysSoWhenTheProgramHasEnded(t *testing.T) {
 	watching.until("now", "Fresh")
 }
 
-func TestWithoutAScriptThePageStandsStill(t *testing.T) {
-	browser := open(t)
+func TestPageWithoutScriptStandsStill(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, states(t)[machine.Poisoned])
-	page := browser.tab(w.url, screens[0], false)
+	page := openTab(t, false)
+	page.visit(w.url)
 	require.Contains(t, page.eval("document.querySelector('#now').textContent"), "Poisoned")
 	require.Contains(t, page.eval("document.querySelector('#link').innerText"), "Reload the page to see what is new.")
 	require.Contains(t, page.spoken("image"), "The states of a login, now Poisoned")
-	require.Empty(t, browser.complaints())
 }

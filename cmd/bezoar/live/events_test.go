@@ -82,7 +82,7 @@ func TestAChangeIsStreamedAtOnceAndAnAskWithinATick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{followers: make(chan func(from, to *machine.State), 1)}
 		s.state.Store(all[machine.Fresh])
-		page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
+		page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
 		ctx, leave := context.WithCancel(t.Context())
 		streamed := httptest.NewRecorder()
 		left := make(chan struct{})
@@ -94,12 +94,12 @@ func TestAChangeIsStreamedAtOnceAndAnAskWithinATick(t *testing.T) {
 		require.NotContains(t, streamed.Body.String(), "Fresh → Stale")
 
 		s.state.Store(all[machine.Stale])
-		page.options.Recorder.changed(all[machine.Fresh], all[machine.Stale])
+		page.recorder.changed(all[machine.Fresh], all[machine.Stale])
 		synctest.Wait() // no time goes by
 		require.Contains(t, streamed.Body.String(), "Fresh → Stale")
 		require.True(t, streamed.Flushed)
 
-		page.options.Recorder.Asked() // nobody looks at what is streamed from here on until it is there
+		page.recorder.asked() // nobody looks at what is streamed from here on until it is there
 		time.Sleep(tick)
 		synctest.Wait()
 		require.Contains(t, streamed.Body.String(), "<dt>asks</dt><dd>1</dd>")
@@ -117,7 +117,7 @@ func TestWhatHasNotChangedIsNotSentAgain(t *testing.T) {
 		require.Contains(t, first, "event: "+region+"\n")
 	}
 	require.Empty(t, w.page.changes(shown))
-	w.recorder.Asked()
+	w.recorder.asked()
 	again := string(w.page.changes(shown))
 	require.Contains(t, again, "event: activity\n")
 	require.NotContains(t, again, "event: now\n", "a screen reader would be told the state once more")
@@ -139,18 +139,18 @@ func TestThePageAndItsEventsAgree(t *testing.T) {
 func TestTheEndOfTheProgramEndsEveryStream(t *testing.T) {
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
-	page := New(Options{Source: s, Recorder: NewRecorder(nil), Words: plain{}})
-	listener, err := Listen("127.0.0.1:0")
+	page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
+	listener, err := listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- page.Serve(ctx, listener) }()
-	events := follow(t, page.URL(listener.Addr()))
+	go func() { served <- page.serve(ctx, listener) }()
+	events := follow(t, page.url(listener.Addr()))
 	until(t, events, "ledger", "memory")
 	end()
 	require.NoError(t, <-served)
 	for range events {
 	}
-	_, err = client.Get(page.URL(listener.Addr()))
+	_, err = client.Get(page.url(listener.Addr()))
 	require.Error(t, err)
 }

@@ -121,18 +121,18 @@ func (plain) Cause(cause machine.Cause) string {
 // world is a page on a real port.
 type world struct {
 	source   *source
-	recorder *Recorder
-	page     *Page
+	recorder *recorder
+	page     *page
 	url      string
 	change   func(to *machine.State) // and tell the page
 }
 
 func newWorld(t *testing.T, state *machine.State) *world {
 	now := func() time.Time { return noon.Add(3 * time.Minute) }
-	w := &world{source: &source{followers: make(chan func(from, to *machine.State), 1)}, recorder: NewRecorder(now)}
+	w := &world{source: &source{followers: make(chan func(from, to *machine.State), 1)}, recorder: newRecorder(now)}
 	w.source.state.Store(state)
-	w.page = New(Options{
-		Source: w.source, Recorder: w.recorder, Words: plain{}, Version: "0.0.0", Now: now,
+	w.page = newPage(w.recorder, Options{
+		Source: w.source, Words: plain{}, Version: "0.0.0", Now: now,
 		Entries: func(context.Context) ([]persist.Entry, error) { return entries(), nil },
 	})
 	w.url = serve(t, w.page)
@@ -145,17 +145,17 @@ func newWorld(t *testing.T, state *machine.State) *world {
 }
 
 // serve serves a page until the test ends, and demands that it ends well.
-func serve(t *testing.T, page *Page) (url string) {
-	listener, err := Listen("127.0.0.1:0")
+func serve(t *testing.T, page *page) (url string) {
+	listener, err := listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- page.Serve(ctx, listener) }()
+	go func() { served <- page.serve(ctx, listener) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-served)
 	})
-	return page.URL(listener.Addr())
+	return page.url(listener.Addr())
 }
 
 // client keeps no connection, so that none outlives its test.

@@ -11,28 +11,28 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 )
 
-// serveMetrics writes the figures in the text format of Prometheus. It is
-// written by hand: the client library would bring nine modules for four figures.
-func (p *Page) serveMetrics(w http.ResponseWriter) {
+// serveMetrics writes the metrics in the text format of Prometheus, without its client
+// library, which would bring nine modules for four metrics.
+func (p *page) serveMetrics(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Write([]byte(p.metrics()))
 }
 
-func (p *Page) metrics() string {
+func (p *page) metrics() string {
 	var out strings.Builder
-	seen := p.options.Recorder.record()
+	seen := p.recorder.record()
 	present := p.options.Source.Snapshot().Phase
 
 	family(&out, "bezoar_state", "gauge", "The state of the login: 1 for the present one.")
-	for _, label := range machine.Phases() {
+	for _, phase := range machine.Phases() {
 		value := 0
-		if label == present {
+		if phase == present {
 			value = 1
 		}
-		fmt.Fprintf(&out, "bezoar_state{state=%q} %d\n", label, value)
+		fmt.Fprintf(&out, "bezoar_state{state=%q} %d\n", phase, value)
 	}
 	family(&out, "bezoar_asks_total", "counter", "Clients that asked for their status.")
-	fmt.Fprintf(&out, "bezoar_asks_total %d\n", p.options.Recorder.asks.total.Load())
+	fmt.Fprintf(&out, "bezoar_asks_total %d\n", p.recorder.asks.total.Load())
 	family(&out, "bezoar_posts_total", "counter", "Refreshes posted to the issuer, by what came of them.")
 	for _, each := range outcomes {
 		fmt.Fprintf(&out, "bezoar_posts_total{outcome=%q} %d\n", each, seen.posts[each])

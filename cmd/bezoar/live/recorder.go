@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
@@ -14,18 +15,18 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Recorder remembers what happened, as far back as a page shows it, and counts
-// all of it. Its methods may be called concurrently, and none of them waits.
-type Recorder struct {
+// recorder remembers what happened, as far back as a page shows it, and counts all of
+// it. Its methods may be called concurrently, and none of them waits.
+type recorder struct {
 	now   func() time.Time
 	begun time.Time
 	asks  asks
 
-	mu      sync.Mutex // guards what follows; nobody waits while holding it
+	mu      sync.Mutex // guards what follows
 	moments []moment   // the newest last
 	posts   map[outcome]int
-	moves   map[move]int // changes of the label
-	last    diagram.Edge
+	moves   map[move]int
+	last    diagram.Edge  // which the newest change took
 	news    chan struct{} // closed when there is more to see
 }
 
@@ -45,68 +46,63 @@ type moment struct {
 	took    time.Duration
 }
 
-// move is a change of the label.
+// move is a change of the phase.
 type move struct{ from, to machine.Phase }
 
 type kind int
 
 const (
-	isChange kind = iota
-	isPost
-	isRevocation
+	change kind = iota
+	post
+	revocation
 )
 
-// outcome is what came of a post, in words for people and for Prometheus.
+// outcome is how a post ended, in words for people and for Prometheus.
 type outcome string
 
 const (
 	granted     outcome = "granted"
 	refused     outcome = "refused"
 	unavailable outcome = "unavailable"
-	lost        outcome = "lost" // unavailable, and there may have been a grant
+	lost        outcome = "lost" // the issuer may have granted new tokens, and no answer came
 )
 
 var outcomes = []outcome{granted, refused, unavailable, lost}
 
-// NewRecorder makes a recorder. now is its clock, nil for time.Now.
-func NewRecorder(now func() time.Time) *Recorder {
+// newRecorder makes a recorder whose clock is now, nil for time.Now.
+func newRecorder(now func() time.Time) *recorder {
 	if now == nil {
 		now = time.Now
 	}
-	return &Recorder{
+	return &recorder{
 		now: now, begun: now(),
 		posts: map[outcome]int{}, moves: map[move]int{}, news: make(chan struct{}),
 	}
 }
 
-// Asked counts one client that asked for its status.
-func (r *Recorder) Asked() { r.asks.add(r.now()) }
+// asked counts one client that asked for its status.
+func (r *recorder) asked() { r.asks.add(r.now()) }
 
-// Watch is an issuer that passes everything on to issuer, and whose posts are
-// recorded: when, why, how long and how they ended, without the tokens.
-func (r *Recorder) Watch(issuer engine.AuthorizationServer) engine.AuthorizationServer {
-	return watched{issuer, r}
-}
-
+// watched passes everything on to an issuer, and records its posts.
 type watched struct {
 	issuer   engine.AuthorizationServer
-	recorder *Recorder
+	recorder *recorder
 }
 
 func (w watched) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
-	post := moment{at: w.recorder.now(), kind: isPost, cause: cause}
+	m := moment{at: w.recorder.now(), kind: post, cause: cause}
 	answer := w.issuer.Refresh(ctx, issuer, token, cause)
-	post.took = w.recorder.now().Sub(post.at)
-	post.outcome, post.reason = outcomeOf(answer)
-	w.recorder.add(post)
+	m.took = w.recorder.now().Sub(m.at)
+	m.outcome, m.reason = outcomeOf(answer)
+	w.recorder.add(m)
 	return answer
 }
 
 func (w watched) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
-	revocation := moment{at: w.recorder.now(), kind: isRevocation}
+	m := moment{at: w.recorder.now(), kind: revocation}
 	err := w.issuer.Revoke(ctx, issuer, login)
-	revocation.took = w.recorder.now().Sub(revocation.at)
-	w.recorder.add(revocation)
+	m.took = w.recorder.now().Sub(m.at)
+	w.recorder.add(m)
 	return err
 }
 
@@ -124,8 +120,8 @@ func outcomeOf(answer machine.Answer) (outcome, history.Reason) {
 	return unavailable, ""
 }
 
-// changed records a change; it is what an engine's subscriber is.
-func (r *Recorder) changed(from, to *machine.State) {
+// changed records a change of the state. It subscribes to the engine.
+func (r *recorder) changed(from, to *machine.State) {
 	r.mu.Lock()
 	if from.Phase != to.Phase {
 		r.moves[move{from.Phase, to.Phase}]++
@@ -133,24 +129,23 @@ func (r *Recorder) changed(from, to *machine.State) {
 	r.last = edgeOf(from, to)
 	r.mu.Unlock()
 	now := r.now()
-	r.add(moment{at: now, kind: isChange, from: from.Assess(now), to: to.Assess(now)})
+	r.add(moment{at: now, kind: change, from: from.Assess(now), to: to.Assess(now)})
 }
 
-// edgeOf is the arrow of the picture that was taken. Those from every state are
-// for a credential that did not come out of this state's own refresh.
+// edgeOf is the arrow of the picture that a change took. The arrows from every state
+// are for a credential that this state's own refresh did not bring.
 func edgeOf(from, to *machine.State) diagram.Edge {
-	isRefreshed := from.Attempt != 0 && to.RefreshedAt.After(from.RefreshedAt)
-	isOther := !to.Credential.Equal(from.Credential)
-	if isOther && !isRefreshed {
+	refreshed := from.Attempt != 0 && to.RefreshedAt.After(from.RefreshedAt)
+	if !refreshed && !to.Credential.Equal(from.Credential) {
 		return diagram.Edge{To: to.Phase}
 	}
 	return diagram.Edge{From: from.Phase, To: to.Phase}
 }
 
-func (r *Recorder) add(m moment) {
+func (r *recorder) add(m moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.kind == isPost {
+	if m.kind == post {
 		r.posts[m.outcome]++
 	}
 	r.moments = append(r.moments, m)
@@ -161,7 +156,7 @@ func (r *Recorder) add(m moment) {
 	r.news = make(chan struct{})
 }
 
-// record is a copy of what there is to see.
+// record is a copy of what a recorder saw.
 type record struct {
 	moments []moment
 	posts   map[outcome]int
@@ -169,15 +164,54 @@ type record struct {
 	last    diagram.Edge
 }
 
-func (r *Recorder) record() record {
+func (r *recorder) record() record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return record{slices.Clone(r.moments), maps.Clone(r.posts), maps.Clone(r.moves), r.last}
 }
 
-// next is closed when there is more to see than now.
-func (r *Recorder) next() <-chan struct{} {
+// next returns a channel that is closed when there is more to see than now.
+func (r *recorder) next() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.news
+}
+
+// secondsKept is how far back the asks are counted by the second.
+const secondsKept = 300
+
+// asks counts by the second, without a lock and without a goroutine. The upper half of
+// a slot is a second, and the lower half how many asked in it: a slot that another
+// second takes begins anew.
+type asks struct {
+	total atomic.Uint64
+	slots [secondsKept]atomic.Uint64
+}
+
+func (a *asks) add(at time.Time) {
+	second := at.Unix()
+	slot := &a.slots[uint64(second)%secondsKept]
+	for {
+		old := slot.Load()
+		next := old + 1
+		if old>>32 != uint64(uint32(second)) {
+			next = uint64(uint32(second))<<32 | 1
+		}
+		if slot.CompareAndSwap(old, next) {
+			break
+		}
+	}
+	a.total.Add(1)
+}
+
+// lately is how many asked in each of the last seconds; the last one is now.
+func (a *asks) lately(now time.Time) [secondsKept]uint32 {
+	var counts [secondsKept]uint32
+	for i := range counts {
+		second := now.Unix() - int64(secondsKept-1-i)
+		if slot := a.slots[uint64(second)%secondsKept].Load(); slot>>32 == uint64(uint32(second)) {
+			counts[i] = uint32(slot)
+		}
+	}
+	return counts
 }

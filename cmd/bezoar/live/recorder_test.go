@@ -43,13 +43,13 @@ var everyAnswer = []machine.Answer{
 // recordEverything has each kind of thing happen that a recorder knows, and two
 // asks.
 func (w *world) recordEverything(t *testing.T) {
-	issuer := w.recorder.Watch(&scripted{answers: everyAnswer})
+	issuer := watched{&scripted{answers: everyAnswer}, w.recorder}
 	for _, want := range everyAnswer {
 		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), machine.CauseDemanded), "it is passed on")
 	}
 	require.ErrorIs(t, issuer.Revoke(t.Context(), policy.Issuer, tokens("first", time.Hour)), errRevoke)
-	w.recorder.Asked()
-	w.recorder.Asked()
+	w.recorder.asked()
+	w.recorder.asked()
 }
 
 func TestEveryPostIsCountedByWhatCameOfIt(t *testing.T) {
@@ -111,7 +111,7 @@ func TestNoAskIsMissedWhenManyAskAtOnce(t *testing.T) {
 
 func TestTheTimelineIsBounded(t *testing.T) {
 	all := states(t)
-	r := NewRecorder(func() time.Time { return noon })
+	r := newRecorder(func() time.Time { return noon })
 	for range 3 * momentsKept {
 		r.changed(all[machine.Fresh], all[machine.Stale])
 	}
@@ -137,23 +137,23 @@ func TestTheLastArrowIsOneOfThePicture(t *testing.T) {
 }
 
 func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
-	r := NewRecorder(func() time.Time { return noon.Add(-time.Hour) })
+	r := newRecorder(func() time.Time { return noon.Add(-time.Hour) })
 	r.asks.add(noon.Add(-secondsKept * time.Second)) // too long ago
 	for i := range 10 {
 		r.asks.add(noon.Add(time.Duration(i/2-4) * time.Second))
 	}
 	moments := []moment{
-		{at: noon.Add(-secondsKept * time.Second), kind: isPost}, // too long ago
-		{at: noon.Add(-time.Minute), kind: isPost},
-		{at: noon, kind: isChange, to: machine.Assessment{Phase: machine.Fresh}}, {at: noon.Add(-time.Second), kind: isChange},
-		{at: noon, kind: isRevocation},
+		{at: noon.Add(-secondsKept * time.Second), kind: post}, // too long ago
+		{at: noon.Add(-time.Minute), kind: post},
+		{at: noon, kind: change, to: machine.Assessment{Phase: machine.Fresh}}, {at: noon.Add(-time.Second), kind: change},
+		{at: noon, kind: revocation},
 	}
 	drawn := chart(r, moments, noon)
 	require.Contains(t, drawn, "Asks: 10, at most 2 in a second. Posts to the issuer: 1. Changes of state: 1.")
 	require.Contains(t, drawn, ">posts to the issuer: 1<")
 	require.Contains(t, drawn, ">5 min ago<")
 	require.Equal(t, drawn, chart(r, moments, noon))
-	empty := chart(NewRecorder(nil), nil, noon)
+	empty := chart(newRecorder(nil), nil, noon)
 	require.Contains(t, empty, "Asks: 0, at most 0 in a second.")
 }
 
@@ -164,7 +164,7 @@ func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
 	for after, want := range map[time.Duration]int{0: 60, 20 * time.Second: 60, 2 * time.Minute: 121, time.Hour: secondsKept, -time.Hour: 60} {
 		require.Equal(t, want, span(begun, begun.Add(after)), after)
 	}
-	r := NewRecorder(func() time.Time { return begun })
+	r := newRecorder(func() time.Time { return begun })
 	r.asks.add(begun)
 	require.Contains(t, chart(r, nil, begun.Add(time.Second)), ">1 min ago<")
 }
@@ -172,12 +172,12 @@ func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
 // TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne is about changes
 // that lead back to their state.
 func TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne(t *testing.T) {
-	page := New(Options{Source: newSource(states(t)[machine.Fresh]), Recorder: NewRecorder(nil), Words: plain{}})
+	page := newPage(newRecorder(nil), Options{Source: newSource(states(t)[machine.Fresh]), Words: plain{}})
 	stale, troubled := machine.Assessment{Phase: machine.Stale}, machine.Assessment{Phase: machine.Stale, Reason: "issuer_unavailable"}
 	for want, change := range map[string]moment{
-		"issuer unavailable":                 {kind: isChange, from: stale, to: troubled},
-		"nothing stands in the way any more": {kind: isChange, from: troubled, to: stale},
-		"":                                   {kind: isChange, from: stale, to: stale},
+		"issuer unavailable":                 {kind: change, from: stale, to: troubled},
+		"nothing stands in the way any more": {kind: change, from: troubled, to: stale},
+		"":                                   {kind: change, from: stale, to: stale},
 	} {
 		told := page.line(change, noon)
 		require.Equal(t, "Stale, still", told.What)

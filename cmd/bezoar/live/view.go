@@ -1,21 +1,23 @@
 package live
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // view is what the page shows: text without secrets, and two drawings of it.
 type view struct {
 	Version string
-	Label   machine.Phase
+	Phase   machine.Phase
 	Since   *clock
 	Known   string // what is known of the login
 	ToDo    string
@@ -41,7 +43,7 @@ type view struct {
 // arrow is an arrow of the diagram in words.
 type arrow struct {
 	From, To, Words string
-	IsLast          bool
+	Last            bool
 }
 
 // clock is a time for people and for programs.
@@ -55,27 +57,19 @@ type line struct {
 	More  string
 }
 
-// fact is one member of the snapshot.
-type fact struct {
-	Name, Value string
-	At          *clock // in place of Value
-	Distance    string // of At from now
-	IsBad       bool   // of a time that should not have come yet
-}
-
-// view looks at everything once.
-func (p *Page) view() view {
-	now, mark := p.options.Now(), p.options.Recorder.next()
-	snapshot, seen := p.options.Source.Snapshot(), p.options.Recorder.record()
-	entries, err := p.trail.newest(mark)
+// view reads everything once.
+func (p *page) view() view {
+	now, mark := p.options.Now(), p.recorder.next()
+	snapshot, seen := p.options.Source.Snapshot(), p.recorder.record()
+	entries, err := p.ledger.newest(mark)
 	known, toDo := p.options.Words.State(snapshot, entries, now)
 	v := view{
-		Version: p.options.Version, Label: snapshot.Phase, Since: clockAt(snapshot.Since, now),
+		Version: p.options.Version, Phase: snapshot.Phase, Since: clockAt(snapshot.Since, now),
 		Known: known, ToDo: toDo,
 		Diagram: template.HTML(diagram.SVG(snapshot.Phase, seen.last)),
 		Narrow:  template.HTML(diagram.NarrowSVG(snapshot.Phase, seen.last)), Arrows: arrows(seen.last),
-		Begun: clockAt(p.options.Recorder.begun, now), Today: now.Format("2006-01-02, UTC-07:00"),
-		Asks:  p.options.Recorder.asks.total.Load(),
+		Begun: clockAt(p.recorder.begun, now), Today: now.Format("2006-01-02, UTC-07:00"),
+		Asks:  p.recorder.asks.total.Load(),
 		Facts: p.facts(snapshot, now), HasLedger: p.options.Entries != nil, LedgerProblem: err != nil,
 	}
 	for _, count := range seen.posts {
@@ -84,7 +78,7 @@ func (p *Page) view() view {
 	for _, count := range seen.moves {
 		v.Changes += count
 	}
-	v.Chart = template.HTML(chart(p.options.Recorder, seen.moments, now))
+	v.Chart = template.HTML(chart(p.recorder, seen.moments, now))
 	for _, each := range slices.Backward(seen.moments) {
 		v.Moments = append(v.Moments, p.line(each, now))
 	}
@@ -95,7 +89,7 @@ func (p *Page) view() view {
 	return v
 }
 
-// arrows are those of the diagram, the one that was taken last first.
+// arrows are those of the diagram, the last one that was taken first.
 func arrows(last diagram.Edge) []arrow {
 	var all []arrow
 	for _, edge := range diagram.Edges() {
@@ -103,24 +97,21 @@ func arrows(last diagram.Edge) []arrow {
 		if edge.From != "" {
 			from = string(edge.From)
 		}
-		isLast := edge.From == last.From && edge.To == last.To
-		all = append(all, arrow{from, string(edge.To), strings.Join(edge.Words(), ", "), isLast})
+		taken := edge.From == last.From && edge.To == last.To
+		each := arrow{from, string(edge.To), strings.Join(edge.Words(), ", "), taken}
+		if taken {
+			all = slices.Insert(all, 0, each)
+		} else {
+			all = append(all, each)
+		}
 	}
-	slices.SortStableFunc(all, func(a, b arrow) int { return rank(a.IsLast) - rank(b.IsLast) })
 	return all
 }
 
-func rank(isFirst bool) int {
-	if isFirst {
-		return 0
-	}
-	return 1
-}
-
-// words is a word of a closed set, for people.
+// words are a code such as issuer_unavailable, for people.
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
-// clockAt is nil for no time. Another day than today's is told.
+// clockAt is nil for no time. It has the day if that is not today.
 func clockAt(at, now time.Time) *clock {
 	if at.IsZero() {
 		return nil
@@ -133,8 +124,7 @@ func clockAt(at, now time.Time) *clock {
 	return &clock{at.Format(layout), at.Format(time.RFC3339)}
 }
 
-// distance is how far a time is from now, in words that do not change each
-// second.
+// distance is how far a time is from now, in words that do not change each second.
 func distance(at, now time.Time) string {
 	d := at.Sub(now)
 	far := inWords(d.Abs())
@@ -159,119 +149,42 @@ func inWords(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
-// timed is a fact that is a time.
-func timed(name string, at, now time.Time) fact {
-	if at.IsZero() {
-		return fact{Name: name}
+// The bounds of what a page shows of the ledger, and of how often and how long it reads
+// the file, however many clients look at the page.
+const (
+	entriesKept = 100
+	linesShown  = 20
+	ledgerAge   = time.Second
+	ledgerLimit = 2 * time.Second
+)
+
+// ledgerTail is the end of the ledger, at most ledgerAge old.
+type ledgerTail struct {
+	read func(context.Context) ([]persist.Entry, error)
+	now  func() time.Time
+
+	mu      sync.Mutex // guards what follows, and allows one read at a time
+	at      time.Time
+	mark    <-chan struct{}
+	entries []persist.Entry
+	err     error
+}
+
+// newest returns the newest entries, the newest last. It reads them again at once for
+// another mark, for then the recorder has seen something.
+func (t *ledgerTail) newest(mark <-chan struct{}) ([]persist.Entry, error) {
+	if t.read == nil {
+		return nil, nil
 	}
-	return fact{Name: name, At: clockAt(at, now), Distance: distance(at, now)}
-}
-
-// expiry is when the access token expires, or that it has.
-func expiry(s *machine.State, now time.Time) fact {
-	f := timed("access token expires", s.Expiry, now)
-	if s.Assess(now).Expired {
-		f.Name, f.IsBad = "access token expired", true
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if age := t.now().Sub(t.at); mark == t.mark && age >= 0 && age < ledgerAge {
+		return t.entries, t.err
 	}
-	return f
-}
-
-// facts are the members of a snapshot that say something. Of tokens there are
-// fingerprints: those that the ledger has, and that of what is handed out.
-func (p *Page) facts(s *machine.State, now time.Time) []fact {
-	key := s.Policy.TokenID(s.Credential)
-	verdict, _ := s.Verdict()
-	all := []fact{
-		{Name: "state", Value: string(s.Phase)},
-		timed("since", s.Since, now),
-		{Name: "reason", Value: words(s.Assess(now).Reason)},
-		{Name: "method", Value: string(s.Credential.Method)},
-		{Name: "credential", Value: s.Credential.Fingerprint().Short()},
-		{Name: "refresh token", Value: key.Short()},
-		expiry(s, now),
-		timed("refresh is due", s.DueAt, now),
-		timed("last refresh", s.Credential.LastRefresh, now),
-		{Name: "verdict", Value: p.because(verdict.Reason)},
-		timed("verdict at", verdict.At, now),
-		{Name: "refresh wanted", Value: p.options.Words.Cause(causeOf(s))},
-		{Name: "refresh in flight", Value: count(uint64(s.Attempt), "no. %d")},
-		timed("last attempt", s.LastAttempt, now),
-		timed("next attempt not before", s.NotBefore, now),
-		{Name: "failures in a row", Value: count(uint64(s.Failures), "%d")},
-		{Name: "what stands in the way", Value: words(string(s.Blocked))},
-		{Name: "access token refused", Value: yes(s.Rejected)},
-		{Name: "in doubt", Value: yes(s.InDoubt)},
-		{Name: "unsaved", Value: yes(s.IsUnsaved())},
-	}
-	return slices.DeleteFunc(all, func(f fact) bool { return f.Value == "" && f.At == nil })
-}
-
-// causeOf is why a refresh is wanted; it was, once one is no more.
-func causeOf(s *machine.State) machine.Cause {
-	if s.Phase != machine.Stale {
-		return ""
-	}
-	return s.Cause
-}
-
-func count(n uint64, format string) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(format, n)
-}
-
-func yes(is bool) string {
-	if is {
-		return "yes"
-	}
-	return ""
-}
-
-// because is a verdict in words, "" for none.
-func (p *Page) because(reason history.Reason) string {
-	if reason == "" {
-		return ""
-	}
-	return p.options.Words.Reason(reason)
-}
-
-// ended is what came of a post, for people.
-var ended = map[outcome]string{
-	granted: "Refreshed", refused: "Refresh refused", unavailable: "Refresh failed: the issuer is unavailable", lost: "Refresh failed: its answer was lost",
-}
-
-// line is a moment in words.
-func (p *Page) line(m moment, now time.Time) line {
-	l := line{At: clockAt(m.at, now)}
-	switch m.kind {
-	case isPost:
-		l.Class, l.What = "post "+string(m.outcome), ended[m.outcome]
-		l.More = joined(p.because(m.reason), p.options.Words.Cause(m.cause), "one post, "+inShort(m.took))
-	case isRevocation:
-		l.Class, l.What, l.More = "post", "Told the issuer of a logout", inShort(m.took)
-	case isChange:
-		l.Class, l.What, l.More = "change", fmt.Sprintf("%s → %s", m.from.Phase, m.to.Phase), p.reason(m.to)
-		if m.from.Phase == m.to.Phase {
-			l.What = fmt.Sprintf("%s, still", m.to.Phase)
-			if m.to.Reason == "" && m.from.Reason != "" {
-				l.More = "nothing stands in the way any more"
-			}
-		}
-	}
-	return l
-}
-
-// reason is why a login is in its state, in words.
-func (p *Page) reason(a machine.Assessment) string {
-	if a.Phase == machine.Poisoned {
-		return p.because(history.Reason(a.Reason))
-	}
-	return words(a.Reason)
-}
-
-func inShort(d time.Duration) string { return d.Round(time.Millisecond).String() }
-
-func joined(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerLimit)
+	defer cancel()
+	entries, err := t.read(ctx)
+	t.entries, t.err = entries[max(0, len(entries)-entriesKept):], err
+	t.at, t.mark = t.now(), mark
+	return t.entries, t.err
 }

@@ -1,14 +1,37 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
+
+// listenForPage takes the port of a live page, nil for the address "".
+func listenForPage(address string) (*live.Server, error) {
+	if address == "" {
+		return nil, nil
+	}
+	page, err := live.Listen(address)
+	if err != nil {
+		return nil, fmt.Errorf("--inspect: %w", err)
+	}
+	return page, nil
+}
+
+func pageOptions(auth *engine.Engine, ledger persist.Ledger) live.Options {
+	options := live.Options{Source: auth, Words: pageWords{}, Version: version}
+	if _, ok := auditOf(ledger); ok {
+		options.Entries = func(context.Context) ([]persist.Entry, error) { return entriesOf(ledger) }
+	}
+	return options
+}
 
 // pageWords are the sentences of status and why, for the live page.
 type pageWords struct{}

@@ -37,7 +37,7 @@ func TestOnlyWhoKnowsTheTokenIsAnswered(t *testing.T) {
 		response, _ := get(t, w.url+name)
 		require.Equal(t, http.StatusOK, response.StatusCode, name)
 	}
-	other := New(Options{Source: w.source, Recorder: w.recorder, Words: plain{}})
+	other := newPage(w.recorder, Options{Source: w.source, Words: plain{}})
 	require.NotEqual(t, token, other.token)
 }
 
@@ -99,18 +99,18 @@ func TestEveryAnswerIsKeptFromCachesFramesAndOtherOrigins(t *testing.T) {
 
 func TestOnlyThisMachineCanReachThePage(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.168.1.1:0", "example.com:0", "127.0.0.1", "", "127.0.0.1.example:0"} {
-		_, err := Listen(address)
+		_, err := listen(address)
 		require.ErrorIs(t, err, ErrNotLoopback, address)
 	}
 	for _, address := range []string{"127.0.0.1:0", "localhost:0", "127.0.0.2:0"} {
-		listener, err := Listen(address)
+		listener, err := listen(address)
 		require.NoError(t, err, address)
 		require.NoError(t, listener.Close())
 	}
-	taken, err := Listen("127.0.0.1:0")
+	taken, err := listen("127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	_, err = Listen(taken.Addr().String())
+	_, err = listen(taken.Addr().String())
 	require.ErrorContains(t, err, "address already in use")
 }
 
@@ -160,16 +160,16 @@ func TestARefusalEndsItsConnection(t *testing.T) {
 }
 
 func TestWhoKnowsTheTokenCannotTakeMorePlacesThanThereAre(t *testing.T) {
-	p := newPlaces(1)
+	p := newConnections(1)
 	guest, stranger := &closable{}, &closable{}
 	p.changed(guest, http.StateNew)
-	p.welcome(guest)
+	p.keep(guest)
 	p.changed(stranger, http.StateNew)
 	require.True(t, stranger.isClosed)
 	require.False(t, guest.isClosed)
 	p.changed(guest, http.StateClosed)
 	p.changed(&closable{}, http.StateNew)
-	require.Len(t, p.strangers, 1)
+	require.Len(t, p.unknown, 1)
 }
 
 // closable is a connection that knows whether it was closed.
@@ -214,7 +214,7 @@ func TestAnExpiredTokenIsMarked(t *testing.T) {
 	for after, want := range map[time.Duration]string{
 		59 * time.Minute: `<div><dt>access token expires</dt>`, time.Hour: `<div class="bad"><dt>access token expired</dt>`,
 	} {
-		page := New(Options{Source: newSource(fresh), Recorder: NewRecorder(nil), Words: plain{}, Now: func() time.Time { return noon.Add(after) }})
+		page := newPage(newRecorder(nil), Options{Source: newSource(fresh), Words: plain{}, Now: func() time.Time { return noon.Add(after) }})
 		_, body := get(t, serve(t, page))
 		require.Contains(t, body, want)
 	}
@@ -230,7 +230,7 @@ func TestADistanceIsInWordsThatDoNotChangeEachSecond(t *testing.T) {
 }
 
 func TestALedgerThatCannotBeReadIsSaidToBeSo(t *testing.T) {
-	recorder := NewRecorder(nil)
+	recorder := newRecorder(nil)
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
 	failing := func(context.Context) ([]persist.Entry, error) { return nil, io.ErrUnexpectedEOF }
@@ -239,7 +239,7 @@ func TestALedgerThatCannotBeReadIsSaidToBeSo(t *testing.T) {
 		"This login is kept in memory":     nil,
 		"<p class=\"quiet\">The ledger is": func(context.Context) ([]persist.Entry, error) { return nil, nil },
 	} {
-		_, body := get(t, serve(t, New(Options{Source: s, Recorder: recorder, Words: plain{}, Entries: read})))
+		_, body := get(t, serve(t, newPage(recorder, Options{Source: s, Words: plain{}, Entries: read})))
 		<-s.followers
 		require.Contains(t, body, want)
 	}

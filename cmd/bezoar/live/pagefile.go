@@ -1,0 +1,130 @@
+package live
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// PageFile tells where the live page of one app-server is. It is a file of the home,
+// auth.inspect.PID-RANDOM, which only its owner can read.
+type PageFile struct {
+	URL  string    `json:"url"`
+	PID  int       `json:"pid"`
+	Host string    `json:"host,omitempty"` // in which a page that does not answer has ended
+	At   time.Time `json:"-"`              // when it was written
+	path string
+}
+
+// pageFileName is the name of the file that an older build wrote, and the beginning
+// of the others.
+const pageFileName = "auth.inspect"
+
+// write writes the file into a home, whole or not at all.
+func (f *PageFile) write(home string) error {
+	f.Host, _ = os.Hostname()
+	content, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	f.path = filepath.Join(home, fmt.Sprintf("%s.%d-%s", pageFileName, f.PID, strings.ToLower(rand.Text()[:6])))
+	hidden := filepath.Join(home, "."+filepath.Base(f.path))
+	err = os.WriteFile(hidden, append(content, '\n'), 0o600)
+	if err == nil {
+		err = os.Rename(hidden, f.path)
+	}
+	if err != nil {
+		os.Remove(hidden)
+	}
+	return err
+}
+
+func (f *PageFile) remove() { os.Remove(f.path) }
+
+// PageFiles are the files of a home whose pages answer, the newest first. It removes the
+// files of programs that were killed.
+func PageFiles(home string) []PageFile {
+	return slices.DeleteFunc(pageFilesIn(home), func(f PageFile) bool {
+		answers, gone := f.visit()
+		if gone {
+			f.remove()
+		}
+		return !answers
+	})
+}
+
+// pageFilesIn are the files of a home that can be read, the newest first.
+func pageFilesIn(home string) []PageFile {
+	entries, _ := os.ReadDir(home)
+	var found []PageFile
+	for _, entry := range entries {
+		if name := entry.Name(); name != pageFileName && !strings.HasPrefix(name, pageFileName+".") {
+			continue
+		}
+		if f, err := readPageFile(filepath.Join(home, entry.Name())); err == nil {
+			found = append(found, f)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b PageFile) int { return b.At.Compare(a.At) })
+	return found
+}
+
+// pageFileLimitBytes is more than any of these files has.
+const pageFileLimitBytes = 4 << 10
+
+var errNoPageFile = errors.New("this is not the address of a live page")
+
+// readPageFile reads a file that another program may have made: it does not wait for a
+// pipe, and reads no more than a page file has.
+func readPageFile(path string) (PageFile, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|disk.NonBlocking, 0)
+	if err != nil {
+		return PageFile{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return PageFile{}, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > pageFileLimitBytes {
+		return PageFile{}, errNoPageFile
+	}
+	content, err := io.ReadAll(io.LimitReader(file, pageFileLimitBytes))
+	if err != nil {
+		return PageFile{}, err
+	}
+	f := PageFile{At: info.ModTime(), path: path}
+	if json.Unmarshal(content, &f) != nil || !strings.HasPrefix(f.URL, "http://") {
+		return PageFile{}, errNoPageFile
+	}
+	return f, nil
+}
+
+// visitLimit is for a page of this machine, which is there or is not.
+const visitLimit = 2 * time.Second
+
+// visit reports whether the page answers. It is gone if this machine says so: the
+// program was killed, and another one may have the port by now. A container that shares
+// the home has a loopback of its own, so that its pages are not known to be gone.
+func (f *PageFile) visit() (answers, gone bool) {
+	client := http.Client{Timeout: visitLimit, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy
+	response, err := client.Head(f.URL)
+	if err == nil {
+		response.Body.Close()
+		answers = response.StatusCode == http.StatusOK
+	}
+	slow, ok := errors.AsType[net.Error](err)
+	host, _ := os.Hostname()
+	return answers, !answers && f.Host == host && !(ok && slow.Timeout())
+}

@@ -1,0 +1,218 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/loopback"
+)
+
+// Server serves the live page of one app-server. Take its port with [Listen], before
+// the engine starts; let it see posts and asks with Watch and Count; Show the engine;
+// Close it after the engine. A nil Server shows nothing, and all its methods work.
+type Server struct {
+	recorder *recorder
+	listener net.Listener
+	end      func()
+}
+
+// ErrNotLoopback reports an address that another machine could reach. Choose
+// 127.0.0.1 with any port, or port 0.
+var ErrNotLoopback = errors.New("the live page is for this machine alone: want 127.0.0.1:PORT, with port 0 for any")
+
+// Listen takes a port at an address that only this machine can reach. It returns
+// ErrNotLoopback for any other address, and an error of net.Listen if the port is not
+// free.
+func Listen(address string) (*Server, error) {
+	listener, err := listen(address)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{recorder: newRecorder(nil), listener: listener}, nil
+}
+
+func listen(address string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotLoopback, err)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1" // whatever a hosts file says
+	}
+	if !loopback.Host(host) {
+		return nil, ErrNotLoopback
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, fmt.Errorf("listen for the live page: %w", err)
+	}
+	return listener, nil
+}
+
+// Watch returns an issuer that passes everything on to issuer, and records its posts:
+// when, why, how long and how they ended, without the tokens.
+func (s *Server) Watch(issuer engine.AuthorizationServer) engine.AuthorizationServer {
+	if s == nil {
+		return issuer
+	}
+	return watched{issuer, s.recorder}
+}
+
+// Count returns a handler that passes everything on to handler, and counts the clients
+// that ask for their status.
+func (s *Server) Count(handler jsonrpc.Handler) jsonrpc.Handler {
+	if s == nil {
+		return handler
+	}
+	return counted{handler, s.recorder}
+}
+
+type counted struct {
+	jsonrpc.Handler
+	recorder *recorder
+}
+
+func (c counted) Request(request jsonrpc.Request) {
+	if request.Method == protocol.GetAuthStatus || request.Method == protocol.AccountRead {
+		c.recorder.asked()
+	}
+	c.Handler.Request(request)
+}
+
+// Show serves the page until Close, writes its address into the home for
+// [PageFiles], and tells it to the user, a line at a time.
+func (s *Server) Show(home string, options Options, tell func(line string)) {
+	if s == nil {
+		return
+	}
+	page := newPage(s.recorder, options)
+	file := &PageFile{URL: page.url(s.listener.Addr()), PID: os.Getpid()}
+	if err := file.write(home); err != nil {
+		tell(fmt.Sprintf("bezoar inspect will not find the live page: %v", err))
+	}
+	tell("the live page, for you alone: " + file.URL)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		page.serve(ctx, s.listener) // a page that ends early is no reason to end the program
+	}()
+	s.end = func() {
+		cancel()
+		<-served
+		file.remove()
+	}
+}
+
+// Close ends the page and removes its file.
+func (s *Server) Close() {
+	if s != nil {
+		s.end()
+	}
+}
+
+// The bounds of the server. Any program on this machine may connect, and must not
+// keep this one from opening its own files.
+const (
+	connectionLimit  = 64
+	headerLimitBytes = 16 << 10
+	headerLimit      = 5 * time.Second
+	idleLimit        = time.Minute
+	shutdownLimit    = 250 * time.Millisecond
+)
+
+// serve follows the source and answers at listener until ctx ends, and then closes
+// every connection. It returns nil then, and the error of the listener if that ended
+// first. It closes the listener.
+func (p *page) serve(ctx context.Context, listener net.Listener) error {
+	connections := newConnections(connectionLimit)
+	server := &http.Server{
+		Handler: p, BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState: connections.changed, ConnContext: connections.inContext,
+		ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit, MaxHeaderBytes: headerLimitBytes,
+	}
+	served := make(chan error, 1)
+	go func() {
+		p.options.Source.Subscribe(p.recorder.changed) // may wait for the engine's first look
+		served <- server.Serve(listener)
+	}()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve the live page: %w", err)
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	server.Shutdown(limit) // streams end with ctx; a connection that does not end is cut off
+	server.Close()
+	<-served
+	return nil
+}
+
+// connections are those that may be open at once. Any program of this machine can
+// connect, but only one that knows the token keeps its connection: if there are too
+// many, the oldest one that has not shown the token is closed.
+type connections struct {
+	limit int
+
+	mu      sync.Mutex // guards what follows
+	unknown []net.Conn // which have not shown the token, the oldest first
+	known   map[net.Conn]bool
+}
+
+func newConnections(limit int) *connections {
+	return &connections{limit: limit, known: map[net.Conn]bool{}}
+}
+
+// changed is the ConnState of a server.
+func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.unknown = append(c.unknown, conn)
+		if len(c.unknown)+len(c.known) > c.limit {
+			c.unknown[0].Close() // it may be the new one; StateClosed follows
+			c.unknown = c.unknown[1:]
+		}
+	case http.StateClosed, http.StateHijacked:
+		delete(c.known, conn)
+		c.forget(conn)
+	}
+}
+
+func (c *connections) forget(conn net.Conn) {
+	c.unknown = slices.DeleteFunc(c.unknown, func(each net.Conn) bool { return each == conn })
+}
+
+// keep is for a connection that has shown the token.
+func (c *connections) keep(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[conn] = true
+	c.forget(conn)
+}
+
+type connectionKey struct{}
+
+// inContext is the ConnContext of a server: it lets a request keep its connection.
+func (c *connections) inContext(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, func() { c.keep(conn) })
+}
+
+// keepConnection is for a request that knows the token.
+func keepConnection(r *http.Request) {
+	if keep, ok := r.Context().Value(connectionKey{}).(func()); ok {
+		keep()
+	}
+}
