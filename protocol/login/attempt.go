@@ -16,7 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// Attempt is one login that is under way. All methods may be called concurrently.
+// Attempt is one login under way. All methods may be called concurrently.
 type Attempt struct {
 	ID string // a version 4 UUID (RFC 9562 section 5.4)
 
@@ -26,45 +26,45 @@ type Attempt struct {
 	ctx context.Context         // ends with an Interruption, at the latest when time runs out
 	end context.CancelCauseFunc // the first reason counts
 
-	mu        sync.Mutex // guards isDecided
-	isDecided bool       // it is being saved or has failed: it cannot be interrupted any more
+	mu    sync.Mutex // guards final
+	final bool       // it is being saved or has failed: an interruption comes too late
 
-	shown  chan struct{} // closed when there is a prompt
+	shown  chan struct{} // closed when prompt is set
 	prompt Prompt
-	done   chan struct{} // closed when nothing is left of the attempt
+	done   chan struct{} // closed when the port is free and err is set
 	err    error
 }
 
-// Prompt is what a person needs to go on. The members are for the client that
-// asked for the login, and for no log.
+// Prompt is what the user needs to go on. Its members go to the client that asked
+// for the login, and into no log.
 type Prompt struct {
 	AuthURL string // to open in a browser on this machine
 
-	UserCode        string // or: to type in
+	UserCode        string // or: to enter
 	VerificationURL string // at this address, on any device
 }
 
-// Prompt waits until the login has started and says how it goes on. An error,
-// which Wait returns as well, means that it never started: a [*StartError].
+// Prompt waits until the login has started. Its error is a [*StartError]: the login
+// never started, and Wait returns the same error.
 func (a *Attempt) Prompt() (Prompt, error) {
 	select {
 	case <-a.shown:
 	case <-a.done:
 	}
 	select {
-	case <-a.shown: // it may be done as well by now
+	case <-a.shown: // which counts although the attempt may be done by now
 		return a.prompt, nil
 	default:
 		return Prompt{}, a.err
 	}
 }
 
-// Wait waits for the end and returns nil if the login was saved. By then the
-// attempt's port is free, and nothing is left of it.
+// Wait waits for the end of the login and returns nil if it was saved. By then the
+// port of the attempt is free and its goroutines have ended.
 //
-// Errors: an [Interruption], a [*FailedError] or a [*StartError], each perhaps
-// behind the words that the reference puts before it. Show the text; a new login
-// may be begun after each.
+// Errors: an [Interruption], a [*FailedError] or a [*StartError], possibly wrapped in
+// the words that Codex puts before it. Show the text; the user may begin a new login
+// after each.
 func (a *Attempt) Wait() error {
 	<-a.done
 	return a.err
@@ -90,12 +90,12 @@ func (a *Attempt) show(prompt Prompt) {
 	close(a.shown)
 }
 
-// interrupt ends the attempt for a reason, of which the first one counts, and
-// reports whether that keeps it from being saved.
+// interrupt ends the attempt for a reason, of which the first counts, and reports
+// whether it was in time to keep the login from being saved.
 func (a *Attempt) interrupt(reason Interruption, accepted func()) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	inTime := !a.isDecided && a.ctx.Err() == nil
+	inTime := !a.final && a.ctx.Err() == nil
 	if inTime && accepted != nil {
 		accepted()
 	}
@@ -103,13 +103,13 @@ func (a *Attempt) interrupt(reason Interruption, accepted func()) bool {
 	return inTime
 }
 
-// saveLimit is for the disk or the keyring. It does not run against a person.
+// saveLimit bounds the wait for the disk or the keyring.
 const saveLimit = 10 * time.Second
 
-// save is the point of no return: an attempt is saved or interrupted, never both.
+// save stores the credential, unless the attempt was interrupted before.
 func (a *Attempt) save(credential machine.Credential) error {
-	if reason := a.decide(nil); reason != nil {
-		return reason
+	if interrupted := a.commit(); interrupted != nil {
+		return interrupted
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), saveLimit)
 	defer cancel()
@@ -121,22 +121,32 @@ func (a *Attempt) save(credential machine.Credential) error {
 	return nil
 }
 
-// decide is the end of an attempt that comes to err: the interruption if there
-// was one, for a call that is cancelled has an error of its own, which says less.
-func (a *Attempt) decide(err error) error {
+// commit is the point of no return before the save: an attempt is saved or
+// interrupted, never both. Its error is the interruption that came first.
+func (a *Attempt) commit() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if reason := context.Cause(a.ctx); reason != nil && !a.isDecided {
-		err = reason
+	a.final = true
+	return context.Cause(a.ctx)
+}
+
+// outcome is what came of an attempt whose work ended with err. After commit that is
+// err, which the save returned. Before it, an interruption counts more: a call that
+// was cancelled has an error of its own, which says less.
+func (a *Attempt) outcome(err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if interrupted := context.Cause(a.ctx); interrupted != nil && !a.final {
+		err = interrupted
 	}
-	a.isDecided = true
+	a.final = true
 	return err
 }
 
 func (a *Attempt) conclude(err error) {
 	a.log.Info("login ended", "outcome", logWord(err))
 	a.err = err
-	a.end(NotCompleted) // lets go of the timer; nobody hears of it
+	a.end(NotCompleted) // which stops the timer; the reason is not used any more
 	close(a.done)
 }
 
@@ -149,79 +159,79 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
-// sameID reports whether a client means the attempt with this id. It may write
-// a UUID in its own way: in capitals, or without hyphens.
+// sameID reports whether a client means the attempt with this id. A client may write
+// a UUID in capitals or without hyphens (RFC 9562 section 4).
 func sameID(id, meant string) bool {
 	plain := func(id string) string { return strings.ToLower(strings.ReplaceAll(id, "-", "")) }
 	return plain(id) == plain(meant)
 }
 
-// The bounds of a call to the issuer. An API key is an extra: nobody waits long
-// for one.
+// The bounds of a call to the issuer. The API key is optional, so that its bound is
+// short.
 const (
 	callLimit = 30 * time.Second
 	keyLimit  = 10 * time.Second
 )
 
-// redeem exchanges a code for a credential that may be saved. An error of the
-// issuer or of the way to it is called notExchanged.
-func (a *Attempt) redeem(code oauth.Code, notExchanged string) (machine.Credential, error) {
+// redeem exchanges an authorization code for a credential that may be saved. The
+// text of an error of the issuer or the network begins with failure.
+func (a *Attempt) redeem(code oauth.Code, failure string) (machine.Credential, error) {
 	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
 	defer cancel()
-	grant, err := a.exchange(ctx, code)
+	response, err := a.exchange(ctx, code)
 	if err != nil {
-		return machine.Credential{}, notRedeemed(notExchanged, err)
+		return machine.Credential{}, notRedeemed(failure, err)
 	}
-	said, err := jwt.Parse(grant.IDToken)
-	if err != nil { // no store can keep it
-		return machine.Credential{}, notRedeemed(notExchanged, oauth.ErrUnreadable)
+	claims, err := jwt.Parse(response.IDToken)
+	if err != nil { // auth.json has no place for an ID token that is no JWT
+		return machine.Credential{}, notRedeemed(failure, oauth.ErrUnreadable)
 	}
 	credential := machine.Credential{
 		Method:       machine.MethodChatGPT,
-		IDToken:      grant.IDToken,
-		AccessToken:  grant.AccessToken,
-		RefreshToken: grant.RefreshToken,
-		AccountID:    said.AccountID,
+		IDToken:      response.IDToken,
+		AccessToken:  response.AccessToken,
+		RefreshToken: response.RefreshToken,
+		AccountID:    claims.AccountID,
 		LastRefresh:  a.options.Now().UTC().Round(0),
 		Provenance:   a.options.Issuer.Provenance(),
 		OwnerID:      newOwnerID(),
-		ExpiresAt:    grant.ExpiresAt,
+		ExpiresAt:    response.ExpiresAt,
 	}
 	return credential, a.admit(credential)
 }
 
-// exchangePause is between two tries to exchange one code.
+// exchangePause is the time between two tries to exchange one code.
 const exchangePause = time.Second
 
-// exchange spends a code. A person has approved the login by now, so that a portal,
-// an issuer that is busy or a network that was away for a moment does not end it; a
-// code that may be spent is not sent again.
+// exchange sends the code to the token endpoint. The user has approved the login by
+// now, so that a portal, a busy issuer or a short outage of the network does not end
+// it. A code that may have been spent is not sent again.
 func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (machine.TokenResponse, error) {
 	for {
-		grant, err := a.options.Issuer.Exchange(ctx, code)
+		response, err := a.options.Issuer.Exchange(ctx, code)
 		deadline, _ := ctx.Deadline()
 		if err == nil || !oauth.MayTryAgain(err) || time.Until(deadline) < 2*exchangePause {
-			return grant, err
+			return response, err
 		}
 		if interrupted := a.sleep(exchangePause); interrupted != nil {
-			return grant, err
+			return response, err
 		}
 	}
 }
 
-// newOwnerID names a login, so that it can be told from another one of the same
-// account: 32 random bytes, as the reference makes them.
+// newOwnerID names a login, which distinguishes it from another login of the same
+// account: 32 random bytes, as Codex makes them.
 func newOwnerID() string {
 	var id [32]byte
 	rand.Read(id[:])
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-func notRedeemed(what string, err error) error {
-	return &FailedError{Code: codeNoExchange, Message: what + ": " + err.Error(), Err: err}
+func notRedeemed(failure string, err error) error {
+	return &FailedError{Code: codeNoExchange, Message: failure + ": " + err.Error(), Err: err}
 }
 
-// admit refuses a login to another workspace than an administrator allows.
+// admit refuses a login that the administrator does not allow.
 func (a *Attempt) admit(credential machine.Credential) error {
 	if a.options.Restriction.Admits(credential) {
 		return nil
@@ -233,7 +243,7 @@ func (a *Attempt) admit(credential machine.Credential) error {
 	return &FailedError{Code: codeWorkspace, Message: message}
 }
 
-// apiKey asks for an API key, which not every account may have: it is absent then.
+// apiKey asks the issuer for an API key. It is absent if the account may not have one.
 func (a *Attempt) apiKey(idToken secret.Token) secret.Token {
 	ctx, cancel := context.WithTimeout(a.ctx, keyLimit)
 	defer cancel()

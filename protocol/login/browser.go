@@ -15,23 +15,23 @@ import (
 
 const browserLimit = 10 * time.Minute
 
-// Browser begins a login in a browser on this machine, and ends the one before
-// it. It returns at once; what to show comes from [Attempt.Prompt].
+// Browser begins a login in a browser on this machine, and interrupts the login
+// before it. It returns at once; [Attempt.Prompt] says what to show.
 func (m *Manager) Browser() *Attempt {
 	return m.begin("browser", browserLimit, TimedOut, func(a *Attempt) error {
 		if err := a.options.Issuer.MayLogIn(); err != nil {
-			return &StartError{"start login server", a.decide(err)}
+			return &StartError{"start login server", a.outcome(err)}
 		}
 		listener, err := a.listen()
 		if err != nil {
-			return &StartError{"start login server", a.decide(err)}
+			return &StartError{"start login server", a.outcome(err)}
 		}
 		return asServerError(newBrowser(a, listener).run())
 	})
 }
 
-// browser is one login in a browser: run waits for it, the handlers of callback.go
-// bring it forward.
+// browser is one login in a browser: run waits for the events that the handlers of
+// callback.go report.
 type browser struct {
 	*Attempt
 	listener    net.Listener
@@ -39,12 +39,12 @@ type browser struct {
 	verifier    secret.Token
 	redirectURI string
 
-	arrived chan callback // the first callback, for run
-	decided chan struct{} // closed when it is known what came of it
-	success string        // where the browser goes then; "" if the login failed
-	failure error         // why
-	seen    chan struct{} // closed when the browser was there
-	leaving sync.Once     // closes it
+	arrived  chan callback // the first callback, for run
+	decided  chan struct{} // closed when success or failure is set
+	success  string        // where the browser goes after a login that was saved
+	failure  error         // why the login failed; nil if it was saved
+	seen     chan struct{} // closed when the browser has fetched the success page
+	seenOnce sync.Once     // closes seen
 }
 
 func newBrowser(a *Attempt, listener net.Listener) *browser {
@@ -56,12 +56,14 @@ func newBrowser(a *Attempt, listener net.Listener) *browser {
 	}
 }
 
-// successPageLimit is how long the success page may be fetched after the login was
-// saved. A browser comes within milliseconds, and if it was closed the login is
-// none the worse: the client only hears of it that much later.
+// successPageLimit is how long the success page is served after the login was saved.
+// A browser fetches it within milliseconds. If the browser was closed, the login is
+// still saved, and the client is notified that much later.
 const successPageLimit = 10 * time.Second
 
-// run serves the callback until the login is over, and the connections are closed.
+// run serves the redirect until the login is over and the connections are closed. Its
+// order is what a user sees: the login is saved before the browser goes to the success
+// page, and the client is notified after the browser has fetched it.
 func (b *browser) run() error {
 	leave := b.serve()
 	defer leave()
@@ -70,7 +72,7 @@ func (b *browser) run() error {
 	})})
 
 	credential, err := b.finish()
-	if err = b.decide(err); err != nil {
+	if err = b.outcome(err); err != nil {
 		b.failure = err
 		close(b.decided)
 		return err
@@ -85,7 +87,7 @@ func (b *browser) run() error {
 	return nil
 }
 
-// finish waits for the callback and turns it into a credential that is saved.
+// finish waits for the callback, exchanges its code and saves the credential.
 func (b *browser) finish() (machine.Credential, error) {
 	select {
 	case <-b.ctx.Done():
@@ -104,13 +106,13 @@ func (b *browser) finish() (machine.Credential, error) {
 	}
 }
 
-// The bounds of what a program on this machine can hold up. There is none for a
-// whole request: it would end the wait of a callback for the issuer.
+// These bound how long another program on this machine can hold up the server. A
+// whole request has no bound: a callback waits for the issuer.
 const (
 	headerLimit      = 5 * time.Second
 	headerLimitBytes = 32 << 10
 	answerLimit      = callLimit + keyLimit + saveLimit + 10*time.Second
-	drainLimit       = 500 * time.Millisecond // for answers that are on their way at the end
+	drainLimit       = 500 * time.Millisecond // for answers that are being sent at the end
 )
 
 // serve answers the browser until the returned function is called, which waits

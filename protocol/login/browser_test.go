@@ -18,7 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// owner is an account whose organization waits to be set up.
+// owner is a user whose organization is not set up yet.
 var owner = issuer.Account{
 	ID: "acct_new", Email: "new@example.com", PlanType: "plus", UserID: "u9",
 	Claims: map[string]any{
@@ -245,7 +245,7 @@ func TestALoginThatWasSavedIsNotCancelledAnyMore(t *testing.T) {
 		require.False(t, w.manager.Cancel(attempt.ID, func() { t.Error("accepted") }))
 		savedAt := time.Now()
 		require.NoError(t, attempt.Wait())
-		require.Less(t, time.Since(savedAt), time.Second, "the attempt waits for /success no longer")
+		require.Less(t, time.Since(savedAt), time.Second, "the port is free: /success is not waited for")
 	})
 }
 

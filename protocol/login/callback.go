@@ -12,16 +12,16 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
-// The paths that are answered. The first one is known to the issuer, the last one
-// to other programs that want the port.
+// The paths of the server. The issuer knows the first one; another login, which wants
+// the port, requests the last one.
 const (
 	pathCallback = "/auth/callback"
 	pathSuccess  = "/success"
 	pathCancel   = "/cancel"
 )
 
-// ServeHTTP answers a browser, or any other program of this machine. Nothing of the
-// request is repeated but the words of an issuer, on a page that escapes them.
+// ServeHTTP answers the browser, or any other program on this machine. It repeats
+// nothing of a request but the issuer's words, on a page that escapes them.
 func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !isCallbackHost(r.Host):
@@ -44,8 +44,8 @@ func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isCallbackHost reports whether a request was meant for this machine: a name
-// that an attacker made point here (DNS rebinding) is another.
+// isCallbackHost reports whether a request names the address that the login listens
+// on. Any other name was pointed at this machine by an attacker (DNS rebinding).
 func isCallbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -53,19 +53,20 @@ func isCallbackHost(host string) bool {
 	return host == callbackHost || strings.EqualFold(host, "localhost")
 }
 
-// callback is what a browser brought back (RFC 6749 section 4.1.2).
+// callback is the authorization response that the browser brought (RFC 6749 section
+// 4.1.2).
 type callback struct {
 	code    secret.Token
 	failure error // there is no code
 }
 
-// serveCallback takes up the first callback with the right state. Those that come
-// after it wait for the same end and get the same answer, for a code is good for
-// one exchange (RFC 6749 section 4.1.2).
+// serveCallback passes the first callback with the right state to run. Later ones wait
+// for the same outcome and get the same answer, for a code is good for one exchange
+// (RFC 6749 section 4.1.2).
 func (b *browser) serveCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if !secret.New(query.Get("state")).Equal(b.state) {
-		answer(w, http.StatusBadRequest, "State mismatch") // not from this login, which goes on
+		answer(w, http.StatusBadRequest, "State mismatch") // another program sent it: the login goes on
 		return
 	}
 	select {
@@ -97,8 +98,8 @@ func readCallback(query url.Values) callback {
 	return callback{code: secret.New(query.Get("code"))}
 }
 
-// refusal is what an issuer says of a login that it did not allow (RFC 6749
-// section 4.1.2.1).
+// refusal is the error of a login that the issuer did not allow (RFC 6749 section
+// 4.1.2.1), in the words of Codex.
 func refusal(code, description string) *FailedError {
 	failed := &FailedError{Code: shown(code), Message: "Sign-in failed: " + shown(code)}
 	if code == "access_denied" && strings.Contains(strings.ToLower(description), "missing_codex_entitlement") {
@@ -113,14 +114,14 @@ const shownLimitRunes = 500
 
 func shown(text string) string { return legible.Brief(text, shownLimitRunes) }
 
-// serveSuccess is the end of a login that succeeded. Of one that did not, or not
-// yet, there is no such page.
+// serveSuccess serves the page after a login that was saved. Before that, and after a
+// failure, there is no such page.
 func (b *browser) serveSuccess(w http.ResponseWriter) {
 	if !b.succeeded() {
 		answer(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	b.leaving.Do(func() { close(b.seen) })
+	b.seenOnce.Do(func() { close(b.seen) })
 	servePage(w, successPage)
 }
 
@@ -133,8 +134,8 @@ func (b *browser) succeeded() bool {
 	}
 }
 
-// serveCancel gives the port to another program that asks for it. A web page
-// cannot: browsers say where a request comes from.
+// serveCancel gives the port to another login that requests it, as Codex does. A web
+// page cannot have it: browsers say which page a request comes from.
 func (b *browser) serveCancel(w http.ResponseWriter, r *http.Request) {
 	if crossSite(r) {
 		answer(w, http.StatusForbidden, "Forbidden")
@@ -144,9 +145,9 @@ func (b *browser) serveCancel(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, "Login cancelled")
 }
 
-// isForeign reports whether a page of another site made the browser ask: by Fetch
-// Metadata or, in browsers without it, by an Origin or Referer that is not this
-// server's. Programs send none of them.
+// crossSite reports whether a page of another site made the browser send the request:
+// by Fetch Metadata (Sec-Fetch-Site) or, in browsers without it, by an Origin or
+// Referer that is not this server's. Programs send none of the three.
 func crossSite(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	if site != "" && site != "none" && site != "same-origin" {
@@ -164,7 +165,7 @@ func crossSite(r *http.Request) bool {
 	return false
 }
 
-// answer answers without a page. The texts are Codex's, with no newline.
+// answer answers with a line of text, without a newline. The texts are those of Codex.
 func answer(w http.ResponseWriter, status int, text string) {
 	loopback.Protect(w.Header())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

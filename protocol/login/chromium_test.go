@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +22,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// chromium is where the browser is. CI has one; where there is none, the test is
-// skipped and says so.
+// chromium is the path of the browser. CI has one; elsewhere the test is skipped
+// without it.
 func chromium(t *testing.T) string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -32,11 +33,11 @@ func chromium(t *testing.T) string {
 	if os.Getenv("CI") != "" {
 		t.Fatal("there is no Chromium, and CI is to have one: apt-get install -y --no-install-recommends chromium")
 	}
-	t.Skip("the pages are not looked at: there is no Chromium here (Debian's package is chromium)")
+	t.Skip("there is no Chromium to show the pages in (Debian's package is chromium)")
 	return ""
 }
 
-// screen is how a person looks at a page.
+// screen is how a user looks at a page.
 type screen struct {
 	name          string
 	width, height int
@@ -56,12 +57,15 @@ var (
 	darkGround  = color.RGBA{0x15, 0x17, 0x1a, 0xff}
 )
 
-// TestAPersonInARealBrowserSeesHowTheLoginEnded sends a real Chromium to the
-// issuer, from where it comes back by itself. To look at the pictures:
+// TestPagesInARealBrowser sends a real Chromium to the issuer, which redirects it to
+// the login's page. It opens two pages, and with BEZOAR_TEST_LONG=1 every page on
+// every screen. To look at the pictures:
 //
-//	go test -run RealBrowser -artifacts -outputdir /tmp/pages ./protocol/login
-func TestAPersonInARealBrowserSeesHowTheLoginEnded(t *testing.T) {
+//	BEZOAR_TEST_LONG=1 go test -run RealBrowser -artifacts -outputdir /tmp/pages ./protocol/login
+func TestPagesInARealBrowser(t *testing.T) {
 	browser := chromium(t)
+	long := os.Getenv("BEZOAR_TEST_LONG") != ""
+	short := []string{"success/wide-light", "long words/narrow-dark"}
 	endings := map[string]struct {
 		exchange issuer.Step
 		full     bool // the disk is
@@ -74,7 +78,11 @@ func TestAPersonInARealBrowserSeesHowTheLoginEnded(t *testing.T) {
 	}
 	for name, ending := range endings {
 		for _, screen := range screens {
+			if !long && !slices.Contains(short, name+"/"+screen.name) {
+				continue
+			}
 			t.Run(name+"/"+screen.name, func(t *testing.T) {
+				t.Parallel()
 				w := newRealWorld(t)
 				w.issuer.Script(issuer.Exchange, ending.exchange)
 				if ending.full {
@@ -101,7 +109,7 @@ func TestAPersonInARealBrowserSeesHowTheLoginEnded(t *testing.T) {
 	}
 }
 
-// newRealWorld has real ports. The issuer is served on one.
+// newRealWorld has real ports, which the system chooses.
 func newRealWorld(t *testing.T) *world {
 	w := newWorld(t)
 	server := httptest.NewServer(w.issuer)
@@ -116,8 +124,8 @@ func newRealWorld(t *testing.T) *world {
 	return w
 }
 
-// photograph opens an address and takes a picture of where it leads to. The
-// browser complains about what a policy forbids: nothing on our pages.
+// photograph opens an address and takes a picture of the page that it leads to. The
+// browser logs what a policy forbids, which is nothing on our pages.
 func photograph(t *testing.T, browser, address string, screen screen) image.Image {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

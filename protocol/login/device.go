@@ -10,16 +10,16 @@ import (
 
 const deviceLimit = 15 * time.Minute
 
-// Device begins a login that the user finishes on another device, and ends the
-// one before it. It returns at once; what to show comes from [Attempt.Prompt].
+// Device begins a login that the user finishes on another device, and interrupts the
+// login before it. It returns at once; [Attempt.Prompt] says what to show.
 func (m *Manager) Device() *Attempt {
 	return m.begin("device code", deviceLimit, DeviceTimedOut, func(a *Attempt) error {
 		device, err := a.startDevice()
 		if err != nil {
-			return &StartError{"request device code", a.decide(err)}
+			return &StartError{"request device code", a.outcome(err)}
 		}
 		a.show(Prompt{UserCode: device.UserCode, VerificationURL: device.VerificationURL})
-		return a.decide(a.finishDevice(device))
+		return a.outcome(a.finishDevice(device))
 	})
 }
 
@@ -41,8 +41,8 @@ func (a *Attempt) finishDevice(device oauth.Device) error {
 	return a.save(credential)
 }
 
-// approval polls until the user has decided (RFC 8628 section 3.4). A poll that
-// was not answered is no decision.
+// approval polls until the user has decided (RFC 8628 section 3.4). A poll without an
+// answer is no decision.
 func (a *Attempt) approval(device oauth.Device) (oauth.Code, error) {
 	pace := pace{interval: max(device.Interval, shortestInterval)}
 	for {
@@ -81,13 +81,13 @@ func (a *Attempt) sleep(d time.Duration) error {
 
 // The pace of polls (RFC 8628 section 3.5).
 const (
-	shortestInterval = time.Second     // an issuer may say 0, but no user types that fast
+	shortestInterval = time.Second     // an issuer may say 0
 	slowDownBy       = 5 * time.Second // for good
 	longestBackoff   = time.Minute
 )
 
-// pace is the time between polls. It is slowed down for good when the issuer asks
-// for it, and doubled for as long as the issuer does not answer.
+// pace is the time between polls. It grows for good when the issuer asks to slow down,
+// and doubles for as long as the issuer does not answer.
 type pace struct {
 	interval time.Duration
 	backoff  time.Duration

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// callbackHost is all that a login listens on: it cannot be reached from outside
-// of this machine (RFC 8252 section 8.3).
+// callbackHost is the only address that a login listens on: no other machine can
+// reach it (RFC 8252 section 8.3).
 const callbackHost = "127.0.0.1"
 
-// Taking over a port, in Codex's numbers.
+// How a login takes a port over, in the numbers of Codex.
 const (
 	takeOverTries = 10
 	takeOverPause = 200 * time.Millisecond
 	askLimit      = time.Second // on loopback an answer takes milliseconds
 )
 
-// listen takes the first of the ports that can be had.
+// listen takes the first port that is free or that another login gives up.
 func (a *Attempt) listen() (net.Listener, error) {
 	var err error
 	var tried []string
@@ -42,9 +42,9 @@ func (a *Attempt) listen() (net.Listener, error) {
 	return nil, err
 }
 
-// takeOver listens on a port even if another login holds it: that one is asked
-// to leave, once, and given time to do so. Codex's logins do the same. A program that
-// does not say that it leaves is no login, and is not waited for.
+// takeOver listens on a port. If another login holds it, takeOver asks that one to
+// leave, once, and gives it time, as Codex does. It does not wait for a program that
+// refuses: that is no login.
 func (a *Attempt) takeOver(address string) (net.Listener, error) {
 	tries := takeOverTries
 	for try := 1; ; try++ {
@@ -61,9 +61,8 @@ func (a *Attempt) takeOver(address string) (net.Listener, error) {
 	}
 }
 
-// askToLeave tells another login that its port is wanted, and reports whether it
-// says that it leaves. Who knows who holds the port: no more of its answer is looked
-// at than the status.
+// askToLeave asks another login to free its port, and reports whether it agrees. The
+// program on the port may be any other: only the status of its answer is used.
 func (a *Attempt) askToLeave(address string) (leaves bool) {
 	ctx, cancel := context.WithTimeout(a.ctx, askLimit)
 	defer cancel()
@@ -85,18 +84,18 @@ func (a *Attempt) askToLeave(address string) (leaves bool) {
 }
 
 // wsaeAddrInUse is EADDRINUSE on Windows, which package syscall does not map. No
-// other system has a number like it.
+// other system uses this number.
 const wsaeAddrInUse = syscall.Errno(10048)
 
 func addressInUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaeAddrInUse)
 }
 
-// connectionLimit is more than any browser opens, and fewer than would keep this
-// program from opening its own files.
+// connectionLimit is more than any browser opens, and leaves this program enough file
+// descriptors of its own.
 const connectionLimit = 128
 
-// boundedListener closes the connections that are too many at once.
+// boundedListener closes connections beyond connectionLimit at once.
 type boundedListener struct {
 	net.Listener
 	places chan struct{}

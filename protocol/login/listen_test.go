@@ -104,7 +104,7 @@ func TestALoginWithoutAPortDoesNotStart(t *testing.T) {
 		}
 		attempt, startedAt := w.manager.Browser(), time.Now()
 		_, err := attempt.Prompt()
-		require.Less(t, time.Since(startedAt), time.Second, "the failure comes at once")
+		require.Less(t, time.Since(startedAt), time.Second, "the user does not wait for a silent program")
 		require.EqualError(t, err, "failed to start login server: Port 127.0.0.1:1457 is already in use")
 		require.Equal(t, err, attempt.Wait())
 		started, port := new(StartError), new(PortError)

@@ -1,8 +1,13 @@
-// Package login brings a person's login to an end: in a browser on this machine
-// (RFC 8252 section 7.3, RFC 7636) or with a code on another device (RFC 8628),
-// in the dialect of Codex's issuer. A login that is under way is an [Attempt]. It
-// ends once: with a credential that was saved, or with an error whose text is
-// Codex's.
+// Package login runs the interactive logins: the authorization code flow in a
+// browser on this machine, with PKCE and a redirect to the loopback interface
+// (RFC 6749 section 4.1, RFC 7636, RFC 8252 section 7.3), and device authorization
+// with a code that the user enters on another device (RFC 8628), in the dialect of
+// Codex's issuer.
+//
+// A [Manager] runs one login at a time, an [Attempt]. An attempt ends once: with a
+// credential that was saved, or with an error that has the text of Codex. To follow
+// one, read manager.go (how it begins), browser.go with callback.go and page.go, or
+// device.go, and attempt.go (how the code becomes a credential, and the end).
 package login
 
 import (
@@ -17,21 +22,21 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// Options is what a manager is made of. Issuer and Save are required; every other
-// zero value stands for its default.
+// Options configure a [Manager]. Issuer and Save are required; every other zero
+// value stands for its default.
 type Options struct {
 	Issuer *oauth.Client
 
-	// Save stores a credential and takes it into use; an error means that nothing
-	// has changed. An attempt calls it once or never, on a goroutine of its own.
-	// ctx bounds the wait for the disk: no cancellation reaches it. Save must not
+	// Save stores a credential and takes it into use; after an error nothing has
+	// changed. An attempt calls it at most once, on a goroutine of its own. ctx
+	// bounds the wait for the store and ends for no other reason. Save must not
 	// call the manager.
 	Save func(ctx context.Context, credential machine.Credential) error
 
 	Restriction machine.Restriction // which logins may be saved
 
-	// Ports are tried one after another for the browser's callback, 0 for any
-	// that is free. Issuers know the default ones and no others: 1455, 1457.
+	// Ports are tried in this order for the redirect of the browser; 0 is any
+	// free port. Codex's issuer accepts the default ones only: 1455, 1457.
 	Ports []int
 
 	Listen func(address string) (net.Listener, error)                  // TCP
@@ -41,17 +46,17 @@ type Options struct {
 	Log *slog.Logger     // discarded
 }
 
-// Manager serves one login at a time: one that is begun ends the one before it. All
+// Manager runs one login at a time: a new login interrupts the one before it. All
 // methods may be called concurrently.
 type Manager struct {
 	options Options
 
 	mu     sync.Mutex // guards what follows
-	latest *Attempt   // the one that was begun last, nil before the first
+	latest *Attempt   // nil before the first login
 	closed bool
 }
 
-// New makes a manager. It listens to nothing and sends nothing before a login begins.
+// New makes a manager. It opens no port and sends nothing before a login begins.
 func New(options Options) *Manager {
 	if len(options.Ports) == 0 {
 		options.Ports = []int{1455, 1457}
@@ -71,18 +76,18 @@ func New(options Options) *Manager {
 	return &Manager{options: options}
 }
 
-// Cancel ends the login with this id and reports whether it was in time. If it
-// was, accepted is called before the callers that wait learn of the end, and nothing
-// is saved. If it was not, the login is unknown, over, or being saved and stands.
-// accepted must not call the manager; nil for none.
+// Cancel interrupts the login with this id and reports whether it was in time. If it
+// was, nothing is saved, and accepted, which may be nil, is called before Wait
+// returns. If it was not, the login is unknown, over or being saved, and it stands.
+// accepted must not call the manager.
 func (m *Manager) Cancel(id string, accepted func()) bool {
 	latest := m.current()
 	return latest != nil && sameID(latest.ID, id) && latest.interrupt(NotCompleted, accepted)
 }
 
-// End ends the login that is under way, if there is one, and waits until nothing
-// is left of it. When it returns nil, nothing that was begun before is saved any
-// more. It returns ctx's error if ctx ends first.
+// End interrupts the login under way, if there is one, and waits until its port is
+// free and its goroutines have ended. After End has returned nil, no login that began
+// before is saved any more. If ctx ends first, End returns ctx's error.
 func (m *Manager) End(ctx context.Context) error {
 	latest := m.current()
 	if latest == nil {
@@ -97,7 +102,7 @@ func (m *Manager) End(ctx context.Context) error {
 	}
 }
 
-// Close is End for the manager's own end: a login that is begun later ends at once.
+// Close is [Manager.End] for good: a login that begins later ends at once.
 func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
@@ -111,7 +116,8 @@ func (m *Manager) current() *Attempt {
 	return m.latest
 }
 
-// begin makes an attempt that runs as soon as nothing is left of the one before.
+// begin interrupts the attempt before, and runs the new one as soon as the port of
+// that one is free.
 func (m *Manager) begin(kind string, limit time.Duration, late Interruption, run func(*Attempt) error) *Attempt {
 	a := newAttempt(m.options, limit, late)
 	m.mu.Lock()

@@ -20,18 +20,18 @@ import (
 //go:embed page.html page.css
 var files embed.FS
 
-// page is what a person sees at the end of a login in a browser.
+// page is what the user sees at the end of a login in a browser.
 type page struct {
 	Failed bool
 	Title  string
 	Text   string
-	Code   string // for whoever is asked for help; "" for none
-	Reason string // what else is known; "" for nothing
+	Code   string // for a support request; "" for none
+	Reason string // further details; "" for none
 	Next   string
 	Style  template.CSS
 }
 
-// successPage does not say who logged in: any program on the machine may read it.
+// successPage does not name the account: any program on the machine may read it.
 var successPage = page{
 	Title: "You are logged in",
 	Text:  "The login is complete.",
@@ -54,7 +54,7 @@ func failurePage(err error) page {
 	return failure
 }
 
-// look is what all pages are made with.
+// look is the template of all pages, and the policy that allows its style.
 type look struct {
 	page   *template.Template
 	style  template.CSS
@@ -73,8 +73,7 @@ var loadLook = sync.OnceValue(func() look {
 	}
 })
 
-// servePage serves a page with status 200, whatever it says: the reference's way
-// with browsers.
+// servePage serves a page with status 200, also for a failure, as Codex does.
 func servePage(w http.ResponseWriter, p page) {
 	look := loadLook()
 	p.Style = look.style
@@ -92,11 +91,11 @@ func servePage(w http.ResponseWriter, p page) {
 // platformURL is where an organization is set up for the use of API keys.
 const platformURL = "https://platform.openai.com"
 
-// successURL is where the browser goes after a login: the reference's address,
-// but without the ID token, which would stay in the browser's history. Relative,
-// so that it also holds where the port is forwarded. Our page looks at none of it.
+// successURL is where the browser goes after a login: the address of Codex without
+// the ID token, which would stay in the browser's history. It is relative, so that it
+// also holds where the port is forwarded. Our page uses none of the query.
 func successURL(credential machine.Credential) string {
-	identity, _ := jwt.Parse(credential.IDToken)   // it was read before it was saved
+	identity, _ := jwt.Parse(credential.IDToken)   // redeem has parsed it
 	access, _ := jwt.Parse(credential.AccessToken) // an opaque one has no plan
 	organization := identity.Organization
 	query := url.Values{
@@ -109,7 +108,7 @@ func successURL(credential machine.Credential) string {
 	return pathSuccess + "?" + query.Encode()
 }
 
-// needsSetup reports whether the person is the one who should set it up.
+// needsSetup reports whether the user owns an organization that is not set up.
 func needsSetup(organization jwt.Organization) bool {
 	return organization.IsOwner && !organization.IsOnboarded
 }

@@ -205,7 +205,7 @@ func (s *story) visit(n int, change ...string) {
 	s.ask(changed.String())
 }
 
-// ask is a browser that may find no server there.
+// ask sends a browser's request, which may find no server.
 func (s *story) ask(address string) {
 	s.busy.Go(func() { s.world.ask(http.MethodGet, address, nil) })
 }
@@ -291,7 +291,7 @@ func (s *story) judge() {
 		require.True(s.t, err == nil || expected(err), "login %d: %v", n, err)
 	}
 	for id := range s.tried {
-		require.True(s.t, known[id], "saved a login that no attempt made: %s", id)
+		require.True(s.t, known[id], "saved a login that was not begun: %s", id)
 	}
 }
 
