@@ -71,3 +71,29 @@ func lockContent(ctx context.Context, path string) (unlock func(), err error) {
 	}
 	return func() { lock.Close() }, nil
 }
+
+// journalLock keeps appends out of a compaction, where the file system can
+// lock. It is a file of its own, for the journal itself is replaced.
+type journalLock struct{ path string }
+
+const (
+	lockPatience = time.Second // a compaction takes milliseconds, unless its process is stopped
+	lockPoll     = time.Millisecond
+)
+
+// share waits for a compaction to end, and goes on without the lock if it does
+// not or if there is none to be had.
+func (l journalLock) share() (release func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	lock := disk.NewLock(l.path)
+	lock.TryRLockContext(ctx, lockPoll)
+	return func() { lock.Close() }
+}
+
+// exclude reports whether nobody appends now, as far as can be told.
+func (l journalLock) exclude() (release func(), alone bool) {
+	lock := disk.NewLock(l.path)
+	locked, err := lock.TryLock()
+	return func() { lock.Close() }, locked || err != nil
+}

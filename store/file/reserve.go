@@ -3,10 +3,14 @@ package file
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -167,4 +171,88 @@ func (s *Store) rewriteRoom(room *temp, path string) error {
 		return fmt.Errorf("shorten %s: %w", filepath.Base(path), err)
 	}
 	return s.fill(room)
+}
+
+// rooms are the files of this process that are held for the next swap.
+type rooms struct {
+	mu   sync.Mutex
+	free []*temp
+}
+
+// keep holds a room for the next swap.
+func (r *rooms) keep(room *temp) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free = append(r.free, room)
+}
+
+// take is a room beside the login at this place, nil if none is held there.
+func (r *rooms) take(where place) *temp {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := slices.IndexFunc(r.free, func(room *temp) bool { return room.where == where })
+	if at < 0 {
+		return nil
+	}
+	room := r.free[at]
+	r.free = slices.Delete(r.free, at, at+1)
+	return room
+}
+
+// isFree takes the room if it may be given back: it is not in use, and what
+// is in it is in place, or was never meant to be.
+func (r *rooms) isFree(room *temp) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := slices.Index(r.free, room)
+	if at < 0 || room.isKept {
+		return false
+	}
+	r.free = slices.Delete(r.free, at, at+1)
+	return true
+}
+
+var (
+	_ persist.Prober = (*Store)(nil)
+	_ persist.Prober = (*Ledger)(nil)
+)
+
+// Probe implements [persist.Prober]. It sees a folder that takes no files, a file that
+// must be written in place and cannot be, and a disk that is full or read-only.
+func (s *Store) Probe(context.Context) error {
+	where, err := s.find()
+	if err != nil {
+		return undurable(where, err)
+	}
+	inPlace, err := where.mustStay()
+	if err == nil {
+		err = where.takesFiles()
+	}
+	if err == nil && inPlace {
+		err = canWrite(where.path)
+	}
+	if err == nil {
+		err = canMakeFile(where.folder)
+	}
+	return undurable(where, err)
+}
+
+// Probe implements [persist.Prober]. It sees a journal that takes no entry, and a folder
+// that takes no intent.
+func (l *Ledger) Probe(context.Context) error {
+	path := l.journal.path
+	file, _, err := disk.Open(path, os.O_WRONLY|os.O_APPEND)
+	switch {
+	case err == nil:
+		file.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		err = canMakeFile(filepath.Dir(path))
+	}
+	if _, missing := os.Stat(l.intents); err == nil && missing == nil {
+		err = canMakeFile(l.intents)
+	}
+	if err != nil {
+		return &persist.NotDurableError{Err: err}
+	}
+	return nil
 }

@@ -96,6 +96,12 @@ func requireNoLitter(t *testing.T, folder string, names ...string) {
 	}
 }
 
+func sweepNow(t *testing.T, s *Store) {
+	where, err := s.find()
+	require.NoError(t, err)
+	s.sweep(background, where)
+}
+
 // swiftDir is a folder for a test that is about no disk: one in memory, if
 // there is such a file system.
 func swiftDir(t *testing.T) string {

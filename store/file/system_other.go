@@ -3,6 +3,7 @@
 package file
 
 import (
+	"errors"
 	"os"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -19,3 +20,5 @@ func hasNoName(os.FileInfo) bool     { return false }
 func isMine(os.FileInfo) bool        { return true }
 
 func attributes(string) (isMounted, isImmutable bool) { return false, false }
+
+func exchange(_, _ string) error { return errors.ErrUnsupported }

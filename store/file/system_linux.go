@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -36,4 +37,17 @@ func attributes(path string) (isMounted, isImmutable bool) {
 	}
 	known := stat.Attributes & stat.Attributes_mask
 	return known&unix.STATX_ATTR_MOUNT_ROOT != 0, known&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0
+}
+
+// exchange lets two files have each other's name, in one step (renameat2(2)).
+// It returns [errors.ErrUnsupported] where the system cannot.
+func exchange(a, b string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOTSUP):
+		return errors.ErrUnsupported
+	}
+	return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
 }

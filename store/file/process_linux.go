@@ -52,3 +52,14 @@ func existsOtherwise(pid int) bool {
 	_, err := os.Lstat(filepath.Join(proc, strconv.Itoa(pid)))
 	return err != nil // else it is a zombie
 }
+
+// isStopped reports whether a process stands still because of a signal or a
+// debugger (proc(5), field 3 of stat). A frozen control group does not show there.
+func isStopped(pid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return false
+	}
+	rest := bytes.TrimSpace(stat[bytes.LastIndexByte(stat, ')')+1:])
+	return len(rest) > 0 && (rest[0] == 'T' || rest[0] == 't')
+}

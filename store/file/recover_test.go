@@ -114,12 +114,6 @@ func leave(t *testing.T, home string, of owner) string {
 	return left.path
 }
 
-func sweepNow(t *testing.T, s *Store) {
-	where, err := s.find()
-	require.NoError(t, err)
-	s.sweep(background, where)
-}
-
 func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 	other := exec.Command("sleep", "600")
 	require.NoError(t, other.Start())

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"os"
 	"sync"
 )
@@ -40,3 +41,28 @@ func (h holder) isDead(pid int, me holder) bool {
 	}
 	return started != "" && started != h.Started
 }
+
+// lives reports whether the process surely runs.
+func (h holder) lives(pid int, me holder) bool {
+	if h.Realm == "" || h.Realm != me.Realm {
+		return false
+	}
+	started, isRunning := processStart(pid)
+	return isRunning && started != "" && started == h.Started
+}
+
+// owner is a process with temporary files. Its realm is a hash, fit for a name.
+type owner struct {
+	pid int
+	holder
+}
+
+var thisProcess = sync.OnceValue(func() owner {
+	me := itself()
+	if me.Realm != "" {
+		me.Realm = string(mark(revisionOf([]byte(me.Realm))))
+	}
+	return owner{os.Getpid(), me}
+})
+
+func (o owner) String() string { return fmt.Sprintf("%d-%s-%s", o.pid, o.Started, o.Realm) }

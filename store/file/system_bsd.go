@@ -3,6 +3,7 @@
 package file
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -31,3 +32,5 @@ func isMine(info os.FileInfo) bool {
 }
 
 func attributes(string) (isMounted, isImmutable bool) { return false, false }
+
+func exchange(_, _ string) error { return errors.ErrUnsupported }

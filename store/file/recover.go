@@ -1,0 +1,186 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// sweep clears up what those left who died in a write. It never touches the
+// files of those who live.
+func (s *Store) sweep(ctx context.Context, where place) {
+	for _, each := range where.leftovers() {
+		if each.isAbandoned(s.owner(), s.now()) {
+			s.recover(ctx, each)
+		}
+	}
+}
+
+// recover ends a write whose process died, as that process would have: then
+// neither the tokens that an issuer just gave nor the login that was displaced
+// by them is lost. A leftover of any other kind is removed. What cannot be put in
+// place now is left for the next sweep.
+func (s *Store) recover(ctx context.Context, l leftover) {
+	t, ok := s.claim(l)
+	if !ok {
+		return
+	}
+	raw, _, err := readPlain(t.where.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !l.isNeeded(raw) {
+		s.discard(t)
+		return
+	}
+	if err == nil {
+		t.was = revisionOf(raw)
+		err = s.finish(ctx, t)
+	}
+	if err != nil {
+		_ = os.Rename(t.path, l.path)
+		s.options.Log.Warn("a login whose write a crash cut short cannot be written", "error", err)
+		return
+	}
+	s.options.Log.Warn("a login whose write a crash cut short is written now")
+}
+
+func (s *Store) finish(ctx context.Context, t *temp) error {
+	inPlace, err := t.where.mustStay()
+	if err == nil {
+		err = s.sync(t) // who died may have done so before this
+	}
+	if err == nil {
+		err = s.put(ctx, t, inPlace)
+	}
+	return err
+}
+
+// claim makes the file ours: of several who find it, one gets it.
+func (s *Store) claim(l leftover) (*temp, bool) {
+	t := l.temp
+	t.verb, t.owner, t.path = "sweep", s.owner(), s.name(l.where, l.was, l.named)
+	s.options.Step("sweep: claim")
+	return &t, os.Rename(l.path, t.path) == nil
+}
+
+// isNeeded reports whether the write would have gone on, raw being what the
+// file holds now.
+func (l *leftover) isNeeded(raw []byte) bool {
+	if _, err := authjson.Decode(l.content); err != nil {
+		return false
+	}
+	if _, isCutShort := l.completes(raw); isCutShort {
+		return true
+	}
+	if l.was == "" { // a login, whose user has seen it fail
+		return false
+	}
+	now := mark(revisionOf(raw))
+	isUntried := l.isWhole() && now == l.was
+	isDisplaced := !l.isWhole() && l.is() != l.was && now == l.named
+	return isUntried || isDisplaced
+}
+
+func (s *Store) sync(t *temp) error {
+	file, _, err := disk.Open(t.path, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	s.options.Step(t.verb + ": sync")
+	return file.Sync()
+}
+
+// leftover is a temporary file as it is found. What it holds need not be what
+// its name says.
+type leftover struct {
+	temp
+	named   persist.Revision // the mark of the new content
+	changed time.Time
+}
+
+// leftovers are all temporary files of a place, also of those who live.
+func (p place) leftovers() []leftover {
+	files, _ := disk.ReadFolder(p.folder) // a folder that cannot be read has none for us
+	var found []leftover
+	for _, each := range files {
+		if l, ok := p.parse(each.Name()); ok && l.load() {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+func (p place) parse(name string) (leftover, bool) {
+	rest, isOurs := strings.CutPrefix(name, p.name+".")
+	rest, isTemp := strings.CutSuffix(rest, tempSuffix)
+	fields := strings.Split(rest, ".")
+	if !isOurs || !isTemp || len(fields) != 4 {
+		return leftover{}, false
+	}
+	process := strings.Split(fields[0], "-")
+	if len(process) != 3 {
+		return leftover{}, false
+	}
+	pid, err := strconv.Atoi(process[0])
+	t := temp{
+		change: change{was: persist.Revision(fields[1])}, where: p, path: p.folder + name,
+		owner: owner{pid, holder{Started: process[1], Realm: process[2]}},
+	}
+	return leftover{temp: t, named: persist.Revision(fields[2])}, err == nil
+}
+
+// load reads what the file holds.
+func (l *leftover) load() bool {
+	content, info, err := readPlain(l.path)
+	if err != nil {
+		return false
+	}
+	l.content, l.changed = content, info.ModTime()
+	if stamp := stampOf(info); stamp.Changed != 0 { // an exchange changes this one
+		l.changed = time.Unix(0, stamp.Changed)
+	}
+	return true
+}
+
+// readPlain reads a file that is no symbolic link.
+func readPlain(path string) ([]byte, os.FileInfo, error) {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
+	}
+	return disk.Read(path, authjson.SizeLimitBytes)
+}
+
+// isWhole reports whether the file holds what it was made to hold.
+func (l *leftover) isWhole() bool { return l.is() == l.named }
+
+// completes is the login that was being written in place when raw is what
+// there is of it: its begin, and zeros where a power failure lost the rest.
+func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
+	raw = bytes.TrimRight(raw, "\x00")
+	if !l.isWhole() || len(raw) == len(l.content) || !bytes.HasPrefix(l.content, raw) {
+		return machine.Credential{}, false
+	}
+	credential, err := authjson.Decode(l.content)
+	return credential, err == nil
+}
+
+// leftoverLifetime is after how long a temporary file is abandoned whose owner
+// cannot be asked for: one on another machine, in another container, or from
+// before the last boot. A write takes milliseconds.
+const leftoverLifetime = time.Hour
+
+func (l *leftover) isAbandoned(me owner, now time.Time) bool {
+	if l.owner.Realm != "" && l.owner.Realm == me.Realm {
+		return l.owner.isDead(l.owner.pid, me.holder)
+	}
+	return now.Sub(l.changed).Abs() > leftoverLifetime
+}

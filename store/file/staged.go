@@ -1,0 +1,111 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// change is what a write does to the file.
+type change struct {
+	verb    string // in the names of its steps
+	content []byte
+	was     persist.Revision // of the file that it may take the place of; "" for any
+}
+
+// temp is a file beside the one that is written: what that is to be, whole and
+// synced. Its name says whose it is and what it is for, so that whoever comes
+// after a crash can tell what it holds: the new content still, or already that
+// which it was exchanged for.
+//
+//	auth.json.PID-STARTED-REALM.WAS.IS.RANDOM.tmp
+type temp struct {
+	change
+	where  place
+	path   string
+	file   *os.File // nil if it is not open
+	owner  owner
+	isRoom bool // it is held for a swap
+	isKept bool // not to be removed: it may be all that is left of a login
+}
+
+// mark is a revision as it stands in a name.
+func mark(r persist.Revision) persist.Revision { return r[:min(len(r), 16)] }
+
+// is is the mark of the new content.
+func (c change) is() persist.Revision { return mark(revisionOf(c.content)) }
+
+const tempSuffix = ".tmp"
+
+func (s *Store) name(where place, was, is persist.Revision) string {
+	return where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", where.name, s.owner(), mark(was), is, rand.Uint64(), tempSuffix)
+}
+
+// create makes the temporary file of a change, with nothing in it yet.
+func (s *Store) create(where place, c change) (*temp, error) {
+	t := &temp{change: c, where: where, owner: s.owner(), path: s.name(where, c.was, c.is())}
+	s.options.Step(c.verb + ": create")
+	file, err := disk.New(t.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("folder %s does not exist", filepath.Clean(where.folder))
+	}
+	t.file = file
+	return t, err
+}
+
+// stage makes the temporary file of a change, or nothing.
+func (s *Store) stage(where place, c change) (*temp, error) {
+	t, err := s.create(where, c)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	if err := s.fill(t); err != nil {
+		os.Remove(t.path)
+		return nil, err
+	}
+	return t, nil
+}
+
+// fill writes the content, on the disk, and does what else makes the file fit to
+// take the login's place. It dates it, to the nanosecond: the system's own times
+// are too coarse for a stamp, and a new file may get the inode of the one before
+// the last. It is given to its owner after that, for then root may have no right
+// to date it any more. Both may fail, where a system refuses it, and are no reason
+// to lose a login.
+func (s *Store) fill(t *temp) error {
+	s.options.Step(t.verb + ": write")
+	if _, err := t.file.WriteAt(t.content, 0); err != nil {
+		return err
+	}
+	_ = os.Chtimes(t.path, time.Time{}, s.now())
+	disk.Bequeath(t.file, t.where.path)
+	s.options.Step(t.verb + ": sync")
+	return t.file.Sync()
+}
+
+func (t *temp) close() {
+	if t.file != nil {
+		t.file.Close()
+		t.file = nil
+	}
+}
+
+// discard removes the file, if it is still there.
+func (s *Store) discard(t *temp) {
+	t.close()
+	if t.isKept || t.path == "" {
+		return
+	}
+	s.options.Step(t.verb + ": remove")
+	if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.options.Log.Warn("a temporary file with a login cannot be removed", "error", err)
+	}
+}
