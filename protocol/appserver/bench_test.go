@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -47,8 +48,8 @@ func polled(b testing.TB, held machine.Credential, times int) (*jsonrpc.Conn, *S
 	return conn, New(conn, benchOptions(b, held))
 }
 
-// TestAPollAllocatesItsParametersAlone: a second allocation each would double it.
-func TestAPollAllocatesItsParametersAlone(t *testing.T) {
+// TestPollAllocatesItsParametersOnly: a second allocation each would double it.
+func TestPollAllocatesItsParametersOnly(t *testing.T) {
 	const polls = 10_000
 	conn, server := polled(t, *apiKey("sk-test-key"), polls)
 	before := mallocs()
@@ -140,7 +141,7 @@ func BenchmarkEncodeStatus(b *testing.B) {
 // longTokens are as long as those of the reference's issuer.
 func longTokens() *machine.Credential {
 	held := tokens("access", "refresh")
-	held.AccessToken = jwtOf(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)
+	held.AccessToken = machinetest.JWT(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)
 	return held
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
@@ -44,7 +45,7 @@ func guarded(g *gate) func(*Options, *engine.Options) {
 	}
 }
 
-var ours, theirs = jwtOf(`{"sub":"first"}`).Reveal(), jwtOf(`{"sub":"second"}`).Reveal()
+var ours, theirs = machinetest.JWT(`{"sub":"first"}`).Reveal(), machinetest.JWT(`{"sub":"second"}`).Reveal()
 
 const limitsLine = `{"id":"limits","method":"account/rateLimits/read"}`
 
@@ -67,7 +68,7 @@ func TestRefusedExternalTokensAreRenewedByTheClient(t *testing.T) {
 	})
 }
 
-func TestAClientThatGivesNoTokensIsNoCatastrophe(t *testing.T) {
+func TestClientWithoutTokensIsRetriedLater(t *testing.T) {
 	for name, answer := range map[string]string{
 		"an error": `{"id":0,"error":{"code":7,"message":"secret-in-an-error"}}`,
 		"no JWT":   `{"id":0,"result":{"accessToken":"opaque","chatgptAccountId":"account-bob"}}`,
@@ -123,7 +124,7 @@ func TestRateLimitsAreTriedAgainWithARefreshedToken(t *testing.T) {
 	})
 }
 
-func TestManyWhoAskForTheLimitsAtOnceAreOneRequest(t *testing.T) {
+func TestConcurrentRateLimitReadsAreOneRequest(t *testing.T) {
 	g := &gate{admits: []string{theirs}, takes: time.Second}
 	experimental(t, nil, guarded(g), func(t *testing.T, s *site) {
 		limits := func(from, to int) (lines []string) {
@@ -151,7 +152,7 @@ func TestManyWhoAskForTheLimitsAtOnceAreOneRequest(t *testing.T) {
 	})
 }
 
-func TestAPoisonedLoginAsksNobodyForItsLimits(t *testing.T) {
+func TestPoisonedLoginDoesNotReadRateLimits(t *testing.T) {
 	g := &gate{}
 	experimental(t, tokens("access-1", "refresh-1"), guarded(g), func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
@@ -164,7 +165,7 @@ func TestAPoisonedLoginAsksNobodyForItsLimits(t *testing.T) {
 	})
 }
 
-func TestALogoutWaitsTwoSecondsForTheIssuerAndNobodyElseDoes(t *testing.T) {
+func TestLogoutWaitsTwoSecondsForTheRevocation(t *testing.T) {
 	experimental(t, tokens("access-1", "refresh-1"), nil, func(t *testing.T, s *site) {
 		s.issuer.revokes = time.Hour
 		begun := time.Now()
@@ -182,7 +183,7 @@ func TestALogoutWaitsTwoSecondsForTheIssuerAndNobodyElseDoes(t *testing.T) {
 
 // In the first seconds of a token a 401 leads to no refresh, so there is no
 // other token to try: the refused one is not sent again.
-func TestATokenThatTheBackendRefusedIsNotSentToItAgain(t *testing.T) {
+func TestTokenThatTheBackendRefusedIsNotResent(t *testing.T) {
 	for name, takes := range map[string]time.Duration{"at once": 0, "after a while": time.Second} {
 		t.Run(name, func(t *testing.T) {
 			g := &gate{takes: takes}

@@ -3,7 +3,6 @@ package appserver
 import (
 	"bufio"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -227,18 +227,13 @@ func errorOf(t require.TestingT, line string) (code int, message string) {
 func tokens(access, refresh string) *machine.Credential {
 	return &machine.Credential{
 		Method: machine.MethodChatGPT, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
-		IDToken:   jwtOf(`{"email":"ada@example.com","https://api.openai.com/auth":{"chatgpt_plan_type":"plus","chatgpt_user_id":"user-ada"}}`),
+		IDToken:   machinetest.JWT(`{"email":"ada@example.com","https://api.openai.com/auth":{"chatgpt_plan_type":"plus","chatgpt_user_id":"user-ada"}}`),
 		AccountID: "account-ada", LastRefresh: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), // when a bubble begins
 	}
 }
 
 func apiKey(key string) *machine.Credential {
 	return &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(key)}
-}
-
-func jwtOf(claims string) secret.Token {
-	part := base64.RawURLEncoding.EncodeToString
-	return secret.New(part([]byte(`{"alg":"none"}`)) + "." + part([]byte(claims)) + ".unsigned")
 }
 
 func grants(access, refresh string) machine.Answer {

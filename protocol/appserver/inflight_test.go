@@ -16,9 +16,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 )
 
-// TestAnAsideMayBeginWhileTheEndOfAllIsAwaited is for the race detector, and for
+// TestInflightMayBeginDuringADrain is for the race detector, and for
 // the panic of a WaitGroup.
-func TestAnAsideMayBeginWhileTheEndOfAllIsAwaited(t *testing.T) {
+func TestInflightMayBeginDuringADrain(t *testing.T) {
 	var all inflight
 	var answered atomic.Int32
 	<-all.Idle()
@@ -50,7 +50,7 @@ func (b stuckBackend) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-func TestAtTheEndEveryRequestIsAnswered(t *testing.T) {
+func TestDrainAnswersEveryRequest(t *testing.T) {
 	stored := tokens("first", "refresh-first")
 	for name, takes := range map[string]time.Duration{"in time": time.Second, "too late": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestAtTheEndEveryRequestIsAnswered(t *testing.T) {
 	}
 }
 
-func TestAClientThatDemandsAMillionRefreshesDoesNotFillTheMemory(t *testing.T) {
+func TestMillionDemandsDoNotFillTheMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, closeSite := open(t, tokens("first", "refresh-first"), nil)
 		defer closeSite()

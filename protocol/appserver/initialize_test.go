@@ -14,7 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-func TestNothingIsServedBeforeTheHandshake(t *testing.T) {
+func TestMethodsNeedTheHandshake(t *testing.T) {
 	params := map[string]string{
 		protocol.LoginStart:  `{"type":"apiKey","apiKey":"sk-1"}`,
 		protocol.LoginCancel: `{"loginId":"11111111-1111-1111-1111-111111111111"}`,
@@ -54,9 +54,9 @@ func TestInitializeIsAnsweredOnce(t *testing.T) {
 	})
 }
 
-// TestTheClientIsIntroducedToTheIssuer: what it is called becomes two headers
+// TestClientIsIntroducedToTheIssuer: what it is called becomes two headers
 // of every request to it.
-func TestTheClientIsIntroducedToTheIssuer(t *testing.T) {
+func TestClientIsIntroducedToTheIssuer(t *testing.T) {
 	var originator, agent string
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, nil, func(o *Options, _ *engine.Options) {
@@ -78,7 +78,7 @@ func TestTheClientIsIntroducedToTheIssuer(t *testing.T) {
 	}
 }
 
-func TestAClientThatTheCommandLineNamesIsIntroducedAtOnce(t *testing.T) {
+func TestClientOfTheCommandLineIsIntroducedAtOnce(t *testing.T) {
 	for name, want := range map[string]string{"my editor": "my editor", "tab\nbed": ""} {
 		var originator string
 		New(nil, Options{
@@ -94,7 +94,7 @@ func isDebian12(t *testing.T) bool {
 	return strings.Contains(string(release), "ID=debian") && strings.Contains(string(release), `VERSION_ID="12"`)
 }
 
-func TestAVersionHasThreeNumbers(t *testing.T) {
+func TestVersionHasThreeNumbers(t *testing.T) {
 	for given, want := range map[string]string{"": "unknown", "12": "12.0.0", "22.04": "22.04.0", "1.2.3": "1.2.3", "1.2.3.4": "1.2.3.4"} {
 		require.Equal(t, want, semantic(given))
 	}
@@ -115,7 +115,7 @@ func TestConfigurationWarningsFollowTheHandshake(t *testing.T) {
 	})
 }
 
-func TestWhoDoesNotWantToBeToldIsNotTold(t *testing.T) {
+func TestOptedOutNotificationsAreNotSent(t *testing.T) {
 	all := []string{protocol.ConfigWarning, protocol.LoginCompleted, protocol.AccountUpdated}
 	for _, unwanted := range [][]string{{}, {protocol.AccountUpdated}, {protocol.ConfigWarning, "no/such"}, all} {
 		synctest.Test(t, func(t *testing.T) {

@@ -38,7 +38,7 @@ const (
 	updatedToNone  = `{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":`
 )
 
-func TestALoginIsAnsweredThenCompletedThenAnnounced(t *testing.T) {
+func TestLoginIsAnsweredThenCompletedThenAnnounced(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
 		inOrder(t, s.ask(loginLine, statusLine), `{"id":"login","result":{"type":"apiKey"}}`, loginCompleted, updatedToKey,
 			`{"id":"status","result":{"authMethod":"apikey","authToken":"sk-1","requiresOpenaiAuth":true}}`)
@@ -62,9 +62,9 @@ func TestLogoutWithoutALoginIsAnsweredAndAnnounced(t *testing.T) {
 	}
 }
 
-// TestAPipelineIsAnsweredInItsOrder: a login or logout takes effect before
+// TestPipelineIsAnsweredInItsOrder: a login or logout takes effect before
 // anything behind it is answered, and who waited is let go by it.
-func TestAPipelineIsAnsweredInItsOrder(t *testing.T) {
+func TestPipelineIsAnsweredInItsOrder(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
 		said := s.ask(
@@ -84,7 +84,7 @@ func TestAPipelineIsAnsweredInItsOrder(t *testing.T) {
 	})
 }
 
-func TestAKeyIsTakenAsItIs(t *testing.T) {
+func TestKeyIsTakenAsItIs(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *site) {
 		for _, key := range []string{``, ` `, ` sk \n`} {
 			inOrder(t, s.ask(strings.Replace(loginLine, "sk-1", key, 1)), `{"id":"login","result"`, loginCompleted, updatedToKey)
@@ -93,7 +93,7 @@ func TestAKeyIsTakenAsItIs(t *testing.T) {
 	})
 }
 
-func TestAForbiddenLoginChangesNothing(t *testing.T) {
+func TestForbiddenLoginChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) {
 			o.Restriction = machine.Restriction{ForbidAPIKey: true}
@@ -114,7 +114,7 @@ type brokenStore struct{ *memory.Store }
 func (brokenStore) Replace(context.Context, machine.Credential) error { return errors.New("disk full") }
 func (brokenStore) Delete(context.Context) error                      { return errors.New("disk full") }
 
-func TestALoginThatCannotBeStoredIsNone(t *testing.T) {
+func TestLoginThatCannotBeStoredIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, tokens("access-1", "refresh-1"), func(_ *Options, o *engine.Options) {
 			o.Store = brokenStore{o.Store.(*memory.Store)}
@@ -134,7 +134,7 @@ func TestALoginThatCannotBeStoredIsNone(t *testing.T) {
 	})
 }
 
-func TestALoginIDIsAUUID(t *testing.T) {
+func TestLoginIDIsAUUID(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *site) {
 		for _, id := range []string{"11111111-1111-1111-1111-11111111abcD", "11111111111111111111111111111111"} {
 			require.Equal(t, `{"id":1,"result":{"status":"notFound"}}`, s.answer(protocol.LoginCancel, `{"loginId":"`+id+`"}`))

@@ -14,11 +14,11 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
-// TestAPipelineIsAnsweredAsIfOneHadWaited sends any sequence of questions,
+// TestPipelineIsAnsweredAsIfOneHadWaited sends any sequence of questions,
 // logins and logouts down one connection, with pauses in which a refresh ends,
 // and holds the answers to a model that does one thing after the other. Each
 // question has exactly one answer, and no login or logout is passed by one.
-func TestAPipelineIsAnsweredAsIfOneHadWaited(t *testing.T) {
+func TestPipelineIsAnsweredAsIfOneHadWaited(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stored := rapid.SampledFrom([]*machine.Credential{nil, apiKey("sk-0"), tokens("access-0", "refresh-0")}).Draw(t, "stored")
 		sends := rapid.SliceOfN(rapid.SampledFrom([]string{

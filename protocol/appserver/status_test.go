@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 )
@@ -25,11 +26,11 @@ type shown struct {
 	statusWithoutThat string // what a status says that asks for no token
 }
 
-func TestWhatALoginShows(t *testing.T) {
+func TestStatusAndAccountOfEachLogin(t *testing.T) {
 	nameless := tokens("access-1", "refresh-1")
-	nameless.IDToken = jwtOf(`{}`)
+	nameless.IDToken = machinetest.JWT(`{}`)
 	outside := &machine.Credential{
-		Method: machine.MethodExternal, AccessToken: jwtOf(`{"email":"bob@example.com"}`), AccountID: "account-bob",
+		Method: machine.MethodExternal, AccessToken: machinetest.JWT(`{"email":"bob@example.com"}`), AccountID: "account-bob",
 		PlanType: "hc", LastRefresh: nameless.LastRefresh,
 	}
 	for _, row := range []shown{
@@ -56,9 +57,9 @@ func TestWhatALoginShows(t *testing.T) {
 	}
 }
 
-// TestAProviderWithoutLoginShowsNone: a refresh that was demanded is made all
+// TestProviderWithoutLoginShowsNone: a refresh that was demanded is made all
 // the same, as in the reference.
-func TestAProviderWithoutLoginShowsNone(t *testing.T) {
+func TestProviderWithoutLoginShowsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) { o.RequiresAuth = false })
 		defer close()
@@ -72,7 +73,7 @@ func TestAProviderWithoutLoginShowsNone(t *testing.T) {
 	})
 }
 
-func TestAProviderWithoutLoginIsAnsweredAtOnceAndNothingPostedUnasked(t *testing.T) {
+func TestProviderWithoutLoginIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) { o.RequiresAuth = false })
 		defer close()
@@ -85,7 +86,7 @@ func TestAProviderWithoutLoginIsAnsweredAtOnceAndNothingPostedUnasked(t *testing
 	})
 }
 
-func TestAPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
+func TestPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
 		require.Empty(t, s.ask(`{"id":1,"method":"account/read","params":{"refreshToken":true}}`))
@@ -99,11 +100,11 @@ func TestAPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 	})
 }
 
-// TestWhoNeedNotWaitForTheIssuerDoesNot: the old access token has expired, so
+// TestPollsDoNotWaitForTheIssuer: the old access token has expired, so
 // who wants the token waits, and nobody else.
-func TestWhoNeedNotWaitForTheIssuerDoesNot(t *testing.T) {
+func TestPollsDoNotWaitForTheIssuer(t *testing.T) {
 	expired := tokens("", "refresh-1")
-	expired.AccessToken = jwtOf(`{"exp":1}`)
+	expired.AccessToken = machinetest.JWT(`{"exp":1}`)
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
 		said := s.ask(
@@ -127,7 +128,7 @@ func TestWhoNeedNotWaitForTheIssuerDoesNot(t *testing.T) {
 	})
 }
 
-func TestAStormOnADeadTokenCostsOnePost(t *testing.T) {
+func TestStormOnADeadTokenCostsOnePost(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonRevoked}}
 		const polls = 2000
@@ -144,7 +145,7 @@ func TestAStormOnADeadTokenCostsOnePost(t *testing.T) {
 	})
 }
 
-func TestATokenIsQuotedAsJSONWhateverIsInIt(t *testing.T) {
+func TestTokenIsQuotedAsJSONWhateverIsInIt(t *testing.T) {
 	stored := tokens("", "refresh-1")
 	stored.AccessToken = secret.New("a\"b\\c<\u2028\n")
 	inBubble(t, stored, func(t *testing.T, s *site) {
@@ -153,7 +154,7 @@ func TestATokenIsQuotedAsJSONWhateverIsInIt(t *testing.T) {
 	})
 }
 
-func TestAStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
+func TestStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
 	var encoder statusEncoder
 	rapid.Check(t, func(t *rapid.T) {
 		method := machine.Method(rapid.SampledFrom([]string{"", "apikey", "chatgpt", "a\"b"}).Draw(t, "method"))
@@ -170,14 +171,14 @@ func TestAStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
 	})
 }
 
-func TestHealthIsForClientsThatTakeExperimentalMessages(t *testing.T) {
+func TestHealthNeedsTheExperimentalCapability(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *site) {
 		_, message := errorOf(t, s.answer(protocol.HealthRead, ""))
 		require.Equal(t, "account/health/read requires experimentalApi capability", message)
 	})
 }
 
-func TestHealthTellsTheStoryOfADeadToken(t *testing.T) {
+func TestHealthFollowsADeadToken(t *testing.T) {
 	experimental(t, tokens("access-1", "refresh-1"), nil, func(t *testing.T, s *site) {
 		fingerprint := tokens("access-1", "").Fingerprint().Short()
 		require.JSONEq(t, `{"id":1,"result":{"state":"Fresh","reason":null,"since":"2000-01-01T00:00:00Z","fingerprint":"`+fingerprint+`",

@@ -37,7 +37,7 @@ const tokenText, accountID = "access-token-sentinel", "acct_123"
 
 var login = Login{AccessToken: secret.New(tokenText), AccountID: accountID, UserID: "user_1"}
 
-func TestTheRequestIsTheReferences(t *testing.T) {
+func TestRequestIsThatOfCodex(t *testing.T) {
 	requests := 0
 	client := New(Options{BaseURL: "https://backend.test/", Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
 		requests++
@@ -55,7 +55,7 @@ func TestTheRequestIsTheReferences(t *testing.T) {
 	require.Equal(t, 1, requests)
 }
 
-func TestAnUnknownAccountIsNotSent(t *testing.T) {
+func TestUnknownAccountIsNotSent(t *testing.T) {
 	client := New(Options{BaseURL: "https://backend.test", Transport: roundTrip(func(request *http.Request) (*http.Response, error) {
 		require.NotContains(t, request.Header, "Chatgpt-Account-Id")
 		return answer(200, `{"plan_type":"pro"}`)(request)
@@ -64,7 +64,7 @@ func TestAnUnknownAccountIsNotSent(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTheBaseURLDecidesThePath(t *testing.T) {
+func TestBaseURLDecidesThePath(t *testing.T) {
 	for base, endpoint := range map[string]string{
 		"https://chatgpt.com/backend-api":  "https://chatgpt.com/backend-api/wham/usage",
 		"https://chatgpt.com/backend-api/": "https://chatgpt.com/backend-api/wham/usage",
@@ -78,7 +78,7 @@ func TestTheBaseURLDecidesThePath(t *testing.T) {
 	}
 }
 
-func TestARefusalIsAStatusError(t *testing.T) {
+func TestRefusalIsAStatusError(t *testing.T) {
 	for status, text := range map[int]string{
 		401: "GET /api/codex/usage failed: 401 Unauthorized",
 		500: "GET /api/codex/usage failed: 500 Internal Server Error",
@@ -94,7 +94,7 @@ func TestARefusalIsAStatusError(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatHoldsNoLimitsIsUnreadable(t *testing.T) {
+func TestAnswerThatHoldsNoLimitsIsUnreadable(t *testing.T) {
 	for name, body := range map[string]string{
 		"empty":      ``,
 		"null":       `null`,
@@ -113,7 +113,7 @@ func TestAnAnswerThatHoldsNoLimitsIsUnreadable(t *testing.T) {
 	}
 }
 
-func TestAnAnswerOfTheLimitIsRead(t *testing.T) {
+func TestAnswerOfTheLimitIsRead(t *testing.T) {
 	const frame = `{"plan_type":"pro","padding":""}`
 	body := strings.Replace(frame, `""`, `"`+strings.Repeat("x", bodyLimitBytes-len(frame))+`"`, 1)
 	require.Len(t, body, bodyLimitBytes)
@@ -121,7 +121,7 @@ func TestAnAnswerOfTheLimitIsRead(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestABodyWithoutEndIsNotReadToTheEnd(t *testing.T) {
+func TestBodyWithoutEndIsNotReadToTheEnd(t *testing.T) {
 	body := &endless{}
 	flood := roundTrip(func(request *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: request}, nil
@@ -141,14 +141,14 @@ func (e *endless) Read(into []byte) (int, error) {
 	return len(into), nil
 }
 
-func TestAPageOfAPortalIsNoWordAboutTheToken(t *testing.T) {
+func TestPortalPageIsNoRefusal(t *testing.T) {
 	for _, status := range []int{200, 401, 403, 503} {
 		_, err := New(Options{BaseURL: "https://backend.test", Transport: answer(status, "<html>log in to the network</html>")}).RateLimits(t.Context(), login)
 		require.Equal(t, &UnreachableError{evidence.ProblemPage}, err)
 	}
 }
 
-func TestNoAccessTokenGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
+func TestAccessTokenIsNotSentOverPlainHTTP(t *testing.T) {
 	never := roundTrip(func(*http.Request) (*http.Response, error) { panic("a request was made") })
 	_, err := New(Options{BaseURL: "http://backend.test", Transport: never}).RateLimits(t.Context(), login)
 	require.Equal(t, &UnreachableError{evidence.ProblemPlainHTTP}, err)
@@ -202,7 +202,7 @@ func TestLoginThatNoHeaderCanHoldFailsBeforeSending(t *testing.T) {
 	}
 }
 
-func TestABodyThatBreaksOffIsNoAnswer(t *testing.T) {
+func TestBodyThatBreaksOffIsNoAnswer(t *testing.T) {
 	halfway := roundTrip(func(request *http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader(`{"plan_type":"pro"}`), brokenReader{})
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(body), Request: request}, nil
@@ -215,7 +215,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestTheCallersDeadlineEndsTheCall(t *testing.T) {
+func TestCallersDeadlineEndsTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hanging := roundTrip(func(request *http.Request) (*http.Response, error) {
 			<-request.Context().Done()
@@ -231,7 +231,7 @@ func TestTheCallersDeadlineEndsTheCall(t *testing.T) {
 }
 
 // A real server and net/http's own transport between the two.
-func TestItWorksOverHTTP(t *testing.T) {
+func TestRateLimitsWorkOverHTTP(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Chatgpt-Account-Id") != accountID {
 			w.WriteHeader(http.StatusTeapot)

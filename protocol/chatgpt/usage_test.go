@@ -22,7 +22,7 @@ func converted(t *testing.T, body string) string {
 }
 
 // The body of the conformance scenario rate_limits_ok.
-func TestTheMainLimitIsConverted(t *testing.T) {
+func TestMainLimitIsConverted(t *testing.T) {
 	const snapshot = `{"limitId":"codex","limitName":null,"normalModelSlug":null,
 		"primary":{"usedPercent":42,"windowDurationMins":60,"resetsAt":1735689720},
 		"secondary":{"usedPercent":5,"windowDurationMins":1440,"resetsAt":1735693200},
@@ -35,7 +35,7 @@ func TestTheMainLimitIsConverted(t *testing.T) {
 			"additional_rate_limits":[]}`))
 }
 
-func TestEverythingThatTheProtocolHasAPlaceForIsConverted(t *testing.T) {
+func TestUsageIsConvertedMemberByMember(t *testing.T) {
 	const main = `{"limitId":"codex","limitName":null,"normalModelSlug":null,"primary":null,"secondary":null,
 		"credits":{"hasCredits":true,"unlimited":false,"balance":"9.99"},
 		"individualLimit":{"limit":"100","used":"25.50","remainingPercent":74,"resetsAt":1735689720},
@@ -58,7 +58,7 @@ func TestEverythingThatTheProtocolHasAPlaceForIsConverted(t *testing.T) {
 				{"limit_name":"not the main one","metered_feature":"codex"}]}`))
 }
 
-func TestWhatTheProtocolHasNoWordForIsUnknownOrNull(t *testing.T) {
+func TestUnknownWordsOfTheBackendAreDropped(t *testing.T) {
 	said, err := decode([]byte(`{"plan_type":"guest","rate_limit_reached_type":{"type":"new"},
 		"rate_limit":{"primary_window":{"used_percent":1e300,"limit_window_seconds":0,"reset_at":null}}}`))
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestWhatTheProtocolHasNoWordForIsUnknownOrNull(t *testing.T) {
 	require.Nil(t, main.Primary.ResetsAt)
 }
 
-func TestNothingIsAllowedToAnotherAccount(t *testing.T) {
+func TestAnotherAccountIsAllowedNothing(t *testing.T) {
 	for name, body := range map[string]string{
 		"another account": `{"plan_type":"pro","account_id":"acct_9","user_id":"user_1","rate_limit":{"allowed":true}}`,
 		"another user":    `{"plan_type":"pro","account_id":"acct_123","user_id":"user_9","rate_limit":{"allowed":true}}`,

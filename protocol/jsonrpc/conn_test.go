@@ -97,7 +97,7 @@ func TestMessagesAreHandedOverInTheOrderTheyCame(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "c{}"}, seen)
 }
 
-func TestWhatGoesOut(t *testing.T) {
+func TestEncodedMessages(t *testing.T) {
 	for want, say := range map[string]func(*Conn, ID){
 		`{"id":7,"result":{"a":"<&>\n"}}`: func(c *Conn, id ID) { c.Reply(id, map[string]string{"a": "<&>\n"}) },
 		`{"id":7,"result":null}`:          func(c *Conn, id ID) { c.Reply(id, nil) },

@@ -216,7 +216,7 @@ func TestAnswersBeyondTheMarkHoldOnlyTheReading(t *testing.T) {
 // Whatever waits for whatever else and for how long, in and out of patience:
 // every request is answered once, and what the handler itself answers comes
 // in the order it was asked.
-func TestNoTimingLosesOrReordersAnAnswer(t *testing.T) {
+func TestAnswersKeepTheirOrderUnderAnyTiming(t *testing.T) {
 	type behaviour struct{ pause, hold, later, reading time.Duration }
 	tenths := rapid.SampledFrom([]time.Duration{0, 0, 0, 1, 9, 10, 11, 25})
 	draw := func(t *rapid.T, what string) time.Duration { return tenths.Draw(t, what) * writeDelay / 10 }
@@ -261,7 +261,7 @@ func TestNoTimingLosesOrReordersAnAnswer(t *testing.T) {
 	})
 }
 
-func TestHundredThousandPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
+func TestManyPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	const asked = 100_000
 	p := connect(t, Options{}, answerStatus)
 	go p.send(polls(asked))
@@ -381,7 +381,7 @@ func TestCloseEndsServeThoughTheInputIsOpen(t *testing.T) {
 	})
 }
 
-func TestWhatWasAskedBeforeStopIsAnsweredAfterIt(t *testing.T) {
+func TestRequestsBeforeStopAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := make(chan ID, 1)
 		p := connect(t, Options{}, func(_ *Conn, r Request) { asked <- r.ID })

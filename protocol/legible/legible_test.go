@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatIsNotSeenIsABlank(t *testing.T) {
+func TestInvisibleCharactersAreBlanks(t *testing.T) {
 	for _, hidden := range []string{
 		"\x00", "\a", "\b", "\x1b", "\r", "\n", "\t", "\x7f", "\u0085", "\u009b", // controls
 		"\u202e", "\u2066", "\u200f", "\u061c", // direction
@@ -21,7 +21,7 @@ func TestWhatIsNotSeenIsABlank(t *testing.T) {
 	require.Equal(t, seen, Line(seen))
 }
 
-func TestATextIsCutOffByCharacters(t *testing.T) {
+func TestTextIsCutOffByCharacters(t *testing.T) {
 	require.Equal(t, "ééé…", Brief("éééé", 3))
 	require.Equal(t, "éééé", Brief("éééé", 4))
 	require.Equal(t, strings.Repeat(" ", 3)+"…", Brief("\n\n\n\n", 3))

@@ -38,7 +38,7 @@ func inWorld(t *testing.T, test func(*testing.T, *world), change ...func(*Option
 	})
 }
 
-func TestABrowserLoginIsSavedBeforeTheBrowserLeavesAndCompleteOnceItSawSo(t *testing.T) {
+func TestBrowserLoginIsSavedBeforeTheSuccessPage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.SetAccount(owner)
 		attempt, back := w.started()
@@ -61,7 +61,7 @@ func TestABrowserLoginIsSavedBeforeTheBrowserLeavesAndCompleteOnceItSawSo(t *tes
 	})
 }
 
-func TestASavedCredentialHasAllTheIssuerGaveAndAnAPIKey(t *testing.T) {
+func TestSavedCredentialHasTokensAndAPIKey(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.SetAccount(owner)
 		w.issuer.Script(issuer.KeyExchange, issuer.Step{Status: 200, Body: `{"access_token":"sk-exchanged"}`})
@@ -82,7 +82,7 @@ func TestASavedCredentialHasAllTheIssuerGaveAndAnAPIKey(t *testing.T) {
 	})
 }
 
-func TestALoginWithoutAnAPIKeyIsALogin(t *testing.T) {
+func TestLoginWithoutAnAPIKeyIsALogin(t *testing.T) {
 	for name, step := range map[string]issuer.Step{
 		"refused": {Status: 401},
 		"empty":   {Status: 200, Body: `{}`},
@@ -102,7 +102,7 @@ func TestALoginWithoutAnAPIKeyIsALogin(t *testing.T) {
 	}
 }
 
-func TestTheAddressAfterALoginHoldsNoToken(t *testing.T) {
+func TestAddressAfterALoginHoldsNoToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.SetAccount(owner)
 		_, back := w.started()
@@ -116,13 +116,13 @@ func TestTheAddressAfterALoginHoldsNoToken(t *testing.T) {
 	})
 }
 
-func TestOnlyAnOwnerWhoHasNotDoneSoIsToSetUpTheOrganization(t *testing.T) {
+func TestSetupIsForOwnersWhoHaveNotDoneIt(t *testing.T) {
 	require.True(t, needsSetup(jwt.Organization{IsOwner: true}))
 	require.False(t, needsSetup(jwt.Organization{IsOwner: true, IsOnboarded: true}))
 	require.False(t, needsSetup(jwt.Organization{}))
 }
 
-func TestACallbackThatComesTwiceIsHarmless(t *testing.T) {
+func TestCallbackThatComesTwiceIsHarmless(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		first, second := w.visit(back), w.visit(back)
@@ -155,7 +155,7 @@ func TestCallbacksAtOnceShareOneExchange(t *testing.T) {
 	})
 }
 
-func TestACallbackWithAnotherStateChangesNothing(t *testing.T) {
+func TestCallbackWithAnotherStateChangesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		for _, state := range []string{"bad", "", back.Query().Get("state") + "x"} {
@@ -178,7 +178,7 @@ func TestACallbackWithAnotherStateChangesNothing(t *testing.T) {
 
 func bare(r reply) reply { return reply{status: r.status, body: r.body} }
 
-func TestAnAbandonedBrowserDoesNotHoldUpASavedLogin(t *testing.T) {
+func TestAbandonedBrowserDoesNotHoldUpASavedLogin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		w.visit(back)
@@ -188,7 +188,7 @@ func TestAnAbandonedBrowserDoesNotHoldUpASavedLogin(t *testing.T) {
 	})
 }
 
-func TestABrowserThatIsClosedDuringTheExchangeDoesNotEndTheLogin(t *testing.T) {
+func TestClosedBrowserDoesNotEndTheExchange(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Script(issuer.Exchange, issuer.Step{Before: issuer.Pause{For: 20 * time.Second}})
 		attempt, back := w.started()
@@ -203,7 +203,7 @@ func TestABrowserThatIsClosedDuringTheExchangeDoesNotEndTheLogin(t *testing.T) {
 	})
 }
 
-func TestALoginHasTenMinutes(t *testing.T) {
+func TestLoginHasTenMinutes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		begunAt := time.Now()
 		attempt, _ := w.started()
@@ -212,7 +212,7 @@ func TestALoginHasTenMinutes(t *testing.T) {
 	})
 }
 
-func TestACancelledLoginEndsAndFreesItsPort(t *testing.T) {
+func TestCancelledLoginEndsAndFreesItsPort(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, _ := w.started()
 		accepted := false
@@ -228,7 +228,7 @@ func TestACancelledLoginEndsAndFreesItsPort(t *testing.T) {
 	})
 }
 
-func TestOnlyTheLoginThatWasMeantIsCancelled(t *testing.T) {
+func TestCancelNeedsTheIDOfTheLogin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		require.False(t, w.manager.Cancel(newID(), nil))
 		attempt, _ := w.started()
@@ -238,7 +238,7 @@ func TestOnlyTheLoginThatWasMeantIsCancelled(t *testing.T) {
 	})
 }
 
-func TestALoginThatWasSavedIsNotCancelledAnyMore(t *testing.T) {
+func TestLoginThatWasSavedIsNotCancelledAnyMore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		w.visit(back)
@@ -267,7 +267,7 @@ func TestEndWaitsForASaveThatHasBegun(t *testing.T) {
 	})
 }
 
-func TestALoginAfterTheDesksEndEndsAtOnce(t *testing.T) {
+func TestLoginAfterCloseEndsAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		before, _ := w.started()
 		require.NoError(t, w.manager.Close(t.Context()))
@@ -280,7 +280,7 @@ func TestALoginAfterTheDesksEndEndsAtOnce(t *testing.T) {
 	})
 }
 
-func TestACancelDuringTheExchangeKeepsTheLoginFromBeingSaved(t *testing.T) {
+func TestCancelDuringTheExchangePreventsTheSave(t *testing.T) {
 	for _, call := range []issuer.Call{issuer.Exchange, issuer.KeyExchange} {
 		t.Run(string(call), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
@@ -298,14 +298,14 @@ func TestACancelDuringTheExchangeKeepsTheLoginFromBeingSaved(t *testing.T) {
 	}
 }
 
-func TestAClientMayWriteALoginsIDInItsOwnWay(t *testing.T) {
+func TestClientMayWriteALoginsIDInItsOwnWay(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, _ := w.started()
 		require.True(t, w.manager.Cancel(strings.ToUpper(strings.ReplaceAll(attempt.ID, "-", "")), nil))
 	})
 }
 
-func TestALoginDoesNotStartWhileTheOneBeforeItIsBeingSaved(t *testing.T) {
+func TestLoginWaitsForTheSaveOfTheOneBefore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.disk.slow = func() { time.Sleep(3 * time.Second) }
 		first, back := w.started()
@@ -320,7 +320,7 @@ func TestALoginDoesNotStartWhileTheOneBeforeItIsBeingSaved(t *testing.T) {
 	})
 }
 
-func TestASecondLoginEndsTheFirstAndTakesItsPort(t *testing.T) {
+func TestSecondLoginEndsTheFirstAndTakesItsPort(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first, firstBack := w.started()
 		second, back := w.started()
@@ -334,7 +334,7 @@ func TestASecondLoginEndsTheFirstAndTakesItsPort(t *testing.T) {
 	})
 }
 
-func TestALoginThatIsReplacedBeforeItStartedNeverStarts(t *testing.T) {
+func TestReplacedLoginNeverStarts(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		silent, err := w.network.listen("127.0.0.1:1455")
 		require.NoError(t, err)

@@ -22,7 +22,7 @@ func TestAnotherProgramMayAskForThePort(t *testing.T) {
 	})
 }
 
-func TestAWebPageMayNotCancelALogin(t *testing.T) {
+func TestWebPageMayNotCancelALogin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, _ := w.started()
 		for _, site := range []string{"cross-site", "same-site"} {
@@ -65,7 +65,7 @@ func TestCallbackRefusesForeignHostNames(t *testing.T) {
 	})
 }
 
-func TestAPreviewIsNoVisit(t *testing.T) {
+func TestPreviewIsNoVisit(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		for _, method := range []string{http.MethodHead, http.MethodPost, http.MethodOptions} {
@@ -105,9 +105,9 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 	})
 }
 
-// TestAStuckClientHoldsUpNothing has clients that connect and say nothing, say
+// TestStuckClientHoldsUpNothing has clients that connect and say nothing, say
 // half of something, ask and do not read, and send headers without end.
-func TestAStuckClientHoldsUpNothing(t *testing.T) {
+func TestStuckClientHoldsUpNothing(t *testing.T) {
 	for name, said := range map[string]string{
 		"silent":   "",
 		"half":     "GET /success HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
@@ -135,7 +135,7 @@ func TestAStuckClientHoldsUpNothing(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotReadIsSentAway(t *testing.T) {
+func TestClientThatDoesNotReadIsClosed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.started()
 		conn, err := w.network.dial(t.Context(), "127.0.0.1:1455")
@@ -148,7 +148,7 @@ func TestWhoDoesNotReadIsSentAway(t *testing.T) {
 	})
 }
 
-func TestAConnectionServesOneRequest(t *testing.T) {
+func TestConnectionServesOneRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.started()
 		conn, err := w.network.dial(t.Context(), "127.0.0.1:1455")
@@ -162,9 +162,9 @@ func TestAConnectionServesOneRequest(t *testing.T) {
 	})
 }
 
-// TestALoginThatFailedHasNoSuccessPage asks in the moment before the port is
+// TestLoginThatFailedHasNoSuccessPage asks in the moment before the port is
 // closed, which no client can be sure to meet.
-func TestALoginThatFailedHasNoSuccessPage(t *testing.T) {
+func TestLoginThatFailedHasNoSuccessPage(t *testing.T) {
 	b := &browser{decided: make(chan struct{}), failure: NotCompleted}
 	close(b.decided)
 	recorder := httptest.NewRecorder()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
@@ -64,7 +65,7 @@ var (
 //	BEZOAR_TEST_LONG=1 go test -run RealBrowser -artifacts -outputdir /tmp/pages ./protocol/login
 func TestPagesInARealBrowser(t *testing.T) {
 	browser := chromium(t)
-	long := os.Getenv("BEZOAR_TEST_LONG") != ""
+	long := machinetest.Long()
 	short := []string{"success/wide-light", "long words/narrow-dark"}
 	endings := map[string]struct {
 		exchange issuer.Step

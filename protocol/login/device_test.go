@@ -53,7 +53,7 @@ func TestDeviceLoginIsSavedOnceTheUserAllowedIt(t *testing.T) {
 	})
 }
 
-func TestADeviceLoginWaitsThroughBothAnswersThatMeanWait(t *testing.T) {
+func TestDeviceLoginWaitsForEitherPendingAnswer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Script(issuer.DevicePoll, issuer.Step{Status: 403}, issuer.Step{Status: 404},
 			issuer.Step{Status: 200, Body: `{"authorization_code":"dcode","code_challenge":"ch","code_verifier":"ver"}`})
@@ -66,7 +66,7 @@ func TestADeviceLoginWaitsThroughBothAnswersThatMeanWait(t *testing.T) {
 	})
 }
 
-func TestTheIssuerSetsThePace(t *testing.T) {
+func TestIssuerSetsThePace(t *testing.T) {
 	slowDown := issuer.Step{Status: 400, Body: `{"error":"slow_down"}`}
 	later := issuer.Step{Status: 403, Header: map[string][]string{"Retry-After": {"20"}}}
 	wait, end := issuer.Step{Status: 403}, issuer.Step{Status: 400}
@@ -80,7 +80,7 @@ func TestTheIssuerSetsThePace(t *testing.T) {
 	})
 }
 
-func TestAnIntervalOfZeroIsNoStorm(t *testing.T) {
+func TestIntervalOfZeroIsNoStorm(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
 		attempt, _ := w.startedDevice("0")
@@ -89,7 +89,7 @@ func TestAnIntervalOfZeroIsNoStorm(t *testing.T) {
 	})
 }
 
-func TestAPollThatIsNotAnsweredIsTriedAgainMoreSlowly(t *testing.T) {
+func TestUnansweredPollIsRepeatedMoreSlowly(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		drop, wait := issuer.Step{Drop: issuer.DropAnswer}, issuer.Step{Status: 403}
 		w.issuer.Script(issuer.DevicePoll, drop, drop, drop, drop, drop, wait, wait, drop, wait, issuer.Step{Status: 400})
@@ -102,7 +102,7 @@ func TestAPollThatIsNotAnsweredIsTriedAgainMoreSlowly(t *testing.T) {
 	})
 }
 
-func TestAnOutageDoesNotMakePollsMoreFrequent(t *testing.T) {
+func TestOutageDoesNotMakePollsMoreFrequent(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		drop := issuer.Step{Drop: issuer.DropAnswer}
 		w.issuer.Script(issuer.DevicePoll, drop, drop, issuer.Step{Status: 400})
@@ -114,7 +114,7 @@ func TestAnOutageDoesNotMakePollsMoreFrequent(t *testing.T) {
 
 // What decides nothing is polled through: the person at the other device has perhaps
 // approved the login already.
-func TestOnlyTheIssuerEndsADeviceLogin(t *testing.T) {
+func TestDeviceLoginIsRefusedByTheIssuerOnly(t *testing.T) {
 	page := map[string][]string{"Content-Type": {"text/html"}}
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Script(issuer.DevicePoll,
@@ -129,7 +129,7 @@ func TestOnlyTheIssuerEndsADeviceLogin(t *testing.T) {
 }
 
 // An approval is not lost to a page or a busy issuer on the last steps.
-func TestAnApprovalSurvivesWhatStandsBeforeTheExchange(t *testing.T) {
+func TestApprovalSurvivesAShortOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Script(issuer.Exchange, issuer.Step{Status: 403, Body: "<html>log in to the network"}, issuer.Step{Status: 503})
 		attempt, prompt := w.startedDevice("")
@@ -141,7 +141,7 @@ func TestAnApprovalSurvivesWhatStandsBeforeTheExchange(t *testing.T) {
 
 // A code whose answer was lost may be spent, and a second use of it ends the login
 // (RFC 6749 section 4.1.2).
-func TestACodeThatMayBeSpentIsNotSentAgain(t *testing.T) {
+func TestCodeThatMayBeSpentIsNotSentAgain(t *testing.T) {
 	for _, step := range []issuer.Step{{Drop: issuer.DropAnswer}, {Status: 502, Body: "<html>"}, {Status: 500}} {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.issuer.Script(issuer.Exchange, step)
@@ -153,7 +153,7 @@ func TestACodeThatMayBeSpentIsNotSentAgain(t *testing.T) {
 	}
 }
 
-func TestADeviceLoginHasFifteenMinutes(t *testing.T) {
+func TestDeviceLoginHasFifteenMinutes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
 		begunAt := time.Now()
@@ -163,7 +163,7 @@ func TestADeviceLoginHasFifteenMinutes(t *testing.T) {
 	})
 }
 
-func TestADeviceLoginCanBeCancelled(t *testing.T) {
+func TestDeviceLoginCanBeCancelled(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
 		attempt, _ := w.startedDevice("5")
@@ -173,7 +173,7 @@ func TestADeviceLoginCanBeCancelled(t *testing.T) {
 	})
 }
 
-func TestADeviceLoginThatIsRefusedFails(t *testing.T) {
+func TestDeviceLoginThatIsRefusedFails(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, prompt := w.startedDevice("")
 		require.True(t, w.issuer.Deny(prompt.UserCode))
@@ -182,7 +182,7 @@ func TestADeviceLoginThatIsRefusedFails(t *testing.T) {
 	})
 }
 
-func TestADeviceLoginToAnotherWorkspaceIsRefused(t *testing.T) {
+func TestDeviceLoginToAnotherWorkspaceIsRefused(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, prompt := w.startedDevice("")
 		require.True(t, w.issuer.Approve(prompt.UserCode))
@@ -191,7 +191,7 @@ func TestADeviceLoginToAnotherWorkspaceIsRefused(t *testing.T) {
 	}, func(o *Options) { o.Restriction.Workspaces = []string{"ws-forced"} })
 }
 
-func TestADeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
+func TestDeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
 	for name, each := range map[string]struct {
 		step issuer.Step
 		want string
@@ -223,7 +223,7 @@ func TestADeviceLoginThatDoesNotStartSaysWhy(t *testing.T) {
 	}
 }
 
-func TestABrowserLoginEndsADeviceLoginAndTheOtherWayRound(t *testing.T) {
+func TestBrowserAndDeviceLoginEndEachOther(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Always(issuer.DevicePoll, issuer.Step{Status: 403})
 		device, _ := w.startedDevice("5")

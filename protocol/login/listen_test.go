@@ -34,7 +34,7 @@ func redirectHost(t *testing.T, attempt *Attempt) string {
 	return redirect.Host
 }
 
-func TestALoginOfAnotherProgramIsAskedToLeaveAndItsPortTaken(t *testing.T) {
+func TestOtherLoginIsAskedToLeaveItsPort(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		other := w.anotherManager()
 		first := other.Browser()
@@ -46,7 +46,7 @@ func TestALoginOfAnotherProgramIsAskedToLeaveAndItsPortTaken(t *testing.T) {
 	})
 }
 
-func TestASavedLoginOfAnotherProgramStandsWhenItsPortIsTaken(t *testing.T) {
+func TestSavedLoginStandsWhenItsPortIsTaken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first, back := w.started()
 		w.visit(back)
@@ -58,7 +58,7 @@ func TestASavedLoginOfAnotherProgramStandsWhenItsPortIsTaken(t *testing.T) {
 	})
 }
 
-func TestAPortThatIsNotGivenUpIsLeftForTheOtherOne(t *testing.T) {
+func TestPortThatIsNotGivenUpIsLeftForTheOtherOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		var asked atomic.Int32
 		leave := w.stranger("127.0.0.1:1455", func(rw http.ResponseWriter, r *http.Request) {
@@ -76,7 +76,7 @@ func TestAPortThatIsNotGivenUpIsLeftForTheOtherOne(t *testing.T) {
 	})
 }
 
-func TestALoginThatSaysThatItLeavesHasTwoSeconds(t *testing.T) {
+func TestLoginThatSaysThatItLeavesHasTwoSeconds(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		leave := w.stranger("127.0.0.1:1455", func(http.ResponseWriter, *http.Request) {})
 		defer leave()
@@ -86,7 +86,7 @@ func TestALoginThatSaysThatItLeavesHasTwoSeconds(t *testing.T) {
 	})
 }
 
-func TestAStrangerWhoDoesNotAnswerCostsASecond(t *testing.T) {
+func TestSilentProgramOnThePortCostsASecond(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		listener, err := w.network.listen("127.0.0.1:1455")
 		require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestAStrangerWhoDoesNotAnswerCostsASecond(t *testing.T) {
 	})
 }
 
-func TestALoginWithoutAPortDoesNotStart(t *testing.T) {
+func TestLoginWithoutAPortDoesNotStart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for _, address := range []string{"127.0.0.1:1455", "127.0.0.1:1457"} {
 			defer w.stranger(address, http.NotFound)()
@@ -114,7 +114,7 @@ func TestALoginWithoutAPortDoesNotStart(t *testing.T) {
 	})
 }
 
-func TestAPortThatMayNotBeUsedIsNotTriedAgain(t *testing.T) {
+func TestPortThatMayNotBeUsedIsNotTriedAgain(t *testing.T) {
 	var tried []string
 	forbid := func(address string) (net.Listener, error) {
 		tried = append(tried, address)
@@ -127,12 +127,12 @@ func TestAPortThatMayNotBeUsedIsNotTriedAgain(t *testing.T) {
 	}, func(o *Options) { o.Listen = forbid })
 }
 
-func TestAnAddressInUseIsKnownOnWindowsToo(t *testing.T) {
+func TestAddressInUseIsKnownOnWindowsToo(t *testing.T) {
 	require.True(t, addressInUse(&net.OpError{Err: syscall.Errno(10048)}))
 	require.False(t, addressInUse(errors.New("in use")))
 }
 
-func TestTheDeskListensOnLoopbackOnly(t *testing.T) {
+func TestManagerListensOnLoopbackOnly(t *testing.T) {
 	manager := New(Options{Issuer: newWorld(t).manager.options.Issuer, Ports: []int{0}})
 	host := redirectHost(t, manager.Browser())
 	ip, port, err := net.SplitHostPort(host)
@@ -152,7 +152,7 @@ func TestTheDeskListensOnLoopbackOnly(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
 
-func TestARealPortIsTakenOverToo(t *testing.T) {
+func TestRealPortIsTakenOverToo(t *testing.T) {
 	issuer := newWorld(t).manager.options.Issuer
 	first := New(Options{Issuer: issuer, Ports: []int{0}})
 	held := first.Browser()

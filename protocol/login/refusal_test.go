@@ -70,7 +70,7 @@ func TestRefusedLoginHasCodexsTextAndSavesNothing(t *testing.T) {
 	}
 }
 
-func TestALoginToAnotherWorkspaceIsRefusedBeforeItIsSaved(t *testing.T) {
+func TestLoginToAnotherWorkspaceIsNotSaved(t *testing.T) {
 	for name, each := range map[string]struct {
 		allowed []string
 		account string
@@ -104,7 +104,7 @@ func TestALoginToAnotherWorkspaceIsRefusedBeforeItIsSaved(t *testing.T) {
 	}
 }
 
-func TestALoginThatCannotBeSavedFails(t *testing.T) {
+func TestLoginThatCannotBeSavedFails(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.disk.err = errDiskFull
 		attempt, back := w.started()
@@ -117,7 +117,7 @@ func TestALoginThatCannotBeSavedFails(t *testing.T) {
 	})
 }
 
-func TestTheWordsOfAnIssuerAreEscapedAndBounded(t *testing.T) {
+func TestWordsOfAnIssuerAreEscapedAndBounded(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		attempt, back := w.started()
 		got := w.visit(back, "code", "", "error", "<script>alert(1)</script>", "error_description",

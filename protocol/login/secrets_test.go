@@ -1,7 +1,6 @@
 package login
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,19 +8,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// TestNoSecretIsLoggedShownOrReported runs logins of every kind of end and
+// TestBrowserLoginLeaksNoSecret runs logins of every kind of end and
 // searches all that came out of them for what went in: states, codes, verifiers
 // and tokens. An issuer that repeats what it was sent is among them.
-func TestNoSecretIsLoggedShownOrReported(t *testing.T) {
+func TestBrowserLoginLeaksNoSecret(t *testing.T) {
 	const (
 		code  = "SENTINEL-code-in-the-callback"
 		grant = `{"id_token":"%s","access_token":"SENTINEL-access","refresh_token":"SENTINEL-refresh"}`
 	)
 	echo := issuer.Step{Status: 400, Body: `{"error":"invalid_grant","error_description":"unknown code ` + code + `"}`}
-	idToken := jwtOf(`{"https://api.openai.com/auth":{"chatgpt_account_id":"acct"}}`)
+	idToken := machinetest.JWT(`{"https://api.openai.com/auth":{"chatgpt_account_id":"acct"}}`).Reveal()
 	good := issuer.Step{Status: 200, Body: fmt.Sprintf(grant, idToken)}
 	for name, prepare := range map[string]func(*world){
 		"exchange refused": func(w *world) { w.issuer.Script(issuer.Exchange, echo) },
@@ -71,7 +71,7 @@ func TestNoSecretIsLoggedShownOrReported(t *testing.T) {
 	}
 }
 
-func TestNoSecretOfADeviceLoginIsLoggedOrReported(t *testing.T) {
+func TestDeviceLoginLeaksNoSecret(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Script(issuer.UserCode, issuer.Step{Status: 200,
 			Body: `{"device_auth_id":"SENTINEL-device","user_code":"SENTINEL-user","interval":"1"}`})
@@ -83,9 +83,4 @@ func TestNoSecretOfADeviceLoginIsLoggedOrReported(t *testing.T) {
 		require.ErrorContains(t, err, "400 Bad Request: no ")
 		require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", err, err, err, w.log), "SENTINEL")
 	})
-}
-
-// jwtOf is a token with this payload and no signature.
-func jwtOf(payload string) string {
-	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".unsigned"
 }

@@ -25,7 +25,7 @@ func classify(status int, body string) machine.Answer {
 }
 
 // The rows of codex-auth.md section 6, with 0.169.0's column.
-func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
+func TestRefusalsAreThoseOfCodex(t *testing.T) {
 	for name, row := range map[string]struct {
 		status int
 		body   string
@@ -66,7 +66,7 @@ func TestARefusalIsWhatTheReferenceTakesForOne(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
+func TestOtherAnswersAreNoRefusals(t *testing.T) {
 	const lost, notLost = true, false
 	for name, row := range map[string]struct {
 		status int
@@ -121,7 +121,7 @@ func TestWhatIsNoRefusalIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAGrantHasTheTokensThatCame(t *testing.T) {
+func TestResponseHasTheTokensThatCame(t *testing.T) {
 	for name, row := range map[string]struct {
 		body                string
 		id, access, refresh string
@@ -155,7 +155,7 @@ func TestAGrantHasTheTokensThatCame(t *testing.T) {
 	}
 }
 
-func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
+func TestRefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 	for name, body := range map[string]string{
 		"alone":                   `{"refresh_token":"r"}`,
 		"beside a number":         `{"access_token":5,"refresh_token":"r","id_token":[]}`,
@@ -177,7 +177,7 @@ func TestARefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 
 // An ID token of one answer beside the access token of another would be a login that
 // the issuer never gave.
-func TestOfAnAnswerThatWasCutOffAllTokensOrNoneAreTaken(t *testing.T) {
+func TestTruncatedResponseGivesAllTokensOrNone(t *testing.T) {
 	for _, body := range []string{
 		`{"access_token":"a","refresh_token":"r"`,
 		`{"access_token":"a","refresh_token":"r","id_token":"i`,
@@ -190,12 +190,12 @@ func TestOfAnAnswerThatWasCutOffAllTokensOrNoneAreTaken(t *testing.T) {
 	}
 }
 
-func TestALifetimeThatWasCutOffIsNotRead(t *testing.T) {
+func TestLifetimeThatWasCutOffIsNotRead(t *testing.T) {
 	granted := classify(200, `{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":36`).(machine.Issued)
 	require.Zero(t, granted.Response.Lifetime)
 }
 
-func TestTheLifetimeOfAnAccessTokenIsRead(t *testing.T) {
+func TestLifetimeOfAnAccessTokenIsRead(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"3600": time.Hour, `"3600"`: time.Hour, "1.5": 1500 * time.Millisecond, "6e1": time.Minute, `" 60 "`: time.Minute,
 		"0": 0, "-1": 0, "null": 0, `"soon"`: 0, "1e300": 0, `"NaN"`: 0, `"Inf"`: 0, "[]": 0, "true": 0,
@@ -264,7 +264,7 @@ func evidenceOf(answer machine.Answer) evidence.Evidence {
 	return evidence.Evidence{}
 }
 
-func TestAnAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
+func TestAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
 	for name, row := range map[string]struct {
 		status int
 		body   string
@@ -293,7 +293,7 @@ func TestAnAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
 
 // Some issuers repeat the request in what they say of it. That gives no token, and
 // must not hide that the one that was sent is refused.
-func TestARefreshTokenThatIsOnlyRepeatedIsNotGiven(t *testing.T) {
+func TestRefreshTokenThatIsOnlyRepeatedIsNotGiven(t *testing.T) {
 	token := secret.New("the-refresh-token-that-was-sent")
 	for body, want := range map[string]machine.Answer{
 		`{"error":"invalid_grant","refresh_token":%q}`: machine.Refused{

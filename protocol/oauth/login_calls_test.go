@@ -20,19 +20,19 @@ import (
 
 const callback = "http://127.0.0.1:1455/auth/callback"
 
-func TestVerifierAndStateAreOfTheReferencesLengthAndNeverTheSame(t *testing.T) {
+func TestVerifierAndStateHaveCodexsLength(t *testing.T) {
 	require.Len(t, oauth.NewVerifier().Reveal(), 86)
 	require.Len(t, oauth.NewState().Reveal(), 43)
 	require.False(t, oauth.NewVerifier().Equal(oauth.NewVerifier()))
 	require.False(t, oauth.NewState().Equal(oauth.NewState()))
 }
 
-func TestTheChallengeIsThatOfRFC7636AppendixB(t *testing.T) {
+func TestChallengeIsThatOfRFC7636AppendixB(t *testing.T) {
 	verifier := secret.New("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 	require.Equal(t, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", oauth.Challenge(verifier))
 }
 
-func TestTheAuthorizeURLIsTheReferencesMemberByMember(t *testing.T) {
+func TestAuthorizeURLIsThatOfCodex(t *testing.T) {
 	_, client := pair(issuer.Options{})
 	client.Introduce("my client", "x")
 	request := oauth.Authorization{
@@ -62,7 +62,7 @@ func authorized(t *testing.T, i *issuer.Issuer, client *oauth.Client) oauth.Code
 	return oauth.Code{Code: secret.New(back.Query().Get("code")), RedirectURI: callback, Verifier: verifier}
 }
 
-func TestACodeIsExchangedForATokenSetThatWorks(t *testing.T) {
+func TestCodeIsExchangedForATokenSetThatWorks(t *testing.T) {
 	i, client := pair(issuer.Options{AutoConsent: true})
 	code := authorized(t, i, client)
 	grant, err := client.Exchange(t.Context(), code)
@@ -95,7 +95,7 @@ func TestACodeIsExchangedForATokenSetThatWorks(t *testing.T) {
 	require.False(t, i.IsAlive(grant.RefreshToken), "a code that came twice left its login alive")
 }
 
-func TestARefusedExchangeSaysWhyWithoutWhatWasSent(t *testing.T) {
+func TestRefusedExchangeSaysWhyWithoutWhatWasSent(t *testing.T) {
 	code := oauth.Code{Code: secret.New("the-secret-code"), RedirectURI: callback, Verifier: secret.New("the-secret-verifier")}
 	for body, detail := range map[string]string{
 		`{"access_token":"a-token-in-the-wrong-place"}`:                            ": unknown error",
@@ -113,7 +113,7 @@ func TestARefusedExchangeSaysWhyWithoutWhatWasSent(t *testing.T) {
 	}
 }
 
-func TestLoginCallsTellAnUnreadableAnswerFromNone(t *testing.T) {
+func TestUnreadableAnswerIsNoMissingAnswer(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	calls := map[issuer.Call]func() error{
 		issuer.Exchange:    func() error { _, err := client.Exchange(t.Context(), oauth.Code{}); return err },
@@ -215,7 +215,7 @@ func TestEveryAnswerToADevicePollHasItsMeaning(t *testing.T) {
 	}
 }
 
-func TestADeviceLoginMayBeMissingOrRefused(t *testing.T) {
+func TestDeviceLoginMayBeMissingOrRefused(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	i.Script(issuer.UserCode, issuer.Step{Status: 404}, issuer.Step{Status: 500})
 	_, err := client.StartDevice(t.Context())
@@ -224,7 +224,7 @@ func TestADeviceLoginMayBeMissingOrRefused(t *testing.T) {
 	require.EqualError(t, err, "device code request failed with status 500 Internal Server Error")
 }
 
-func TestTheIntervalIsReadInBothDialects(t *testing.T) {
+func TestIntervalIsReadInBothDialects(t *testing.T) {
 	for interval, want := range map[string]time.Duration{
 		`,"interval":"7"`: 7 * time.Second, `,"interval":7`: 7 * time.Second, `,"interval":" 0 "`: 0, "": 5 * time.Second,
 		`,"interval":null`: 5 * time.Second, `,"interval":"99999999999999999999"`: time.Hour,
@@ -254,7 +254,7 @@ func TestEveryCallOfALoginNamesItsClient(t *testing.T) {
 	require.Equal(t, machine.Provenance{Issuer: issuerURL, ClientID: "app_mine"}, client.Provenance())
 }
 
-func TestATokenIsRevokedWhereItIsRefreshedUnderItsOwnClient(t *testing.T) {
+func TestRevocationGoesToTheLoginsIssuer(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		"http://127.0.0.1:4000/oauth/token":      "http://127.0.0.1:4000/oauth/revoke",
 		"https://issuer.example/t/token?x=1":     "https://issuer.example/oauth/revoke",
@@ -274,7 +274,7 @@ func TestATokenIsRevokedWhereItIsRefreshedUnderItsOwnClient(t *testing.T) {
 	}
 }
 
-func TestARevocationIsTheReferencesAndEndsTheFamily(t *testing.T) {
+func TestRevocationIsThatOfCodexAndEndsTheFamily(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
 	require.NoError(t, client.Revoke(t.Context(), names, machine.Credential{RefreshToken: grant.RefreshToken}))

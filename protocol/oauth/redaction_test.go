@@ -20,7 +20,7 @@ const sentinel = "S3NT1NEL+/value"
 
 // Every call, against every way of failing, with an issuer that repeats what it
 // was sent: nothing of it may be in a log, an error, or a printed record.
-func TestNoSecretIsInAnyLogOrError(t *testing.T) {
+func TestSecretsAreInNoLogOrError(t *testing.T) {
 	var out bytes.Buffer
 	i := issuer.New(issuer.Options{})
 	o := options(i.Transport())

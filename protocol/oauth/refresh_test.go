@@ -58,7 +58,7 @@ func answering(status int, body io.Reader) transportFunc {
 	}
 }
 
-func TestARefreshIsOneRequestInTheReferencesWords(t *testing.T) {
+func TestRefreshIsOneRequestAsCodexSendsIt(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	client.Introduce("conformance", "conformance/1.0 (Debian 12.0.0; x86_64) xterm (conformance; 1.0)")
 	grant := i.Login(issuer.Ada, time.Now())
@@ -80,7 +80,7 @@ func TestARefreshIsOneRequestInTheReferencesWords(t *testing.T) {
 	}, requests[0].Header)
 }
 
-func TestEachCauseOfARefreshHasTheReferencesName(t *testing.T) {
+func TestEachCauseOfARefreshHasCodexsName(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	for cause, want := range map[machine.Cause]string{
 		machine.CauseDemanded: "forced", machine.CauseExpiring: "proactive_expiry",
@@ -97,7 +97,7 @@ func TestEachCauseOfARefreshHasTheReferencesName(t *testing.T) {
 	}
 }
 
-func TestANameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
+func TestNameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	client.Introduce("evil\r\nAuthorization: x", "tab\tnul\x00del\x7f müsli \xff")
 	require.IsType(t, machine.Issued{}, client.Refresh(t.Context(), names, i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
@@ -107,7 +107,7 @@ func TestANameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 	require.Empty(t, header.Get("Authorization"))
 }
 
-func TestARefreshTellsWhatTheIssuerSaid(t *testing.T) {
+func TestRefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
 	renewed := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld).(machine.Issued).Response
@@ -127,7 +127,7 @@ func TestARefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	require.Equal(t, machine.Unavailable{RetryAfter: 7 * time.Second}, bare(busy))
 }
 
-func TestALostAnswerLeavesOpenThatTheTokenWasSpent(t *testing.T) {
+func TestLostAnswerIsInDoubt(t *testing.T) {
 	for name, step := range map[string]issuer.Step{
 		"no answer":                       {Drop: issuer.DropAnswer},
 		"half an answer":                  {Drop: issuer.DropHalf},
@@ -146,7 +146,7 @@ func TestALostAnswerLeavesOpenThatTheTokenWasSpent(t *testing.T) {
 	}
 }
 
-func TestARequestThatCertainlyDidNotLeaveSpendsNothing(t *testing.T) {
+func TestUnsentRequestSpendsNothing(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	i := issuer.New(issuer.Options{})
@@ -173,7 +173,7 @@ func TestARequestThatCertainlyDidNotLeaveSpendsNothing(t *testing.T) {
 	}
 }
 
-func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T) {
+func TestLateTransportCannotSendTheToken(t *testing.T) {
 	var late io.Reader
 	client := oauth.New(options(transportFunc(func(request *http.Request) (*http.Response, error) {
 		late = request.Body
@@ -185,7 +185,7 @@ func TestATransportThatLagsBehindItsCallerCannotSendTheTokenAnyMore(t *testing.T
 	require.Empty(t, sent)
 }
 
-func TestTheIntentIsAskedWhenTheFirstByteLeaves(t *testing.T) {
+func TestIntentIsAskedWhenTheFirstByteLeaves(t *testing.T) {
 	old := false
 	client := oauth.New(options(transportFunc(func(request *http.Request) (*http.Response, error) {
 		old = true // while a connection was being made
@@ -197,7 +197,7 @@ func TestTheIntentIsAskedWhenTheFirstByteLeaves(t *testing.T) {
 	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(ctx, names, secret.New("r"), "")))
 }
 
-func TestALifetimeIsCountedFromTheRequest(t *testing.T) {
+func TestLifetimeIsCountedFromTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := pair(issuer.Options{})
 		slow := issuer.Step{
@@ -216,7 +216,7 @@ func TestALifetimeIsCountedFromTheRequest(t *testing.T) {
 	})
 }
 
-func TestACompleteGrantCountsHoweverTheConnectionEnds(t *testing.T) {
+func TestCompleteResponseCountsOnABrokenConnection(t *testing.T) {
 	const grant = `{"access_token":"a","refresh_token":"r"}`
 	broken := io.MultiReader(strings.NewReader(grant), failing{io.ErrUnexpectedEOF})
 	answer := oauth.New(options(answering(200, broken))).Refresh(t.Context(), names, secret.New("old"), "")
@@ -227,7 +227,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestACompleteGrantCountsAlthoughTheCallersTimeRanOut(t *testing.T) {
+func TestCompleteResponseCountsAfterTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const grant = `{"access_token":"a","refresh_token":"r"}`
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -248,7 +248,7 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-func TestACallersTimeBoundsTheWait(t *testing.T) {
+func TestCallersTimeBoundsTheWait(t *testing.T) {
 	for name, step := range map[string]issuer.Step{
 		"before the work": {Before: issuer.Pause{For: time.Hour}},
 		"after the work":  {After: issuer.Pause{For: time.Hour}},
@@ -269,7 +269,7 @@ func TestACallersTimeBoundsTheWait(t *testing.T) {
 	}
 }
 
-func TestNoMoreThanAMebibyteIsRead(t *testing.T) {
+func TestBodyIsReadUpToAMebibyte(t *testing.T) {
 	for name, row := range map[string]struct {
 		length int
 		want   machine.Answer

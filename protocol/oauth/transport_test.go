@@ -94,7 +94,7 @@ func problemAt(t *testing.T, client networkedClient) oauth.UnreachableError {
 	return *unreachable
 }
 
-func TestARedirectIsNotFollowed(t *testing.T) {
+func TestRedirectIsNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		var requests atomic.Int32
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +133,7 @@ func dying(t *testing.T) (address string, requests *atomic.Int32) {
 	return "http://" + listener.Addr().String(), requests
 }
 
-func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
+func TestDeadConnectionIsNotRetried(t *testing.T) {
 	address, requests := dying(t)
 	client := networked(address)
 	require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
@@ -141,7 +141,7 @@ func TestAConnectionThatDiesAfterTheRequestIsNotTriedAgain(t *testing.T) {
 	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
 }
 
-func TestARefusedConnectionSpendsNothing(t *testing.T) {
+func TestRefusedConnectionSpendsNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
@@ -155,7 +155,7 @@ func authorityFile(certificate *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
 }
 
-func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
+func TestAuthorityFileIsTrustedOnlyWhenNamed(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	server := httptest.NewUnstartedServer(i)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -182,13 +182,13 @@ func TestAnAuthorityOfOnesOwnIsTrustedOnlyWhenNamed(t *testing.T) {
 	require.Len(t, i.Requests(), 1)
 }
 
-func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
+func TestInvalidAddressIsAProblem(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
 		require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemAddress}, problemAt(t, networked(address)), address)
 	}
 }
 
-func TestNoTokenOfALoginGoesToAnotherMachineOverPlainHTTP(t *testing.T) {
+func TestTokensAreNotSentOverPlainHTTP(t *testing.T) {
 	never := transportFunc(func(*http.Request) (*http.Response, error) { panic("a request was made") })
 	client := oauth.New(oauth.Options{LoginIssuer: "http://issuer.test", RevocationEndpoint: "http://issuer.test/revoke", Transport: never})
 	plain := oauth.UnreachableError{Problem: evidence.ProblemPlainHTTP}
@@ -220,7 +220,7 @@ func TestEndOfACallIsNotAFailureOfTheIssuer(t *testing.T) {
 	}
 }
 
-func TestTheProxyOfTheEnvironmentIsUsed(t *testing.T) {
+func TestProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	for name, start := range map[string]func(http.Handler) *httptest.Server{
 		"no TLS on the way, and no authority needed": httptest.NewServer,
 		"TLS up to the proxy":                        httptest.NewTLSServer,
@@ -256,7 +256,7 @@ func tunnelling(t *testing.T, to *httptest.Server) *httptest.Server {
 	}))
 }
 
-func TestAnIssuerIsReachedThroughATunnel(t *testing.T) {
+func TestIssuerIsReachedThroughATunnel(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	server := httptest.NewTLSServer(i)
 	defer server.Close()
@@ -267,7 +267,7 @@ func TestAnIssuerIsReachedThroughATunnel(t *testing.T) {
 	require.Len(t, i.Requests(), 1)
 }
 
-func TestAProxyThatDeniesATunnelSpendsNothing(t *testing.T) {
+func TestProxyThatDeniesATunnelSpendsNothing(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	server := httptest.NewTLSServer(i)
 	defer server.Close()
@@ -281,7 +281,7 @@ func TestAProxyThatDeniesATunnelSpendsNothing(t *testing.T) {
 	require.Empty(t, i.Requests())
 }
 
-func TestARequestSaysHowLongItIs(t *testing.T) { // some gateways refuse chunks
+func TestRequestSaysHowLongItIs(t *testing.T) { // some gateways refuse chunks
 	var length atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		length.Store(r.ContentLength)

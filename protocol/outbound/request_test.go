@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
-func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
+func TestInvalidAddressIsAProblem(t *testing.T) {
 	for _, address := range []string{"", "issuer.test", "ftp://issuer.test/", "https://", "://", "http://a b/"} {
 		_, err := Rules{}.NewRequest(t.Context(), http.MethodGet, address, nil)
 		require.Equal(t, evidence.ProblemAddress, err, address)
@@ -19,7 +19,7 @@ func TestAnAddressThatIsNoURLIsSaidToBeNone(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestARequestSaysWhichProgramItIsFor(t *testing.T) {
+func TestRequestSaysWhichProgramItIsFor(t *testing.T) {
 	var introduction Introduction
 	signed := func() (originator, userAgent string) {
 		request, err := Rules{}.NewRequest(t.Context(), http.MethodGet, "https://issuer.test/", nil)
@@ -38,7 +38,7 @@ func TestARequestSaysWhichProgramItIsFor(t *testing.T) {
 }
 
 // The race detector is the judge.
-func TestAnIntroductionMayComeInTheMiddleOfARequest(t *testing.T) {
+func TestIntroductionMayComeInTheMiddleOfARequest(t *testing.T) {
 	var introduction Introduction
 	var all sync.WaitGroup
 	for range 8 {
@@ -48,7 +48,7 @@ func TestAnIntroductionMayComeInTheMiddleOfARequest(t *testing.T) {
 	all.Wait()
 }
 
-func TestNoSecretLeavesThisMachineOverPlainHTTP(t *testing.T) {
+func TestRulesForbidPlainHTTPToOtherMachines(t *testing.T) {
 	for _, address := range []string{
 		"http://issuer.test/", "http://10.0.0.1/", "http://[2001:db8::1]/", "http://127.0.0.1.evil.test/", "http://localhost.evil.test/", "http://evillocalhost/", "http://evil.localhost.test/",
 		"http://0.0.0.0/", "http://128.0.0.1/", "HTTP://issuer.test/", "http://user@issuer.test/", "http://2130706433/",

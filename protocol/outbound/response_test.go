@@ -28,7 +28,7 @@ func zipped(text string) []byte {
 	return packed.Bytes()
 }
 
-func TestABodyIsReadHoweverItIsPacked(t *testing.T) {
+func TestBodyIsReadHoweverItIsPacked(t *testing.T) {
 	const text = `{"access_token":"a"}`
 	for name, body := range map[string][]byte{
 		"plain":            []byte(text),
@@ -46,7 +46,7 @@ func TestABodyIsReadHoweverItIsPacked(t *testing.T) {
 	require.Equal(t, "\x1f\x8bno gzip", string(read))
 }
 
-func TestABodyHasALimitPackedAndUnpacked(t *testing.T) {
+func TestBodyHasALimitPackedAndUnpacked(t *testing.T) {
 	const limit = 1000
 	bomb := zipped(strings.Repeat("x", 100*limit))
 	require.Less(t, len(bomb), limit)
@@ -57,7 +57,7 @@ func TestABodyHasALimitPackedAndUnpacked(t *testing.T) {
 	}
 }
 
-func TestWhatCameBeforeAConnectionBrokeIsRead(t *testing.T) {
+func TestBodyBeforeABrokenConnectionIsRead(t *testing.T) {
 	broken := errors.New("broken")
 	packed := zipped(`{"access_token":"a"}`)
 	read, err := ReadBody(io.MultiReader(bytes.NewReader(packed[:len(packed)-8]), failing{broken}), 1<<20)
@@ -92,7 +92,7 @@ func TestProblemsHoldNoWordsOfTheNetwork(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheCallGoesBeforeWhatTheNetworkSaysOfIt(t *testing.T) {
+func TestEndOfTheCallCountsBeforeTheNetworksError(t *testing.T) {
 	cause := &net.OpError{Op: "dial", Err: errors.New("refused")}
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)

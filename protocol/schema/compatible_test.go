@@ -20,13 +20,13 @@ import (
 // of what Codex's may send, and what a client sends a superset. Both
 // are tried on values that are drawn from the narrower schema.
 
-func TestAReferenceClientUnderstandsAllThatThisServerMaySay(t *testing.T) {
+func TestCodexSchemaAcceptsWhatThisServerSends(t *testing.T) {
 	forEachType(t, sentByServer, func(t *testing.T, own, theirs []byte) {
 		requireSubset(t, own, theirs)
 	})
 }
 
-func TestThisServerUnderstandsAllThatAReferenceClientMaySay(t *testing.T) {
+func TestThisServerAcceptsWhatCodexSchemaAllows(t *testing.T) {
 	forEachType(t, sentByClient, func(t *testing.T, own, theirs []byte) {
 		requireSubset(t, withoutForeignLogins(t, theirs), own)
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/schema"
 )
 
-func TestTheFilesAreTheSameEveryTime(t *testing.T) {
+func TestFilesAreTheSameEveryTime(t *testing.T) {
 	for range 20 { // maps have another order each time
 		require.Equal(t, schema.JSON(), schema.JSON())
 		require.Equal(t, schema.TypeScript(), schema.TypeScript())

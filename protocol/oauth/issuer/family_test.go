@@ -30,7 +30,7 @@ func refresh(t *testing.T, i *issuer.Issuer, token secret.Token) machine.Answer 
 	return clientOf(i.Transport()).Refresh(t.Context(), names, token, machine.CauseDemanded)
 }
 
-func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {
+func TestSecondUseEndsTheFamilyButNoOther(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	mine, other := i.Login(issuer.Ada, time.Now()), i.Login(issuer.Ada, time.Now())
 	next := refresh(t, i, mine.RefreshToken).(machine.Issued).Response
@@ -42,7 +42,7 @@ func TestASecondUseEndsTheFamilyButNoOther(t *testing.T) {
 	require.Equal(t, issuer.Counts{Posts: 3, Grants: 1, Replays: 1, Refusals: 2, Revoked: 1}, i.Counts())
 }
 
-func TestOfManyAtOnceOnlyOneIsGranted(t *testing.T) {
+func TestConcurrentRefreshesGetOneGrant(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
 	var all sync.WaitGroup
@@ -53,7 +53,7 @@ func TestOfManyAtOnceOnlyOneIsGranted(t *testing.T) {
 	require.Equal(t, issuer.Counts{Posts: 20, Grants: 1, Replays: 19, Refusals: 19, Revoked: 1}, i.Counts())
 }
 
-func TestWithinTheLeewayTheSameSuccessorIsGivenUntilItIsUsed(t *testing.T) {
+func TestLeewayRepeatsAnUnusedSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := issuer.New(issuer.Options{ReuseLeeway: 10 * time.Second})
 		first := i.Login(issuer.Ada, time.Now()).RefreshToken

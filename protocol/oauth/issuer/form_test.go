@@ -28,7 +28,7 @@ func independent(t *testing.T, i *issuer.Issuer, refresh secret.Token) oauth2.To
 	return config.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal(), Expiry: time.Unix(1, 0)})
 }
 
-func TestAnIndependentClientIsGrantedARefresh(t *testing.T) {
+func TestIndependentClientIsGrantedARefresh(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	first := i.Login(issuer.Ada, time.Now()).RefreshToken
 	token, err := independent(t, i, first).Token()
@@ -39,7 +39,7 @@ func TestAnIndependentClientIsGrantedARefresh(t *testing.T) {
 	require.Equal(t, first.Fingerprint(), i.Requests()[0].Token)
 }
 
-func TestAnIndependentClientSpendsADeadTokenAtEachAsk(t *testing.T) {
+func TestIndependentClientPostsADeadTokenEachTime(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	dead := i.Login(issuer.Ada, time.Now()).RefreshToken
 	refresh(t, i, dead)
@@ -53,9 +53,9 @@ func TestAnIndependentClientSpendsADeadTokenAtEachAsk(t *testing.T) {
 	require.Equal(t, issuer.Counts{Posts: 6, Grants: 1, Replays: 5, Refusals: 5, Revoked: 1}, i.Counts())
 }
 
-// TestARefreshAsAForm is RFC 6749 section 6: what is in the form counts, and
+// TestRefreshMayBeAForm is RFC 6749 section 6: what is in the form counts, and
 // nothing else.
-func TestARefreshAsAForm(t *testing.T) {
+func TestRefreshMayBeAForm(t *testing.T) {
 	const formType = "application/x-www-form-urlencoded"
 	for name, test := range map[string]struct {
 		contentType string

@@ -51,7 +51,7 @@ func authorizePath(client *oauth.Client, verifier secret.Token, workspaces ...st
 
 var action = regexp.MustCompile(`action="([^"]+)"`)
 
-func TestABrowserIsAskedAndSentBackWithACode(t *testing.T) {
+func TestConsentPageSendsTheBrowserBackWithACode(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	b, client, verifier := browserAt(t, i), clientOf(i.Transport()), oauth.NewVerifier()
 	client.Introduce("<b>client</b>", "x")
@@ -80,7 +80,7 @@ func back(t *testing.T, response *http.Response) url.Values {
 	return location.Query()
 }
 
-func TestABrowserIsSentNowhereButToItsOwnMachine(t *testing.T) {
+func TestRedirectsStayOnThisMachine(t *testing.T) {
 	i := issuer.New(issuer.Options{AutoConsent: true})
 	b := browserAt(t, i)
 	for _, target := range []string{
@@ -95,7 +95,7 @@ func TestABrowserIsSentNowhereButToItsOwnMachine(t *testing.T) {
 	}
 }
 
-func TestOnlyAnAccountOfTheWorkspaceLogsIn(t *testing.T) {
+func TestWorkspaceAdmitsItsAccountsOnly(t *testing.T) {
 	i := issuer.New(issuer.Options{AutoConsent: true})
 	b, client := browserAt(t, i), clientOf(i.Transport())
 	response, _ := b.do("GET", authorizePath(client, oauth.NewVerifier(), "other", "more"), "")
@@ -105,7 +105,7 @@ func TestOnlyAnAccountOfTheWorkspaceLogsIn(t *testing.T) {
 	require.NotEmpty(t, back(t, response).Get("code"))
 }
 
-func TestACodeIsBoundToItsVerifierItsAddressAndItsTime(t *testing.T) {
+func TestCodeIsBoundToItsVerifierItsAddressAndItsTime(t *testing.T) {
 	now := time.Now()
 	i := issuer.New(issuer.Options{AutoConsent: true, Now: func() time.Time { return now }})
 	b, client, verifier := browserAt(t, i), clientOf(i.Transport()), oauth.NewVerifier()
@@ -125,7 +125,7 @@ func TestACodeIsBoundToItsVerifierItsAddressAndItsTime(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestADevicePageDecidesTheLoginOfItsCode(t *testing.T) {
+func TestDevicePageDecidesTheLoginOfItsCode(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	b, client := browserAt(t, i), clientOf(i.Transport())
 	_, page := b.do("GET", "/codex/device", "")

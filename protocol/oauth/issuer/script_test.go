@@ -16,7 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-func TestAScriptIsPlayedInOrderAndThenForgotten(t *testing.T) {
+func TestScriptIsPlayedInOrderAndThenForgotten(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
 	i.Always(issuer.Refresh, issuer.Step{Status: 503})
@@ -34,7 +34,7 @@ func TestAScriptIsPlayedInOrderAndThenForgotten(t *testing.T) {
 	require.Equal(t, []int{500, 429, 418, 503, 503, 200}, statuses)
 }
 
-func TestAHangLastsUntilItIsReleased(t *testing.T) {
+func TestHangLastsUntilItIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, release := issuer.New(issuer.Options{}), make(chan struct{})
 		token := i.Login(issuer.Ada, time.Now()).RefreshToken
@@ -50,7 +50,7 @@ func TestAHangLastsUntilItIsReleased(t *testing.T) {
 	})
 }
 
-func TestAGivenUpRequestHoldsNoGoroutine(t *testing.T) {
+func TestGivenUpRequestHoldsNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a bubble fails when a goroutine is left in it
 		i := issuer.New(issuer.Options{})
 		i.Always(issuer.Refresh, issuer.Step{After: issuer.Pause{Until: make(chan struct{})}})
@@ -63,7 +63,7 @@ func TestAGivenUpRequestHoldsNoGoroutine(t *testing.T) {
 	})
 }
 
-func TestAConnectionBreaksTheSameWithAndWithoutANetwork(t *testing.T) {
+func TestConnectionBreaksTheSameWithAndWithoutANetwork(t *testing.T) {
 	for name, step := range map[string]issuer.Step{
 		"request": {Drop: issuer.DropRequest}, "answer": {Drop: issuer.DropAnswer}, "half": {Drop: issuer.DropHalf},
 	} {

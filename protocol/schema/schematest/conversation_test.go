@@ -127,7 +127,7 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 }
 
 // Without a Conversation a check learns less, but not nothing.
-func TestALineAloneIsCheckedAsFarAsItGoes(t *testing.T) {
+func TestLineAloneIsCheckedAsFarAsItGoes(t *testing.T) {
 	Validate(t, []byte(`{"id":7,"result":{"anything":1}}`))
 	Validate(t, []byte(`{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}`))
 	Type(t, "PlanType", []byte(`"pro"`))
@@ -171,7 +171,7 @@ func TestEveryTypeOfCodexIsPublishedOrHasAReason(t *testing.T) {
 	require.Subset(t, slices.Collect(maps.Keys(files)), slices.Collect(maps.Keys(leftOut)))
 }
 
-func TestTheReferencesSchemaIsAskedToo(t *testing.T) {
+func TestCodexsSchemaIsCheckedToo(t *testing.T) {
 	const onlyTheirs = "AccountRateLimitsUpdatedNotification"
 	require.NotContains(t, ours(), onlyTheirs)
 	require.NoError(t, conforms(onlyTheirs, decode([]byte(`{"rateLimits":{}}`))))
