@@ -78,13 +78,13 @@ func methodOf(mode, key *string) machine.Method {
 // is the file that c takes the place of, nil to keep nothing. An error means
 // that c cannot be stored: whatever is returned, Decode reads as c.
 func Encode(c machine.Credential, base []byte) ([]byte, error) {
-	var strangers, oldTokens object
+	var unknown, oldTokens object
 	if base != nil {
 		top, err := parseObject(base)
 		if err != nil {
 			return nil, fmt.Errorf("keep the unknown members of a login: %w", err)
 		}
-		strangers = top.without(memberMode, memberAPIKey, memberTokens, memberLastRefresh)
+		unknown = top.without(memberMode, memberAPIKey, memberTokens, memberLastRefresh)
 		oldTokens = within(top, memberTokens)
 	}
 	var top object
@@ -96,7 +96,7 @@ func Encode(c machine.Credential, base []byte) ([]byte, error) {
 			top.add(memberLastRefresh, text(c.LastRefresh.UTC().Format(time.RFC3339Nano)))
 		}
 	}
-	data := append(top, strangers...).indented("")
+	data := append(top, unknown...).indented("")
 
 	if back, err := Decode(data); err != nil {
 		return nil, fmt.Errorf("login cannot be stored: %w", err)
@@ -122,8 +122,8 @@ func encodeTokens(c machine.Credential, old object) []byte {
 	if c.OwnerID != "" {
 		tokens.add(memberOwnerID, text(c.OwnerID))
 	}
-	strangers := old.without(memberIDToken, memberAccess, memberRefresh, memberAccountID, memberProvenance, memberOwnerID)
-	return append(tokens, strangers...).indented(indent)
+	unknown := old.without(memberIDToken, memberAccess, memberRefresh, memberAccountID, memberProvenance, memberOwnerID)
+	return append(tokens, unknown...).indented(indent)
 }
 
 func encodeProvenance(p machine.Provenance, old object) []byte {
@@ -136,7 +136,7 @@ func encodeProvenance(p machine.Provenance, old object) []byte {
 // within is the object that is a member of o, empty if there is none. If it is
 // there twice, or of another type, that is Decode's business.
 func within(o object, name string) object {
-	raw, _ := o.only(name)
+	raw, _ := o.unique(name)
 	inner, _ := split(raw)
 	return inner
 }
@@ -166,7 +166,7 @@ func (r *reader) fail(format string, args ...any) {
 }
 
 func (r *reader) member(o object, name string) []byte {
-	raw, once := o.only(name)
+	raw, once := o.unique(name)
 	if !once {
 		r.fail("%s is there twice", name)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -78,9 +79,9 @@ func split(value []byte) (object, bool) {
 	return o, true
 }
 
-// only is the value of the member with exactly this name, nil if there is none
+// unique is the value of the member with exactly this name, nil if there is none
 // or it is null. It is false if there are several.
-func (o object) only(name string) (value []byte, once bool) {
+func (o object) unique(name string) (value []byte, once bool) {
 	count := 0
 	for _, each := range o {
 		if each.name == name {
@@ -97,20 +98,11 @@ func (o object) only(name string) (value []byte, once bool) {
 func (o object) without(names ...string) object {
 	var rest object
 	for _, each := range o {
-		if !contains(names, each.name) {
+		if !slices.Contains(names, each.name) {
 			rest = append(rest, each)
 		}
 	}
 	return rest
-}
-
-func contains(names []string, name string) bool {
-	for _, each := range names {
-		if each == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (o *object) add(name string, value []byte) {

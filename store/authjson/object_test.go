@@ -24,11 +24,11 @@ func TestAMemberIsFoundOnceOrNotTaken(t *testing.T) {
 	o, err := parseObject([]byte(`{"null": null, "one": 1, "One": 2, "two": 1, "two": null}`))
 	require.NoError(t, err)
 	for name, want := range map[string]string{"missing": "", "null": "", "one": "1", "One": "2"} {
-		value, once := o.only(name)
+		value, once := o.unique(name)
 		require.True(t, once, name)
 		require.Equal(t, want, string(value), name)
 	}
-	_, once := o.only("two")
+	_, once := o.unique("two")
 	require.False(t, once)
 }
 

@@ -29,8 +29,8 @@ type gate struct {
 
 func newGate() *gate { return &gate{turn: make(chan struct{}, 1)} }
 
-// isHung reports whether a call is in there that its caller must have given up.
-func (g *gate) isHung() bool {
+// hung reports whether a call is in there that its caller must have given up.
+func (g *gate) hung() bool {
 	since := g.since.Load()
 	return since != 0 && time.Now().UnixNano()-since >= int64(Patience)
 }
@@ -93,11 +93,11 @@ func (e *notBegunError) Unwrap() error { return e.err }
 // call that hangs.
 func look[T any](ctx context.Context, g *gate, do func(context.Context) (T, error)) (T, error) {
 	var none T
-	if g.isHung() {
+	if g.hung() {
 		return none, &persist.UnavailableError{Err: ErrSlow}
 	}
 	value, err := call(ctx, g, do, nil)
-	if isOver(ctx, err) {
+	if gaveUp(ctx, err) {
 		return none, &persist.UnavailableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
 	}
 	return value, err
@@ -113,15 +113,15 @@ func change(ctx context.Context, g *gate, do func(context.Context) error, late f
 	if notBegun := new(notBegunError); errors.As(err, &notBegun) {
 		return &persist.NotDurableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
 	}
-	if isOver(ctx, err) {
+	if gaveUp(ctx, err) {
 		return &persist.UnknownError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
 	}
 	return err
 }
 
-// isOver reports whether a call was given up, or not made, because its context ended.
+// gaveUp reports whether a call was given up, or not made, because its context ended.
 // What the call itself returned is its own word.
-func isOver(ctx context.Context, err error) bool {
+func gaveUp(ctx context.Context, err error) bool {
 	_, notBegun := err.(*notBegunError)
 	return err != nil && (notBegun || err == ctx.Err())
 }

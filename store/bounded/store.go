@@ -72,7 +72,7 @@ func (s *Store) Delete(ctx context.Context) error {
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	reserve := func(ctx context.Context) (func(), error) { return s.of.Reserve(ctx, c) }
 	held, err := call(ctx, s.changes, reserve, func(held func()) { held() })
-	if isOver(ctx, err) {
+	if gaveUp(ctx, err) {
 		return nil, &persist.NotDurableError{Err: ErrSlow}
 	}
 	if err != nil {
@@ -95,11 +95,11 @@ func (s *Store) giveBack(release func()) {
 
 // Lock implements [persist.Store]. A lock that comes too late is let go.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
-	if s.looks.isHung() {
+	if s.looks.hung() {
 		return nil, &persist.UnavailableError{Err: ErrSlow}
 	}
 	unlock, err = call(ctx, s.locks, s.of.Lock, func(unlock func()) { unlock() })
-	if isOver(ctx, err) {
+	if gaveUp(ctx, err) {
 		return nil, ctx.Err()
 	}
 	return unlock, err

@@ -87,7 +87,7 @@ func Lock(ctx context.Context, path string, poll time.Duration) (release func(),
 	for {
 		lock := NewLock(path)
 		_, err = lock.TryLockContext(ctx, poll)
-		if err == nil && isNamed(lock) {
+		if err == nil && stillNamed(lock) {
 			return func() { lock.Close() }, nil
 		}
 		lock.Close()
@@ -107,8 +107,8 @@ func NewLock(path string) *flock.Flock {
 	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|NonBlocking), flock.SetPermissions(0o600))
 }
 
-// isNamed reports whether the locked file is still the one that others find.
-func isNamed(lock *flock.Flock) bool {
+// stillNamed reports whether the locked file is still the one that others find.
+func stillNamed(lock *flock.Flock) bool {
 	locked, err := lock.Stat()
 	if err != nil {
 		return true // nobody can tell

@@ -24,10 +24,10 @@ const (
 	sourceLimitBytes = 4 << 10 // far more than is ever written there
 )
 
-// isVoid reports whether a login of the keyring counts for nothing. A refresh
+// voids reports whether a login of the keyring counts for nothing. A refresh
 // dates it with the clock of this machine, and so does whoever logs in with an
 // issuer. A key has no date: it was there before, for all that can be told.
-func (s source) isVoid(c machine.Credential) bool { return !c.LastRefresh.After(s.FileSince) }
+func (s source) voids(c machine.Credential) bool { return !c.LastRefresh.After(s.FileSince) }
 
 // readSource is nil if there is none. One that cannot be understood voids what
 // it finds: it was written because of a keyring that could not be used.

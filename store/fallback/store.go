@@ -93,8 +93,8 @@ func (s *Store) Stamp(ctx context.Context) (persist.Stamp, bool) {
 	stamp, known := s.file.Stamp(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	isSeen := known && s.seen == sighting{stamp, true}
-	if !isSeen {
+	unchanged := known && s.seen == sighting{stamp, true}
+	if !unchanged {
 		return persist.Stamp{}, false
 	}
 	return stamp, true
@@ -144,7 +144,7 @@ func (s *Store) loadKeyring(ctx context.Context) (persist.Record, error) {
 	if !s.options.Look {
 		s.finish(ctx)
 	}
-	if err == nil && !mark.isVoid(record.Credential) {
+	if err == nil && !mark.voids(record.Credential) {
 		return record, nil
 	}
 	return persist.Record{}, persist.ErrNotFound
@@ -153,7 +153,7 @@ func (s *Store) loadKeyring(ctx context.Context) (persist.Record, error) {
 // Reserve implements [persist.Store]: it is where the login is that has to take
 // its successor.
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
-	inKeyring, err := s.isInKeyring(ctx)
+	inKeyring, err := s.loginInKeyring(ctx)
 	switch {
 	case err != nil:
 		return nil, &persist.NotDurableError{Err: fmt.Errorf("reserve room for a new login: %w", err)}
@@ -165,7 +165,7 @@ func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func
 
 // Probe implements [persist.Prober], as far as the place where the login is does.
 func (s *Store) Probe(ctx context.Context) error {
-	inKeyring, err := s.isInKeyring(ctx)
+	inKeyring, err := s.loginInKeyring(ctx)
 	if err != nil {
 		return &persist.NotDurableError{Err: err}
 	}
@@ -182,9 +182,9 @@ func (s *Store) Probe(ctx context.Context) error {
 // Lock implements [persist.Store], with that of auth.json: it is the home's.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.file.Lock(ctx) }
 
-// isInKeyring reports where the login is, or would be if there were one. What is
+// loginInKeyring reports where the login is, or would be if there were one. What is
 // in auth.json has to be dealt with there, also if it is no login.
-func (s *Store) isInKeyring(ctx context.Context) (bool, error) {
+func (s *Store) loginInKeyring(ctx context.Context) (bool, error) {
 	if _, err := s.file.Load(ctx); !errors.Is(err, persist.ErrNotFound) {
 		return false, nil
 	}
@@ -193,7 +193,7 @@ func (s *Store) isInKeyring(ctx context.Context) (bool, error) {
 		return err == nil, err
 	}
 	record, err := s.keyring.Load(ctx)
-	return err == nil && !mark.isVoid(record.Credential), nil
+	return err == nil && !mark.voids(record.Credential), nil
 }
 
 const (

@@ -349,7 +349,7 @@ func TestAnUnreadableFileKeepsItsPlaceInEveryCall(t *testing.T) {
 	require.NoError(t, os.Remove(s.path(sourceFile)))
 	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), []byte("{"), 0o600))
 	r.set(false)
-	inKeyring, err := s.isInKeyring(background)
+	inKeyring, err := s.loginInKeyring(background)
 	require.NoError(t, err)
 	require.False(t, inKeyring)
 	require.Error(t, s.Swap(background, record.Revision, newLogin), "what was read is not there any more")

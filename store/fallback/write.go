@@ -75,7 +75,7 @@ func (s *Store) leaveFile(ctx context.Context) error {
 // login would be undone.
 func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	defer s.inTurn(ctx)()
-	inKeyring, err := s.isInKeyring(ctx)
+	inKeyring, err := s.loginInKeyring(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Store) settle(ctx context.Context) error {
 	}
 	record, err := s.keyring.Load(ctx)
 	unreadable := new(persist.UnreadableError)
-	if err == nil && mark.isVoid(record.Credential) || errors.As(err, &unreadable) {
+	if err == nil && mark.voids(record.Credential) || errors.As(err, &unreadable) {
 		s.options.Step("settle: keyring")
 		err = s.keyring.Delete(ctx)
 	}

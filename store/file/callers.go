@@ -21,7 +21,7 @@ import (
 type Caller struct {
 	folder string
 	name   string
-	who    holder
+	who    process
 	pid    int
 }
 
@@ -35,7 +35,7 @@ type Handing struct {
 // called is the content of a caller's file.
 type called struct {
 	PID int `json:"pid"`
-	holder
+	process
 	Handing
 }
 
@@ -47,8 +47,8 @@ func OpenCaller(home string, pid int) *Caller {
 }
 
 // nameOf is a file's name for a process: a hash, for nobody knows what is in a realm.
-func nameOf(pid int, who holder) string {
-	return string(secret.New(strconv.Itoa(pid)).Bind(who.Realm, who.Started))
+func nameOf(pid int, who process) string {
+	return string(secret.New(strconv.Itoa(pid)).Bind(who.PIDNamespace, who.Started))
 }
 
 // callerLimitBytes bounds a caller's file. No version writes one that long.
@@ -104,7 +104,7 @@ func (c *Caller) sweep() {
 		at   time.Time
 	}
 	var rest []kept
-	me := itself()
+	me := thisProcess()
 	for _, each := range files {
 		path := filepath.Join(c.folder, each.Name())
 		info, err := each.Info()
@@ -113,8 +113,8 @@ func (c *Caller) sweep() {
 		}
 		content, _, err := disk.Read(path, callerLimitBytes)
 		var found called
-		isReadable := err == nil && json.Unmarshal(content, &found) == nil
-		if isReadable && found.isDead(found.PID, me) {
+		readable := err == nil && json.Unmarshal(content, &found) == nil
+		if readable && found.ended(found.PID, me) {
 			os.Remove(path)
 			continue
 		}

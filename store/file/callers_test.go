@@ -47,7 +47,7 @@ func TestCallersThatHaveEndedAreForgottenAndTheRestIsBounded(t *testing.T) {
 
 	folder := filepath.Join(home, "auth.callers")
 	for n := range 2 * callersKept { // of another machine: nobody here can tell whether they have ended
-		content, err := json.Marshal(called{n + 1, holder{Realm: "elsewhere"}, handed})
+		content, err := json.Marshal(called{n + 1, process{PIDNamespace: "elsewhere"}, handed})
 		require.NoError(t, err)
 		path := filepath.Join(folder, strconv.Itoa(n))
 		require.NoError(t, os.WriteFile(path, content, 0o600))

@@ -43,9 +43,9 @@ func TestTheJournalStaysSmallHoweverLongTheHistory(t *testing.T) {
 	require.Less(t, largest, 2*limit)
 	require.Greater(t, shortened, 1)
 	require.Less(t, shortened, 20, "it grows for a while before it is compacted again")
-	lineage, err := ledger.History(background)
+	known, err := ledger.History(background)
 	require.NoError(t, err)
-	require.Len(t, lineage.Verdicts, 256)
+	require.Len(t, known.Verdicts, 256)
 	require.Empty(t, intentFiles(t, ledger))
 }
 
@@ -108,11 +108,11 @@ func TestNoEntryIsLostToACompaction(t *testing.T) {
 	others.Go(func() {
 		ledger, known := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{}), 0
 		for !isOver(done) {
-			lineage, err := ledger.History(background)
-			if err != nil || len(lineage.Verdicts) < known {
-				t.Errorf("knew %d verdicts, now %d: %v", known, len(lineage.Verdicts), err)
+			read, err := ledger.History(background)
+			if err != nil || len(read.Verdicts) < known {
+				t.Errorf("knew %d verdicts, now %d: %v", known, len(read.Verdicts), err)
 			}
-			known = len(lineage.Verdicts)
+			known = len(read.Verdicts)
 		}
 	})
 	writers.Wait()

@@ -133,7 +133,7 @@ func TestEarlierCallerIsRemembered(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(content, &of))
 
-	who := holder{Realm: of.Realm, Started: of.Started} // the process that it was, on its own machine
+	who := process{PIDNamespace: of.Realm, Started: of.Started} // the process that it was, on its own machine
 	require.Equal(t, files[0].Name(), nameOf(of.PID, who))
 	given, ok := (&Caller{folder: folder, name: nameOf(of.PID, who), who: who, pid: of.PID}).Last()
 	require.True(t, ok)

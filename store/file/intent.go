@@ -23,7 +23,7 @@ import (
 // then, so that the replay of a post in doubt is exclusive as well.
 type intent struct {
 	persist.Entry // as in the journal
-	holder
+	process
 	Deadline time.Time `json:"deadline"` // its post has ended by then
 
 	path  string
@@ -36,7 +36,7 @@ func (l *Ledger) makeIntent(e persist.Entry, times int) (intent, error) {
 		return intent{}, errors.New("there is no refresh token to make an intent for")
 	}
 	made := intent{
-		Entry: e, holder: l.me(), Deadline: e.At.Add(l.intentSpan()), times: times,
+		Entry: e, process: l.me(), Deadline: e.At.Add(l.intentSpan()), times: times,
 		path: filepath.Join(l.intents, string(e.TokenID)+"."+strconv.Itoa(times)),
 	}
 	content, err := json.Marshal(made)
@@ -97,7 +97,7 @@ func (l *Ledger) allIntents() ([]intent, error) {
 	return l.intentsIf(func(secret.Fingerprint) bool { return true })
 }
 
-func (l *Ledger) intentsIf(isWanted func(key secret.Fingerprint) bool) ([]intent, error) {
+func (l *Ledger) intentsIf(wanted func(key secret.Fingerprint) bool) ([]intent, error) {
 	files, err := disk.ReadFolder(l.intents)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &persist.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
@@ -105,7 +105,7 @@ func (l *Ledger) intentsIf(isWanted func(key secret.Fingerprint) bool) ([]intent
 	var intents []intent
 	for _, file := range files {
 		key, times, _ := strings.Cut(file.Name(), ".")
-		if number, err := strconv.Atoi(times); err != nil || number < 1 || !isWanted(secret.Fingerprint(key)) {
+		if number, err := strconv.Atoi(times); err != nil || number < 1 || !wanted(secret.Fingerprint(key)) {
 			continue
 		}
 		if found, ok := l.readIntent(file); ok {
@@ -150,7 +150,7 @@ func (l *Ledger) closeAll(key secret.Fingerprint) {
 func (l *Ledger) takeBack(key secret.Fingerprint) {
 	open, _ := l.intentsOf(key)
 	for _, each := range slices.Backward(open) {
-		if each.PID == l.pid && each.holder == l.me() {
+		if each.PID == l.pid && each.process == l.me() {
 			l.close(each)
 			return
 		}
@@ -168,25 +168,25 @@ func (l *Ledger) close(intents ...intent) {
 	}
 }
 
-// isGone reports whether the process that made an intent will write no outcome
+// gone reports whether the process that made an intent will write no outcome
 // any more: it has ended, or its post must have, and the process cannot be asked
 // after. One that is known to live is believed for as long as it may listen for a
 // late answer, and for as long as it stands still: it goes on with the answer in
 // its socket. Usually the lock tells as much; where nothing can be locked this is
 // all there is.
-func (l *Ledger) isGone(i intent) bool {
+func (l *Ledger) gone(i intent) bool {
 	now, me := l.options.Now(), l.me()
 	switch {
-	case i.isDead(i.PID, me):
+	case i.ended(i.PID, me):
 		return true
-	case i.lives(i.PID, me):
-		return i.isOldBy(now, persist.HearingLimit) && !isStopped(i.PID)
+	case i.alive(i.PID, me):
+		return i.olderThan(now, persist.HearingLimit) && !stopped(i.PID)
 	}
-	return i.isOldBy(now, 0)
+	return i.olderThan(now, 0)
 }
 
-// isOldBy reports whether the post must have ended so long ago. An intent from the
+// olderThan reports whether the post must have ended so long ago. An intent from the
 // future was made by a clock that has since gone back: its age says nothing.
-func (i intent) isOldBy(now time.Time, more time.Duration) bool {
+func (i intent) olderThan(now time.Time, more time.Duration) bool {
 	return now.Sub(i.At).Abs() > i.Deadline.Sub(i.At)+more
 }

@@ -31,13 +31,13 @@ func intended(t *testing.T, by func(*Ledger)) (*Ledger, func(after time.Duration
 	}
 }
 
-func nowhere() holder { return holder{} }
+func nowhere() process { return process{} }
 
-func elsewhere() holder { return holder{Host: "there", Realm: "there", Started: "1"} }
+func elsewhere() process { return process{Host: "there", PIDNamespace: "there", Started: "1"} }
 
 // earlier is a process that had this one's number.
-func earlier() holder {
-	h := itself()
+func earlier() process {
+	h := thisProcess()
 	h.Started = "1"
 	return h
 }
@@ -94,11 +94,11 @@ func TestAKilledProcessIsGoneEvenBeforeItIsBuried(t *testing.T) {
 	}
 	defer input.Close()
 	me := identify(body.Process.Pid)
-	require.False(t, me.isDead(body.Process.Pid, me))
+	require.False(t, me.ended(body.Process.Pid, me))
 	require.NoError(t, body.Process.Kill())
-	require.Eventually(t, func() bool { return me.isDead(body.Process.Pid, me) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return me.ended(body.Process.Pid, me) }, 5*time.Second, time.Millisecond)
 	body.Wait()
-	require.True(t, me.isDead(body.Process.Pid, me))
+	require.True(t, me.ended(body.Process.Pid, me))
 }
 
 func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
@@ -216,5 +216,5 @@ func TestAProcessTakesBackItsOwnIntentAndNoneOfItsNumber(t *testing.T) {
 	left, err := ledger.intentsOf(key)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
-	require.Equal(t, elsewhere(), left[0].holder)
+	require.Equal(t, elsewhere(), left[0].process)
 }

@@ -76,20 +76,20 @@ func (j *journalFile) append(e persist.Entry) error {
 
 // write reports whether the file it wrote to is still the journal. The lock
 // sees to that; a file system that does not lock, or a person, may not.
-func (j *journalFile) write(line []byte, isSynced bool) (stands bool, err error) {
+func (j *journalFile) write(line []byte, synced bool) (stands bool, err error) {
 	file, info, err := disk.Open(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	if isTorn(file, info.Size()) {
+	if torn(file, info.Size()) {
 		line = slices.Concat([]byte("\n"), line)
 	}
 	j.step("append: write")
 	if _, err := file.Write(line); err != nil {
 		return false, err
 	}
-	if isSynced {
+	if synced {
 		j.step("append: sync")
 		if err := file.Sync(); err != nil {
 			return false, err
@@ -108,8 +108,8 @@ func (j *journalFile) write(line []byte, isSynced bool) (stands bool, err error)
 	return err == nil && os.SameFile(info, named), err
 }
 
-// isTorn reports whether the last line has no end: somebody died in it.
-func isTorn(file *os.File, size int64) bool {
+// torn reports whether the last line has no end: somebody died in it.
+func torn(file *os.File, size int64) bool {
 	last := []byte{'\n'}
 	if size > 0 {
 		file.ReadAt(last, size-1) // if that fails, the line is taken for whole, as nearly all are
@@ -123,7 +123,7 @@ const intentLifetime = 30 * 24 * time.Hour
 // compactIfDue shortens a journal that has grown over its limit. It is no
 // failure of whoever appended last if that cannot be done.
 func (l *Ledger) compactIfDue() {
-	if !l.journal.isDue() {
+	if !l.journal.due() {
 		return
 	}
 	if err := l.compact(); err != nil {
@@ -131,9 +131,9 @@ func (l *Ledger) compactIfDue() {
 	}
 }
 
-// isDue lets a journal double before it is compacted again, whatever had to be
+// due lets a journal double before it is compacted again, whatever had to be
 // kept of it.
-func (j *journalFile) isDue() bool {
+func (j *journalFile) due() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	info, err := os.Stat(j.path)
@@ -183,11 +183,11 @@ func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 	intents, err := l.allIntents()
 	open = map[secret.Fingerprint]bool{}
 	for _, each := range intents {
-		isAnswered, failed := journal.IsAnswered(each.Entry, l.Entries())
+		answered, failed := journal.IsAnswered(each.Entry, l.Entries())
 		if failed != nil {
 			return nil, failed
 		}
-		if isAnswered || l.options.Now().Sub(each.At) > intentLifetime {
+		if answered || l.options.Now().Sub(each.At) > intentLifetime {
 			l.close(each)
 		} else {
 			open[each.TokenID] = true

@@ -25,7 +25,7 @@ type Ledger struct {
 	journal *journalFile
 	intents string // the folder of the intent files
 	pid     int
-	me      func() holder
+	me      func() process
 }
 
 // LedgerName is the name of a ledger's journal in its folder.
@@ -70,7 +70,7 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 		issuer: issuer, options: options,
 		journal: newJournal(filepath.Join(dir, LedgerName), issuer, options),
 		intents: filepath.Join(dir, "auth.intents"),
-		pid:     os.Getpid(), me: itself,
+		pid:     os.Getpid(), me: thisProcess,
 	}
 }
 
@@ -117,14 +117,14 @@ func (l *Ledger) doubt(key secret.Fingerprint) (doubt history.Doubt, over []inte
 		return history.Doubt{}, nil, err
 	}
 	newest := open[len(open)-1]
-	isAnswered, err := journal.IsAnswered(newest.Entry, l.Entries())
+	answered, err := journal.IsAnswered(newest.Entry, l.Entries())
 	if err != nil {
 		return history.Doubt{}, nil, err
 	}
-	if isAnswered {
+	if answered {
 		return history.Doubt{}, open, nil
 	}
-	return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.isGone(newest)}, nil, nil
+	return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.gone(newest)}, nil, nil
 }
 
 // Intend implements [persist.Ledger]. The file is made first, and then the
@@ -138,7 +138,7 @@ func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doub
 	if err != nil {
 		return err
 	}
-	if err = l.isStillFree(made, doubt); err == nil {
+	if err = l.checkFree(made, doubt); err == nil {
 		err = l.journal.append(made.Entry)
 	}
 	if err != nil {
@@ -147,9 +147,9 @@ func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doub
 	return err
 }
 
-// isStillFree returns [persist.ErrIntended] if somebody made the post that made
+// checkFree returns [persist.ErrIntended] if somebody made the post that made
 // is for after all, or is about to.
-func (l *Ledger) isStillFree(made intent, doubt history.Doubt) error {
+func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 	open, err := l.intentsOf(made.TokenID)
 	if err != nil {
 		return &persist.NotDurableError{Err: err}
@@ -158,9 +158,9 @@ func (l *Ledger) isStillFree(made intent, doubt history.Doubt) error {
 	if err != nil {
 		return &persist.NotDurableError{Err: err}
 	}
-	isNewer := func(other intent) bool { return other.times > made.times }
-	isLost := history.Losses(made.TokenID) > doubt.AnswersLost
-	if isLost || history.VerdictOn(made.TokenID) != nil || slices.ContainsFunc(open, isNewer) {
+	newer := func(other intent) bool { return other.times > made.times }
+	lost := history.Losses(made.TokenID) > doubt.AnswersLost
+	if lost || history.VerdictOn(made.TokenID) != nil || slices.ContainsFunc(open, newer) {
 		return persist.ErrIntended
 	}
 	return nil

@@ -113,11 +113,11 @@ func crashEverywhere(t *testing.T, what string, prepare func(dir string), look f
 // standing says what a ledger makes of the token that somebody died over, and
 // checks that one may go on from there.
 func standing(t *testing.T, ledger *Ledger) string {
-	lineage, err := ledger.History(background)
+	known, err := ledger.History(background)
 	require.NoError(t, err)
 	doubt, err := ledger.Doubt(background, ledgerKey(1))
 	require.NoError(t, err)
-	if lineage.VerdictOn(ledgerKey(1)) != nil {
+	if known.VerdictOn(ledgerKey(1)) != nil {
 		require.Zero(t, doubt)
 		require.Empty(t, intentFiles(t, ledger), "what is left of the post is cleared away")
 		return "spent"
@@ -182,9 +182,9 @@ func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
 	}
 	look := func(_ string, ledger *Ledger) string {
 		require.Equal(t, []secret.Fingerprint{ledgerKey(7)}, verdictsOf(t, ledger))
-		lineage, err := ledger.History(background)
+		known, err := ledger.History(background)
 		require.NoError(t, err)
-		require.True(t, lineage.LoggedOut)
+		require.True(t, known.LoggedOut)
 		doubt, err := ledger.Doubt(background, ledgerKey(1))
 		require.NoError(t, err)
 		require.Equal(t, 1, doubt.Times)

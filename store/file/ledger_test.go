@@ -41,7 +41,7 @@ func (s *ledgerSite) Start() persist.Ledger {
 	s.t.Cleanup(func() { input.Close(); body.Wait() })
 	ledger := OpenLedger(s.dir, storetest.LedgerIssuer, s.options)
 	me := identify(body.Process.Pid)
-	ledger.pid, ledger.me = body.Process.Pid, func() holder { return me }
+	ledger.pid, ledger.me = body.Process.Pid, func() process { return me }
 	s.bodies[ledger] = body
 	return ledger
 }
@@ -95,10 +95,10 @@ func verdictsOf(t *testing.T, ledger *Ledger) []secret.Fingerprint {
 	fresh.journal = newJournal(ledger.journal.path, ledger.issuer, ledger.options)
 	var keys []secret.Fingerprint
 	for _, each := range []*Ledger{&fresh, ledger} {
-		lineage, err := each.History(background)
+		known, err := each.History(background)
 		require.NoError(t, err)
 		keys = nil
-		for _, verdict := range lineage.Verdicts {
+		for _, verdict := range known.Verdicts {
 			keys = append(keys, verdict.TokenID)
 		}
 	}
@@ -152,9 +152,9 @@ func TestAuditTrailTellsEverythingInOrder(t *testing.T) {
 func TestLedgerNeedsNothingUntilThereIsSomethingToWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
-	lineage, err := ledger.History(background)
+	known, err := ledger.History(background)
 	require.NoError(t, err)
-	require.Zero(t, lineage)
+	require.Zero(t, known)
 	doubt, err := ledger.Doubt(background, ledgerKey(1))
 	require.NoError(t, err)
 	require.Zero(t, doubt)
@@ -212,9 +212,9 @@ func TestForeignBytesInTheLedgerAreSkipped(t *testing.T) {
 			require.Equal(t, []secret.Fingerprint{"ours"}, verdictsOf(t, ledger))
 			appendAll(t, ledger, refusal(1))
 			require.Equal(t, []secret.Fingerprint{"ours", ledgerKey(1)}, verdictsOf(t, ledger))
-			lineage, err := ledger.History(background)
+			known, err := ledger.History(background)
 			require.NoError(t, err)
-			require.False(t, lineage.LoggedOut)
+			require.False(t, known.LoggedOut)
 			require.NotContains(t, log.String(), "ours", "a line is not for the log: it may be anything")
 			if name == "blank lines" {
 				require.Empty(t, log.String())
@@ -233,9 +233,9 @@ func TestAFolderInPlaceOfTheLedgerIsNoFileAndNotFatal(t *testing.T) {
 func requireNoLedger(t *testing.T, ledger *Ledger) {
 	t.Helper()
 	var unavailable *persist.UnavailableError
-	lineage, err := ledger.History(background)
+	known, err := ledger.History(background)
 	require.ErrorAs(t, err, &unavailable)
-	require.Zero(t, lineage)
+	require.Zero(t, known)
 	_, err = journal.Newest(ledger.Entries(), 1<<20)
 	require.ErrorAs(t, err, &unavailable)
 	var notDurable *persist.NotDurableError
@@ -347,9 +347,9 @@ func TestOnlyWhatIsNewIsRead(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	appendAll(t, ledger, refusal(200))
-	lineage, err := ledger.History(background)
+	known, err := ledger.History(background)
 	require.NoError(t, err)
-	require.Len(t, lineage.Verdicts, 201)
+	require.Len(t, known.Verdicts, 201)
 }
 
 func TestADamagedLedgerIsReportedOnceAndWithoutItsContent(t *testing.T) {
@@ -396,9 +396,9 @@ func FuzzJournal(f *testing.F) {
 		require.NoError(t, os.WriteFile(ledger.journal.path, content, 0o600))
 		before, err := journal.Newest(ledger.Entries(), 1<<20)
 		require.NoError(t, err)
-		lineage, err := ledger.History(background)
+		known, err := ledger.History(background)
 		require.NoError(t, err)
-		require.Equal(t, journal.Replay(history.TokenHistory{}, slices.Values(before), persist.Endpoint(ledger.issuer)), lineage)
+		require.Equal(t, journal.Replay(history.TokenHistory{}, slices.Values(before), persist.Endpoint(ledger.issuer)), known)
 
 		require.NoError(t, ledger.compact())
 		after, err := journal.Newest(ledger.Entries(), 1<<20)
@@ -406,6 +406,6 @@ func FuzzJournal(f *testing.F) {
 		require.Equal(t, before[max(0, len(before)-256):], after[max(0, len(after)-256):], "valid lines survive")
 		kept, err := ledger.History(background)
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprint(lineage), fmt.Sprint(kept))
+		require.Equal(t, fmt.Sprint(known), fmt.Sprint(kept))
 	})
 }

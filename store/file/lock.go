@@ -61,8 +61,8 @@ func lockContent(ctx context.Context, path string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
 	lock := flock.New(path, flock.SetFlag(os.O_RDONLY|disk.NonBlocking))
-	isLocked, err := lock.TryLock() // a process that stood still has no time left, and need not wait
-	if isLocked || err != nil {
+	locked, err := lock.TryLock() // a process that stood still has no time left, and need not wait
+	if locked || err != nil {
 		return func() { lock.Close() }, nil
 	}
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil && ctx.Err() != nil {

@@ -47,10 +47,10 @@ func (s *Store) find() (place, error) {
 	return place{path: path}, errors.New("too many symbolic links lead to it")
 }
 
-// mustStay reports whether the file has to be written in place: to put another
+// mustKeepFile reports whether the file has to be written in place: to put another
 // one there would break a hard link, or cannot be done. It is an error if what
 // is there is no file or may not be changed.
-func (p place) mustStay() (bool, error) {
+func (p place) mustKeepFile() (bool, error) {
 	info, err := os.Lstat(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -61,31 +61,31 @@ func (p place) mustStay() (bool, error) {
 	if !info.Mode().IsRegular() {
 		return false, &disk.NotAFileError{Mode: info.Mode()}
 	}
-	isMounted, isImmutable := attributes(p.path)
-	if isImmutable {
+	mounted, immutable := attributes(p.path)
+	if immutable {
 		return false, errImmutable
 	}
 	if hasNoName(info) {
 		return true, ErrReplaced
 	}
-	return isMounted || hasOtherNames(info) || p.isStuck(info), nil
+	return mounted || hasOtherNames(info) || p.isStuck(info), nil
 }
 
 // isStuck reports whether the folder is one in which its users may not replace
 // each other's files, and the file is another user's (sticky(7)). Of root that
 // depends on its capabilities.
 func (p place) isStuck(info os.FileInfo) bool {
-	if isMine(info) {
+	if ownedByUser(info) {
 		return false
 	}
 	folder, err := os.Stat(p.folder)
-	return err == nil && folder.Mode()&fs.ModeSticky != 0 && !isMine(folder)
+	return err == nil && folder.Mode()&fs.ModeSticky != 0 && !ownedByUser(folder)
 }
 
 // takesFiles is an error if what is made in the folder can neither be given
 // another name nor be removed.
 func (p place) takesFiles() error {
-	if _, isImmutable := attributes(p.folder); isImmutable {
+	if _, immutable := attributes(p.folder); immutable {
 		return errAppendOnly
 	}
 	return nil
@@ -101,8 +101,8 @@ var (
 // there. Mount the folder and not the file.
 var ErrReplaced = errors.New("it was replaced where it is mounted from, and is an old copy here; mount its folder, not the file")
 
-// isImmovable reports that a rename failed because of a mount point.
-func isImmovable(err error) bool {
+// immovable reports that a rename failed because of a mount point.
+func immovable(err error) bool {
 	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV)
 }
 
@@ -127,7 +127,7 @@ func (p place) read() (found finding, err error) {
 		}
 		found, err = p.decode(raw, before)
 		after, gone := os.Stat(p.path)
-		if gone != nil || stampOf(after) == stampOf(before) || found.isUnfinished() {
+		if gone != nil || stampOf(after) == stampOf(before) || found.unfinished() {
 			return found, err
 		}
 	}
@@ -138,9 +138,9 @@ func (p place) read() (found finding, err error) {
 	return p.decode(raw, info)
 }
 
-// isUnfinished reports whether the record is that of a write in place which
+// unfinished reports whether the record is that of a write in place which
 // has not ended. Nothing can be wrong with it: it is another file.
-func (f finding) isUnfinished() bool { return f.content != nil && !bytes.Equal(f.content, f.raw) }
+func (f finding) unfinished() bool { return f.content != nil && !bytes.Equal(f.content, f.raw) }
 
 func (p place) readFile() ([]byte, os.FileInfo, error) {
 	file, info, err := disk.Open(p.path, os.O_RDONLY)

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// processRealm is one boot of one machine, and one namespace of processes in it.
-func processRealm(string) string {
+// pidNamespace is one boot of one machine, and one namespace of processes in it.
+func pidNamespace(string) string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
@@ -30,7 +30,7 @@ var proc = "/proc"
 // processStart is when a process started, in clock ticks since boot, and
 // whether it runs: a zombie does not, and what cannot be read may. Both stand in
 // stat behind the name, which may be any (proc(5), fields 3 and 22).
-func processStart(pid int) (started string, isRunning bool) {
+func processStart(pid int) (started string, running bool) {
 	stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return "", false
@@ -45,7 +45,7 @@ func processStart(pid int) (started string, isRunning bool) {
 
 // existsOtherwise asks the kernel what /proc did not show. A zombie, which /proc
 // did show as one, has ended.
-func existsOtherwise(pid int) bool {
+func existsByKill(pid int) bool {
 	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return false
 	}
@@ -53,9 +53,9 @@ func existsOtherwise(pid int) bool {
 	return err != nil // else it is a zombie
 }
 
-// isStopped reports whether a process stands still because of a signal or a
+// stopped reports whether a process stands still because of a signal or a
 // debugger (proc(5), field 3 of stat). A frozen control group does not show there.
-func isStopped(pid int) bool {
+func stopped(pid int) bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return false

@@ -24,7 +24,7 @@ func TestThePostOfAStoppedProcessIsLeftAlone(t *testing.T) {
 	_, doubt := intended(t, func(l *Ledger) {
 		l.pid = body.Process.Pid
 		me := identify(l.pid)
-		l.me = func() holder { return me }
+		l.me = func() process { return me }
 	})
 	const long = time.Hour + persist.HearingLimit
 	require.True(t, doubt(long).HolderGone, "it runs, and must have heard the answer by now")

@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-func processRealm(host string) string { return host }
+func pidNamespace(host string) string { return host }
 
 // processStart knows only whether there is a process with this number. One
 // that came later is taken for it until the intent is old.
-func processStart(pid int) (started string, isRunning bool) {
+func processStart(pid int) (started string, running bool) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
 		return "", false
@@ -22,7 +22,7 @@ func processStart(pid int) (started string, isRunning bool) {
 }
 
 // existsOtherwise has no second way to ask.
-func existsOtherwise(int) bool { return false }
+func existsByKill(int) bool { return false }
 
-// isStopped: elsewhere no file says so.
-func isStopped(int) bool { return false }
+// stopped: elsewhere no file says so.
+func stopped(int) bool { return false }

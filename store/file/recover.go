@@ -20,7 +20,7 @@ import (
 // files of those who live.
 func (s *Store) sweep(ctx context.Context, where place) {
 	for _, each := range where.leftovers() {
-		if each.isAbandoned(s.owner(), s.now()) {
+		if each.abandoned(s.owner(), s.now()) {
 			s.recover(ctx, each)
 		}
 	}
@@ -36,13 +36,13 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 		return
 	}
 	raw, _, err := readPlain(t.where.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !l.isNeeded(raw) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !l.needed(raw) {
 		s.discard(t)
 		return
 	}
 	if err == nil {
 		t.was = revisionOf(raw)
-		err = s.finish(ctx, t)
+		err = s.complete(ctx, t)
 	}
 	if err != nil {
 		_ = os.Rename(t.path, l.path)
@@ -52,8 +52,8 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 	s.options.Log.Warn("a login whose write a crash cut short is written now")
 }
 
-func (s *Store) finish(ctx context.Context, t *temp) error {
-	inPlace, err := t.where.mustStay()
+func (s *Store) complete(ctx context.Context, t *temp) error {
+	inPlace, err := t.where.mustKeepFile()
 	if err == nil {
 		err = s.sync(t) // who died may have done so before this
 	}
@@ -71,22 +71,22 @@ func (s *Store) claim(l leftover) (*temp, bool) {
 	return &t, os.Rename(l.path, t.path) == nil
 }
 
-// isNeeded reports whether the write would have gone on, raw being what the
+// needed reports whether the write would have gone on, raw being what the
 // file holds now.
-func (l *leftover) isNeeded(raw []byte) bool {
+func (l *leftover) needed(raw []byte) bool {
 	if _, err := authjson.Decode(l.content); err != nil {
 		return false
 	}
-	if _, isCutShort := l.completes(raw); isCutShort {
+	if _, cutShort := l.completes(raw); cutShort {
 		return true
 	}
 	if l.was == "" { // a login, whose user has seen it fail
 		return false
 	}
 	now := mark(revisionOf(raw))
-	isUntried := l.isWhole() && now == l.was
-	isDisplaced := !l.isWhole() && l.is() != l.was && now == l.named
-	return isUntried || isDisplaced
+	untried := l.whole() && now == l.was
+	displaced := !l.whole() && l.is() != l.was && now == l.named
+	return untried || displaced
 }
 
 func (s *Store) sync(t *temp) error {
@@ -120,20 +120,20 @@ func (p place) leftovers() []leftover {
 }
 
 func (p place) parse(name string) (leftover, bool) {
-	rest, isOurs := strings.CutPrefix(name, p.name+".")
-	rest, isTemp := strings.CutSuffix(rest, tempSuffix)
+	rest, ours := strings.CutPrefix(name, p.name+".")
+	rest, tempNamed := strings.CutSuffix(rest, tempSuffix)
 	fields := strings.Split(rest, ".")
-	if !isOurs || !isTemp || len(fields) != 4 {
+	if !ours || !tempNamed || len(fields) != 4 {
 		return leftover{}, false
 	}
-	process := strings.Split(fields[0], "-")
-	if len(process) != 3 {
+	parts := strings.Split(fields[0], "-")
+	if len(parts) != 3 {
 		return leftover{}, false
 	}
-	pid, err := strconv.Atoi(process[0])
+	pid, err := strconv.Atoi(parts[0])
 	t := temp{
 		change: change{was: persist.Revision(fields[1])}, where: p, path: p.folder + name,
-		owner: owner{pid, holder{Started: process[1], Realm: process[2]}},
+		owner: owner{pid, process{Started: parts[1], PIDNamespace: parts[2]}},
 	}
 	return leftover{temp: t, named: persist.Revision(fields[2])}, err == nil
 }
@@ -159,14 +159,14 @@ func readPlain(path string) ([]byte, os.FileInfo, error) {
 	return disk.Read(path, authjson.SizeLimitBytes)
 }
 
-// isWhole reports whether the file holds what it was made to hold.
-func (l *leftover) isWhole() bool { return l.is() == l.named }
+// whole reports whether the file holds what it was made to hold.
+func (l *leftover) whole() bool { return l.is() == l.named }
 
 // completes is the login that was being written in place when raw is what
 // there is of it: its begin, and zeros where a power failure lost the rest.
 func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 	raw = bytes.TrimRight(raw, "\x00")
-	if !l.isWhole() || len(raw) == len(l.content) || !bytes.HasPrefix(l.content, raw) {
+	if !l.whole() || len(raw) == len(l.content) || !bytes.HasPrefix(l.content, raw) {
 		return machine.Credential{}, false
 	}
 	credential, err := authjson.Decode(l.content)
@@ -178,9 +178,9 @@ func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 // before the last boot. A write takes milliseconds.
 const leftoverLifetime = time.Hour
 
-func (l *leftover) isAbandoned(me owner, now time.Time) bool {
-	if l.owner.Realm != "" && l.owner.Realm == me.Realm {
-		return l.owner.isDead(l.owner.pid, me.holder)
+func (l *leftover) abandoned(me owner, now time.Time) bool {
+	if l.owner.PIDNamespace != "" && l.owner.PIDNamespace == me.PIDNamespace {
+		return l.owner.ended(l.owner.pid, me.process)
 	}
 	return now.Sub(l.changed).Abs() > leftoverLifetime
 }

@@ -84,7 +84,7 @@ func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
 	s := quiet(home)
-	s.trade = func(_, _ string) error { return errors.ErrUnsupported }
+	s.exchangeNames = func(_, _ string) error { return errors.ErrUnsupported }
 	base := revisionIn(t, s)
 	require.NoError(t, s.Swap(background, base, newLogin))
 	require.Equal(t, "new", stored(t, s))
@@ -118,9 +118,9 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 	other := exec.Command("sleep", "600")
 	require.NoError(t, other.Start())
 	t.Cleanup(func() { other.Process.Kill(); other.Wait() })
-	me := thisProcess()
+	me := thisOwner()
 	living := owner{other.Process.Pid, identify(other.Process.Pid)}
-	living.Realm = me.Realm
+	living.PIDNamespace = me.PIDNamespace
 
 	home := t.TempDir()
 	loggedIn(t)(home)
@@ -144,7 +144,7 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 func TestTheFilesOfThoseWhoCannotBeAskedForAreLeftForAnHour(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
-	file := leave(t, home, owner{1, holder{Started: "1", Realm: "another"}})
+	file := leave(t, home, owner{1, process{Started: "1", PIDNamespace: "another"}})
 	s := quiet(home)
 	s.now = func() time.Time { return time.Now().Add(leftoverLifetime - time.Minute) }
 	sweepNow(t, s)
@@ -177,7 +177,7 @@ func TestOneOfManySweepsEndsAWrite(t *testing.T) {
 	loggedIn(t)(home)
 	dead := exec.Command("true")
 	require.NoError(t, dead.Run())
-	gone := owner{dead.Process.Pid, holder{Started: "1", Realm: thisProcess().Realm}}
+	gone := owner{dead.Process.Pid, process{Started: "1", PIDNamespace: thisOwner().PIDNamespace}}
 	for range 20 {
 		loggedIn(t)(home)
 		leave(t, home, gone)

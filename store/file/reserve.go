@@ -28,7 +28,7 @@ const reserveMargin = 16 << 10
 func (s *Store) Reserve(_ context.Context, c machine.Credential) (release func(), err error) {
 	where, err := s.find()
 	if err == nil {
-		err = where.hasSuccessor()
+		err = where.checkSuccessor()
 	}
 	var room *temp
 	if err == nil {
@@ -39,21 +39,21 @@ func (s *Store) Reserve(_ context.Context, c machine.Credential) (release func()
 	}
 	s.rooms.keep(room)
 	return func() {
-		if s.rooms.isFree(room) {
+		if s.rooms.takeUnused(room) {
 			s.discard(room)
 		}
 	}, nil
 }
 
-// hasSuccessor is a conflict if there is a new login beside the one in place: of
+// checkSuccessor is a conflict if there is a new login beside the one in place: of
 // a process that died, which another one is about to finish for. Only who did
 // not get the lock comes just then.
-func (p place) hasSuccessor() error {
+func (p place) checkSuccessor() error {
 	beside := p.leftovers()
 	found, _ := p.read() // nothing there has no successor
 	for _, each := range beside {
 		_, err := authjson.Decode(each.content)
-		if err == nil && each.isWhole() && each.was == mark(revisionOf(found.raw)) {
+		if err == nil && each.whole() && each.was == mark(revisionOf(found.raw)) {
 			return persist.ErrConflict
 		}
 	}
@@ -61,7 +61,7 @@ func (p place) hasSuccessor() error {
 }
 
 func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
-	inPlace, err := where.mustStay()
+	inPlace, err := where.mustKeepFile()
 	if err == nil {
 		err = where.takesFiles()
 	}
@@ -82,7 +82,7 @@ func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 	if err != nil {
 		return nil, err
 	}
-	room.isRoom = true
+	room.held = true
 	if err = s.fill(room); err == nil && !inPlace {
 		err = s.prove(room)
 	}
@@ -107,7 +107,7 @@ func (s *Store) prove(room *temp) error {
 	probe.file.Close()
 	probe.file = nil
 	s.options.Step("reserve: exchange")
-	if err = s.trade(room.path, probe.path); err == nil {
+	if err = s.exchangeNames(room.path, probe.path); err == nil {
 		room.path, probe.path = probe.path, room.path
 	} else {
 		s.options.Step("reserve: rename")
@@ -130,11 +130,11 @@ func canWrite(path string) error {
 	return file.Close()
 }
 
-// furnish makes the staged file of a change in the room that is held for it, or
+// stageInRoom makes the staged file of a change in the room that is held for it, or
 // in a new file if there is none. Before it is written to, the file gets the
 // name that says what it will hold: so there is no moment in which a new login
 // is on the disk and cannot be told from what it was made of.
-func (s *Store) furnish(where place, c change) (*temp, error) {
+func (s *Store) stageInRoom(where place, c change) (*temp, error) {
 	room := s.rooms.take(where)
 	if room == nil {
 		return s.stage(where, c)
@@ -199,13 +199,13 @@ func (r *rooms) take(where place) *temp {
 	return room
 }
 
-// isFree takes the room if it may be given back: it is not in use, and what
+// takeUnused takes the room if it may be given back: it is not in use, and what
 // is in it is in place, or was never meant to be.
-func (r *rooms) isFree(room *temp) bool {
+func (r *rooms) takeUnused(room *temp) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := slices.Index(r.free, room)
-	if at < 0 || room.isKept {
+	if at < 0 || room.keep {
 		return false
 	}
 	r.free = slices.Delete(r.free, at, at+1)
@@ -224,7 +224,7 @@ func (s *Store) Probe(context.Context) error {
 	if err != nil {
 		return undurable(where, err)
 	}
-	inPlace, err := where.mustStay()
+	inPlace, err := where.mustKeepFile()
 	if err == nil {
 		err = where.takesFiles()
 	}

@@ -100,7 +100,7 @@ func TestWhereAnExchangeIsRefusedTheFileIsRenamed(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
 	s := quiet(home)
-	s.trade = refusing
+	s.exchangeNames = refusing
 	release := held(t, s)
 	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
 	release()
@@ -117,7 +117,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 		s = quiet(home)
 		base = revisionIn(t, s)
 		release := held(t, s)
-		s.trade = func(string, string) error { return &os.LinkError{Op: "exchange", Err: syscall.EXDEV} }
+		s.exchangeNames = func(string, string) error { return &os.LinkError{Op: "exchange", Err: syscall.EXDEV} }
 		s.options.Step = func(step string) {
 			if step == "swap: sync folder first" { // in place: no such luck either
 				require.NoError(t, os.Link(filepath.Join(home, authFile), filepath.Join(home, "aside")))
@@ -139,7 +139,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 	t.Run("ByThisProcess", func(t *testing.T) {
 		home, s, base := stuck(t)
 		require.ErrorIs(t, reserve(quiet(home), oldLogin), persist.ErrConflict, "its predecessor is spent")
-		s.trade, s.options.Step = exchange, func(string) {}
+		s.exchangeNames, s.options.Step = exchange, func(string) {}
 		require.NoError(t, s.Swap(background, base, newLogin))
 		require.Equal(t, "new", stored(t, s))
 		requireNoLitter(t, home, authFile, commitFile)
@@ -161,7 +161,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 func TestASweepThatFailsThrowsNothingAway(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
-	left := leave(t, home, thisProcess())
+	left := leave(t, home, thisOwner())
 	require.NoError(t, os.Rename(filepath.Join(home, authFile), filepath.Join(home, "aside")))
 	require.NoError(t, os.Mkdir(filepath.Join(home, authFile), 0o700))
 	s := quiet(home)

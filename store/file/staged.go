@@ -28,12 +28,12 @@ type change struct {
 //	auth.json.PID-STARTED-REALM.WAS.IS.RANDOM.tmp
 type temp struct {
 	change
-	where  place
-	path   string
-	file   *os.File // nil if it is not open
-	owner  owner
-	isRoom bool // it is held for a swap
-	isKept bool // not to be removed: it may be all that is left of a login
+	where place
+	path  string
+	file  *os.File // nil if it is not open
+	owner owner
+	held  bool // it is held for a swap
+	keep  bool // not to be removed: it may be all that is left of a login
 }
 
 // mark is a revision as it stands in a name.
@@ -101,7 +101,7 @@ func (t *temp) close() {
 // discard removes the file, if it is still there.
 func (s *Store) discard(t *temp) {
 	t.close()
-	if t.isKept || t.path == "" {
+	if t.keep || t.path == "" {
 		return
 	}
 	s.options.Step(t.verb + ": remove")

@@ -25,13 +25,13 @@ import (
 // other. Symbolic links are followed; a file that has a second hard link or is
 // a mount point stays the file it is and is written in place (see overwrite).
 type Store struct {
-	options Options
-	home    string
-	owner   func() owner // who the temporary files of this process belong to
-	lock    *disk.RefreshLock
-	now     func() time.Time
-	rooms   rooms
-	trade   func(a, b string) error // lets two files have each other's name
+	options       Options
+	home          string
+	owner         func() owner // who the temporary files of this process belong to
+	lock          *disk.RefreshLock
+	now           func() time.Time
+	rooms         rooms
+	exchangeNames func(a, b string) error // in one step; a test may take it away
 }
 
 // Options are what a store may be told. The zero value is fit for use.
@@ -50,7 +50,7 @@ func Open(home string, options Options) *Store {
 		options.Step = func(string) {}
 	}
 	return &Store{
-		options: options, home: home, owner: thisProcess, now: time.Now, trade: exchange,
+		options: options, home: home, owner: thisOwner, now: time.Now, exchangeNames: exchange,
 		lock: disk.NewRefreshLock(home, options.Log, options.Step),
 	}
 }
@@ -132,9 +132,9 @@ func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.C
 	return undurable(where, err)
 }
 
-// nobody is what is left in a file that has to stay when its login goes. It is
+// emptyRecord is what is left in a file that has to stay when its login goes. It is
 // not empty, for so is one that a login is being written to.
-var nobody = []byte("\n")
+var emptyRecord = []byte("\n")
 
 // Delete implements [persist.Store]. A file that is written in place is emptied
 // in place: whoever shares it is logged out as well, and shares the next login.
@@ -151,7 +151,7 @@ func (s *Store) Delete(ctx context.Context) error {
 }
 
 func (s *Store) remove(ctx context.Context, where place) error {
-	inPlace, err := where.mustStay()
+	inPlace, err := where.mustKeepFile()
 	if noFile := new(disk.NotAFileError); errors.As(err, &noFile) {
 		return nil // it is no login
 	}
@@ -161,11 +161,11 @@ func (s *Store) remove(ctx context.Context, where place) error {
 	if err == nil && !inPlace {
 		s.options.Step("delete: remove")
 		err = os.Remove(where.path)
-		inPlace = isImmovable(err) || errors.Is(err, syscall.EPERM) && canWrite(where.path) == nil
+		inPlace = immovable(err) || errors.Is(err, syscall.EPERM) && canWrite(where.path) == nil
 	}
 	switch {
 	case inPlace:
-		return s.overwrite(ctx, &temp{where: where, change: change{verb: "delete", content: nobody}})
+		return s.overwrite(ctx, &temp{where: where, change: change{verb: "delete", content: emptyRecord}})
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
@@ -184,8 +184,8 @@ func undurable(where place, err error) error {
 	if unread, ok := errors.AsType[*persist.UnavailableError](err); ok {
 		return &persist.NotDurableError{Err: unread.Err} // which names the file
 	}
-	_, isStaged := errors.AsType[*stagedError](err)
-	return &persist.NotDurableError{Err: fmt.Errorf("%s cannot be written: %w", where.path, plain(err)), Staged: isStaged}
+	_, staged := errors.AsType[*stagedError](err)
+	return &persist.NotDurableError{Err: fmt.Errorf("%s cannot be written: %w", where.path, plain(err)), Staged: staged}
 }
 
 // plain is a file system's error without its paths.
@@ -208,14 +208,14 @@ const asides = 100
 // may be a good one.
 func (s *Store) setAside(where place) error {
 	raw, info, err := where.readFile()
-	if _, isUnavailable := errors.AsType[*persist.UnavailableError](err); isUnavailable {
+	if _, unavailable := errors.AsType[*persist.UnavailableError](err); unavailable {
 		return err
 	}
 	if err != nil {
 		return nil // there is nothing, or no file
 	}
 	_, err = where.decode(raw, info)
-	if _, isUnreadable := errors.AsType[*persist.UnreadableError](err); !isUnreadable {
+	if _, unreadable := errors.AsType[*persist.UnreadableError](err); !unreadable {
 		return nil
 	}
 	aside, err := s.keepAside(where, raw)

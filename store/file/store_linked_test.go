@@ -114,7 +114,7 @@ func TestATornFileIsReadFromTheCopyThatIsNotAndFromNoOther(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
 	s := quiet(home)
-	whole, err := os.ReadFile(leave(t, home, thisProcess()))
+	whole, err := os.ReadFile(leave(t, home, thisOwner()))
 	require.NoError(t, err)
 	for _, torn := range []string{"", string(whole[:40]), string(whole[:40]) + "\x00\x00\x00"} {
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(torn), 0o600))
@@ -131,7 +131,7 @@ func TestATornFileIsReadFromTheCopyThatIsNotAndFromNoOther(t *testing.T) {
 func TestWhatIsLeftOfARefreshDoesNotUndoALogoutInPlace(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
-	leave(t, home, thisProcess())
+	leave(t, home, thisOwner())
 	s := quiet(home)
 	require.NoError(t, s.Delete(background))
 	require.Equal(t, "nobody", stored(t, s))
@@ -140,7 +140,7 @@ func TestWhatIsLeftOfARefreshDoesNotUndoALogoutInPlace(t *testing.T) {
 func TestATornFileCanBeSwapped(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
-	copied := leave(t, home, thisProcess())
+	copied := leave(t, home, thisOwner())
 	require.NoError(t, os.WriteFile(filepath.Join(home, authFile), nil, 0o600))
 	s := quiet(home)
 	require.Equal(t, "new", stored(t, s))

@@ -67,10 +67,10 @@ func TestAMountedFileIsWrittenInPlaceWhenNobodyToldOfIt(t *testing.T) {
 		require.NoError(t, err)
 		left, err := s.stage(where, change{verb: "swap", content: content, was: was})
 		require.NoError(t, err)
-		_, linked := where.mustStay()
+		_, linked := where.mustKeepFile()
 		require.NoError(t, linked)
-		isMounted, _ := attributes(where.path)
-		require.NoError(t, s.put(background, left, !isMounted))
+		mounted, _ := attributes(where.path)
+		require.NoError(t, s.put(background, left, !mounted))
 		require.Equal(t, "new", stored(t, s))
 		requireSameFile(t, where.path, source)
 		requireNoLitter(t, home, authFile, commitFile)
@@ -418,12 +418,12 @@ func TestAMountedFileThatWasReplacedWhereItCameFromIsNotRefreshed(t *testing.T) 
 
 // A process that /proc does not show may live all the same.
 func TestAProcessThatIsHiddenIsNotGone(t *testing.T) {
-	me := itself()
-	require.NotEmpty(t, me.Realm)
+	me := thisProcess()
+	require.NotEmpty(t, me.PIDNamespace)
 	shown := proc
 	proc = t.TempDir()
 	defer func() { proc = shown }()
-	require.False(t, me.isDead(os.Getpid(), me))
+	require.False(t, me.ended(os.Getpid(), me))
 	const never = 1 << 30
-	require.True(t, me.isDead(never, me))
+	require.True(t, me.ended(never, me))
 }

@@ -17,18 +17,18 @@ import (
 // write does a change. When it returns nil, the new content is on the disk; a
 // crash at any moment leaves the old content or the new one.
 func (s *Store) write(ctx context.Context, where place, c change) error {
-	inPlace, err := where.mustStay()
+	inPlace, err := where.mustKeepFile()
 	if err == nil {
 		err = where.takesFiles()
 	}
 	if err != nil {
 		return err
 	}
-	furnish := s.stage
+	stageInRoom := s.stage
 	if c.was != "" {
-		furnish = s.furnish
+		stageInRoom = s.stageInRoom
 	}
-	t, err := furnish(where, c)
+	t, err := stageInRoom(where, c)
 	if err != nil {
 		return err
 	}
@@ -44,12 +44,12 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 		inPlace = isStuck(err)
 	}
 	if inPlace {
-		if stuck := err; stuck == nil || isImmovable(stuck) || canWrite(t.where.path) == nil {
+		if stuck := err; stuck == nil || immovable(stuck) || canWrite(t.where.path) == nil {
 			err = s.putInPlace(ctx, t)
 		}
 	}
 	if err == nil {
-		t.isKept = false
+		t.keep = false
 		s.discard(t)
 		s.options.Step(t.verb + ": sync folder")
 		return disk.SyncFolder(t.where.folder)
@@ -67,13 +67,13 @@ func isStuck(err error) bool {
 // in the end it is given back. After anything else it keeps the login for the next
 // swap or sweep.
 func (s *Store) putAside(t *temp, err error) error {
-	isOurs := t.was != "" && markOf(t.path) == t.is()
-	if isOurs && isStuck(err) {
-		t.isKept = true
+	ours := t.was != "" && markOf(t.path) == t.is()
+	if ours && isStuck(err) {
+		t.keep = true
 		err = &stagedError{err}
 	}
-	if isOurs && (t.isRoom || t.isKept) && t.verb == "swap" {
-		t.isRoom = true
+	if ours && (t.held || t.keep) && t.verb == "swap" {
+		t.held = true
 		s.rooms.keep(t)
 		return err
 	}
@@ -116,13 +116,13 @@ func (s *Store) exchange(ctx context.Context, t *temp) error {
 		return persist.ErrConflict
 	}
 	s.options.Step(t.verb + ": exchange")
-	err := s.trade(t.path, t.where.path)
+	err := s.exchangeNames(t.path, t.where.path)
 	switch {
 	case err == nil:
-		return s.settle(t)
+		return s.confirm(t)
 	case errors.Is(err, fs.ErrNotExist):
 		return t.gone(err)
-	case isImmovable(err), !errors.Is(err, errors.ErrUnsupported) && markOf(t.where.path) != mark(t.was):
+	case immovable(err), !errors.Is(err, errors.ErrUnsupported) && markOf(t.where.path) != mark(t.was):
 		return err
 	}
 	s.options.Step(t.verb + ": rename")
@@ -138,25 +138,25 @@ func (t *temp) gone(err error) error {
 }
 
 // settlings bounds how many logins may come while one is put back.
-const settlings = 16
+const confirmations = 16
 
-// settle looks at what came out of an exchange. If it is not what was read, it
+// confirm looks at what came out of an exchange. If it is not what was read, it
 // is a login that came in between and belongs back. Then what comes out must be
 // what was put in: if it is not, it came even later, and so on. Whoever dies
 // here leaves a file for the sweep, which does the same.
-func (s *Store) settle(t *temp) error {
+func (s *Store) confirm(t *temp) error {
 	put, out := t.is(), markOf(t.path)
 	if out == mark(t.was) {
 		return nil
 	}
-	for range settlings {
+	for range confirmations {
 		s.options.Step(t.verb + ": exchange back")
-		err := s.trade(t.path, t.where.path)
+		err := s.exchangeNames(t.path, t.where.path)
 		if errors.Is(err, fs.ErrNotExist) { // it is removed by now, and that came last
 			return persist.ErrConflict
 		}
 		if err != nil {
-			t.isKept = true
+			t.keep = true
 			return err
 		}
 		back := markOf(t.path)
@@ -165,7 +165,7 @@ func (s *Store) settle(t *temp) error {
 		}
 		put, out = out, back
 	}
-	t.isKept = true
+	t.keep = true
 	return persist.ErrConflict
 }
 
@@ -220,7 +220,7 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err
 	}
-	t.isKept = s.rewrite(file, change{verb: t.verb + ": undo", content: old, was: t.was}) != nil
+	t.keep = s.rewrite(file, change{verb: t.verb + ": undo", content: old, was: t.was}) != nil
 	return err
 }
 

@@ -25,12 +25,12 @@ func hasOtherNames(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).
 // where it was mounted.
 func hasNoName(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink == 0 }
 
-// isMine reports whether the file is this user's, or this is root.
-func isMine(info os.FileInfo) bool {
+// ownedByUser reports whether the file is this user's, or this is root.
+func ownedByUser(info os.FileInfo) bool {
 	user := os.Geteuid()
 	return user == 0 || int(info.Sys().(*syscall.Stat_t).Uid) == user
 }
 
-func attributes(string) (isMounted, isImmutable bool) { return false, false }
+func attributes(string) (mounted, immutable bool) { return false, false }
 
 func exchange(_, _ string) error { return errors.ErrUnsupported }

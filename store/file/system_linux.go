@@ -22,15 +22,15 @@ func hasOtherNames(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).
 // where it was mounted.
 func hasNoName(info os.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink == 0 }
 
-// isMine reports whether the file is this user's, or this is root.
-func isMine(info os.FileInfo) bool {
+// ownedByUser reports whether the file is this user's, or this is root.
+func ownedByUser(info os.FileInfo) bool {
 	user := os.Geteuid()
 	return user == 0 || int(info.Sys().(*syscall.Stat_t).Uid) == user
 }
 
 // attributes tells of a file what a rename would run against. A kernel before
 // 5.8 does not know; then the rename itself says so.
-func attributes(path string) (isMounted, isImmutable bool) {
+func attributes(path string) (mounted, immutable bool) {
 	var stat unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_TYPE, &stat); err != nil {
 		return false, false

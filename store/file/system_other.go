@@ -17,8 +17,8 @@ func stampOf(info os.FileInfo) persist.Stamp {
 
 func hasOtherNames(os.FileInfo) bool { return false }
 func hasNoName(os.FileInfo) bool     { return false }
-func isMine(os.FileInfo) bool        { return true }
+func ownedByUser(os.FileInfo) bool   { return true }
 
-func attributes(string) (isMounted, isImmutable bool) { return false, false }
+func attributes(string) (mounted, immutable bool) { return false, false }
 
 func exchange(_, _ string) error { return errors.ErrUnsupported }

@@ -77,11 +77,11 @@ const sealedLimitBytes = authjson.SizeLimitBytes + 1024
 
 func (s *Store) readSealed(name string) ([]byte, error) {
 	sealed, _, err := disk.Read(s.path(name), sealedLimitBytes)
-	_, isNoFile := errors.AsType[*disk.NotAFileError](err)
+	_, notFile := errors.AsType[*disk.NotAFileError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
-	case isNoFile, errors.Is(err, disk.ErrTooLarge):
+	case notFile, errors.Is(err, disk.ErrTooLarge):
 		return nil, &persist.UnreadableError{Place: s.path(name), Problem: err.Error()}
 	case err != nil:
 		return nil, &persist.UnavailableError{Err: fmt.Errorf("read a sealed login: %w", err)}

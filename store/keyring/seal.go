@@ -97,8 +97,8 @@ func (p pointer) open(account string, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealed, isOurs := bytes.CutPrefix(sealed, []byte(sealedMagic))
-	if !isOurs {
+	sealed, ours := bytes.CutPrefix(sealed, []byte(sealedMagic))
+	if !ours {
 		return nil, errNotSealedHere
 	}
 	content, err := aead.Open(nil, nil, sealed, p.binding(account))

@@ -24,8 +24,8 @@ const (
 
 // turn is a writer's turn.
 type turn struct {
-	item    item
-	isAlone bool // no other process writes, as far as can be told
+	item  item
+	alone bool // no other process writes, as far as can be told
 }
 
 // inTurn lets do write. The turn lasts as long as the keyring takes, even if
@@ -36,12 +36,12 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 		if !s.homeExists() {
 			return struct{}{}, &homeError{s.home}
 		}
-		release, isAlone, err := s.exclude(ctx)
+		release, alone, err := s.exclude(ctx)
 		if err != nil {
 			return struct{}{}, err
 		}
 		defer release()
-		return struct{}{}, do(ctx, turn{item: s.item(), isAlone: isAlone})
+		return struct{}{}, do(ctx, turn{item: s.item(), alone: alone})
 	})
 	return err
 }
@@ -49,7 +49,7 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 // exclude keeps other processes from writing. Where no file can be locked one
 // goes on without; not where another one has the lock, for its keyring may hang.
 // Some of the patience is left, so that the caller is told which of the two it is.
-func (s *Store) exclude(ctx context.Context) (release func(), isAlone bool, err error) {
+func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Patience*3/4)
 	defer cancel()
 	s.options.Step("lock")
@@ -130,13 +130,13 @@ func (s *Store) removeFile() error {
 // sweep removes all sealed files but one. Whoever is not alone may not tell a
 // file that is left over from one that is about to be needed.
 func (s *Store) sweep(turn turn, keep string) {
-	if !turn.isAlone {
+	if !turn.alone {
 		return
 	}
 	files, _ := os.ReadDir(s.home) // a home that cannot be read has none for us
 	for _, each := range files {
-		generation, isSealed := strings.CutPrefix(each.Name(), sealedPrefix)
-		if !isSealed || generation == keep {
+		generation, sealed := strings.CutPrefix(each.Name(), sealedPrefix)
+		if !sealed || generation == keep {
 			continue
 		}
 		if err := disk.Remove(s.path(each.Name()), s.stepOf("sweep: ")); err != nil {

@@ -132,9 +132,9 @@ func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt history.Dou
 	}
 	defer leave()
 	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
-	isUncovered := func(other intent) bool { return other.times >= made.times }
-	isLost := l.history.Losses(e.TokenID) > doubt.AnswersLost
-	if slices.ContainsFunc(l.intents[e.TokenID], isUncovered) || l.history.VerdictOn(e.TokenID) != nil || isLost {
+	uncovered := func(other intent) bool { return other.times >= made.times }
+	lost := l.history.Losses(e.TokenID) > doubt.AnswersLost
+	if slices.ContainsFunc(l.intents[e.TokenID], uncovered) || l.history.VerdictOn(e.TokenID) != nil || lost {
 		return persist.ErrIntended
 	}
 	l.intents[e.TokenID] = append(l.intents[e.TokenID], made)
