@@ -1,318 +1,165 @@
 package live
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
-	"flag"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
+	"context"
+	"io"
+	"log/slog"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if browser.process != nil {
-		browser.end()
+// The colours of the ground, as page.css has them.
+const (
+	lightGround = "rgb(244, 243, 239)"
+	darkGround  = "rgb(21, 23, 26)"
+)
+
+// TestPageInABrowser shows every state on every screen with made-up data. To look at
+// the pictures:
+//
+//	go test -run TestPageInABrowser -artifacts -outputdir /tmp/pages ./cmd/bezoar/live
+func TestPageInABrowser(t *testing.T) {
+	t.Parallel()
+	all := states(t)
+	before := map[machine.Phase]machine.Phase{
+		machine.ApiKey: machine.NoAuth, machine.Fresh: machine.Stale, machine.Stale: machine.Fresh, machine.Poisoned: machine.Stale,
 	}
-	os.Exit(code)
-}
-
-// browser is one Chromium for all tests. It takes commands over a pair of pipes, a
-// JSON object a message with a NUL behind it (Chrome DevTools Protocol).
-var browser chromium
-
-type chromium struct {
-	start    sync.Once
-	problem  error // of the start
-	process  *exec.Cmd
-	folder   string
-	commands *os.File
-	gone     chan struct{}
-
-	mu      sync.Mutex // guards what follows, and the order of the commands
-	last    int
-	waiting map[int]chan reply // nil when the browser has gone
-	tabs    map[string]*tab    // by session
-}
-
-type reply struct {
-	ID      int             `json:"id"`
-	Session string          `json:"sessionId"`
-	Method  string          `json:"method"`
-	Result  json.RawMessage `json:"result"`
-	Params  json.RawMessage `json:"params"`
-	Error   *struct {
-		Message string `json:"message"`
-	} `json:"error"`
-}
-
-// findChromium skips the test where there is no Chromium; CI has to have one.
-func findChromium(t *testing.T) string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
+	page := openTab(t, true)
+	for _, phase := range machine.Phases() {
+		w := newWorld(t, all[machine.NoAuth])
+		if from, ok := before[phase]; ok {
+			w.change(all[from])
+			w.recordEverything(t)
+			w.change(all[phase])
+		}
+		w.storm()
+		page.visit(w.url)
+		page.until("link", "live")
+		page.until("now", string(phase))
+		for _, screen := range screens {
+			page.resize(screen)
+			requireLegible(t, page, screen)
+			page.photograph(string(phase) + "-" + screen.name)
 		}
 	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI needs a Chromium: apt-get install -y --no-install-recommends chromium")
-	}
-	t.Skip("this test needs a Chromium (Debian's package is chromium)")
-	return ""
 }
 
-func (b *chromium) run(path string) error {
-	commandsOut, commands, err := os.Pipe()
-	if err != nil {
-		return err
+func requireLegible(t *testing.T, page *tab, screen screen) {
+	ground := lightGround
+	if screen.dark {
+		ground = darkGround
 	}
-	answers, answersIn, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	if b.folder, err = os.MkdirTemp("", "bezoar-chromium-"); err != nil {
-		return err
-	}
-	process := exec.Command(path,
-		"--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-extensions", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
-		"--no-proxy-server", "--renderer-process-limit=1", "--user-data-dir="+b.folder, "--remote-debugging-pipe")
-	process.ExtraFiles = []*os.File{commandsOut, answersIn} // 3 and 4, as the flag wants them
-	if err := process.Start(); err != nil {
-		return err
-	}
-	commandsOut.Close()
-	answersIn.Close()
-	b.process, b.commands, b.gone = process, commands, make(chan struct{})
-	b.waiting, b.tabs = map[int]chan reply{}, map[string]*tab{}
-	go b.read(answers)
-	return nil
+	require.Equal(t, ground, page.eval("getComputedStyle(document.body).backgroundColor"), "the page's own style is not in use")
+	require.Equal(t, true, page.eval("document.documentElement.scrollWidth <= innerWidth"), "%s: the page scrolls sideways", screen.name)
+	require.GreaterOrEqual(t, page.eval(smallestLetters), 12.0, "%s: the letters of the drawings are too small", screen.name)
+	require.Equal(t, "", page.eval(touching), "%s: words of a drawing touch something", screen.name)
 }
 
-func (b *chromium) end() {
-	b.commands.Close() // it ends when it can get no command any more
-	<-b.gone
-	b.process.Wait()
-	os.RemoveAll(b.folder)
-}
+// smallestLetters is the size in pixels that the letters of the drawings have.
+const smallestLetters = `Math.min(...[...document.querySelectorAll("svg text")].filter(text => text.checkVisibility()).map(text =>
+	parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a))`
 
-func (b *chromium) read(answers *os.File) {
-	defer close(b.gone)
-	defer answers.Close()
-	reader := bufio.NewReader(answers)
-	for {
-		text, err := reader.ReadBytes(0)
-		if err != nil {
-			break
-		}
-		var message reply
-		if json.Unmarshal(bytes.TrimSuffix(text, []byte{0}), &message) == nil {
-			b.take(message)
+// touching names the words of a drawing that touch other words, a head, a box or
+// the edge of the drawing.
+const touching = `(() => {
+	const touch = (a, b, by) => a.left - by < b.right && b.left - by < a.right && a.top - by < b.bottom && b.top - by < a.bottom;
+	const found = [];
+	for (const svg of document.querySelectorAll("svg")) {
+		if (!svg.checkVisibility()) continue;
+		const texts = [...svg.querySelectorAll("text")], frame = svg.getBoundingClientRect();
+		const things = [...svg.querySelectorAll(".edge path:not([fill=none]), .state rect")];
+		for (const text of texts) {
+			const box = text.getBoundingClientRect(), slack = box.height * .18; // a box of letters is higher than they are
+			const inner = {left: box.left, right: box.right, top: box.top + slack, bottom: box.bottom - slack};
+			if (box.left < frame.left - 1 || box.right > frame.right + 1) found.push(text.textContent + " leaves the frame");
+			for (const other of texts)
+				if (other !== text && touch(inner, other.getBoundingClientRect(), -1)) found.push(text.textContent + " and " + other.textContent);
+			for (const thing of things)
+				if (thing.parentNode !== text.parentNode || thing.tagName === "path")
+					if (touch(inner, thing.getBoundingClientRect(), 0)) found.push(text.textContent + " and a " + thing.tagName);
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, each := range b.waiting {
-		close(each)
-	}
-	b.waiting = nil
-}
+	return found.join("; ");
+})()`
 
-func (b *chromium) take(message reply) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if answered := b.waiting[message.ID]; message.Method == "" && answered != nil {
-		answered <- message
-		delete(b.waiting, message.ID)
-	}
-	tab := b.tabs[message.Session]
-	if tab == nil {
-		return
-	}
-	switch message.Method {
-	case "Page.loadEventFired":
-		tab.loaded <- struct{}{}
-	case "Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled":
-		tab.complaints = append(tab.complaints, string(message.Params))
+// storm has many ask in the last minutes.
+func (w *world) storm() {
+	random := rand.New(rand.NewPCG(1, 2))
+	for second := range 240 {
+		for range 1 + random.IntN(40) {
+			w.recorder.asks.add(noon.Add(3*time.Minute - time.Duration(240-second)*time.Second))
+		}
 	}
 }
 
-// send sends a command and returns where the answer comes, nil for a browser that has
-// gone.
-func (b *chromium) send(session, method string, what params) (<-chan reply, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.waiting == nil {
-		return nil, os.ErrClosed
-	}
-	b.last++
-	answered := make(chan reply, 1)
-	b.waiting[b.last] = answered
-	message := params{"id": b.last, "method": method}
-	if what != nil {
-		message["params"] = what
-	}
-	if session != "" {
-		message["sessionId"] = session
-	}
-	text, err := json.Marshal(message)
-	if err == nil {
-		_, err = b.commands.Write(append(text, 0))
-	}
-	return answered, err
-}
-
-// tab is one page of the browser, on a screen of its own.
-type tab struct {
-	t          *testing.T
-	session    string
-	loaded     chan struct{}
-	complaints []string // of the console; guarded by the browser's mutex
-}
-
-// screen is how a person looks at a page.
-type screen struct {
-	name          string
-	width, height int
-	dark          bool
-}
-
-var screens = []screen{
-	{"wide-light", 1280, 900, false},
-	{"wide-dark", 1280, 900, true},
-	{"narrow-light", 390, 844, false},
-	{"narrow-dark", 320, 640, true},
-}
-
-// browserLimit ends a test whose browser hangs; nothing else takes that long.
-const browserLimit = time.Minute
-
-type params map[string]any
-
-// openTab opens a tab that closes with the test, and fails the test if the console
-// complains.
-func openTab(t *testing.T, hasScript bool) *tab {
-	path := findChromium(t)
-	browser.start.Do(func() { browser.problem = browser.run(path) })
-	require.NoError(t, browser.problem)
-	var target struct{ TargetID, SessionID string }
-	root := &tab{t: t}
-	root.do("Target.createTarget", params{"url": "about:blank"}, &target)
-	root.do("Target.attachToTarget", params{"targetId": target.TargetID, "flatten": true}, &target)
-	page := &tab{t: t, session: target.SessionID, loaded: make(chan struct{}, 1)}
-	browser.mu.Lock()
-	browser.tabs[page.session] = page
-	browser.mu.Unlock()
-	t.Cleanup(func() {
-		browser.mu.Lock()
-		defer browser.mu.Unlock()
-		delete(browser.tabs, page.session)
-		require.Empty(t, page.complaints, "the console complains")
+// TestPageFollowsTheEngine has a browser watch an engine from a login to its end: many
+// clients ask, and the engine posts once.
+func TestPageFollowsTheEngine(t *testing.T) {
+	t.Parallel()
+	recorder := newRecorder(nil)
+	issuer := watched{&scripted{answers: []machine.Answer{machine.Refused{Reason: history.ReasonReused}}}, recorder}
+	ledger := memory.NewLedger(policy.Issuer).Process(1)
+	auth := engine.Start(engine.Options{
+		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	t.Cleanup(func() { root.do("Target.closeTarget", params{"targetId": target.TargetID}, nil) })
-	for _, domain := range []string{"Runtime", "Log", "Page"} {
-		page.do(domain+".enable", nil, nil)
+	t.Cleanup(func() { auth.Close(context.Background()) })
+	page := newPage(recorder, Options{Source: auth, Words: plain{}, Version: "0.0.0"})
+	url := serve(t, page)
+	watching := openTab(t, true)
+	watching.visit(url)
+	watching.until("now", "NoAuth")
+	watching.until("link", "live")
+
+	require.NoError(t, auth.Login(t.Context(), tokens("first", time.Hour)))
+	watching.until("now", "Fresh")
+	for range 1000 {
+		recorder.asked()
+		_, err := auth.Status(t.Context(), machine.Ask{Token: true, Refresh: true})
+		require.NoError(t, err)
 	}
-	page.do("Emulation.setScriptExecutionDisabled", params{"value": !hasScript}, nil)
-	return page
+	watching.until("now", "refresh token reused")
+	watching.until("diagram", "The last change led from Stale to Poisoned.")
+	watching.until("activity", "1000")
+	require.Equal(t, "1000 asks, 1 posts to the issuer, 3 changes of state", watching.eval(
+		`[...document.querySelectorAll(".sums div")].map(e => e.querySelector("dd").textContent + " " + e.querySelector("dt").textContent).join(", ")`))
+	require.Contains(t, watching.spoken("image"), "The states of a login, now Poisoned")
+	require.Equal(t, "polite", watching.eval(`document.querySelector("#now").ariaLive`))
+	requireNoSecret(t, watching.eval("document.documentElement.outerHTML").(string))
 }
 
-// resize makes the tab look as it does on a screen.
-func (p *tab) resize(s screen) {
-	p.do("Emulation.setDeviceMetricsOverride", params{"width": s.width, "height": s.height, "deviceScaleFactor": 1, "mobile": s.width < 500}, nil)
-	scheme := "light"
-	if s.dark {
-		scheme = "dark"
-	}
-	p.do("Emulation.setEmulatedMedia", params{"features": []params{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+func TestPageSaysThatTheProgramEnded(t *testing.T) {
+	t.Parallel()
+	s := &source{followers: make(chan func(from, to *machine.State), 1)}
+	s.state.Store(states(t)[machine.Fresh])
+	page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
+	listener, err := listen("127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- page.serve(ctx, listener) }()
+	watching := openTab(t, true)
+	watching.visit(page.url(listener.Addr()))
+	watching.until("link", "live")
+	end()
+	require.NoError(t, <-served)
+	watching.until("link", "does not answer")
+	watching.until("now", "Fresh")
 }
 
-// visit opens an address and waits until it has loaded.
-func (p *tab) visit(url string) {
-	p.do("Page.navigate", params{"url": url}, nil)
-	select {
-	case <-p.loaded:
-	case <-time.After(browserLimit):
-		require.Fail(p.t, "the page does not load")
-	}
-}
-
-// do has the browser execute a command, and fails the test if it cannot.
-func (p *tab) do(method string, what params, result any) {
-	p.t.Helper()
-	answered, err := browser.send(p.session, method, what)
-	require.NoError(p.t, err, method)
-	select {
-	case message, ok := <-answered:
-		require.True(p.t, ok, "the browser has gone")
-		require.Nil(p.t, message.Error, method)
-		if result != nil {
-			require.NoError(p.t, json.Unmarshal(message.Result, result))
-		}
-	case <-time.After(browserLimit):
-		require.Fail(p.t, "no answer", method)
-	}
-}
-
-// eval returns the value of a script in the page, or what its promise resolves to.
-func (p *tab) eval(script string) any {
-	p.t.Helper()
-	var evaluated struct {
-		Result           struct{ Value any }
-		ExceptionDetails any
-	}
-	p.do("Runtime.evaluate", params{"expression": script, "awaitPromise": true, "returnByValue": true}, &evaluated)
-	require.Nil(p.t, evaluated.ExceptionDetails, script)
-	return evaluated.Result.Value
-}
-
-// until waits until an element of the page shows a text.
-func (p *tab) until(id, text string) {
-	p.t.Helper()
-	quoted, _ := json.Marshal([]string{id, text})
-	p.eval(`new Promise(done => {
-		const [id, text] = ` + string(quoted) + `;
-		const element = document.getElementById(id);
-		const look = () => { if (element.textContent.includes(text)) done(true); };
-		new MutationObserver(look).observe(element, {childList: true, subtree: true, characterData: true, attributes: true});
-		look();
-	})`)
-}
-
-// photograph writes a picture of the whole page, if the tests were started with
-// -artifacts.
-func (p *tab) photograph(name string) {
-	if flag.Lookup("test.artifacts").Value.String() != "true" {
-		return
-	}
-	var shot struct{ Data string }
-	p.do("Page.captureScreenshot", params{"captureBeyondViewport": true}, &shot)
-	picture, err := base64.StdEncoding.DecodeString(shot.Data)
-	require.NoError(p.t, err)
-	require.NoError(p.t, os.WriteFile(filepath.Join(p.t.ArtifactDir(), name+".png"), picture, 0o600))
-}
-
-// spoken returns the names that a screen reader has for the elements of one role.
-func (p *tab) spoken(role string) string {
-	var tree struct {
-		Nodes []struct {
-			Role, Name struct{ Value any }
-			Ignored    bool
-		}
-	}
-	p.do("Accessibility.getFullAXTree", nil, &tree)
-	var names []string
-	for _, node := range tree.Nodes {
-		if name, ok := node.Name.Value.(string); ok && !node.Ignored && node.Role.Value == role {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, "\n")
+func TestPageWithoutScriptStandsStill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, states(t)[machine.Poisoned])
+	page := openTab(t, false)
+	page.visit(w.url)
+	require.Contains(t, page.eval("document.querySelector('#now').textContent"), "Poisoned")
+	require.Contains(t, page.eval("document.querySelector('#link').innerText"), "Reload the page to see what is new.")
+	require.Contains(t, page.spoken("image"), "The states of a login, now Poisoned")
 }

@@ -61,7 +61,7 @@ func until(t *testing.T, events <-chan event, region, text string) {
 	require.Fail(t, "the stream ended before "+region+" showed "+text)
 }
 
-func TestAChangeIsStreamedToEverybodyWhoWatches(t *testing.T) {
+func TestEventsReachEachClient(t *testing.T) {
 	all := states(t)
 	w := newWorld(t, all[machine.Fresh])
 	first, second := follow(t, w.url), follow(t, w.url)
@@ -75,9 +75,9 @@ func TestAChangeIsStreamedToEverybodyWhoWatches(t *testing.T) {
 	until(t, second, "activity", "Stale → Poisoned")
 }
 
-// TestAChangeIsStreamedAtOnceAndAnAskWithinATick has a clock that moves only
+// TestEventsOfAChangeComeAtOnce has a clock that moves only
 // when the test lets it.
-func TestAChangeIsStreamedAtOnceAndAnAskWithinATick(t *testing.T) {
+func TestEventsOfAChangeComeAtOnce(t *testing.T) {
 	all := states(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{followers: make(chan func(from, to *machine.State), 1)}
@@ -108,7 +108,7 @@ func TestAChangeIsStreamedAtOnceAndAnAskWithinATick(t *testing.T) {
 	})
 }
 
-func TestWhatHasNotChangedIsNotSentAgain(t *testing.T) {
+func TestEventsLeaveOutWhatHasNotChanged(t *testing.T) {
 	all := states(t)
 	w := newWorld(t, all[machine.Fresh])
 	shown := map[string]string{}
@@ -123,9 +123,9 @@ func TestWhatHasNotChangedIsNotSentAgain(t *testing.T) {
 	require.NotContains(t, again, "event: now\n", "a screen reader would be told the state once more")
 }
 
-// TestThePageAndItsEventsAgree holds what page.js relies on: a region that has
+// TestEventsHaveThePagesContent holds what page.js relies on: a region that has
 // not changed has the very same content.
-func TestThePageAndItsEventsAgree(t *testing.T) {
+func TestEventsHaveThePagesContent(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Stale])
 	w.recordEverything(t)
 	_, body := get(t, w.url)
@@ -136,7 +136,7 @@ func TestThePageAndItsEventsAgree(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheProgramEndsEveryStream(t *testing.T) {
+func TestEventsEndWithTheProgram(t *testing.T) {
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
 	page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})

@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-func TestOnlyWhoKnowsTheTokenIsAnswered(t *testing.T) {
+func TestPageWantsItsToken(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	port := portOf(w.url)
 	token := strings.Trim(strings.TrimPrefix(w.url, port), "/")
@@ -41,7 +41,7 @@ func TestOnlyWhoKnowsTheTokenIsAnswered(t *testing.T) {
 	require.NotEqual(t, token, other.token)
 }
 
-func TestARequestThatWasMeantForAnotherHostIsRefused(t *testing.T) {
+func TestPageRefusesOtherHosts(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	for host, want := range map[string]int{
 		"rebound.example": 421, "rebound.example:80": 421, "127.0.0.1.example": 421, "192.168.0.1": 421, "0.0.0.0": 421,
@@ -57,7 +57,7 @@ func TestARequestThatWasMeantForAnotherHostIsRefused(t *testing.T) {
 	}
 }
 
-func TestNothingCanBeChanged(t *testing.T) {
+func TestPageTakesNoChange(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	for _, name := range []string{"", "events", "metrics"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
@@ -76,7 +76,7 @@ func TestNothingCanBeChanged(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerIsKeptFromCachesFramesAndOtherOrigins(t *testing.T) {
+func TestAnswersStayOutOfCachesAndFrames(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	for _, url := range []string{w.url, w.url + "metrics", w.url + "nothing", portOf(w.url)} {
 		request, err := http.NewRequest(http.MethodGet, url, nil)
@@ -97,7 +97,7 @@ func TestEveryAnswerIsKeptFromCachesFramesAndOtherOrigins(t *testing.T) {
 	}
 }
 
-func TestOnlyThisMachineCanReachThePage(t *testing.T) {
+func TestListenTakesLoopbackAlone(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.168.1.1:0", "example.com:0", "127.0.0.1", "", "127.0.0.1.example:0"} {
 		_, err := listen(address)
 		require.ErrorIs(t, err, ErrNotLoopback, address)
@@ -114,9 +114,9 @@ func TestOnlyThisMachineCanReachThePage(t *testing.T) {
 	require.ErrorContains(t, err, "address already in use")
 }
 
-// TestStrangersDoNotHoldThePlaces fills all places with connections that never
+// TestServerClosesUnknownConnectionsFirst fills all places with connections that never
 // say anything, over and over: who knows the token gets in, and keeps its place.
-func TestStrangersDoNotHoldThePlaces(t *testing.T) {
+func TestServerClosesUnknownConnectionsFirst(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	token := strings.Split(w.url, "/")[3]
 	ask := func(conn net.Conn, path string) *http.Response {
@@ -142,7 +142,7 @@ func TestStrangersDoNotHoldThePlaces(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode, "the guest was not sent away")
 }
 
-func TestARefusalEndsItsConnection(t *testing.T) {
+func TestRefusalClosesItsConnection(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	for _, request := range []string{"GET /nothing/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"} {
 		conn := dial(t, w.url)
@@ -159,7 +159,7 @@ func TestARefusalEndsItsConnection(t *testing.T) {
 	}
 }
 
-func TestWhoKnowsTheTokenCannotTakeMorePlacesThanThereAre(t *testing.T) {
+func TestKnownConnectionsCountToTheLimit(t *testing.T) {
 	p := newConnections(1)
 	guest, stranger := &closable{}, &closable{}
 	p.changed(guest, http.StateNew)
@@ -183,7 +183,7 @@ func (c *closable) Close() error {
 	return nil
 }
 
-func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {
+func TestPageShowsEachStateAndWhatToDo(t *testing.T) {
 	wants := map[machine.Phase][]string{
 		machine.NoAuth: {"To do: login."},
 		machine.ApiKey: {"To do: none.", "apikey"},
@@ -209,7 +209,7 @@ func TestThePageShowsEachStateAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAnExpiredTokenIsMarked(t *testing.T) {
+func TestPageMarksAnExpiredToken(t *testing.T) {
 	fresh := states(t)[machine.Fresh]
 	for after, want := range map[time.Duration]string{
 		59 * time.Minute: `<div><dt>access token expires</dt>`, time.Hour: `<div class="bad"><dt>access token expired</dt>`,
@@ -220,7 +220,7 @@ func TestAnExpiredTokenIsMarked(t *testing.T) {
 	}
 }
 
-func TestADistanceIsInWordsThatDoNotChangeEachSecond(t *testing.T) {
+func TestDistanceDoesNotChangeEachSecond(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "now", 59 * time.Second: "now", -59 * time.Second: "now", time.Minute: "in 1 min", 54*time.Minute + 59*time.Second: "in 54 min",
 		-119 * time.Minute: "119 min ago", 2 * time.Hour: "in 2 h", -49 * time.Hour: "2 days ago",
@@ -229,7 +229,7 @@ func TestADistanceIsInWordsThatDoNotChangeEachSecond(t *testing.T) {
 	}
 }
 
-func TestALedgerThatCannotBeReadIsSaidToBeSo(t *testing.T) {
+func TestPageTellsWhyItHasNoEntries(t *testing.T) {
 	recorder := newRecorder(nil)
 	s := &source{followers: make(chan func(from, to *machine.State), 1)}
 	s.state.Store(states(t)[machine.Fresh])
@@ -245,9 +245,9 @@ func TestALedgerThatCannotBeReadIsSaidToBeSo(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsShown looks through everything that is served, in every state
+// TestPageShowsNoSecret looks through everything that is served, in every state
 // and after everything that can be recorded.
-func TestNoSecretIsShown(t *testing.T) {
+func TestPageShowsNoSecret(t *testing.T) {
 	all := states(t)
 	w := newWorld(t, all[machine.NoAuth])
 	w.recordEverything(t)

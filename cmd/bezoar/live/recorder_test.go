@@ -52,7 +52,7 @@ func (w *world) recordEverything(t *testing.T) {
 	w.recorder.asked()
 }
 
-func TestEveryPostIsCountedByWhatCameOfIt(t *testing.T) {
+func TestMetricsCountPostsByOutcome(t *testing.T) {
 	all := states(t)
 	w := newWorld(t, all[machine.NoAuth])
 	w.recordEverything(t)
@@ -94,7 +94,7 @@ func TestAsksAreCountedByTheSecond(t *testing.T) {
 	})
 }
 
-func TestNoAskIsMissedWhenManyAskAtOnce(t *testing.T) {
+func TestAsksOfManyGoroutinesAreCounted(t *testing.T) {
 	var a asks
 	var askers sync.WaitGroup
 	for range 8 {
@@ -109,7 +109,7 @@ func TestNoAskIsMissedWhenManyAskAtOnce(t *testing.T) {
 	require.EqualValues(t, 4000, a.lately(noon)[secondsKept-1])
 }
 
-func TestTheTimelineIsBounded(t *testing.T) {
+func TestRecorderKeepsABoundedPast(t *testing.T) {
 	all := states(t)
 	r := newRecorder(func() time.Time { return noon })
 	for range 3 * momentsKept {
@@ -120,9 +120,9 @@ func TestTheTimelineIsBounded(t *testing.T) {
 	require.Equal(t, 3*momentsKept, seen.moves[move{machine.Fresh, machine.Stale}])
 }
 
-// TestTheLastArrowIsOneOfThePicture tells a refresh from a login that came into
+// TestEdgeTellsARefreshFromALogin tells a refresh from a login that came into
 // the same state.
-func TestTheLastArrowIsOneOfThePicture(t *testing.T) {
+func TestEdgeTellsARefreshFromALogin(t *testing.T) {
 	all := states(t)
 	asking := *all[machine.Fresh]
 	asking.Phase, asking.Attempt = machine.Stale, 1
@@ -136,7 +136,7 @@ func TestTheLastArrowIsOneOfThePicture(t *testing.T) {
 	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Poisoned}, edgeOf(&asking, all[machine.Poisoned]))
 }
 
-func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
+func TestChartShowsTheLastMinutes(t *testing.T) {
 	r := newRecorder(func() time.Time { return noon.Add(-time.Hour) })
 	r.asks.add(noon.Add(-secondsKept * time.Second)) // too long ago
 	for i := range 10 {
@@ -157,9 +157,9 @@ func TestTheChartShowsAsksPostsAndChangesOfTheLastMinutes(t *testing.T) {
 	require.Contains(t, empty, "Asks: 0, at most 0 in a second.")
 }
 
-// TestAChartGrowsWithWhatThereIsToShow is for a demo of twenty seconds, which was
+// TestChartGrowsWithTheRecord is for a demo of twenty seconds, which was
 // a sliver at the edge of five minutes.
-func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
+func TestChartGrowsWithTheRecord(t *testing.T) {
 	begun := noon
 	for after, want := range map[time.Duration]int{0: 60, 20 * time.Second: 60, 2 * time.Minute: 121, time.Hour: secondsKept, -time.Hour: 60} {
 		require.Equal(t, want, span(begun, begun.Add(after)), after)
@@ -169,9 +169,9 @@ func TestAChartGrowsWithWhatThereIsToShow(t *testing.T) {
 	require.Contains(t, chart(r, nil, begun.Add(time.Second)), ">1 min ago<")
 }
 
-// TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne is about changes
+// TestLineTellsTheEndOfABlock is about changes
 // that lead back to their state.
-func TestTheEndOfATroubleIsToldAndTheStartOfARefreshIsNotTakenForOne(t *testing.T) {
+func TestLineTellsTheEndOfABlock(t *testing.T) {
 	page := newPage(newRecorder(nil), Options{Source: newSource(states(t)[machine.Fresh]), Words: plain{}})
 	stale, troubled := machine.Assessment{Phase: machine.Stale}, machine.Assessment{Phase: machine.Stale, Reason: "issuer_unavailable"}
 	for want, change := range map[string]moment{

@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 )
 
-func TestEveryRowOfTheTableCanHappen(t *testing.T) {
+func TestTransitionsCoverTheTable(t *testing.T) {
 	transitions, err := Transitions()
 	require.NoError(t, err)
 	rows := 0
@@ -36,7 +36,7 @@ func TestOnlyRowsIntoStaleOrderARefresh(t *testing.T) {
 	require.NotZero(t, orders)
 }
 
-func TestPictureAndPageAreTheSameEveryTime(t *testing.T) {
+func TestPageIsTheSameEveryTime(t *testing.T) {
 	page, err := Page()
 	require.NoError(t, err)
 	for range 20 {

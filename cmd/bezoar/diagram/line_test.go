@@ -11,7 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 )
 
-func TestThePictureHasEveryStateWithItsWordsAndEveryArrow(t *testing.T) {
+func TestPictureHasEveryStateAndArrow(t *testing.T) {
 	svg := Picture([]machine.Phase{machine.Stale})
 	var states []string
 	arrows := map[ends]string{}
@@ -39,14 +39,14 @@ func TestThePictureHasEveryStateWithItsWordsAndEveryArrow(t *testing.T) {
 	require.Equal(t, 1, posts, "only Stale has a way to the issuer")
 }
 
-func TestEachPostingStateHasAWayToTheIssuer(t *testing.T) {
+func TestPictureShowsEachPostingState(t *testing.T) {
 	svg := Picture([]machine.Phase{machine.Stale, machine.Poisoned})
 	require.Equal(t, 2, strings.Count(svg, `class="post"`))
 }
 
-// TestThePictureStandsAlone is about what a code host shows: nothing is fetched,
+// TestPictureStandsAlone is about what a code host shows: nothing is fetched,
 // no script runs, a screen reader has words, and both themes have every colour.
-func TestThePictureStandsAlone(t *testing.T) {
+func TestPictureStandsAlone(t *testing.T) {
 	for _, each := range []string{Picture([]machine.Phase{machine.Stale}), NarrowPicture()} {
 		requireItStandsAlone(t, each)
 	}
@@ -76,11 +76,11 @@ func requireItStandsAlone(t *testing.T, svg string) {
 	}
 }
 
-func TestANewStateHasItsPlaceInThePicture(t *testing.T) {
+func TestPictureHasRoomForANewState(t *testing.T) {
 	labels := append(machine.Phases(), "Suspended")
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
-	usual, svg := paint(machine.Phases(), Edges(), nil), paint(labels, edges, nil)
+	usual, svg := drawLine(machine.Phases(), Edges(), nil), drawLine(labels, edges, nil)
 	require.Len(t, groups(t, svg), len(labels)+len(edges)+1, "and the ribbon")
 	require.Equal(t, heightOf(t, usual)+trackStep, heightOf(t, svg), "the far arrow has a track of its own")
 	require.Equal(t, widthOf(t, usual)+wideGap+cardWidth, widthOf(t, svg))

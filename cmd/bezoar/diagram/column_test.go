@@ -57,7 +57,7 @@ func attr(element xml.StartElement, name string) string {
 	return ""
 }
 
-func TestTheDrawingHasEveryStateAndEveryArrowAndLightsOne(t *testing.T) {
+func TestColumnHasEveryStateAndArrow(t *testing.T) {
 	for _, lit := range append([]machine.Phase{""}, machine.Phases()...) {
 		var states, isLit []string
 		arrows := map[ends]string{}
@@ -103,11 +103,11 @@ func requireDrawn(t *testing.T, arrows map[ends]string, row machine.Row) {
 		words, drawn := arrows[ends{from, row.Dst}]
 		require.True(t, drawn, "no arrow from %q to %s", from, row.Dst)
 		require.Contains(t, words, row.Name)
-		require.Contains(t, words, said[machine.Trigger(row.Name)])
+		require.Contains(t, words, triggerWords[machine.Trigger(row.Name)])
 	}
 }
 
-func TestTheLastTransitionIsDrawnStronglyAndToldToScreenReaders(t *testing.T) {
+func TestColumnShowsTheLastArrow(t *testing.T) {
 	for _, edge := range Edges() {
 		svg := SVG(edge.To, Edge{From: edge.From, To: edge.To})
 		var strong []drawnElement
@@ -119,7 +119,7 @@ func TestTheLastTransitionIsDrawnStronglyAndToldToScreenReaders(t *testing.T) {
 		require.Len(t, strong, 1)
 		require.Equal(t, string(edge.From), strong[0].from)
 		require.Equal(t, string(edge.To), strong[0].to)
-		require.Contains(t, svg, "The last change led from "+origin(edge)+" to "+string(edge.To)+".")
+		require.Contains(t, svg, "The last change led from "+edge.origin()+" to "+string(edge.To)+".")
 	}
 	svg := SVG(machine.Stale, Edge{})
 	require.Contains(t, svg, `role="img" aria-labelledby="states-title states-desc"`)
@@ -127,19 +127,19 @@ func TestTheLastTransitionIsDrawnStronglyAndToldToScreenReaders(t *testing.T) {
 	require.NotContains(t, svg, "The last change")
 }
 
-// TestEveryArrowHasWordsThatFitOnALine is for what is read as one item.
-func TestEveryArrowHasWordsThatFitOnALine(t *testing.T) {
+// TestTriggerWordsFitOnALine is for what is read as one item.
+func TestTriggerWordsFitOnALine(t *testing.T) {
 	for _, row := range machine.Table() {
 		if row.Quiet {
 			continue
 		}
-		words := said[machine.Trigger(row.Name)]
+		words := triggerWords[machine.Trigger(row.Name)]
 		require.NotEmpty(t, words, "%s needs words for the pictures", row.Name)
-		require.LessOrEqual(t, len(words), saidLetters, row.Name)
+		require.LessOrEqual(t, len(words), wordsLimit, row.Name)
 	}
 }
 
-func TestTheNarrowDrawingHasEveryArrowAndNoWordsThatWouldBeSmall(t *testing.T) {
+func TestNarrowColumnHasArrowsWithoutWords(t *testing.T) {
 	svg := NarrowSVG(machine.Stale, Edge{From: machine.Fresh, To: machine.Stale})
 	require.Equal(t, len(Edges()), strings.Count(svg, "data-from="))
 	require.Equal(t, 1, strings.Count(svg, `class="edge last"`))
@@ -147,20 +147,20 @@ func TestTheNarrowDrawingHasEveryArrowAndNoWordsThatWouldBeSmall(t *testing.T) {
 	require.Less(t, widthOfBox(t, svg), 262, "wider, and its words would be smaller than 12 px on a screen of 320 px")
 }
 
-func TestTheDrawingIsTheSameEveryTime(t *testing.T) {
+func TestColumnIsTheSameEveryTime(t *testing.T) {
 	first := SVG(machine.Fresh, Edge{From: machine.Stale, To: machine.Fresh})
 	for range 20 {
 		require.Equal(t, first, SVG(machine.Fresh, Edge{From: machine.Stale, To: machine.Fresh}))
 	}
 }
 
-// TestANewStateAppearsByItself adds one that the drawing knows nothing of.
-func TestANewStateAppearsByItself(t *testing.T) {
+// TestColumnHasRoomForANewState adds one that the drawing knows nothing of.
+func TestColumnHasRoomForANewState(t *testing.T) {
 	labels := append(machine.Phases(), "Suspended")
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Poisoned", "Suspended", []string{"IssuerAskedForPatience"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
-	svg := draw(wide, labels, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
+	svg := drawColumn(wide, labels, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
 	found := groups(t, svg)
 	require.Len(t, found, len(labels)+len(edges))
 	require.Equal(t, "state lit", found[len(found)-1].class)

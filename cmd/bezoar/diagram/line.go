@@ -11,14 +11,14 @@ import (
 // Picture is the table as a drawing to open a document with: wide, with colours
 // of its own for light and dark, and with the issuer, to which an arrow leads
 // from each of the states posting.
-func Picture(posting []machine.Phase) string { return paint(machine.Phases(), Edges(), posting) }
+func Picture(posting []machine.Phase) string { return drawLine(machine.Phases(), Edges(), posting) }
 
 // NarrowPicture is the picture for a narrow screen, where the words of the wide one
 // are too small to read: the states and the arrows.
 func NarrowPicture() string {
 	alone := narrow
 	alone.style = pictureStyle + narrowStyle
-	return draw(alone, machine.Phases(), Edges(), "", Edge{})
+	return drawColumn(alone, machine.Phases(), Edges(), "", Edge{})
 }
 
 // captions say in three words what a login is worth in a state.
@@ -46,34 +46,36 @@ const (
 	postOffset            = 26 // of the arrow to the issuer, to the other side
 )
 
-// picture is the drawing under way: the states in one line, above it the ribbon
-// that stands for each of them, below it the issuer and a track for each arrow
+// picture is the drawing under way: the states in one line, above them a ribbon
+// that stands for each of them, below them the issuer and a track for each arrow
 // that passes over a state.
 type picture struct {
-	drawing
-	center map[machine.Phase]int
+	canvas
+	phases []machine.Phase
+	edges  []Edge
+	middle map[machine.Phase]int // of its card, to the right
 	width  int
 	tracks int
 }
 
-func paint(labels []machine.Phase, edges []Edge, posting []machine.Phase) string {
-	p := &picture{drawing: drawing{form: form{hasWords: true}, labels: labels, edges: edges}}
-	p.center, p.width = inLine(labels, pictureMargin, cardWidth, p.room)
+func drawLine(phases []machine.Phase, edges []Edge, posting []machine.Phase) string {
+	p := &picture{phases: phases, edges: edges}
+	p.middle, p.width = inLine(phases, pictureMargin, cardWidth, p.gap)
 	for _, edge := range edges {
-		p.arrow(edge)
+		p.edge(edge)
 	}
-	for _, label := range posting {
-		p.post(p.center[label] + postOffset)
+	for _, phase := range posting {
+		p.post(p.middle[phase] + postOffset)
 	}
-	for _, label := range labels {
-		p.card(label)
+	for _, phase := range phases {
+		p.card(phase)
 	}
 	height := firstTrack + max(0, p.tracks-1)*trackStep + pictureMargin
 	return p.frame(height) + p.String() + "</svg>\n"
 }
 
-// room is the gap between two states, wide enough for words if there are any.
-func (p *picture) room(before, after machine.Phase) int {
+// gap is the room between two neighbours, wide enough for words if there are any.
+func (p *picture) gap(before, after machine.Phase) int {
 	for _, edge := range p.edges {
 		if edge.joins(before, after) {
 			return wideGap
@@ -112,7 +114,7 @@ func (p *picture) frame(height int) string {
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
 		`aria-labelledby="title desc" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="14">`+"\n",
 		p.width, height, p.width, height)
-	out.WriteString("<title id=\"title\">The states of a login</title>\n<desc id=\"desc\">" + told(p.edges) + "</desc>\n" + pictureStyle)
+	out.WriteString("<title id=\"title\">The states of a login</title>\n<desc id=\"desc\">" + sentences(p.edges) + "</desc>\n" + pictureStyle)
 	fmt.Fprintf(&out, `<rect class="ground" x=".5" y=".5" width="%d" height="%d" rx="12"/>`+"\n", p.width-1, height-1)
 	fmt.Fprintf(&out, `<g class="ribbon"><rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="none" stroke="currentColor" stroke-dasharray="3 3"/>`,
 		pictureMargin, pictureMargin, p.width-2*pictureMargin, ribbonHeight)
@@ -120,51 +122,54 @@ func (p *picture) frame(height int) string {
 	return out.String()
 }
 
-func (p *picture) card(label machine.Phase) {
-	x := p.center[label]
+func (p *picture) card(phase machine.Phase) {
+	x := p.middle[phase]
 	fmt.Fprintf(p, `<g class="state %s"><rect x="%d" y="%d" width="%d" height="%d" rx="10" stroke="currentColor" stroke-width="1.5"/>`,
-		label, x-cardWidth/2, cardsTop, cardWidth, cardHeight)
-	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="17" font-weight="650">%s</text>`, x, cardsTop+26, label)
-	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="13">%s</text></g>`+"\n", x, cardsTop+45, captions[label])
+		phase, x-cardWidth/2, cardsTop, cardWidth, cardHeight)
+	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="17" font-weight="650">%s</text>`, x, cardsTop+26, phase)
+	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-size="13">%s</text></g>`+"\n", x, cardsTop+45, captions[phase])
 }
 
-// arrow draws an arrow with its words.
-func (p *picture) arrow(edge Edge) {
+// edge draws an arrow with its words.
+func (p *picture) edge(edge Edge) {
 	fmt.Fprintf(p, `<g class="edge" data-from="%s" data-to="%s"><title>%s to %s: %s</title>`,
-		edge.From, edge.To, origin(edge), edge.To, strings.Join(edge.Triggers, ", "))
-	words := edge.Words()
-	from, to := p.center[edge.From], p.center[edge.To]
-	switch between := slices.Index(p.labels, edge.To) - slices.Index(p.labels, edge.From); {
-	case edge.From == "":
-		p.shaft(fmt.Sprintf("M%d %dV%d", to, pictureMargin+ribbonHeight, cardsTop), to, cardsTop, "l-4 -9h8z")
-		p.words(folded(strings.Join(words, ", "), 11), to+8, pictureMargin+ribbonHeight+18, "start")
-	case between == 0:
-		x := from - loopOffset
-		p.shaft(fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x+16, cardsFoot, x+24, cardsFoot+38, x-24, cardsFoot+38, x-16, cardsFoot),
-			x-16, cardsFoot, "l-2 10l8 -4z")
-		p.words(words, x-26, cardsFoot+36, "end")
-	case between == 1:
-		y := cardsMiddle - pairOffset
-		p.shaft(fmt.Sprintf("M%d %dH%d", from+cardWidth/2, y, to-cardWidth/2), to-cardWidth/2, y, "l-9 -4v8z")
-		p.words(words, (from+to)/2, y-8-lineHeight*(len(words)-1), "middle")
-	case between == -1:
-		y := cardsMiddle + pairOffset
-		p.shaft(fmt.Sprintf("M%d %dH%d", from-cardWidth/2, y, to+cardWidth/2), to+cardWidth/2, y, "l9 -4v8z")
-		p.words(words, (from+to)/2, y+17, "middle")
-	default:
-		y := firstTrack + p.tracks*trackStep
-		p.tracks++
-		p.shaft(fmt.Sprintf("M%d %dV%dH%dV%d", from, cardsFoot, y, to, cardsFoot), to, cardsFoot, "l-4 9h8z")
-		p.words([]string{strings.Join(words, " ")}, from+9, y-7, "start")
-	}
+		edge.From, edge.To, edge.origin(), edge.To, strings.Join(edge.Triggers, ", "))
+	p.arrow(p.route(edge))
 	p.WriteString("</g>\n")
+}
+
+// route is where an arrow goes, and its words on lines.
+func (p *picture) route(edge Edge) (route, []string) {
+	words := edge.Words()
+	from, to := p.middle[edge.From], p.middle[edge.To]
+	distance := slices.Index(p.phases, edge.To) - slices.Index(p.phases, edge.From)
+	switch {
+	case edge.From == "":
+		shaft := fmt.Sprintf("M%d %dV%d", to, pictureMargin+ribbonHeight, cardsTop)
+		return route{shaft, to, cardsTop, "l-4 -9h8z", to + 8, pictureMargin + ribbonHeight + 18, "start"}, wrapped(strings.Join(words, ", "), 11)
+	case distance == 0:
+		x := from - loopOffset
+		shaft := fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x+16, cardsFoot, x+24, cardsFoot+38, x-24, cardsFoot+38, x-16, cardsFoot)
+		return route{shaft, x - 16, cardsFoot, "l-2 10l8 -4z", x - 26, cardsFoot + 36, "end"}, words
+	case distance == 1:
+		tip, y := to-cardWidth/2, cardsMiddle-pairOffset
+		return route{fmt.Sprintf("M%d %dH%d", from+cardWidth/2, y, tip), tip, y, "l-9 -4v8z",
+			(from + to) / 2, y - 8 - lineHeight*(len(words)-1), "middle"}, words
+	case distance == -1:
+		tip, y := to+cardWidth/2, cardsMiddle+pairOffset
+		return route{fmt.Sprintf("M%d %dH%d", from-cardWidth/2, y, tip), tip, y, "l9 -4v8z", (from + to) / 2, y + 17, "middle"}, words
+	}
+	y := firstTrack + p.tracks*trackStep
+	p.tracks++
+	return route{fmt.Sprintf("M%d %dV%dH%dV%d", from, cardsFoot, y, to, cardsFoot), to, cardsFoot, "l-4 9h8z", from + 9, y - 7, "start"},
+		[]string{strings.Join(words, " ")}
 }
 
 // post draws the way of a refresh to the issuer.
 func (p *picture) post(x int) {
 	fmt.Fprintf(p, `<g class="post"><title>a refresh is posted from here alone</title>`)
-	p.shaft(fmt.Sprintf("M%d %dV%d", x, cardsFoot, issuerTop), x, issuerTop, "l-4 -9h8z")
-	p.words([]string{"the only state", "that may post", "a refresh"}, x+9, cardsFoot+28, "start")
+	way := route{fmt.Sprintf("M%d %dV%d", x, cardsFoot, issuerTop), x, issuerTop, "l-4 -9h8z", x + 9, cardsFoot + 28, "start"}
+	p.arrow(way, []string{"the only state", "that may post", "a refresh"})
 	fmt.Fprintf(p, `<rect x="%d" y="%d" width="88" height="%d" rx="16" fill="none" stroke="currentColor" stroke-width="1.5"/>`,
 		x-44, issuerTop, issuerFoot-issuerTop)
 	fmt.Fprintf(p, `<text x="%d" y="%d" text-anchor="middle" font-weight="600">issuer</text></g>`+"\n", x, issuerTop+21)
