@@ -38,7 +38,7 @@ func benchmarkPoll(b *testing.B, held machine.Credential) {
 	require.NoError(b, conn.Serve(server))
 	require.NoError(b, conn.Close(context.Background()))
 	b.StopTimer()
-	require.False(b, server.Engine.Snapshot().Token().Equal(secret.Token{}))
+	require.False(b, server.options.Engine.Snapshot().Token().Equal(secret.Token{}))
 }
 
 // polled is a server whose client says hello and polls.
@@ -138,7 +138,7 @@ func BenchmarkEncodeStatus(b *testing.B) {
 	}
 }
 
-// longTokens are as long as those of the reference's issuer.
+// longTokens are as long as those of Codex's issuer.
 func longTokens() *machine.Credential {
 	held := tokens("access", "refresh")
 	held.AccessToken = machinetest.JWT(`{"exp":32503680000,"pad":"` + strings.Repeat("x", 900) + `"}`)

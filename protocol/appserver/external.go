@@ -15,7 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
-// externalTokens are tokens that the client got elsewhere and refreshes itself.
+// externalTokens are tokens that the client obtained and refreshes itself.
 type externalTokens struct {
 	AccessToken secret.Token
 	AccountID   string
@@ -45,27 +45,27 @@ func (t externalTokens) credential(now time.Time) (machine.Credential, error) {
 
 func (s *Server) loginExternal(id jsonrpc.ID, tokens externalTokens) {
 	const failure = "failed to set external auth"
-	c, err := tokens.credential(s.Now())
+	c, err := tokens.credential(s.options.Now())
 	switch {
 	case err != nil:
 		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
-	case !s.Restriction.Admits(c):
+	case !s.options.Restriction.Admits(c):
 		s.conn.ReplyError(id, invalid(fmt.Sprintf("External auth must use workspace %s, but received %q.",
-			strings.Join(s.Restriction.Workspaces, " or "), c.AccountID)))
+			strings.Join(s.options.Restriction.Workspaces, " or "), c.AccountID)))
 	default:
 		s.login(id, protocol.LoginExternalTokens, c, failure)
 	}
 }
 
 // Client asks the client on a connection for external tokens, for the engine. It
-// is apart from the Server because the engine is made before it.
+// is no part of the Server because the engine is made before the server.
 type Client struct {
 	Conn *jsonrpc.Conn
 	Now  func() time.Time // time.Now
 }
 
-// Renew asks the client for tokens in place of those that were refused. What it
-// answers after ctx has ended is not listened to.
+// Renew asks the client for tokens in place of those that were refused. An answer that
+// comes after the end of ctx is ignored.
 func (c Client) Renew(ctx context.Context, login machine.Credential) (machine.Credential, error) {
 	answer, err := c.Conn.Call(ctx, protocol.ExternalRefresh, protocol.ExternalRefreshParams{
 		Reason: protocol.RefreshUnauthorized, PreviousAccountID: nullable(login.AccountID),

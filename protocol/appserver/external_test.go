@@ -177,7 +177,7 @@ func TestLogoutWaitsTwoSecondsForTheRevocation(t *testing.T) {
 			said = s.said()
 		}
 		require.Equal(t, revocationLimit, time.Since(begun))
-		require.True(t, s.server.Engine.Snapshot().Token().Equal(secret.Token{}))
+		require.True(t, s.server.options.Engine.Snapshot().Token().Equal(secret.Token{}))
 	})
 }
 

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// inflight are answers that wait for something, while the requests behind theirs go
-// on. One may begin while the server waits for the end of all, which a WaitGroup
-// does not allow: a server that was told to go goes on reading for a moment.
+// inflight has the requests that wait for something, while the connection goes on with
+// the requests behind them. A request may begin while the server waits for the end of
+// all, which a WaitGroup does not allow: the server reads on while it drains.
 type inflight struct {
 	mu      sync.Mutex
 	count   int
 	idle    chan struct{} // closed when count is 0; nil before the first
 	aborted bool
-	cancels map[*context.CancelCauseFunc]bool // of those that can be aborted
+	cancels map[*context.CancelCauseFunc]bool // of the contexts of withLimit
 }
 
 // begin runs answer on a goroutine of its own.
@@ -41,7 +41,7 @@ func (a *inflight) end() {
 	}
 }
 
-// over is closed when all those have answered that had begun by now.
+// Idle is closed when all requests are answered that had begun when it was called.
 func (a *inflight) Idle() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,11 +52,11 @@ func (a *inflight) Idle() <-chan struct{} {
 	return a.idle
 }
 
-// errEnding is why an answer that was aborted is an error.
+// errEnding is the error of a request that was aborted.
 var errEnding = errors.New("the server is ending")
 
-// withLimit is a context for an answer that asks another server: it ends after limit, or
-// with errEnding when the answers are aborted.
+// withLimit is the context of a request that asks another server: it ends after limit,
+// or with errEnding when the requests are aborted. The function frees it.
 func (a *inflight) withLimit(limit time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	timed, stop := context.WithTimeout(ctx, limit)

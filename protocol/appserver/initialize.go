@@ -35,20 +35,20 @@ func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
 		s.conn.ReplyError(id, invalid(fmt.Sprintf("Invalid clientInfo.name: '%s'. Must be a valid HTTP header value.", client.Name)))
 		return
 	}
-	<-s.Engine.Ready() // the login of this conversation is the one of its start
+	<-s.options.Engine.Ready() // the stored login is loaded before the first answer about it
 	s.initialized = true
 	s.experimental = params.Capabilities.ExperimentalAPI
 	s.silenced = params.Capabilities.OptOutNotificationMethods
 	agent := s.userAgent(client)
-	s.Introduce(client.Name, agent)
+	s.options.Introduce(client.Name, agent)
 	s.conn.Reply(id, protocol.InitializeResponse{
-		UserAgent: agent, CodexHome: s.Home, PlatformFamily: platformFamily(), PlatformOS: platformOS(),
+		UserAgent: agent, CodexHome: s.options.Home, PlatformFamily: platformFamily(), PlatformOS: platformOS(),
 	})
-	for _, warning := range s.Warnings {
+	for _, warning := range s.options.Warnings {
 		s.notify(protocol.ConfigWarning, warning)
 	}
 	if s.experimental {
-		s.Engine.Subscribe(s.healthChanged)
+		s.options.Engine.Subscribe(s.healthChanged)
 	}
 }
 
@@ -60,8 +60,8 @@ func isHeaderValue(text string) bool {
 
 // userAgent is NAME/SERVERVERSION (OS OSVERSION; ARCH) TERMINAL (NAME; VERSION).
 func (s *Server) userAgent(client protocol.ClientInfo) string {
-	agent := fmt.Sprintf("%s/%s (%s; %s) %s (%s; %s)", client.Name, s.Version,
-		operatingSystem(), architecture(), s.Terminal, client.Name, client.Version)
+	agent := fmt.Sprintf("%s/%s (%s; %s) %s (%s; %s)", client.Name, s.options.Version,
+		operatingSystem(), architecture(), s.options.Terminal, client.Name, client.Version)
 	return strings.Map(func(r rune) rune {
 		if isHeaderValue(string(r)) {
 			return r

@@ -16,12 +16,12 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// loginTypes lists the types of a login in the order in which an error names them.
+// loginTypes lists the types of a login in the order of the error about another one.
 var loginTypes = []string{
 	protocol.LoginAPIKey, protocol.LoginChatGPT, protocol.LoginDeviceCode, protocol.LoginExternalTokens,
 }
 
-// loginParams is what the types of a login take; Type says which.
+// loginParams has the parameters of all types of a login; Type says which count.
 type loginParams struct {
 	Type     string
 	APIKey   secret.Token
@@ -35,8 +35,8 @@ var (
 	apiKeyLogin = objectOf(loginParamsName, secretText("apiKey", func(p *loginParams) *secret.Token { return &p.APIKey }).must())
 )
 
-// decodeLoginStart looks at the type first: it says which members there are.
-// Parameters that are no object may be the secret itself and are not repeated.
+// decodeLoginStart decodes the type first, which says what the other members are.
+// Parameters that are no object may be the secret itself: the error leaves them out.
 func decodeLoginStart(request jsonrpc.Request) (loginParams, *jsonrpc.Error) {
 	if request.Params != nil && request.Params[0] != '{' {
 		return loginParams{}, badParams("invalid type, expected %s", loginType.what)
@@ -56,7 +56,7 @@ func decodeLoginStart(request jsonrpc.Request) (loginParams, *jsonrpc.Error) {
 	return params, unknownVariant(params.Type, loginTypes)
 }
 
-// secretText is a text that nothing may print, not even the error about it.
+// secretText is a text that is never printed, not even in the error about it.
 func secretText[P any](name string, of func(*P) *secret.Token) field[P] {
 	return field[P]{name: name, set: func(params *P, raw json.RawMessage) *jsonrpc.Error {
 		var value string
@@ -68,6 +68,8 @@ func secretText[P any](name string, of func(*P) *secret.Token) field[P] {
 	}}
 }
 
+// loginStart begins a login. A key and the client's own tokens are saved at once, in
+// login. A browser or device login goes on in package login, and follow reports it.
 func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
 	if err := s.forbids(params.Type); err != nil {
 		s.conn.ReplyError(id, err)
@@ -79,25 +81,26 @@ func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
 	case protocol.LoginExternalTokens:
 		s.loginExternal(id, params.External)
 	case protocol.LoginChatGPT:
-		s.follow(id, s.Logins.Browser(), asBrowserLogin)
+		s.follow(id, s.options.Logins.Browser(), asBrowserLogin)
 	case protocol.LoginDeviceCode:
-		s.follow(id, s.Logins.Device(), asDeviceLogin)
+		s.follow(id, s.options.Logins.Device(), asDeviceLogin)
 	}
 }
 
-// forbids says why a login of this type may not be made here and now.
+// forbids is the error of a login of a type that is not allowed now, or nil. Which
+// account may log in is decided when its credential is there: Restriction.Admits.
 func (s *Server) forbids(loginType string) *jsonrpc.Error {
 	external := loginType == protocol.LoginExternalTokens
 	switch {
 	case external && !s.experimental:
 		return invalid("account/login/start.chatgptAuthTokens requires experimentalApi capability")
-	case loginType == protocol.LoginAPIKey && s.Restriction.ForbidAPIKey:
+	case loginType == protocol.LoginAPIKey && s.options.Restriction.ForbidAPIKey:
 		return invalid("API key login is disabled. Use ChatGPT login instead.")
-	case external && s.Restriction.ForbidChatGPT:
+	case external && s.options.Restriction.ForbidChatGPT:
 		return invalid("External ChatGPT auth is disabled. Use API key login instead.")
-	case loginType != protocol.LoginAPIKey && s.Restriction.ForbidChatGPT:
+	case loginType != protocol.LoginAPIKey && s.options.Restriction.ForbidChatGPT:
 		return invalid("ChatGPT login is disabled. Use API key login instead.")
-	case !external && s.Engine.Snapshot().Credential.Method == machine.MethodExternal:
+	case !external && s.options.Engine.Snapshot().Credential.Method == machine.MethodExternal:
 		return invalid("External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it.")
 	}
 	return nil
@@ -107,14 +110,13 @@ func (s *Server) loginAPIKey(id jsonrpc.ID, key secret.Token) {
 	s.login(id, protocol.LoginAPIKey, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}, "failed to save api key")
 }
 
-// login is a login that needs nobody else: the one that is under way has ended
-// when it takes effect.
+// login saves a credential that is complete. It interrupts the login under way before.
 func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) {
 	ctx, cancel := s.briefly()
 	defer cancel()
 	err := s.endLogin(ctx)
 	if err == nil {
-		err = s.Engine.Login(ctx, c)
+		err = s.options.Engine.Login(ctx, c)
 	}
 	if err != nil {
 		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
@@ -135,15 +137,15 @@ func asDeviceLogin(id string, prompt login.Prompt) any {
 	}
 }
 
-// follow answers the request for a login that a person has to bring to its end,
-// and reports the end when it comes. It has ended the login before it, and the
-// client hears of that first.
+// follow answers the request for a login that the user has to complete, and notifies
+// the client of its end. The new login has interrupted the one before, of whose end the
+// client is notified first.
 func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
 	before, told := s.prevLoginReported, make(chan struct{})
 	s.prevLoginReported = told
 	s.inflight.Go(func() {
 		defer close(told)
-		prompt, err := attempt.Prompt() // by now nothing is left of the one before
+		prompt, err := attempt.Prompt() // by now the attempt before is over
 		if before != nil {
 			<-before
 		}
@@ -156,13 +158,13 @@ func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, l
 	})
 }
 
-// endLogin ends the login that is under way and waits until the client was told.
-// It is called on the reading goroutine.
+// endLogin interrupts the login under way and waits until the client was notified. The
+// reading goroutine calls it.
 func (s *Server) endLogin(ctx context.Context) error {
-	if err := s.Logins.End(ctx); err != nil || s.prevLoginReported == nil {
+	if err := s.options.Logins.End(ctx); err != nil || s.prevLoginReported == nil {
 		return err
 	}
-	<-s.prevLoginReported // which waits for nobody any more
+	<-s.prevLoginReported // soon: the login is over
 	return nil
 }
 
@@ -173,7 +175,7 @@ func startError(err error) *jsonrpc.Error {
 	return internal(err.Error())
 }
 
-// completed says how a login has ended. Its errors have the reference's texts.
+// completed notifies the client of the end of a login. The errors have Codex's texts.
 func (s *Server) completed(loginID string, err error) {
 	ended := protocol.LoginCompletedNotification{LoginID: &loginID, Success: err == nil}
 	if err != nil {
@@ -188,13 +190,13 @@ func (s *Server) completed(loginID string, err error) {
 var cancelParams = objectOf("CancelLoginAccountParams",
 	text("loginId", func(p *protocol.LoginCancelParams) *string { return &p.LoginID }).must())
 
-// loginCancel answers before the end of the login is told.
+// loginCancel answers before the client is notified of the end of the login.
 func (s *Server) loginCancel(id jsonrpc.ID, params protocol.LoginCancelParams) {
 	if !isUUID(params.LoginID) {
 		s.conn.ReplyError(id, invalid("invalid login id: "+params.LoginID))
 		return
 	}
-	cancelled := s.Logins.Cancel(params.LoginID, func() {
+	cancelled := s.options.Logins.Cancel(params.LoginID, func() {
 		s.conn.Reply(id, protocol.LoginCancelResponse{Status: protocol.CancelCanceled})
 	})
 	if !cancelled {
@@ -202,7 +204,7 @@ func (s *Server) loginCancel(id jsonrpc.ID, params protocol.LoginCancelParams) {
 	}
 }
 
-// isUUID reports whether text has the form of a login id (RFC 9562), with its
+// isUUID reports whether text has the form of a login id (RFC 9562 section 4), with
 // hyphens or without.
 func isUUID(text string) bool {
 	digits := strings.ReplaceAll(text, "-", "")
@@ -212,17 +214,19 @@ func isUUID(text string) bool {
 	return len(text) == 32 || len(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-'
 }
 
-// revocationLimit is how long a logout's answer waits for the issuer to be
-// told. The login is gone before that, for everything behind it too.
+// revocationLimit is how long the answer to a logout waits for the revocation. The
+// login is deleted before that, also for the requests behind this one.
 const revocationLimit = 2 * time.Second
 
+// accountLogout deletes the login, and answers when its tokens are revoked or
+// revocationLimit is over.
 func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	ctx, cancel := s.briefly()
 	defer cancel()
 	err := s.endLogin(ctx)
 	var revoked <-chan struct{}
 	if err == nil {
-		revoked, err = s.Engine.Logout(ctx)
+		revoked, err = s.options.Engine.Logout(ctx)
 	}
 	if err != nil {
 		s.conn.ReplyError(id, internal(fmt.Sprintf("failed to log out: %v", err)))
@@ -242,8 +246,8 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	}
 }
 
-// loggedOut tells the login as it is by now: a login behind the logout may have
-// been answered before it.
+// loggedOut answers a logout. The notification shows the login as it is by then: a
+// login behind the logout may have been answered before.
 func (s *Server) loggedOut(id jsonrpc.ID) {
 	s.conn.Reply(id, protocol.LogoutResponse{})
 	s.accountUpdated()

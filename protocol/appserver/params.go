@@ -7,15 +7,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
-// object says how the params of a method are decoded: which members are looked
-// at, and where each of them goes. There is one for each kind of params, made
-// at the start, so that decoding a poll allocates nothing but the params.
+// object says how the params of a method are decoded: which members count, and where
+// the value of each goes. There is one for each kind of params, made at the start, so
+// that decoding a poll allocates nothing but the params. The errors are worded as those
+// of Codex's decoder, which clients may show.
 type object[P any] struct {
-	what   string // as the reference's decoder calls it in errors
+	what   string // as Codex's decoder calls it in errors
 	fields []field[P]
 }
 
@@ -42,8 +42,9 @@ func (o object[P]) params(request jsonrpc.Request) (params P, err *jsonrpc.Error
 	return params, err
 }
 
-// decode reads the members that fields name and ignores the others. The first
-// thing wrong with it, in the order it is written, is the error.
+// decode reads the members that fields name and ignores the others. The error is about
+// the first wrong member, in the order of the text. jsonrpc has validated the text when
+// it read the line; this second pass finds the members without an allocation.
 func (o object[P]) decode(raw json.RawMessage, into *P) (err *jsonrpc.Error) {
 	var seen uint64 // a bit for each field
 	ok := jsonrpc.EachMember(raw, func(name, value []byte) {
@@ -156,19 +157,10 @@ func decodeInto(raw json.RawMessage, into any, expected string) *jsonrpc.Error {
 
 func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
 
-// decodeNothing is for a method that takes no parameters: whatever comes is fine.
+// decodeNothing is for a method without parameters, which ignores any that come.
 func decodeNothing(jsonrpc.Request) (struct{}, *jsonrpc.Error) { return struct{}{}, nil }
 
-// invalid is the reference's code for everything that a client can do wrong.
-func invalid(message string) *jsonrpc.Error {
-	return &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: message}
-}
-
-func internal(message string) *jsonrpc.Error {
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternal, Message: message}
-}
-
-// badParams words a decoding error as the reference's decoder does.
+// badParams words a decoding error as Codex's decoder does.
 func badParams(format string, args ...any) *jsonrpc.Error {
 	return invalid("Invalid request: " + fmt.Sprintf(format, args...))
 }
@@ -187,7 +179,7 @@ func wrongType(raw json.RawMessage, expected string) *jsonrpc.Error {
 	return badParams("invalid type: %s, expected %s", typeName(raw), expected)
 }
 
-// typeName names a JSON value as the reference's decoder does.
+// typeName names a JSON value as Codex's decoder does.
 func typeName(raw json.RawMessage) string {
 	switch raw[0] {
 	case '{':
@@ -207,19 +199,4 @@ func typeName(raw json.RawMessage) string {
 		return "floating point `" + string(raw) + "`"
 	}
 	return "integer `" + string(raw) + "`"
-}
-
-// refusalMessage says to a person why a login cannot be refreshed, in Codex's words
-// where it has any.
-func refusalMessage(reason history.Reason) string {
-	const retry = " Please log out and sign in again."
-	switch reason {
-	case history.ReasonExpired:
-		return "Your access token could not be refreshed because your refresh token has expired." + retry
-	case history.ReasonReused, history.ReasonSpent:
-		return "Your access token could not be refreshed because your refresh token was already used." + retry
-	case history.ReasonRevoked:
-		return "Your access token could not be refreshed because your refresh token was revoked." + retry
-	}
-	return "Your access token could not be refreshed." + retry
 }

@@ -8,24 +8,25 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
-// How long the backend may take for one answer, and all of it together with a
-// refresh in between.
+// How long the backend may take for one answer, and how long the whole request may
+// take, with a refresh in between.
 const (
 	backendLimit    = 10 * time.Second
 	rateLimitsLimit = time.Minute
 )
 
-// rateLimitsRead asks the backend, which may take its time: it steps aside. Who
-// comes meanwhile with the same token shares the answer: a hundred windows that
-// are opened at once are no storm at the backend.
+// rateLimitsRead asks the backend, on a goroutine of its own. Requests that come
+// meanwhile with the same token share the answer: a hundred windows that are opened at
+// once send the backend one request.
 func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
-	s.Engine.Ask(machine.Ask{}, func(snapshot *machine.State) {
+	s.options.Engine.Ask(machine.Ask{}, func(snapshot *machine.State) {
 		switch snapshot.Method() {
 		case "":
 			s.conn.ReplyError(id, invalid("codex account authentication required to read rate limits"))
@@ -56,14 +57,14 @@ func (s *Server) answerRateLimits(token secret.Fingerprint) {
 	}
 }
 
-// sharers are the requests that wait for the same answer, by the access token
-// that was there when they came.
+// sharers has the requests that wait for the same answer, by the access token that was
+// current when they came.
 type sharers struct {
 	mu  sync.Mutex
 	ids map[secret.Fingerprint][]jsonrpc.ID
 }
 
-// join returns how many wait now.
+// join adds a request and returns how many wait now.
 func (s *sharers) join(token secret.Fingerprint, id jsonrpc.ID) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +75,7 @@ func (s *sharers) join(token secret.Fingerprint, id jsonrpc.ID) int {
 	return len(s.ids[token])
 }
 
-// leave returns those that wait. Who comes now is the first again.
+// leave removes the requests that wait and returns them.
 func (s *sharers) leave(token secret.Fingerprint) []jsonrpc.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,12 +84,12 @@ func (s *sharers) leave(token secret.Fingerprint) []jsonrpc.ID {
 	return waiting
 }
 
-// rateLimits asks once, and once more if the token was refused and there is
-// another one now. A second refusal is the backend's last word.
+// rateLimits asks the backend once, and once more if it refused the token and the engine
+// has another one by then. A second refusal is the answer.
 func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, error) {
-	snapshot, err := s.Engine.Status(ctx, machine.Ask{Token: true})
-	if err == nil && snapshot.Rejected { // withheld: whoever can renew it is asked again
-		snapshot, err = s.Engine.Rejected(ctx, snapshot.Credential.AccessToken.Fingerprint())
+	snapshot, err := s.options.Engine.Status(ctx, machine.Ask{Token: true})
+	if err == nil && snapshot.Rejected { // the token is withheld: the client can renew it
+		snapshot, err = s.options.Engine.Rejected(ctx, snapshot.Credential.AccessToken.Fingerprint())
 	}
 	if err != nil {
 		return protocol.RateLimitsResponse{}, err
@@ -99,7 +100,7 @@ func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, e
 		return limits, err
 	}
 	refused := snapshot.Credential.AccessToken.Fingerprint()
-	if snapshot, err = s.Engine.Rejected(ctx, refused); err != nil {
+	if snapshot, err = s.options.Engine.Rejected(ctx, refused); err != nil {
 		return limits, err
 	}
 	if token := snapshot.Token(); token.IsAbsent() || token.Fingerprint() == refused {
@@ -108,7 +109,7 @@ func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, e
 	return s.askBackend(ctx, snapshot)
 }
 
-// errNoToken reports that there is a login and no token that may be used.
+// errNoToken reports a login without a token that may be used now.
 var errNoToken = errors.New("the access token was refused, and there is no other yet")
 
 func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (protocol.RateLimitsResponse, error) {
@@ -120,7 +121,22 @@ func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (proto
 	}
 	ctx, cancel := context.WithTimeout(ctx, backendLimit)
 	defer cancel()
-	return s.Backend.RateLimits(ctx, chatgpt.Login{
+	return s.options.Backend.RateLimits(ctx, chatgpt.Login{
 		AccessToken: snapshot.Token(), AccountID: snapshot.Credential.AccountID, UserID: snapshot.Account.UserID,
 	})
+}
+
+// refusalMessage tells the user why a login cannot be refreshed, in Codex's words
+// where it has any.
+func refusalMessage(reason history.Reason) string {
+	const retry = " Please log out and sign in again."
+	switch reason {
+	case history.ReasonExpired:
+		return "Your access token could not be refreshed because your refresh token has expired." + retry
+	case history.ReasonReused, history.ReasonSpent:
+		return "Your access token could not be refreshed because your refresh token was already used." + retry
+	case history.ReasonRevoked:
+		return "Your access token could not be refreshed because your refresh token was revoked." + retry
+	}
+	return "Your access token could not be refreshed." + retry
 }

@@ -1,6 +1,11 @@
-// Package appserver answers the account surface of the app-server protocol
-// over one connection: it decodes a request, asks the engine and words the
-// answer. It keeps no login state of its own.
+// Package appserver serves the account methods of Codex's app-server protocol to one
+// client over one connection: it decodes a request, asks the engine, and encodes the
+// answer with the texts that Codex has. It keeps no login state of its own.
+//
+// To follow a request, begin at [Server.Request]: jsonrpc calls it with a decoded line,
+// the table of methods below names the handler, and the handler stands in the file of
+// its subject. A poll is read in status.go, a login and a logout in login.go, tokens of
+// the client in external.go, rate limits in ratelimits.go.
 package appserver
 
 import (
@@ -17,33 +22,34 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/login"
 )
 
-// Options is what a server is made of.
+// Options configure a [Server]. Engine, Logins, Backend and Introduce are required.
 type Options struct {
 	Engine       *engine.Engine
-	Client       *protocol.ClientInfo // who will speak, as far as is known before initialize; nil if it is not
-	Home         string               // absolute; told to the client
+	Client       *protocol.ClientInfo // the client, if the command line names it; nil until initialize otherwise
+	Home         string               // absolute
 	Version      string
-	Terminal     string // how the user agent calls the terminal, e.g. "xterm"
-	RequiresAuth bool   // the model provider wants an OpenAI login
+	Terminal     string // the terminal's name in the user agent, e.g. "xterm"
+	RequiresAuth bool   // the model provider needs an OpenAI login
 	Restriction  machine.Restriction
 	Warnings     []protocol.ConfigWarningNotification
 	Now          func() time.Time // time.Now
 
 	Logins  *login.Manager  // saves to Engine
-	Backend *chatgpt.Client // knows the rate limits
+	Backend *chatgpt.Client // has the rate limits
 
-	// Introduce is told who the client is, for the requests to the issuer.
+	// Introduce sets the originator and the user agent of all further requests to
+	// the issuer and the backend.
 	Introduce func(originator, userAgent string)
 }
 
-// Server is the handler of one connection. Request and Notification are called
-// on the connection's reading goroutine, one after another.
+// Server is the handler of one connection. The connection calls Request and
+// Notification on its reading goroutine, one after another.
 type Server struct {
-	Options
+	options  Options
 	conn     *jsonrpc.Conn
 	inflight inflight
 	limits   sharers
-	latest   sync.Mutex // held while it is told who is logged in: who looks first is heard first
+	update   sync.Mutex // held from the snapshot to the notification: the last notification shows the latest login
 	status   statusEncoder
 	queued   chan struct{} // full while as many requests wait for a refresh as may
 
@@ -59,34 +65,20 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Server{Options: options, conn: conn, queued: make(chan struct{}, queueLimit)}
-	if client := s.Client; client != nil && isHeaderValue(client.Name) {
-		s.Introduce(client.Name, s.userAgent(*client))
+	s := &Server{options: options, conn: conn, queued: make(chan struct{}, queueLimit)}
+	if client := s.options.Client; client != nil && isHeaderValue(client.Name) {
+		s.options.Introduce(client.Name, s.userAgent(*client))
 	}
 	return s
 }
 
-// queueLimit is how many requests of a client may wait for a refresh. Then no further
-// line is read until the refresh or its deadline has answered them: a client that
-// demands a million refreshes waits, and does not fill the memory.
-const queueLimit = 4096
-
-// queue has the engine answer what is not known at once.
-func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
-	s.queued <- struct{}{}
-	s.Engine.Enqueue(ask, func(snapshot *machine.State) {
-		<-s.queued
-		answer(snapshot)
-	})
-}
-
-// Drain begins the end: it ends the login that is under way, and any that begins
-// later, has the engine post nothing any more, and waits until all that was asked is
-// answered. At ctx's end what still waits is answered with what there is, or with an
-// error. It returns ctx's error if a request was left without an answer.
+// Drain begins the end: it interrupts the login under way and every later one, has the
+// engine start no further post, and waits until every request is answered. At ctx's end
+// it answers the rest with what is known, or with an error. It returns ctx's error if a
+// request has no answer.
 func (s *Server) Drain(ctx context.Context) error {
-	_ = s.Logins.Close(ctx) // what is not over by now has no engine to be saved to
-	s.Engine.Drain(ctx)
+	_ = s.options.Logins.Close(ctx) // a login that is not over by then is not saved: the engine is drained
+	s.options.Engine.Drain(ctx)
 	answered := s.inflight.Idle()
 	select {
 	case <-answered:
@@ -102,19 +94,19 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Close is Drain, and then closes the engine: until ctx ends, the refresh that has
-// posted is waited for and saved. It returns the error of Drain.
+// Close is [Server.Drain], and then closes the engine: until ctx ends, it waits for a
+// refresh that has posted and saves the result. It returns the error of Drain.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.Drain(ctx)
-	s.Engine.Close(ctx)
+	s.options.Engine.Close(ctx)
 	return err
 }
 
-// abortGrace is how much longer the answers may take that were hurried.
+// abortGrace is how long the answers that were aborted may still take.
 const abortGrace = 250 * time.Millisecond
 
-// Request serves one request: an unknown method and bad parameters come before
-// the handshake, as in the reference.
+// Request serves one request. As in Codex, an unknown method and bad parameters are
+// errors before the handshake, too.
 func (s *Server) Request(request jsonrpc.Request) {
 	serve, known := methods[request.Method]
 	if !known {
@@ -124,11 +116,11 @@ func (s *Server) Request(request jsonrpc.Request) {
 	serve(s, request)
 }
 
-// Notification takes note of what a client says unasked. All of it may be
-// ignored: "initialized" is optional, and the rest is not for this server.
+// Notification ignores a notification of the client: "initialized" is optional, and
+// the others concern no account.
 func (s *Server) Notification(jsonrpc.Notification) {}
 
-// methodNames lists the methods in the order in which an error names them.
+// methodNames lists the methods in the order of the error about an unknown one.
 var methodNames = []string{
 	protocol.Initialize,
 	protocol.AccountRead,
@@ -142,7 +134,7 @@ var methodNames = []string{
 
 var methods map[string]func(*Server, jsonrpc.Request)
 
-func init() { // not in the declaration: the methods refer to the table
+func init() { // a declaration would be a cycle: the handlers refer to the table
 	methods = map[string]func(*Server, jsonrpc.Request){
 		protocol.Initialize:     decoded(initializeParams.params, (*Server).initialize),
 		protocol.GetAuthStatus:  decoded(getAuthStatusParams.params, afterHandshake((*Server).getAuthStatus)),
@@ -155,7 +147,7 @@ func init() { // not in the declaration: the methods refer to the table
 	}
 }
 
-// decoded is a method whose parameters are decoded before anything else.
+// decoded is a method whose parameters are decoded first.
 func decoded[P any](decode func(jsonrpc.Request) (P, *jsonrpc.Error), serve func(*Server, jsonrpc.ID, P)) func(*Server, jsonrpc.Request) {
 	return func(s *Server, request jsonrpc.Request) {
 		params, err := decode(request)
@@ -167,7 +159,7 @@ func decoded[P any](decode func(jsonrpc.Request) (P, *jsonrpc.Error), serve func
 	}
 }
 
-// afterHandshake is a method that wants initialize to come first.
+// afterHandshake is a method that needs initialize before it.
 func afterHandshake[P any](serve func(*Server, jsonrpc.ID, P)) func(*Server, jsonrpc.ID, P) {
 	return func(s *Server, id jsonrpc.ID, params P) {
 		if !s.initialized {
@@ -184,10 +176,19 @@ func (s *Server) notify(method string, params any) {
 	}
 }
 
-// commandLimit bounds the wait for a login's or a logout's place in the engine's queue. It
-// is longer than the engine waits for the disk, which so has the word.
+// commandLimit bounds how long a login or a logout waits for the engine. It is longer
+// than the engine waits for the store, so that the client gets the store's error.
 const commandLimit = 12 * time.Second
 
 func (s *Server) briefly() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), commandLimit)
+}
+
+// invalid is the error for all that a client can do wrong; Codex has one code for it.
+func invalid(message string) *jsonrpc.Error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: message}
+}
+
+func internal(message string) *jsonrpc.Error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeInternal, Message: message}
 }

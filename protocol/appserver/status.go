@@ -23,16 +23,10 @@ var (
 	getAccountParams = objectOf("GetAccountParams", boolean("refreshToken", wantsRefresh))
 )
 
-// known is what can be answered at once. For a provider that needs no login that
-// is everything but a refresh that is demanded, as in the reference.
-func (s *Server) known(ask machine.Ask) (snapshot *machine.State, ok bool) {
-	if !s.RequiresAuth && !ask.Refresh {
-		return s.Engine.Snapshot(), true
-	}
-	return s.Engine.TryAnswer(ask)
-}
-
-// getAuthStatus is the poll.
+// getAuthStatus is the poll. Most polls are answered here from the engine's snapshot, on
+// the reading goroutine, with no allocation but the parameters. A poll that needs a
+// refresh, or a look at the store, goes through the engine's queue: see
+// [engine.Engine.TryAnswer] and [engine.Engine.Enqueue].
 func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 	if snapshot, ok := s.known(ask); ok {
 		s.replyStatus(id, ask, snapshot)
@@ -41,21 +35,46 @@ func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 	s.queue(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
 }
 
+// known is the snapshot that answers at once, if one does. As in Codex, a provider that
+// needs no login has one for everything but a demanded refresh.
+func (s *Server) known(ask machine.Ask) (snapshot *machine.State, ok bool) {
+	if !s.options.RequiresAuth && !ask.Refresh {
+		return s.options.Engine.Snapshot(), true
+	}
+	return s.options.Engine.TryAnswer(ask)
+}
+
+// queueLimit is how many requests of a client may wait for a refresh. Beyond it, the
+// connection reads no further line until the refresh or its deadline has answered them:
+// a client that demands a million refreshes waits, and does not fill the memory.
+const queueLimit = 4096
+
+// queue has the engine answer when the refresh or the look is done.
+func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
+	s.queued <- struct{}{}
+	s.options.Engine.Enqueue(ask, func(snapshot *machine.State) {
+		<-s.queued
+		answer(snapshot)
+	})
+}
+
+// replyStatus answers a poll. Whether the token is shown is decided here: the client
+// asked for it, and TokenAt withholds one that has expired or was refused.
 func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.State) {
 	s.conn.ReplyAppend(id, func(line []byte) []byte {
-		if !s.RequiresAuth {
+		if !s.options.RequiresAuth {
 			return s.status.append(line, "", secret.Token{}, false)
 		}
 		var token secret.Token
 		if ask.Token {
-			token = snapshot.TokenAt(s.Now())
+			token = snapshot.TokenAt(s.options.Now())
 		}
 		return s.status.append(line, snapshot.Method(), token, true)
 	})
 }
 
-// accountRead shows who is logged in. A poisoned login keeps its account: the
-// user needs a new login and not a forced logout.
+// accountRead shows which account is logged in. A poisoned login keeps its account:
+// the user needs a new login and not a forced logout.
 func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
 	if snapshot, ok := s.known(ask); ok {
 		s.replyAccount(id, snapshot)
@@ -65,8 +84,8 @@ func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
 }
 
 func (s *Server) replyAccount(id jsonrpc.ID, snapshot *machine.State) {
-	response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.RequiresAuth}
-	if s.RequiresAuth {
+	response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.options.RequiresAuth}
+	if s.options.RequiresAuth {
 		response.Account, response.UserID = account(snapshot)
 	}
 	s.conn.Reply(id, response)
@@ -85,12 +104,12 @@ func account(snapshot *machine.State) (account any, userID *string) {
 	}, nullable(who.UserID)
 }
 
-// accountUpdated tells who is logged in by now. It may be called concurrently: a
-// login and a logout that meet must not be told in the wrong order.
+// accountUpdated notifies the client of the login as it is now. It may be called
+// concurrently: the last notification shows the latest login.
 func (s *Server) accountUpdated() {
-	s.latest.Lock()
-	defer s.latest.Unlock()
-	s.notify(protocol.AccountUpdated, updated(s.Engine.Snapshot()))
+	s.update.Lock()
+	defer s.update.Unlock()
+	s.notify(protocol.AccountUpdated, updated(s.options.Engine.Snapshot()))
 }
 
 // updated is the notification for the login that a snapshot shows.
@@ -111,15 +130,15 @@ func nullable(text string) *string {
 	return &text
 }
 
-// statusEncoder writes protocol.GetAuthStatusResponse as JSON. It is written by
-// hand for the one answer that is given many times a second, where encoding/json
-// would be most of the work; a property holds it to the same bytes. It may be used
+// statusEncoder encodes protocol.GetAuthStatusResponse. It is written by hand for the
+// one answer that is sent many times a second, where encoding/json would be most of the
+// work; a property compares its bytes with those of encoding/json. It may be used
 // concurrently.
 type statusEncoder struct {
-	lastPlain atomic.Pointer[string] // the last text that is its own JSON: polls hand out the same token
+	lastPlain atomic.Pointer[string] // the last text that is its own JSON: polls show the same token
 }
 
-// append appends a status. Whatever is "" or absent is null.
+// append appends a status. An empty method and an absent token are null.
 func (e *statusEncoder) append(line []byte, method machine.Method, token secret.Token, requiresAuth bool) []byte {
 	line = append(line, `{"authMethod":`...)
 	line = e.appendText(line, string(method), method == "")
@@ -143,8 +162,8 @@ func (e *statusEncoder) appendText(line []byte, text string, null bool) []byte {
 	return append(line, quoted...)
 }
 
-// isPlain reports whether text is its own JSON but for the quotes. Tokens are,
-// and to find out takes longer than all the rest.
+// plain reports whether text is its own JSON but for the quotes. Tokens are; the check
+// takes longer than the rest of the encoding, so that the last text is remembered.
 func (e *statusEncoder) plain(text string) bool {
 	const shortBytes = 16 // a method, and no reason to forget the token
 	if last := e.lastPlain.Load(); last != nil && *last == text {
@@ -162,20 +181,20 @@ func (e *statusEncoder) plain(text string) bool {
 	return true
 }
 
-// healthRead says how the login fares. It is one load of the snapshot: nobody is
-// asked, nothing is read from the disk and nothing changes by it.
+// healthRead shows the health of the login. It reads the snapshot and nothing else:
+// no issuer, no disk, and nothing changes.
 func (s *Server) healthRead(id jsonrpc.ID, _ struct{}) {
 	if !s.experimental {
 		s.conn.ReplyError(id, invalid("account/health/read requires experimentalApi capability"))
 		return
 	}
-	s.conn.Reply(id, health(s.Engine.Snapshot(), s.Now()))
+	s.conn.Reply(id, health(s.options.Engine.Snapshot(), s.options.Now()))
 }
 
-// healthChanged tells a client that takes experimental messages, on the engine's
-// goroutine.
+// healthChanged notifies a client with the experimentalApi capability. The engine calls
+// it on its own goroutine.
 func (s *Server) healthChanged(_, to *machine.State) {
-	s.notify(protocol.HealthUpdated, protocol.HealthUpdatedNotification(health(to, s.Now())))
+	s.notify(protocol.HealthUpdated, protocol.HealthUpdatedNotification(health(to, s.options.Now())))
 }
 
 func health(s *machine.State, now time.Time) protocol.HealthReadResponse {
@@ -192,7 +211,7 @@ func health(s *machine.State, now time.Time) protocol.HealthReadResponse {
 	return response
 }
 
-// timestamp is a time as RFC 3339 has it, nil for none.
+// timestamp is a time in the form of RFC 3339, nil for the zero time.
 func timestamp(at time.Time) *string {
 	if at.IsZero() {
 		return nil

@@ -58,7 +58,7 @@ func TestStatusAndAccountOfEachLogin(t *testing.T) {
 }
 
 // TestProviderWithoutLoginShowsNone: a refresh that was demanded is made all
-// the same, as in the reference.
+// the same, as in Codex.
 func TestProviderWithoutLoginShowsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) { o.RequiresAuth = false })
