@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -39,8 +40,8 @@ func TestCommandsAgree(t *testing.T) {
 	issuer := newGenerousIssuer(t)
 	variables := map[string]string{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE": issuer.URL + "/oauth/token", "NO_PROXY": "127.0.0.1"}
 	now := time.Now()
-	scene := func(t *testing.T, valid time.Duration) *scene {
-		return newSceneAt(t, now, valid, func(name string) string { return variables[name] })
+	scene := func(t *testing.T, valid time.Duration) *scenetest.Scene {
+		return scenetest.NewAt(t, now, valid, func(name string) string { return variables[name] })
 	}
 	deferred := func(e evidence.Evidence, times int) persist.Entry {
 		return persist.Entry{Kind: persist.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: evidence.Repeated{Evidence: e, Times: times}}
@@ -63,35 +64,35 @@ func TestCommandsAgree(t *testing.T) {
 		flags []string
 		code  int
 	}{
-		"fresh":   {home: func(t *testing.T) string { return scene(t, time.Hour).home }, code: exitOK},
-		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).home }, code: exitOK},
-		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).home }, code: exitOK},
+		"fresh":   {home: func(t *testing.T) string { return scene(t, time.Hour).Home }, code: exitOK},
+		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).Home }, code: exitOK},
+		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).Home }, code: exitOK},
 		"reused": {home: func(t *testing.T) string {
-			return scene(t, time.Hour).note(time.Minute, refused(history.ReasonReused)).home
+			return scene(t, time.Hour).Note(time.Minute, refused(history.ReasonReused)).Home
 		}, code: exitLogin},
 		"revoked": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, refused(history.ReasonRevoked)).home
+			return scene(t, -time.Hour).Note(time.Minute, refused(history.ReasonRevoked)).Home
 		}, code: exitLogin},
 		"spent": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123"}).home
+			return scene(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123"}).Home
 		}, code: exitLogin},
 		"issuer down": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).home
+			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
 		}, code: exitWait},
 		"issuer down, token good": {home: func(t *testing.T) string {
-			return scene(t, time.Minute).note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).home
+			return scene(t, time.Minute).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
 		}, code: exitOK},
 		"the same 400 again and again": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Status: 400, Code: "invalid_request"}, 5)).home
+			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 400, Code: "invalid_request"}, 5)).Home
 		}, code: exitLogin},
 		"wrong client": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Status: 401, Code: "invalid_client"}, 5)).home
+			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 401, Code: "invalid_client"}, 5)).Home
 		}, code: exitOperator},
 		"untrusted certificate": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).note(time.Minute, deferred(evidence.Evidence{Problem: evidence.ProblemCertificate}, 5)).home
+			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Problem: evidence.ProblemCertificate}, 5)).Home
 		}, code: exitOperator},
 		"in doubt twice": {home: func(t *testing.T) string {
-			return scene(t, -time.Hour).intend(20*time.Minute, 1).intend(10*time.Minute, 2).home
+			return scene(t, -time.Hour).Intend(20*time.Minute, 1).Intend(10*time.Minute, 2).Home
 		}, code: exitLogin},
 		"empty":          {home: func(t *testing.T) string { return folder(t, "other") }, code: exitLogin},
 		"key":            {home: func(t *testing.T) string { return file(t, "auth.json", `{"OPENAI_API_KEY":"sk-1"}`) }, code: exitOK},

@@ -31,7 +31,8 @@ been asked for is waited for until its deadline (30 s) and saved. A second signa
 changes nothing of that; kill -9 loses such a refresh.
 
 Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
-	run: appServer,
+	early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of codex pass some of them there
+	run:   appServer,
 }
 
 func appServer(env environment, flags *flag.FlagSet, args []string) error {
@@ -50,7 +51,7 @@ func appServer(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	loaded, err := load(settings, env.getenv)
 	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
-		return &exit{exitError, err} // as codex app-server ends, for its clients
+		return exiting(exitError, err) // as codex app-server ends, for its clients
 	}
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func serve(signals context.Context, env environment, c config.Config, client *pr
 	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Restriction: c.Restriction, Log: log})
 	server := appserver.New(conn, appserver.Options{
 		Engine: auth, Logins: logins, Backend: limits,
-		Client: client, Home: c.Home, Version: version, Terminal: terminal(env.getenv), Warnings: warnings(c),
+		Client: client, Home: c.Home, Version: env.version, Terminal: terminal(env.getenv), Warnings: warnings(c),
 		RequiresAuth: c.RequiresOpenAIAuth, Restriction: c.Restriction,
 		Introduce: func(originator, userAgent string) {
 			issuer.Introduce(originator, userAgent)

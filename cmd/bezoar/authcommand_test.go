@@ -72,20 +72,6 @@ func TestACallAfterTheIntervalIsNoRefusal(t *testing.T) {
 	require.Equal(t, 1, s.Counts().Posts)
 }
 
-func TestTheTimeOfACallDecidesWhetherItIsEarly(t *testing.T) {
-	at := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
-	for age, want := range map[time.Duration]bool{
-		0: true, codexInterval - 1: true, codexInterval: false, time.Hour: false,
-		-time.Second: false, // a clock was set back: nobody can tell
-	} {
-		a := authCommand{isOn: true, interval: codexInterval}
-		a.last.At = at
-		require.Equal(t, want, a.isTooEarly(at.Add(age)), age)
-		a.interval = 0
-		require.Equal(t, age >= 0, a.isTooEarly(at.Add(age)), age)
-	}
-}
-
 func TestTwoProgramsWhoseTokenIsRefusedShareOneRefresh(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the second program is a shell")
@@ -141,17 +127,4 @@ func TestAGuessedRefusalTakesNoTokenAwayWhileTheIssuerCannotBeAsked(t *testing.T
 	require.Equal(t, 1, s.Counts().Posts)
 	require.True(t, s.isFirst(s.call()))
 	require.Equal(t, 1, s.Counts().Posts, "the issuer is left alone for a while")
-}
-
-func TestTheFlagsOfAnAuthCommandGoTogether(t *testing.T) {
-	for words, want := range map[string]string{
-		"--refresh-interval 1m":                  "--refresh-interval goes with --auth-command",
-		"--auth-command --refresh-interval -1s":  "--refresh-interval takes a time such as 300000ms, or 0",
-		"--auth-command --refresh-interval soon": "--refresh-interval takes another value",
-	} {
-		var errs bytes.Buffer
-		env := environment{bytes.NewReader(nil), &errs, &errs, func(string) string { return "" }, time.Now, newLogQueue(&errs)}
-		require.Equal(t, exitUsage, run(env, append([]string{"token"}, strings.Fields(words)...)))
-		require.Contains(t, errs.String(), want)
-	}
 }

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-func completionCommand() command { // a function, for it refers to the table it is in
+// completionOf is the command that prints what a shell needs to complete the others.
+func completionOf(all commandList) command {
 	return command{
 		name:    "completion",
 		summary: "Print the completion script of a shell.",
@@ -23,11 +24,13 @@ To keep it, put that line into the shell's own start file.
 
 Example: bezoar completion fish > ~/.config/fish/completions/bezoar.fish`,
 		words: []string{"bash", "zsh", "fish"},
-		run:   completion,
+		run: func(env environment, flags *flag.FlagSet, args []string) error {
+			return all.completion(env, flags, args)
+		},
 	}
 }
 
-func completion(env environment, flags *flag.FlagSet, args []string) error {
+func (l commandList) completion(env environment, flags *flag.FlagSet, args []string) error {
 	rest, err := parseWords(flags, args)
 	if err != nil {
 		return err
@@ -36,7 +39,7 @@ func completion(env environment, flags *flag.FlagSet, args []string) error {
 	if len(rest) != 1 || print[rest[0]] == nil {
 		return misuse("name one shell: bash, zsh or fish")
 	}
-	return print[rest[0]](env.stdout, completables())
+	return print[rest[0]](env.stdout, l.completables())
 }
 
 // all are the words that may follow the command, each way to write a flag apart.

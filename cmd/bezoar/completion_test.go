@@ -4,30 +4,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
-func TestAShellCompletesWhatAFlagTakes(t *testing.T) {
-	shown := map[string]bool{}
-	unset := func(string) string { return "" }
-	for _, each := range completables() {
-		for _, o := range each.options {
-			for _, value := range o.values {
-				require.Regexp(t, `\b`+value+`\b`, o.meaning, "bezoar %s %s: its help names another value", each.command, o.word)
-				shown[o.word] = true
+func TestCompletedValuesStandInTheHelp(t *testing.T) {
+	found := 0
+	for _, each := range commandList(commands).shown() {
+		for name, values := range each.values {
+			for _, value := range values {
+				require.Regexp(t, `\b`+value+`\b`, each.flags().Lookup(name).Usage, "bezoar %s --%s: its help names another value", each.name, name)
+				found++
 			}
 		}
 	}
-	for name := range valuesOf {
-		require.True(t, shown[dashed(name)], "no command has --%s", name)
-	}
-	for _, level := range valuesOf["log-level"] {
-		_, err := config.Load(config.Flags{Home: t.TempDir(), LogLevel: level}, unset)
-		require.NoError(t, err)
-	}
-	for _, format := range valuesOf["log-format"] {
-		_, err := config.Load(config.Flags{Home: t.TempDir(), LogFormat: format}, unset)
-		require.NoError(t, err)
-	}
+	require.NotZero(t, found)
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -251,6 +250,3 @@ func (s *story) say(format string, args ...any) { fmt.Fprintf(s.env.stdout, form
 func (s *story) row(what string, count int, remark string) {
 	fmt.Fprintf(s.env.stdout, "  %-20s %6d  %s\n", what, count, remark)
 }
-
-// clientName is how the demo introduces itself to the server.
-var clientName = protocol.ClientInfo{Name: "bezoar-demo", Version: version}

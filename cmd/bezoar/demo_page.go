@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
+	"github.com/bezoar-auth/bezoar/protocol"
 )
 
 // How slowly it goes when somebody watches: the time between two polls, less if
@@ -27,7 +28,7 @@ func (s *story) spawn(ctx context.Context) (*editor, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = editor.hello(ctx, clientName)
+	err = editor.hello(ctx, protocol.ClientInfo{Name: "bezoar-demo", Version: s.env.version})
 	if err == nil && s.showsPage {
 		err = s.showPage()
 	}

@@ -78,7 +78,7 @@ func requireCommand(t *testing.T, page, line string) {
 		require.Equal(t, exitOK, code, "%s: bezoar %s", page, line)
 		return
 	}
-	command, rest, found := find(words)
+	command, rest, found := commandList(commands).find(words)
 	require.True(t, found, "%s: there is no bezoar %s", page, line)
 	flags := command.flags()
 	if !slices.Contains(rest, "--help") {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,9 +110,6 @@ const (
 	checkLimit  = 15 * time.Second
 	slowNoticed = 2 * time.Second
 )
-
-// quiet is for what a finding says anyway.
-var quiet = slog.New(slog.DiscardHandler)
 
 func doctor(env environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
@@ -243,13 +239,5 @@ func (f finding) print(out io.Writer, p paint) error {
 		text += fmt.Sprintf("%19s→ %s\n", "", printable(*f.Remedy))
 	}
 	_, err := io.WriteString(out, text)
-	return err
-}
-
-// unavailable is err without the words that a finding has said already.
-func unavailable(err error) error {
-	if of, ok := errors.AsType[*persist.UnavailableError](err); ok {
-		return of.Err
-	}
 	return err
 }

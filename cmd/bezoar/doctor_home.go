@@ -263,11 +263,3 @@ func keyringCheck(ctx context.Context, p *patient) finding {
 	}
 	return fine("it answers")
 }
-
-// cause is a file system's error without the path.
-func cause(err error) error {
-	if of, ok := errors.AsType[*fs.PathError](err); ok {
-		return of.Err
-	}
-	return err
-}

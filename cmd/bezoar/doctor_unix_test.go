@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
 )
 
 // stranger is a user that nothing here belongs to.
@@ -101,9 +103,9 @@ func TestATokenThatCouldNotBeStoredIsNotWaitedFor(t *testing.T) {
 	users := newOtherUsers(t)
 	home := filepath.Join(users.folder, "home")
 	require.NoError(t, os.Mkdir(home, 0o755))
-	expired := newSceneAt(t, time.Now(), -time.Hour, func(string) string { return "" })
+	expired := scenetest.NewAt(t, time.Now(), -time.Hour, func(string) string { return "" })
 	stored := filepath.Join(home, "auth.json")
-	require.NoError(t, os.Rename(filepath.Join(expired.home, "auth.json"), stored))
+	require.NoError(t, os.Rename(filepath.Join(expired.Home, "auth.json"), stored))
 	require.NoError(t, os.Chown(stored, stranger, stranger))
 	out, code := users.run(stranger, nil, "token", "--home", home)
 	require.Contains(t, out, "there is no refresh because a new login could not be stored. Next: bezoar doctor")

@@ -80,3 +80,6 @@ func exiting(code int, err error) error {
 	}
 	return &exit{code, err}
 }
+
+// errCancelled is the end that a person wanted.
+var errCancelled = &exit{exitInterrupted, errors.New("cancelled; nothing has changed")}

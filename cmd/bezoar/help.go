@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"regexp"
@@ -32,10 +31,10 @@ var topics = []topic{
 const helpSummary = "Show the help of a command."
 
 // helpOn is help on everything, on a topic or on a command.
-func helpOn(env environment, args []string) error {
+func (l commandList) helpOn(env environment, args []string) error {
 	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--help" || arg == "-h" })
 	if len(args) == 0 || args[0] == "help" && len(args) == 1 {
-		return help(env.stdout)
+		return l.help(env.stdout)
 	}
 	for _, each := range topics {
 		if each.name == args[0] {
@@ -43,14 +42,14 @@ func helpOn(env environment, args []string) error {
 			return err
 		}
 	}
-	if command, rest, ok := find(args); ok && len(rest) == 0 {
-		return command.help(env.stdout, command.flags())
+	if command, rest, ok := l.find(args); ok && len(rest) == 0 {
+		return command.help(env.stdout)
 	}
 	var names []string
 	for _, each := range topics {
 		names = append(names, each.name)
 	}
-	for _, each := range commands() {
+	for _, each := range l.shown() {
 		names = append(names, each.name)
 	}
 	wanted := strings.Join(args, " ")
@@ -58,10 +57,10 @@ func helpOn(env environment, args []string) error {
 }
 
 // help is the map of the program.
-func help(out io.Writer) error {
+func (l commandList) help(out io.Writer) error {
 	var page strings.Builder
 	fmt.Fprintf(&page, "%s\n\nusage: bezoar COMMAND [flags]\n\n", tagline)
-	for _, each := range append(commands(), command{name: "help [COMMAND]", summary: helpSummary}) {
+	for _, each := range append(l.shown(), command{name: "help [COMMAND]", summary: helpSummary}) {
 		page.WriteString(inColumns(each.name, each.summary, summaryColumn))
 	}
 	page.WriteString("\nMore: \"bezoar COMMAND --help\", and \"bezoar help\" with one of these words:\n\n")
@@ -103,10 +102,10 @@ func filled(text string) string {
 // summaryColumn is where the summary of a command begins.
 const summaryColumn = 18
 
-func (c command) help(out io.Writer, flags *flag.FlagSet) error {
+func (c command) help(out io.Writer) error {
 	var page strings.Builder
 	fmt.Fprintf(&page, "%s\n\nusage: bezoar %s\n\n%s\n", c.summary, strings.TrimSpace(c.name+" "+c.usage), filled(c.about))
-	own, global := ownAndGlobal(flags)
+	own, global := c.ownAndGlobal()
 	section := func(title string, options []option) {
 		if len(options) > 0 {
 			page.WriteString("\n" + title + "\n")

@@ -27,7 +27,7 @@ func startShown(t *testing.T, home string) *shownServer {
 	answers, stdout := io.Pipe()
 	said, stderr := io.Pipe()
 	s := &shownServer{requests: requests, answers: bufio.NewScanner(answers), ended: make(chan int, 1)}
-	env := environment{stdin, stdout, stderr, func(string) string { return "" }, time.Now, newLogQueue(stderr)}
+	env := environment{stdin: stdin, stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, now: time.Now, log: newLogQueue(stderr)}
 	go func() { s.ended <- run(env, []string{"app-server", "--home", home, "--inspect", "127.0.0.1:0"}) }()
 	line, err := bufio.NewReader(said).ReadString('\n')
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func (s *shownServer) end(t *testing.T) {
 // inspected is what "bezoar inspect" prints.
 func inspected(home string) (stdout, stderr string, code int) {
 	var out, said bytes.Buffer
-	env := environment{nil, &out, &said, func(string) string { return "" }, time.Now, newLogQueue(&said)}
+	env := environment{stdout: &out, stderr: &said, getenv: func(string) string { return "" }, now: time.Now, log: newLogQueue(&said)}
 	code = run(env, []string{"inspect", "--home", home})
 	return out.String(), said.String(), code
 }
@@ -134,7 +134,7 @@ func TestInspectFindsEachAppServerOfAHome(t *testing.T) {
 
 func TestAppServerRefusesAPageForOtherMachines(t *testing.T) {
 	var said bytes.Buffer
-	env := environment{strings.NewReader(""), io.Discard, &said, func(string) string { return "" }, time.Now, newLogQueue(&said)}
+	env := environment{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(string) string { return "" }, now: time.Now, log: newLogQueue(&said)}
 	require.Equal(t, exitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))
 	require.Contains(t, said.String(), "--inspect: the live page is for this machine alone")
 }

@@ -88,7 +88,7 @@ func showLog(env environment, flags *flag.FlagSet, args []string) error {
 // operator.
 func ledgerFault(err error) error {
 	if unread, ok := errors.AsType[*persist.UnavailableError](err); ok {
-		return &exit{exitOperator, forDoctor(unreadLedger(unread))}
+		return exiting(exitOperator, forDoctor(unreadLedger(unread)))
 	}
 	return err
 }

@@ -74,9 +74,10 @@ func logIn(env environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	err = s.logIn(ctx, env, chosen)
+	made := &newLogin{session: s}
+	err = made.logIn(ctx, env, chosen)
 	s.close(ctx)
-	if err = s.explained(ctx, err); err != nil {
+	if err = made.explained(ctx, err); err != nil {
 		return err
 	}
 	return tellLogin(env, *s.auth.Snapshot(), chosen)
@@ -93,18 +94,25 @@ func isKeyGiven(args []string) bool {
 	})
 }
 
-func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags) error {
-	restriction := s.config.Restriction
+// newLogin is one login that is made, with the credential that it has given to the
+// store.
+type newLogin struct {
+	*session
+	given *machine.Credential // nil for none yet
+}
+
+func (l *newLogin) logIn(ctx context.Context, env environment, chosen loginFlags) error {
+	restriction := l.config.Restriction
 	switch {
 	case chosen.withKey && restriction.ForbidAPIKey:
 		return errors.New("API key login is disabled by config.toml; log in with bezoar login")
 	case chosen.withKey:
-		return s.logInWithKey(ctx, env)
+		return l.logInWithKey(ctx, env)
 	case restriction.ForbidChatGPT:
 		return errors.New("ChatGPT login is disabled by config.toml; log in with bezoar login --with-api-key")
 	}
-	logins := login.New(login.Options{Issuer: s.client, Save: s.save, Restriction: restriction, Log: s.log})
-	begin, show := logins.Browser, s.showAddress
+	logins := login.New(login.Options{Issuer: l.client, Save: l.save, Restriction: restriction, Log: l.log})
+	begin, show := logins.Browser, l.showAddress
 	if chosen.device {
 		begin, show = logins.Device, showCode
 	}
@@ -120,25 +128,25 @@ func (s *session) logIn(ctx context.Context, env environment, chosen loginFlags)
 }
 
 // save stores a login, and remembers which one that was to be.
-func (s *session) save(ctx context.Context, c machine.Credential) error {
-	s.given = &c
-	return s.auth.Login(ctx, c)
+func (l *newLogin) save(ctx context.Context, c machine.Credential) error {
+	l.given = &c
+	return l.auth.Login(ctx, c)
 }
 
 // isSaved reports whether the login that was to be stored is stored by now: a slow
 // disk may have outlasted all that waited for it.
-func (s *session) isSaved() bool {
-	if s.given == nil {
+func (l *newLogin) isSaved() bool {
+	if l.given == nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
-	record, err := s.store.Load(ctx)
-	return err == nil && record.Credential.Equal(*s.given)
+	record, err := l.store.Load(ctx)
+	return err == nil && record.Credential.Equal(*l.given)
 }
 
 // showAddress asks for a browser. None is opened where nobody would see it.
-func (s *session) showAddress(env environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
+func (l *newLogin) showAddress(env environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
 	fmt.Fprintf(env.stderr, "Open this address to log in:\n\n  %s\n\n", prompt.AuthURL)
 	if !chosen.noBrowser && (isTerminal(env.stdin) || isTerminal(env.stderr)) {
 		if opening, err := browser.Open(prompt.AuthURL, env.getenv); err == nil {
@@ -169,14 +177,14 @@ func showCode(env environment, prompt login.Prompt, chosen loginFlags) (leave fu
 }
 
 // explained is the end of a login, with what to do about it.
-func (s *session) explained(ctx context.Context, err error) error {
+func (l *newLogin) explained(ctx context.Context, err error) error {
 	port, isPort := errors.AsType[*login.PortError](err)
 	unreachable, isUnreachable := errors.AsType[*oauth.UnreachableError](err)
 	failed, isFailed := errors.AsType[*login.FailedError](err)
 	undurable, isUndurable := errors.AsType[*persist.NotDurableError](err)
 	interruption, isInterruption := errors.AsType[login.Interruption](err)
 	switch {
-	case err == nil, s.isSaved():
+	case err == nil, l.isSaved():
 		return nil
 	case ctx.Err() != nil && (isInterruption || errors.Is(err, context.Canceled)):
 		return errCancelled
@@ -190,26 +198,23 @@ func (s *session) explained(ctx context.Context, err error) error {
 	case isInterruption:
 		return fmt.Errorf("%w; nothing has changed", interruption)
 	case isUndurable:
-		return &exit{exitOperator, forDoctor(fmt.Errorf("the new login is not stored: %w", undurable))}
+		return exiting(exitOperator, forDoctor(fmt.Errorf("the new login is not stored: %w", undurable)))
 	case errors.Is(err, context.DeadlineExceeded):
-		return &exit{exitOperator, forDoctor(errors.New("the store is too slow: it did not say in time whether it has the new login; bezoar status tells later"))}
+		return exiting(exitOperator, forDoctor(errors.New("the store is too slow: it did not say in time whether it has the new login; bezoar status tells later")))
 	case isFailed && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
 		return errors.New("you or the issuer refused the login; nothing has changed")
 	}
 	return err
 }
 
-// errCancelled is the end that a person wanted.
-var errCancelled = &exit{exitInterrupted, errors.New("cancelled; nothing has changed")}
-
 const keyLimitBytes = 16 << 10
 
-func (s *session) logInWithKey(ctx context.Context, env environment) error {
+func (l *newLogin) logInWithKey(ctx context.Context, env environment) error {
 	key, err := readKey(ctx, env)
 	if err != nil {
 		return err
 	}
-	return s.save(ctx, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
+	return l.save(ctx, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
 }
 
 // readKey reads one line, or nothing if ctx ends first.
@@ -290,4 +295,17 @@ func tellLogin(env environment, s machine.State, chosen loginFlags) error {
 	}
 	_, err := fmt.Fprintln(env.stdout, "Logged in "+name(s)+".")
 	return err
+}
+
+// name is whose login it is, as far as it says.
+func name(s machine.State) string {
+	switch {
+	case s.Credential.Method == machine.MethodAPIKey:
+		return "with an API key"
+	case s.Account.Email == "":
+		return "with ChatGPT"
+	case s.Account.PlanType == "":
+		return "as " + printable(s.Account.Email)
+	}
+	return fmt.Sprintf("as %s (%s)", printable(s.Account.Email), printable(s.Account.PlanType))
 }

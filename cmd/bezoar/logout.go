@@ -58,19 +58,19 @@ func logOut(env environment, flags *flag.FlagSet, args []string) error {
 	told.wasUnreadable = err != nil && !errors.Is(err, persist.ErrNotFound)
 	if inTheWay, ok := errors.AsType[*persist.UnreadableError](err); ok && inTheWay.BlocksWrites {
 		s.close(ctx)
-		return &exit{exitOperator, forDoctor(err)} // a logout removes logins, and no folders
+		return exiting(exitOperator, forDoctor(err)) // a logout removes logins, and no folders
 	}
-	err = s.logOut(ctx)
+	err = logOutAndWait(ctx, s.auth)
 	s.close(ctx)
 	if err != nil {
-		return &exit{exitOperator, forDoctor(err)}
+		return exiting(exitOperator, forDoctor(err))
 	}
 	return told.tell(env, *asJSON)
 }
 
-// logOut waits until the issuer knows, or nobody tries any more to tell it.
-func (s *session) logOut(ctx context.Context) error {
-	revoked, err := s.auth.Logout(ctx)
+// logOutAndWait waits until the issuer knows, or nobody tries any more to tell it.
+func logOutAndWait(ctx context.Context, auth *engine.Engine) error {
+	revoked, err := auth.Logout(ctx)
 	if err != nil {
 		return err
 	}

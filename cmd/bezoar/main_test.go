@@ -48,3 +48,6 @@ func undoNohup(t *testing.T) {
 		t.Cleanup(func() { signal.Stop(heard) })
 	}
 }
+
+// run runs the program in this process.
+func run(env environment, args []string) int { return commandList(commands).run(env, args) }

@@ -7,36 +7,39 @@ import (
 	"strings"
 )
 
-func manCommand() command { // a function, for it refers to the table it is in
+// manualOf is the command that prints the manual page.
+func manualOf(all commandList) command {
 	return command{
 		name:    "man",
 		summary: "Print the manual page.",
 		about:   "Example: bezoar man | man -l -",
-		run:     man,
+		run: func(env environment, flags *flag.FlagSet, args []string) error {
+			return all.man(env, flags, args)
+		},
 	}
 }
 
-func man(env environment, flags *flag.FlagSet, args []string) error {
+func (l commandList) man(env environment, flags *flag.FlagSet, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	_, err := io.WriteString(env.stdout, manPage())
+	_, err := io.WriteString(env.stdout, l.manPage(env.version))
 	return err
 }
 
 // manPage is the table of commands in the language of man(7).
-func manPage() string {
+func (l commandList) manPage(version string) string {
 	var page strings.Builder
 	fmt.Fprintf(&page, ".TH BEZOAR 1 \"\" \"bezoar %s\" \"User Commands\"\n", roff(version))
 	fmt.Fprintf(&page, ".SH NAME\nbezoar \\- %s\n", roff(strings.TrimSuffix(strings.TrimPrefix(tagline, "bezoar "), ".")))
 	page.WriteString(".SH SYNOPSIS\n.B bezoar\n.I COMMAND\n[flags]\n.SH DESCRIPTION\n")
 	manText(&page, manDescription)
 	page.WriteString(".SH COMMANDS\n")
-	for _, each := range commands() {
+	for _, each := range l.shown() {
 		each.man(&page)
 	}
 	page.WriteString(".SH OPTIONS\nThese are flags of every command that looks at a home. They may also stand before it.\n")
-	manList(&page, optionsOf(globalFlags()))
+	manList(&page, optionsOf(globalFlags(), nil))
 	page.WriteString(".SH EXIT STATUS\nThe same for every command:\n")
 	manList(&page, exitCodes)
 	page.WriteString(".SH ENVIRONMENT\nOf several names the first one that is set counts.\n")
@@ -65,7 +68,7 @@ https://github.com/bezoar\-auth/bezoar: README.md, STATES.md and the pages of ta
 func (c command) man(page *strings.Builder) {
 	fmt.Fprintf(page, ".SS %s\n%s\n", roff(strings.TrimSpace("bezoar "+c.name+" "+c.usage)), roff(c.summary))
 	manText(page, c.about)
-	own, _ := ownAndGlobal(c.flags())
+	own, _ := c.ownAndGlobal()
 	manList(page, own)
 }
 

@@ -20,17 +20,21 @@ type option struct {
 // shortOf has the flags that have a second, short name.
 var shortOf = map[string]string{"config": "c", "lines": "n"}
 
-// valuesOf are the flags that take one of a few words, with these words.
+// valuesOf are the flags of every command that take one of a few words, with these
+// words.
 var valuesOf = map[string][]string{
 	"log-format": config.LogFormats,
 	"log-level":  config.LogLevels,
-	"output":     tokenFormats,
 }
 
 var helpOption = option{word: "--help", meaning: "print the help of this command"}
 
-// optionsOf are the flags of a command, as they are written.
-func optionsOf(flags *flag.FlagSet) []option {
+// options are the flags of a command, as they are written.
+func (c command) options() []option { return optionsOf(c.flags(), c.values) }
+
+// optionsOf are flags as they are written. values has those that take one of a few
+// words, besides the ones that every command has.
+func optionsOf(flags *flag.FlagSet, values map[string][]string) []option {
 	var options []option
 	flags.VisitAll(func(f *flag.Flag) {
 		for _, short := range shortOf {
@@ -42,7 +46,10 @@ func optionsOf(flags *flag.FlagSet) []option {
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "-1" { // which stands for all
 			meaning += " (default " + f.DefValue + ")"
 		}
-		o := option{word: dashed(f.Name), meaning: meaning, value: value, values: valuesOf[f.Name]}
+		o := option{word: dashed(f.Name), meaning: meaning, value: value, values: values[f.Name]}
+		if o.values == nil {
+			o.values = valuesOf[f.Name]
+		}
 		if short, ok := shortOf[f.Name]; ok {
 			o.short = dashed(short)
 		}
@@ -59,9 +66,9 @@ func globalFlags() *flag.FlagSet {
 }
 
 // ownAndGlobal are the flags of a command, apart from those that all have.
-func ownAndGlobal(flags *flag.FlagSet) (own, global []option) {
+func (c command) ownAndGlobal() (own, global []option) {
 	everywhere := globalFlags()
-	for _, each := range optionsOf(flags) {
+	for _, each := range c.options() {
 		if everywhere.Lookup(strings.TrimLeft(each.word, "-")) != nil {
 			global = append(global, each)
 		} else {
@@ -127,9 +134,9 @@ type completable struct {
 
 // completables are the commands, the longest first: of two names that a line
 // begins with the longer one is meant. The last one is no command at all.
-func completables() []completable {
+func (l commandList) completables() []completable {
 	top := []option{helpOption, {word: "--version", meaning: versionCommand.summary}}
-	all := []completable{{options: append(top, optionsOf(globalFlags())...)}, {command: "help"}}
+	all := []completable{{options: append(top, optionsOf(globalFlags(), nil)...)}, {command: "help"}}
 	add := func(parent string, word option) {
 		for i := range all {
 			if all[i].command == parent {
@@ -139,8 +146,8 @@ func completables() []completable {
 		}
 		all = append(all, completable{command: parent, words: []option{word}})
 	}
-	for _, each := range commands() {
-		c := completable{command: each.name, options: append(optionsOf(each.flags()), helpOption)}
+	for _, each := range l.shown() {
+		c := completable{command: each.name, options: append(each.options(), helpOption)}
 		for _, word := range each.words {
 			c.words = append(c.words, option{word: word})
 		}

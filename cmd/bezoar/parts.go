@@ -35,6 +35,23 @@ func load(settings config.Flags, getenv func(string) string) (config.Config, err
 	return config.Load(settings, getenv)
 }
 
+// peek is the configuration of a home for those who only look: the one that
+// nobody chose is not made.
+func peek(settings config.Flags, getenv func(string) string) (c config.Config, isHomeless bool, err error) {
+	c, err = config.Load(settings, getenv)
+	missing, ok := errors.AsType[*config.HomeError](err)
+	if !ok {
+		return c, false, err
+	}
+	if missing.Source == config.DefaultHome && errors.Is(err, fs.ErrNotExist) {
+		if setting, ok := errors.AsType[*config.SettingError](err); ok {
+			return c, false, setting
+		}
+		return config.Config{Home: missing.Path}, true, nil
+	}
+	return c, false, exiting(exitOperator, err)
+}
+
 // newLog is the log on standard error, from a level on. It never blocks, and is
 // drained when the command ends.
 func newLog(env environment, c config.Config, from slog.Level) *slog.Logger {
@@ -114,3 +131,13 @@ func storeOf(c config.Config, options fallback.Options) persist.Store {
 	}
 	return inFile
 }
+
+// warn tells of what is wrong with config.toml.
+func warn(env environment, c config.Config) {
+	for _, each := range c.Warnings {
+		logLine(env, each.Summary+". "+each.Details)
+	}
+}
+
+// quiet is for what a finding says anyway.
+var quiet = slog.New(slog.DiscardHandler)

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 	"unicode"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
@@ -155,4 +158,23 @@ func isOrAre(n int) string {
 		return "is"
 	}
 	return "are"
+}
+
+// logLine tells a person something beside what was asked for.
+func logLine(env environment, text string) { fmt.Fprintln(env.stderr, "bezoar: "+printable(text)) }
+
+// cause is a file system's error without the path.
+func cause(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// unavailable is err without the words that a finding has said already.
+func unavailable(err error) error {
+	if of, ok := errors.AsType[*persist.UnavailableError](err); ok {
+		return of.Err
+	}
+	return err
 }

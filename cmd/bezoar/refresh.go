@@ -38,6 +38,7 @@ var refreshCommand = command{
 	name:    "refresh-apart",
 	summary: "Make the refresh that is due, for another command.",
 	about:   "Started by bezoar token, so that a refresh is saved though the command is killed.",
+	hidden:  true,
 	run:     refreshApart,
 }
 
@@ -147,6 +148,16 @@ func (a *apart) refresh(ctx context.Context, due machine.State) error {
 	defer context.AfterFunc(ctx, func() { presence.Close() })()
 	defer a.hasEnded()
 	return a.await(process, words)
+}
+
+// sayWhatIsFinished tells the person who wants to leave why the command still runs.
+func (a *apart) sayWhatIsFinished(ctx context.Context, limit time.Duration) {
+	select {
+	case <-a.posting:
+		logLine(a.env, fmt.Sprintf("finishing the refresh that is under way (up to %v); press Ctrl-C again not to wait: it is saved all the same", limit))
+	case <-a.ended:
+	case <-ctx.Done():
+	}
 }
 
 // await waits for the end of the process, or until there is no use in waiting.

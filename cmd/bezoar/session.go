@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
@@ -25,8 +21,10 @@ type session struct {
 	client *oauth.Client
 	store  persist.Store // the engine's
 	auth   *engine.Engine
-	given  *machine.Credential // the login that is to be stored, nil for none
-	apart  *apart              // makes the refreshes; nil if the session does
+
+	// leaving, if it is set, is called when the person wants to leave and the session
+	// still has to finish. It returns when ctx ends at the latest.
+	leaving func(ctx context.Context)
 }
 
 var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
@@ -38,14 +36,14 @@ var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credent
 func openSession(env environment, settings config.Flags, issuer func(*oauth.Client) engine.AuthorizationServer, adjust ...func(*engine.Options)) (*session, error) {
 	c, err := load(settings, env.getenv)
 	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
-		err = &exit{exitOperator, err}
+		err = exiting(exitOperator, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	warn(env, c)
 	if c.CredentialStore == config.Ephemeral {
-		return nil, &exit{exitOperator, errInMemory}
+		return nil, exiting(exitOperator, errInMemory)
 	}
 	s := &session{env: env, config: c, log: newLog(env, c, c.LogLevel)}
 	s.client = newIssuer(c, s.log)
@@ -74,24 +72,13 @@ func (s *session) close(signals context.Context) {
 	defer stop()
 	defer context.AfterFunc(signals, func() {
 		stop()
-		s.sayWhatIsFinished(ctx)
+		if s.leaving != nil {
+			s.leaving(ctx)
+		}
 	})()
 	_ = s.auth.Rest(rest) // what has not posted when the person wants to leave is withheld
 	s.saveAgain()
 	s.auth.Close(ctx)
-}
-
-// sayWhatIsFinished tells the person who wants to leave why the command still runs.
-func (s *session) sayWhatIsFinished(ctx context.Context) {
-	if s.apart == nil {
-		return
-	}
-	select {
-	case <-s.apart.posting:
-		logLine(s.env, fmt.Sprintf("finishing the refresh that is under way (up to %v); press Ctrl-C again not to wait: it is saved all the same", s.config.RefreshDeadline))
-	case <-s.apart.ended:
-	case <-ctx.Done():
-	}
 }
 
 // saveAgain tries for some seconds to store what was granted and could not be stored.
@@ -115,58 +102,3 @@ const commandPatience = time.Minute
 
 // storeMargin is for what a refresh has to do before and after its post.
 const storeMargin = 10 * time.Second
-
-// untilSignal is a context that ends at the first signal to end. By then the second one
-// ends the program: a person may be told so.
-func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	heard := make(chan os.Signal, 1)
-	signal.Notify(heard, goodbyes()...)
-	go func() {
-		select {
-		case <-heard:
-		case <-ctx.Done():
-		}
-		signal.Stop(heard)
-		cancel()
-	}()
-	return ctx, cancel
-}
-
-// goodbyes are the signals that want the program to end. The terminal that goes
-// is one of them, unless somebody ran nohup.
-func goodbyes() []os.Signal {
-	all := []os.Signal{syscall.SIGTERM, os.Interrupt}
-	if !signal.Ignored(syscall.SIGHUP) {
-		all = append(all, syscall.SIGHUP)
-	}
-	return all
-}
-
-// outliveReaders keeps the end of whatever reads standard output or standard error
-// from ending this program, as SIGPIPE would, between a post and its save: to write
-// there is an error like any other from now on. Programs that this one starts are not
-// affected.
-func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
-
-// untilNobodyLooks is untilSignal for what must not leave anything behind: neither
-// when its reader goes nor when it is told twice.
-func untilNobodyLooks() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), append(goodbyes(), syscall.SIGPIPE)...)
-}
-
-// logLine tells a person something beside what was asked for.
-func logLine(env environment, text string) { fmt.Fprintln(env.stderr, "bezoar: "+printable(text)) }
-
-// name is whose login it is, as far as it says.
-func name(s machine.State) string {
-	switch {
-	case s.Credential.Method == machine.MethodAPIKey:
-		return "with an API key"
-	case s.Account.Email == "":
-		return "with ChatGPT"
-	case s.Account.PlanType == "":
-		return "as " + printable(s.Account.Email)
-	}
-	return fmt.Sprintf("as %s (%s)", printable(s.Account.Email), printable(s.Account.PlanType))
-}

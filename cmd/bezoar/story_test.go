@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -74,16 +75,16 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, -time.Hour)
+			s := scenetest.New(t, -time.Hour)
 			ago := time.Duration(len(each.ledger)) * 2 * time.Minute
 			for _, e := range each.ledger {
-				s.note(ago, e)
+				s.Note(ago, e)
 				ago -= 2 * time.Minute
 			}
 			if each.ledger == nil {
-				s.intend(20*time.Minute, 1).intend(10*time.Minute, 2)
+				s.Intend(20*time.Minute, 1).Intend(10*time.Minute, 2)
 			}
-			told, code := s.run("why")
+			told, code := runOn(t, s, "why")
 			require.Equal(t, exitOK, code)
 			told = strings.ReplaceAll(told, "\n", " ")
 			for _, text := range each.says {
@@ -99,34 +100,15 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 // The process apart of bezoar token refreshes, and bezoar token takes up what it stored.
 func TestATokenSetThatAProcessOfThisHomeGotIsOfNoOtherProgram(t *testing.T) {
 	const another = "Another program stored a login"
-	s := newScene(t, time.Hour)
-	s.note(3*time.Hour, persist.Entry{Kind: persist.Login, PID: 10}).note(2*time.Hour, persist.Entry{Kind: persist.Rotated, PID: 12, NextID: s.key})
-	s.note(time.Hour, persist.Entry{Kind: persist.Adopted, PID: 11})
-	told, _ := s.run("why")
+	s := scenetest.New(t, time.Hour)
+	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, PID: 10}).Note(2*time.Hour, persist.Entry{Kind: persist.Rotated, PID: 12, NextID: s.Key})
+	s.Note(time.Hour, persist.Entry{Kind: persist.Adopted, PID: 11})
+	told, _ := runOn(t, s, "why")
 	require.Contains(t, told, "Logged in")
 	require.Contains(t, told, "The tokens were refreshed")
 	require.NotContains(t, told, another)
 
-	s.note(30*time.Minute, persist.Entry{Kind: persist.Logout}).note(20*time.Minute, persist.Entry{Kind: persist.Adopted, PID: 11})
-	told, _ = s.run("why")
+	s.Note(30*time.Minute, persist.Entry{Kind: persist.Logout}).Note(20*time.Minute, persist.Entry{Kind: persist.Adopted, PID: 11})
+	told, _ = runOn(t, s, "why")
 	require.Contains(t, told, another, "a copy has brought it back")
-}
-
-func TestEveryProblemOnTheWayToTheIssuerHasWords(t *testing.T) {
-	for _, problem := range evidence.Problems() {
-		said := answered(evidence.Evidence{Status: 502, Problem: problem})
-		require.NotEmpty(t, said, problem)
-		require.NotContains(t, said, "could not be reached: ", "%s has no words of its own", problem)
-	}
-	require.Equal(t, "the issuer answered 400 invalid_request", answered(evidence.Evidence{Status: 400, Code: "invalid_request"}))
-	require.Empty(t, answered(evidence.Evidence{}))
-}
-
-func TestAWaitIsNeverUntilAMomentThatIsOver(t *testing.T) {
-	for after, want := range map[time.Duration]string{
-		-time.Second: "try again in a moment", 0: "try again in a moment", 900 * time.Millisecond: "try again in a moment",
-		time.Second: "wait until 12:00:01", 1500 * time.Millisecond: "wait until 12:00:02", 10 * time.Minute: "wait until 12:10",
-	} {
-		require.Equal(t, want, waitUntil(noon.Add(after), noon), after)
-	}
 }

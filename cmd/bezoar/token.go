@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -37,7 +38,8 @@ Ctrl-C leaves it to itself.
 Exit codes: 0 printed, 3 login needed, 4 waiting, 5 operator needed.
 
 Example: curl -H "$(bezoar token --output header)" https://api.example.com/`,
-	run: token,
+	values: map[string][]string{"output": tokenFormats},
+	run:    token,
 }
 
 func token(env environment, flags *flag.FlagSet, args []string) error {
@@ -71,14 +73,14 @@ func token(env environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.apart = apart
+	s.leaving = func(ctx context.Context) { apart.sayWhatIsFinished(ctx, s.config.RefreshDeadline) }
 	err = codex.ask(ctx, s, env.now())
 	s.close(ctx) // with the refresh that may run, whose token is newer
 	switch {
 	case err != nil:
-		return &exit{exitInterrupted, errors.New("no token: the command was ended before there was one")}
+		return exiting(exitInterrupted, errors.New("no token: the command was ended before there was one"))
 	case apart.isUnsaved.Load(), s.auth.Snapshot().IsUnsaved():
-		return &exit{exitOperator, errNotStored}
+		return exiting(exitOperator, errNotStored)
 	}
 	state := codex.usable(*s.auth.Snapshot())
 	if !state.Assess(env.now()).Usable {
@@ -120,7 +122,7 @@ type tokenReport struct {
 func printToken(env environment, s machine.State, format string) error {
 	text := s.Token().Reveal()
 	if strings.ContainsFunc(text, unicode.IsControl) {
-		return &exit{exitOperator, errors.New("no token: the stored one holds characters that no token has; look at auth.json")}
+		return exiting(exitOperator, errors.New("no token: the stored one holds characters that no token has; look at auth.json"))
 	}
 	var err error
 	switch format {

@@ -69,9 +69,9 @@ func flagNames(flags *flag.FlagSet) []string {
 	return names
 }
 
-func unknownCommand(word string) error {
+func (l commandList) unknown(word string) error {
 	names := []string{"help"}
-	for _, each := range commands() {
+	for _, each := range l.shown() {
 		names = append(names, each.name)
 	}
 	return misuse("unknown command %q%s (bezoar help lists the commands)", word, didYouMean(word, names))

@@ -10,13 +10,6 @@ import (
 	"strings"
 )
 
-// version is what the program calls itself; a release build overwrites it.
-var version = "0.1.0"
-
-// revision is the commit that this was built from; a release build, which has
-// nothing in it that depends on the place where it is made, says it here.
-var revision = ""
-
 var versionCommand = command{
 	name:    "version",
 	summary: "Print the version, and what it was built with.",
@@ -39,7 +32,7 @@ func showVersion(env environment, flags *flag.FlagSet, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	report := built()
+	report := built(env.version, env.revision)
 	if *asJSON {
 		return printJSON(env.stdout, report)
 	}
@@ -51,14 +44,14 @@ func showVersion(env environment, flags *flag.FlagSet, args []string) error {
 	return err
 }
 
-func built() versionReport {
+func built(version, revision string) versionReport {
 	report := versionReport{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return report
 	}
 	report.Module = info.Main.Path + " " + info.Main.Version
-	report.Revision = nullable(revisionOf(info))
+	report.Revision = nullable(revisionOf(info, revision))
 	return report
 }
 
@@ -67,7 +60,7 @@ const pseudoVersion = `[-.]\d{14}-([0-9a-f]{12})$`
 
 // revisionOf is the commit as the release says it, as the build saw it in the
 // repository, or as the module's version has it; "" if none knows.
-func revisionOf(info *debug.BuildInfo) string {
+func revisionOf(info *debug.BuildInfo, revision string) string {
 	if revision != "" {
 		return revision
 	}

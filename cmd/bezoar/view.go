@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -34,23 +32,6 @@ type view struct {
 
 // lookLimit is for a disk that hangs, or a keyring that waits for a person.
 const lookLimit = 2 * time.Second
-
-// peek is the configuration of a home for those who only look: the one that
-// nobody chose is not made.
-func peek(settings config.Flags, getenv func(string) string) (c config.Config, isHomeless bool, err error) {
-	c, err = config.Load(settings, getenv)
-	missing, ok := errors.AsType[*config.HomeError](err)
-	if !ok {
-		return c, false, err
-	}
-	if missing.Source == config.DefaultHome && errors.Is(err, fs.ErrNotExist) {
-		if setting, ok := errors.AsType[*config.SettingError](err); ok {
-			return c, false, setting
-		}
-		return config.Config{Home: missing.Path}, true, nil
-	}
-	return c, false, &exit{exitOperator, err}
-}
 
 // openView looks at a home.
 func openView(env environment, settings config.Flags) (view, error) {
@@ -159,11 +140,4 @@ func (v *view) since() time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// warn tells of what is wrong with config.toml.
-func warn(env environment, c config.Config) {
-	for _, each := range c.Warnings {
-		logLine(env, each.Summary+". "+each.Details)
-	}
 }
