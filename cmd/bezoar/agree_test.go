@@ -17,7 +17,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -64,47 +66,47 @@ func TestCommandsAgree(t *testing.T) {
 		flags []string
 		code  int
 	}{
-		"fresh":   {home: func(t *testing.T) string { return scene(t, time.Hour).Home }, code: exitOK},
-		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).Home }, code: exitOK},
-		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).Home }, code: exitOK},
+		"fresh":   {home: func(t *testing.T) string { return scene(t, time.Hour).Home }, code: cli.ExitOK},
+		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).Home }, code: cli.ExitOK},
+		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).Home }, code: cli.ExitOK},
 		"reused": {home: func(t *testing.T) string {
 			return scene(t, time.Hour).Note(time.Minute, refused(history.ReasonReused)).Home
-		}, code: exitLogin},
+		}, code: cli.ExitLogin},
 		"revoked": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, refused(history.ReasonRevoked)).Home
-		}, code: exitLogin},
+		}, code: cli.ExitLogin},
 		"spent": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123"}).Home
-		}, code: exitLogin},
+		}, code: cli.ExitLogin},
 		"issuer down": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
-		}, code: exitWait},
+		}, code: cli.ExitWait},
 		"issuer down, token good": {home: func(t *testing.T) string {
 			return scene(t, time.Minute).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
-		}, code: exitOK},
+		}, code: cli.ExitOK},
 		"the same 400 again and again": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 400, Code: "invalid_request"}, 5)).Home
-		}, code: exitLogin},
+		}, code: cli.ExitLogin},
 		"wrong client": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 401, Code: "invalid_client"}, 5)).Home
-		}, code: exitOperator},
+		}, code: cli.ExitOperator},
 		"untrusted certificate": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Problem: evidence.ProblemCertificate}, 5)).Home
-		}, code: exitOperator},
+		}, code: cli.ExitOperator},
 		"in doubt twice": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Intend(20*time.Minute, 1).Intend(10*time.Minute, 2).Home
-		}, code: exitLogin},
-		"empty":          {home: func(t *testing.T) string { return folder(t, "other") }, code: exitLogin},
-		"key":            {home: func(t *testing.T) string { return file(t, "auth.json", `{"OPENAI_API_KEY":"sk-1"}`) }, code: exitOK},
-		"not JSON":       {home: func(t *testing.T) string { return file(t, "auth.json", "{") }, code: exitLogin},
-		"folder instead": {home: func(t *testing.T) string { return folder(t, "auth.json") }, code: exitOperator},
+		}, code: cli.ExitLogin},
+		"empty":          {home: func(t *testing.T) string { return folder(t, "other") }, code: cli.ExitLogin},
+		"key":            {home: func(t *testing.T) string { return file(t, "auth.json", `{"OPENAI_API_KEY":"sk-1"}`) }, code: cli.ExitOK},
+		"not JSON":       {home: func(t *testing.T) string { return file(t, "auth.json", "{") }, code: cli.ExitLogin},
+		"folder instead": {home: func(t *testing.T) string { return folder(t, "auth.json") }, code: cli.ExitOperator},
 		"forbidden": {home: func(t *testing.T) string { return file(t, "auth.json", `{"OPENAI_API_KEY":"sk-1"}`) },
-			flags: []string{"-c", "forced_login_method=chatgpt"}, code: exitLogin},
+			flags: []string{"-c", "forced_login_method=chatgpt"}, code: cli.ExitLogin},
 		"in memory": {home: func(t *testing.T) string { return folder(t, "other") },
-			flags: []string{"-c", "cli_auth_credentials_store=ephemeral"}, code: exitOperator},
-		"missing":  {home: func(t *testing.T) string { return filepath.Join(t.TempDir(), "gone") }, code: exitOperator},
-		"no home":  {home: func(t *testing.T) string { return filepath.Join(file(t, "a", ""), "a") }, code: exitOperator},
-		"no home2": {home: func(t *testing.T) string { return "/proc/self/mem" }, code: exitOperator},
+			flags: []string{"-c", "cli_auth_credentials_store=ephemeral"}, code: cli.ExitOperator},
+		"missing":  {home: func(t *testing.T) string { return filepath.Join(t.TempDir(), "gone") }, code: cli.ExitOperator},
+		"no home":  {home: func(t *testing.T) string { return filepath.Join(file(t, "a", ""), "a") }, code: cli.ExitOperator},
+		"no home2": {home: func(t *testing.T) string { return "/proc/self/mem" }, code: cli.ExitOperator},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := each.home(t)
@@ -126,23 +128,23 @@ func TestCommandsAgree(t *testing.T) {
 			if report == "" { // there is no home to look at
 				for _, command := range []string{"why", "log", "token", "logout"} {
 					out, errs, code := run(command)
-					require.Equal(t, exitOperator, code, "%s: %s%s", command, out, errs)
+					require.Equal(t, cli.ExitOperator, code, "%s: %s%s", command, out, errs)
 					require.Equal(t, complaint, errs, command)
 				}
 				_, _, code = run("doctor", "--offline")
-				require.Equal(t, exitOperator, code)
+				require.Equal(t, cli.ExitOperator, code)
 				return
 			}
 			requireOneOpinion(t, line, report, each.code)
 
-			var is statusReport
+			var is view.Status
 			require.NoError(t, json.Unmarshal([]byte(report), &is))
 			story, _, code := run("why", "--json")
-			isUnread := is.State == unknown || is.State == string(machine.NoAuth) && is.Action == string(machine.ActionOperator)
-			require.Equal(t, map[bool]int{true: exitOperator, false: exitOK}[isUnread], code, "why")
-			var told whyReport
+			isUnread := is.State == view.Unknown || is.State == string(machine.NoAuth) && is.Action == string(machine.ActionOperator)
+			require.Equal(t, map[bool]int{true: cli.ExitOperator, false: cli.ExitOK}[isUnread], code, "why")
+			var told view.Explanation
 			require.NoError(t, json.Unmarshal([]byte(story), &told))
-			require.Equal(t, is, told.statusReport, "why --json")
+			require.Equal(t, is, told.Status, "why --json")
 			words, _, _ := run("why")
 			require.Contains(t, words, strings.TrimSpace(line[:strings.Index(line, ". ")]))
 
@@ -152,8 +154,8 @@ func TestCommandsAgree(t *testing.T) {
 
 			out, errs, code := run("token")
 			require.Equal(t, each.code, code, "token: %s", errs)
-			require.Equal(t, code == exitOK, out != "")
-			if each.code == exitOperator && is.State != unknown {
+			require.Equal(t, code == cli.ExitOK, out != "")
+			if each.code == cli.ExitOperator && is.State != view.Unknown {
 				require.Contains(t, errs, "Next: bezoar doctor")
 			}
 		})
@@ -162,10 +164,10 @@ func TestCommandsAgree(t *testing.T) {
 
 // requireOneOpinion compares the words of a status with its JSON and its exit code.
 func requireOneOpinion(t *testing.T, line, report string, code int) {
-	var is statusReport
+	var is view.Status
 	require.NoError(t, json.Unmarshal([]byte(report), &is))
 	isDue := is.State == string(machine.Stale) && is.Action == string(machine.ActionNone)
-	require.Equal(t, code == exitOK, is.Usable || isDue)
+	require.Equal(t, code == cli.ExitOK, is.Usable || isDue)
 	if is.AccessExpiresAt != nil && is.Usable {
 		expiry, err := time.Parse(time.RFC3339, *is.AccessExpiresAt)
 		require.NoError(t, err)
@@ -178,7 +180,7 @@ func requireOneOpinion(t *testing.T, line, report string, code int) {
 	if is.Action == "wait" {
 		require.NotNil(t, is.NextAttemptAt, "a wait has a time")
 	}
-	if code != exitOK {
-		require.Equal(t, code, codeOf(machine.Action(is.Action)), fmt.Sprint(is))
+	if code != cli.ExitOK {
+		require.Equal(t, code, view.CodeOf(machine.Action(is.Action)), fmt.Sprint(is))
 	}
 }

@@ -4,14 +4,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 func TestCompletedValuesStandInTheHelp(t *testing.T) {
 	found := 0
-	for _, each := range commandList(commands).shown() {
-		for name, values := range each.values {
+	for _, each := range cli.Commands(commands).Shown() {
+		for name, values := range each.Values {
 			for _, value := range values {
-				require.Regexp(t, `\b`+value+`\b`, each.flags().Lookup(name).Usage, "bezoar %s --%s: its help names another value", each.name, name)
+				require.Regexp(t, `\b`+value+`\b`, each.Flags().Lookup(name).Usage, "bezoar %s --%s: its help names another value", each.Name, name)
 				found++
 			}
 		}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 // pages are what people read.
@@ -74,18 +76,18 @@ func TestEveryCommandInTheDocsExists(t *testing.T) {
 func requireCommand(t *testing.T, page, line string) {
 	words := strings.Fields(line)
 	if words[0] == "help" {
-		code := run(environment{stdout: &strings.Builder{}, stderr: &strings.Builder{}}, words)
-		require.Equal(t, exitOK, code, "%s: bezoar %s", page, line)
+		code := run(cli.Environment{Stdout: &strings.Builder{}, Stderr: &strings.Builder{}}, words)
+		require.Equal(t, cli.ExitOK, code, "%s: bezoar %s", page, line)
 		return
 	}
-	command, rest, found := commandList(commands).find(words)
+	command, rest, found := cli.Commands(commands).Find(words)
 	require.True(t, found, "%s: there is no bezoar %s", page, line)
-	flags := command.flags()
+	flags := command.Flags()
 	if !slices.Contains(rest, "--help") {
 		require.NoError(t, flags.Parse(rest), "%s: bezoar %s", page, line)
 	}
 	for _, word := range flags.Args() {
-		require.Contains(t, command.words, word, "%s: bezoar %s", page, line)
+		require.Contains(t, command.Words, word, "%s: bezoar %s", page, line)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
 )
 
@@ -59,12 +60,12 @@ func TestDoctorSaysWhoseHomeItIs(t *testing.T) {
 	out, code := doctor(stranger)
 	require.Regexp(t, `(?m)^fail  home         \S+ belongs to root, and you are user 12345$`, out)
 	require.Regexp(t, `(?m)^skip  disk         see home$`, out)
-	require.Equal(t, exitOperator, code)
+	require.Equal(t, cli.ExitOperator, code)
 
 	require.NoError(t, os.Chown(home, stranger, stranger))
 	out, code = doctor(0)
 	require.Regexp(t, `(?m)^warn  home         \S+ belongs to user 12345, and you are root$`, out)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, cli.ExitOK, code)
 	out, _ = doctor(stranger)
 	require.Regexp(t, `(?m)^ok    home         \S+$`, out)
 }
@@ -79,7 +80,7 @@ func TestADefaultHomeThatCannotBeMadeIsSaid(t *testing.T) {
 	} {
 		out, code := users.run(stranger, env, strings.Fields(words)...)
 		require.Regexp(t, says, out)
-		require.Equal(t, exitOperator, code, words)
+		require.Equal(t, cli.ExitOperator, code, words)
 	}
 }
 
@@ -92,7 +93,7 @@ func TestWhatCannotBeReadIsNoStory(t *testing.T) {
 	require.Contains(t, out, "The ledger cannot be read: ")
 	require.Contains(t, out, "NoAuth: what is stored cannot be read: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied.\n")
 	require.NotContains(t, out, "no entry")
-	require.Equal(t, exitOperator, code)
+	require.Equal(t, cli.ExitOperator, code)
 	out, _ = users.run(stranger, nil, "logout", "--home", home)
 	require.Contains(t, out, "\nbezoar: remove stored login: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied; bezoar doctor looks for the reason\n")
 }
@@ -109,5 +110,5 @@ func TestATokenThatCouldNotBeStoredIsNotWaitedFor(t *testing.T) {
 	require.NoError(t, os.Chown(stored, stranger, stranger))
 	out, code := users.run(stranger, nil, "token", "--home", home)
 	require.Contains(t, out, "there is no refresh because a new login could not be stored. Next: bezoar doctor")
-	require.Equal(t, exitOperator, code)
+	require.Equal(t, cli.ExitOperator, code)
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 // shownServer is an app-server that shows its state, in this process.
@@ -27,7 +29,7 @@ func startShown(t *testing.T, home string) *shownServer {
 	answers, stdout := io.Pipe()
 	said, stderr := io.Pipe()
 	s := &shownServer{requests: requests, answers: bufio.NewScanner(answers), ended: make(chan int, 1)}
-	env := environment{stdin: stdin, stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, now: time.Now, log: newLogQueue(stderr)}
+	env := cli.Environment{Stdin: stdin, Stdout: stdout, Stderr: stderr, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(stderr)}
 	go func() { s.ended <- run(env, []string{"app-server", "--home", home, "--inspect", "127.0.0.1:0"}) }()
 	line, err := bufio.NewReader(said).ReadString('\n')
 	require.NoError(t, err)
@@ -55,13 +57,13 @@ func (s *shownServer) end(t *testing.T) {
 		for s.answers.Scan() { // notifications
 		}
 	}()
-	require.Equal(t, exitOK, <-s.ended)
+	require.Equal(t, cli.ExitOK, <-s.ended)
 }
 
 // inspected is what "bezoar inspect" prints.
 func inspected(home string) (stdout, stderr string, code int) {
 	var out, said bytes.Buffer
-	env := environment{stdout: &out, stderr: &said, getenv: func(string) string { return "" }, now: time.Now, log: newLogQueue(&said)}
+	env := cli.Environment{Stdout: &out, Stderr: &said, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(&said)}
 	code = run(env, []string{"inspect", "--home", home})
 	return out.String(), said.String(), code
 }
@@ -80,7 +82,7 @@ func fetch(t *testing.T, url string) string {
 func TestAppServerShowsItsPageUntilItEnds(t *testing.T) {
 	home := t.TempDir()
 	_, stderr, code := inspected(home)
-	require.Equal(t, exitError, code)
+	require.Equal(t, cli.ExitError, code)
 	require.Contains(t, stderr, "bezoar app-server --inspect 127.0.0.1:0")
 
 	s := startShown(t, home)
@@ -99,7 +101,7 @@ func TestAppServerShowsItsPageUntilItEnds(t *testing.T) {
 
 	require.Len(t, pageFiles(t, home), 1)
 	stdout, _, code := inspected(home)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, cli.ExitOK, code)
 	require.Equal(t, s.url+"\n", stdout)
 	s.end(t)
 	require.Empty(t, pageFiles(t, home))
@@ -119,22 +121,22 @@ func TestInspectFindsEachAppServerOfAHome(t *testing.T) {
 	require.NoError(t, os.Chtimes(pageFiles(t, home)[0], before, before))
 	second := startShown(t, home)
 	stdout, stderr, code := inspected(home)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, cli.ExitOK, code)
 	require.Equal(t, second.url+"\n", stdout, "the one that was started last")
 	require.Contains(t, stderr, first.url, "and the other one is listed")
 	second.end(t)
 	stdout, stderr, code = inspected(home)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, cli.ExitOK, code)
 	require.Equal(t, first.url+"\n", stdout)
 	require.Empty(t, stderr)
 	first.end(t)
 	_, _, code = inspected(home)
-	require.Equal(t, exitError, code)
+	require.Equal(t, cli.ExitError, code)
 }
 
 func TestAppServerRefusesAPageForOtherMachines(t *testing.T) {
 	var said bytes.Buffer
-	env := environment{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(string) string { return "" }, now: time.Now, log: newLogQueue(&said)}
-	require.Equal(t, exitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))
+	env := cli.Environment{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &said, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(&said)}
+	require.Equal(t, cli.ExitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))
 	require.Contains(t, said.String(), "--inspect: the live page is for this machine alone")
 }

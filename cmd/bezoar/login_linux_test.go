@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 // openTerminal makes a terminal, and the end of it at which a person would sit.
@@ -36,7 +38,7 @@ func echoes(t *testing.T, terminal *os.File) bool {
 // TestAKeyThatIsTypedIsNotShown types a key at a real terminal, and Ctrl-C, after
 // which the terminal must show again what is typed.
 func TestAKeyThatIsTypedIsNotShown(t *testing.T) {
-	for typed, code := range map[string]int{"sk-typed-by-hand\n": exitOK, "sk-ty\x03": exitInterrupted} {
+	for typed, code := range map[string]int{"sk-typed-by-hand\n": cli.ExitOK, "sk-ty\x03": cli.ExitInterrupted} {
 		person, terminal := openTerminal(t)
 		command := exec.Command("bezoar", "login", "--with-api-key", "--home", t.TempDir())
 		command.Stdin, command.Stdout, command.Stderr = terminal, terminal, terminal

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/account"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
@@ -30,13 +31,13 @@ func TestDeviceLoginTellsAProgramWhatToShow(t *testing.T) {
 
 	lines := bufio.NewScanner(out)
 	require.True(t, lines.Scan())
-	var prompt devicePrompt
+	var prompt account.DevicePrompt
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &prompt))
 	require.Equal(t, server.URL+"/codex/device", prompt.VerificationURL)
 	person.Approve(prompt.UserCode)
 
 	require.True(t, lines.Scan())
-	var result loginReport
+	var result account.LoginReport
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &result))
 	require.Equal(t, "chatgpt", result.Method)
 	require.False(t, lines.Scan())

@@ -5,7 +5,13 @@ import (
 	"os"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/account"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/demo"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/doctor"
 	_ "github.com/bezoar-auth/bezoar/cmd/bezoar/processor"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/server"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 )
 
 // A release build sets both: the version, and the commit that it was built from. It
@@ -16,25 +22,25 @@ var (
 )
 
 // commands are the map of this program.
-func commands() []command {
-	return []command{
-		loginCommand, logoutCommand, statusCommand, tokenCommand,
-		whyCommand, logCommand, doctorCommand, inspectCommand,
-		appServerCommand, jsonSchemaCommand, typeScriptCommand, // the longer names behind their beginning
-		demoCommand, demoIssuerCommand, statesCommand,
-		versionCommand, completionOf(commands), manualOf(commands), refreshCommand,
+func commands() []cli.Command {
+	return []cli.Command{
+		account.Login, account.Logout, account.Status, account.Token,
+		account.Why, account.Log, doctor.Command, server.Inspect,
+		server.AppServer, server.JSONSchema, server.TypeScript, // the longer names behind their beginning
+		demo.Command, demo.Issuer, states.Command,
+		cli.Version, cli.CompletionOf(commands), cli.ManualOf(commands), account.RefreshApart,
 	}
 }
 
 func main() {
 	keepMemoryPrivate()
-	os.Exit(commandList(commands).run(process(), os.Args[1:]))
+	os.Exit(cli.Commands(commands).Run(process(), os.Args[1:]))
 }
 
 // process is the environment of this very process.
-func process() environment {
-	return environment{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		now: time.Now, log: newLogQueue(os.Stderr), version: version, revision: revision,
+func process() cli.Environment {
+	return cli.Environment{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Now: time.Now, Log: cli.NewLogQueue(os.Stderr), Version: version, Revision: revision,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -50,4 +52,4 @@ func undoNohup(t *testing.T) {
 }
 
 // run runs the program in this process.
-func run(env environment, args []string) int { return commandList(commands).run(env, args) }
+func run(env cli.Environment, args []string) int { return cli.Commands(commands).Run(env, args) }

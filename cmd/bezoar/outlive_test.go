@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -125,7 +126,7 @@ func TestAServerThatLosesItsClientSavesWhatTheIssuerGrants(t *testing.T) {
 			input.Close()
 			time.AfterFunc(200*time.Millisecond, s.goOn) // SIGPIPE takes less
 			err = server.Wait()
-			require.Equal(t, exitError, server.ProcessState.ExitCode(), "%v", err)
+			require.Equal(t, cli.ExitError, server.ProcessState.ExitCode(), "%v", err)
 			s.isSaved()
 		})
 	}
@@ -141,6 +142,6 @@ func TestATokenThatCannotBeWrittenIsAnErrorAndNotLost(t *testing.T) {
 	output.Close()
 	s.goOn()
 	_ = command.Wait()
-	require.Equal(t, exitError, command.ProcessState.ExitCode())
+	require.Equal(t, cli.ExitError, command.ProcessState.ExitCode())
 	s.isSaved()
 }

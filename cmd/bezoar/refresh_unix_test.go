@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -55,7 +56,7 @@ func TestWhatIsGrantedAfterTheCommandHasGivenUpWaitingIsSaved(t *testing.T) {
 	command := s.program("token")
 	command.Env = append(command.Env, "BEZOAR_REFRESH_DEADLINE=5s") // a busy machine needs a while for the post
 	printed, _ := command.Output()
-	require.Equal(t, exitWait, command.ProcessState.ExitCode())
+	require.Equal(t, cli.ExitWait, command.ProcessState.ExitCode())
 	require.Empty(t, printed)
 	time.AfterFunc(3*time.Second, s.goOn) // who gave up has gone by then
 	s.isSaved()
@@ -74,7 +75,7 @@ func TestAtTheFirstCtrlCARefreshThatHasPostedIsFinishedAndSaid(t *testing.T) {
 	require.Contains(t, said, "finishing the refresh that is under way (up to 30s)")
 	s.goOn()
 	_ = command.Wait()
-	require.Equal(t, exitInterrupted, command.ProcessState.ExitCode())
+	require.Equal(t, cli.ExitInterrupted, command.ProcessState.ExitCode())
 	s.isSaved()
 }
 
@@ -111,7 +112,7 @@ func TestWithNothingPostedTheFirstCtrlCEndsAtOnce(t *testing.T) {
 	begun := time.Now()
 	signalGroup(t, command, syscall.SIGINT)
 	_ = command.Wait()
-	require.Equal(t, exitInterrupted, command.ProcessState.ExitCode())
+	require.Equal(t, cli.ExitInterrupted, command.ProcessState.ExitCode())
 	require.Less(t, time.Since(begun), 10*time.Second, "the lock is not waited for")
 	unlock()
 	s.goOn()

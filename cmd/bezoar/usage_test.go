@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 // said is what the program writes when it is called without an environment.
 func said(args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
-	env := environment{stdin: bytes.NewReader(nil), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}
+	env := cli.Environment{Stdin: bytes.NewReader(nil), Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }}
 	code = run(env, args)
 	return out.String(), errs.String(), code
 }
@@ -40,14 +42,14 @@ func TestABadCommandLineIsOneLineWithAHint(t *testing.T) {
 		stdout, stderr, code := said(strings.Fields(line)...)
 		require.Equal(t, want+"\n", stderr, line)
 		require.Empty(t, stdout, line)
-		require.Equal(t, exitUsage, code, line)
+		require.Equal(t, cli.ExitUsage, code, line)
 	}
 }
 
 func TestABadValueIsNotRepeated(t *testing.T) {
 	for _, line := range []string{"--with-api-key=sk-secret", "status --json=sk-secret", "status --key=sk-secret", "demo --polls sk-secret"} {
 		_, stderr, code := said(strings.Fields(line)...)
-		require.Equal(t, exitUsage, code, line)
+		require.Equal(t, cli.ExitUsage, code, line)
 		require.NotContains(t, stderr, "sk-secret", line)
 	}
 }
@@ -58,24 +60,24 @@ func TestHelpIsFoundInEveryWayThatPeopleLookForIt(t *testing.T) {
 		stdout, stderr, code := said(strings.Fields(line)...)
 		require.Equal(t, page, stdout, line)
 		require.Empty(t, stderr, line)
-		require.Equal(t, exitOK, code, line)
+		require.Equal(t, cli.ExitOK, code, line)
 	}
 	status, _, _ := said("help", "status")
 	for _, line := range []string{"status --help", "status -h", "help status --help", "--home x status --help"} {
 		stdout, _, code := said(strings.Fields(line)...)
 		require.Equal(t, status, stdout, line)
-		require.Equal(t, exitOK, code, line)
+		require.Equal(t, cli.ExitOK, code, line)
 	}
 }
 
 func TestHelpFitsATerminal(t *testing.T) {
 	pages := []string{"help", "help exit-codes"}
-	for _, each := range commandList(commands).shown() {
-		pages = append(pages, "help "+each.name)
+	for _, each := range cli.Commands(commands).Shown() {
+		pages = append(pages, "help "+each.Name)
 	}
 	for _, each := range pages {
 		page, _, code := said(strings.Fields(each)...)
-		require.Equal(t, exitOK, code, each)
+		require.Equal(t, cli.ExitOK, code, each)
 		for line := range strings.Lines(page) {
 			if !strings.HasPrefix(line, "Example:") { // to be copied as it is
 				require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), 80, "%s: %s", each, line)

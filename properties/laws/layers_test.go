@@ -30,9 +30,13 @@ var rows = map[string]int{
 	"machine/engine": 5, "store/authjson": 5, "store/journal": 5, "store/fallback": 5, "store/bounded": 5,
 	"protocol/login": 5, "protocol/oauth/issuer": 5,
 	"store/file": 6, "store/keyring": 6, "store/memory": 6, "store/storetest": 6,
-	"protocol/appserver": 6, "cmd/bezoar/live": 6, "cmd/bezoar/states": 6, "cmd/bezoar/browser": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
-	"cmd/bezoar":          7,
-	"machine/machinetest": 4, "properties": 7, "properties/programtest": 7, "properties/propertytest": 7,
+	"protocol/appserver": 6, "cmd/bezoar/live": 6, "cmd/bezoar/browser": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
+	"cmd/bezoar/cli": 7, "cmd/bezoar/scenetest": 7,
+	"cmd/bezoar/session": 8, "cmd/bezoar/states": 8,
+	"cmd/bezoar/view":    9,
+	"cmd/bezoar/account": 10, "cmd/bezoar/doctor": 10, "cmd/bezoar/server": 10, "cmd/bezoar/demo": 10,
+	"cmd/bezoar":          11,
+	"machine/machinetest": 4, "properties": 11, "properties/programtest": 11, "properties/propertytest": 11,
 }
 
 // meant are imports that the rows or the bans are against, with the reason.
@@ -167,7 +171,8 @@ var revealers = map[string]string{
 	"protocol/oauth/issuer":   "the issuer's own side of that",
 	"protocol/appserver":      "the client is handed its token",
 	"protocol/chatgpt":        "the usage endpoint is sent the token",
-	"cmd/bezoar":              "the token command prints it",
+	"cmd/bezoar/account":      "the token command prints it",
+	"cmd/bezoar/demo":         "a plain client is given a token",
 }
 
 func TestSecretsAreRevealedOnlyWhereTheyMustLeave(t *testing.T) {

@@ -52,6 +52,9 @@ func (f *PageFile) write(home string) error {
 
 func (f *PageFile) remove() { os.Remove(f.path) }
 
+// ErrNoPage reports a home without a live page.
+var ErrNoPage = errors.New("no app-server of this home shows its state; start one with: bezoar app-server --inspect 127.0.0.1:0")
+
 // PageFiles are the files of a home whose pages answer, the newest first. It removes the
 // files of programs that were killed.
 func PageFiles(home string) []PageFile {

@@ -1,0 +1,314 @@
+package account
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+var Login = cli.Command{
+	Name:    "login",
+	Summary: "Log in: in a browser, with a code on another device, or with an API key.",
+	Usage:   "[--device | --with-api-key] [flags]",
+	About: `Opens a browser if there is one, and prints the address to standard error in any case.
+The address is for you alone: who has it can finish the login with another account. The
+browser gets it through a file that only you can read, never as an argument. With --device
+it prints a code to type in on any other device. An API key is read from standard
+input, one line, so that it shows up in no list of processes and in no history; at a
+terminal it is not shown. Ctrl-C cancels, nothing is changed then, and the exit code
+is 130.
+
+With --json the result is an object on standard output. With --device --json two lines
+come there, an object each: verificationUrl and userCode at once, then the result.
+
+Example: bezoar login --device
+Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
+	Run: logIn,
+}
+
+// loginFlags are the flags of login.
+type loginFlags struct {
+	device, withKey, noBrowser bool
+	asJSON                     *bool
+}
+
+func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	var chosen loginFlags
+	settings.Register(flags)
+	flags.BoolVar(&chosen.device, "device", false, "log in with a code, on any device")
+	flags.BoolVar(&chosen.withKey, "with-api-key", false, "read an API key from standard input")
+	flags.BoolVar(&chosen.noBrowser, "no-browser", false, "print the address and open no browser")
+	chosen.asJSON = cli.JsonFlag(flags)
+	rest, err := cli.ParseWords(flags, args)
+	switch {
+	case isKeyGiven(args), err == nil && len(rest) > 0:
+		return errKeyGiven
+	case err != nil:
+		return err
+	case chosen.device && chosen.withKey:
+		return cli.Misuse("--device and --with-api-key are two ways; choose one")
+	}
+	cli.IgnoreBrokenPipes()
+	s, err := session.Open(env, settings, nil)
+	if err != nil {
+		return err
+	}
+	ctx, stop := cli.UntilSignal()
+	defer stop()
+	made := &newLogin{Session: s}
+	err = made.logIn(ctx, env, chosen)
+	s.Close(ctx)
+	if err = made.explained(ctx, err); err != nil {
+		return err
+	}
+	return tellLogin(env, *s.Engine.Snapshot(), chosen)
+}
+
+// errKeyGiven does not repeat what was given: it may be a key.
+var errKeyGiven = cli.Misuse("nothing follows the flags, and --with-api-key takes no value: an API key is read from standard input")
+
+// isKeyGiven reports whether there is something where a key is put by mistake,
+// and would come back in the parser's error.
+func isKeyGiven(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "with-api-key=")
+	})
+}
+
+// newLogin is one login that is made, with the credential that it has given to the
+// store.
+type newLogin struct {
+	*session.Session
+	given *machine.Credential // nil for none yet
+}
+
+func (l *newLogin) logIn(ctx context.Context, env cli.Environment, chosen loginFlags) error {
+	restriction := l.Config.Restriction
+	switch {
+	case chosen.withKey && restriction.ForbidAPIKey:
+		return errors.New("API key login is disabled by config.toml; log in with bezoar login")
+	case chosen.withKey:
+		return l.logInWithKey(ctx, env)
+	case restriction.ForbidChatGPT:
+		return errors.New("ChatGPT login is disabled by config.toml; log in with bezoar login --with-api-key")
+	}
+	logins := login.New(login.Options{Issuer: l.Client, Save: l.save, Restriction: restriction, Log: l.Log})
+	begin, show := logins.Browser, l.showAddress
+	if chosen.device {
+		begin, show = logins.Device, showCode
+	}
+	attempt := begin()
+	defer context.AfterFunc(ctx, func() { logins.End(context.Background()) })()
+	prompt, err := attempt.Prompt()
+	if err == nil {
+		leave := show(env, prompt, chosen)
+		err = attempt.Wait()
+		leave()
+	}
+	return err
+}
+
+// save stores a login, and remembers which one that was to be.
+func (l *newLogin) save(ctx context.Context, c machine.Credential) error {
+	l.given = &c
+	return l.Engine.Login(ctx, c)
+}
+
+// isSaved reports whether the login that was to be stored is stored by now: a slow
+// disk may have outlasted all that waited for it.
+func (l *newLogin) isSaved() bool {
+	if l.given == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), view.LookLimit)
+	defer cancel()
+	record, err := l.Store.Load(ctx)
+	return err == nil && record.Credential.Equal(*l.given)
+}
+
+// showAddress asks for a browser. None is opened where nobody would see it.
+func (l *newLogin) showAddress(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
+	fmt.Fprintf(env.Stderr, "Open this address to log in:\n\n  %s\n\n", prompt.AuthURL)
+	if !chosen.noBrowser && (cli.IsTerminal(env.Stdin) || cli.IsTerminal(env.Stderr)) {
+		if opening, err := browser.Open(prompt.AuthURL, env.Getenv); err == nil {
+			fmt.Fprintln(env.Stderr, "A browser is opening it. Ctrl-C cancels.")
+			return opening.Watch(func(err error) {
+				fmt.Fprintf(env.Stderr, "No browser has opened it (%s): open the address above yourself.\n", cli.Printable(err.Error()))
+			})
+		}
+	}
+	fmt.Fprintln(env.Stderr, "Waiting for it to be opened on this machine. Ctrl-C cancels; for another\ndevice there is bezoar login --device.")
+	return func() {}
+}
+
+// DevicePrompt is for programs that lead a person through a device login. Its
+// members are named as in the answer to account/login/start.
+type DevicePrompt struct {
+	VerificationURL string `json:"verificationUrl"`
+	UserCode        string `json:"userCode"`
+}
+
+func showCode(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
+	if *chosen.asJSON {
+		_ = cli.PrintJSONLine(env.Stdout, DevicePrompt{prompt.VerificationURL, prompt.UserCode}) // the result fails as well then
+	}
+	fmt.Fprintf(env.Stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
+		cli.Printable(prompt.VerificationURL), cli.Printable(prompt.UserCode))
+	return func() {}
+}
+
+// explained is the end of a login, with what to do about it.
+func (l *newLogin) explained(ctx context.Context, err error) error {
+	port, isPort := errors.AsType[*login.PortError](err)
+	unreachable, isUnreachable := errors.AsType[*oauth.UnreachableError](err)
+	failed, isFailed := errors.AsType[*login.FailedError](err)
+	undurable, isUndurable := errors.AsType[*persist.NotDurableError](err)
+	interruption, isInterruption := errors.AsType[login.Interruption](err)
+	switch {
+	case err == nil, l.isSaved():
+		return nil
+	case ctx.Err() != nil && (isInterruption || errors.Is(err, context.Canceled)):
+		return cli.ErrCancelled
+	case isPort:
+		return fmt.Errorf("no port for the browser's answer: %w (tried: %s); close a program that has one, or use bezoar login --device",
+			port, strings.Join(port.Tried, ", "))
+	case isUnreachable && unreachable.Problem != evidence.ProblemCancelled:
+		return cli.ForDoctor(err)
+	case interruption == login.Cancelled:
+		return errors.New("another login was started on this machine and took over the port; nothing has changed. Run bezoar login again, or bezoar login --device")
+	case isInterruption:
+		return fmt.Errorf("%w; nothing has changed", interruption)
+	case isUndurable:
+		return cli.Exit(cli.ExitOperator, cli.ForDoctor(fmt.Errorf("the new login is not stored: %w", undurable)))
+	case errors.Is(err, context.DeadlineExceeded):
+		return cli.Exit(cli.ExitOperator, cli.ForDoctor(errors.New("the store is too slow: it did not say in time whether it has the new login; bezoar status tells later")))
+	case isFailed && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
+		return errors.New("you or the issuer refused the login; nothing has changed")
+	}
+	return err
+}
+
+const keyLimitBytes = 16 << 10
+
+func (l *newLogin) logInWithKey(ctx context.Context, env cli.Environment) error {
+	key, err := readKey(ctx, env)
+	if err != nil {
+		return err
+	}
+	return l.save(ctx, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
+}
+
+// readKey reads one line, or nothing if ctx ends first.
+func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	lines := make(chan line, 1)
+	readLine, show := lineOf(env)
+	defer show()
+	go func() { // it stays where it is if nothing comes: the program ends
+		text, err := readLine()
+		lines <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return secret.Token{}, login.NotCompleted
+	case read := <-lines:
+		text, isMarked := strings.CutPrefix(read.text, "\ufeff")
+		if isMarked { // by PowerShell, in a pipe
+			cli.LogLine(env, "left out the byte order mark that came before the key")
+		}
+		key := strings.TrimSpace(text)
+		switch {
+		case read.err != nil && !errors.Is(read.err, io.EOF):
+			return secret.Token{}, errors.New("standard input cannot be read")
+		case key == "":
+			return secret.Token{}, errors.New("there is no API key on standard input")
+		case len(key) > keyLimitBytes || strings.ContainsFunc(key, isNoKey):
+			return secret.Token{}, errors.New("what is on standard input is no API key")
+		}
+		return secret.New(key), nil
+	}
+}
+
+// lineOf reads one line of standard input. A terminal does not show it, until show
+// is called: a person pastes a secret.
+func lineOf(env cli.Environment) (read func() (string, error), show func()) {
+	if !cli.IsTerminal(env.Stdin) {
+		input := bufio.NewReader(io.LimitReader(env.Stdin, keyLimitBytes+1))
+		return func() (string, error) { return input.ReadString('\n') }, func() {}
+	}
+	terminal := int(env.Stdin.(*os.File).Fd())
+	fmt.Fprint(env.Stderr, "Paste the API key and press Enter. It is not shown: ")
+	before, err := term.GetState(terminal)
+	read = func() (string, error) {
+		line, err := term.ReadPassword(terminal)
+		return string(line), err
+	}
+	return read, func() {
+		if err == nil {
+			term.Restore(terminal, before) // the read may still wait, with the echo off
+		}
+		fmt.Fprintln(env.Stderr)
+	}
+}
+
+func isNoKey(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' }
+
+// LoginReport is a login for programs.
+type LoginReport struct {
+	Method      string  `json:"method"`
+	Email       *string `json:"email"`
+	PlanType    *string `json:"planType"`
+	Fingerprint string  `json:"fingerprint"`
+}
+
+func tellLogin(env cli.Environment, s machine.State, chosen loginFlags) error {
+	if *chosen.asJSON {
+		print := cli.PrintJSON
+		if chosen.device { // a prompt came before it
+			print = cli.PrintJSONLine
+		}
+		return print(env.Stdout, LoginReport{
+			string(s.Credential.Method), cli.Nullable(s.Account.Email), cli.Nullable(s.Account.PlanType), s.Credential.Fingerprint().Short(),
+		})
+	}
+	_, err := fmt.Fprintln(env.Stdout, "Logged in "+NameOf(s)+".")
+	return err
+}
+
+// name is whose login it is, as far as it says.
+func NameOf(s machine.State) string {
+	switch {
+	case s.Credential.Method == machine.MethodAPIKey:
+		return "with an API key"
+	case s.Account.Email == "":
+		return "with ChatGPT"
+	case s.Account.PlanType == "":
+		return "as " + cli.Printable(s.Account.Email)
+	}
+	return fmt.Sprintf("as %s (%s)", cli.Printable(s.Account.Email), cli.Printable(s.Account.PlanType))
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
+)
+
+// JsonFlag is the flag of every command that has something to tell.
+func JsonFlag(flags *flag.FlagSet) *bool { return flags.Bool("json", false, "print JSON") }
+
+func PrintJSON(out io.Writer, value any) error {
+	return encode(out, value, "  ")
+}
+
+// PrintJSONLine is printJSON for one object of several, each on a line.
+func PrintJSONLine(out io.Writer, value any) error {
+	return encode(out, value, "")
+}
+
+func encode(out io.Writer, value any, indent string) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := out.Write(Escaped(text.Bytes()))
+	return err
+}
+
+// Escaped is JSON without what a terminal would obey or hide: encoding/json lets
+// DEL, C1 controls, bidirectional marks and zero-width characters through.
+func Escaped(text []byte) []byte {
+	safe := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		switch {
+		case r < unicode.MaxASCII || unicode.IsPrint(r): // encoding/json has escaped what is below a space
+			safe = utf8.AppendRune(safe, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
+		default:
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		}
+	}
+	return safe
+}
+
+// IsTerminal reports whether a person sees what is written there, or types what
+// is read from there.
+func IsTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// Paint colours words on a terminal that can show it, unless the person does
+// not want it (https://no-color.org).
+type Paint bool
+
+func PaintFor(out io.Writer, getenv func(string) string) Paint {
+	return Paint(getenv("NO_COLOR") == "" && CanDraw(out, getenv))
+}
+
+// CanDraw reports whether it is a terminal that knows more than letters.
+func CanDraw(out io.Writer, getenv func(string) string) bool {
+	term := getenv("TERM")
+	return term != "" && term != "dumb" && IsTerminal(out)
+}
+
+// The colours, as a terminal has them (ECMA-48, SGR).
+const (
+	Bold   = "1"
+	Red    = "1;31"
+	Green  = "32"
+	Yellow = "33"
+)
+
+func (p Paint) In(colour, text string) string {
+	if !p || colour == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// Printable is a text that came from a file or from outside, as a terminal may show it.
+func Printable(text string) string { return legible.Line(text) }
+
+// DayTime is a time for people: without the day if that is today's.
+func DayTime(at, now time.Time) string { return onDay(at, now, "15:04") }
+
+// NearTime is dayTime, to the second if that is what matters.
+func NearTime(at, now time.Time) string {
+	if at.Sub(now).Abs() < 2*time.Minute {
+		return ExactTime(at, now)
+	}
+	return DayTime(at, now)
+}
+
+// ExactTime is dayTime to the second.
+func ExactTime(at, now time.Time) string { return onDay(at, now, time.TimeOnly) }
+
+func onDay(at, now time.Time, layout string) string {
+	at = at.In(now.Location())
+	if at.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		layout = time.DateOnly + " " + layout
+	}
+	return at.Format(layout)
+}
+
+// Timestamp is a time as RFC 3339 has it, nil for none.
+func Timestamp(at time.Time) *string {
+	if at.IsZero() {
+		return nil
+	}
+	text := at.UTC().Format(time.RFC3339)
+	return &text
+}
+
+// Stamp is a time that is told as [timestamp] has it.
+type Stamp struct{ time.Time }
+
+func (s Stamp) MarshalJSON() ([]byte, error) { return json.Marshal(Timestamp(s.Time)) }
+
+// Nullable is a text, nil for none.
+func Nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// Amount is a number of things.
+func Amount(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+func IsOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// LogLine tells a person something beside what was asked for.
+func LogLine(env Environment, text string) { fmt.Fprintln(env.Stderr, "bezoar: "+Printable(text)) }
+
+// PathCause is a file system's error without the path.
+func PathCause(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// Cause is err without the words that a finding has said already.
+func Cause(err error) error {
+	if of, ok := errors.AsType[*persist.UnavailableError](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// Quoted is text as one word of a POSIX shell.
+func Quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -1,0 +1,53 @@
+package cli
+
+import "strings"
+
+// variables are what the program reads of its environment. Of two names the first
+// one that is set counts; one that is set to nothing counts as unset.
+var variables = []option{
+	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home goes before them (default ~/.codex)"},
+	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level goes before it (default warn for app-server, error for other commands)"},
+	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format goes before it"},
+	{word: "BEZOAR_REFRESH_FLOOR", meaning: "for how long a successful refresh also answers later demands, such as 5s; 0 switches it off; --refresh-floor goes before it"},
+	{word: "BEZOAR_REFRESH_DEADLINE", meaning: "how long one refresh may take in all, such as 30s"},
+	{word: "BEZOAR_ALLOW_PLAIN_HTTP", meaning: "1 lets tokens go to other machines over plain HTTP, where others can read them"},
+	{word: "BEZOAR_REFRESH_BACKOFF", meaning: "0 lets the next attempt follow a failed one at once; for tests"},
+	{word: "BEZOAR_CA_CERTIFICATE, CODEX_CA_CERTIFICATE, SSL_CERT_FILE", meaning: "a PEM file of certificate authorities to trust besides the system's"},
+	{word: "BEZOAR_LOGIN_ISSUER, CODEX_APP_SERVER_LOGIN_ISSUER", meaning: "the issuer at which a new login is made"},
+	{word: "BEZOAR_LOGIN_CLIENT_ID, CODEX_APP_SERVER_LOGIN_CLIENT_ID", meaning: "the OAuth client for which a new login is made"},
+	{word: "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE, CODEX_REFRESH_TOKEN_URL_OVERRIDE", meaning: "the token endpoint for refreshes, of every login"},
+	{word: "BEZOAR_REVOKE_TOKEN_URL_OVERRIDE, CODEX_REVOKE_TOKEN_URL_OVERRIDE", meaning: "the revocation endpoint for logouts"},
+	{word: "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", meaning: "the proxy between this machine and the issuer (http, https, socks5 or socks5h), and the hosts that need none"},
+	{word: "KUBERNETES_EXEC_INFO", meaning: "set by kubectl; token --output exec-credential answers in its version"},
+	{word: "NO_COLOR", meaning: "set to anything: no colours"},
+	{word: "TERM, TERM_PROGRAM, TERM_PROGRAM_VERSION", meaning: "the terminal: whether it has colours, and what the user agent calls it"},
+	{word: "DISPLAY, WAYLAND_DISPLAY", meaning: "on Linux: whether there is a browser to open"},
+	{word: "HOME, USERPROFILE", meaning: "the folder of the user, where the default home is (without them: the one in the user database)"},
+	{word: "GOMAXPROCS", meaning: "how many processors to use (default 1)"},
+}
+
+// files are what a home can hold.
+var files = []option{
+	{word: "auth.json", meaning: "the login, as Codex keeps it: the only file with secrets, unless a keyring has them"},
+	{word: "config.toml", meaning: "settings, as Codex reads them"},
+	{word: "auth.ledger", meaning: "what became of refresh tokens, in fingerprints; bezoar log prints it"},
+	{word: "auth.callers", meaning: "a folder with a file for each program whose auth command is bezoar token --auth-command: what it was given last, as a fingerprint"},
+	{word: "auth.intents", meaning: "a folder with a file for each refresh that has begun and has no outcome yet"},
+	{word: "auth.lock, auth.json.lock, auth.ledger.lock", meaning: "locks of the refresh, of a write of the login, and of a rewrite of the ledger; empty, and safe to remove while no bezoar runs"},
+	{word: "auth.json.*.tmp, auth.ledger.*.tmp", meaning: "the room for a new login, or what a write leaves that was interrupted; the next write clears it away or puts it in place, so leave it alone"},
+	{word: "auth.json.unreadable", meaning: "what was in auth.json and was no login, before a login or a logout took it away; it may hold tokens"},
+	{word: "auth.inspect*", meaning: "where the live page of each app-server with --inspect is; its address is a secret"},
+	{word: "auth.source, auth.source.lock", meaning: "with cli_auth_credentials_store = \"auto\": where the login is kept, and the lock of a change"},
+	{word: "auth.sealed.*, auth.keyring.lock", meaning: "on systems whose keyring holds little: the login, encrypted with a key in the keyring, and the lock of a write"},
+	{word: "doctor.*.lock", meaning: "a file that bezoar doctor tries locks with and removes again"},
+}
+
+// referencePage is a page of help with a list.
+func referencePage(before string, entries []option) string {
+	var page strings.Builder
+	page.WriteString(filled(before) + "\n\n")
+	for _, each := range entries {
+		page.WriteString(inColumns(each.word, each.meaning, helpColumn))
+	}
+	return page.String()
+}

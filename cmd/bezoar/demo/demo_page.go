@@ -1,0 +1,95 @@
+package demo
+
+import (
+	"bufio"
+	"context"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
+	"github.com/bezoar-auth/bezoar/protocol"
+)
+
+// How slowly it goes when somebody watches: the time between two polls, less if
+// there are so many of them that all would take longer than watchingTime.
+const (
+	watchingPace = 20 * time.Millisecond
+	watchingTime = 20 * time.Second
+)
+
+// spawn starts the editor and its server, and shows the server's page if it is
+// to be watched.
+func (s *story) spawn(ctx context.Context) (*editor, error) {
+	var flags []string
+	if s.showsPage {
+		flags = []string{"--inspect", "127.0.0.1:0"}
+	}
+	editor, err := spawnEditor(s.home, s.url, flags...)
+	if err != nil {
+		return nil, err
+	}
+	err = editor.hello(ctx, protocol.ClientInfo{Name: "bezoar-demo", Version: s.env.Version})
+	if err == nil && s.showsPage {
+		err = s.showPage()
+	}
+	if err != nil {
+		editor.close().WriteTo(s.env.Stderr)
+		return nil, err
+	}
+	return editor, nil
+}
+
+// showPage asks for a browser, unless nobody would see it.
+func (s *story) showPage() error {
+	shown := live.PageFiles(s.home)
+	if len(shown) == 0 {
+		return live.ErrNoPage
+	}
+	url := shown[0].URL
+	s.say("\nWatch it at %s", url)
+	if s.noBrowser || !cli.IsTerminal(s.env.Stdin) && !cli.IsTerminal(s.env.Stderr) {
+		return nil
+	}
+	if opening, err := browser.Open(url, s.env.Getenv); err == nil {
+		s.leave = opening.Watch(func(err error) {
+			cli.LogLine(s.env, "no browser has opened it ("+err.Error()+"): open the address yourself")
+		})
+	}
+	return nil
+}
+
+// poll asks for the token, with a bar that shows how far it is, and slowly for
+// somebody who watches.
+func (s *story) poll(ctx context.Context, editor *editor, times int) (tokens int, err error) {
+	bar := newProgress(s.env, times)
+	defer bar.end()
+	pace := time.Duration(0)
+	if s.showsPage {
+		pace = min(watchingPace, watchingTime/time.Duration(times))
+	}
+	return editor.poll(ctx, times, func() {
+		bar.step()
+		time.Sleep(pace)
+	})
+}
+
+// linger lets somebody look at the page until Enter is pressed, the input ends, or
+// the program is told to go, which is an error.
+func (s *story) linger(signals context.Context) error {
+	if !s.showsPage {
+		return nil
+	}
+	s.say("\nThe page shows all of it. Press Enter to go on.")
+	pressed := make(chan struct{})
+	go func() {
+		defer close(pressed)
+		bufio.NewReader(s.env.Stdin).ReadString('\n') // its end is as good
+	}()
+	select {
+	case <-pressed:
+		return nil
+	case <-signals.Done():
+		return signals.Err()
+	}
+}

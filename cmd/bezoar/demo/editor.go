@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+)
+
+// editor is a client as an editor has one: it spawned a server and speaks to it
+// over its standard input and output.
+type editor struct {
+	server *exec.Cmd
+	input  io.Closer
+	conn   *jsonrpc.Conn
+	log    *bytes.Buffer // the server's standard error, whole when the server has ended
+}
+
+// spawnEditor starts this very program as the server of a home.
+func spawnEditor(home, tokenURL string, flags ...string) (*editor, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	server := exec.Command(self, append([]string{"app-server", "--home", home}, flags...)...)
+	server.Env = append(os.Environ(), "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+tokenURL)
+	log := new(bytes.Buffer)
+	server.Stderr = log
+	input, err := server.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	output, err := server.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := server.Start(); err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	e := &editor{server, input, jsonrpc.New(output, input, jsonrpc.Options{}), log}
+	go e.conn.Serve(deaf{})
+	return e, nil
+}
+
+// deaf takes what the server says unasked, and does nothing with it.
+type deaf struct{}
+
+func (deaf) Request(jsonrpc.Request)           {}
+func (deaf) Notification(jsonrpc.Notification) {}
+
+// poll asks for the token again and again and counts how often there was one.
+// polled is called after each time. It is an error if the login is not shown.
+func (e *editor) poll(ctx context.Context, times int, polled func()) (tokens int, err error) {
+	for range times {
+		var status protocol.GetAuthStatusResponse
+		if err := e.call(ctx, protocol.GetAuthStatus, map[string]bool{"includeToken": true}, &status); err != nil {
+			return tokens, err
+		}
+		if status.AuthMethod == nil {
+			return tokens, fmt.Errorf("the server shows nobody logged in")
+		}
+		if status.AuthToken != nil {
+			tokens++
+		}
+		polled()
+	}
+	return tokens, nil
+}
+
+// hello opens the conversation.
+func (e *editor) hello(ctx context.Context, client protocol.ClientInfo) error {
+	var answer protocol.InitializeResponse
+	return e.call(ctx, protocol.Initialize, map[string]any{
+		"clientInfo": map[string]string{"name": client.Name, "version": client.Version},
+	}, &answer)
+}
+
+func (e *editor) call(ctx context.Context, method string, params, result any) error {
+	answer, err := e.conn.Call(ctx, method, params)
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	return json.Unmarshal(answer, result)
+}
+
+// close ends the conversation, waits for the server to go, and returns what that
+// has logged.
+func (e *editor) close() *bytes.Buffer {
+	e.input.Close()
+	e.server.Wait() // the log says how it ended
+	return e.log
+}

@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
+)
+
+// issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
+func issuerCheck(ctx context.Context, p *patient) finding {
+	if p.offline {
+		return skip("not asked (--offline)")
+	}
+	host, response, err := p.knock(ctx)
+	if err != nil {
+		problem := outbound.ProblemOf(ctx, err)
+		return bad(failure, fmt.Sprintf("%s cannot be reached: %s", host, problem), remedies[problem])
+	}
+	switch status := response.StatusCode; {
+	case status == http.StatusProxyAuthRequired:
+		return bad(failure, "the proxy wants a user name and a password", "put them into HTTPS_PROXY")
+	case status/100 == 5:
+		return bad(warning, fmt.Sprintf("%s answers with status %d", host, status), "the issuer, or a proxy in front of it, is failing; try again later")
+	}
+	return fine("%s can be reached", host)
+}
+
+// A token is refreshed five minutes before it expires, so that less is harmless.
+const (
+	skewNoticed = 30 * time.Second
+	skewHarmful = 4 * time.Minute
+)
+
+// clockCheck compares this machine's clock with the issuer's, which is what tells
+// a token's expiry.
+func clockCheck(ctx context.Context, p *patient) finding {
+	if p.offline {
+		return skip("not compared (--offline)")
+	}
+	asked := p.now()
+	_, response, err := p.knock(ctx)
+	if err != nil {
+		return skip("the issuer cannot be reached")
+	}
+	theirs, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return skip("the issuer does not tell the time")
+	}
+	ours := asked.Add(p.now().Sub(asked) / 2)
+	skew := ours.Sub(theirs).Round(time.Second)
+	const remedy = "set the clock of this machine by the network (NTP)"
+	switch found := fmt.Sprintf("the clock is %v %s the issuer's", skew.Abs(), direction(skew)); {
+	case skew.Abs() > skewHarmful:
+		return bad(failure, found, remedy)
+	case skew.Abs() > skewNoticed:
+		return bad(warning, found, remedy)
+	}
+	return fine("it agrees with the issuer's")
+}
+
+func direction(skew time.Duration) string {
+	if skew < 0 {
+		return "behind"
+	}
+	return "ahead of"
+}
+
+// tokenEndpoint is where the stored login is refreshed; without one, where one would be
+// that does not say where it was made.
+func (p *patient) tokenEndpoint(ctx context.Context) string {
+	record, _ := persist.Recalling(p.store, p.ledger).Load(ctx)
+	return session.PolicyOf(p.config).IssuerOf(record.Credential).TokenEndpoint
+}
+
+// knock makes one request to the host of the token endpoint: no token, no path.
+func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
+	endpoint, err := url.Parse(p.tokenEndpoint(ctx))
+	if err != nil {
+		return "the issuer", nil, evidence.ProblemAddress
+	}
+	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
+	request, err := session.RulesOf(p.config).NewRequest(ctx, http.MethodHead, door.String(), nil)
+	if err != nil {
+		return cmp.Or(endpoint.Host, "the issuer"), nil, err
+	}
+	request.Header.Set("User-Agent", "bezoar")
+	host = endpoint.Host
+	if proxy, err := outbound.Proxy(request); err == nil && proxy != nil {
+		host += " through the proxy " + proxy.Host
+	}
+	response, err = session.NewIssuer(p.config, session.Quiet).Transport().RoundTrip(request)
+	if err == nil {
+		response.Body.Close()
+	}
+	return host, response, err
+}
+
+// remedies for no answer. Where nothing is said, time may help.
+var remedies = map[evidence.Problem]string{
+	evidence.ProblemNameUnknown:         "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
+	evidence.ProblemTimedOut:            "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
+	evidence.ProblemConnectionRefused:   "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
+	evidence.ProblemConnectionBroken:    "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
+	evidence.ProblemProxyUnreachable:    "see that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is right",
+	evidence.ProblemProxyRefused:        "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
+	evidence.ProblemCertificate:         "name your company's authorities with BEZOAR_CA_CERTIFICATE",
+	evidence.ProblemCAFileUnreadable:    "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a file that can be read",
+	evidence.ProblemNoConnection:        "see that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if there has to be one",
+	evidence.ProblemCAFileNoCertificate: "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
+	evidence.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if nobody can listen on that way",
+	evidence.ProblemAddress:             "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
+}

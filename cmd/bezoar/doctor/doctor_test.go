@@ -1,0 +1,175 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/memory"
+)
+
+func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
+	p := &patient{config: config.Config{Home: t.TempDir()}}
+	p.lock = func(context.Context, string, time.Duration) (func(), error) { return func() {}, nil }
+	found := lockCheck(context.Background(), p)
+	require.Equal(t, warning, found.Result)
+	require.Equal(t, "two have the same lock at once", found.Found)
+
+	p.lock = func(context.Context, string, time.Duration) (func(), error) {
+		return nil, errors.New("not on this disk")
+	}
+	found = lockCheck(context.Background(), p)
+	require.Equal(t, warning, found.Result)
+	require.Equal(t, "this disk cannot lock: not on this disk", found.Found)
+
+	left, err := os.ReadDir(p.config.Home)
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	p.config.Home = filepath.Join(p.config.Home, "gone")
+	require.Equal(t, failure, lockCheck(context.Background(), p).Result)
+}
+
+// lockedKeyring is a store that only says why it cannot be asked.
+type lockedKeyring struct {
+	persist.Store
+	err error
+}
+
+func (k lockedKeyring) Load(context.Context) (persist.Record, error) { return persist.Record{}, k.err }
+
+func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
+	locked := &persist.UnavailableError{Err: errors.New("it is locked")}
+	for name, each := range map[string]struct {
+		kept config.CredentialStore
+		err  error
+		want result
+	}{
+		"file":                    {config.File, locked, skipped},
+		"keyring, locked":         {config.Keyring, locked, failure},
+		"auto, locked":            {config.Auto, locked, failure},
+		"keyring, nobody":         {config.Keyring, persist.ErrNotFound, ok},
+		"keyring, something else": {config.Keyring, &persist.UnreadableError{Problem: "no login"}, ok},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &patient{config: config.Config{CredentialStore: each.kept}, store: lockedKeyring{err: each.err}}
+			found := keyringCheck(context.Background(), p)
+			require.Equal(t, each.want, found.Result)
+			require.Equal(t, each.want == failure, found.Remedy != nil, "what fails has a remedy")
+		})
+	}
+}
+
+func TestDoctorHasARemedyForEveryProblemOnTheWayToTheIssuer(t *testing.T) {
+	for _, problem := range []evidence.Problem{
+		evidence.ProblemTimedOut, evidence.ProblemConnectionRefused, evidence.ProblemConnectionBroken, evidence.ProblemNameUnknown, evidence.ProblemProxyUnreachable,
+		evidence.ProblemProxyRefused, evidence.ProblemCertificate, evidence.ProblemCAFileUnreadable, evidence.ProblemAddress,
+	} {
+		require.NotEmpty(t, remedies[problem], problem)
+	}
+}
+
+// TestDoctorFindsACauseOnce breaks one thing after another, of those that break others.
+func TestDoctorFindsACauseOnce(t *testing.T) {
+	was := checks
+	defer func() { checks = was }()
+	for broken, skips := range map[string][]string{
+		"home":    {"permissions", "settings", "keyring", "login", "ledger", "disk", "lock"},
+		"keyring": {"login", "disk"},
+		"login":   {"disk"},
+		"disk":    {"lock"},
+		"ledger":  nil,
+	} {
+		checks = slices.Clone(was)
+		for i := range checks {
+			checks[i].look = func(context.Context, *patient) finding { return fine("well") }
+			if checks[i].name == broken {
+				checks[i].look = func(context.Context, *patient) finding { return blocking("broken", "mend it") }
+			}
+		}
+		var found []string
+		for _, each := range (&patient{now: time.Now}).examine(t.Context()) {
+			if each.Result == skipped {
+				require.Equal(t, "see "+broken, each.Found)
+				found = append(found, each.Check)
+			}
+		}
+		require.Equal(t, skips, found, broken)
+	}
+}
+
+func TestDoctorSaysThatADiskIsSlowOrHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &patient{now: time.Now}
+		slow := func(d time.Duration) check {
+			return check{files: true, look: func(ctx context.Context, _ *patient) finding {
+				time.Sleep(d) // as a file system does, whatever the context says
+				return fine("stored")
+			}}
+		}
+		require.Equal(t, ok, p.look(t.Context(), slow(time.Second)).Result)
+		found := p.look(t.Context(), slow(3*time.Second))
+		require.Equal(t, warning, found.Result)
+		require.Equal(t, "stored; but that took 3s: the disk is slow", found.Found)
+		found = p.look(t.Context(), slow(time.Minute))
+		require.Equal(t, failure, found.Result)
+		require.Equal(t, "no answer within 15s", found.Found)
+		time.Sleep(time.Minute) // until nothing is left
+	})
+}
+
+func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
+	p := &patient{config: config.Config{Home: "/home/ada/.codex"}}
+	for errno, want := range map[error]string{
+		syscall.ENOSPC:   "make room on the disk",
+		syscall.EROFS:    "for writing",
+		syscall.EACCES:   "may write to",
+		syscall.EPERM:    "may write to",
+		syscall.EMFILE:   "ulimit -n",
+		errors.New("?"):  "has room",
+		fs.ErrPermission: "may write to",
+		file.ErrReplaced: "mount the folder",
+	} {
+		err := &persist.NotDurableError{Err: &fs.PathError{Op: "open", Path: "auth.json", Err: errno}}
+		require.Contains(t, p.diskRemedy(err), want, errno)
+	}
+	for err, want := range map[error]string{
+		fs.ErrNotExist:          "make the folder",
+		fs.ErrPermission:        "let you in",
+		errors.New("no folder"): "set CODEX_HOME",
+	} {
+		found := noHome(&config.HomeError{Path: "/x", Source: "CODEX_HOME", Err: err})
+		require.Contains(t, *found[0].Remedy, want)
+	}
+}
+
+// A login that was made elsewhere is refreshed there, so that it is there that doctor
+// has to look.
+func TestDoctorKnocksAtTheIssuerOfTheLogin(t *testing.T) {
+	c := machine.Credential{
+		Method: machine.MethodChatGPT, IDToken: secret.New("e30.e30.c2ln"), AccessToken: secret.New("a"), RefreshToken: secret.New("r"),
+		Provenance: machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, OwnerID: "owner",
+	}
+	kept, ledger := memory.NewStore(), memory.NewLedger(machine.Issuer{}).Process(1)
+	p := &patient{config: config.Config{TokenURL: "https://auth.openai.com/oauth/token"}, store: kept, ledger: ledger}
+	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()), "nobody is logged in")
+	require.NoError(t, kept.Replace(t.Context(), c))
+	require.Equal(t, "https://auth.example.com/oauth/token", p.tokenEndpoint(t.Context()))
+	p.config.TokenURLOverridden = true
+	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()))
+}

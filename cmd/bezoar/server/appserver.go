@@ -1,0 +1,143 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"os/signal"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/appserver"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/login"
+)
+
+var AppServer = cli.Command{
+	Name:    "app-server",
+	Summary: "Serve the account surface of Codex app-server on standard input and output.",
+	Usage:   "[flags]",
+	About: `One JSON object a line in, one a line out; logs go to standard error. The
+server ends at the end of input, SIGTERM or SIGINT: what was asked is answered
+within four seconds, standard output is closed, and a refresh that the issuer has
+been asked for is waited for until its deadline (30 s) and saved. A second signal
+changes nothing of that; kill -9 loses such a refresh.
+
+Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
+	Early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of codex pass some of them there
+	Run:   appServer,
+}
+
+func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
+	settings := config.Flags{IsServer: true}
+	settings.Register(flags)
+	settings.RegisterRefresh(flags)
+	var codex codexFlags
+	codex.register(flags)
+	inspectAt := flags.String("inspect", "", "show the live state on a page at this `address` of this machine, such as 127.0.0.1:0")
+	if err := cli.Parse(flags, args); err != nil {
+		return err
+	}
+	client, err := codex.read()
+	if err != nil {
+		return err
+	}
+	loaded, err := session.Load(settings, env.Getenv)
+	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
+		return cli.Exit(cli.ExitError, err) // as codex app-server ends, for its clients
+	}
+	if err != nil {
+		return err
+	}
+	log := session.NewLog(env, loaded, loaded.LogLevel)
+	cli.IgnoreBrokenPipes()
+	signals, stop := signal.NotifyContext(context.Background(), cli.ShutdownSignals()...)
+	defer stop()
+	page, err := Listen(*inspectAt)
+	if err != nil {
+		return err
+	}
+	return serve(signals, env, loaded, client, log, page)
+}
+
+// How long answers may take at the end: those that wait for the issuer, and then a
+// client that no longer reads.
+const (
+	drainLimit = 4 * time.Second
+	flushLimit = 500 * time.Millisecond
+)
+
+// serve answers until the input ends or the program is told to go; then what
+// was asked is answered and what was refreshed is saved.
+func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) error {
+	conn := jsonrpc.New(env.Stdin, env.Stdout, jsonrpc.Options{Log: log})
+	issuer := session.NewIssuer(c, log)
+	limits := chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: session.RulesOf(c), Transport: issuer.Transport()})
+	options := session.EngineOptions(c, page.Watch(issuer), log)
+	options.Renewer = appserver.Client{Conn: conn, Now: time.Now}
+	auth := engine.Start(options)
+	page.Show(c.Home, pageOptions(env.Version, auth, options.Ledger), func(line string) { cli.LogLine(env, line) })
+	defer page.Close()
+	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Restriction: c.Restriction, Log: log})
+	server := appserver.New(conn, appserver.Options{
+		Engine: auth, Logins: logins, Backend: limits,
+		Client: client, Home: c.Home, Version: env.Version, Terminal: terminal(env.Getenv), Warnings: warnings(c),
+		RequiresAuth: c.RequiresOpenAIAuth, Restriction: c.Restriction,
+		Introduce: func(originator, userAgent string) {
+			issuer.Introduce(originator, userAgent)
+			limits.Introduce(originator, userAgent)
+		},
+	})
+	context.AfterFunc(signals, conn.Stop)
+	err := conn.Serve(page.Count(server))
+	return errors.Join(err, end(server, conn, env.Stdout, c.RefreshDeadline+session.StoreMargin))
+}
+
+// end answers what was asked and lets go of the client, which must not wait longer.
+// Then the refresh that has posted is waited for and saved, whatever becomes of the
+// client; none begins any more.
+func end(server *appserver.Server, conn *jsonrpc.Conn, stdout io.Writer, refreshLimit time.Duration) error {
+	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	server.Drain(drain)
+	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
+	defer cancel()
+	err := conn.Close(flush)
+	if file, ok := stdout.(io.Closer); ok {
+		_ = file.Close()
+	}
+	refresh, cancel := context.WithTimeout(context.Background(), refreshLimit)
+	defer cancel()
+	_ = server.Close(refresh) // what is left behind then is in the ledger
+	return err
+}
+
+func warnings(c config.Config) []protocol.ConfigWarningNotification {
+	var all []protocol.ConfigWarningNotification
+	for _, warning := range c.Warnings {
+		each := protocol.ConfigWarningNotification{Summary: warning.Summary, Path: warning.Path}
+		if warning.Details != "" {
+			each.Details = &warning.Details
+		}
+		all = append(all, each)
+	}
+	return all
+}
+
+// terminal is how the user agent calls the terminal.
+func terminal(getenv func(string) string) string {
+	program, version := getenv("TERM_PROGRAM"), getenv("TERM_PROGRAM_VERSION")
+	if program != "" && version != "" {
+		return program + "/" + version
+	}
+	return cmp.Or(program, getenv("TERM"), "unknown")
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"encoding/json"
+	"flag"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/protocol"
+)
+
+// codexFlags are what clients pass to codex app-server, so that this program can
+// stand in its place. They are understood, not only let through: a transport that is
+// not served is an error and no server that stays silent.
+type codexFlags struct {
+	listen string
+	client string
+}
+
+const listenStdio = "stdio://"
+
+func (f *codexFlags) register(flags *flag.FlagSet) {
+	const forCodex = ": for codex; it changes nothing here"
+	flags.StringVar(&f.listen, "listen", listenStdio, "serve this `transport`")
+	flags.Bool("stdio", false, "short for --listen "+listenStdio)
+	flags.StringVar(&f.client, "startup-client-info", "", "who the client is until it says so itself, as `JSON` with a name and a version")
+	ignored := func(string) error { return nil }
+	flags.Func("enable", "a `feature` to have"+forCodex, ignored)
+	flags.Func("disable", "a `feature` to do without"+forCodex, ignored)
+	flags.Bool("strict-config", false, "refuse unknown keys in config.toml"+forCodex)
+	flags.Bool("analytics-default-enabled", false, "send analytics"+forCodex+", which sends none")
+}
+
+// read is who the client is, nil if no flag says so.
+func (f *codexFlags) read() (*protocol.ClientInfo, error) {
+	if f.listen != listenStdio {
+		scheme, _, _ := strings.Cut(f.listen, ":")
+		return nil, cli.Misuse("--listen %s: is not served; leave --listen out, or say --listen %s", scheme, listenStdio)
+	}
+	if f.client == "" {
+		return nil, nil
+	}
+	client := new(protocol.ClientInfo)
+	if json.Unmarshal([]byte(f.client), client) != nil || client.Name == "" || client.Version == "" {
+		return nil, cli.Misuse(`--startup-client-info takes JSON such as {"name":"my-editor","version":"1.0"}`)
+	}
+	return client, nil
+}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/browser"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+)
+
+var Inspect = cli.Command{
+	Name:    "inspect",
+	Summary: "Open the live page of an app-server that shows one.",
+	Usage:   "[--no-browser] [flags]",
+	About: `An app-server that was started with --inspect shows its state on a page of this
+machine: the states with the present one lit, who asked and what was posted to the
+issuer, the snapshot and the ledger, without secrets. This command prints the page's
+address and opens it in a browser if there is one to see. If several app-servers of
+the home show a page, it is the one that was started last; standard error lists the
+others. Everyone who has the address can look at the page until the app-server ends:
+the browser gets it through a file that only you can read, never as an argument, and
+--no-browser prints it to standard output alone.
+
+Example: bezoar app-server --inspect 127.0.0.1:0   (in the settings of an editor)
+         bezoar inspect`,
+	Run: inspect,
+}
+
+func inspect(env cli.Environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	settings.Register(flags)
+	noBrowser := flags.Bool("no-browser", false, "print the address and open no browser")
+	if err := cli.Parse(flags, args); err != nil {
+		return err
+	}
+	c, _, err := session.Peek(settings, env.Getenv)
+	if err != nil {
+		return err
+	}
+	shown := live.PageFiles(c.Home)
+	if len(shown) == 0 {
+		return live.ErrNoPage
+	}
+	if _, err := fmt.Fprintln(env.Stdout, shown[0].URL); err != nil {
+		return err
+	}
+	for _, each := range shown[1:] {
+		cli.LogLine(env, fmt.Sprintf("process %d has shown another page since %s: %s", each.PID, cli.DayTime(each.At, env.Now()), each.URL))
+	}
+	if !*noBrowser {
+		visitPage(env, shown[0].URL)
+	}
+	return nil
+}
+
+// visitPage has a browser open the page, and waits until one has come.
+func visitPage(env cli.Environment, url string) {
+	opening, err := browser.Open(url, env.Getenv)
+	if errors.Is(err, browser.ErrNone) {
+		return // the address is printed
+	}
+	if err == nil {
+		ctx, stop := cli.UntilSignal()
+		defer stop()
+		defer opening.Close()
+		err = opening.Wait(ctx)
+	}
+	if err != nil {
+		cli.LogLine(env, "no browser has opened it ("+err.Error()+"): open the address yourself")
+	}
+}

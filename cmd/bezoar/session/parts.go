@@ -1,0 +1,144 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/store/bounded"
+	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/fallback"
+	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/keyring"
+	"github.com/bezoar-auth/bezoar/store/memory"
+)
+
+// Load is the configuration. The home that nobody chose is made on first use.
+func Load(settings config.Flags, getenv func(string) string) (config.Config, error) {
+	loaded, err := config.Load(settings, getenv)
+	missing, ok := errors.AsType[*config.HomeError](err)
+	if !ok || missing.Source != config.DefaultHome || !errors.Is(err, fs.ErrNotExist) {
+		return loaded, err
+	}
+	if err := os.MkdirAll(missing.Path, 0o700); err != nil {
+		return loaded, &config.HomeError{Path: missing.Path, Source: missing.Source, Err: fmt.Errorf("it is not there and cannot be made: %w", err)}
+	}
+	return config.Load(settings, getenv)
+}
+
+// Peek is the configuration of a home for those who only look: the one that
+// nobody chose is not made.
+func Peek(settings config.Flags, getenv func(string) string) (c config.Config, isHomeless bool, err error) {
+	c, err = config.Load(settings, getenv)
+	missing, ok := errors.AsType[*config.HomeError](err)
+	if !ok {
+		return c, false, err
+	}
+	if missing.Source == config.DefaultHome && errors.Is(err, fs.ErrNotExist) {
+		if setting, ok := errors.AsType[*config.SettingError](err); ok {
+			return c, false, setting
+		}
+		return config.Config{Home: missing.Path}, true, nil
+	}
+	return c, false, cli.Exit(cli.ExitOperator, err)
+}
+
+// NewLog is the log on standard error, from a level on. It never blocks, and is
+// drained when the command ends.
+func NewLog(env cli.Environment, c config.Config, from slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: from}
+	if c.LogJSON {
+		return slog.New(slog.NewJSONHandler(env.Log, options))
+	}
+	return slog.New(slog.NewTextHandler(env.Log, options))
+}
+
+func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
+	options := oauth.Options{
+		RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, LoginClientID: c.LoginClientID, Log: log,
+		Rules: RulesOf(c),
+	}
+	if path := c.CACertificatePath; path != "" {
+		options.Authorities = func() ([]byte, error) {
+			certificates, _, err := disk.Read(path, certificatesLimitBytes)
+			return certificates, err
+		}
+	}
+	return oauth.New(options)
+}
+
+// certificatesLimitBytes is many times what all authorities of a system need.
+const certificatesLimitBytes = 16 << 20
+
+func RulesOf(c config.Config) outbound.Rules { return outbound.Rules{AllowPlainHTTP: c.AllowPlainHTTP} }
+
+// issuerOf is the issuer of logins that do not say where they were made.
+func issuerOf(c config.Config) machine.Issuer {
+	return machine.Issuer{TokenEndpoint: c.TokenURL, ClientID: oauth.DefaultClientID}
+}
+
+func PolicyOf(c config.Config) machine.Policy {
+	return machine.Policy{
+		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
+		Restriction: c.Restriction, EndpointOverridden: c.TokenURLOverridden,
+	}
+}
+
+func EngineOptions(c config.Config, issuer engine.AuthorizationServer, log *slog.Logger) engine.Options {
+	return engine.Options{
+		Policy: PolicyOf(c),
+		Store:  bounded.NewStore(StoreOf(c, fallback.Options{Log: log})), Ledger: bounded.NewLedger(LedgerOf(c, log)), Issuer: issuer,
+		Deadline: c.RefreshDeadline, Log: log, ProcessID: os.Getpid(),
+	}
+}
+
+// LedgerOf is the ledger that belongs to a login: in the home, wherever the login
+// itself is, unless that lives in memory alone.
+func LedgerOf(c config.Config, log *slog.Logger) persist.Ledger {
+	if c.CredentialStore == config.Ephemeral {
+		return memory.NewLedger(issuerOf(c)).Process(os.Getpid())
+	}
+	return LedgerAt(c, log, time.Now)
+}
+
+// LedgerAt is the ledger in the home as it is by a clock.
+func LedgerAt(c config.Config, log *slog.Logger, now func() time.Time) *file.Ledger {
+	return file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log, Now: now})
+}
+
+// StoreOf is where the login is kept. Whoever chooses between two places may be
+// told only to look.
+func StoreOf(c config.Config, options fallback.Options) persist.Store {
+	log := options.Log
+	inFile := file.Open(c.Home, file.Options{Log: log})
+	switch c.CredentialStore {
+	case config.Ephemeral:
+		return memory.NewStore()
+	case config.Keyring:
+		return keyring.Open(c.Home, keyring.Options{Log: log})
+	case config.Auto:
+		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // auto removes the file, when it is safe
+		return fallback.Open(c.Home, inKeyring, inFile, options)
+	}
+	return inFile
+}
+
+// Warn tells of what is wrong with config.toml.
+func Warn(env cli.Environment, c config.Config) {
+	for _, each := range c.Warnings {
+		cli.LogLine(env, each.Summary+". "+each.Details)
+	}
+}
+
+// Quiet is for what a finding says anyway.
+var Quiet = slog.New(slog.DiscardHandler)

@@ -1,0 +1,105 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+)
+
+// Session is an engine that lives as long as one command.
+type Session struct {
+	env    cli.Environment
+	Config config.Config
+	Log    *slog.Logger
+	Client *oauth.Client
+	Store  persist.Store // the engine's
+	Engine *engine.Engine
+
+	// leaving, if it is set, is called when the person wants to leave and the session
+	// still has to finish. It returns when ctx ends at the latest.
+	Leaving func(ctx context.Context)
+}
+
+var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
+	"what this command has to do with one is forgotten when it ends; use bezoar app-server")
+
+// Open starts an engine on a home and waits until it has looked there.
+// issuer is whom it asks in place of the client itself; nil for nobody else. adjust
+// changes the options of the engine.
+func Open(env cli.Environment, settings config.Flags, issuer func(*oauth.Client) engine.AuthorizationServer, adjust ...func(*engine.Options)) (*Session, error) {
+	c, err := Load(settings, env.Getenv)
+	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
+		err = cli.Exit(cli.ExitOperator, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	Warn(env, c)
+	if c.CredentialStore == config.Ephemeral {
+		return nil, cli.Exit(cli.ExitOperator, errInMemory)
+	}
+	s := &Session{env: env, Config: c, Log: NewLog(env, c, c.LogLevel)}
+	s.Client = NewIssuer(c, s.Log)
+	asked := engine.AuthorizationServer(s.Client)
+	if issuer != nil {
+		asked = issuer(s.Client)
+	}
+	options := EngineOptions(c, asked, s.Log)
+	options.SaveWait = commandPatience
+	for _, each := range adjust {
+		each(&options)
+	}
+	s.Store = options.Store
+	s.Engine = engine.Start(options)
+	<-s.Engine.Ready()
+	return s, nil
+}
+
+// Close waits until what was begun is written down. Once the person wants to leave no
+// refresh begins any more, but one that has posted is waited for until its deadline.
+func (s *Session) Close(signals context.Context) {
+	limit := s.Config.RefreshDeadline + 2*StoreMargin
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	rest, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(signals, func() {
+		stop()
+		if s.Leaving != nil {
+			s.Leaving(ctx)
+		}
+	})()
+	_ = s.Engine.Rest(rest) // what has not posted when the person wants to leave is withheld
+	s.saveAgain()
+	s.Engine.Close(ctx)
+}
+
+// saveAgain tries for some seconds to store what was granted and could not be stored.
+// No other process has it.
+func (s *Session) saveAgain() {
+	ctx, cancel := context.WithTimeout(context.Background(), StoreMargin)
+	defer cancel()
+	for s.Engine.Snapshot().IsUnsaved() {
+		_, _ = s.Engine.Status(ctx, machine.Ask{})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+// commandPatience is how long a command waits for a slow disk to take a login. A server
+// has clients that wait for other answers, and waits less.
+const commandPatience = time.Minute
+
+// StoreMargin is for what a refresh has to do before and after its post.
+const StoreMargin = 10 * time.Second

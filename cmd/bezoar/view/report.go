@@ -1,0 +1,101 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+)
+
+// Status is a status for programs. Its members are named as in the
+// app-server's account/health/read where that has them.
+type Status struct {
+	State           string  `json:"state"`
+	Reason          *string `json:"reason"`
+	Since           *string `json:"since"`
+	Usable          bool    `json:"usable"`
+	Action          string  `json:"action"`
+	Message         string  `json:"message"`
+	Method          *string `json:"method"`
+	Email           *string `json:"email"`
+	PlanType        *string `json:"planType"`
+	Fingerprint     *string `json:"fingerprint"`
+	AccessExpiresAt *string `json:"accessExpiresAt"`
+	NextAttemptAt   *string `json:"nextAttemptAt"`
+	InDoubt         bool    `json:"inDoubt"`
+	Home            string  `json:"home"`
+}
+
+func (v *View) Report() Status {
+	assessed := v.Assess()
+	report := Status{
+		State: v.Phase(), Reason: cli.Nullable(v.reason()), Since: cli.Timestamp(v.since()),
+		Usable: assessed.Usable, Action: string(assessed.Action), Message: v.Clause(),
+		Method: cli.Nullable(string(v.State.Method())), Email: cli.Nullable(v.State.Account.Email), PlanType: cli.Nullable(v.State.Account.PlanType),
+		Fingerprint: cli.Nullable(v.State.Credential.Fingerprint().Short()), InDoubt: assessed.InDoubt, Home: v.Config.Home,
+		NextAttemptAt: cli.Timestamp(assessed.NextAttemptAt),
+	}
+	if !v.State.Token().IsEmpty() {
+		report.AccessExpiresAt = cli.Timestamp(v.State.Expiry)
+	}
+	return report
+}
+
+// reason is why, in a word for programs.
+func (v *View) reason() string {
+	switch {
+	case v.isElsewhere:
+		return "kept_in_memory"
+	case v.isUnavailable():
+		return "store_unavailable"
+	case v.isUnreadable():
+		return "login_unreadable"
+	case v.isForbidden:
+		return "login_forbidden"
+	case v.isHomeless:
+		return ""
+	}
+	return v.Assess().Reason
+}
+
+// Explanation is the story for programs: all that status says, and how it came to that.
+type Explanation struct {
+	Status
+	Story  []happening `json:"story"`
+	Causes *string     `json:"causes"` // what usually leads there
+	Next   *string     `json:"next"`   // a command to run, or what to wait for; null if there is nothing to do
+}
+
+func (v *View) Explain() Explanation {
+	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.nextStep())}
+}
+
+// IsUnread reports whether what is stored cannot be read, so that nothing is explained.
+func (v *View) IsUnread() bool {
+	return v.Phase() == Unknown || v.StoreProblem != nil && v.Code() == cli.ExitOperator
+}
+
+func (v *View) Tell(out io.Writer, p cli.Paint) error {
+	var text strings.Builder
+	story, width := v.story(), 0
+	for _, each := range story {
+		width = max(width, len(cli.ExactTime(each.At.Time, v.At)))
+	}
+	for _, each := range story {
+		fmt.Fprintf(&text, "%-*s  %s\n", width, cli.ExactTime(each.At.Time, v.At), each.Text)
+	}
+	switch {
+	case v.trailProblem != nil:
+		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", cli.Printable(cli.Cause(v.trailProblem).Error()))
+	case len(story) == 0:
+		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is none.")
+	}
+	fmt.Fprintf(&text, "\n%s\n", v.head(p))
+	if causes := v.causes(); causes != "" {
+		fmt.Fprintln(&text, causes)
+	}
+	fmt.Fprintf(&text, "\n%s\n", v.next())
+	_, err := io.WriteString(out, text.String())
+	return err
+}

@@ -1,0 +1,243 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// happening is a sentence of the story: one entry of the ledger, or several of a
+// kind that followed each other.
+type happening struct {
+	At    cli.Stamp    `json:"at"` // of the last one
+	Kind  persist.Kind `json:"kind"`
+	Count int          `json:"count"`
+	Text  string       `json:"text"`
+}
+
+// story is what led to the present state, the oldest first: everything from the
+// last login or logout on, and what happened before to the refresh token in use.
+func (v *View) story() []happening {
+	return append(v.prologue(), v.tellAll(v.relevant())...)
+}
+
+// tellAll tells entries, the oldest first, those together that are alike.
+func (v *View) tellAll(entries []persist.Entry) []happening {
+	var story []happening
+	var first, last persist.Entry // of those that are told together
+	count := 0
+	tell := func() {
+		if count > 0 {
+			story = append(story, happening{cli.Stamp{Time: last.At}, last.Kind, count, v.sentence(first, last, count)})
+		}
+		count = 0
+	}
+	for _, e := range entries {
+		if count == 0 || !isAlike(last, e) {
+			tell()
+			first = e
+		}
+		last = e
+		count++
+	}
+	tell()
+	return story
+}
+
+// unseen is the kind of a happening that the ledger does not have.
+const unseen persist.Kind = "unseen"
+
+// prologue tells where the tokens came from if it was not bezoar that got them.
+func (v *View) prologue() []happening {
+	isSeen := func(e persist.Entry) bool { return isBeginning(e) || e.NextID != "" && e.NextID == v.key() }
+	at := v.State.Credential.LastRefresh
+	if at.IsZero() || slices.ContainsFunc(v.entries, isSeen) {
+		return []happening{}
+	}
+	return []happening{{cli.Stamp{Time: at}, unseen, 1, "The tokens were issued, and bezoar had no part in it: another program logged in or refreshed them."}}
+}
+
+// isBeginning reports whether a story can begin with the entry.
+func isBeginning(e persist.Entry) bool {
+	return e.Kind == persist.Login && e.Method != machine.MethodExternal || e.Kind == persist.Logout || e.Kind == persist.Adopted
+}
+
+// isAlike reports whether two entries in a row make one sentence.
+func isAlike(a, b persist.Entry) bool {
+	switch b.Kind {
+	case persist.Rotated:
+		return a.Kind == b.Kind && a.NextID == b.TokenID
+	case persist.Deferred:
+		return a.Kind == b.Kind && a.TokenID == b.TokenID && a.Lost == b.Lost && a.Evidence == b.Evidence && a.NextID == b.NextID
+	}
+	return false
+}
+
+func (v *View) relevant() []persist.Entry {
+	begin := 0
+	for i, e := range v.entries {
+		if isBeginning(e) && !v.isKnownFromBefore(i) {
+			begin = i
+		}
+	}
+	key := v.key()
+	var told []persist.Entry
+	for i, e := range v.entries {
+		isOurs := key != "" && (e.TokenID == key || e.NextID == key)
+		if (isOurs || i >= begin) && !v.isOutcomeKnown(i) && !v.isKnownFromBefore(i) {
+			told = append(told, e)
+		}
+	}
+	return told
+}
+
+// isOutcomeKnown reports whether the entry is an intent whose outcome is known: the
+// process that made it tells, or its successor was found and put in place later. What
+// came of the post of another process says nothing about this one.
+func (v *View) isOutcomeKnown(i int) bool {
+	intent := v.entries[i]
+	if intent.Kind != persist.Intended {
+		return false
+	}
+	for _, e := range v.entries[i+1:] {
+		isOutcome := e.Kind == persist.Rotated || e.Kind == persist.Refused || e.Kind == persist.Deferred
+		if e.TokenID == intent.TokenID && isOutcome && (e.PID == intent.PID || e.Kind == persist.Rotated) {
+			return true
+		}
+	}
+	return false
+}
+
+// isKnownFromBefore reports whether the entry is of a login that was taken up by one
+// process after another one of this home had written down where it came from, and had not
+// ended it since: then no other program made it.
+func (v *View) isKnownFromBefore(i int) bool {
+	taken := v.entries[i]
+	if taken.Kind != persist.Adopted {
+		return false
+	}
+	for _, e := range slices.Backward(v.entries[:i]) {
+		switch {
+		case e.Kind == persist.Logout:
+			return false
+		case e.Kind == persist.Rotated && e.NextID == taken.TokenID, e.Kind == persist.Login && e.TokenID == taken.TokenID && e.Access == taken.Access:
+			return true
+		}
+	}
+	return false
+}
+
+// sentence tells of entries that are alike.
+func (v *View) sentence(first, last persist.Entry, count int) string {
+	who := fmt.Sprintf("process %d", last.PID)
+	switch last.Kind {
+	case persist.Login:
+		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
+	case persist.Adopted:
+		return fmt.Sprintf("Another program stored a login%s, and it was taken up (%s).", withMethod(last), who)
+	case persist.Logout:
+		return fmt.Sprintf("Logged out (%s).", who)
+	case persist.Revoked:
+		return fmt.Sprintf("The issuer was told to forget the login that had ended (%s).", who)
+	case persist.Intended:
+		return fmt.Sprintf("Refresh token %s was about to be sent%s; the outcome was not recorded (%s).", short(last.TokenID), OnCause(last.Cause), v.stillAt(last))
+	case persist.Rotated:
+		return v.rotation(first, last, count, who)
+	case persist.Saved:
+		return fmt.Sprintf("Refresh token %s, which had been in memory alone, was stored (%s).", short(last.TokenID), who)
+	case persist.Refused:
+		return fmt.Sprintf("Refresh token %s was sent%s (%s): %s. %s", short(last.TokenID), OnCause(last.Cause), who, Because(last.Reason), v.consequence(last))
+	case persist.Deferred:
+		return v.deferral(first, last, count, who)
+	}
+	return fmt.Sprintf("Something that this version does not know happened: %s (%s).", cli.Printable(string(last.Kind)), who)
+}
+
+// stillAt is the process of an intent without an outcome: it works on it still, for
+// all that is known, or was ended.
+func (v *View) stillAt(intent persist.Entry) string {
+	if v.At.Sub(intent.At) < v.Config.RefreshDeadline+session.StoreMargin {
+		return fmt.Sprintf("process %d may still wait for the answer", intent.PID)
+	}
+	return fmt.Sprintf("process %d was ended before that", intent.PID)
+}
+
+func (v *View) rotation(first, last persist.Entry, count int, who string) string {
+	became := "is now " + short(last.NextID)
+	switch last.NextID {
+	case "":
+		became = "has no successor: it was dropped, for somebody had logged in or out meanwhile"
+	case first.TokenID:
+		became = "goes on"
+	}
+	how := OnCause(last.Cause)
+	if count > 1 {
+		how = fmt.Sprintf(" %d times since %s", count, cli.ExactTime(first.At, v.At))
+	}
+	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", how, short(first.TokenID), became, who)
+}
+
+func (v *View) deferral(first, last persist.Entry, count int, who string) string {
+	what := cmp.Or(answered(last.Evidence), "the issuer was unavailable")
+	if last.Lost {
+		what += ", so that an answer may be lost and the token spent"
+	}
+	if last.NextID != "" {
+		what += fmt.Sprintf(", but with a new refresh token, %s", short(last.NextID))
+	}
+	if count > 1 {
+		what += fmt.Sprintf(", %d times since %s", count, cli.ExactTime(first.At, v.At))
+	}
+	wait := ""
+	if !last.NotBefore.IsZero() {
+		wait = fmt.Sprintf(" No attempt was to follow before %s.", cli.ExactTime(last.NotBefore, v.At))
+	}
+	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s).%s", short(last.TokenID), OnCause(last.Cause), what, who, wait)
+}
+
+func (v *View) consequence(refused persist.Entry) string {
+	if refused.Reason.IsExplained() {
+		return "It is never sent again."
+	}
+	return fmt.Sprintf("Another process may send it from %s on.", cli.ExactTime(refused.NotBefore, v.At))
+}
+
+func withMethod(e persist.Entry) string {
+	token := ""
+	if e.TokenID != "" {
+		token = ", refresh token " + short(e.TokenID)
+	}
+	switch e.Method {
+	case machine.MethodAPIKey:
+		return " with an API key, " + short(e.Access)
+	case machine.MethodChatGPT:
+		return " with ChatGPT" + token
+	case machine.MethodExternal:
+		return " with tokens that a client brought"
+	}
+	return token
+}
+
+// onCause is why a refresh was wanted.
+func OnCause(cause machine.Cause) string {
+	switch cause {
+	case machine.CauseDemanded:
+		return " because a client demanded it"
+	case machine.CauseExpiring:
+		return " because the access token was at its end"
+	case machine.CauseOld:
+		return " because the last refresh was long ago"
+	case machine.CauseRejected:
+		return " because the access token had been refused"
+	}
+	return ""
+}
+
+// short is a fingerprint for people. A ledger can be edited.
+func short(f secret.Fingerprint) string { return cli.Printable(f.Short()) }
