@@ -24,7 +24,7 @@ func TestEnvironmentPageHasEveryVariable(t *testing.T) {
 	found := 0
 	require.NoError(t, filepath.WalkDir("../../..", func(source string, _ fs.DirEntry, err error) error {
 		require.NoError(t, err)
-		if !strings.HasSuffix(source, ".go") || strings.HasSuffix(source, "_test.go") {
+		if !strings.HasSuffix(source, ".go") || strings.HasSuffix(source, "_test.go") || strings.HasSuffix(filepath.Dir(source), "test") {
 			return nil
 		}
 		text, err := os.ReadFile(source)
