@@ -13,15 +13,16 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// Classify says what a token endpoint's answer to a refresh means (RFC 6749
-// sections 5.1 and 5.2, in the dialects of the reference's issuer and of those
-// that answer errors with 200). It is pure, and the only place that knows statuses
-// and error codes.
+// Classify says what an answer of a token endpoint to a refresh means: a token response
+// (RFC 6749 section 5.1), a refusal for good (section 5.2), or neither. It knows the
+// dialects of Codex's issuer and of issuers that answer errors with 200. It is pure, and
+// the only place that knows statuses and error codes.
 //
-// A 2xx with an access token that can be used is a grant, unless it says itself
-// that it is an error. Of the rest, what refusals lists is a verdict. Everything
-// else is not, whatever it says; a refresh token that came with it is handed on.
-// body may be cut short: a grant that can be read is a grant.
+// A 2xx with a usable access token is a token response ([machine.Issued]), unless it says
+// that it is an error. What refusals lists is a refusal ([machine.Refused]), on which the
+// engine records a verdict. Everything else is temporary ([machine.Unavailable]); a
+// refresh token that came with it is kept. body may be truncated: a token response that
+// can be read counts.
 func Classify(status int, header http.Header, body []byte, now time.Time) machine.Answer {
 	return reply{status: status, header: header, body: body}.classify(now)
 }
@@ -30,9 +31,9 @@ func (r reply) classify(now time.Time) machine.Answer {
 	said, answeredAs := r.said(), r.status
 	unavailable := machine.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}
 	if r.ok() {
-		grant := said.grant()
-		if !said.saysError() && !grant.AccessToken.IsAbsent() {
-			return machine.Issued{Response: grant}
+		response := said.tokenResponse()
+		if !said.saysError() && !response.AccessToken.IsAbsent() {
+			return machine.Issued{Response: response}
 		}
 		if unavailable.Kept = said.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
 			return unavailable
@@ -50,7 +51,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 	return unavailable
 }
 
-// refusal is one way of saying that a refresh token will not work again.
+// refusal is an error response that says that a refresh token will not work again.
 type refusal struct {
 	status int
 	code   string // as the issuer says it, in lower case
@@ -62,21 +63,19 @@ const (
 	anyCode   = ""
 )
 
-// refusals are all the verdicts there are; the first one that covers an answer
-// counts. A row has its status, for one code means this at one status and that at
-// another (RFC 6749 section 5.2 gives 400, and 401 for the client).
+// refusals lists all answers that refuse a refresh token for good; the first row that
+// covers an answer counts. Each row has a status, for a code can mean different things
+// at different statuses (RFC 6749 section 5.2: 400, and 401 for the client).
 //
 // What is left out, and why:
 //   - 429, 500 and other 5xx with invalid_grant come from issuers that are out of
-//     order: the codes of the reference's issuer alone count there, as in the
-//     reference.
-//   - 400 invalid_request is the answer to a request that is not understood, and
-//     dead tokens are called so by Dex and FlowFuse alone: a verdict on it would
-//     end the logins of all who meet a wrong address. It is told, and waits.
-//   - invalid_client, unauthorized_client, unsupported_grant_type and
-//     invalid_scope are about the client, not about the token. At 401 the rule for
-//     every 401 applies.
-//   - 403, 404 and 410 without a code may be of a wall or of a wrong address.
+//     order. As in Codex, only the codes of its own issuer count there.
+//   - 400 invalid_request is the answer to a request that the server does not
+//     understand, and only Dex and FlowFuse mean a dead token by it: a verdict on it
+//     would end every login behind a wrong address. The user sees it, and bezoar waits.
+//   - invalid_client, unauthorized_client, unsupported_grant_type and invalid_scope
+//     are about the client, not about the token. At 401 the rule for every 401 applies.
+//   - 403, 404 and 410 without a code may be those of a firewall or a wrong address.
 var refusals = []refusal{
 	{anyStatus, "refresh_token_expired", history.ReasonExpired},
 	{anyStatus, "refresh_token_reused", history.ReasonReused},
@@ -89,9 +88,9 @@ var refusals = []refusal{
 	{http.StatusUnauthorized, "invalid_grant", history.ReasonInvalidGrant},         // the token, not the client
 	{http.StatusUnauthorized, "bad_refresh_token", history.ReasonInvalidGrant},     // likewise
 	{http.StatusUnauthorized, "invalid_refresh_token", history.ReasonInvalidGrant}, // likewise
-	// Any other 401 is a verdict, as in the reference: without a code, or with one
-	// that is not about the token. It is no evidence for other processes, and its
-	// reason says so. A page is none at all: the issuer did not write it.
+	// Any other 401 is a refusal, as in Codex: without a code, or with one that is not
+	// about the token. Other processes do not act on it, and its reason says so. An
+	// HTML page is none at all: the issuer did not write it.
 	{http.StatusUnauthorized, anyCode, history.ReasonUnexplained},
 }
 
@@ -99,11 +98,10 @@ func (r refusal) covers(status int, code string) bool {
 	return (r.status == anyStatus || r.status == status) && (r.code == anyCode || r.code == code)
 }
 
-// lost reports whether there may have been a grant behind an answer that holds
-// none: a success that cannot be read, or a gateway that speaks for an issuer it
-// did not hear from. Any other status is the issuer's own, and says that nothing
-// was done; so does a success that can be read, and a page of somebody in between,
-// who answers instead of asking.
+// lost reports whether a token response may have been lost behind an answer that has
+// none: a success that cannot be read, or a gateway that got no answer of the issuer.
+// Any other status is the issuer's own, and says that nothing was issued; so does a
+// success that can be read, and a page of a portal, which did not ask the issuer.
 func (r reply) lost() bool {
 	if !r.ok() {
 		return r.status == http.StatusBadGateway || r.status == http.StatusGatewayTimeout
@@ -112,9 +110,9 @@ func (r reply) lost() bool {
 	return said == nil && !outbound.IsPage(r.header, r.body) || said.garbled()
 }
 
-// retryAfter reads the field of RFC 9110 section 10.2.3 in both its forms; what
-// is neither, or past, is zero. A date is compared with the issuer's own clock
-// if it tells the time, for now may be of a clock that is wrong.
+// retryAfter reads the Retry-After header in both its forms (RFC 9110 section 10.2.3);
+// it is zero for anything else and for a time in the past. A date is compared with the
+// issuer's own clock, if the answer has a Date, for ours may be wrong.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	const longest = math.MaxInt64 / uint64(time.Second)

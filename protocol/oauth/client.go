@@ -1,7 +1,12 @@
-// Package oauth talks to an issuer: refresh, revocation and the calls of a
-// login, in the dialect of the reference's issuer. What an answer to a refresh
-// means is said in [Classify] and nowhere else. Nothing is retried here, and
-// nothing is sent twice.
+// Package oauth is a client of authorization servers, which bezoar calls issuers. It
+// refreshes tokens (RFC 6749 section 6), revokes them (RFC 7009), and makes the calls of
+// a login: authorization code with PKCE (RFC 6749 section 4.1, RFC 7636), device
+// authorization (RFC 8628) and token exchange (RFC 8693), in the dialect of Codex's
+// issuer. Every call is one request: nothing is retried, nothing is sent twice.
+//
+// A refresh is read in order in client.go ([Client.Refresh]), transport.go (the post),
+// reply.go and members.go (the answer), and classify.go: [Classify] alone decides what
+// an answer to a refresh means.
 package oauth
 
 import (
@@ -21,17 +26,17 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// DefaultClientID is the client that the reference's issuer knows Codex by.
+// DefaultClientID is the client_id of Codex at its issuer.
 const DefaultClientID = "app_EMoamEEZ73f0CkXaXp7hrann"
 
-// Options is what a client is made of.
+// Options configure a [Client]. LoginIssuer is required for a login.
 type Options struct {
-	RevocationEndpoint string // "" for the one beside a login's token endpoint
-	LoginIssuer        string // base URL of new logins, no slash at the end
-	LoginClientID      string // the client that they are made for; "" for DefaultClientID
+	RevocationEndpoint string // "" for the one beside the token endpoint of a login
+	LoginIssuer        string // base URL of the issuer of new logins, no slash at the end
+	LoginClientID      string // client_id of new logins; "" for DefaultClientID
 
-	// Authorities returns certificates in PEM to trust besides the system's. It
-	// is called before the first request that needs any. nil for none.
+	// Authorities returns certificates in PEM to trust besides the system's. The
+	// client calls it before the first request over TLS. nil for none.
 	Authorities func() ([]byte, error)
 
 	Rules outbound.Rules // where requests may go
@@ -41,16 +46,18 @@ type Options struct {
 	Log       *slog.Logger      // discarded
 }
 
-// Client is a client of issuers: of one for new logins, and of whichever each login
-// was made at. All methods may be called concurrently. A
-// context bounds the whole of a call; there is no other limit on its time.
+// Client is a client of several issuers: of LoginIssuer for new logins, and of the
+// issuer of each login for refreshes and revocations. All methods may be called
+// concurrently. The context of a call bounds all of it; there is no other limit.
 type Client struct {
 	outbound.Introduction
-	options     Options
-	transportMu sync.Mutex // guards options.Transport while it is made
+	options Options
+
+	transportMu sync.Mutex        // guards transport
+	transport   http.RoundTripper // nil until the first request that needs it
 }
 
-// New makes a client. It opens and reads nothing: that waits for the first call.
+// New makes a client. It opens no connection and reads no file before the first call.
 func New(options Options) *Client {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -59,10 +66,10 @@ func New(options Options) *Client {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	options.LoginClientID = cmp.Or(options.LoginClientID, DefaultClientID)
-	return &Client{options: options}
+	return &Client{options: options, transport: options.Transport}
 }
 
-// refreshRequest is RFC 6749 section 6 as the reference sends it.
+// refreshRequest is RFC 6749 section 6 as Codex sends it, in JSON.
 type refreshRequest struct {
 	ClientID     string        `json:"client_id"`
 	GrantType    string        `json:"grant_type"`
@@ -70,7 +77,9 @@ type refreshRequest struct {
 	Reason       machine.Cause `json:"refresh_reason,omitempty"`
 }
 
-// Refresh spends a refresh token of issuer: one request, and what came of it.
+// Refresh sends one refresh request with a refresh token of issuer, which spends the
+// token, and returns what the answer means, or that there was none. It asks
+// [machine.MayPost] when the first byte of the body is about to leave.
 func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
 	sentAt := c.options.Now()
 	answered, err := c.postJSON(ctx, issuer.TokenEndpoint, refreshRequest{
@@ -101,13 +110,13 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	return answer
 }
 
-// Provenance is where the logins of this client are made.
+// Provenance names the issuer and the client_id of new logins.
 func (c *Client) Provenance() machine.Provenance {
 	return machine.Provenance{Issuer: c.options.LoginIssuer, ClientID: c.options.LoginClientID}
 }
 
-// withoutEcho leaves a code out that is a piece of the token that was sent: an
-// issuer may put it anywhere.
+// withoutEcho removes an error code that is a part of the token that was sent: an
+// issuer may repeat the token anywhere.
 func withoutEcho(evidence evidence.Evidence, token secret.Token) evidence.Evidence {
 	if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(token.Reveal()), strings.ToLower(evidence.Code)) {
 		evidence.Code = ""
@@ -124,20 +133,20 @@ func (c *Client) postForm(ctx context.Context, endpoint string, form url.Values)
 	return c.post(ctx, endpoint, "application/x-www-form-urlencoded", []byte(form.Encode()))
 }
 
-// revocation is RFC 7009 section 2.1 as the reference sends it.
+// revocation is RFC 7009 section 2.1 as Codex sends it, in JSON.
 type revocation struct {
 	Token    string `json:"token"`
 	Kind     string `json:"token_type_hint"`
 	ClientID string `json:"client_id,omitempty"`
 }
 
-// Revoke tells issuer that a login is given up (RFC 7009, as JSON): one
-// request with its refresh token, and with it goes what was issued for it. A
-// login without one has its access token revoked; the reference does not name
-// the client then. A token that the issuer does not know is revoked.
+// Revoke sends issuer one revocation request (RFC 7009) with the login's refresh token,
+// which also ends the access tokens of that login. A login without a refresh token has
+// its access token revoked; Codex sends no client_id then. A token that the issuer does
+// not know counts as revoked.
 //
-// Errors: [*StatusError], [*UnreachableError]. The token may live on; nobody has
-// to be kept waiting or logged in for that.
+// Errors: [*StatusError], [*UnreachableError]. The token may live on at the issuer; a
+// logout does not wait or fail for that.
 func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
 	request := revocation{Token: login.RefreshToken.Reveal(), Kind: "refresh_token", ClientID: issuer.ClientID}
 	if login.RefreshToken.IsEmpty() {
@@ -156,8 +165,8 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	return nil
 }
 
-// revocationBeside is where the reference revokes a token that it refreshes at
-// tokenEndpoint. One that is no URL gives another that is none.
+// revocationBeside is the revocation endpoint that Codex uses beside a token endpoint.
+// A token endpoint that is no URL is returned as it is, and the request fails.
 func revocationBeside(tokenEndpoint string) string {
 	u, err := url.Parse(tokenEndpoint)
 	if err != nil {

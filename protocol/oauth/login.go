@@ -13,11 +13,12 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// scope is what a login asks for (RFC 6749 section 3.3). offline_access is what
-// makes the issuer give a refresh token.
+// scope is the scope of a login (RFC 6749 section 3.3). For offline_access the issuer
+// issues a refresh token.
 const scope = "openid profile email offline_access api.connectors.read api.connectors.invoke"
 
-// Authorization is one request to a person's browser (RFC 6749 section 4.1.1).
+// Authorization is one authorization request in the user's browser (RFC 6749 section
+// 4.1.1).
 type Authorization struct {
 	RedirectURI string
 	State       secret.Token
@@ -62,7 +63,7 @@ func (c *Client) AuthorizeURL(request Authorization) string {
 	return c.options.LoginIssuer + "/oauth/authorize?" + strings.Join(members, "&")
 }
 
-// The reference's lengths. RFC 7636 section 4.1 allows a verifier of 43 to 128
+// The lengths of Codex. RFC 7636 section 4.1 allows a verifier of 43 to 128
 // characters; this one has 86.
 const (
 	verifierBytes = 64
@@ -109,7 +110,7 @@ const (
 )
 
 // Exchange spends an authorization code (RFC 6749 section 4.1.3): one request.
-// The grant has all three tokens, as they came: none of them was looked into.
+// The token response has all three tokens, as they came; Exchange parses none of them.
 //
 // Errors: [*StatusError] with the issuer's own words, [*UnreachableError],
 // [ErrUnreadable]. After each the code may be spent: start the login again.
@@ -133,11 +134,11 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.TokenResponse
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)
 		return machine.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
-	grant := said.grant()
-	if grant.IDToken.IsAbsent() || grant.AccessToken.IsAbsent() || grant.RefreshToken.IsAbsent() {
+	response := said.tokenResponse()
+	if response.IDToken.IsAbsent() || response.AccessToken.IsAbsent() || response.RefreshToken.IsAbsent() {
 		return machine.TokenResponse{}, answered.unreadable()
 	}
-	return grant.SentAt(sentAt), nil
+	return response.SentAt(sentAt), nil
 }
 
 // ExchangeKey asks for an API key in exchange for an ID token (RFC 8693, in the
@@ -164,5 +165,5 @@ func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.
 	return key, nil
 }
 
-// loginTokenEndpoint is where logins are ended. Refreshes may go elsewhere.
+// loginTokenEndpoint is the token endpoint for codes. Refreshes may have another.
 func (c *Client) loginTokenEndpoint() string { return c.options.LoginIssuer + "/oauth/token" }

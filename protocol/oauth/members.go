@@ -13,12 +13,12 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// members are the members of an answer. Their values are only looked at one by
-// one, so that a surprising type in one of them does not hide the others.
+// members are the members of an answer. Each value is decoded on its own, so that a
+// wrong type in one of them does not hide the others.
 type members map[string]json.RawMessage
 
-// add takes up a member. Of two with one name the later counts, unless it says
-// nothing: a token must not be lost to a null that follows it.
+// add adds a member. Of two with one name the later counts, unless it is null or empty:
+// a token is not lost to a null that follows it.
 func (m members) add(name string, value json.RawMessage) {
 	if _, known := m[name]; known && (string(value) == "null" || string(value) == `""`) {
 		return
@@ -94,10 +94,9 @@ func isUsable(text string) bool {
 
 var noTokens = []string{"null", "nil", "none", "undefined", "error", "false", "true", "expired", "invalid", "invalid_token", "invalid_grant"}
 
-// grant is what the members grant. All tokens are optional, as in Codex;
-// without an access token that can be used it is no grant at all, but what came
-// with it may have to be kept.
-func (m members) grant() machine.TokenResponse {
+// tokenResponse is the token response in the members (RFC 6749 section 5.1). All tokens
+// are optional, as in Codex. The caller decides what one without a usable access token is.
+func (m members) tokenResponse() machine.TokenResponse {
 	return machine.TokenResponse{
 		IDToken:      m.token("id_token"),
 		AccessToken:  m.accessToken(),
@@ -115,9 +114,8 @@ func (m members) refreshToken() secret.Token {
 	return secret.Token{}
 }
 
-// kept is what an answer that grants no access token leaves: a refresh token that
-// came all the same. The old one may be spent. One that is the old one was not given
-// but repeated.
+// kept is what remains of an answer without an access token: its refresh token, if it
+// has a new one, for the old one may be spent. A repeated old one is not new.
 func (m members) kept(spent secret.Token) machine.TokenResponse {
 	token := m.refreshToken()
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
@@ -127,8 +125,7 @@ func (m members) kept(spent secret.Token) machine.TokenResponse {
 	return machine.TokenResponse{RefreshToken: token}
 }
 
-// garbled reports whether a token is there and is none that can be read: a
-// number, an object.
+// garbled reports whether a token is there and is no string.
 func (m members) garbled() bool {
 	for _, name := range []string{"access_token", "refresh_token"} {
 		if _, ok := m.text(name); m.has(name) && !ok {
@@ -141,8 +138,8 @@ func (m members) garbled() bool {
 // longestLifetime is longer than any token lives, and no overflow.
 const longestLifetime = 100 * 365 * 24 * time.Hour
 
-// lifetime is expires_in (RFC 6749 section 5.1), which some write as a text; zero
-// for none that can be meant.
+// lifetime is expires_in (RFC 6749 section 5.1), which some issuers write as a string;
+// zero for a value that is no lifetime.
 func (m members) lifetime() time.Duration {
 	text, ok := m.text("expires_in")
 	if !ok {

@@ -70,7 +70,7 @@ func TestRefreshIsOneRequestAsCodexSendsIt(t *testing.T) {
 	require.Len(t, requests, 1)
 	want := `{"client_id":"app_EMoamEEZ73f0CkXaXp7hrann","grant_type":"refresh_token","refresh_token":"` +
 		grant.RefreshToken.Reveal() + `","refresh_reason":"forced"}`
-	require.True(t, requests[0].Body.Equal(secret.New(want)), "another body than the reference's")
+	require.True(t, requests[0].Body.Equal(secret.New(want)), "another body than that of Codex")
 	require.Equal(t, http.Header{
 		"Accept":          {"application/json"},
 		"Accept-Encoding": {"gzip"},
@@ -119,7 +119,7 @@ func TestRefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(again))
 	after := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)
 	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(after))
-	unknown := client.Refresh(t.Context(), names, secret.New("nobody's"), machine.CauseOld)
+	unknown := client.Refresh(t.Context(), names, secret.New("unknown"), machine.CauseOld)
 	require.Equal(t, machine.Refused{Reason: history.ReasonInvalidGrant}, bare(unknown))
 
 	i.Script(issuer.Refresh, issuer.Step{Status: 429, Header: http.Header{"Retry-After": {"7"}}})
@@ -129,10 +129,10 @@ func TestRefreshTellsWhatTheIssuerSaid(t *testing.T) {
 
 func TestLostAnswerIsInDoubt(t *testing.T) {
 	for name, step := range map[string]issuer.Step{
-		"no answer":                       {Drop: issuer.DropAnswer},
-		"half an answer":                  {Drop: issuer.DropHalf},
-		"a gateway answers in its place":  {Work: true, Status: 502, Body: "<html>"},
-		"nobody knows, the client cannot": {Drop: issuer.DropRequest},
+		"no answer":                      {Drop: issuer.DropAnswer},
+		"half an answer":                 {Drop: issuer.DropHalf},
+		"a gateway answers in its place": {Work: true, Status: 502, Body: "<html>"},
+		"lost before the work, which the client cannot know": {Drop: issuer.DropRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i, client := pair(issuer.Options{})

@@ -16,7 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// reply is what an issuer answered, or what answered in its place.
+// reply is an HTTP answer of an issuer, or of a gateway or portal in its place.
 type reply struct {
 	status int
 	header http.Header
@@ -27,10 +27,10 @@ type reply struct {
 
 func (r reply) ok() bool { return r.status/100 == 2 }
 
-// said are the members of the answer, which its body has as JSON or as a form.
+// said has the members of the answer, whose body is JSON or a form.
 func (r reply) said() members { return decode(r.header, r.body) }
 
-// evidence is what the answer amounts to where it is not what was asked for.
+// evidence describes an answer that has no tokens, for the user and the ledger.
 func (r reply) evidence() evidence.Evidence {
 	said := r.said()
 	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(said.code())}
@@ -51,8 +51,8 @@ func (r reply) evidence() evidence.Evidence {
 	return found
 }
 
-// refused reports whether the issuer itself refused. What a gateway, a portal or
-// a limit says in its place, and an issuer that is out of order, refuse nothing.
+// refused reports whether the issuer itself refused. A gateway, a portal, a rate limit
+// or an issuer that is out of order refuses nothing.
 func (r reply) refused() bool {
 	switch r.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusProxyAuthRequired:
@@ -62,7 +62,7 @@ func (r reply) refused() bool {
 	return fromIssuer && !r.isPage()
 }
 
-// unreadable is the error for a successful answer that lacks what was asked for.
+// unreadable is the error of a successful answer without the requested members.
 func (r reply) unreadable() error {
 	if r.cut != "" {
 		return &UnreachableError{Problem: r.cut, Sent: true}
@@ -73,18 +73,17 @@ func (r reply) unreadable() error {
 	return ErrUnreadable
 }
 
-// page is the error for a page in place of the issuer's answer. Behind one at 502 or
-// 504 is a gateway that did ask.
+// page is the error of an HTML page in place of the issuer's answer. A page with 502 or
+// 504 is that of a gateway, which did send the request on.
 func (r reply) page() *UnreachableError {
 	return &UnreachableError{Problem: evidence.ProblemPage, Sent: r.lost()}
 }
 
-// isPage reports whether the answer is somebody else's than the issuer's.
+// isPage reports whether the answer is an HTML page, which no issuer sends here.
 func (r reply) isPage() bool { return r.said() == nil && outbound.IsPage(r.header, r.body) }
 
-// detail is what an issuer says of its refusal, for a person: its description,
-// its message, its code, or else what it sent, unless that is an object: it may
-// hold anything, tokens too.
+// detail is the issuer's explanation of a refusal, for the user: its description, its
+// message, its code, or else the body, unless that has members: one may be a token.
 func (r reply) detail() string {
 	said := r.said()
 	page := string(r.body)
@@ -167,8 +166,8 @@ func decodeWhole(text []byte) (m members, closed bool) {
 	return m, closing == json.Delim('}')
 }
 
-// UnreachableError reports that an issuer gave no answer. It says nothing about
-// any token: try again later, or tell the operator what Problem says.
+// UnreachableError reports that an issuer gave no answer. It says nothing about the
+// token: try again later, or show Problem to the operator.
 type UnreachableError struct {
 	Problem evidence.Problem
 	Sent    bool // the request may have reached the issuer
@@ -176,12 +175,12 @@ type UnreachableError struct {
 
 func (e *UnreachableError) Error() string { return "the issuer gave no answer: " + e.Problem.Error() }
 
-// StatusError reports that an issuer refused a call of a login or a logout. Its
-// text is the reference's.
+// StatusError reports that an issuer refused a call of a login or a logout, in the
+// words of Codex.
 type StatusError struct {
 	Call   string // what was refused, in words that the status follows
 	Status int    // of HTTP
-	Detail string // what the issuer says of it, bounded and without what was sent; "" if it was not asked
+	Detail string // the issuer's explanation, bounded and without the secrets of the request; "" for none
 }
 
 func (e *StatusError) Error() string {
@@ -192,9 +191,9 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// MayTryAgain reports whether a call that ended in err was surely not carried out,
-// and not refused either: it was never sent, somebody in between answered in place
-// of the issuer, or that wants to be left alone for a while.
+// MayTryAgain reports whether a call that ended in err was certainly neither carried
+// out nor refused: it was never sent, a portal answered in place of the issuer, or the
+// issuer is overloaded (429, 503).
 func MayTryAgain(err error) bool {
 	if unreachable, ok := errors.AsType[*UnreachableError](err); ok {
 		return !unreachable.Sent && !unreachable.Problem.NeedsOperator() && unreachable.Problem != evidence.ProblemCancelled
@@ -203,8 +202,8 @@ func MayTryAgain(err error) bool {
 	return ok && (status.Status == http.StatusTooManyRequests || status.Status == http.StatusServiceUnavailable)
 }
 
-// ErrUnreadable reports a successful answer without what was asked for. Start
-// the login again; it is the issuer's fault if that does not help.
+// ErrUnreadable reports a successful answer without the requested members. Start the
+// login again; if that does not help, the issuer is at fault.
 var ErrUnreadable = errors.New("the issuer's answer cannot be read")
 
 const (
@@ -212,8 +211,8 @@ const (
 	shortestSecretBytes = 8 // a shorter one is a test's, and its letters are in every word
 )
 
-// cleaned is an issuer's text as it may be shown: of bounded length, on one
-// line, and without the secrets it may repeat.
+// cleaned is an issuer's text as it may be shown: without the secrets that it may
+// repeat, bounded and on one line.
 func cleaned(text string, secrets ...secret.Token) string {
 	for _, each := range secrets {
 		if len(each.Reveal()) >= shortestSecretBytes {

@@ -15,13 +15,11 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// newTransport is the way to the issuer for all calls: through the proxy that
-// the environment names ([outbound.Proxy]), trusting roots, or
-// the system's alone if nil.
+// newTransport makes the transport of all calls: through the proxy that the environment
+// names ([outbound.Proxy]), trusting roots, or the system's alone if nil.
 //
-// It makes a connection for each request. Calls are rare, and a kept one that
-// has died unnoticed (a laptop slept) would swallow a refresh token, and
-// there is no way to find out whether it was spent.
+// It opens a connection for each request. Calls are rare, and a kept connection that has
+// died unnoticed (a laptop slept) would leave a refresh token in doubt.
 func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset
@@ -64,9 +62,8 @@ func (c *Client) post(ctx context.Context, endpoint, contentType string, content
 	return send(c.Transport(), request, body)
 }
 
-// send sends the request once and reads the answer. It goes round http.Client,
-// which would follow redirects with a token in hand and put the URL into its
-// errors.
+// send sends the request once and reads the answer. It does not use http.Client, which
+// would send a token along redirects and put the URL into its errors.
 func send(transport http.RoundTripper, request *http.Request, body *oneShot) (reply, *UnreachableError) {
 	response, err := transport.RoundTrip(request)
 	if err != nil {
@@ -76,19 +73,19 @@ func send(transport http.RoundTripper, request *http.Request, body *oneShot) (re
 	answered := reply{status: response.StatusCode, header: response.Header}
 	answered.body, err = outbound.ReadBody(response.Body, bodyLimitBytes)
 	if err != nil {
-		// What came decides: a grant that can be read must not be thrown away
-		// because the connection broke, or time ran out, after it.
+		// A token response that can be read counts, although the connection broke, or
+		// time ran out, after it.
 		answered.cut = outbound.ProblemOf(request.Context(), err)
 	}
 	return answered, nil
 }
 
-// oneShot is a request body that is sent at most once and knows whether it was.
-// net/http does not know its type, so it cannot rewind it (Request.GetBody) to
-// try again by itself: a refresh token that is posted twice is a family revoked.
+// oneShot is a request body that is sent at most once and knows whether it was sent.
+// net/http does not know its type, so it cannot rewind it (Request.GetBody) and retry by
+// itself: an issuer revokes a login whose refresh token is posted twice.
 type oneShot struct {
 	content *bytes.Reader
-	maySend func() bool // asked when the first byte is about to leave
+	maySend func() bool // called when the first byte is about to leave
 	fate    atomic.Int32
 }
 
@@ -103,7 +100,7 @@ func newOneShot(content []byte, maySend func() bool) *oneShot {
 	return &oneShot{content: bytes.NewReader(content), maySend: maySend}
 }
 
-// errWithdrawn reports to the transport that it comes too late.
+// errWithdrawn stops a transport that begins to send after withdraw.
 var errWithdrawn = errors.New("the request was given up before it was sent")
 
 func (b *oneShot) Read(into []byte) (int, error) {
@@ -118,17 +115,18 @@ func (b *oneShot) Read(into []byte) (int, error) {
 
 func (b *oneShot) Close() error { return nil }
 
-// withdraw reports whether the body has not been sent, and then sees to it that
-// it never is: a transport may still be at work when its caller has given up.
+// withdraw reports whether the body has not been sent, and if so keeps it from ever
+// being sent: a transport may go on after its caller has given up.
 func (b *oneShot) withdraw() bool {
 	return b.fate.CompareAndSwap(kept, withdrawn) || b.fate.Load() == withdrawn
 }
 
-// Transport is the way that this client takes, for calls to others that have to
-// take the same: through the proxy, and trusting the same authorities. Its errors
-// are those of net/http, and [evidence.ProblemCAFileUnreadable].
+// Transport is the transport of this client, for calls to other servers that have to go
+// the same way: through the proxy, and trusting the same authorities. Its errors are
+// those of net/http, and [evidence.ProblemCAFileUnreadable].
 func (c *Client) Transport() http.RoundTripper { return lazyTransport{c} }
 
+// lazyTransport makes the client's transport when it is first used.
 type lazyTransport struct{ client *Client }
 
 func (w lazyTransport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -139,14 +137,14 @@ func (w lazyTransport) RoundTrip(request *http.Request) (*http.Response, error) 
 	return transport.RoundTrip(request)
 }
 
-// roundTripper makes the transport when it is first needed: a start costs
-// nothing, and a file of authorities that was mended is read again.
+// roundTripper makes the transport for the first request that needs it, so that a start
+// costs nothing. After an error the file of authorities is read again: it may be mended.
 func (c *Client) roundTripper(request *http.Request) (http.RoundTripper, error) {
 	c.transportMu.Lock()
 	defer c.transportMu.Unlock()
 	switch {
-	case c.options.Transport != nil:
-		return c.options.Transport, nil
+	case c.transport != nil:
+		return c.transport, nil
 	case !needsTLS(request): // to read all authorities takes longer than a whole refresh on loopback
 		return newTransport(nil), nil
 	}
@@ -154,8 +152,8 @@ func (c *Client) roundTripper(request *http.Request) (http.RoundTripper, error) 
 	if err != nil {
 		return nil, err
 	}
-	c.options.Transport = newTransport(roots)
-	return c.options.Transport, nil
+	c.transport = newTransport(roots)
+	return c.transport, nil
 }
 
 func needsTLS(request *http.Request) bool {
