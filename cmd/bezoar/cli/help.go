@@ -11,23 +11,6 @@ import (
 
 const tagline = "bezoar keeps an OAuth login usable and never sends a dead refresh token twice."
 
-// topic is a page of help that belongs to no single command. It is written when it is
-// read: each start of a server would pay for it.
-type topic struct {
-	name, summary string
-	page          func() string
-}
-
-var topics = []topic{
-	{"environment", "The variables that bezoar reads.", func() string {
-		return referencePage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)
-	}},
-	{"exit-codes", "The exit codes, and what they mean.", exitCodesPage},
-	{"files", "The files of a home.", func() string {
-		return referencePage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)
-	}},
-}
-
 const helpSummary = "Show the help of a command."
 
 // helpOn is help on everything, on a topic or on a command.

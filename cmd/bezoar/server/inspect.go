@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 var Inspect = cli.Command{
@@ -72,4 +76,24 @@ func visitPage(env cli.Environment, url string) {
 	if err != nil {
 		cli.LogLine(env, "no browser has opened it ("+err.Error()+"): open the address yourself")
 	}
+}
+
+// listenForPage takes the port of a live page, nil for the address "".
+func Listen(address string) (*live.Server, error) {
+	if address == "" {
+		return nil, nil
+	}
+	page, err := live.Listen(address)
+	if err != nil {
+		return nil, fmt.Errorf("--inspect: %w", err)
+	}
+	return page, nil
+}
+
+func pageOptions(version string, auth *engine.Engine, ledger persist.Ledger) live.Options {
+	options := live.Options{Source: auth, Words: view.PageWords{}, Version: version}
+	if _, ok := view.AuditOf(ledger); ok {
+		options.Entries = func(context.Context) ([]persist.Entry, error) { return view.EntriesOf(ledger) }
+	}
+	return options
 }

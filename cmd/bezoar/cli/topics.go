@@ -2,6 +2,43 @@ package cli
 
 import "strings"
 
+// topic is a page of help that belongs to no single command. It is written when it is
+// read: each start of a server would pay for it.
+type topic struct {
+	name, summary string
+	page          func() string
+}
+
+var topics = []topic{
+	{"environment", "The variables that bezoar reads.", func() string {
+		return referencePage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)
+	}},
+	{"exit-codes", "The exit codes, and what they mean.", exitCodesPage},
+	{"files", "The files of a home.", func() string {
+		return referencePage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)
+	}},
+}
+
+var exitCodes = []option{
+	{word: "0", meaning: "done; of status and token: there is a token, or the next use refreshes it at once"},
+	{word: "1", meaning: "failed; standard error says why"},
+	{word: "2", meaning: "invalid command line"},
+	{word: "3", meaning: "a login is needed: bezoar login"},
+	{word: "4", meaning: "wait: another attempt comes later, or another process is making one"},
+	{word: "5", meaning: "this machine needs attention: bezoar doctor"},
+	{word: "130", meaning: "cancelled with Ctrl-C; of login: nothing has changed"},
+}
+
+func exitCodesPage() string {
+	return referencePage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
+}
+
+const exitCodesMore = `status and token exit with 0 while the access token is good, even if the next refresh has to wait; and if it may be refreshed right now. usable in status --json means that the access token is good right now.
+
+why exits with 0 in every state: its answer is what it prints. It exits with 5 if it cannot read what is stored, as log does if it cannot read the ledger. app-server ends with 1 where its home cannot be used, as codex app-server does.
+
+Example: bezoar status >/dev/null || bezoar login`
+
 // variables are what the program reads of its environment. Of two names the first
 // one that is set counts; one that is set to nothing counts as unset.
 var variables = []option{

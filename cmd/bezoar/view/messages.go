@@ -1,11 +1,8 @@
 package view
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine"
@@ -13,125 +10,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
-
-// Unknown stands where a state would, when nobody can tell it.
-const Unknown = "Unknown"
-
-// Phase is the name of the state.
-func (v *View) Phase() string {
-	if v.isElsewhere {
-		return Unknown
-	}
-	return string(cmp.Or(v.State.Phase, machine.NoAuth))
-}
-
-func (v *View) isUnavailable() bool {
-	_, ok := errors.AsType[*persist.UnavailableError](v.StoreProblem)
-	return ok || v.StoreProblem != nil && !v.isUnreadable()
-}
-
-func (v *View) isUnreadable() bool {
-	_, ok := errors.AsType[*persist.UnreadableError](v.StoreProblem)
-	return ok
-}
-
-// Assess is the machine's opinion, which all commands tell, with what it cannot
-// know of: logins that are out of sight, in the memory of other processes.
-func (v *View) Assess() machine.Assessment {
-	assessed := v.State.Assess(v.At)
-	if v.isElsewhere || v.heldBy() != "" {
-		assessed.Action = machine.ActionOperator
-	}
-	return assessed
-}
-
-// serves reports whether the token command can hand out a token: the one at hand is
-// good, or it may be refreshed right now.
-func (v *View) serves() bool {
-	assessed := v.Assess()
-	mayRefresh := assessed.Phase == machine.Stale && assessed.Action == machine.ActionNone
-	return assessed.Usable || mayRefresh
-}
-
-// Code is the exit code that says the same.
-func (v *View) Code() int {
-	if v.serves() {
-		return cli.ExitOK
-	}
-	return CodeOf(v.Assess().Action)
-}
-
-// CodeOf is the exit code for a login that cannot be used.
-func CodeOf(action machine.Action) int {
-	switch action {
-	case machine.ActionLogin:
-		return cli.ExitLogin
-	case machine.ActionOperator:
-		return cli.ExitOperator
-	}
-	return cli.ExitWait
-}
-
-// Line is the state in one line: since when, why, and what to do about it.
-func (v *View) Line(p cli.Paint) string { return v.head(p) + " " + v.next() }
-
-// head is the line without its end.
-func (v *View) head(p cli.Paint) string {
-	since := ""
-	if at := v.since(); !at.IsZero() {
-		since = " since " + cli.DayTime(at, v.At)
-	}
-	return p.In(v.colour(), v.Phase()) + since + ": " + v.Clause() + "."
-}
-
-func (v *View) colour() string {
-	switch {
-	case v.Phase() == Unknown, v.State.Phase == machine.Poisoned:
-		return cli.Red
-	case v.State.Phase == machine.Fresh, v.State.Phase == machine.ApiKey:
-		return cli.Green
-	case v.State.Phase == machine.Stale:
-		return cli.Yellow
-	}
-	return cli.Bold
-}
-
-// next is what to do, as the end of a line.
-func (v *View) next() string {
-	if step := v.nextStep(); step != "" {
-		return "Next: " + step
-	}
-	return "Nothing to do."
-}
-
-// nextStep is what to do, "" for nothing.
-func (v *View) nextStep() string {
-	assessed := v.Assess()
-	switch assessed.Action {
-	case machine.ActionLogin:
-		return "bezoar login"
-	case machine.ActionOperator:
-		return "bezoar doctor"
-	case machine.ActionWait:
-		return waitUntil(assessed.NextAttemptAt, v.At)
-	}
-	switch {
-	case assessed.Phase == machine.Stale && !assessed.Usable:
-		return "bezoar token"
-	case assessed.ClockWrong:
-		return "bezoar doctor"
-	}
-	return ""
-}
-
-// waitUntil is when to come back. What is less than a second away is over when it
-// has been read.
-func waitUntil(then, now time.Time) string {
-	if then.Sub(now) < time.Second {
-		return "try again in a moment"
-	}
-	return "wait until " + cli.NearTime(then.Add(time.Second-1).Truncate(time.Second), now)
-}
 
 // Clause is what is known of the login.
 func (v *View) Clause() string {
@@ -265,4 +143,51 @@ func Because(reason history.Reason) string {
 		return "this refresh token was replaced by a newer one, which is not what is stored here"
 	}
 	return "this refresh token is refused: " + cli.Printable(strings.ReplaceAll(string(reason), "_", " "))
+}
+
+// answered is what came of asking the issuer, in words: what it answered, or what
+// stood in the way of an answer. It is "" for nothing known.
+func answered(e evidence.Evidence) string {
+	status := ""
+	if e.Status != 0 {
+		status = fmt.Sprintf(" %d", e.Status)
+	}
+	if e.Code != "" {
+		status += " " + cli.Printable(e.Code)
+	}
+	switch e.Problem {
+	case "":
+		if status == "" {
+			return ""
+		}
+		return "the issuer answered" + status
+	case evidence.ProblemPage:
+		return "something between here and the issuer answered" + status + " with a page (a gateway, a proxy or a login portal)"
+	case evidence.ProblemNoToken:
+		return "the issuer answered" + status + " without a usable token"
+	case evidence.ProblemUnreadable:
+		return "the issuer answered" + status + " in a form that cannot be read"
+	}
+	if words, ok := noAnswer[e.Problem]; ok {
+		return words
+	}
+	return "the issuer could not be reached: " + cli.Printable(e.Problem.Error())
+}
+
+// noAnswer are the ways to get no answer of an issuer.
+var noAnswer = map[evidence.Problem]string{
+	evidence.ProblemCancelled:           "the request to the issuer was cancelled",
+	evidence.ProblemTimedOut:            "the issuer did not answer in time",
+	evidence.ProblemNoConnection:        "no connection to the issuer could be made",
+	evidence.ProblemConnectionRefused:   "the issuer's host refused the connection",
+	evidence.ProblemConnectionBroken:    "the connection to the issuer broke",
+	evidence.ProblemNameUnknown:         "the issuer's host name is not known here",
+	evidence.ProblemProxyUnreachable:    "the proxy does not answer",
+	evidence.ProblemProxyRefused:        "the proxy does not let the request through",
+	evidence.ProblemCertificate:         "the issuer's certificate is not trusted here",
+	evidence.ProblemCAFileUnreadable:    "the file of certificate authorities cannot be read",
+	evidence.ProblemCAFileNoCertificate: "the file of certificate authorities has no PEM certificate",
+	evidence.ProblemAddress:             "the address of the issuer is not a URL",
+	evidence.ProblemHeader:              "a setting does not fit into the header of a request",
+	evidence.ProblemPlainHTTP:           "the issuer's address is plain HTTP, and no token is sent there",
 }

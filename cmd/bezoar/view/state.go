@@ -1,0 +1,130 @@
+package view
+
+import (
+	"cmp"
+	"errors"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+)
+
+// Unknown stands where a state would, when nobody can tell it.
+const Unknown = "Unknown"
+
+// Phase is the name of the state.
+func (v *View) Phase() string {
+	if v.isElsewhere {
+		return Unknown
+	}
+	return string(cmp.Or(v.State.Phase, machine.NoAuth))
+}
+
+func (v *View) isUnavailable() bool {
+	_, ok := errors.AsType[*persist.UnavailableError](v.StoreProblem)
+	return ok || v.StoreProblem != nil && !v.isUnreadable()
+}
+
+func (v *View) isUnreadable() bool {
+	_, ok := errors.AsType[*persist.UnreadableError](v.StoreProblem)
+	return ok
+}
+
+// Assess is the machine's opinion, which all commands tell, with what it cannot
+// know of: logins that are out of sight, in the memory of other processes.
+func (v *View) Assess() machine.Assessment {
+	assessed := v.State.Assess(v.At)
+	if v.isElsewhere || v.heldBy() != "" {
+		assessed.Action = machine.ActionOperator
+	}
+	return assessed
+}
+
+// serves reports whether the token command can hand out a token: the one at hand is
+// good, or it may be refreshed right now.
+func (v *View) serves() bool {
+	assessed := v.Assess()
+	mayRefresh := assessed.Phase == machine.Stale && assessed.Action == machine.ActionNone
+	return assessed.Usable || mayRefresh
+}
+
+// Code is the exit code that says the same.
+func (v *View) Code() int {
+	if v.serves() {
+		return cli.ExitOK
+	}
+	return CodeOf(v.Assess().Action)
+}
+
+// CodeOf is the exit code for a login that cannot be used.
+func CodeOf(action machine.Action) int {
+	switch action {
+	case machine.ActionLogin:
+		return cli.ExitLogin
+	case machine.ActionOperator:
+		return cli.ExitOperator
+	}
+	return cli.ExitWait
+}
+
+// Line is the state in one line: since when, why, and what to do about it.
+func (v *View) Line(p cli.Paint) string { return v.head(p) + " " + v.next() }
+
+// head is the line without its end.
+func (v *View) head(p cli.Paint) string {
+	since := ""
+	if at := v.since(); !at.IsZero() {
+		since = " since " + cli.DayTime(at, v.At)
+	}
+	return p.In(v.colour(), v.Phase()) + since + ": " + v.Clause() + "."
+}
+
+func (v *View) colour() string {
+	switch {
+	case v.Phase() == Unknown, v.State.Phase == machine.Poisoned:
+		return cli.Red
+	case v.State.Phase == machine.Fresh, v.State.Phase == machine.ApiKey:
+		return cli.Green
+	case v.State.Phase == machine.Stale:
+		return cli.Yellow
+	}
+	return cli.Bold
+}
+
+// next is what to do, as the end of a line.
+func (v *View) next() string {
+	if step := v.nextStep(); step != "" {
+		return "Next: " + step
+	}
+	return "Nothing to do."
+}
+
+// nextStep is what to do, "" for nothing.
+func (v *View) nextStep() string {
+	assessed := v.Assess()
+	switch assessed.Action {
+	case machine.ActionLogin:
+		return "bezoar login"
+	case machine.ActionOperator:
+		return "bezoar doctor"
+	case machine.ActionWait:
+		return waitUntil(assessed.NextAttemptAt, v.At)
+	}
+	switch {
+	case assessed.Phase == machine.Stale && !assessed.Usable:
+		return "bezoar token"
+	case assessed.ClockWrong:
+		return "bezoar doctor"
+	}
+	return ""
+}
+
+// waitUntil is when to come back. What is less than a second away is over when it
+// has been read.
+func waitUntil(then, now time.Time) string {
+	if then.Sub(now) < time.Second {
+		return "try again in a moment"
+	}
+	return "wait until " + cli.NearTime(then.Add(time.Second-1).Truncate(time.Second), now)
+}
