@@ -18,6 +18,8 @@ const (
 	story      = "./properties/simulation -run=^(TestSimulation|TestStoriesThatBrokeAPromiseDoSoNoMore)$"
 	naive      = "./properties/model -run=^TestMachineAgreesWithTheModel$ -rapid.checks=3000"
 	clients    = "./properties/linearizable -run=^TestManyClientsSeeWhatOneAfterAnotherWould$ -rapid.checks=3000"
+	poisoned   = "./properties -run=^TestPoisonedNeverIssuesAnotherRefresh$"
+	server     = "./properties -run=^TestPoisonedServerPostsNothing$"
 	table      = "./properties/walk ./properties/model -run=^(TestEveryEventInEveryState|TestALateVerdict|TestMachineAgrees).*$"
 )
 
@@ -26,7 +28,7 @@ var mutants = []mutant{
 	// The table and its guards.
 	{"poison leads back to Stale", "machine/table.go",
 		`row(WasRefused, []Phase{Stale}, Poisoned,`, `row(WasRefused, []Phase{Stale}, Stale,`,
-		"a refused token is never sent again", unit, true},
+		"a refused token is never sent again", poisoned, true},
 	{"a transient failure poisons", "machine/table.go",
 		`row(WasDeferred, []Phase{Stale}, Stale,`, `row(WasDeferred, []Phase{Stale}, Poisoned,`,
 		"a transient failure never poisons", unit, false},
@@ -59,7 +61,7 @@ var mutants = []mutant{
 		"everybody who waits shares one refresh", engineUnit, false},
 	{"an aged condemned login is refreshed", "machine/trigger.go",
 		"	if _, condemned := s.Verdict(); condemned {\n		return AgedOut", "	if _, condemned := s.Verdict(); condemned && false {\n		return AgedOut",
-		"poison is terminal for its bytes", unit, true},
+		"poison is terminal for its bytes", poisoned, true},
 	{"a late outcome counts", "machine/trigger.go",
 		`return attempt != 0 && attempt != s.Attempt && !s.isRefusedBy(e)`, `return attempt != 0 && false`,
 		"a login is never undone by a refresh in flight", unit, true},
@@ -79,7 +81,7 @@ var mutants = []mutant{
 		"no rotation is lost while the process lives", table, false},
 	{"a condemned login is loaded as a good one", "machine/trigger.go",
 		"	if e.Verdict != nil {\n		s.Verdicts = s.Verdicts.With(*e.Verdict)\n	}\n	return s.takenAs", "	return s.takenAs",
-		"a verdict outlives the process", engineUnit + ";" + story, false},
+		"a verdict outlives the process", server, true},
 	{"poison is keyed by the account", "machine/trigger.go",
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case s.Phase == Poisoned && s.Credential.SharesAccount(e.Credential) || s.IsUnsaved() && e.Credential.Equal(*s.Base):`,
 		"poison clears for another credential", unit, true},
