@@ -33,9 +33,9 @@ const (
 // SizeLimitBytes is far beyond any login; a larger file is something else.
 const SizeLimitBytes = 1 << 20
 
-// Decode reads an auth.json. Whatever the reference would not accept is an
+// Decode reads an auth.json. What Codex would not accept is an
 // [*persist.UnreadableError], even in a member that the mode does not need: then the
-// whole file counts as absent. Members that nobody knows are passed over.
+// whole file counts as absent. Unknown members are passed over.
 func Decode(data []byte) (machine.Credential, error) {
 	top, err := parseObject(data)
 	if err != nil {
@@ -62,7 +62,7 @@ func Decode(data []byte) (machine.Credential, error) {
 	}
 }
 
-// methodOf is the reference's rule for a file that does not say.
+// methodOf is Codex's rule for a file that does not say.
 func methodOf(mode, key *string) machine.Method {
 	switch {
 	case mode != nil:
@@ -73,8 +73,8 @@ func methodOf(mode, key *string) machine.Method {
 	return machine.MethodChatGPT
 }
 
-// Encode writes c as an auth.json: the reference's members in its order and
-// layout, then those of base that nobody here knows, as they were spelled. base
+// Encode writes c as an auth.json: Codex's members in its order and layout, then
+// the members of base that bezoar does not know, as they were spelled. base
 // is the file that c takes the place of, nil to keep nothing. An error means
 // that c cannot be stored: whatever is returned, Decode reads as c.
 func Encode(c machine.Credential, base []byte) ([]byte, error) {

@@ -45,7 +45,7 @@ func apiKey(key string) machine.Credential {
 	return machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(key)}
 }
 
-func TestWhatTheReferenceTakesForALoginIsOne(t *testing.T) {
+func TestDecodeAcceptsWhatCodexAccepts(t *testing.T) {
 	at := time.Date(2026, 11, 24, 5, 0, 0, 0, time.UTC)
 	dated := func(nanoseconds int) machine.Credential {
 		return with(tokenSet(), func(c *machine.Credential) { c.LastRefresh = at.Add(time.Duration(nanoseconds)) })
@@ -72,7 +72,7 @@ func TestWhatTheReferenceTakesForALoginIsOne(t *testing.T) {
 		"a key wins over tokens":       {`{"OPENAI_API_KEY": "sk", "tokens": ` + tokens + `}`, apiKey("sk")},
 		"key and tokens null":          {`{"auth_mode": "apikey", "OPENAI_API_KEY": "sk", "tokens": null, "last_refresh": null}`, apiKey("sk")},
 		"made elsewhere":               {`{"tokens": {"oauth_provenance": {"client_id": "app_other", "issuer": "https://auth.example.com", "x": 1}, "login_owner_id": "b3duZXI", ` + tokens[1:] + `}`, elsewhere},
-		"made nobody says where":       {`{"tokens": {"oauth_provenance": null, "login_owner_id": null, ` + tokens[1:] + `}`, tokenSet()},
+		"made in an unnamed place":     {`{"tokens": {"oauth_provenance": null, "login_owner_id": null, ` + tokens[1:] + `}`, tokenSet()},
 		"in any order":                 {`{"last_refresh": "2026-11-24T05:00:00Z", "tokens": ` + tokens + `}`, dated(0)},
 		"nanoseconds":                  {`{"tokens": ` + tokens + `, "last_refresh": "2026-11-24T05:00:00.123456789Z"}`, dated(123456789)},
 		"milliseconds":                 {`{"tokens": ` + tokens + `, "last_refresh": "2026-11-24T05:00:00.120Z"}`, dated(120e6)},
@@ -97,7 +97,7 @@ func TestWhatTheReferenceTakesForALoginIsOne(t *testing.T) {
 	}
 }
 
-func TestWhatTheReferenceRefusesIsUnreadableAndNeverTold(t *testing.T) {
+func TestDecodeRefusesWhatCodexRefusesAndLeaksNothing(t *testing.T) {
 	withTokens := func(old, new string) string { return `{"tokens": ` + strings.Replace(tokens, old, new, 1) + `}` }
 	for name, document := range map[string]string{
 		"nothing":                       "",
@@ -126,7 +126,7 @@ func TestWhatTheReferenceRefusesIsUnreadableAndNeverTold(t *testing.T) {
 		"a token twice":                 withTokens(`{`, `{"access_token": "S3NT1NEL", `),
 		"a token twice, once escaped":   withTokens(`{`, `{"\u0061ccess_token": "S3NT1NEL", `),
 		"the last refresh twice":        `{"last_refresh": null, "last_refresh": null, "tokens": ` + tokens + `}`,
-		"a mode that nobody knows":      `{"auth_mode": "S3NT1NEL", "OPENAI_API_KEY": "sk"}`,
+		"an unknown mode":               `{"auth_mode": "S3NT1NEL", "OPENAI_API_KEY": "sk"}`,
 		"a mode in other letters":       `{"auth_mode": "ApiKey", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"an empty mode":                 `{"auth_mode": "", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"a mode that is no text":        `{"auth_mode": 1, "OPENAI_API_KEY": "S3NT1NEL"}`,
@@ -204,7 +204,7 @@ func encode(t require.TestingT, c machine.Credential, base []byte) string {
 	return string(data)
 }
 
-func TestALoginIsWrittenAsTheReferenceWritesIt(t *testing.T) {
+func TestEncodeWritesALoginAsCodexDoes(t *testing.T) {
 	c := tokenSet()
 	c.LastRefresh = time.Date(2026, 11, 24, 7, 0, 0, 120_000_000, time.FixedZone("", 2*60*60))
 	require.Equal(t, `{

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// object is a JSON object as somebody wrote it: its members in their order, and
+// object is a JSON object as its writer spelled it: its members in their order, and
 // names and values as they were spelled. Unmarshalling into a struct would take
 // "Tokens" for "tokens", and the last of two members for the only one.
 type object []member

@@ -127,7 +127,7 @@ func TestALookAtADeadHomeCostsTwoSecondsOnceAndThenNothing(t *testing.T) {
 	})
 }
 
-func TestAWriteThatIsGivenUpIsToldAsUnknown(t *testing.T) {
+func TestWriteThatIsGivenUpIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		of := &hanging{Store: memory.NewStore(), takes: time.Minute}
 		s := bounded.NewStore(of)

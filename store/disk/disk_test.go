@@ -40,7 +40,7 @@ func TestToRemoveWhatIsNotThereIsNoErrorAndAFolderIsOne(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(home, "file"))
 }
 
-// Whoever replaces a lock file while others wait at it does not let two in.
+// A lock file that is replaced while others wait at it does not let two in.
 func TestALockIsTheOneThatOthersFind(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	release, err := Lock(t.Context(), path, time.Millisecond)
@@ -52,7 +52,7 @@ func TestALockIsTheOneThatOthersFind(t *testing.T) {
 
 	require.NoError(t, os.Remove(path))
 	next, err := Lock(t.Context(), path, time.Millisecond)
-	require.NoError(t, err, "the one that is held is nobody's any more")
+	require.NoError(t, err, "the one that is held is no lock any more")
 	release()
 	limited, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// A Step is told of each system call that leaves a trace, before it is made, so
+// A Step is called before each system call that leaves a trace, with its name, so
 // that a test can end there.
 type Step func(name string)
 
@@ -62,8 +62,8 @@ func MakeFolder(path string, step Step) error {
 	return SyncFolder(filepath.Dir(path))
 }
 
-// Rename gives a file the name of another one, which is gone then: whoever
-// looks sees the one or the other.
+// Rename gives a file the name of another one, which is gone then: a
+// reader sees the one or the other.
 func Rename(from, to string, step Step) error {
 	step("rename")
 	if err := os.Rename(from, to); err != nil {

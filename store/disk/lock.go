@@ -29,8 +29,8 @@ type RefreshLock struct {
 	home   string
 	log    *slog.Logger
 	step   Step
-	turn   chan struct{} // full while somebody with this value has the lock
-	noLock sync.Once     // the log is told once that there is no lock to be had
+	turn   chan struct{} // full while a caller with this value has the lock
+	noLock sync.Once     // one line of the log says that there is no lock to be had
 }
 
 // NewRefreshLock is the lock of home. Nothing is made or opened yet.
@@ -80,7 +80,7 @@ func (l *RefreshLock) lockHome(ctx context.Context) (release func(), err error) 
 const turnPoll = 5 * time.Millisecond // a post takes a hundred
 
 // Lock waits for flock(2) on a file, which is made if there is none, and again
-// if somebody replaced it meanwhile: then others wait at another one. Two locks
+// if it was replaced meanwhile: then others wait at another one. Two locks
 // of one process exclude each other too. It is an error if ctx ends, or if the
 // file cannot be locked at all.
 func Lock(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
@@ -111,7 +111,7 @@ func NewLock(path string) *flock.Flock {
 func stillNamed(lock *flock.Flock) bool {
 	locked, err := lock.Stat()
 	if err != nil {
-		return true // nobody can tell
+		return true // it cannot be found out
 	}
 	named, err := os.Stat(lock.Path())
 	return err == nil && os.SameFile(locked, named)

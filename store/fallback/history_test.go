@@ -245,12 +245,12 @@ func (h *history) look(t *rapid.T, p *process) {
 	stamp, isKnown := p.store.Stamp(background)
 	record, err := p.store.Load(background)
 	if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
-		require.True(t, p.keyring.isDown || p.keyring.isHung, "nobody can tell, and the keyring is up")
+		require.True(t, p.keyring.isDown || p.keyring.isHung, "the store does not know, and the keyring is up")
 		return
 	}
 	isCut := p.keyring.isDown || p.keyring.isHung
 	if err != nil && isCut && (h.floor == h.theirs || !h.isLocking) {
-		return // it is known that somebody logged out, and not that there was a login beside or after it
+		return // it is known that there was a logout, and not that there was a login beside or after it
 	}
 	found := h.find(t, record.Credential, err)
 	require.GreaterOrEqual(t, found, h.floor, "attempt %d counts again after attempt %d", found, h.floor)

@@ -25,8 +25,8 @@ const (
 )
 
 // voids reports whether a login of the keyring counts for nothing. A refresh
-// dates it with the clock of this machine, and so does whoever logs in with an
-// issuer. A key has no date: it was there before, for all that can be told.
+// dates it with the clock of this machine, and so does a login with an
+// issuer. A key has no date: it counts as there before.
 func (s source) voids(c machine.Credential) bool { return !c.LastRefresh.After(s.FileSince) }
 
 // readSource is nil if there is none. One that cannot be understood voids what

@@ -39,13 +39,13 @@ type scene struct {
 
 const (
 	mine, other = 0, 1 // processes
-	nobody      = "nobody"
+	noLogin     = "none"
 )
 
 // situations are what there may be before, and who is logged in then. The void
 // logins are of minute 1, the note is of minute 2, and the login of minute 3.
 var situations = map[string]func(t *testing.T, s *scene){
-	"nobody":     func(_ *testing.T, s *scene) { s.is = nobody },
+	"none":       func(_ *testing.T, s *scene) { s.is = noLogin },
 	"in keyring": func(t *testing.T, s *scene) { s.inKeyring(t, 3) },
 	"in file":    func(t *testing.T, s *scene) { s.inFile(t, 3) },
 	"in file, an older one in the keyring": func(t *testing.T, s *scene) {
@@ -57,10 +57,10 @@ var situations = map[string]func(t *testing.T, s *scene){
 		s.note(t)
 		s.inFile(t, 3)
 	},
-	"nobody, a void one in the keyring": func(t *testing.T, s *scene) {
+	"none, a void one in the keyring": func(t *testing.T, s *scene) {
 		s.inKeyring(t, 1)
 		s.note(t)
-		s.is = nobody
+		s.is = noLogin
 	},
 	"in keyring, of another program after the note": func(t *testing.T, s *scene) {
 		s.note(t)
@@ -117,7 +117,7 @@ var deeds = map[string]func(s *scene, p *process, n int) (attempt, string){
 		return attempt{do: func(s *Store) error { return s.Replace(background, c) }}, fmt.Sprintf("key sk-%d", n)
 	},
 	"logout": func(*scene, *process, int) (attempt, string) {
-		return attempt{do: func(s *Store) error { return s.Delete(background) }}, nobody
+		return attempt{do: func(s *Store) error { return s.Delete(background) }}, noLogin
 	},
 	"refresh": func(_ *scene, p *process, n int) (attempt, string) {
 		c := dated(n)
@@ -137,7 +137,7 @@ func who(t *testing.T, p *process) string {
 	case errors.As(err, &unavailable):
 		return ""
 	case errors.Is(err, persist.ErrNotFound):
-		return nobody
+		return noLogin
 	}
 	require.NoError(t, err)
 	if record.Credential.Method == machine.MethodAPIKey {
@@ -150,8 +150,8 @@ func who(t *testing.T, p *process) string {
 	return record.Credential.AccountID
 }
 
-// requireOneOf checks what everybody sees: with a keyring that answers one of
-// these, and without the same, or that nobody can tell.
+// requireOneOf checks what every process sees: with a keyring that answers one of
+// these, and without it the same, or that it is unknown.
 func (s *scene) requireOneOf(t *testing.T, about string, want ...string) {
 	t.Helper()
 	for _, p := range s.processes {
@@ -159,7 +159,7 @@ func (s *scene) requireOneOf(t *testing.T, about string, want ...string) {
 		cut := who(t, p)
 		p.keyring.isDown = false
 		require.Contains(t, want, who(t, p), about)
-		if cut != "" && !(s.isHidden && cut == nobody) {
+		if cut != "" && !(s.isHidden && cut == noLogin) {
 			require.Contains(t, want, cut, about+", without a keyring")
 		}
 	}
@@ -299,7 +299,7 @@ func (p *peeking) Load(ctx context.Context) (persist.Record, error) {
 }
 
 func TestAKeyringThatIsDownIsAskedOnceByAReader(t *testing.T) {
-	s := arrange(t, swiftDir(t), "nobody, a void one in the keyring", true)
+	s := arrange(t, swiftDir(t), "none, a void one in the keyring", true)
 	p, asked := s.processes[mine], 0
 	p.keyring.isDown = true
 	reader := Open(s.home, &counting{p.keyring, &asked}, s.file, Options{Log: noLog, Now: s.tick})

@@ -4,11 +4,11 @@
 //
 // # Where the login is
 //
-//   - There is a login in auth.json: that is it. Whoever stores one in the
+//   - There is a login in auth.json: that is it. A process that stores one in the
 //     keyring removes auth.json, so it is never the older of the two.
 //   - There is none, and no auth.source: it is the one in the keyring.
 //   - There is none, but an auth.source: whatever the keyring held at the time
-//     written there counts for nothing. Nobody is logged in, unless the keyring
+//     written there counts for nothing. There is no login, unless the keyring
 //     has a login of a later refresh: that another program put there.
 //
 // So what makes a login the current one is one step of one file or one item:

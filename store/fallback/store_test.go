@@ -117,7 +117,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 func TestStoreKeepsTheContractWithoutAKeyring(t *testing.T) {
 	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
 		made := &site{t: t, home: swiftDir(t), ring: &ring{isDown: true}}
-		require.NoError(t, made.Open().Delete(background)) // or nobody could tell whether somebody is logged in
+		require.NoError(t, made.Open().Delete(background)) // or it would be unknown whether there is a login
 		return made
 	})
 }
@@ -145,7 +145,7 @@ func stored(t *testing.T, s persist.Store) string {
 		return "unknown"
 	}
 	require.ErrorIs(t, err, persist.ErrNotFound)
-	return "nobody"
+	return "none"
 }
 
 // newWorld is a home and a keyring, and the store of both.
@@ -159,13 +159,13 @@ func TestAFallbackNeverBringsBackAnOlderLogin(t *testing.T) {
 	require.NoError(t, s.Replace(background, oldLogin))
 	require.NoFileExists(t, filepath.Join(home, "auth.json"))
 	r.set(true)
-	require.Equal(t, "unknown", stored(t, s), "that nobody can tell is not that nobody is logged in")
+	require.Equal(t, "unknown", stored(t, s), "an unknown login is not a missing one")
 	require.NoError(t, s.Replace(background, newLogin))
 	require.Equal(t, "new", stored(t, s))
 	r.set(false)
 	require.Equal(t, "new", stored(t, s), "the keyring has an older one")
 	require.NoError(t, os.Remove(filepath.Join(home, "auth.json")))
-	require.Equal(t, "nobody", stored(t, s), "even if somebody removes the newer one")
+	require.Equal(t, "none", stored(t, s), "even if the newer one is removed")
 	require.Empty(t, r.items, "and then it is removed")
 	require.NoFileExists(t, filepath.Join(home, sourceFile))
 }
@@ -175,10 +175,10 @@ func TestALogoutThatDoesNotReachTheKeyringStands(t *testing.T) {
 	require.NoError(t, s.Replace(background, oldLogin))
 	r.set(true)
 	require.NoError(t, s.Delete(background))
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 	r.set(false)
 	require.NotEmpty(t, r.items)
-	require.Equal(t, "nobody", stored(t, open(home, r, 0, Options{})))
+	require.Equal(t, "none", stored(t, open(home, r, 0, Options{})))
 	require.Empty(t, r.items, "the logout is finished when the keyring is back")
 	require.NoError(t, s.Replace(background, newLogin))
 	require.Equal(t, "new", stored(t, s))
@@ -200,8 +200,8 @@ func TestTheKeyringIsUsedAgainFromTheNextLoginOn(t *testing.T) {
 	require.Len(t, r.items, 1)
 }
 
-// The reference writes auth.json and the keyring and knows nothing of us.
-func TestWhatTheReferenceStoresIsFound(t *testing.T) {
+// Codex writes auth.json and the keyring and knows nothing of bezoar.
+func TestLoginThatCodexStoredIsFound(t *testing.T) {
 	s, r, home := newWorld(t)
 	reference := keyring.Open(home, keyring.Options{Ring: r, Log: noLog})
 	inFile := file.Open(home, file.Options{Log: noLog})
@@ -212,7 +212,7 @@ func TestWhatTheReferenceStoresIsFound(t *testing.T) {
 
 	r.set(true)
 	require.NoError(t, s.Delete(background))
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 	r.set(false)
 	later := newLogin
 	later.LastRefresh = time.Now().Add(time.Minute)
@@ -264,10 +264,10 @@ func TestWhoOnlyLooksWritesNothing(t *testing.T) {
 	}
 	before := names()
 	require.Contains(t, before, sourceFile)
-	require.Equal(t, "nobody", stored(t, open(home, r, 0, Options{Look: true})))
+	require.Equal(t, "none", stored(t, open(home, r, 0, Options{Look: true})))
 	require.Equal(t, before, names())
 	require.NotEmpty(t, r.items)
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 	require.NotContains(t, names(), sourceFile)
 	require.Empty(t, r.items)
 }
@@ -277,7 +277,7 @@ func TestANoteThatCannotBeUnderstoodVoidsTheKeyring(t *testing.T) {
 		s, _, home := newWorld(t)
 		require.NoError(t, s.Replace(background, oldLogin))
 		require.NoError(t, os.WriteFile(filepath.Join(home, sourceFile), []byte(note), 0o600))
-		require.Equal(t, "nobody", stored(t, s))
+		require.Equal(t, "none", stored(t, s))
 	}
 	s, _, home := newWorld(t)
 	require.NoError(t, s.Replace(background, oldLogin))
@@ -297,7 +297,7 @@ func TestAClockThatIsSetBackBringsNothingBack(t *testing.T) {
 	r.set(true)
 	require.NoError(t, s.Delete(background))
 	r.set(false)
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 }
 
 func TestAStampIsGivenWhileTheLoginIsInTheFile(t *testing.T) {
@@ -338,7 +338,7 @@ func TestNoLogTellsASecret(t *testing.T) {
 	}
 }
 
-// What is in auth.json is where the login is, also if nobody can read it: its
+// What is in auth.json is where the login is, also if it cannot be read: its
 // successor must not go to the keyring, where no reader would look before it.
 func TestAnUnreadableFileKeepsItsPlaceInEveryCall(t *testing.T) {
 	home, r := swiftDir(t), &ring{isDown: true}

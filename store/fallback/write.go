@@ -30,8 +30,8 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 // other's way, if nothing can be locked.
 const races = 4
 
-// fallBack makes the login in auth.json the one that counts. Somebody else may
-// remove it to let the keyring's count, and that be voided then: again then.
+// fallBack makes the login in auth.json the one that counts. Another process may
+// remove it to let the keyring's count, which is voided then: it tries again.
 func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
 	for range races {
 		s.options.Step("replace: file")
@@ -48,8 +48,8 @@ func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
 	return nil
 }
 
-// leaveFile makes the keyring's login the one that counts. Somebody who cannot
-// reach the keyring may void it meanwhile, if nothing can be locked: again then.
+// leaveFile makes the keyring's login the one that counts. A process that cannot
+// reach the keyring may void it meanwhile, if nothing can be locked: it tries again.
 func (s *Store) leaveFile(ctx context.Context) error {
 	for range races {
 		s.options.Step("leave the file")
@@ -71,8 +71,8 @@ func (s *Store) leaveFile(ctx context.Context) error {
 }
 
 // Swap implements [persist.Store], where the login is. A keyring that cannot be
-// used then is an error, and no reason to go elsewhere: nobody could tell what
-// login would be undone.
+// used then is an error, and no reason to go elsewhere: it would be unknown
+// which login is undone.
 func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	defer s.inTurn(ctx)()
 	inKeyring, err := s.loginInKeyring(ctx)
@@ -88,8 +88,8 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 }
 
 // Delete implements [persist.Store]. A keyring that cannot be reached does not
-// keep anybody logged in: its login is void from now on, and removed when it
-// answers again.
+// keep its login: it is void from now on, and removed when the keyring answers
+// again.
 func (s *Store) Delete(ctx context.Context) error {
 	defer s.inTurn(ctx)()
 	s.options.Step("delete: keyring")
@@ -105,7 +105,7 @@ func (s *Store) Delete(ctx context.Context) error {
 		return err
 	}
 	if err := s.removeSource(); err != nil { // it does no harm
-		s.options.Log.Warn("a note that nobody needs cannot be removed", "error", err)
+		s.options.Log.Warn("a note that is not needed any more cannot be removed", "error", err)
 	}
 	return nil
 }
@@ -113,8 +113,8 @@ func (s *Store) Delete(ctx context.Context) error {
 // finish ends what auth.source is there for, with a keyring that answers. What
 // is void is removed from it: a logout that did not reach it, or a login that
 // went to auth.json and is gone from there. What is not was put there by another
-// program. It looks again in its turn, for a login may be under way. If somebody
-// else has the turn, the next reader will do.
+// program. It looks again in its turn, for a login may be under way. If another
+// caller has the turn, the next reader will do it.
 func (s *Store) finish(ctx context.Context) {
 	release, err := s.exclude(ctx, finishPatience)
 	if err != nil {

@@ -46,7 +46,7 @@ func OpenCaller(home string, pid int) *Caller {
 	return &Caller{folder: filepath.Join(home, "auth.callers"), name: nameOf(pid, who), who: who, pid: pid}
 }
 
-// nameOf is a file's name for a process: a hash, for nobody knows what is in a realm.
+// nameOf is a file's name for a process: a hash, for a realm may hold any character.
 func nameOf(pid int, who process) string {
 	return string(secret.New(strconv.Itoa(pid)).Bind(who.PIDNamespace, who.Started))
 }

@@ -46,7 +46,7 @@ func TestCallersThatHaveEndedAreForgottenAndTheRestIsBounded(t *testing.T) {
 	_ = body.Wait()
 
 	folder := filepath.Join(home, "auth.callers")
-	for n := range 2 * callersKept { // of another machine: nobody here can tell whether they have ended
+	for n := range 2 * callersKept { // of another machine: it is unknown here whether they have ended
 		content, err := json.Marshal(called{n + 1, process{PIDNamespace: "elsewhere"}, handed})
 		require.NoError(t, err)
 		path := filepath.Join(folder, strconv.Itoa(n))

@@ -140,13 +140,13 @@ func TestACompactionWaitsForItsTurn(t *testing.T) {
 	require.NoError(t, writer.RLock())
 	before := journalBytes(t, ledger)
 	require.NoError(t, ledger.Conclude(background, ledgerKey(1), refusal(1)))
-	require.Greater(t, journalBytes(t, ledger), before, "somebody writes")
+	require.Greater(t, journalBytes(t, ledger), before, "another process writes")
 	require.NoError(t, writer.Unlock())
 	require.NoError(t, ledger.Conclude(background, ledgerKey(1), refusal(1)))
 	require.Less(t, journalBytes(t, ledger), before)
 }
 
-func TestAStoppedCompactionHoldsNobodyUpForLong(t *testing.T) {
+func TestStoppedCompactionDelaysNoCallerForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger := openTestLedger(t, LedgerOptions{})
 		stopped := flock.New(ledger.journal.lock.path)
@@ -160,9 +160,9 @@ func TestAStoppedCompactionHoldsNobodyUpForLong(t *testing.T) {
 	})
 }
 
-// The lock does not keep those away who gave up waiting for it, nor anybody on
+// The lock does not keep processes away that gave up waiting for it, and none on
 // a file system that cannot lock.
-func TestACompactionGivesWayToWhoeverDidNotWaitForIt(t *testing.T) {
+func TestCompactionGivesWayToWritersWithoutTheLock(t *testing.T) {
 	var theirs []byte // as long as ours
 	for name, c := range map[string]struct {
 		write func(path string) error

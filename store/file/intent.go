@@ -18,7 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// intent is one file of the folder auth.intents: somebody was about to post a
+// intent is one file of the folder auth.intents: a process was about to post a
 // refresh token. Its name is the token's key and how many such files there were
 // then, so that the replay of a post in doubt is exclusive as well.
 type intent struct {

@@ -52,13 +52,13 @@ func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
 
 func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {
 	if identify(os.Getpid()).Started == "" {
-		t.Skip("nobody can tell here")
+		t.Skip("this system does not say")
 	}
 	_, doubt := intended(t, func(l *Ledger) { l.me = earlier })
 	require.True(t, doubt(0).HolderGone)
 }
 
-func TestAProcessNobodyCanLookForIsGoneWhenItsPostMustHaveEnded(t *testing.T) {
+func TestUnknownHolderIsGoneWhenItsPostMustHaveEnded(t *testing.T) {
 	for name, by := range map[string]func(*Ledger){
 		"another machine":    func(l *Ledger) { l.pid, l.me = 1<<30, elsewhere },
 		"an unknown machine": func(l *Ledger) { l.pid, l.me = 1<<30, nowhere },
@@ -71,7 +71,7 @@ func TestAProcessNobodyCanLookForIsGoneWhenItsPostMustHaveEnded(t *testing.T) {
 	}
 }
 
-func TestNobodyIsLookedForWhereProcessesHaveNoRealm(t *testing.T) {
+func TestHolderIsUnknownWhereProcessesHaveNoRealm(t *testing.T) {
 	us, doubt := intended(t, func(l *Ledger) { l.pid, l.me = 1<<30, nowhere })
 	us.me = nowhere
 	require.False(t, doubt(0).HolderGone)
@@ -90,7 +90,7 @@ func TestAKilledProcessIsGoneEvenBeforeItIsBuried(t *testing.T) {
 		err = body.Start()
 	}
 	if err != nil || identify(body.Process.Pid).Started == "" {
-		t.Skip("nobody can tell here")
+		t.Skip("this system does not say")
 	}
 	defer input.Close()
 	me := identify(body.Process.Pid)
@@ -156,9 +156,9 @@ func TestADoubtThatTheJournalCannotSettleStopsThePost(t *testing.T) {
 	require.ErrorAs(t, err, &unavailable)
 }
 
-// Somebody closes an intent by a name that is somebody else's by then, if names
-// were all that he went by.
-func TestAnIntentThatIsNotYetInTheJournalIsNotTakenForAConcludedOne(t *testing.T) {
+// A process would close an intent that is another process's by then, if names
+// were all that it went by.
+func TestIntentBeforeItsJournalLineIsNotConcluded(t *testing.T) {
 	var ledger, watcher *Ledger
 	looked := false
 	ledger = openTestLedger(t, LedgerOptions{Step: func(step string) {
@@ -186,7 +186,7 @@ func TestAnIntentThatIsNotYetInTheJournalIsNotTakenForAConcludedOne(t *testing.T
 	require.Len(t, intentFiles(t, ledger), 1)
 }
 
-func TestACompactionSweepsTheIntentsThatNobodyWillAskFor(t *testing.T) {
+func TestCompactionSweepsOldIntents(t *testing.T) {
 	now := ledgerNoon
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Now: func() time.Time { return now }})
 	for n, days := range []int{40, 31, 29, 0} {

@@ -117,11 +117,11 @@ func torn(file *os.File, size int64) bool {
 	return last[0] != '\n'
 }
 
-// intentLifetime is after how long nobody asks for a refresh token any more.
+// intentLifetime is how long a process may still ask for a refresh token.
 const intentLifetime = 30 * 24 * time.Hour
 
 // compactIfDue shortens a journal that has grown over its limit. It is no
-// failure of whoever appended last if that cannot be done.
+// failure of the append before it if that cannot be done.
 func (l *Ledger) compactIfDue() {
 	if !l.journal.due() {
 		return
@@ -141,11 +141,11 @@ func (j *journalFile) due() bool {
 }
 
 // compact puts a new journal in the place of the old one: a reader sees the one
-// or the other. Nobody appends meanwhile.
+// or the other. No process appends meanwhile.
 func (l *Ledger) compact() error {
 	release, alone := l.journal.lock.exclude()
 	if !alone {
-		return nil // somebody is writing: the next refresh will do
+		return nil // another process is writing: the next refresh will do
 	}
 	defer release()
 	old, info, err := disk.Open(l.journal.path, os.O_RDONLY)
@@ -210,7 +210,7 @@ func (j *journalFile) replace(old os.FileInfo, content []byte) error {
 		return err
 	}
 	if named, err := os.Stat(j.path); err != nil || !os.SameFile(old, named) || old.Size() != named.Size() {
-		return errors.New("it was written to meanwhile") // by somebody who could not or would not wait for the lock
+		return errors.New("it was written to meanwhile") // by a process that could not or would not wait for the lock
 	}
 	j.step("compact: rename")
 	if err := os.Rename(temp.Name(), j.path); err != nil {

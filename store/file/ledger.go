@@ -91,13 +91,13 @@ func (l *Ledger) Newest(n int) ([]persist.Entry, error) {
 }
 
 // Append implements [persist.Ledger]. It waits at most a second for a compaction
-// and then goes on without: what is to be written happened, whoever still waits.
+// and then goes on without: what is to be written has happened, with or without a lock.
 func (l *Ledger) Append(_ context.Context, e persist.Entry) error {
 	return l.journal.append(e.By(l.pid, l.issuer))
 }
 
 // Doubt implements [persist.Ledger]. An intent that the journal has the outcome
-// of raises none and is cleared away: whoever made it died before it could.
+// of raises none and is cleared away: the process that made it died before it could.
 func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
 	doubt, over, err := l.doubt(key)
 	l.close(over...)
@@ -128,8 +128,8 @@ func (l *Ledger) doubt(key secret.Fingerprint) (doubt history.Doubt, over []inte
 }
 
 // Intend implements [persist.Ledger]. The file is made first, and then the
-// journal is looked at again: whoever closed the intent that was there before
-// has written the verdict before that.
+// journal is looked at again: the process that closed the intent that was there
+// before has written the verdict before that.
 func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doubt) error {
 	if err := ctx.Err(); err != nil {
 		return err

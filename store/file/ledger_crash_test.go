@@ -62,7 +62,7 @@ const crashVariable = "BEZOAR_TEST_LEDGER_CRASH" // what, after how many steps, 
 func TestLedgerCrashes(t *testing.T) {
 	order, ok := os.LookupEnv(crashVariable)
 	if !ok {
-		t.Skip("nobody is to die")
+		t.Skip("this is not the process that dies")
 	}
 	what, rest, _ := strings.Cut(order, ",")
 	steps, dir, _ := strings.Cut(rest, ",")
@@ -110,8 +110,8 @@ func crashEverywhere(t *testing.T, what string, prepare func(dir string), look f
 	}
 }
 
-// standing says what a ledger makes of the token that somebody died over, and
-// checks that one may go on from there.
+// standing says what a ledger makes of the token that a process died over, and
+// checks that the next process may go on from there.
 func standing(t *testing.T, ledger *Ledger) string {
 	known, err := ledger.History(background)
 	require.NoError(t, err)

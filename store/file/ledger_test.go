@@ -229,7 +229,7 @@ func TestAFolderInPlaceOfTheLedgerIsNoFileAndNotFatal(t *testing.T) {
 	requireNoLedger(t, ledger)
 }
 
-// requireNoLedger demands that everybody is told, and that nobody posts.
+// requireNoLedger demands that every call returns an error, so that no process posts.
 func requireNoLedger(t *testing.T, ledger *Ledger) {
 	t.Helper()
 	var unavailable *persist.UnavailableError

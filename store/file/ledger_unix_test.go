@@ -13,7 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
-func TestAPipeInPlaceOfTheLedgerBlocksNobody(t *testing.T) {
+func TestPipeInPlaceOfTheLedgerBlocksNoCall(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{})
 	require.NoError(t, syscall.Mkfifo(ledger.journal.path, 0o600))
 	requireNoLedger(t, ledger)

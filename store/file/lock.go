@@ -91,7 +91,7 @@ func (l journalLock) share() (release func()) {
 	return func() { lock.Close() }
 }
 
-// exclude reports whether nobody appends now, as far as can be told.
+// exclude reports whether no process appends now, as far as a lock can show.
 func (l journalLock) exclude() (release func(), alone bool) {
 	lock := disk.NewLock(l.path)
 	locked, err := lock.TryLock()

@@ -21,7 +21,7 @@ const authFile = "auth.json"
 
 // place is where the record really is: auth.json, or what it links to.
 type place struct {
-	path   string // no symbolic link, unless somebody makes one now
+	path   string // no symbolic link, unless one is made now
 	folder string // of path
 	name   string // in folder
 }

@@ -57,7 +57,7 @@ func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 			}
 		}})
 		require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
-		require.Equal(t, "nobody", stored(t, s))
+		require.Equal(t, "none", stored(t, s))
 		requireNoLitter(t, home, commitFile)
 	}
 }
@@ -138,7 +138,7 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 	sweepNow(t, s)
 	require.FileExists(t, files[0])
 	require.NoFileExists(t, files[1])
-	require.Equal(t, "nobody", stored(t, s), "what is left of a refresh does not undo a logout")
+	require.Equal(t, "none", stored(t, s), "what is left of a refresh does not undo a logout")
 }
 
 func TestTheFilesOfThoseWhoCannotBeAskedForAreLeftForAnHour(t *testing.T) {

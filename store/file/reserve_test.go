@@ -55,7 +55,7 @@ func TestTheRoomThatIsHeldBecomesTheLogin(t *testing.T) {
 	requireNoLitter(t, home, authFile, commitFile)
 }
 
-func TestRoomThatNobodyUsesIsGivenBack(t *testing.T) {
+func TestUnusedRoomIsGivenBack(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
 	s := quiet(home)

@@ -21,8 +21,8 @@ type change struct {
 }
 
 // temp is a file beside the one that is written: what that is to be, whole and
-// synced. Its name says whose it is and what it is for, so that whoever comes
-// after a crash can tell what it holds: the new content still, or already that
+// synced. Its name says whose it is and what it is for, so that the next process
+// after a crash knows what it holds: the new content still, or already that
 // which it was exchanged for.
 //
 //	auth.json.PID-STARTED-REALM.WAS.IS.RANDOM.tmp

@@ -1,4 +1,4 @@
-// Package file keeps a login in a folder, as the reference does: auth.json, and
+// Package file keeps a login in a folder, as Codex does: auth.json, and
 // auth.lock to wait at. Beside it is the ledger, which is bezoar's own.
 package file
 
@@ -55,7 +55,7 @@ func Open(home string, options Options) *Store {
 	}
 }
 
-// Load implements [persist.Store]. A file with nothing in it is nobody's login.
+// Load implements [persist.Store]. A file with nothing in it is no login.
 func (s *Store) Load(context.Context) (persist.Record, error) {
 	where, err := s.find()
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 }
 
 // swaps is how often a swap starts again because the file changed and its
-// content did not: somebody gave it another name, or wrote the same once more.
+// content did not: it got another name, or the same was written once more.
 const swaps = 3
 
 // Swap implements [persist.Store]. Its other errors are those of Load, and of
@@ -175,7 +175,7 @@ func (s *Store) remove(ctx context.Context, where place) error {
 	return disk.SyncFolder(where.folder)
 }
 
-// undurable is err as callers of a write are told: with the file that it is
+// undurable is err as callers of a write get it: with the file that it is
 // about, and without the names of temporary ones.
 func undurable(where place, err error) error {
 	if err == nil || errors.Is(err, persist.ErrConflict) {

@@ -22,7 +22,7 @@ import (
 var (
 	oldLogin   = storetest.TokenSet(1)
 	newLogin   = storetest.TokenSet(22)
-	otherLogin = storetest.TokenSet(333) // of somebody who logs in meanwhile
+	otherLogin = storetest.TokenSet(333) // of a login that comes in between
 )
 
 // writes are what a process may be doing when it dies.
@@ -53,10 +53,10 @@ var writes = map[string]func(s *Store) error{
 
 const (
 	killVariable     = "BEZOAR_TEST_STORE_KILL"     // what, after how many steps, in which folder
-	intruderVariable = "BEZOAR_TEST_STORE_INTRUDER" // set if somebody logs in just before an exchange
+	intruderVariable = "BEZOAR_TEST_STORE_INTRUDER" // set if there is a login just before an exchange
 )
 
-// TestStoreKills is the process that dies. Started by nobody, it does nothing.
+// TestStoreKills is the process that dies. Without an order it does nothing.
 func TestStoreKills(t *testing.T) {
 	order, ok := os.LookupEnv(killVariable)
 	if !ok {
@@ -89,7 +89,7 @@ func TestStoreKills(t *testing.T) {
 
 // killEverywhere runs what in one process after the other, each of which dies
 // one system call later. It returns what was stored then, and what was once
-// somebody else had taken the lock, by the place of the death.
+// another process had taken the lock, by the place of the death.
 func killEverywhere(t *testing.T, what string, prepare func(home string), environment ...string) map[string]string {
 	t.Helper()
 	outcomes := map[string]string{}
@@ -132,7 +132,7 @@ func stored(t *testing.T, s *Store) string {
 		}
 	}
 	require.ErrorIs(t, err, persist.ErrNotFound)
-	return "nobody"
+	return "none"
 }
 
 func loggedIn(t *testing.T) func(home string) {
@@ -158,7 +158,7 @@ func TestAKillInALoginLeavesTheOldOneOrTheNewOne(t *testing.T) {
 			"at the end":                  "new",
 		}
 	}
-	require.Equal(t, afterwards("nobody"), killEverywhere(t, "replace", func(string) {}))
+	require.Equal(t, afterwards("none"), killEverywhere(t, "replace", func(string) {}))
 	require.Equal(t, afterwards("old"), killEverywhere(t, "replace", loggedIn(t)))
 }
 
@@ -202,8 +202,8 @@ func TestAKillInASwapIntoTheRoomLosesNoTokenThatIsWritten(t *testing.T) {
 	require.Equal(t, swap, killEverywhere(t, "refresh", shared(t)))
 }
 
-// Where nobody waits for a lock, one process may look while another is about to
-// finish for a dead one.
+// Without a lock, one process may look while another is about to finish for a
+// dead one.
 func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
@@ -224,7 +224,7 @@ func TestAKillInARefreshLosesNoLoginThatCameInBetween(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before swap: create":        "old",
 		"before swap: write":         "old",
-		"before swap: sync":          "old, then new", // nobody came yet
+		"before swap: sync":          "old, then new", // no process came yet
 		"before swap: exchange":      "old, then new",
 		"before swap: exchange back": "new, then other",
 		"before swap: remove":        "other",
@@ -272,13 +272,13 @@ func TestAKillInAReservationOrALogoutLeavesNothingElse(t *testing.T) {
 	}, killEverywhere(t, "reserve", loggedIn(t)))
 	require.Equal(t, map[string]string{
 		"before delete: remove":      "old",
-		"before delete: sync folder": "nobody",
-		"at the end":                 "nobody",
+		"before delete: sync folder": "none",
+		"at the end":                 "none",
 	}, killEverywhere(t, "delete", loggedIn(t)))
 	require.Equal(t, map[string]string{
 		"before delete: truncate":       "old",
-		"before delete: write in place": "nobody",
-		"before delete: sync in place":  "nobody",
-		"at the end":                    "nobody",
+		"before delete: write in place": "none",
+		"before delete: sync in place":  "none",
+		"at the end":                    "none",
 	}, killEverywhere(t, "delete", shared(t)))
 }

@@ -67,7 +67,7 @@ func TestALinkToNothingIsWrittenThrough(t *testing.T) {
 	require.NoError(t, os.Symlink(filepath.Join(vault, "deep"), filepath.Join(home, "folder")))
 	require.NoError(t, os.Symlink("folder/../login", link)) // which is not home/login
 	s := quiet(home)
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 	require.NoError(t, reserve(s, oldLogin))
 	require.NoError(t, s.Replace(background, oldLogin))
 	require.Equal(t, "old", stored(t, s))
@@ -94,7 +94,7 @@ func TestLinksInACircleAreNoLogin(t *testing.T) {
 	requireUndurable(t, reserve(s, newLogin), "too many symbolic links")
 }
 
-func TestAPipeInPlaceOfTheLoginBlocksNobody(t *testing.T) {
+func TestPipeInPlaceOfTheLoginBlocksNoCall(t *testing.T) {
 	home := t.TempDir()
 	require.NoError(t, unix.Mkfifo(filepath.Join(home, authFile), 0o600))
 	requireNoPlaceForALogin(t, home, "a pipe is in its place")
@@ -124,7 +124,7 @@ func TestATornFileIsReadFromTheCopyThatIsNotAndFromNoOther(t *testing.T) {
 	for _, other := range []string{"{}", string(whole[:40]) + "?", `{"auth_mode": "apikey"`} {
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(other), 0o600))
 		_, err := s.Load(background)
-		require.ErrorAs(t, err, &problem, "that was somebody else")
+		require.ErrorAs(t, err, &problem, "another program put it there")
 	}
 }
 
@@ -134,7 +134,7 @@ func TestWhatIsLeftOfARefreshDoesNotUndoALogoutInPlace(t *testing.T) {
 	leave(t, home, thisOwner())
 	s := quiet(home)
 	require.NoError(t, s.Delete(background))
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 }
 
 func TestATornFileCanBeSwapped(t *testing.T) {

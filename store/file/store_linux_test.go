@@ -56,7 +56,7 @@ func TestStoreKeepsTheContractInAMountedFile(t *testing.T) {
 }
 
 // A kernel that does not tell of mount points says so when the rename fails.
-func TestAMountedFileIsWrittenInPlaceWhenNobodyToldOfIt(t *testing.T) {
+func TestUnnoticedMountIsWrittenInPlace(t *testing.T) {
 	home, source := mounted(t)
 	loggedIn(t)(home)
 	s := quiet(home)
@@ -87,7 +87,7 @@ func TestAMountedFileThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
 		requireUndurable(t, s.Replace(background, newLogin), "read-only file system")
 	} else {
 		require.NoError(t, os.Chmod(path, 0o400))
-		asNobody(t, home, func() {
+		unprivileged(t, home, func() {
 			requireUndurable(t, reserve(s, oldLogin), "permission denied")
 			requireUndurable(t, s.Replace(background, newLogin), "permission denied")
 		})
@@ -95,15 +95,15 @@ func TestAMountedFileThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
 	require.Equal(t, "old", stored(t, quiet(home)))
 }
 
-// asNobody lets the thread have no more rights on files than their modes give.
-// The folder is made nobody's own first.
-func asNobody(t *testing.T, folder string, do func()) {
+// unprivileged lets the thread have no more rights on files than their modes give.
+// The folder is given to another user first.
+func unprivileged(t *testing.T, folder string, do func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		do()
 		return
 	}
-	const nobodyID = 65534
+	const otherID = 65534
 	for path := folder; len(path) > len(os.TempDir()); path = filepath.Dir(path) {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
@@ -111,15 +111,15 @@ func asNobody(t *testing.T, folder string, do func()) {
 			require.NoError(t, os.Chmod(path, info.Mode()|0o111))
 		}
 	}
-	require.NoError(t, os.Chown(folder, nobodyID, nobodyID))
+	require.NoError(t, os.Chown(folder, otherID, otherID))
 	files, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	for _, each := range files {
-		_ = os.Chown(filepath.Join(folder, each.Name()), nobodyID, nobodyID)
+		_ = os.Chown(filepath.Join(folder, each.Name()), otherID, otherID)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	require.NoError(t, unix.Setfsuid(nobodyID))
+	require.NoError(t, unix.Setfsuid(otherID))
 	defer unix.Setfsuid(0)
 	do()
 }
@@ -129,7 +129,7 @@ func TestAFolderThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
 	loggedIn(t)(home)
 	require.NoError(t, os.Chmod(home, 0o500))
 	defer os.Chmod(home, 0o700)
-	asNobody(t, home, func() {
+	unprivileged(t, home, func() {
 		s := quiet(home)
 		requireUndurable(t, reserve(s, oldLogin), "permission denied")
 		requireUndurable(t, s.Replace(background, newLogin), "permission denied")
@@ -144,7 +144,7 @@ func TestALoginThatMayNotBeReadIsUnavailableAndNotAbsent(t *testing.T) {
 	loggedIn(t)(home)
 	base := revisionIn(t, quiet(home))
 	require.NoError(t, os.Chmod(filepath.Join(home, authFile), 0))
-	asNobody(t, home, func() {
+	unprivileged(t, home, func() {
 		unavailable := new(persist.UnavailableError)
 		_, err := quiet(home).Load(background)
 		require.ErrorAs(t, err, &unavailable)
@@ -208,7 +208,8 @@ func TestAnImmutableFileIsNoticedBeforeAPost(t *testing.T) {
 	require.Equal(t, "old", stored(t, s))
 }
 
-// Somebody may think that a lock file is left over, and the next one makes another.
+// A user may remove a lock file that seems to be left over, and the next process makes
+// another.
 func TestALockFileThatIsReplacedMakesNoSecondLock(t *testing.T) {
 	home := t.TempDir()
 	path := filepath.Join(home, lockFile)
@@ -221,7 +222,7 @@ func TestALockFileThatIsReplacedMakesNoSecondLock(t *testing.T) {
 		_, err := quiet(home).Lock(ctx)
 		waited <- err
 	}()
-	next := flock.New(path + ".next") // held by a third one before anybody can see it
+	next := flock.New(path + ".next") // held by a third one before another process can see it
 	require.NoError(t, next.Lock())
 	require.NoError(t, os.Rename(path+".next", path))
 	require.NoError(t, removed.Close())
@@ -257,7 +258,7 @@ func openTo(t *testing.T, home string, mode os.FileMode) {
 }
 
 // In a sticky folder files can be made, and those of other users not be replaced.
-func TestInAStickyFolderAnotherUsersLoginIsWrittenInPlaceOrNotAtAll(t *testing.T) {
+func TestStickyFolderHasAnotherUsersLoginWrittenInPlace(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("to be two users takes root")
 	}
@@ -309,7 +310,7 @@ func TestAnAppendOnlyFolderIsNoticedBeforeAPostAndStaysClean(t *testing.T) {
 	require.Equal(t, "old", stored(t, s))
 	requireNoLitter(t, home, authFile, commitFile)
 	require.NoError(t, s.Delete(background), "it can be emptied")
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 }
 
 func TestADiskThatFillsUpAfterThePostStillTakesTheNewLogin(t *testing.T) {
@@ -413,7 +414,7 @@ func TestAMountedFileThatWasReplacedWhereItCameFromIsNotRefreshed(t *testing.T) 
 	requireUndurable(t, inside.Replace(background, newLogin), "mount its folder")
 	require.ErrorIs(t, reserve(inside, oldLogin), ErrReplaced)
 	require.NoError(t, inside.Delete(background))
-	require.Equal(t, "nobody", stored(t, inside))
+	require.Equal(t, "none", stored(t, inside))
 }
 
 // A process that /proc does not show may live all the same.

@@ -49,7 +49,7 @@ const (
 	commitFile = authFile + ".lock"
 )
 
-// quiet is a store whose log nobody reads.
+// quiet is a store without a log.
 func quiet(home string) *Store {
 	return Open(home, Options{Log: slog.New(slog.DiscardHandler)})
 }
@@ -138,7 +138,7 @@ func TestNothingIsReadOrWrittenBeforeThereIsNeed(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "not yet")
 	s := Open(home, Options{})
 	require.NoDirExists(t, home)
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 	_, known := s.Stamp(background)
 	require.True(t, known)
 	require.NoError(t, s.Delete(background))

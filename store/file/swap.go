@@ -142,8 +142,8 @@ const confirmations = 16
 
 // confirm looks at what came out of an exchange. If it is not what was read, it
 // is a login that came in between and belongs back. Then what comes out must be
-// what was put in: if it is not, it came even later, and so on. Whoever dies
-// here leaves a file for the sweep, which does the same.
+// what was put in: if it is not, it came even later, and so on. A process that
+// dies here leaves a file for the sweep, which does the same.
 func (s *Store) confirm(t *temp) error {
 	put, out := t.is(), markOf(t.path)
 	if out == mark(t.was) {
@@ -245,7 +245,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	if _, err := file.WriteAt(c.content, 0); err != nil {
 		return err
 	}
-	_ = file.Chmod(0o600) // both fail on somebody else's file, which may be written all the same
+	_ = file.Chmod(0o600) // both fail on another user's file, which may be written all the same
 	_ = os.Chtimes(file.Name(), time.Time{}, s.now())
 	s.options.Step(c.verb + ": sync in place")
 	if err := file.Sync(); err != nil {
@@ -258,5 +258,5 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	if _, err := authjson.Decode(written); err == nil {
 		return persist.ErrConflict
 	}
-	return errors.New("somebody else wrote at the same time")
+	return errors.New("another process wrote at the same time")
 }

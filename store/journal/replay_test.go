@@ -72,7 +72,7 @@ func TestTheWaitSaysWhatTheIssuerAnswered(t *testing.T) {
 	answered := deferred
 	answered.Repeated = evidence.Repeated{Evidence: evidence.Evidence{Status: 400, Code: "invalid_request"}, Times: 3}
 	require.Equal(t, answered.Repeated, fold(answered).Deferral.Evidence)
-	answered.Code = "\x1b[31m" // as nobody wrote it who may
+	answered.Code = "\x1b[31m" // as no bezoar writes it
 	require.Empty(t, fold(answered).Deferral.Evidence.Code)
 }
 

@@ -99,11 +99,11 @@ func TestACrashInALogoutOrAReservationLeavesNothingElse(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before lock":          "old",
 		"before delete":        "old",
-		"before sweep: remove": "nobody",
-		"before sweep: sync folder after the removal": "nobody",
-		"before tidy: remove":                         "nobody",
-		"before tidy: sync folder after the removal":  "nobody",
-		"at the end": "nobody",
+		"before sweep: remove": "none",
+		"before sweep: sync folder after the removal": "none",
+		"before tidy: remove":                         "none",
+		"before tidy: sync folder after the removal":  "none",
+		"at the end": "none",
 	}, crashEverywhere(t, "delete", sealAll))
 	for place, found := range crashEverywhere(t, "reserve", sealAll) {
 		require.Equal(t, "old", found, place)

@@ -13,7 +13,7 @@ import (
 // desk is where callers wait for the keyring. Its calls know no context: they
 // are made by a goroutine that the caller may turn away from. One at a time is
 // there, so that a keyring that hangs keeps one goroutine and no more; while it
-// does, nobody waits for it.
+// does, no caller waits for it.
 type desk struct {
 	patience time.Duration
 	turn     chan struct{} // full while a visit lasts

@@ -72,7 +72,7 @@ func TestAKeyringThatHangsIsUnavailableWithinTwoSeconds(t *testing.T) {
 						requireUnavailable(t, call(background), "does not answer")
 					}
 				}
-				require.Zero(t, time.Since(start), "nobody waits for what is known to hang")
+				require.Zero(t, time.Since(start), "no call waits for what is known to hang")
 				require.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "nothing piles up")
 
 				close(free)
@@ -124,7 +124,7 @@ func TestAWriteThatHungDoesNotComeAfterALaterOne(t *testing.T) {
 		s, other := openImpatient(home, hanging{ring, free}, sealAll), openImpatient(home, ring, sealAll)
 		requireUnavailable(t, s.Replace(background, oldLogin), "does not answer")
 		requireUnavailable(t, other.Replace(background, newLogin), "wait for another writer")
-		require.Equal(t, "nobody", stored(t, other))
+		require.Equal(t, "none", stored(t, other))
 		close(free)
 		synctest.Wait()
 		require.NoError(t, other.Replace(background, newLogin))
@@ -153,7 +153,7 @@ func TestAWriteWhoseCallerHasGoneIsNotBegun(t *testing.T) {
 		requireUnavailable(t, s.Replace(background, newLogin), "does not answer") // it hangs in a get
 		close(free)
 		synctest.Wait()
-		require.Equal(t, "nobody", stored(t, s))
+		require.Equal(t, "none", stored(t, s))
 	})
 }
 

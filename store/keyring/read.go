@@ -23,7 +23,7 @@ type finding struct {
 // writer may have put a new one there after the keyring was asked.
 const readings = 5
 
-// read returns the errors of Load. Also then the generation is told.
+// read returns the errors of Load, and the generation with an error too.
 func (s *Store) read(place item) (finding, error) { return s.readWith(place, s.readSealed) }
 
 func (s *Store) readWith(place item, readSealed func(name string) ([]byte, error)) (found finding, err error) {

@@ -15,7 +15,7 @@ import (
 )
 
 // Ring is a keyring, as package github.com/zalando/go-keyring has it: what is
-// not there is its ErrNotFound, and any other error says that nobody can tell.
+// not there is its ErrNotFound, and any other error says that it is unknown.
 // A Store makes one call at a time. No error may tell what a secret is.
 type Ring interface {
 	Get(service, account string) (secret string, err error)
@@ -51,7 +51,7 @@ func (g guarded) Delete(service, account string) (err error) {
 	return g.ring.Delete(service, account)
 }
 
-// system is the keyring of whoever runs this.
+// system is the keyring of the user who runs this.
 type system struct{}
 
 func (system) Get(service, account string) (string, error) { return keyring.Get(service, account) }
@@ -86,7 +86,7 @@ type item struct {
 	account string
 }
 
-// item is found by where the home really is, as the reference does it.
+// item is found by where the home really is, as Codex does it.
 func (s *Store) item() item {
 	home := s.home
 	if absolute, err := filepath.Abs(home); err == nil {
@@ -127,7 +127,7 @@ func (i item) set(value string) error {
 const itemsLimit = 16
 
 // delete goes on until there is none left: an older one would otherwise take
-// the place of the one that is removed, and somebody be logged in again.
+// the place of the one that is removed, and the user would be logged in again.
 func (i item) delete() error {
 	for range itemsLimit {
 		err := i.ring.Delete(service, i.account)

@@ -23,8 +23,8 @@ import (
 // sessionVariable is set in the session with a real Secret Service.
 const sessionVariable = "BEZOAR_TEST_SECRET_SERVICE"
 
-// sessionScript starts a Secret Service and waits until the bus knows it, for
-// whoever asks before makes the bus start another. It leaves nothing running.
+// sessionScript starts a Secret Service and waits until the bus knows it, for an
+// earlier request makes the bus start another. It leaves nothing running.
 const sessionScript = `
 printf 'test-password' | gnome-keyring-daemon --unlock --components=secrets --foreground >&2 &
 until dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
@@ -66,7 +66,7 @@ func isInSession(t *testing.T) bool {
 		return false
 	}
 	require.Eventually(t, func() bool {
-		_, err := keyring.Get(service, "nobody")
+		_, err := keyring.Get(service, "none")
 		return errors.Is(err, keyring.ErrNotFound)
 	}, 30*time.Second, 10*time.Millisecond)
 	return true
@@ -104,7 +104,7 @@ func TestInASessionALargeLoginIsKept(t *testing.T) {
 }
 
 // Other programs give their items more attributes than this one.
-func TestInASessionTheItemOfAnotherProgramIsFoundReplacedAndRemoved(t *testing.T) {
+func TestInASessionAnotherProgramsItemIsFoundAndReplaced(t *testing.T) {
 	if !isInSession(t) {
 		return
 	}
@@ -123,11 +123,11 @@ func TestInASessionTheItemOfAnotherProgramIsFoundReplacedAndRemoved(t *testing.T
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(must(document(newLogin, nil)), found), "another program sees another login")
 		require.NoError(t, s.Delete(background))
-		require.Equal(t, "nobody", stored(t, s))
+		require.Equal(t, "none", stored(t, s))
 	}
 }
 
-// It is the last one: nobody is there to unlock the keyring again.
+// It is the last one: the keyring cannot be unlocked again.
 func TestInASessionZLockedMeansUnavailable(t *testing.T) {
 	if !isInSession(t) {
 		return

@@ -1,6 +1,6 @@
 // Package keyring keeps a login where the system keeps passwords: the Secret
 // Service, the Keychain of macOS, the Credential Manager of Windows. Service,
-// account and value are the reference's, so that both find the same login.
+// account and value are Codex's, so that both find the same login.
 package keyring
 
 import (
@@ -33,7 +33,7 @@ import (
 //
 // Keyrings know no compare-and-swap either. Writers take turns by flock(2) on
 // auth.keyring.lock, and Swap compares in its turn. A program that does not
-// take that lock, as the reference, may have its login undone if it writes in
+// take that lock, as Codex, may have its login undone if it writes in
 // the milliseconds between.
 type Store struct {
 	options Options
@@ -94,7 +94,7 @@ func (s *Store) Load(ctx context.Context) (persist.Record, error) {
 func (s *Store) Stamp(context.Context) (persist.Stamp, bool) { return persist.Stamp{}, false }
 
 // Replace implements [persist.Store]. Unless Options.KeepFile is set, it removes
-// auth.json once the keyring has the login, as the reference does. It returns a
+// auth.json once the keyring has the login, as Codex does. It returns a
 // [*persist.NotDurableError] if the login cannot be stored, and another error if
 // it is none that auth.json has a place for.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
@@ -148,7 +148,7 @@ func (s *Store) Delete(ctx context.Context) error {
 	})
 	var missing *homeError
 	if errors.As(err, &missing) {
-		return nil // nobody can be logged in there
+		return nil // no login can be there
 	}
 	return undurable("remove a login", err)
 }
@@ -157,7 +157,7 @@ func (s *Store) Delete(ctx context.Context) error {
 // login of a home is in, its refreshes wait for each other.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.lock.Acquire(ctx) }
 
-// document is a login as the reference writes it into a keyring.
+// document is a login as Codex writes it into a keyring.
 func document(c machine.Credential, base []byte) ([]byte, error) {
 	content, err := authjson.Encode(c, base)
 	if err != nil {
@@ -173,7 +173,7 @@ type homeError struct{ home string }
 
 func (e *homeError) Error() string { return fmt.Sprintf("home %s does not exist", e.home) }
 
-// undurable is err as callers of a write are told.
+// undurable is err as callers of a write get it.
 func undurable(what string, err error) error {
 	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err

@@ -128,7 +128,7 @@ func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
 		require.ErrorContains(t, err, home+" does not exist")
 	}
 	require.NoError(t, s.Delete(background))
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 	require.NoDirExists(t, home)
 	require.Empty(t, ring.items)
 }
@@ -141,7 +141,7 @@ func TestALogoutLeavesNoOlderItem(t *testing.T) {
 		ring.items[key] = append(ring.items[key], ring.items[key][0], ring.items[key][0])
 	}
 	require.NoError(t, s.Delete(background))
-	require.Equal(t, "nobody", stored(t, s))
+	require.Equal(t, "none", stored(t, s))
 }
 
 func TestAKeyringThatForgetsNothingOrStoresNothingIsFoundOut(t *testing.T) {
@@ -198,7 +198,7 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 	require.ErrorAs(t, reserve(background, gone, oldLogin), &undurable)
 }
 
-// A login that auth.json has no place for is nobody's fault but the caller's.
+// A login that auth.json has no place for is the caller's fault alone.
 func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
 	s := openQuiet(t.TempDir(), new(vault), 0)
 	require.NoError(t, s.Replace(background, oldLogin))

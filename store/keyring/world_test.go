@@ -24,7 +24,7 @@ var (
 	newLogin   = storetest.TokenSet(22)
 )
 
-// vault is a keyring that does as it is told.
+// vault is a keyring that a test steers.
 type vault struct {
 	before func(verb string) error // called first; what it returns is all that happens
 
@@ -113,7 +113,7 @@ func stored(t *testing.T, s *Store) string {
 		}
 	}
 	require.ErrorIs(t, err, persist.ErrNotFound)
-	return "nobody"
+	return "none"
 }
 
 func revisionIn(t *testing.T, s *Store) persist.Revision {

@@ -140,7 +140,7 @@ func (s *Store) sweep(turn turn, keep string) {
 			continue
 		}
 		if err := disk.Remove(s.path(each.Name()), s.stepOf("sweep: ")); err != nil {
-			s.options.Log.Warn("a sealed file that nobody needs cannot be removed", "error", err)
+			s.options.Log.Warn("a sealed file that is not needed any more cannot be removed", "error", err)
 		}
 	}
 }

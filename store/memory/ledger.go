@@ -64,8 +64,8 @@ var (
 	errNoKey   = errors.New("there is no refresh token to make an intent for")
 )
 
-// Crash ends the process: nobody will write the outcome of its posts, and all
-// its methods fail from now on.
+// Crash ends the process: the outcome of its posts is never written, and all its
+// methods fail from now on.
 func (p *Process) Crash() {
 	p.ledger.mu.Lock()
 	defer p.ledger.mu.Unlock()
@@ -170,7 +170,7 @@ func (p *Process) takeBack(key secret.Fingerprint) {
 	}
 }
 
-// append adds an entry, and drops those that nobody needs when there are too many.
+// append adds an entry, and drops those that are not needed when there are too many.
 func (l *Ledger) append(e persist.Entry) {
 	l.entries = append(l.entries, e)
 	l.history = journal.Replay(l.history, slices.Values([]persist.Entry{e}), persist.Endpoint(l.issuer))

@@ -16,11 +16,11 @@ import (
 // keeps the credential itself, so that there are no unknown members to lose. It
 // implements [persist.Store].
 type Store struct {
-	turn chan struct{} // full while somebody has the lock
+	turn chan struct{} // full while a caller has the lock
 
 	mu      sync.Mutex // guards what follows
 	writes  int64      // so far, removals included
-	current *stored    // nil if nobody is logged in
+	current *stored    // nil if there is no login
 }
 
 // stored is a credential and the number of the write that brought it: what was
@@ -34,7 +34,7 @@ func (s stored) revision() persist.Revision {
 	return persist.Revision(strconv.FormatInt(s.write, 10))
 }
 
-// NewStore is a store with nobody logged in.
+// NewStore is a store without a login.
 func NewStore() *Store { return &Store{turn: make(chan struct{}, 1)} }
 
 // Load implements [persist.Store]. It returns no error but [persist.ErrNotFound].

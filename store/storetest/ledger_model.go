@@ -46,7 +46,7 @@ type post struct {
 	by     persist.Ledger
 	at     time.Time
 	times  int
-	isOver bool // nobody will write an outcome
+	isOver bool // its process is gone: no outcome will be written
 }
 
 func (h *ledgerModel) now() time.Time {
@@ -58,7 +58,7 @@ func (h *ledgerModel) start(*rapid.T) { h.running = append(h.running, h.site.Sta
 
 func (h *ledgerModel) any(t *rapid.T) persist.Ledger {
 	if len(h.running) == 0 {
-		t.Skip("nobody lives")
+		t.Skip("no process lives")
 	}
 	return h.running[rapid.IntRange(0, len(h.running)-1).Draw(t, "process")]
 }
@@ -140,7 +140,7 @@ func (h *ledgerModel) times(key secret.Fingerprint) int {
 	return 0
 }
 
-// check compares what every process is told with what the list says.
+// check compares what every process gets with what the list says.
 func (h *ledgerModel) check(t *rapid.T) {
 	for _, ledger := range h.running {
 		lineage := lineageOf(t, ledger)

@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// StoreSite is a place with one store and nobody logged in at first.
+// StoreSite is a place with one store, without a login at first.
 type StoreSite interface {
 	// Open is the store as one more process opens it.
 	Open() persist.Store
@@ -45,7 +45,7 @@ type Unstamped interface {
 // RunStore checks that the stores of a backend keep the contract of
 // [persist.Store]. open makes a new site.
 func RunStore(t *testing.T, open func(t *testing.T) StoreSite) {
-	t.Run("NobodyIsLoggedInAtFirst", func(t *testing.T) { nobodyAtFirst(t, open(t)) })
+	t.Run("NoLoginAtFirst", func(t *testing.T) { noLoginAtFirst(t, open(t)) })
 	t.Run("WhatIsStoredIsLoaded", func(t *testing.T) { storedIsLoaded(t, open(t)) })
 	t.Run("ASwapReplacesTheRecordItWasToldAndNoOther", func(t *testing.T) { swapsWhatItWasTold(t, open(t)) })
 	t.Run("ASwapDoesNotBringBackADeletedLogin", func(t *testing.T) { swapAfterDelete(t, open(t)) })
@@ -94,7 +94,7 @@ func requireStored(t require.TestingT, s persist.Store, c machine.Credential) pe
 	return record.Revision
 }
 
-func requireNobody(t require.TestingT, s persist.Store) {
+func requireNoLogin(t require.TestingT, s persist.Store) {
 	_, err := s.Load(background)
 	require.ErrorIs(t, err, persist.ErrNotFound)
 }
@@ -125,12 +125,12 @@ func requireUnchanged(t require.TestingT, was, is sighting, why string) {
 	}
 }
 
-func nobodyAtFirst(t *testing.T, site StoreSite) {
+func noLoginAtFirst(t *testing.T, site StoreSite) {
 	s := site.Open()
-	requireNobody(t, s)
+	requireNoLogin(t, s)
 	require.NoError(t, s.Delete(background))
 	requireConflict(t, s.Swap(background, "", TokenSet(1)))
-	requireNobody(t, s)
+	requireNoLogin(t, s)
 }
 
 func storedIsLoaded(t *testing.T, site StoreSite) {
@@ -171,7 +171,7 @@ func swapAfterDelete(t *testing.T, site StoreSite) {
 	base := requireStored(t, s, TokenSet(1))
 	require.NoError(t, site.Open().Delete(background))
 	requireConflict(t, s.Swap(background, base, TokenSet(2)))
-	requireNobody(t, s)
+	requireNoLogin(t, s)
 }
 
 func deleteTwice(t *testing.T, site StoreSite) {
@@ -179,7 +179,7 @@ func deleteTwice(t *testing.T, site StoreSite) {
 	require.NoError(t, s.Replace(background, TokenSet(1)))
 	for range 2 {
 		require.NoError(t, s.Delete(background))
-		requireNobody(t, s)
+		requireNoLogin(t, s)
 	}
 	require.NoError(t, s.Replace(background, TokenSet(2)))
 	requireStored(t, s, TokenSet(2))
@@ -220,7 +220,7 @@ func stampTells(t *testing.T, site StoreSite) {
 func reserveChangesNothing(t *testing.T, site StoreSite) {
 	s, reader := site.Open(), site.Open()
 	reserve(t, s, TokenSet(1))()
-	requireNobody(t, reader)
+	requireNoLogin(t, reader)
 	require.NoError(t, s.Replace(background, TokenSet(1)))
 	before, stamp := requireStored(t, s, TokenSet(1)), stampOf(t, site, s)
 	release := reserve(t, s, TokenSet(1))
@@ -252,7 +252,7 @@ func swapsIntoTheRoom(t *testing.T, site StoreSite) {
 	require.NoError(t, other.Delete(background))
 	requireConflict(t, s.Swap(background, base, TokenSet(5)))
 	release()
-	requireNobody(t, other)
+	requireNoLogin(t, other)
 }
 
 // reserve returns what gives the room back.
@@ -306,7 +306,7 @@ func unreadable(t *testing.T, site StoreSite) {
 	requireStored(t, s, TokenSet(1))
 	documents.Write([]byte(`{}`))
 	require.NoError(t, s.Delete(background))
-	requireNobody(t, s)
+	requireNoLogin(t, s)
 }
 
 // limited is a context for what must not wait, and does not in a test that passes.

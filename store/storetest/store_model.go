@@ -33,7 +33,7 @@ type storeModel struct {
 	site      StoreSite
 	handles   []persist.Store
 	bases     []persist.Revision  // all that there ever were
-	current   *machine.Credential // nil if nobody is logged in
+	current   *machine.Credential // nil if there is no login
 	revision  persist.Revision    // of current
 	revisions map[persist.Revision]machine.Credential
 	stamps    map[persist.Stamp]persist.Revision
@@ -95,7 +95,7 @@ func (m *storeModel) check(t *rapid.T) {
 	for i, s := range m.handles {
 		stamp := stampOf(t, m.site, s)
 		if m.current == nil {
-			requireNobody(t, s)
+			requireNoLogin(t, s)
 			m.revision = ""
 		} else if revision := requireStored(t, s, *m.current); i == 0 {
 			m.revision = revision

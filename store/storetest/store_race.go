@@ -75,7 +75,7 @@ func loginDoesNotWait(t *testing.T, site StoreSite) {
 	require.NoError(t, other.Replace(limited(t), TokenSet(1)))
 	require.NoError(t, other.Swap(limited(t), requireStored(t, other, TokenSet(1)), TokenSet(2)))
 	require.NoError(t, other.Delete(limited(t)))
-	requireNobody(t, other)
+	requireNoLogin(t, other)
 }
 
 func oneSwapWins(t *testing.T, site StoreSite) {
@@ -123,7 +123,7 @@ func loginIsNeverUndone(t *testing.T, site StoreSite) {
 		writers.Wait()
 		require.NoError(t, err)
 		if n%4 == 0 {
-			requireNobody(t, user)
+			requireNoLogin(t, user)
 		} else {
 			requireStored(t, user, TokenSet(n+2000))
 		}
