@@ -1,12 +1,12 @@
 package protocol
 
-// GetAuthStatusParams is the poll's question.
+// GetAuthStatusParams are the parameters of getAuthStatus, which clients poll.
 type GetAuthStatusParams struct {
 	IncludeToken *bool `json:"includeToken,omitempty"`
 	RefreshToken *bool `json:"refreshToken,omitempty"` // refresh before answering
 }
 
-// GetAuthStatusResponse is the poll's answer: nulls are written, not left out.
+// GetAuthStatusResponse answers getAuthStatus. Nulls are written, not left out.
 type GetAuthStatusResponse struct {
 	AuthMethod         *string `json:"authMethod" schema:"AuthMode"`
 	AuthToken          *string `json:"authToken"`
@@ -20,12 +20,12 @@ const (
 	ModeExternalTokens = "chatgptAuthTokens"
 )
 
-// AccountReadParams asks who is logged in.
+// AccountReadParams are the parameters of account/read.
 type AccountReadParams struct {
 	RefreshToken bool `json:"refreshToken,omitempty"` // refresh before answering
 }
 
-// AccountReadResponse describes who is logged in.
+// AccountReadResponse describes the account that is logged in.
 type AccountReadResponse struct {
 	Account            any     `json:"account" schema:"Account"` // APIKeyAccount, ChatGPTAccount or nil
 	RequiresOpenaiAuth bool    `json:"requiresOpenaiAuth"`
@@ -39,22 +39,22 @@ const (
 	AccountChatGPT = "chatgpt"
 )
 
-// APIKeyAccount is somebody with a key.
+// APIKeyAccount is a login with an API key.
 type APIKeyAccount struct {
 	Type string `json:"type"` // AccountAPIKey
 }
 
-// ChatGPTAccount is somebody with tokens.
+// ChatGPTAccount is a login with tokens.
 type ChatGPTAccount struct {
 	Type     string  `json:"type"` // AccountChatGPT
 	Email    *string `json:"email"`
 	PlanType string  `json:"planType" schema:"PlanType"`
 }
 
-// PlanUnknown stands for a plan that the protocol has no name for.
+// PlanUnknown is the plan that has no name in the protocol.
 const PlanUnknown = "unknown"
 
-// PlanTypes lists the plans that the protocol has a name for.
+// PlanTypes lists the plans that have a name in the protocol.
 func PlanTypes() []string {
 	return []string{
 		"free", "go", "plus", "pro", "prolite", "promax", "team",
@@ -71,11 +71,11 @@ type LogoutResponse struct{}
 type AccountUpdatedNotification struct {
 	AuthMode *string `json:"authMode" schema:"AuthMode"`
 	PlanType *string `json:"planType" schema:"PlanType"`
-	Reason   any     `json:"reason" schema:"null"` // the reference has one for what this server does not do: look workspaces up
+	Reason   any     `json:"reason" schema:"null"` // Codex has one for looking workspaces up, which this server does not do
 }
 
-// HealthReadResponse says how the login fares, for programs that watch it. The
-// reference has nothing like it. It holds no secret.
+// HealthReadResponse is the health of the login, for programs that watch it. Codex has no
+// such method. It holds no secret.
 type HealthReadResponse struct {
 	State           string  `json:"state" schema:"HealthState"`
 	Reason          *string `json:"reason"`                   // why it is in that state; nil if that needs no reason
@@ -89,7 +89,7 @@ type HealthReadResponse struct {
 	Action          string  `json:"action" schema:"HealthAction"`
 }
 
-// HealthUpdatedNotification is a HealthReadResponse, sent when it changes.
+// HealthUpdatedNotification is the new health, sent on every change.
 type HealthUpdatedNotification HealthReadResponse
 
 // The states of a login.
@@ -101,16 +101,16 @@ const (
 	StatePoisoned = "Poisoned"
 )
 
-// What somebody has to do about a login.
+// What the user has to do about a login.
 const (
 	ActionNone     = "none"
 	ActionWait     = "wait"     // the server tries again by itself
 	ActionLogin    = "login"    // the user has to log in
-	ActionOperator = "operator" // the store or the network of this machine needs somebody
+	ActionOperator = "operator" // the store or the network of this machine needs attention
 )
 
-// RateLimitsResponse says how much of an account's limits is used. As in the
-// reference, nulls are written.
+// RateLimitsResponse says how much of an account's limits is used. As in Codex, nulls are
+// written.
 type RateLimitsResponse struct {
 	OrdinaryUsageAllowed *bool                        `json:"ordinaryUsageAllowed"` // nil if it is not known
 	RateLimits           RateLimitSnapshot            `json:"rateLimits"`

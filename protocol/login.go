@@ -24,13 +24,13 @@ type ChatGPTLoginParams struct {
 	AppBrand                  *string `json:"appBrand,omitempty" schema:"LoginAppBrand"`
 }
 
-// DeviceCodeLoginParams starts a login on another device.
+// DeviceCodeLoginParams starts a device authorization (RFC 8628).
 type DeviceCodeLoginParams struct {
 	Type string `json:"type"` // LoginDeviceCode
 }
 
-// ExternalTokensLoginParams hands over tokens that the client got elsewhere.
-// A program that prints what it decoded keeps the token in a secret.Token.
+// ExternalTokensLoginParams hands over tokens that the client obtained itself. A program
+// that prints what it decoded keeps the token in a secret.Token.
 type ExternalTokensLoginParams struct {
 	Type             string  `json:"type"` // LoginExternalTokens
 	AccessToken      string  `json:"accessToken"`
@@ -43,14 +43,15 @@ type LoginResponse struct {
 	Type string `json:"type"` // LoginAPIKey or LoginExternalTokens
 }
 
-// ChatGPTLoginResponse says where the browser has to go.
+// ChatGPTLoginResponse has the address to open in the browser.
 type ChatGPTLoginResponse struct {
 	Type    string `json:"type"`    // LoginChatGPT
 	LoginID string `json:"loginId"` // a UUID (RFC 9562)
 	AuthURL string `json:"authUrl"`
 }
 
-// DeviceCodeLoginResponse says what to enter, and where (RFC 8628).
+// DeviceCodeLoginResponse has the code to enter, and the address to enter it at (RFC 8628
+// section 3.2).
 type DeviceCodeLoginResponse struct {
 	Type            string `json:"type"`    // LoginDeviceCode
 	LoginID         string `json:"loginId"` // a UUID (RFC 9562)
@@ -58,7 +59,7 @@ type DeviceCodeLoginResponse struct {
 	VerificationURL string `json:"verificationUrl"`
 }
 
-// LoginCancelParams names the login to give up.
+// LoginCancelParams names the login to interrupt.
 type LoginCancelParams struct {
 	LoginID string `json:"loginId"`
 }

@@ -1,15 +1,14 @@
-// Package protocol is the vocabulary of the app-server protocol's account
-// surface: method names and the shapes of what is said, as Codex app-server
-// 0.171.0 speaks it. It has no logic and imports nothing.
+// Package protocol has the method names and the types of the account methods of Codex's
+// app-server protocol, version 0.171.0. It has no logic and imports nothing.
 //
-// The types say what goes over the wire, and protocol/schema publishes them:
+// The types describe the JSON on the wire, and protocol/schema publishes them:
 //
 //   - omitempty or omitzero marks a member that may be left out;
-//   - a pointer, a slice, a map or an interface may be null, as in
-//     encoding/json, and so may a member with the tag schema:"nullable";
-//   - a tag schema:"Name" is the set of words or the union that protocol/schema
-//     has under that name, schema:"null" a member that never has a value, and
-//     schema:"date-time" an RFC 3339 time.
+//   - a pointer, a slice, a map or an interface may be null, as in encoding/json, and so
+//     may a member with the tag schema:"nullable";
+//   - a tag schema:"Name" names a set of words or a union of protocol/schema,
+//     schema:"null" marks a member that never has a value, and schema:"date-time" an
+//     RFC 3339 time.
 package protocol
 
 // Requests of the client.
@@ -42,26 +41,26 @@ const (
 	HealthUpdated  = "account/health/updated"
 )
 
-// ClientInfo is who speaks to the server.
+// ClientInfo names the client.
 type ClientInfo struct {
 	Name    string  `json:"name"`
 	Title   *string `json:"title,omitempty"` // for people
 	Version string  `json:"version"`
 }
 
-// Capabilities are what a client says it can take.
+// Capabilities are what a client supports.
 type Capabilities struct {
 	ExperimentalAPI           bool     `json:"experimentalApi,omitempty"`
 	OptOutNotificationMethods []string `json:"optOutNotificationMethods,omitempty"`
 }
 
-// InitializeParams opens a conversation.
+// InitializeParams begin a conversation.
 type InitializeParams struct {
 	ClientInfo   ClientInfo   `json:"clientInfo"`
 	Capabilities Capabilities `json:"capabilities,omitzero" schema:"nullable"`
 }
 
-// InitializeResponse says who answers.
+// InitializeResponse describes the server.
 type InitializeResponse struct {
 	UserAgent      string `json:"userAgent"`
 	CodexHome      string `json:"codexHome"` // absolute
@@ -69,7 +68,7 @@ type InitializeResponse struct {
 	PlatformOS     string `json:"platformOs"`
 }
 
-// ConfigWarningNotification says what of the configuration could not be used.
+// ConfigWarningNotification reports a part of the configuration that cannot be used.
 type ConfigWarningNotification struct {
 	Summary string  `json:"summary"`
 	Details *string `json:"details"`

@@ -101,7 +101,7 @@ func TestPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 }
 
 // TestPollsDoNotWaitForTheIssuer: the old access token has expired, so
-// who wants the token waits, and nobody else.
+// a client that wants the token waits, and no other.
 func TestPollsDoNotWaitForTheIssuer(t *testing.T) {
 	expired := tokens("", "refresh-1")
 	expired.AccessToken = machinetest.JWT(`{"exp":1}`)
@@ -195,7 +195,7 @@ func TestHealthFollowsADeadToken(t *testing.T) {
 				states = append(states, state)
 			}
 		}
-		require.Equal(t, []string{"Stale", "Poisoned"}, states, "and it is told of every change")
+		require.Equal(t, []string{"Stale", "Poisoned"}, states, "and it is notified of every change")
 
 		health := s.answer(protocol.HealthRead, "")
 		require.Contains(t, health, `"state":"Poisoned","reason":"refresh_token_reused","since":"2000-01-01T00:00:01Z"`)

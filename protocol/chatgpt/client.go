@@ -1,5 +1,6 @@
-// Package chatgpt asks the backend of ChatGPT how much of an account's rate
-// limits is used, as Codex does. Nothing is retried here.
+// Package chatgpt is a client of ChatGPT's backend. It reads how much of an account's rate
+// limits is used, with the request that Codex sends, and translates the answer into the
+// types of package protocol. Every call is one request: nothing is retried.
 package chatgpt
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// Options is what a client is made of.
+// Options configure a [Client]. BaseURL is required.
 type Options struct {
 	BaseURL   string            // chatgpt_base_url; a slash at the end does not matter
 	Rules     outbound.Rules    // where the access token may go
@@ -43,8 +44,8 @@ func New(options Options) *Client {
 	return client
 }
 
-// usageEndpoint is where Codex asks: the backend has other paths when
-// it is reached as ChatGPT's own programs reach it.
+// usageEndpoint is the address that Codex uses. The backend has other paths under the
+// address that ChatGPT's own programs use.
 func usageEndpoint(base string) string {
 	const ownPrograms = "/backend-api"
 	base = strings.TrimRight(base, "/")
@@ -57,7 +58,7 @@ func usageEndpoint(base string) string {
 	return base + "/api/codex/usage"
 }
 
-// Login is whose limits are asked for.
+// Login is the account whose limits are read.
 type Login struct {
 	AccessToken secret.Token
 	AccountID   string // of the workspace; "" if it is not known
@@ -86,8 +87,8 @@ func (c *Client) RateLimits(ctx context.Context, login Login) (protocol.RateLimi
 
 const bodyLimitBytes = 1 << 20
 
-// get goes round http.Client, which would follow redirects with the token in
-// hand and put the URL into its errors.
+// get does not use http.Client, which would send the token along redirects and put the URL
+// into its errors.
 func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 	request, err := c.request(ctx, login)
 	if err != nil {
@@ -128,7 +129,7 @@ func (c *Client) request(ctx context.Context, login Login) (*http.Request, error
 	return request, nil
 }
 
-// StatusError reports that the backend did not give the limits.
+// StatusError reports that the backend refused to give the limits.
 type StatusError struct {
 	Path   string // that was asked for
 	Status int    // of HTTP

@@ -8,7 +8,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-// usage is the backend's answer, as far as the protocol has a place for it.
+// usage is the backend's answer, as far as the protocol has members for it.
 type usage struct {
 	AccountID    *string       `json:"account_id"`
 	UserID       *string       `json:"user_id"`
@@ -64,8 +64,7 @@ type reachedType struct {
 	Type string `json:"type"`
 }
 
-// decode reads an answer, or returns ErrUnreadable: what came may hold
-// anything, so nothing of it is in the error.
+// decode reads an answer, or returns ErrUnreadable, which repeats nothing of the answer.
 func decode(body []byte) (usage, error) {
 	var said usage
 	if json.Unmarshal(body, &said) != nil || said.PlanType == nil {
@@ -77,7 +76,7 @@ func decode(body []byte) (usage, error) {
 // mainLimit is the id of the limit that every account has.
 const mainLimit = "codex"
 
-// limits puts the answer into the protocol's words.
+// limits translates the answer into the types of the protocol.
 func (u usage) limits(login Login) protocol.RateLimitsResponse {
 	plan := PlanName(*u.PlanType)
 	main := snapshot(mainLimit, u.RateLimit, plan)
@@ -107,8 +106,8 @@ func (u usage) limits(login Login) protocol.RateLimitsResponse {
 	return response
 }
 
-// concerns reports whether the answer says that it is about login. As in Codex,
-// nothing is allowed to an account that is not surely this one.
+// concerns reports whether the answer is about login. As in Codex, ordinary usage is not
+// reported for an account that is not certainly this one.
 func (u usage) concerns(login Login) bool {
 	return u.AccountID != nil && *u.AccountID == login.AccountID &&
 		u.UserID != nil && *u.UserID == login.UserID
@@ -156,7 +155,7 @@ func (c *spendControl) split() (reached *bool, limit *protocol.SpendLimit) {
 	}
 }
 
-// orNil is the protocol's word for what is reached, nil if it has none.
+// orNil is the protocol's word for the limit that is reached, nil for an unknown one.
 func (r *reachedType) orNil() *string {
 	if r == nil {
 		return nil
@@ -169,7 +168,7 @@ func (r *reachedType) orNil() *string {
 	return nil
 }
 
-// wholePercent rounds, for the backend may count more finely than the protocol.
+// wholePercent rounds: the backend may count in fractions, the protocol does not.
 func wholePercent(percent float64) int32 {
 	return int32(max(math.MinInt32, min(math.MaxInt32, math.Round(percent))))
 }

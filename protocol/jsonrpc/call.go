@@ -9,13 +9,12 @@ import (
 	"sync"
 )
 
-// ErrClosed is what [Conn.Call] gives when no answer can come any more.
+// ErrClosed is the error of [Conn.Call] when no answer can come any more.
 var ErrClosed = errors.New("connection closed")
 
-// Call asks the client and waits for its answer: the result, or the *[Error]
-// the client gave. Otherwise ErrClosed, or the context's error; an answer that
-// still comes then is ignored. A handler must not wait for it: the answer
-// could not be read.
+// Call sends the client a request and waits for the result. Errors: the *[Error] that the
+// client answered, [ErrClosed], or ctx's error; a later answer is ignored. A handler must
+// not wait for Call, for the answer could not be read.
 func (c *Conn) Call(ctx context.Context, method string, params any) (json.RawMessage, error) {
 	id, answered := c.calls.open()
 	defer c.calls.forget(id)
@@ -49,7 +48,7 @@ func (m message) unpack() (json.RawMessage, error) {
 	return m.result, nil
 }
 
-// calls are our requests that wait for the client.
+// calls are the server's requests that wait for an answer.
 type calls struct {
 	mu      sync.Mutex
 	next    int64
@@ -74,7 +73,7 @@ func (c *calls) forget(id int64) {
 	delete(c.waiting, id)
 }
 
-// deliver hands an answer to its call, if one waits: the first counts.
+// deliver hands an answer to its call, if one waits. The first answer counts.
 func (c *calls) deliver(m message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,18 +1,20 @@
-// Package jsonrpc is the connection of a stdio app server: one JSON object per
-// line in both directions, JSON-RPC without the "jsonrpc" member. It knows no
-// method.
+// Package jsonrpc is the connection between a client and a stdio app server: one JSON
+// object per line in both directions, which is JSON-RPC 2.0 without the "jsonrpc"
+// member. It knows no method.
 //
-// Four ideas, a file each:
+// A line is read in this order:
 //
-//   - scan.go, message.go: a line is a request, a notification, an answer to
-//     a call of ours, or no message. What is no message is logged by its
-//     length and dropped; it may hold a secret, so its content is not shown.
-//   - conn.go: lines are taken up one after the other, in the order they came.
-//   - outbox.go: answers collect while a burst of lines is taken up and leave
-//     in one Write. Nobody who answers ever waits for the client; only the
-//     reading does, once 4 MiB of answers wait for a client that does not
-//     read. So no request is refused, dropped or reordered for load.
-//   - call.go: our own requests to the client.
+//   - line.go cuts the input into lines;
+//   - conn.go reads them, and hands the requests to the [Handler] in their order;
+//   - message.go decides what a line is: a request, a notification, an answer to a
+//     request of the server, or no message. A line that is no message is dropped and
+//     logged by its length, never by its content, which may be a secret;
+//   - scan.go is the JSON scanner under it;
+//   - outbox.go collects the answers to a burst of lines and writes them at once. An
+//     answer never waits for the client. Only the reading waits, once 4 MiB of answers
+//     are queued for a client that does not read. So load refuses, drops and reorders
+//     nothing;
+//   - call.go sends the server's own requests to the client.
 package jsonrpc
 
 import (
@@ -27,34 +29,30 @@ import (
 	"time"
 )
 
-// A Handler takes what the client sends, one message after the other, in the
-// order the lines came; the next line waits until it returns. So it must not
-// wait for long, and never for [Conn.Call]: it starts a goroutine for that
-// and answers from there.
+// A Handler gets the messages of the client, one after the other, in the order of the
+// lines; the next line waits until it returns. So it must not wait for long, and never
+// for [Conn.Call]: it starts a goroutine for that and answers from there.
 type Handler interface {
 	Request(Request)
 	Notification(Notification)
 }
 
-// Options of a connection; the zero value is a good one.
+// Options of a connection. Each zero value stands for its default.
 type Options struct {
-	// Log gets what is dropped, by length and reason, never by content. Nil
-	// is silence.
+	// Log gets the lines that are dropped, by length and reason. nil for no log.
 	Log *slog.Logger
 	// Now is the clock of emittedAtMs, time.Now if nil.
 	Now func() time.Time
-	// LineLimitBytes is the longest line that is taken up, 64 MiB if 0.
+	// LineLimitBytes is the length of the longest line that is read, 64 MiB if 0.
 	LineLimitBytes int
-	// QueueLimitBytes is how much may wait for the client to read it before
-	// no further line is taken up, 4 MiB if 0. Answers to lines already taken
-	// up still go on top.
+	// QueueLimitBytes is how much may be queued for the client before the connection
+	// stops reading lines, 4 MiB if 0. Answers to the lines before are still queued.
 	QueueLimitBytes int
 }
 
-// Conn is one connection. Its methods may be called from any goroutine, also
-// from a handler, and but for Call, Close and Serve they never wait for the
-// client. What cannot be written any more is dropped silently: the client is
-// gone or has been told to go.
+// Conn is one connection. Any goroutine may call its methods, also from a handler. All
+// but Call, Close and Serve return without waiting for the client. After the connection
+// has ended, or was closed, what is sent is dropped without an error.
 type Conn struct {
 	log     *slog.Logger
 	now     func() time.Time
@@ -70,8 +68,7 @@ type Conn struct {
 	err     error // why it ended; read after ended
 }
 
-// New makes a connection that reads r and writes w. Nothing happens before
-// Serve but for what is written.
+// New makes a connection that reads r and writes w. It reads nothing before Serve.
 func New(r io.Reader, w io.Writer, o Options) *Conn {
 	c := &Conn{
 		log:   cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
@@ -86,13 +83,11 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 	return c
 }
 
-// Serve hands what comes in to h until the input ends or Stop or Close is called
-// (nil), or reading or writing fails (an error that wraps the cause; further
-// answers are dropped). When it returns, requests may still be unanswered and
-// answers unwritten: answer them, then Close. A Read that is under way cannot
-// be stopped, so its goroutine may stay behind; h gets nothing more once
-// Serve has returned for Close or a failed write, but for the message it is
-// at. Call it once.
+// Serve hands the messages of the client to h until the input ends or Stop or Close is
+// called (nil), or reading or writing fails (an error that wraps the cause; later answers
+// are dropped). When it returns, requests may be unanswered and answers unwritten: answer
+// them, then Close. A Read under way cannot be stopped, so that its goroutine may remain.
+// After Close or a failed write h gets no further message. Call Serve once.
 func (c *Conn) Serve(h Handler) error {
 	c.handler = h
 	go c.read()
@@ -100,20 +95,19 @@ func (c *Conn) Serve(h Handler) error {
 	return c.err
 }
 
-// Stop makes Serve return, whatever the client does. Lines that come later may
-// still be taken up, and everything can be answered, until Close.
+// Stop makes Serve return, whatever the client does. Until Close, later lines may still
+// be read, and every request can be answered.
 func (c *Conn) Stop() { c.end(nil) }
 
-// Close drops what is answered from now on and waits until everything before
-// is written, or ctx ends. An error says that something may be unwritten: the
-// context's, or the failed Write's.
+// Close drops what is sent from now on, and waits until everything before is written or
+// ctx ends. An error says that something may be unwritten: ctx's, or that of the Write.
 func (c *Conn) Close(ctx context.Context) error {
 	c.end(nil)
 	return c.out.close(ctx)
 }
 
-// Reply answers a request with a result, encoded as JSON. A result that
-// cannot be encoded is a fault of ours, and answered as such.
+// Reply answers a request with a result, encoded as JSON. A result that cannot be encoded
+// is a fault of the server, and answered with CodeInternal.
 func (c *Conn) Reply(id ID, result any) {
 	encoded, err := encode(result)
 	if err != nil {
@@ -130,9 +124,8 @@ func (c *Conn) ReplyRaw(id ID, result json.RawMessage) {
 	c.ReplyAppend(id, func(line []byte) []byte { return append(line, result...) })
 }
 
-// ReplyAppend answers a request with the JSON that result appends to the
-// outgoing line: the way without an allocation. The connection is locked
-// meanwhile: result must not use it.
+// ReplyAppend answers a request with the JSON that result appends to the line: the form
+// without an allocation. The connection is locked meanwhile: result must not call it.
 func (c *Conn) ReplyAppend(id ID, result func(line []byte) []byte) {
 	c.out.add(func(line []byte) []byte {
 		line = append(line, `{"id":`...)
@@ -164,8 +157,8 @@ func (c *Conn) ReplyError(id ID, e *Error) {
 	})
 }
 
-// Notify tells the client something. Params is encoded as JSON, and left out
-// if nil; emittedAtMs is added, as codex 0.169.0 has it.
+// Notify sends the client a notification. Params is encoded as JSON, and left out if nil;
+// emittedAtMs is added, as in Codex 0.169.0.
 func (c *Conn) Notify(method string, params any) {
 	err := c.send(struct {
 		Method      string `json:"method"`
@@ -177,8 +170,8 @@ func (c *Conn) Notify(method string, params any) {
 	}
 }
 
-// read is the reading goroutine: it takes up lines until the input or the
-// connection ends, or until another goroutine has taken over the reading.
+// read is the reading goroutine: it reads lines until the input or the connection ends,
+// or until another goroutine has taken over the reading (outbox.relieve).
 func (c *Conn) read() {
 	for {
 		line, err := c.in.next()
@@ -221,8 +214,8 @@ func (c *Conn) take(line []byte) {
 	}
 }
 
-// methodName makes a string of a method; a client that polls sends the same
-// one again and again.
+// methodName is the method as a string. It remembers the last one, for a client that
+// polls sends the same method again and again.
 func (c *Conn) methodName(method []byte) string {
 	if string(method) != c.lastMethod {
 		c.lastMethod = string(method)

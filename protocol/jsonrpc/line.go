@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// readBytes is how much is asked for in one Read: as much as a pipe holds.
+	// readBytes is the size of one Read: as much as a pipe holds.
 	readBytes = 64 << 10
-	// keepBytes is the largest buffer kept for the next use: one huge line
-	// must not cost its memory for the rest of the process.
+	// keepBytes is the largest buffer that is kept for the next use, so that one huge line
+	// does not cost its memory for the rest of the process.
 	keepBytes = 256 << 10
 )
 
-// lines splits the input. It is used by one goroutine at a time.
+// lines cuts the input into lines. One goroutine uses it at a time.
 type lines struct {
 	r     *bufio.Reader
 	limit int    // bytes, with the line ending
@@ -28,9 +28,8 @@ func newLines(r io.Reader, limit int, log *slog.Logger) lines {
 	return lines{r: bufio.NewReaderSize(r, readBytes), limit: limit, log: log}
 }
 
-// next gives the next line, valid until the next call, with its line ending
-// if it has one: the last before io.EOF need not. Longer lines than the
-// limit are passed over without being held in memory.
+// next is the next line with its line ending, which the last line may lack. It is valid
+// until the next call. A line longer than the limit is skipped without being buffered.
 func (l *lines) next() ([]byte, error) {
 	for l.err == nil {
 		line, size := l.read()
@@ -48,8 +47,8 @@ func (l *lines) next() ([]byte, error) {
 	return nil, l.err
 }
 
-// read reads to the end of a line or of the input and says how long the line
-// was, also if it was too long to be kept.
+// read reads up to the end of a line or of the input. size is the length of the line,
+// also of one that was too long to be kept.
 func (l *lines) read() (line []byte, size int) {
 	if cap(l.long) > keepBytes {
 		l.long = nil
@@ -75,7 +74,7 @@ func (l *lines) read() (line []byte, size int) {
 	}
 }
 
-// more says whether a whole line waits that needs no Read.
+// more reports whether a whole line is buffered, so that next needs no Read.
 func (l *lines) more() bool {
 	buffered, _ := l.r.Peek(l.r.Buffered())
 	return bytes.IndexByte(buffered, '\n') >= 0

@@ -10,21 +10,19 @@ import (
 )
 
 const (
-	// batchBytes is when a batch leaves although the burst goes on: half of
+	// batchBytes is the size at which a batch is written although the burst goes on: half of
 	// what a pipe holds.
 	batchBytes = 32 << 10
-	// writeDelay is how long a line may wait for the reading goroutine, and
-	// the reading goroutine for the client: once or twice that, for the timer is
-	// not set anew for each batch.
+	// writeDelay is how long a line may wait for the reading goroutine, and the reading
+	// goroutine for the client: once or twice that, for the timer is not set for each batch.
 	writeDelay = time.Millisecond
 )
 
-// A batch is whole lines that leave in one Write. It is full with batchBytes.
+// A batch is whole lines that are written in one Write. It is full with batchBytes.
 type batch struct{ lines []byte }
 
-// batches are used again: while a client is slow, a new buffer for each would
-// make more garbage than ever waits. Those that no burst needs any more are
-// left to the garbage collector. There is room for a last line on top.
+// batches are reused: while a client is slow, a new buffer for each would make garbage.
+// The garbage collector frees those that no burst needs. Each has room for a last line.
 var batches = sync.Pool{New: func() any { return &batch{make([]byte, 0, batchBytes+8<<10)} }}
 
 func (b *batch) free() {
@@ -34,18 +32,17 @@ func (b *batch) free() {
 	}
 }
 
-// An outbox writes lines in the order they were added, many in one Write,
-// never two Writes at once. Adding never waits.
+// An outbox writes lines in the order they were added, many in one Write, never two Writes
+// at once. Adding never waits.
 //
-// Who writes? While a burst of lines is taken up, the reading goroutine, at
-// its end: to wake another one for it would cost a single poll seven times
-// what it costs (measured over pipes). Otherwise a goroutine started for it,
-// which ends when nothing is left.
+// Which goroutine writes? During a burst of lines the reading goroutine writes, at the end
+// of the burst: to wake another one would cost a single poll seven times as much (measured
+// over pipes). Otherwise a goroutine is started for it, which ends when the queue is empty.
 //
-// The reading goroutine must not be lost on that. If what it collects is not
-// written within writeDelay of the first line, relieve runs: if the reading
-// goroutine is still in a handler, relieve writes; if it is stuck in a Write,
-// relieve takes over the reading, and the stuck goroutine only writes on.
+// The reading goroutine must not get stuck by that. If the lines that it collects are not
+// written within writeDelay of the first, relieve runs: if the reading goroutine is still
+// in a handler, relieve writes; if it is stuck in a Write, relieve starts another goroutine
+// for the reading, and the stuck one only writes on.
 type outbox struct {
 	w     io.Writer
 	limit int         // bytes that may wait before begin does
@@ -107,15 +104,15 @@ func (o *outbox) filling() *batch {
 	return b
 }
 
-// arm has relieve look after the batch that is collected now. To do so for each
-// poll, and to disarm it again, would cost a fifth of the poll.
+// arm makes relieve check the batch that is collected now. To arm and disarm the timer for
+// each poll would cost a fifth of the poll.
 func (o *outbox) arm() {
 	o.armed, o.armedAt = true, o.drains
 	o.late.Reset(writeDelay)
 }
 
-// begin is called by the reading goroutine before it takes up a line. It
-// waits while too much is queued, and is false when the connection is over.
+// begin is called by the reading goroutine before each line. It waits while the queue is
+// full, and is false when the connection is over.
 func (o *outbox) begin() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -126,9 +123,9 @@ func (o *outbox) begin() bool {
 	return !o.over()
 }
 
-// flush is called by the reading goroutine after each line; more says that
-// the next one is there already. It writes what has collected, if it is time
-// for that. False means that the reading goes on elsewhere.
+// flush is called by the reading goroutine after each line; more says that the next line
+// is buffered. It writes the queue at the end of a burst. False means that another
+// goroutine has taken over the reading.
 func (o *outbox) flush(more bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -147,7 +144,7 @@ func (o *outbox) flush(more bool) bool {
 	return still
 }
 
-// relieve does what the reading goroutine does not come to.
+// relieve does what the reading goroutine is late for.
 func (o *outbox) relieve() {
 	o.mu.Lock()
 	o.armed = false
@@ -201,7 +198,7 @@ func (o *outbox) drain() {
 	o.changed.Broadcast()
 }
 
-// close drops what is added from now on and waits until the rest is written.
+// close drops the lines that are added from now on, and waits until the queue is written.
 func (o *outbox) close(ctx context.Context) error {
 	wake := context.AfterFunc(ctx, func() {
 		o.mu.Lock()

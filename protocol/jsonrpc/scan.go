@@ -3,18 +3,18 @@ package jsonrpc
 // maxDepth is how deep arrays and objects may nest, as in encoding/json.
 const maxDepth = 10_000
 
-// A scanner walks once over a JSON text (RFC 8259) and accepts what
-// json.Valid accepts. It exists for the price: a status poll costs a tenth of
-// what encoding/json takes, and each verb leaves at behind the value it
-// read, so that members are cut out of the line without a copy. Verbs report
-// whether the text was well-formed; after a false at means nothing.
+// A scanner walks once over a JSON text (RFC 8259) and accepts what json.Valid accepts. It
+// exists for its price: a status poll costs a tenth of what encoding/json takes. Each
+// method leaves at behind the value that it read, so that members are cut out of the line
+// without a copy, and reports whether the text was well-formed; after a false at has no
+// meaning.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// object reads an object and shows each member to visit, if there is one: the
-// name with its quotes, and the value.
+// object reads an object and calls visit, if it is not nil, with each member: the name with
+// its quotes, and the value.
 func (s *scanner) object(depth int, visit func(name, value []byte)) bool {
 	if depth > maxDepth || !s.take('{') {
 		return false
@@ -111,7 +111,7 @@ func (s *scanner) string() bool {
 	return false
 }
 
-// escape reads what follows a backslash.
+// escape reads the rest of an escape sequence, behind the backslash.
 func (s *scanner) escape() bool {
 	if s.at == len(s.text) {
 		return false
@@ -188,7 +188,7 @@ func (s *scanner) space() {
 	}
 }
 
-// take steps over c if it stands here.
+// take steps over c if it is the next byte.
 func (s *scanner) take(c byte) bool {
 	if s.at == len(s.text) || s.text[s.at] != c {
 		return false

@@ -142,7 +142,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.TokenResponse
 }
 
 // ExchangeKey asks for an API key in exchange for an ID token (RFC 8693, in the
-// reference's dialect): one request. Not every account may have one, so that its
+// dialect of Codex's issuer): one request. Not every account may have one, so that its
 // errors, of the same types as those of [Client.Exchange], end no login.
 func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.Token, error) {
 	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{

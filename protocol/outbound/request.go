@@ -1,5 +1,7 @@
-// Package outbound is what all calls to other servers have in common: who they
-// are made for, where they can go, and the words for an answer that did not come.
+// Package outbound has what the clients of HTTP servers share, for issuers (package oauth)
+// and for ChatGPT's backend (package chatgpt): the rules of where a secret may go, the proxy
+// of the environment, the headers that introduce the program, and how an answer is read, or
+// why there is none.
 package outbound
 
 import (
@@ -20,9 +22,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
-// NewRequest is a request to an address, for an answer that ReadBody can read. Its
-// errors are [evidence.ProblemAddress] if nothing can be sent there (net/http takes
-// any text) and [evidence.ProblemPlainHTTP] if nothing may be.
+// NewRequest makes a request for an answer that ReadBody can read. Its errors are
+// [evidence.ProblemAddress] for an address that is no HTTP URL (net/http accepts any text)
+// and [evidence.ProblemPlainHTTP] for one that the rules forbid.
 func (r Rules) NewRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil || request.URL.Scheme != "https" && request.URL.Scheme != "http" || request.URL.Hostname() == "" {
@@ -36,30 +38,29 @@ func (r Rules) NewRequest(ctx context.Context, method, address string, body io.R
 	return request, nil
 }
 
-// FitsHeader reports whether text can be sent in a header (RFC 9110 section
-// 5.5). The network would say that it cannot, but not in words that may be told.
+// FitsHeader reports whether text can be sent in a header (RFC 9110 section 5.5). net/http
+// would fail with an error that repeats the text, which may be a secret.
 func FitsHeader(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }
 
-// Introduction is what a client says of the program that it asks for. The zero
-// value says that it is this one. Its methods may be called concurrently.
+// Introduction names the program that the requests are made for. The zero value names
+// bezoar. Its methods may be called concurrently.
 type Introduction struct{ said atomic.Pointer[program] }
 
 type program struct{ originator, userAgent string }
 
 var thisProgram = program{"bezoar", "bezoar"}
 
-// Introduce sets what all further requests say: the originator and user-agent
-// headers. A character that a header cannot hold becomes an underscore: it must
-// not stop refreshes.
+// Introduce sets the Originator and User-Agent headers of all further requests. A character
+// that a header cannot hold becomes an underscore, so that it does not stop refreshes.
 func (i *Introduction) Introduce(originator, userAgent string) {
 	fit := func(text string) string { return legible.Map(text, '_') }
 	i.said.Store(&program{fit(originator), fit(userAgent)})
 }
 
-// Originator is the name of the program, as its requests say it.
+// Originator is the name of the program, as the requests say it.
 func (i *Introduction) Originator() string { return i.program().originator }
 
-// Sign puts the introduction into a request.
+// Sign adds the headers of the introduction to a request.
 func (i *Introduction) Sign(request *http.Request) {
 	asker := i.program()
 	request.Header.Set("Originator", asker.originator)
@@ -73,15 +74,15 @@ func (i *Introduction) program() program {
 	return thisProgram
 }
 
-// Rules say where requests may go. The zero Rules are the strict ones.
+// Rules say where requests may go. The zero value is the strictest.
 type Rules struct {
-	// AllowPlainHTTP lets secrets travel over plain HTTP to other machines, where
-	// everybody on the way can read them. That an address says http does not mean
-	// that somebody wants that.
+	// AllowPlainHTTP lets secrets travel over plain HTTP to other machines, where every machine
+	// on the way can read them. That the address of an issuer begins with http:// does not
+	// mean that the user accepts that.
 	AllowPlainHTTP bool
 }
 
-// AllowPlainHTTPVariable is the variable that a person allows it with.
+// AllowPlainHTTPVariable is the environment variable that sets AllowPlainHTTP.
 const AllowPlainHTTPVariable = "BEZOAR_ALLOW_PLAIN_HTTP"
 
 // Permit reports whether a secret may be sent to an address.
@@ -89,9 +90,8 @@ func (r Rules) Permit(address *url.URL) bool {
 	return r.AllowPlainHTTP || address.Scheme != "http" || loopback.Host(address.Hostname()) || staysHere(address)
 }
 
-// staysHere reports whether no other machine can be meant: no name server knows a
-// name in .invalid (RFC 6761 section 6.4), so that a proxy of this machine answers
-// for it, or nothing does.
+// staysHere reports whether a request cannot reach another machine: no name server knows a
+// name in .invalid (RFC 6761 section 6.4), so that at most a proxy on this machine answers.
 func staysHere(address *url.URL) bool {
 	if !strings.HasSuffix(strings.ToLower(address.Hostname()), ".invalid") {
 		return false
@@ -100,10 +100,10 @@ func staysHere(address *url.URL) bool {
 	return err == nil && (proxy == nil || loopback.Host(proxy.Hostname()))
 }
 
-// Proxy is the proxy that the environment names for a request, nil for none: what
-// net/http reads (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) and, where that names none,
-// ALL_PROXY, which the reference and curl obey and net/http does not. Its schemes
-// are http, https, socks5 and socks5h; its error is a [evidence.Problem].
+// Proxy is the proxy that the environment names for a request, nil for none: that of
+// net/http (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), else ALL_PROXY, which Codex and curl use
+// and net/http does not. Its schemes are http, https, socks5 and socks5h; its error is an
+// [evidence.Problem].
 func Proxy(request *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(request)
 	if err != nil {
@@ -116,7 +116,8 @@ func Proxy(request *http.Request) (*url.URL, error) {
 	return parseProxy(all)
 }
 
-// parseProxy takes an address without a scheme for an HTTP proxy's, as net/http does.
+// parseProxy parses the address of a proxy. As in net/http, one without a scheme is that of
+// an HTTP proxy.
 func parseProxy(text string) (*url.URL, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -132,8 +133,8 @@ func parseProxy(text string) (*url.URL, error) {
 	return nil, evidence.ProblemProxyUnreachable
 }
 
-// bypassesProxy reports whether a request goes through no proxy: to this machine, or to
-// what NO_PROXY lists, by the rules of net/http.
+// bypassesProxy reports whether a request uses no proxy, by the rules of net/http: one to
+// this machine, or to a host that NO_PROXY lists.
 func bypassesProxy(to *url.URL) bool {
 	host := strings.ToLower(strings.TrimSuffix(to.Hostname(), "."))
 	if loopback.Host(host) {
@@ -148,9 +149,8 @@ func bypassesProxy(to *url.URL) bool {
 	return false
 }
 
-// noProxyCovers reports whether one entry of NO_PROXY covers a host: an address, a range
-// of them, or a name, which covers the names below it; and with a port that port
-// alone.
+// noProxyCovers reports whether one entry of NO_PROXY covers a host: an address, a range of
+// addresses, or a name, which covers the names below it. With a port it covers that port.
 func noProxyCovers(entry, host, port string) bool {
 	address, err := netip.ParseAddr(host)
 	if block, blockErr := netip.ParsePrefix(entry); blockErr == nil {

@@ -16,15 +16,15 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
-// gzipMagic is how gzip begins (RFC 1952 section 2.3.1) and no JSON, form or page
-// does. It is asked for, and then Content-Encoding says that it came; but some send
-// it unasked, unsaid, or twice over, and the bytes are what counts.
+// gzipMagic is how gzip begins (RFC 1952 section 2.3.1), and no JSON, form or page does. We
+// accept gzip, and Content-Encoding should say that it came; but some servers send it
+// unasked, undeclared or twice, so that the bytes decide.
 var gzipMagic = []byte{0x1f, 0x8b}
 
 const gzipRounds = 2
 
-// ReadBody reads a body and decompresses it; the limit holds before and after. With
-// an error it returns what could be read before it.
+// ReadBody reads a body and decompresses it; the limit holds before and after. With an
+// error it returns what could be read before the error.
 func ReadBody(from io.Reader, limitBytes int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(from, limitBytes))
 	for range gzipRounds {
@@ -41,16 +41,16 @@ func ReadBody(from io.Reader, limitBytes int64) ([]byte, error) {
 	return body, err
 }
 
-// IsPage reports whether a body is written for a person's browser. None of those who
-// are asked here answers so: a gateway, a portal or a wall did.
+// IsPage reports whether a body is an HTML page. No server that is asked here answers with
+// one: it is the page of a gateway, a portal or a firewall.
 func IsPage(header http.Header, body []byte) bool {
 	contentType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	text := Text(body)
 	return strings.HasPrefix(text, "<") || text != "" && strings.HasSuffix(contentType, "html")
 }
 
-// byteOrderMark is what some writers begin UTF-8 with; RFC 8259 section 8.1 lets a
-// reader pass over it.
+// byteOrderMark begins the UTF-8 of some writers; a reader may ignore it (RFC 8259 section
+// 8.1).
 const byteOrderMark = "\uFEFF"
 
 // Text is a body without the blanks around it and without a byte order mark.
@@ -61,7 +61,7 @@ func Text(body []byte) string {
 // wsaeConnRefused is ECONNREFUSED on Windows, which package syscall does not map.
 const wsaeConnRefused = syscall.Errno(10061)
 
-// socksProblem tells a proxy that is not there from one that says no.
+// socksProblem distinguishes a SOCKS proxy that cannot be reached from one that refuses.
 func socksProblem(connect *net.OpError) evidence.Problem {
 	if _, ok := errors.AsType[*net.OpError](connect.Err); ok {
 		return evidence.ProblemProxyUnreachable
@@ -69,10 +69,9 @@ func socksProblem(connect *net.OpError) evidence.Problem {
 	return evidence.ProblemProxyRefused
 }
 
-// ProblemOf puts an error of net/http into a word of a closed set: the network's
-// own errors hold addresses and, with a proxy, passwords. The context
-// of the call is asked first: net/http returns the cause of its end, which may
-// be any error.
+// ProblemOf translates an error of net/http into a problem of a closed set: the network's
+// own errors hold addresses and, with a proxy, passwords. The context of the call counts
+// first: net/http returns the cause of its end, which may be any error.
 func ProblemOf(ctx context.Context, err error) evidence.Problem {
 	if known, ok := errors.AsType[evidence.Problem](err); ok {
 		return known

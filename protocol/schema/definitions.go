@@ -47,7 +47,7 @@ var kindAbout = map[Kind]string{
 	ServerNotification: "What the server can say unasked.",
 }
 
-// messages is the union of all messages of a kind, told apart by their method.
+// messages is the union of all messages of a kind, which differ by their method.
 func messages(kind Kind) *node {
 	all := &node{Title: string(kind), Description: kindAbout[kind]}
 	for _, method := range Methods() {
@@ -78,7 +78,7 @@ func (m Method) message() *node {
 	return n
 }
 
-// direct are the names of the definitions that n itself refers to.
+// direct has the names of the definitions that n itself refers to.
 func direct(n *node) map[string]bool {
 	found := map[string]bool{}
 	if n.Ref != "" {
@@ -90,7 +90,7 @@ func direct(n *node) map[string]bool {
 	return found
 }
 
-// references are the names that n refers to, itself or through others.
+// references has the names that n refers to, itself or through others.
 func references(n *node, all map[string]*node) map[string]bool {
 	found := map[string]bool{}
 	for names := direct(n); len(names) > 0; {
@@ -105,8 +105,8 @@ func references(n *node, all map[string]*node) map[string]bool {
 	return found
 }
 
-// record is the node of a struct of package protocol; the package's
-// documentation says how its fields are read.
+// record is the node of a struct of package protocol, whose package documentation says how
+// the fields are read.
 func record(of reflect.Type) *node {
 	n := &node{Type: kinds{"object"}}
 	for i := range of.NumField() {
@@ -170,8 +170,8 @@ func nameOf(of reflect.Type) string {
 	panic(fmt.Sprintf("%v is not in the table of types", of))
 }
 
-// union is a value of one of several structs, which their member "type" tells
-// apart.
+// union is the node of a value that is one of several structs, which differ by their member
+// "type".
 func union(name string, variants []variant) *node {
 	n := &node{}
 	for _, each := range variants {

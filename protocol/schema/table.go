@@ -1,10 +1,10 @@
-// Package schema publishes the protocol: from one table of all methods and
-// types (table.go) it writes JSON Schema (draft-07) and TypeScript. The names
-// of types and files are the reference's where it has the type.
+// Package schema publishes the protocol: from one table of all methods and types, in this
+// file, it writes JSON Schema (draft-07) and TypeScript. Types and files have the names of
+// Codex's.
 //
-// A node is a piece of JSON Schema. The types of package protocol are read
-// into nodes by reflection (reflect.go); both writers start from these, so the
-// two languages cannot disagree.
+// A node is a piece of JSON Schema. The types of package protocol are read into nodes by
+// reflection (definitions.go); both writers start from the nodes, so that the two languages
+// cannot disagree.
 package schema
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-// Kind says who sends a message, and whether it is answered.
+// Kind says which side sends a message, and whether it has an answer.
 type Kind string
 
 // The kinds of messages that have a method. Their names are those of the
@@ -25,7 +25,7 @@ const (
 	ServerNotification Kind = "ServerNotification"
 )
 
-// Method is one thing that client and server can say to each other.
+// Method is a message that client or server can send.
 type Method struct {
 	Kind   Kind
 	Name   string
@@ -71,8 +71,8 @@ func Methods() []Method {
 	}
 }
 
-// published is a type under the name that the world knows it by. It is one of
-// three things: a struct, a union of structs, or what node says.
+// published is a type under the name that it has in the schema: a struct, a union of
+// structs, or the given node.
 type published struct {
 	name     string
 	about    string
@@ -89,8 +89,8 @@ type variant struct {
 
 func of[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
-// types are all types but the unions of messages. A function, so that a start
-// of the server does not make them.
+// types are all types but the unions of messages. It is a function, so that the start of a
+// server does not make them.
 func types() []published {
 	return []published{
 		{name: "InitializeParams", goType: of[protocol.InitializeParams]()},
@@ -155,7 +155,7 @@ func types() []published {
 		{name: "AccountHealthUpdatedNotification", goType: of[protocol.HealthUpdatedNotification]()},
 		{name: "HealthState", about: "The state of the login; Poisoned: the issuer refused it for good.",
 			node: words(protocol.StateNoAuth, protocol.StateAPIKey, protocol.StateFresh, protocol.StateStale, protocol.StatePoisoned)},
-		{name: "HealthAction", about: "What somebody has to do: nothing, wait, log in, or look after this machine.",
+		{name: "HealthAction", about: "What the user has to do: nothing, wait, log in, or look after this machine.",
 			node: words(protocol.ActionNone, protocol.ActionWait, protocol.ActionLogin, protocol.ActionOperator)},
 
 		{name: "RequestId", about: "The sender of a request chooses it; the answer repeats it.",

@@ -12,7 +12,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
-// authorize is where a browser comes first (RFC 6749 section 4.1.1).
+// authorize is the authorization endpoint (RFC 6749 section 4.1.1), where the browser comes
+// first.
 func (i *Issuer) authorize(request asked) answer {
 	if reply, ok := i.checkAuthorization(request); !ok {
 		return reply
@@ -25,8 +26,7 @@ func (i *Issuer) authorize(request asked) answer {
 	})
 }
 
-// consent is the button on the page. The request comes with it once more, and
-// is as little trusted as the first time.
+// consent is the button on the page. The form repeats the request, which is checked again.
 func (i *Issuer) consent(request asked) answer {
 	if reply, ok := i.checkAuthorization(request); !ok {
 		return reply
@@ -34,9 +34,8 @@ func (i *Issuer) consent(request asked) answer {
 	return i.consented(request, request.values["decision"] == "allow")
 }
 
-// checkAuthorization looks at what must be right before a browser may be sent
-// anywhere: an issuer that redirects where it is told is a weapon (RFC 9700
-// section 4.11).
+// checkAuthorization checks a request before the browser is redirected: an issuer must not
+// redirect to an address that it does not know (RFC 9700 section 4.11).
 func (i *Issuer) checkAuthorization(request asked) (answer, bool) {
 	query := request.query
 	switch {
@@ -65,8 +64,7 @@ func (i *Issuer) consented(request asked, allowed bool) answer {
 	return sendBack(request, url.Values{"code": {code.Reveal()}})
 }
 
-// sendBack redirects the browser to the program that waits for it (RFC 6749
-// section 4.1.2).
+// sendBack redirects the browser to the client (RFC 6749 section 4.1.2).
 func sendBack(request asked, result url.Values) answer {
 	target, _ := url.Parse(request.query.Get("redirect_uri")) // loopbackURL has parsed it
 	query := target.Query()
@@ -81,8 +79,8 @@ func sendBack(request asked, result url.Values) answer {
 	return answer{status: http.StatusSeeOther, header: header}
 }
 
-// loopbackURL reports whether an address can only be of a program on the same
-// machine (RFC 8252 section 7.3).
+// loopbackURL reports whether an address is that of a program on the same machine (RFC 8252
+// section 7.3).
 func loopbackURL(address string) bool {
 	target, err := url.Parse(address)
 	if err != nil || target.Scheme != "http" || target.User != nil {

@@ -43,8 +43,8 @@ func (i *Issuer) userCode(request asked) answer {
 	})
 }
 
-// devicePoll answers whether the user has decided (RFC 8628 section 3.5). To wait
-// is a 403 in the dialect of Codex's issuer.
+// devicePoll answers whether the user has decided (RFC 8628 section 3.5). In the dialect of
+// Codex's issuer, a pending login is a 403.
 func (i *Issuer) devicePoll(request asked) answer {
 	id := secret.New(request.values["device_auth_id"]).Fingerprint()
 	polled := i.devices[id]
@@ -72,16 +72,15 @@ func (i *Issuer) devicePoll(request asked) answer {
 	})
 }
 
-// Approve lets the login with this user code succeed, as a person would at the
-// other device. It reports whether there was one that waited.
+// Approve approves the login with this user code, as the user does at the other device. It
+// reports whether such a login was pending.
 func (i *Issuer) Approve(userCode string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.resolve(userCode, allowed)
 }
 
-// Deny lets the login with this user code fail. It reports whether there was one
-// that waited.
+// Deny denies the login with this user code. It reports whether such a login was pending.
 func (i *Issuer) Deny(userCode string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -99,7 +98,7 @@ func (i *Issuer) resolve(userCode string, decided decision) bool {
 	return false
 }
 
-// devicePage is where the person goes.
+// devicePage is the page for the user code.
 func (i *Issuer) devicePage(asked) answer {
 	return page(200, "device", map[string]any{"Account": i.account})
 }

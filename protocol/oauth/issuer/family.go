@@ -11,13 +11,13 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// family is one login: a chain of refresh tokens of which the last one is good.
+// family is the chain of refresh tokens of one login, of which the last is good.
 type family struct {
 	account Account
 	revoked bool
 }
 
-// refreshToken is one link of the chain.
+// refreshToken is one token of the chain.
 type refreshToken struct {
 	family    *family
 	issuedAt  time.Time
@@ -27,7 +27,7 @@ type refreshToken struct {
 
 func (t *refreshToken) spent() bool { return !t.spentAt.IsZero() }
 
-// families are all logins, by the fingerprints of their tokens.
+// families has all logins, by the fingerprints of their tokens.
 type families struct {
 	refresh map[secret.Fingerprint]*refreshToken
 	tokens  map[secret.Fingerprint]*family // tokens of every kind
@@ -44,24 +44,23 @@ func (f families) add(family *family, grant machine.TokenResponse, at time.Time)
 	}
 }
 
-// Login gives an account a token set as if it had logged in at the given time:
-// in the past, its access token may have expired.
+// Login issues tokens to an account as if it had logged in at the given time: in the past,
+// its access token may have expired.
 func (i *Issuer) Login(account Account, at time.Time) machine.TokenResponse {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.begin(&family{account: account}, "https://issuer.test", at)
 }
 
-// Revoke ends the family of a token, whatever kind of token it is. It reports
-// whether there was one to end.
+// Revoke ends the family of a token of any kind. It reports whether there was one to end.
 func (i *Issuer) Revoke(token secret.Token) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.end(i.families.tokens[token.Fingerprint()])
 }
 
-// RevokeAll ends every family and returns how many there were to end: what a
-// person does who signs out everywhere.
+// RevokeAll ends every family, as a user does who signs out everywhere, and returns how many
+// there were to end.
 func (i *Issuer) RevokeAll() (ended int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -73,8 +72,8 @@ func (i *Issuer) RevokeAll() (ended int) {
 	return ended
 }
 
-// IsAlive reports whether a refresh with this token would be granted now. It is
-// how a test tells a login that works from one that was lost.
+// IsAlive reports whether a refresh with this token would succeed now: a test distinguishes
+// by it a login that works from one that was lost.
 func (i *Issuer) IsAlive(refresh secret.Token) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -82,8 +81,8 @@ func (i *Issuer) IsAlive(refresh secret.Token) bool {
 	return token != nil && !token.spent() && !token.family.revoked && !i.expired(token, i.options.Now())
 }
 
-// Serves reports whether a resource server should accept an access token: its
-// login has not ended. It does not look at the expiry, which the token states.
+// Serves reports whether a resource server should accept an access token: its login has not
+// ended. It does not check the expiry.
 func (i *Issuer) Serves(access secret.Token) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -91,9 +90,8 @@ func (i *Issuer) Serves(access secret.Token) bool {
 	return family != nil && !family.revoked
 }
 
-// Age gives a login new access and ID tokens that have just expired, beside the
-// same refresh token: what it will have after AccessLifetime. It reports whether
-// there is such a login.
+// Age issues access and ID tokens that have just expired, beside the same refresh token:
+// what the login will have after AccessLifetime. It reports whether there is such a login.
 func (i *Issuer) Age(refresh secret.Token) (aged machine.TokenResponse, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -116,7 +114,7 @@ func (i *Issuer) begin(family *family, origin string, at time.Time) machine.Toke
 	return grant
 }
 
-// end revokes a family. nil and a revoked one are left alone.
+// end revokes a family and reports whether it was in use. It does nothing for nil.
 func (i *Issuer) end(family *family) bool {
 	if family == nil || family.revoked {
 		return false
@@ -131,8 +129,8 @@ func (i *Issuer) expired(token *refreshToken, now time.Time) bool {
 	return lifetime > 0 && !now.Before(token.issuedAt.Add(lifetime))
 }
 
-// refresh rotates (RFC 6749 section 6). Of a token that was spent, it cannot be
-// known whether the thief or the owner came second: the family ends.
+// refresh rotates (RFC 6749 section 6). After a second use it cannot be known which of the
+// two came from a thief: the family ends.
 func (i *Issuer) refresh(request asked) answer {
 	token := i.families.refresh[secret.New(request.values["refresh_token"]).Fingerprint()]
 	switch {
@@ -168,7 +166,7 @@ func (i *Issuer) refused(reply answer) answer {
 	return reply
 }
 
-// verdict is a refusal as the reference's issuer words it.
+// verdict is a refusal in the words of Codex's issuer.
 func verdict(code, message string) answer {
 	return object(401, map[string]any{"error": map[string]any{"code": code, "message": message}})
 }
@@ -182,7 +180,7 @@ func granted(grant machine.TokenResponse) answer {
 	})
 }
 
-// mint makes a token set that is issued at the given time. The caller records it.
+// mint makes tokens that are issued at the given time. The caller records them.
 func (i *Issuer) mint(account Account, origin string, at time.Time) machine.TokenResponse {
 	return machine.TokenResponse{
 		IDToken:      i.jwt(account, origin, i.options.ClientID, at),
@@ -191,8 +189,8 @@ func (i *Issuer) mint(account Account, origin string, at time.Time) machine.Toke
 	}
 }
 
-// jwt is a JSON Web Token with the claims of the reference's issuer. Its
-// signature is a word: who reads these tokens here verifies none.
+// jwt is a JSON Web Token with the claims of Codex's issuer. Its signature is a word: no
+// client here verifies it.
 func (i *Issuer) jwt(account Account, origin, audience string, at time.Time) secret.Token {
 	auth := map[string]any{
 		"chatgpt_account_id": account.ID,

@@ -88,7 +88,7 @@ func TestTokensExpireByTheIssuersClock(t *testing.T) {
 }
 
 func TestAnotherClientIsRefused(t *testing.T) {
-	i := issuer.New(issuer.Options{ClientID: "somebody-else"})
+	i := issuer.New(issuer.Options{ClientID: "another-client"})
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
 	require.Equal(t, machine.Refused{Reason: history.ReasonUnexplained}, bare(refresh(t, i, token)))
 	require.True(t, i.IsAlive(token))

@@ -15,7 +15,7 @@ const (
 	grantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
-// grant answers at the token endpoint.
+// grant is the token endpoint.
 func (i *Issuer) grant(request asked) answer {
 	if request.values["client_id"] != i.options.ClientID {
 		reply := refuse(401, "invalid_client", "Unknown client.")
@@ -35,7 +35,7 @@ func (i *Issuer) grant(request asked) answer {
 	return refuse(400, "unsupported_grant_type", "Only refresh_token, authorization_code and token-exchange.")
 }
 
-// code is an authorization code: one use, a short life.
+// code is an authorization code: good for one exchange, for a short time.
 type code struct {
 	account     Account
 	challenge   string
@@ -46,7 +46,7 @@ type code struct {
 
 const codeLifetime = 10 * time.Minute // RFC 6749 section 4.1.2 allows no more
 
-// newCode is a code to be sent to the client.
+// newCode issues a code.
 func (i *Issuer) newCode(account Account, challenge, redirectURI string, at time.Time) secret.Token {
 	text := secret.New("ac_" + rand.Text())
 	i.codes[text.Fingerprint()] = &code{
@@ -55,8 +55,8 @@ func (i *Issuer) newCode(account Account, challenge, redirectURI string, at time
 	return text
 }
 
-// exchange spends a code (RFC 6749 section 4.1.3, RFC 7636 section 4.6). A code
-// that comes twice ends the login that it was spent for.
+// exchange exchanges a code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.6). A code
+// that comes twice ends the login that it was exchanged for.
 func (i *Issuer) exchange(request asked) answer {
 	code := i.codes[secret.New(request.values["code"]).Fingerprint()]
 	verifier := secret.New(request.values["code_verifier"])
@@ -77,8 +77,8 @@ func (i *Issuer) exchange(request asked) answer {
 	return granted(i.begin(code.family, request.origin, request.at))
 }
 
-// exchangeKey gives an API key for an ID token (RFC 8693, in the dialect of
-// Codex's issuer).
+// exchangeKey exchanges an ID token for an API key (RFC 8693, in the dialect of Codex's
+// issuer).
 func (i *Issuer) exchangeKey(request asked) answer {
 	family := i.families.tokens[secret.New(request.values["subject_token"]).Fingerprint()]
 	switch {
@@ -92,8 +92,7 @@ func (i *Issuer) exchangeKey(request asked) answer {
 	return object(200, map[string]any{"access_token": "sk-" + rand.Text()})
 }
 
-// revoke ends a login (RFC 7009 section 2.2): a token that is unknown is as good
-// as revoked.
+// revoke ends a login. An unknown token counts as revoked (RFC 7009 section 2.2).
 func (i *Issuer) revoke(request asked) answer {
 	token := request.values["token"]
 	if token == "" {

@@ -1,11 +1,11 @@
-// Package issuer is a little OAuth issuer: rotating refresh tokens that are good
-// for one use, with a family that dies when one is used twice (RFC 9700 section
-// 4.14.2), logins by browser and by device code, and revocation, in the dialect
-// of Codex's issuer. `bezoar demo` runs it on loopback; tests run it in
-// process, tell it what to answer ([Issuer.Script]) and ask what arrived
-// ([Issuer.Requests], [Issuer.Counts]).
+// Package issuer is a small authorization server for demos and tests: refresh tokens rotate,
+// each is good for one use, and a second use ends the family of the login (RFC 9700 section
+// 4.14.2). It has browser logins, device authorization (RFC 8628) and revocation (RFC 7009),
+// in the dialect of Codex's issuer. `bezoar demo` serves it on loopback. Tests serve it in
+// process, script its answers ([Issuer.Script]) and read what arrived ([Issuer.Requests],
+// [Issuer.Counts]).
 //
-// It signs nothing and asks for no password. Never let it guard anything.
+// It signs nothing and checks no password. Never protect anything with it.
 package issuer
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// Options is what an issuer is made of. Every zero value stands for its default.
+// Options configure an [Issuer]. Each zero value stands for its default.
 type Options struct {
 	ClientID string           // the only client it knows; oauth.DefaultClientID
 	Account  Account          // whose logins it gives; Ada's
@@ -26,14 +26,14 @@ type Options struct {
 
 	AccessLifetime  time.Duration // of access and ID tokens, in whole seconds; 1 h
 	RefreshLifetime time.Duration // of a refresh token that is not used; 0 for ever
-	// ReuseLeeway is how long after its use a refresh token gives the same
-	// successor again, if that was not used yet. 0: a second use is reuse, always.
+	// ReuseLeeway is how long after its use a refresh token gets the same successor again, if
+	// that is unused. 0: every second use is reuse.
 	ReuseLeeway time.Duration
 
-	// AutoConsent sends a browser back at once. Otherwise a page asks.
+	// AutoConsent sends a browser back without a page that asks the user.
 	AutoConsent bool
-	// PollInterval is the least time between two polls of a device login, in
-	// whole seconds. 0 allows any pace.
+	// PollInterval is the shortest time between two polls of a device login, in whole seconds.
+	// 0 allows any.
 	PollInterval time.Duration
 }
 
@@ -46,10 +46,10 @@ type Account struct {
 	Claims   map[string]any // further members of OpenAI's auth claim
 }
 
-// Ada is the account of an issuer that was given none.
+// Ada is the default account.
 var Ada = Account{ID: "account-ada", Email: "ada@example.com", PlanType: "plus", UserID: "user-ada"}
 
-// Issuer is the issuer. All methods may be called concurrently.
+// Issuer is an authorization server. All methods may be called concurrently.
 type Issuer struct {
 	options Options
 	mux     *http.ServeMux
@@ -96,7 +96,7 @@ func New(options Options) *Issuer {
 // panic that net/http provides for it, [http.ErrAbortHandler].
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) { i.mux.ServeHTTP(w, r) }
 
-// SetAccount sets whose logins it gives from now on.
+// SetAccount sets the account of all further logins.
 func (i *Issuer) SetAccount(account Account) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Call is what a request asks for. Scripts and records are kept by it.
+// Call is the kind of a request, by which scripts and records name it.
 type Call string
 
 // The calls.
@@ -39,7 +39,7 @@ func callOf(grantType string) Call {
 	return OtherGrant
 }
 
-// Step is how one request is answered. The zero Step is the issuer at its best.
+// Step says how one request is answered. The zero Step is the issuer's own answer.
 type Step struct {
 	// Status, if not 0, and Header and Body replace the issuer's own answer. It
 	// then does no work (no token is spent) unless Work is set.
@@ -53,26 +53,26 @@ type Step struct {
 	Drop   Drop
 }
 
-// Pause is a wait: for some time, then until a channel is closed. It ends early,
-// and nothing more is done, when the client gives up.
+// Pause is a wait: for some time, then until a channel is closed. If the client gives up,
+// the pause and the request end.
 type Pause struct {
 	For   time.Duration
 	Until <-chan struct{}
 }
 
-// Drop is where a connection breaks.
+// Drop is the place where a connection breaks.
 type Drop int
 
 // The places.
 const (
 	DropNothing Drop = iota
 	DropRequest      // before the work: the token is not spent
-	DropAnswer       // after the work: the token is spent, and nobody hears of its successor
+	DropAnswer       // after the work: the token is spent, and its successor is lost
 	DropHalf         // in the middle of the answer's body
 )
 
-// Script says how the next requests of a kind are answered, one step each, after
-// those that were scripted before.
+// Script adds steps for the next requests of a kind, one each, behind those that were
+// scripted before.
 func (i *Issuer) Script(call Call, steps ...Step) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -80,15 +80,15 @@ func (i *Issuer) Script(call Call, steps ...Step) {
 	line.next = append(line.next, steps...)
 }
 
-// Always says how every request of a kind is answered for which there is no
-// step. The zero Step ends it.
+// Always sets the step of every request of a kind for which none is scripted. The zero Step
+// ends it.
 func (i *Issuer) Always(call Call, step Step) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.script.of(call).always = step
 }
 
-// script is what was scripted, by call.
+// script has the steps to come, by call.
 type script map[Call]*line
 
 type line struct {

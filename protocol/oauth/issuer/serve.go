@@ -23,7 +23,7 @@ type asked struct {
 	at     time.Time
 }
 
-// answer is what goes back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -32,9 +32,9 @@ type answer struct {
 
 const requestLimitBytes = 64 << 10
 
-// handle serves a pattern: read, record, and do as the script says. work is what
-// the issuer does by itself; it is called with the lock held. A call of "" is
-// told by its grant type.
+// handle serves a pattern: it reads and records the request, and plays the script. work is
+// what the issuer does without a script; it is called with the lock held. An empty call is
+// named by its grant type.
 func (i *Issuer) handle(pattern string, call Call, work func(asked) answer) {
 	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimitBytes))
@@ -50,7 +50,7 @@ func (i *Issuer) handle(pattern string, call Call, work func(asked) answer) {
 	})
 }
 
-// arrive records a request and takes its step of the script.
+// arrive records a request and takes the next step of the script.
 func (i *Issuer) arrive(request asked, r *http.Request, body []byte) (*Request, Step) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -77,7 +77,7 @@ func (i *Issuer) play(step Step, w http.ResponseWriter, r *http.Request, record 
 	i.write(w, reply, step.Drop == DropHalf)
 }
 
-// decide does the work, unless the script has another answer in its place.
+// decide does the work, unless the script has another answer.
 func (i *Issuer) decide(step Step, record *Request, work func() answer) answer {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -134,14 +134,14 @@ func origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// object is an answer in JSON.
+// object is an answer with a JSON object.
 func object(status int, members map[string]any) answer {
 	body, _ := json.Marshal(members) // strings, and claims that were encoded before
 	header := http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}
 	return answer{status, header, body}
 }
 
-// refuse is an error of RFC 6749 section 5.2.
+// refuse is an error response (RFC 6749 section 5.2).
 func refuse(status int, code, description string) answer {
 	return object(status, map[string]any{"error": code, "error_description": description})
 }
@@ -156,7 +156,7 @@ func (r asked) tokenOf() secret.Token {
 	return secret.Token{}
 }
 
-// Request is one that arrived. Printing it shows no secret.
+// Request is a request that arrived. Printing it shows no secret.
 type Request struct {
 	At       time.Time
 	Call     Call
@@ -169,7 +169,7 @@ type Request struct {
 	Answered bool               // the answer was sent, and all of it
 }
 
-// Counts is what an issuer has seen of refreshes.
+// Counts counts the refreshes of an issuer.
 type Counts struct {
 	Posts    int // requests for a refresh, of all fates
 	Grants   int // that were granted
@@ -178,8 +178,7 @@ type Counts struct {
 	Revoked  int // families that ended: by reuse, revocation or a test
 }
 
-// Requests are the requests that arrived so far, of these kinds or of all,
-// oldest first.
+// Requests returns the requests that arrived so far, of these kinds or of all, oldest first.
 func (i *Issuer) Requests(calls ...Call) []Request {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -192,7 +191,7 @@ func (i *Issuer) Requests(calls ...Call) []Request {
 	return found
 }
 
-// Counts returns the counters as they are now.
+// Counts returns the counters.
 func (i *Issuer) Counts() Counts {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -11,24 +11,23 @@ import (
 	"syscall"
 )
 
-// Transport is a way to an issuer without a network, for [oauth.Options]: every
-// address leads to it. It starts no goroutine and, in a synctest bubble, takes no
-// time but what a script says. It may be used concurrently.
+// Transport is an [http.RoundTripper] to an issuer without a network, for [oauth.Options]:
+// every address leads to it. It starts no goroutine and, in a synctest bubble, takes no time
+// but what a script says. It may be used concurrently.
 type Transport struct {
 	issuer  *Issuer
 	refuses atomic.Bool
 }
 
-// Transport returns a way to the issuer.
+// Transport returns a transport to the issuer.
 func (i *Issuer) Transport() *Transport { return &Transport{issuer: i} }
 
-// Refuse makes all further connections fail, or no longer. What is refused does
+// Refuse makes all further connections fail, or ends that. A request that is refused does
 // not reach the issuer.
 func (t *Transport) Refuse(refuses bool) { t.refuses.Store(refuses) }
 
-// RoundTrip lets the issuer answer. When the request's context ends meanwhile,
-// the answer is lost, as it would be with a network: the issuer may have done its
-// work.
+// RoundTrip lets the issuer answer. If the request's context ends meanwhile, the answer is
+// lost, as it would be in a network: the issuer may have done its work.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Body != nil {
 		defer request.Body.Close()
@@ -50,7 +49,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	return written.response(request, broken), nil
 }
 
-// arrived is the request as a server sees it.
+// arrived is the request as a server gets it.
 func arrived(request *http.Request) *http.Request {
 	server := request.Clone(request.Context())
 	server.RequestURI = request.URL.RequestURI()
@@ -58,7 +57,7 @@ func arrived(request *http.Request) *http.Request {
 		server.Host = request.URL.Host
 	}
 	if server.Body == nil {
-		server.Body = http.NoBody // a client may leave it out, a handler counts on it
+		server.Body = http.NoBody // a client may leave it nil, a handler must not get nil
 	}
 	if request.URL.Scheme == "https" {
 		server.TLS = &tls.ConnectionState{HandshakeComplete: true}
@@ -66,7 +65,7 @@ func arrived(request *http.Request) *http.Request {
 	return server
 }
 
-// answerWriter keeps what a handler writes.
+// answerWriter records what a handler writes.
 type answerWriter struct {
 	header  http.Header
 	status  int
@@ -89,7 +88,7 @@ func (w *answerWriter) Write(content []byte) (int, error) {
 	return w.body.Write(content)
 }
 
-// isBrokenBy lets a handler write, and reports whether it broke the connection.
+// serve lets a handler write, and reports whether it broke the connection.
 func (w *answerWriter) serve(handler http.Handler, r *http.Request) (broken bool) {
 	defer func() {
 		reason := recover()
@@ -118,7 +117,7 @@ func (w *answerWriter) response(request *http.Request, broken bool) *http.Respon
 	}
 }
 
-// brokenReader is where a connection broke.
+// brokenReader ends a body whose connection broke.
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

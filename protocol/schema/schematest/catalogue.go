@@ -1,7 +1,6 @@
-// Package schematest checks what a server says, in tests: against the schema
-// that this program publishes, read strictly (a member that it does not name
-// is a mistake), and against the reference's where it has one
-// (departures.go lists where it has none).
+// Package schematest checks in tests what a server sends: against the schema that this
+// program publishes, read strictly (a member without a name in it is a mistake), and against
+// Codex's, where Codex has one (departures lists where it has none).
 package schematest
 
 import (
@@ -21,7 +20,8 @@ import (
 // catalogue has the compiled schemas of one publisher, by the names of types.
 type catalogue map[string]*jsonschema.Schema
 
-// ours is what this program publishes, closed: no member that is not named.
+// ours has the schemas that this program publishes, closed: a member without a name in them
+// is a mistake.
 var ours = sync.OnceValue(func() catalogue {
 	documents := map[string]any{}
 	for file, content := range schema.JSON() {
@@ -35,17 +35,17 @@ var ours = sync.OnceValue(func() catalogue {
 //go:embed testdata/codex-0.171.0
 var published embed.FS
 
-// reference is what the reference publishes.
-var reference = sync.OnceValue(func() catalogue {
+// codex has the schemas that Codex publishes.
+var codex = sync.OnceValue(func() catalogue {
 	documents := map[string]any{}
-	for name, content := range referenceFiles() {
+	for name, content := range codexFiles() {
 		documents[name] = decode(content)
 	}
 	return compile(documents)
 })
 
-// referenceFiles are the reference's schemas by the names of types.
-func referenceFiles() map[string][]byte {
+// codexFiles has Codex's schemas by the names of types.
+func codexFiles() map[string][]byte {
 	files := map[string][]byte{}
 	folder := must(fs.Sub(published, "testdata/codex-0.171.0"))
 	for _, entry := range must(fs.ReadDir(folder, ".")) {
@@ -91,9 +91,9 @@ func closed(document any) any {
 // conforms reports how a value fails to be of a type, by either schema.
 func conforms(name string, value any) error {
 	own, published := ours()[name]
-	theirs, known := reference()[name]
+	theirs, known := codex()[name]
 	if !published && !known {
-		return fmt.Errorf("nobody publishes a type %s", name)
+		return fmt.Errorf("there is no schema of a type %s", name)
 	}
 	var problems []error
 	if published {
@@ -117,17 +117,17 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// departures are the types of messages that are not held against a schema of
-// the reference, and why. All others are.
+// departures are the types of messages that are not checked against a schema of Codex, and
+// why. All others are.
 var departures = map[string]string{
-	"GetAuthStatusParams":              "the reference serves the method and publishes no schema of it",
-	"GetAuthStatusResponse":            "the reference serves the method and publishes no schema of it",
-	"ConfigWarningNotification":        "not of the account surface; path is left out where the reference may write null",
-	"GetAccountHealthResponse":         "the reference has no such method",
-	"AccountHealthUpdatedNotification": "the reference has no such method",
+	"GetAuthStatusParams":              "Codex serves the method and publishes no schema of it",
+	"GetAuthStatusResponse":            "Codex serves the method and publishes no schema of it",
+	"ConfigWarningNotification":        "not of the account surface; path is left out where Codex may write null",
+	"GetAccountHealthResponse":         "Codex has no such method",
+	"AccountHealthUpdatedNotification": "Codex has no such method",
 }
 
-// leftOut are the types that the reference publishes and this program does not.
+// leftOut are the types that Codex publishes and this program does not, and why.
 var leftOut = map[string]string{
 	"AccountSessionsListParams":            "experimental, and a home holds one login",
 	"AccountSessionsResponse":              "experimental, and a home holds one login",

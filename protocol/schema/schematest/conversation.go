@@ -19,28 +19,27 @@ type T interface {
 	Errorf(format string, args ...any)
 }
 
-// Conversation checks the server's side of one connection. It has to see all
-// lines of both sides: a request before the server does, an answer after. Its
-// methods may be called concurrently.
+// Conversation checks the server's side of one connection. It needs all lines of both sides:
+// a request before the server gets it, an answer after the server has sent it. Its methods
+// may be called concurrently.
 type Conversation struct {
 	t     T
 	mu    sync.Mutex
 	asked map[string]*asked // by id, which a client may use twice
 }
 
-// asked are the requests with one id. An error does not say which of them it is
-// about.
+// asked are the requests with one id. An error answer does not say which of them it is for.
 type asked struct {
 	methods []string // without those that were answered with a result
 	refused int      // how many of them were answered with an error
 }
 
-// New starts the check of a conversation; what is wrong fails t.
+// New starts the check of a conversation; each mistake fails t.
 func New(t T) *Conversation {
 	return &Conversation{t: t, asked: map[string]*asked{}}
 }
 
-// Client takes note of a line of the client. Clients may say what they like.
+// Client records a line of the client, which is not checked.
 func (c *Conversation) Client(line []byte) {
 	var said map[string]json.RawMessage
 	var method string
@@ -56,8 +55,8 @@ func (c *Conversation) Client(line []byte) {
 	c.asked[id].methods = append(c.asked[id].methods, method)
 }
 
-// Server checks a line of the server: that it is a message of the protocol, and
-// an answer that it is one to what was asked.
+// Server checks that a line of the server is a message of the protocol and, for an answer,
+// that it fits its request.
 func (c *Conversation) Server(line []byte) {
 	c.t.Helper()
 	if err := c.check(line); err != nil {
@@ -65,8 +64,8 @@ func (c *Conversation) Server(line []byte) {
 	}
 }
 
-// Validate checks a line of a server on its own. Of an answer that says yes it
-// knows only the outer form: use a [Conversation] to check the rest.
+// Validate checks a line of a server on its own. Of a result it knows the outer form only:
+// a [Conversation] checks the rest.
 func Validate(t T, line []byte) {
 	t.Helper()
 	message, err := parse(line)
@@ -116,8 +115,8 @@ func (c *Conversation) check(line []byte) error {
 	return err
 }
 
-// matching is the first of the methods that result can be an answer to: a
-// client may use an id twice.
+// matching is the index of the first of the methods that result can answer: a client may
+// use an id twice.
 func matching(methods []string, result any) (int, error) {
 	var problems []error
 	for i, name := range methods {
@@ -157,7 +156,7 @@ func parse(line []byte) (message, error) {
 
 func (m message) answer() bool { return m.members["method"] == nil }
 
-// check is what can be said of a message alone.
+// check checks a message on its own.
 func (m message) check() error {
 	_, ok := m.members["result"]
 	switch {
