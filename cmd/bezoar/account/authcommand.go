@@ -28,7 +28,7 @@ import (
 // The refusal is guessed, so that it takes nothing away: while the issuer cannot be
 // asked, a token that has not expired is handed out again.
 type authCommand struct {
-	isOn     bool
+	enabled  bool
 	interval time.Duration // 0: the caller never asks but after a refusal
 
 	caller    *file.Caller // the parent process
@@ -40,7 +40,7 @@ type authCommand struct {
 const codexInterval = 300000 * time.Millisecond
 
 func (a *authCommand) register(flags *flag.FlagSet) {
-	flags.BoolVar(&a.isOn, "auth-command", false, "be codex's auth command: a call that comes too early says that the token was refused")
+	flags.BoolVar(&a.enabled, "auth-command", false, "be codex's auth command: a call that comes too early says that the token was refused")
 	flags.DurationVar(&a.interval, "refresh-interval", codexInterval, "with --auth-command: codex's refresh_interval_ms, as a `time`; 0: codex asks after a refusal only")
 }
 
@@ -48,7 +48,7 @@ func (a *authCommand) check() error {
 	switch {
 	case a.interval < 0:
 		return cli.Misuse("--refresh-interval takes a time such as 300000ms, or 0")
-	case !a.isOn && a.interval != codexInterval:
+	case !a.enabled && a.interval != codexInterval:
 		return cli.Misuse("--refresh-interval goes with --auth-command")
 	}
 	return nil
@@ -56,14 +56,14 @@ func (a *authCommand) check() error {
 
 // ask is what the caller wants of the engine.
 func (a *authCommand) ask(ctx context.Context, s *session.Session, now time.Time) error {
-	if !a.isOn {
+	if !a.enabled {
 		_, err := s.Engine.Status(ctx, machine.Ask{Token: true})
 		return err
 	}
 	a.caller = file.OpenCaller(s.Config.Home, os.Getppid())
 	a.last, _ = a.caller.Last()
 	held := s.Engine.Snapshot()
-	if a.last.Access != held.Credential.Fingerprint() || !a.isTooEarly(now) {
+	if a.last.Access != held.Credential.Fingerprint() || !a.tooEarly(now) {
 		_, err := s.Engine.Status(ctx, machine.Ask{Token: true})
 		return err
 	}
@@ -77,16 +77,16 @@ func (a *authCommand) ask(ctx context.Context, s *session.Session, now time.Time
 	return err
 }
 
-// isTooEarly reports whether codex would not ask yet if the token were good. One that
+// tooEarly reports whether codex would not ask yet if the token were good. One that
 // was given in the future was given by a clock that has since been set back.
-func (a *authCommand) isTooEarly(now time.Time) bool {
+func (a *authCommand) tooEarly(now time.Time) bool {
 	age := now.Sub(a.last.At)
 	return age >= 0 && (a.interval == 0 || age < a.interval)
 }
 
 // usable is the state that the token is taken from.
 func (a *authCommand) usable(state machine.State) machine.State {
-	if a.isOn && state.Phase == machine.Stale {
+	if a.enabled && state.Phase == machine.Stale {
 		state.Rejected = false
 	}
 	return state
@@ -95,7 +95,7 @@ func (a *authCommand) usable(state machine.State) machine.State {
 // note remembers what the caller was given. It comes after the giving: a caller that
 // killed this command before has nothing that could be refused.
 func (a *authCommand) note(log *slog.Logger, state machine.State, now time.Time) {
-	if !a.isOn {
+	if !a.enabled {
 		return
 	}
 	given := file.Handing{At: now.Round(0), Access: state.Credential.Fingerprint(), PastFloor: a.pastFloor}

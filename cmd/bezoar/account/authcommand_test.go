@@ -17,11 +17,11 @@ func TestTheTimeOfACallDecidesWhetherItIsEarly(t *testing.T) {
 		0: true, codexInterval - 1: true, codexInterval: false, time.Hour: false,
 		-time.Second: false, // a clock was set back: nobody can tell
 	} {
-		a := authCommand{isOn: true, interval: codexInterval}
+		a := authCommand{enabled: true, interval: codexInterval}
 		a.last.At = at
-		require.Equal(t, want, a.isTooEarly(at.Add(age)), age)
+		require.Equal(t, want, a.tooEarly(at.Add(age)), age)
 		a.interval = 0
-		require.Equal(t, age >= 0, a.isTooEarly(at.Add(age)), age)
+		require.Equal(t, age >= 0, a.tooEarly(at.Add(age)), age)
 	}
 }
 

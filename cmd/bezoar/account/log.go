@@ -50,9 +50,9 @@ func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
-	isLimited := false
-	flags.Visit(func(f *flag.Flag) { isLimited = isLimited || f.Name == "lines" || f.Name == "n" })
-	if isLimited && *limit < 0 {
+	limited := false
+	flags.Visit(func(f *flag.Flag) { limited = limited || f.Name == "lines" || f.Name == "n" })
+	if limited && *limit < 0 {
 		return cli.Misuse("-n takes a number of entries, 0 or more")
 	}
 	since, err := timeOf(*when, env.Now())
@@ -76,7 +76,7 @@ func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return ledgerFault(err)
 	}
-	tellUnreadable(env, unreadable)
+	printUnreadable(env, unreadable)
 	switch {
 	case *follow:
 		return ledgerFault(followLog(env, ledger, show))
@@ -99,7 +99,7 @@ func unreadLedger(unread *persist.UnavailableError) error {
 	return fmt.Errorf("the ledger cannot be read: %w", unread.Err)
 }
 
-func tellUnreadable(env cli.Environment, lines int) {
+func printUnreadable(env cli.Environment, lines int) {
 	if lines > 0 {
 		cli.LogLine(env, fmt.Sprintf("%s of the ledger cannot be read and %s left out", cli.Amount(lines, "line"), cli.IsOrAre(lines)))
 	}
@@ -188,7 +188,7 @@ func followLog(env cli.Environment, ledger *journal.Follower, show func(cli.Envi
 		if err != nil {
 			return err
 		}
-		tellUnreadable(env, unreadable)
+		printUnreadable(env, unreadable)
 	}
 }
 

@@ -83,7 +83,7 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err = made.explained(ctx, err); err != nil {
 		return err
 	}
-	return tellLogin(env, *s.Engine.Snapshot(), chosen)
+	return printLogin(env, *s.Engine.Snapshot(), chosen)
 }
 
 // errKeyGiven does not repeat what was given: it may be a key.
@@ -181,30 +181,30 @@ func showCode(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leav
 
 // explained is the end of a login, with what to do about it.
 func (l *newLogin) explained(ctx context.Context, err error) error {
-	port, isPort := errors.AsType[*login.PortError](err)
-	unreachable, isUnreachable := errors.AsType[*oauth.UnreachableError](err)
-	failed, isFailed := errors.AsType[*login.FailedError](err)
-	undurable, isUndurable := errors.AsType[*persist.NotDurableError](err)
-	interruption, isInterruption := errors.AsType[login.Interruption](err)
+	port, noPort := errors.AsType[*login.PortError](err)
+	unreachable, unreached := errors.AsType[*oauth.UnreachableError](err)
+	failed, refused := errors.AsType[*login.FailedError](err)
+	undurable, notDurable := errors.AsType[*persist.NotDurableError](err)
+	interruption, interrupted := errors.AsType[login.Interruption](err)
 	switch {
 	case err == nil, l.isSaved():
 		return nil
-	case ctx.Err() != nil && (isInterruption || errors.Is(err, context.Canceled)):
+	case ctx.Err() != nil && (interrupted || errors.Is(err, context.Canceled)):
 		return cli.ErrCancelled
-	case isPort:
+	case noPort:
 		return fmt.Errorf("no port for the browser's answer: %w (tried: %s); close a program that has one, or use bezoar login --device",
 			port, strings.Join(port.Tried, ", "))
-	case isUnreachable && unreachable.Problem != evidence.ProblemCancelled:
+	case unreached && unreachable.Problem != evidence.ProblemCancelled:
 		return cli.ForDoctor(err)
 	case interruption == login.Cancelled:
 		return errors.New("another login was started on this machine and took over the port; nothing has changed. Run bezoar login again, or bezoar login --device")
-	case isInterruption:
+	case interrupted:
 		return fmt.Errorf("%w; nothing has changed", interruption)
-	case isUndurable:
+	case notDurable:
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(fmt.Errorf("the new login is not stored: %w", undurable)))
 	case errors.Is(err, context.DeadlineExceeded):
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(errors.New("the store is too slow: it did not say in time whether it has the new login; bezoar status tells later")))
-	case isFailed && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
+	case refused && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
 		return errors.New("you or the issuer refused the login; nothing has changed")
 	}
 	return err
@@ -237,8 +237,8 @@ func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 	case <-ctx.Done():
 		return secret.Token{}, login.NotCompleted
 	case read := <-lines:
-		text, isMarked := strings.CutPrefix(read.text, "\ufeff")
-		if isMarked { // by PowerShell, in a pipe
+		text, marked := strings.CutPrefix(read.text, "\ufeff")
+		if marked { // by PowerShell, in a pipe
 			cli.LogLine(env, "left out the byte order mark that came before the key")
 		}
 		key := strings.TrimSpace(text)
@@ -247,7 +247,7 @@ func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 			return secret.Token{}, errors.New("standard input cannot be read")
 		case key == "":
 			return secret.Token{}, errors.New("there is no API key on standard input")
-		case len(key) > keyLimitBytes || strings.ContainsFunc(key, isNoKey):
+		case len(key) > keyLimitBytes || strings.ContainsFunc(key, notInKey):
 			return secret.Token{}, errors.New("what is on standard input is no API key")
 		}
 		return secret.New(key), nil
@@ -276,7 +276,7 @@ func lineOf(env cli.Environment) (read func() (string, error), show func()) {
 	}
 }
 
-func isNoKey(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' }
+func notInKey(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' }
 
 // LoginReport is a login for programs.
 type LoginReport struct {
@@ -286,7 +286,7 @@ type LoginReport struct {
 	Fingerprint string  `json:"fingerprint"`
 }
 
-func tellLogin(env cli.Environment, s machine.State, chosen loginFlags) error {
+func printLogin(env cli.Environment, s machine.State, chosen loginFlags) error {
 	if *chosen.asJSON {
 		print := cli.PrintJSON
 		if chosen.device { // a prompt came before it

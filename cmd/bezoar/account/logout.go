@@ -30,20 +30,20 @@ Example: bezoar logout`,
 func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
-	isLocal := flags.Bool("local", false, "forget the login and do not tell the issuer")
+	local := flags.Bool("local", false, "forget the login and do not tell the issuer")
 	asJSON := cli.JsonFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
-	_, isHomeless, err := session.Peek(settings, env.Getenv)
+	_, noHome, err := session.Peek(settings, env.Getenv)
 	if err != nil {
 		return err
 	}
-	told := &farewell{isLocal: *isLocal, outcome: make(chan error, 1)}
-	if isHomeless {
-		return told.tell(env, *asJSON)
+	told := &revocationRecorder{local: *local, outcome: make(chan error, 1)}
+	if noHome {
+		return told.print(env, *asJSON)
 	}
-	if *isLocal {
+	if *local {
 		settings.LogLevel = "error" // an engine warns when it could not tell the issuer
 	}
 	s, err := session.Open(env, settings, func(client *oauth.Client) engine.AuthorizationServer {
@@ -67,7 +67,7 @@ func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
 	}
-	return told.tell(env, *asJSON)
+	return told.print(env, *asJSON)
 }
 
 // logOutAndWait waits until the issuer knows, or nobody tries any more to tell it.
@@ -83,21 +83,21 @@ func logOutAndWait(ctx context.Context, auth *engine.Engine) error {
 	return nil
 }
 
-// farewell is an issuer that tells how a revocation went.
-type farewell struct {
+// revocationRecorder is an issuer that tells how a revocation went.
+type revocationRecorder struct {
 	*oauth.Client
-	isLocal       bool
+	local         bool
 	wasLoggedIn   bool
 	wasUnreadable bool       // something was stored, and nobody can tell what
 	outcome       chan error // of the revocation, if there was one to make
 }
 
-var errLocal = errors.New("it was not to be told")
+var errNotWanted = errors.New("it was not to be told")
 
 // Revoke implements [engine.Issuer]. A logout calls it once or never.
-func (f *farewell) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
-	if f.isLocal {
-		return errLocal
+func (f *revocationRecorder) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
+	if f.local {
+		return errNotWanted
 	}
 	err := f.Client.Revoke(ctx, issuer, login)
 	f.outcome <- err
@@ -111,8 +111,8 @@ type logoutReport struct {
 	Revoked       bool `json:"revoked"`       // the issuer knows
 }
 
-func (f *farewell) tell(env cli.Environment, asJSON bool) error {
-	text, revoked := f.untold(), false
+func (f *revocationRecorder) print(env cli.Environment, asJSON bool) error {
+	text, revoked := f.outcomeWithoutIssuer(), false
 	select {
 	case err := <-f.outcome:
 		if revoked = err == nil; revoked {
@@ -130,13 +130,13 @@ func (f *farewell) tell(env cli.Environment, asJSON bool) error {
 }
 
 // untold is what there is to say of a logout that the issuer heard nothing of.
-func (f *farewell) untold() string {
+func (f *revocationRecorder) outcomeWithoutIssuer() string {
 	switch {
 	case f.wasUnreadable:
 		return "What was stored could not be read as a login. It is removed, and if it was a file, kept as auth.json.unreadable. If it was a login, the issuer was not told, and copies of it go on."
 	case !f.wasLoggedIn:
 		return "Nobody was logged in."
-	case f.isLocal:
+	case f.local:
 		return "Logged out here. The issuer was not told: copies of this login go on."
 	}
 	return "Logged out."

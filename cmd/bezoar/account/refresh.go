@@ -101,36 +101,36 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 }
 
 // apart is the process apart, as the command that needs it sees it.
-type apart struct {
+type refreshProcess struct {
 	env      cli.Environment
 	settings config.Flags
 
-	posting   chan struct{} // closed when the issuer is about to be asked, the first time
-	ended     chan struct{} // closed when the process has ended, the first time
-	isAsking  func()        // closes posting
-	hasEnded  func()        // closes ended
-	isUnsaved atomic.Bool   // the issuer granted new tokens, and they could not be stored
+	posting    chan struct{} // closed when the issuer is about to be asked, the first time
+	ended      chan struct{} // closed when the process has ended, the first time
+	setPosting func()        // closes posting
+	setEnded   func()        // closes ended
+	unsaved    atomic.Bool   // the issuer granted new tokens, and they could not be stored
 
 	untilPost time.Duration // how long the process may take until it asks the issuer
 	untilEnd  time.Duration // and from then on
 }
 
-func newApart(env cli.Environment, settings config.Flags) *apart {
-	a := &apart{env: env, settings: settings, posting: make(chan struct{}), ended: make(chan struct{})}
-	a.isAsking = sync.OnceFunc(func() { close(a.posting) })
-	a.hasEnded = sync.OnceFunc(func() { close(a.ended) })
+func newRefreshProcess(env cli.Environment, settings config.Flags) *refreshProcess {
+	a := &refreshProcess{env: env, settings: settings, posting: make(chan struct{}), ended: make(chan struct{})}
+	a.setPosting = sync.OnceFunc(func() { close(a.posting) })
+	a.setEnded = sync.OnceFunc(func() { close(a.ended) })
 	return a
 }
 
 // runIn has an engine make its refreshes apart.
-func (a *apart) runIn(o *engine.Options) {
+func (a *refreshProcess) runIn(o *engine.Options) {
 	a.untilPost = o.Deadline + 2*session.StoreMargin // the lock may be held for a deadline
 	a.untilEnd = o.Deadline + session.StoreMargin
 	o.Elsewhere = a.refresh
 }
 
 // refresh implements [engine.Options.Elsewhere].
-func (a *apart) refresh(ctx context.Context, due machine.State) error {
+func (a *refreshProcess) refresh(ctx context.Context, due machine.State) error {
 	process := exec.Command(self(), append(a.settings.Args(),
 		"--cause="+string(due.Cause), "--access="+string(due.Credential.Fingerprint()))...)
 	process.Args = append([]string{os.Args[0], RefreshApart.Name}, process.Args[1:]...)
@@ -148,12 +148,12 @@ func (a *apart) refresh(ctx context.Context, due machine.State) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { presence.Close() })()
-	defer a.hasEnded()
+	defer a.setEnded()
 	return a.await(process, words)
 }
 
 // sayWhatIsFinished tells the person who wants to leave why the command still runs.
-func (a *apart) sayWhatIsFinished(ctx context.Context, limit time.Duration) {
+func (a *refreshProcess) explainWait(ctx context.Context, limit time.Duration) {
 	select {
 	case <-a.posting:
 		cli.LogLine(a.env, fmt.Sprintf("finishing the refresh that is under way (up to %v); press Ctrl-C again not to wait: it is saved all the same", limit))
@@ -163,7 +163,7 @@ func (a *apart) sayWhatIsFinished(ctx context.Context, limit time.Duration) {
 }
 
 // await waits for the end of the process, or until there is no use in waiting.
-func (a *apart) await(process *exec.Cmd, words io.Reader) error {
+func (a *refreshProcess) await(process *exec.Cmd, words io.Reader) error {
 	said, ended := make(chan string), make(chan error, 1)
 	go func() {
 		for lines := bufio.NewScanner(words); lines.Scan(); {
@@ -175,17 +175,17 @@ func (a *apart) await(process *exec.Cmd, words io.Reader) error {
 	patience := time.NewTimer(a.untilPost)
 	for {
 		select {
-		case word, isOpen := <-said:
+		case word, open := <-said:
 			switch {
-			case !isOpen:
+			case !open:
 				return <-ended
 			case word == sayOverdue:
 				go drain(said)
 				return nil
 			case word == sayUnsaved:
-				a.isUnsaved.Store(true)
+				a.unsaved.Store(true)
 			case word == sayPosting:
-				a.isAsking()
+				a.setPosting()
 				patience.Reset(a.untilEnd)
 			}
 		case <-patience.C:

@@ -28,7 +28,7 @@ func TestAProcessApartThatStandsStillIsNotWaitedFor(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, process.Start())
 			defer process.Process.Kill()
-			a := newApart(cli.Environment{}, config.Flags{})
+			a := newRefreshProcess(cli.Environment{}, config.Flags{})
 			a.untilPost, a.untilEnd = c.untilPost, c.untilEnd
 			waited := make(chan error, 1)
 			go func() { waited <- a.await(process, words) }()

@@ -73,7 +73,7 @@ func why(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if *asJSON {
 		err = cli.PrintJSON(env.Stdout, v.Explain())
 	} else {
-		err = v.Tell(env.Stdout, cli.PaintFor(env.Stdout, env.Getenv))
+		err = v.Print(env.Stdout, cli.PaintFor(env.Stdout, env.Getenv))
 	}
 	if err == nil && v.IsUnread() {
 		err = cli.Exit(cli.ExitOperator, nil)

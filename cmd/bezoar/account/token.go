@@ -65,24 +65,24 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if !slices.Contains(tokenFormats, *format) {
 		return cli.Misuse("--output takes %s", strings.Join(tokenFormats, ", "))
 	}
-	if _, isHomeless, err := session.Peek(settings, env.Getenv); err != nil || isHomeless {
+	if _, noHome, err := session.Peek(settings, env.Getenv); err != nil || noHome {
 		return cmp.Or(err, cli.Exit(cli.ExitLogin, errors.New("no token: nobody is logged in. Next: bezoar login")))
 	}
 	cli.IgnoreBrokenPipes()
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	apart := newApart(env, settings)
+	apart := newRefreshProcess(env, settings)
 	s, err := session.Open(env, settings, nil, apart.runIn)
 	if err != nil {
 		return err
 	}
-	s.Leaving = func(ctx context.Context) { apart.sayWhatIsFinished(ctx, s.Config.RefreshDeadline) }
+	s.Leaving = func(ctx context.Context) { apart.explainWait(ctx, s.Config.RefreshDeadline) }
 	err = codex.ask(ctx, s, env.Now())
 	s.Close(ctx) // with the refresh that may run, whose token is newer
 	switch {
 	case err != nil:
 		return cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was ended before there was one"))
-	case apart.isUnsaved.Load(), s.Engine.Snapshot().IsUnsaved():
+	case apart.unsaved.Load(), s.Engine.Snapshot().IsUnsaved():
 		return cli.Exit(cli.ExitOperator, errNotStored)
 	}
 	state := codex.usable(*s.Engine.Snapshot())
@@ -105,8 +105,8 @@ func noToken(env cli.Environment, c config.Config, state machine.State) error {
 	v := view.View{Config: c, At: env.Now().Round(0)}
 	v.Look(session.Quiet)
 	verdict, _ := state.Verdict()
-	isOurs := verdict.Reason == history.ReasonUnexplained // it binds nobody but this process, which ends
-	if v.StoreProblem == nil && state.Phase != machine.NoAuth && !isOurs {
+	ours := verdict.Reason == history.ReasonUnexplained // it binds nobody but this process, which ends
+	if v.StoreProblem == nil && state.Phase != machine.NoAuth && !ours {
 		v.State = state // it knows what happened to the attempt of just now
 	}
 	return cli.Exit(view.CodeOf(v.Assess().Action), errors.New("no token: "+v.Line(false)))

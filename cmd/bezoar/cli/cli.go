@@ -56,14 +56,14 @@ func (l Commands) Run(env Environment, args []string) int {
 		return CodeFor(err)
 	}
 	usage, _ := errors.AsType[usageError](err)
-	for _, each := range eachOf(err) {
+	for _, each := range joinedErrors(err) {
 		fmt.Fprintf(env.Stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), Printable(each.Error()))
 	}
 	return CodeFor(err)
 }
 
 // eachOf are the errors of which err is made, if it is only these ([errors.Join]).
-func eachOf(err error) []error {
+func joinedErrors(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if err.Error() == "" {
 		return nil // all has been said
@@ -73,7 +73,7 @@ func eachOf(err error) []error {
 	}
 	var all []error
 	for _, each := range joined.Unwrap() {
-		all = append(all, eachOf(each)...)
+		all = append(all, joinedErrors(each)...)
 	}
 	return all
 }

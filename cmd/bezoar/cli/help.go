@@ -44,11 +44,11 @@ func (l Commands) help(out io.Writer) error {
 	var page strings.Builder
 	fmt.Fprintf(&page, "%s\n\nusage: bezoar COMMAND [flags]\n\n", tagline)
 	for _, each := range append(l.Shown(), Command{Name: "help [COMMAND]", Summary: helpSummary}) {
-		page.WriteString(inColumns(each.Name, each.Summary, summaryColumn))
+		page.WriteString(columnsOf(each.Name, each.Summary, summaryColumn))
 	}
 	page.WriteString("\nMore: \"bezoar COMMAND --help\", and \"bezoar help\" with one of these words:\n\n")
 	for _, each := range topics {
-		page.WriteString(inColumns(each.name, each.summary, summaryColumn))
+		page.WriteString(columnsOf(each.name, each.summary, summaryColumn))
 	}
 	_, err := io.WriteString(out, page.String())
 	return err
@@ -71,7 +71,7 @@ func filled(text string) string {
 					rows.WriteString(line)
 					continue
 				}
-				rows.WriteString(inColumns(line[row[2]:row[3]], line[row[4]:row[5]], row[4]))
+				rows.WriteString(columnsOf(line[row[2]:row[3]], line[row[4]:row[5]], row[4]))
 			}
 			paragraph = strings.TrimRight(rows.String(), "\n")
 		case !strings.HasPrefix(paragraph, "Example:"):
@@ -95,7 +95,7 @@ func (c Command) help(out io.Writer) error {
 		}
 		for _, each := range options {
 			word := strings.TrimSpace(strings.Join(each.names(), ", ") + " " + each.value)
-			page.WriteString(inColumns(word, each.meaning, helpColumn))
+			page.WriteString(columnsOf(word, each.meaning, helpColumn))
 		}
 	}
 	section("flags:", own)

@@ -92,15 +92,15 @@ func manList(page *strings.Builder, entries []option) {
 func manText(page *strings.Builder, text string) {
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		paragraph = strings.Trim(paragraph, "\n")
-		isKept := strings.HasPrefix(paragraph, " ") || strings.HasPrefix(paragraph, "Example:")
+		verbatim := strings.HasPrefix(paragraph, " ") || strings.HasPrefix(paragraph, "Example:")
 		page.WriteString(".PP\n")
-		if isKept {
+		if verbatim {
 			page.WriteString(".nf\n")
 		}
 		for line := range strings.Lines(paragraph) {
 			page.WriteString(roff(strings.TrimRight(line, "\n")) + "\n")
 		}
-		if isKept {
+		if verbatim {
 			page.WriteString(".fi\n")
 		}
 	}

@@ -100,8 +100,8 @@ const helpWidth = 80
 // helpColumn is where the meaning of a flag begins.
 const helpColumn = 26
 
-// inColumns is a word and its meaning, in lines that fit a terminal.
-func inColumns(word, meaning string, column int) string {
+// columnsOf is a word and its meaning, in lines that fit a terminal.
+func columnsOf(word, meaning string, column int) string {
 	word = "  " + word
 	indent := "\n" + strings.Repeat(" ", column)
 	meaning = strings.Join(wrapped(meaning, helpWidth-column), indent) + "\n"
@@ -151,8 +151,8 @@ func (l Commands) completables() []completable {
 		for _, word := range each.Words {
 			c.words = append(c.words, option{word: word})
 		}
-		parent, word, isLonger := strings.Cut(each.Name, " ")
-		if !isLonger {
+		parent, word, nested := strings.Cut(each.Name, " ")
+		if !nested {
 			parent, word = "", each.Name
 		}
 		named := option{word: word, meaning: each.Summary}

@@ -165,7 +165,7 @@ func IsOrAre(n int) string {
 func LogLine(env Environment, text string) { fmt.Fprintln(env.Stderr, "bezoar: "+Printable(text)) }
 
 // PathCause is a file system's error without the path.
-func PathCause(err error) error {
+func WithoutPath(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {
 		return of.Err
 	}
@@ -173,7 +173,7 @@ func PathCause(err error) error {
 }
 
 // Cause is err without the words that a finding has said already.
-func Cause(err error) error {
+func WithoutPrefix(err error) error {
 	if of, ok := errors.AsType[*persist.UnavailableError](err); ok {
 		return of.Err
 	}

@@ -84,7 +84,7 @@ func referencePage(before string, entries []option) string {
 	var page strings.Builder
 	page.WriteString(filled(before) + "\n\n")
 	for _, each := range entries {
-		page.WriteString(inColumns(each.word, each.meaning, helpColumn))
+		page.WriteString(columnsOf(each.word, each.meaning, helpColumn))
 	}
 	return page.String()
 }

@@ -125,8 +125,8 @@ func (d *document) override(assignment string) error {
 	d.overridden[path[0]] = true
 	table := d.values
 	for _, name := range path[:len(path)-1] {
-		inner, isTable := table[name].(map[string]any)
-		if !isTable {
+		inner, ok := table[name].(map[string]any)
+		if !ok {
 			inner = map[string]any{}
 			table[name] = inner
 		}
@@ -185,8 +185,8 @@ func workspaceIDs(value any) (ids []string, ok bool) {
 		return nil, false
 	}
 	for _, item := range list {
-		id, isText := item.(string)
-		if !isText {
+		id, ok := item.(string)
+		if !ok {
 			return nil, false
 		}
 		if id = strings.TrimSpace(id); id != "" {
@@ -209,8 +209,8 @@ func (d *document) requiresOpenAIAuth() bool {
 	}
 	providers, _ := d.values["model_providers"].(map[string]any)
 	provider, defined := providers[name].(map[string]any)
-	requires, isBool := provider["requires_openai_auth"].(bool)
-	if !defined || !isBool && provider["requires_openai_auth"] != nil {
+	requires, ok := provider["requires_openai_auth"].(bool)
+	if !defined || !ok && provider["requires_openai_auth"] != nil {
 		d.warn("model_provider", "It must name a provider that model_providers defines, with requires_openai_auth true, false or left out. The default provider is used.")
 		return builtInProviders[defaultProvider]
 	}

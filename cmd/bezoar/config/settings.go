@@ -46,7 +46,7 @@ func (c *Config) readSettings(flags Flags, env func(string) setting) error {
 		read(&c.RefreshDeadline, positiveDuration, env("BEZOAR_REFRESH_DEADLINE")),
 		read(&c.NoRefreshBackoff, zero, env("BEZOAR_REFRESH_BACKOFF")),
 		read(&c.LogLevel, logLevel, setting{"--log-level", flags.LogLevel}, env("BEZOAR_LOG")),
-		read(&c.LogJSON, isJSON, setting{"--log-format", flags.LogFormat}, env("BEZOAR_LOG_FORMAT")),
+		read(&c.LogJSON, asJSON, setting{"--log-format", flags.LogFormat}, env("BEZOAR_LOG_FORMAT")),
 	)
 	c.LoginClientID = first(env("BEZOAR_LOGIN_CLIENT_ID"), env("CODEX_APP_SERVER_LOGIN_CLIENT_ID")).value
 	return err
@@ -168,7 +168,7 @@ func logLevel(text string) (slog.Level, error) {
 	return level, nil
 }
 
-func isJSON(format string) (bool, error) {
+func asJSON(format string) (bool, error) {
 	if format != "text" && format != "json" {
 		return false, errNoLogFormat
 	}

@@ -28,7 +28,7 @@ type editor struct {
 }
 
 // spawnEditor starts this very program as the server of a home.
-func spawnEditor(home, tokenURL string, flags ...string) (*editor, error) {
+func newEditor(home, tokenURL string, flags ...string) (*editor, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -49,15 +49,15 @@ func spawnEditor(home, tokenURL string, flags ...string) (*editor, error) {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
 	e := &editor{server, input, jsonrpc.New(output, input, jsonrpc.Options{}), log}
-	go e.conn.Serve(deaf{})
+	go e.conn.Serve(discard{})
 	return e, nil
 }
 
 // deaf takes what the server says unasked, and does nothing with it.
-type deaf struct{}
+type discard struct{}
 
-func (deaf) Request(jsonrpc.Request)           {}
-func (deaf) Notification(jsonrpc.Notification) {}
+func (discard) Request(jsonrpc.Request)           {}
+func (discard) Notification(jsonrpc.Notification) {}
 
 // poll asks for the token again and again and counts how often there was one.
 // polled is called after each time. It is an error if the login is not shown.
@@ -79,7 +79,7 @@ func (e *editor) poll(ctx context.Context, times int, polled func()) (tokens int
 }
 
 // hello opens the conversation.
-func (e *editor) hello(ctx context.Context, client protocol.ClientInfo) error {
+func (e *editor) initialize(ctx context.Context, client protocol.ClientInfo) error {
 	var answer protocol.InitializeResponse
 	return e.call(ctx, protocol.Initialize, map[string]any{
 		"clientInfo": map[string]string{"name": client.Name, "version": client.Version},
@@ -105,7 +105,7 @@ func (e *editor) close() *bytes.Buffer {
 // naive is what most programs in Go refresh with. It forgets each refusal, and
 // it looks at no file: what somebody else has logged in to, it cannot know. In its
 // favour it need not guess how to name itself, which would double its posts.
-func naive(ctx context.Context, tokenURL string, dead secret.Token) oauth2.TokenSource {
+func plainClient(ctx context.Context, tokenURL string, dead secret.Token) oauth2.TokenSource {
 	config := oauth2.Config{
 		ClientID: oauth.DefaultClientID,
 		Endpoint: oauth2.Endpoint{TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
@@ -115,7 +115,7 @@ func naive(ctx context.Context, tokenURL string, dead secret.Token) oauth2.Token
 
 // pollNaively asks it again and again, and counts what the issuer got of it:
 // posts, and those among them that brought a spent token.
-func (s *story) pollNaively(client oauth2.TokenSource, times int) (tokens, posts, replays int) {
+func (s *show) pollPlainClient(client oauth2.TokenSource, times int) (tokens, posts, replays int) {
 	before := s.issuer.Counts()
 	bar := newProgress(s.env, times)
 	defer bar.end()

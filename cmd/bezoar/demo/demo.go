@@ -50,13 +50,13 @@ func demo(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	signals, stop := cli.UntilSignalOrHangup()
 	defer stop()
-	s, err := newStory(env)
+	s, err := newShow(env)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	s.polls, s.showsPage, s.noBrowser, s.tellsNaive = *polls, *page, *noBrowser, *whole
-	err = s.tell(signals)
+	s.polls, s.withPage, s.noBrowser, s.plainWhole = *polls, *page, *noBrowser, *whole
+	err = s.run(signals)
 	if signals.Err() != nil {
 		return errInterrupted
 	}
@@ -66,7 +66,7 @@ func demo(env cli.Environment, flags *flag.FlagSet, args []string) error {
 var errInterrupted = errors.New("interrupted; nothing stays behind")
 
 // story is the demo with everything it plays with.
-type story struct {
+type show struct {
 	env    cli.Environment
 	issuer *issuer.Issuer
 	url    string
@@ -76,13 +76,13 @@ type story struct {
 
 	leave func() // ends what waits for a browser; nil for nothing
 
-	polls                            int
-	showsPage, noBrowser, tellsNaive bool
+	polls                           int
+	withPage, noBrowser, plainWhole bool
 }
 
 // openStage is where an issuer of ours plays: a home of its own, and a port that
 // this machine alone can reach, for it asks nobody who they are. 0 is any port.
-func openStage(port uint) (home string, listener net.Listener, err error) {
+func openHome(port uint) (home string, listener net.Listener, err error) {
 	home, err = os.MkdirTemp("", "bezoar-demo-")
 	if err != nil {
 		return "", nil, err
@@ -108,19 +108,19 @@ const (
 
 func urlOf(listener net.Listener) string { return "http://" + listener.Addr().String() }
 
-func newStory(env cli.Environment) (*story, error) {
-	home, listener, err := openStage(0)
+func newShow(env cli.Environment) (*show, error) {
+	home, listener, err := openHome(0)
 	if err != nil {
 		return nil, err
 	}
-	s := &story{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: urlOf(listener) + "/oauth/token"}
+	s := &show{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: urlOf(listener) + "/oauth/token"}
 	s.client = oauth.New(oauth.Options{})
 	s.server = &http.Server{Handler: s.issuer, ReadHeaderTimeout: time.Minute}
 	go s.server.Serve(listener)
 	return s, nil
 }
 
-func (s *story) close() {
+func (s *show) close() {
 	if s.leave != nil {
 		s.leave()
 	}
@@ -129,34 +129,34 @@ func (s *story) close() {
 }
 
 // tell tells all of it, unless ctx ends.
-func (s *story) tell(ctx context.Context) error {
+func (s *show) run(ctx context.Context) error {
 	s.say("An issuer listens on loopback. Ada logged in nine days ago, and her home has an")
 	s.say("auth.json whose refresh token was used since: it is dead, and she does not know.")
 	dead, err := s.deadLogin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.goUnderAnEditor(ctx); err != nil {
+	if err := s.runEditor(ctx); err != nil {
 		return err
 	}
 	s.say("\nThe naive way, a plain client of golang.org/x/oauth2 with the same dead token:")
-	return s.goNaively(ctx, dead)
+	return s.runPlainClient(ctx, dead)
 }
 
 // errOtherStory is a fault of this program: the demo shows what it promises.
-var errOtherStory = errors.New("this is not how the story goes; please report it")
+var errUnexpected = errors.New("this is not how the story goes; please report it")
 
-func (s *story) goUnderAnEditor(signals context.Context) error {
+func (s *show) runEditor(signals context.Context) error {
 	ctx, cancel := context.WithTimeout(signals, demoLimit)
 	defer cancel()
 	before := s.issuer.Counts().Posts
-	editor, err := s.spawn(ctx)
+	editor, err := s.startEditor(ctx)
 	if err != nil {
 		return err
 	}
 	err = s.pollTwice(ctx, editor, before)
 	if err == nil {
-		err = s.linger(signals)
+		err = s.waitForEnter(signals)
 	}
 	log := editor.close()
 	if err != nil && signals.Err() == nil {
@@ -167,7 +167,7 @@ func (s *story) goUnderAnEditor(signals context.Context) error {
 
 // pollTwice polls with the dead login, and with a good one. before is how many
 // posts the issuer had when the server was started.
-func (s *story) pollTwice(ctx context.Context, editor *editor, before int) error {
+func (s *show) pollTwice(ctx context.Context, editor *editor, before int) error {
 	s.say("\nHer editor starts `bezoar app-server` and asks %d times for its token.", s.polls)
 	began := time.Now()
 	handedOut, err := s.poll(ctx, editor, s.polls)
@@ -191,28 +191,28 @@ func (s *story) pollTwice(ctx context.Context, editor *editor, before int) error
 	s.row("tokens handed out", again, "from the first one on, without a restart")
 	s.row("posts at the issuer", s.issuer.Counts().Posts-before-posts, "")
 	if handedOut != 0 || posts != 1 || again != 10 {
-		return errOtherStory
+		return errUnexpected
 	}
 	return nil
 }
 
-func (s *story) goNaively(ctx context.Context, dead secret.Token) error {
+func (s *show) runPlainClient(ctx context.Context, dead secret.Token) error {
 	ctx, cancel := context.WithTimeout(ctx, demoLimit)
 	defer cancel()
-	client := naive(ctx, s.url, dead)
-	tokens, posts, replays := s.pollNaively(client, s.polls)
+	client := plainClient(ctx, s.url, dead)
+	tokens, posts, replays := s.pollPlainClient(client, s.polls)
 	s.row("posts at the issuer", posts, "each of them refused")
 	if tokens != 0 || posts != s.polls || replays != posts {
-		return errOtherStory
+		return errUnexpected
 	}
-	if !s.tellsNaive {
+	if !s.plainWhole {
 		return nil
 	}
 	s.say("\nAda logs in again, in another program. The client knows its own memory alone.")
 	if err := s.login(ctx); err != nil {
 		return err
 	}
-	tokens, posts, _ = s.pollNaively(client, 10)
+	tokens, posts, _ = s.pollPlainClient(client, 10)
 	s.row("polls answered", 10, "")
 	s.row("tokens handed out", tokens, "until somebody restarts it")
 	s.row("posts at the issuer", posts, "and so on, from every program like it")
@@ -221,7 +221,7 @@ func (s *story) goNaively(ctx context.Context, dead secret.Token) error {
 
 // deadLogin puts a login into the home whose refresh token somebody has used
 // since, and returns that token.
-func (s *story) deadLogin(ctx context.Context) (secret.Token, error) {
+func (s *show) deadLogin(ctx context.Context) (secret.Token, error) {
 	long := time.Now().Add(-9 * 24 * time.Hour)
 	grant := s.issuer.Login(issuer.Ada, long)
 	if err := s.store(ctx, grant, long); err != nil {
@@ -234,20 +234,20 @@ func (s *story) deadLogin(ctx context.Context) (secret.Token, error) {
 	return grant.RefreshToken, nil
 }
 
-func (s *story) login(ctx context.Context) error {
+func (s *show) login(ctx context.Context) error {
 	now := time.Now()
 	return s.store(ctx, s.issuer.Login(issuer.Ada, now), now)
 }
 
-func (s *story) store(ctx context.Context, grant machine.TokenResponse, at time.Time) error {
+func (s *show) store(ctx context.Context, grant machine.TokenResponse, at time.Time) error {
 	return file.Open(s.home, file.Options{}).Replace(ctx, machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,
 	})
 }
 
-func (s *story) say(format string, args ...any) { fmt.Fprintf(s.env.Stdout, format+"\n", args...) }
+func (s *show) say(format string, args ...any) { fmt.Fprintf(s.env.Stdout, format+"\n", args...) }
 
-func (s *story) row(what string, count int, remark string) {
+func (s *show) row(what string, count int, remark string) {
 	fmt.Fprintf(s.env.Stdout, "  %-20s %6d  %s\n", what, count, remark)
 }

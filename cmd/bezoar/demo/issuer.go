@@ -58,25 +58,25 @@ func demoIssuer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	signals, stop := cli.UntilSignalOrHangup()
 	defer stop()
-	home, listener, err := openStage(*port)
+	home, listener, err := openHome(*port)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(home)
-	desk := &issuerDesk{env: env, home: home, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
-	desk.introduce(urlOf(listener))
+	desk := &console{env: env, home: home, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
+	desk.printExports(urlOf(listener))
 	return desk.serve(signals, listener)
 }
 
-// issuerDesk is where somebody gives an issuer orders and hears what it does.
-type issuerDesk struct {
+// console is where somebody gives an issuer orders and hears what it does.
+type console struct {
 	env    cli.Environment
 	home   string
 	issuer *issuer.Issuer
 	isDown atomic.Bool
 }
 
-func (d *issuerDesk) introduce(url string) {
+func (d *console) printExports(url string) {
 	for _, each := range [][2]string{
 		{"BEZOAR_HOME", d.home},
 		{"BEZOAR_LOGIN_ISSUER", url},
@@ -98,12 +98,12 @@ func assignment(name, value string) string {
 
 // serve answers requests and takes orders until the program is told to go. The
 // end of the orders is no reason to go.
-func (d *issuerDesk) serve(signals context.Context, listener net.Listener) error {
+func (d *console) serve(signals context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: d, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(signals, func() { server.Close() })
 	go func() {
 		for orders := bufio.NewScanner(d.env.Stdin); orders.Scan(); {
-			d.say("%s", d.obey(strings.TrimSpace(orders.Text())))
+			d.say("%s", d.execute(strings.TrimSpace(orders.Text())))
 		}
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -113,7 +113,7 @@ func (d *issuerDesk) serve(signals context.Context, listener net.Listener) error
 }
 
 // obey does what a line says, and answers.
-func (d *issuerDesk) obey(order string) string {
+func (d *console) execute(order string) string {
 	switch order {
 	case "expire":
 		if err := d.expire(); err != nil {
@@ -139,7 +139,7 @@ const expireLimit = 10 * time.Second
 
 // expire stores the login of the home as it will be when its access token has
 // expired: a token states its expiry, and the clock is the machine's.
-func (d *issuerDesk) expire() error {
+func (d *console) expire() error {
 	ctx, cancel := context.WithTimeout(context.Background(), expireLimit)
 	defer cancel()
 	stored := file.Open(d.home, file.Options{})
@@ -160,9 +160,9 @@ func (d *issuerDesk) expire() error {
 }
 
 // usage answers for the backend: a plan, without limits.
-func (d *issuerDesk) usage(w http.ResponseWriter, r *http.Request) {
-	token, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !isBearer || !d.issuer.Serves(secret.New(token)) {
+func (d *console) usage(w http.ResponseWriter, r *http.Request) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || !d.issuer.Serves(secret.New(token)) {
 		http.Error(w, "this token is not accepted", http.StatusUnauthorized)
 		return
 	}
@@ -171,7 +171,7 @@ func (d *issuerDesk) usage(w http.ResponseWriter, r *http.Request) {
 }
 
 // ServeHTTP lets the issuer answer, if it is up, and tells of it.
-func (d *issuerDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answered := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 	defer func() { d.say("%s %s: %d", r.Method, cli.Printable(r.URL.Path), answered.status) }()
 	if d.isDown.Load() {
@@ -198,6 +198,6 @@ func (s *statusRecorder) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-func (d *issuerDesk) say(format string, args ...any) {
+func (d *console) say(format string, args ...any) {
 	cli.LogLine(d.env, d.env.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
 }

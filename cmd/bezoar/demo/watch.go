@@ -23,17 +23,17 @@ const (
 
 // spawn starts the editor and its server, and shows the server's page if it is
 // to be watched.
-func (s *story) spawn(ctx context.Context) (*editor, error) {
+func (s *show) startEditor(ctx context.Context) (*editor, error) {
 	var flags []string
-	if s.showsPage {
+	if s.withPage {
 		flags = []string{"--inspect", "127.0.0.1:0"}
 	}
-	editor, err := spawnEditor(s.home, s.url, flags...)
+	editor, err := newEditor(s.home, s.url, flags...)
 	if err != nil {
 		return nil, err
 	}
-	err = editor.hello(ctx, protocol.ClientInfo{Name: "bezoar-demo", Version: s.env.Version})
-	if err == nil && s.showsPage {
+	err = editor.initialize(ctx, protocol.ClientInfo{Name: "bezoar-demo", Version: s.env.Version})
+	if err == nil && s.withPage {
 		err = s.showPage()
 	}
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *story) spawn(ctx context.Context) (*editor, error) {
 }
 
 // showPage asks for a browser, unless nobody would see it.
-func (s *story) showPage() error {
+func (s *show) showPage() error {
 	shown := live.PageFiles(s.home)
 	if len(shown) == 0 {
 		return live.ErrNoPage
@@ -64,11 +64,11 @@ func (s *story) showPage() error {
 
 // poll asks for the token, with a bar that shows how far it is, and slowly for
 // somebody who watches.
-func (s *story) poll(ctx context.Context, editor *editor, times int) (tokens int, err error) {
+func (s *show) poll(ctx context.Context, editor *editor, times int) (tokens int, err error) {
 	bar := newProgress(s.env, times)
 	defer bar.end()
 	pace := time.Duration(0)
-	if s.showsPage {
+	if s.withPage {
 		pace = min(watchingPace, watchingTime/time.Duration(times))
 	}
 	return editor.poll(ctx, times, func() {
@@ -79,8 +79,8 @@ func (s *story) poll(ctx context.Context, editor *editor, times int) (tokens int
 
 // linger lets somebody look at the page until Enter is pressed, the input ends, or
 // the program is told to go, which is an error.
-func (s *story) linger(signals context.Context) error {
-	if !s.showsPage {
+func (s *show) waitForEnter(signals context.Context) error {
+	if !s.withPage {
 		return nil
 	}
 	s.say("\nThe page shows all of it. Press Enter to go on.")

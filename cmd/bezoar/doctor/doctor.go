@@ -41,10 +41,10 @@ Example: bezoar doctor --offline`,
 type result string
 
 const (
-	ok      result = "ok"
-	warning result = "warn" // it works, and could cost something
-	failure result = "fail"
-	skipped result = "skip" // it does not apply, or was not wanted
+	resultOK   result = "ok"
+	resultWarn result = "warn" // it works, and could cost something
+	resultFail result = "fail"
+	resultSkip result = "skip" // it does not apply, or was not wanted
 )
 
 // finding is what a check found.
@@ -57,25 +57,25 @@ type finding struct {
 	blocks bool // checks that come after this one would find the same
 }
 
-func fine(format string, args ...any) finding {
-	return finding{Result: ok, Found: fmt.Sprintf(format, args...)}
+func passed(format string, args ...any) finding {
+	return finding{Result: resultOK, Found: fmt.Sprintf(format, args...)}
 }
 
-func skip(why string) finding { return finding{Result: skipped, Found: why} }
+func skip(why string) finding { return finding{Result: resultSkip, Found: why} }
 
-func bad(how result, found, remedy string) finding {
+func problem(how result, found, remedy string) finding {
 	return finding{Result: how, Found: found, Remedy: &remedy}
 }
 
 // blocking is a failure that those who look at the same thing would find again.
 func blocking(found, remedy string) finding {
-	f := bad(failure, found, remedy)
+	f := problem(resultFail, found, remedy)
 	f.blocks = true
 	return f
 }
 
-// patient is what doctor looks at.
-type patient struct {
+// probe is what doctor looks at.
+type probe struct {
 	config  config.Config
 	store   persist.Store // that settles nothing
 	ledger  persist.Ledger
@@ -84,12 +84,12 @@ type patient struct {
 	offline bool
 }
 
-// check is one look at the patient.
+// check is one look at the probe.
 type check struct {
 	name  string
 	after []string // checks that find the cause, if there is one in common
 	files bool     // it works on files, which should not take long
-	look  func(context.Context, *patient) finding
+	look  func(context.Context, *probe) finding
 }
 
 // checks in the order in which they are made: what comes first breaks the others.
@@ -121,21 +121,21 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
-	c, isHomeless, err := session.Peek(settings, env.Getenv)
-	missing, isHomeBad := errors.AsType[*config.HomeError](err)
-	if err != nil && !isHomeBad {
+	c, noHome, err := session.Peek(settings, env.Getenv)
+	missing, unusable := errors.AsType[*config.HomeError](err)
+	if err != nil && !unusable {
 		return err
 	}
 	ctx, stop := cli.UntilSignal()
 	defer stop()
 	var findings []finding
 	switch {
-	case isHomeBad:
-		findings = noHome(missing)
-	case isHomeless:
-		findings = notYet(ctx, c.Home)
+	case unusable:
+		findings = homeUnusable(missing)
+	case noHome:
+		findings = homeMissing(ctx, c.Home)
 	default:
-		p := &patient{
+		p := &probe{
 			config: c, store: session.StoreOf(c, fallback.Options{Log: session.Quiet, Look: true}), ledger: session.LedgerOf(c, session.Quiet),
 			lock: disk.Lock, now: env.Now, offline: *offline,
 		}
@@ -145,14 +145,14 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	for _, each := range findings {
-		if each.Result == failure {
+		if each.Result == resultFail {
 			return cli.Exit(cli.ExitOperator, nil)
 		}
 	}
 	return nil
 }
 
-func (p *patient) examine(ctx context.Context) []finding {
+func (p *probe) examine(ctx context.Context) []finding {
 	var findings []finding
 	blocked := map[string]bool{}
 	for _, each := range checks {
@@ -171,26 +171,26 @@ func (p *patient) examine(ctx context.Context) []finding {
 }
 
 // look makes one check, with its limit also where a file system does not answer.
-func (p *patient) look(ctx context.Context, each check) finding {
+func (p *probe) look(ctx context.Context, each check) finding {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	begun, found := p.now(), make(chan finding, 1)
 	go func() { found <- each.look(ctx, p) }()
 	select {
 	case <-ctx.Done():
-		return bad(failure, fmt.Sprintf("no answer within %v", checkLimit), "see whether the disk, or the server behind it, hangs; keep the home on a local disk")
+		return problem(resultFail, fmt.Sprintf("no answer within %v", checkLimit), "see whether the disk, or the server behind it, hangs; keep the home on a local disk")
 	case f := <-found:
 		took := p.now().Sub(begun)
-		if each.files && f.Result == ok && took >= slowNoticed {
-			return bad(warning, fmt.Sprintf("%s; but that took %v: the disk is slow", f.Found, took.Round(time.Second/10)),
+		if each.files && f.Result == resultOK && took >= slowNoticed {
+			return problem(resultWarn, fmt.Sprintf("%s; but that took %v: the disk is slow", f.Found, took.Round(time.Second/10)),
 				"keep the home on a local disk: a refresh makes dozens of such calls")
 		}
 		return f
 	}
 }
 
-// noHome is all that can be found where a home cannot be used.
-func noHome(err *config.HomeError) []finding {
+// homeUnusable is all that can be found where a home cannot be used.
+func homeUnusable(err *config.HomeError) []finding {
 	remedy := "name another folder with --home or BEZOAR_HOME"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -200,20 +200,20 @@ func noHome(err *config.HomeError) []finding {
 	case err.Source != config.DefaultHome && err.Source != "--home":
 		remedy = "set " + err.Source + " to a folder, or name one with --home"
 	}
-	found := bad(failure, fmt.Sprintf("%s (%s): %v", err.Path, err.Source, err.Err), remedy)
+	found := problem(resultFail, fmt.Sprintf("%s (%s): %v", err.Path, err.Source, err.Err), remedy)
 	found.Check = checks[0].name
 	return []finding{found}
 }
 
-// notYet is all that can be found before there is a home.
-func notYet(ctx context.Context, path string) []finding {
-	found := fine("%s is not there yet; bezoar login makes it", path)
+// homeMissing is all that can be found before there is a home.
+func homeMissing(ctx context.Context, path string) []finding {
+	found := passed("%s is not there yet; bezoar login makes it", path)
 	above := filepath.Dir(path)
 	for _, err := os.Stat(above); err != nil && above != filepath.Dir(above); _, err = os.Stat(above) {
 		above = filepath.Dir(above)
 	}
 	if file.Open(above, file.Options{}).Probe(ctx) != nil {
-		found = bad(failure, fmt.Sprintf("%s is not there, and nothing can be made in %s", path, above), "name a folder of your own with --home or BEZOAR_HOME")
+		found = problem(resultFail, fmt.Sprintf("%s is not there, and nothing can be made in %s", path, above), "name a folder of your own with --home or BEZOAR_HOME")
 	}
 	found.Check = checks[0].name
 	return []finding{found}
@@ -233,7 +233,7 @@ func report(env cli.Environment, findings []finding, asJSON bool) error {
 	return nil
 }
 
-var colourOf = map[result]string{ok: cli.Green, warning: cli.Yellow, failure: cli.Red}
+var colourOf = map[result]string{resultOK: cli.Green, resultWarn: cli.Yellow, resultFail: cli.Red}
 
 func (f finding) print(out io.Writer, p cli.Paint) error {
 	text := fmt.Sprintf("%s  %-11s  %s\n", p.In(colourOf[f.Result], fmt.Sprintf("%-4s", f.Result)), f.Check, cli.Printable(f.Found))

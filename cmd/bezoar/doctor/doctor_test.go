@@ -24,17 +24,17 @@ import (
 )
 
 func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
-	p := &patient{config: config.Config{Home: t.TempDir()}}
+	p := &probe{config: config.Config{Home: t.TempDir()}}
 	p.lock = func(context.Context, string, time.Duration) (func(), error) { return func() {}, nil }
 	found := lockCheck(context.Background(), p)
-	require.Equal(t, warning, found.Result)
+	require.Equal(t, resultWarn, found.Result)
 	require.Equal(t, "two have the same lock at once", found.Found)
 
 	p.lock = func(context.Context, string, time.Duration) (func(), error) {
 		return nil, errors.New("not on this disk")
 	}
 	found = lockCheck(context.Background(), p)
-	require.Equal(t, warning, found.Result)
+	require.Equal(t, resultWarn, found.Result)
 	require.Equal(t, "this disk cannot lock: not on this disk", found.Found)
 
 	left, err := os.ReadDir(p.config.Home)
@@ -42,7 +42,7 @@ func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
 	require.Empty(t, left)
 
 	p.config.Home = filepath.Join(p.config.Home, "gone")
-	require.Equal(t, failure, lockCheck(context.Background(), p).Result)
+	require.Equal(t, resultFail, lockCheck(context.Background(), p).Result)
 }
 
 // lockedKeyring is a store that only says why it cannot be asked.
@@ -60,17 +60,17 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 		err  error
 		want result
 	}{
-		"file":                    {config.File, locked, skipped},
-		"keyring, locked":         {config.Keyring, locked, failure},
-		"auto, locked":            {config.Auto, locked, failure},
-		"keyring, nobody":         {config.Keyring, persist.ErrNotFound, ok},
-		"keyring, something else": {config.Keyring, &persist.UnreadableError{Problem: "no login"}, ok},
+		"file":                    {config.File, locked, resultSkip},
+		"keyring, locked":         {config.Keyring, locked, resultFail},
+		"auto, locked":            {config.Auto, locked, resultFail},
+		"keyring, nobody":         {config.Keyring, persist.ErrNotFound, resultOK},
+		"keyring, something else": {config.Keyring, &persist.UnreadableError{Problem: "no login"}, resultOK},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &patient{config: config.Config{CredentialStore: each.kept}, store: lockedKeyring{err: each.err}}
+			p := &probe{config: config.Config{CredentialStore: each.kept}, store: lockedKeyring{err: each.err}}
 			found := keyringCheck(context.Background(), p)
 			require.Equal(t, each.want, found.Result)
-			require.Equal(t, each.want == failure, found.Remedy != nil, "what fails has a remedy")
+			require.Equal(t, each.want == resultFail, found.Remedy != nil, "what fails has a remedy")
 		})
 	}
 }
@@ -97,14 +97,14 @@ func TestDoctorFindsACauseOnce(t *testing.T) {
 	} {
 		checks = slices.Clone(was)
 		for i := range checks {
-			checks[i].look = func(context.Context, *patient) finding { return fine("well") }
+			checks[i].look = func(context.Context, *probe) finding { return passed("well") }
 			if checks[i].name == broken {
-				checks[i].look = func(context.Context, *patient) finding { return blocking("broken", "mend it") }
+				checks[i].look = func(context.Context, *probe) finding { return blocking("broken", "mend it") }
 			}
 		}
 		var found []string
-		for _, each := range (&patient{now: time.Now}).examine(t.Context()) {
-			if each.Result == skipped {
+		for _, each := range (&probe{now: time.Now}).examine(t.Context()) {
+			if each.Result == resultSkip {
 				require.Equal(t, "see "+broken, each.Found)
 				found = append(found, each.Check)
 			}
@@ -115,26 +115,26 @@ func TestDoctorFindsACauseOnce(t *testing.T) {
 
 func TestDoctorSaysThatADiskIsSlowOrHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &patient{now: time.Now}
+		p := &probe{now: time.Now}
 		slow := func(d time.Duration) check {
-			return check{files: true, look: func(ctx context.Context, _ *patient) finding {
+			return check{files: true, look: func(ctx context.Context, _ *probe) finding {
 				time.Sleep(d) // as a file system does, whatever the context says
-				return fine("stored")
+				return passed("stored")
 			}}
 		}
-		require.Equal(t, ok, p.look(t.Context(), slow(time.Second)).Result)
+		require.Equal(t, resultOK, p.look(t.Context(), slow(time.Second)).Result)
 		found := p.look(t.Context(), slow(3*time.Second))
-		require.Equal(t, warning, found.Result)
+		require.Equal(t, resultWarn, found.Result)
 		require.Equal(t, "stored; but that took 3s: the disk is slow", found.Found)
 		found = p.look(t.Context(), slow(time.Minute))
-		require.Equal(t, failure, found.Result)
+		require.Equal(t, resultFail, found.Result)
 		require.Equal(t, "no answer within 15s", found.Found)
 		time.Sleep(time.Minute) // until nothing is left
 	})
 }
 
 func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
-	p := &patient{config: config.Config{Home: "/home/ada/.codex"}}
+	p := &probe{config: config.Config{Home: "/home/ada/.codex"}}
 	for errno, want := range map[error]string{
 		syscall.ENOSPC:   "make room on the disk",
 		syscall.EROFS:    "for writing",
@@ -153,7 +153,7 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 		fs.ErrPermission:        "let you in",
 		errors.New("no folder"): "set CODEX_HOME",
 	} {
-		found := noHome(&config.HomeError{Path: "/x", Source: "CODEX_HOME", Err: err})
+		found := homeUnusable(&config.HomeError{Path: "/x", Source: "CODEX_HOME", Err: err})
 		require.Contains(t, *found[0].Remedy, want)
 	}
 }
@@ -166,7 +166,7 @@ func TestDoctorKnocksAtTheIssuerOfTheLogin(t *testing.T) {
 		Provenance: machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, OwnerID: "owner",
 	}
 	kept, ledger := memory.NewStore(), memory.NewLedger(machine.Issuer{}).Process(1)
-	p := &patient{config: config.Config{TokenURL: "https://auth.openai.com/oauth/token"}, store: kept, ledger: ledger}
+	p := &probe{config: config.Config{TokenURL: "https://auth.openai.com/oauth/token"}, store: kept, ledger: ledger}
 	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()), "nobody is logged in")
 	require.NoError(t, kept.Replace(t.Context(), c))
 	require.Equal(t, "https://auth.example.com/oauth/token", p.tokenEndpoint(t.Context()))

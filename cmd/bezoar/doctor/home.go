@@ -28,20 +28,20 @@ import (
 
 // homeCheck sees whose folder it is. Root may use any, and what it writes there
 // belongs to the owner.
-func homeCheck(_ context.Context, p *patient) finding {
+func homeCheck(_ context.Context, p *probe) finding {
 	home, us := p.config.Home, userName(os.Geteuid())
-	owner, isOurs := ownerOf(home)
+	owner, ours := ownerOf(home)
 	theirs := fmt.Sprintf("%s belongs to %s, and you are %s", home, userName(owner), us)
 	_, err := os.ReadDir(home)
 	switch {
-	case !isOurs && err != nil:
+	case !ours && err != nil:
 		return blocking(theirs, "run bezoar as "+userName(owner)+", or name a folder of your own with --home or BEZOAR_HOME")
 	case err != nil:
-		return blocking(fmt.Sprintf("%s: %v", home, cli.PathCause(err)), "see that "+us+" may read and enter the folder")
-	case !isOurs:
-		return bad(warning, theirs, userName(owner)+" can read and replace logins that are made here; run bezoar as "+userName(owner)+", or name a home of your own")
+		return blocking(fmt.Sprintf("%s: %v", home, cli.WithoutPath(err)), "see that "+us+" may read and enter the folder")
+	case !ours:
+		return problem(resultWarn, theirs, userName(owner)+" can read and replace logins that are made here; run bezoar as "+userName(owner)+", or name a home of your own")
 	}
-	return fine("%s", home)
+	return passed("%s", home)
 }
 
 // userName is a user as people call it.
@@ -53,19 +53,19 @@ func userName(id int) string {
 }
 
 // private is what nobody else has any business with.
-var private = []struct {
+var ownerOnly = []struct {
 	name string
 	mode fs.FileMode
 }{{".", 0o700}, {"auth.json", 0o600}, {file.LedgerName, 0o600}}
 
 // permissionCheck looks who else could read a login or put another one there.
-func permissionCheck(_ context.Context, p *patient) finding {
+func permissionCheck(_ context.Context, p *probe) finding {
 	if runtime.GOOS == "windows" {
 		return skip("a home on Windows has the permissions of its user's folder")
 	}
 	folder, _ := ownerOf(p.config.Home)
 	var open, remedies []string
-	for _, each := range private {
+	for _, each := range ownerOnly {
 		path := filepath.Join(p.config.Home, each.name)
 		info, err := os.Stat(path)
 		if err != nil || info.IsDir() != (each.name == ".") { // which other checks report
@@ -81,27 +81,27 @@ func permissionCheck(_ context.Context, p *patient) finding {
 		}
 	}
 	if len(open) > 0 {
-		return bad(warning, "others on this machine have access: "+strings.Join(open, ", "), strings.Join(remedies, " && "))
+		return problem(resultWarn, "others on this machine have access: "+strings.Join(open, ", "), strings.Join(remedies, " && "))
 	}
-	return fine("only %s has access", userName(folder))
+	return passed("only %s has access", userName(folder))
 }
 
 // filesNeeded is how many files must be allowed to be open: locks, ledger, folders
 // and connections of one refresh, with as many to spare.
 const filesNeeded = 32
 
-func limitCheck(context.Context, *patient) finding {
+func limitCheck(context.Context, *probe) finding {
 	limit, known := openFileLimit()
 	switch {
 	case !known:
 		return skip("this system does not tell how many files may be open at once")
 	case limit < filesNeeded:
-		return bad(warning, fmt.Sprintf("only %d files may be open at once", limit), "raise the limit: ulimit -n 1024, or LimitNOFILE= of a systemd service")
+		return problem(resultWarn, fmt.Sprintf("only %d files may be open at once", limit), "raise the limit: ulimit -n 1024, or LimitNOFILE= of a systemd service")
 	}
-	return fine("enough files may be open at once")
+	return passed("enough files may be open at once")
 }
 
-func settingsCheck(_ context.Context, p *patient) finding {
+func settingsCheck(_ context.Context, p *probe) finding {
 	var problems []string
 	remedy := "correct the variables above, or not at all"
 	for _, each := range p.config.Warnings {
@@ -111,112 +111,112 @@ func settingsCheck(_ context.Context, p *patient) finding {
 		}
 	}
 	if len(problems) > 0 {
-		return bad(warning, strings.Join(problems, " "), remedy)
+		return problem(resultWarn, strings.Join(problems, " "), remedy)
 	}
-	return fine("logins are kept in: %s", p.config.CredentialStore)
+	return passed("logins are kept in: %s", p.config.CredentialStore)
 }
 
-func loginCheck(ctx context.Context, p *patient) finding {
+func loginCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore == config.Ephemeral {
 		return skip("kept in the memory of each program, where another one cannot look")
 	}
 	record, err := p.store.Load(ctx)
 	path, us := filepath.Join(p.config.Home, "auth.json"), userName(os.Geteuid())
-	unreadable, isUnreadable := errors.AsType[*persist.UnreadableError](err)
+	unreadable, damaged := errors.AsType[*persist.UnreadableError](err)
 	switch {
 	case errors.Is(err, persist.ErrNotFound):
-		return fine("there is no login; bezoar login makes one")
-	case isUnreadable && unreadable.BlocksWrites:
+		return passed("there is no login; bezoar login makes one")
+	case damaged && unreadable.BlocksWrites:
 		return blocking("there is no login: "+unreadable.Problem, "move away what is in the place of "+path)
-	case isUnreadable:
-		return bad(failure, "auth.json is not a login: "+unreadable.Problem, "bezoar login puts a new login in its place")
+	case damaged:
+		return problem(resultFail, "auth.json is not a login: "+unreadable.Problem, "bezoar login puts a new login in its place")
 	case errors.Is(err, fs.ErrPermission):
 		return blocking("auth.json cannot be read: permission denied", "see whose file it is (ls -l "+path+"), and that "+us+" may read it")
 	case err != nil:
-		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.Cause(err)), "see that the disk is well, and that "+us+" may read "+path)
+		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.WithoutPrefix(err)), "see that the disk is well, and that "+us+" may read "+path)
 	case !session.PolicyOf(p.config).Restriction.Admits(record.Credential):
-		return bad(warning, "the stored login may not be used here",
+		return problem(resultWarn, "the stored login may not be used here",
 			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml want it")
 	}
-	return howItFares(ctx, p, record.Credential.Method)
+	return stateOfLogin(ctx, p, record.Credential.Method)
 }
 
 // howItFares tells of a stored login what status and token tell: doctor has no
 // opinion of its own.
-func howItFares(ctx context.Context, p *patient, method machine.Method) finding {
+func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding {
 	v := view.View{Config: p.config, At: p.now().Round(0)}
 	v.LookAt(ctx, p.store, p.ledger, session.Quiet)
 	found := fmt.Sprintf("there is a login with %s; %s: %s", method, v.Phase(), v.Clause())
 	switch v.Assess().Action {
 	case machine.ActionLogin:
-		return bad(warning, found, "bezoar login")
+		return problem(resultWarn, found, "bezoar login")
 	case machine.ActionOperator:
-		return bad(failure, found, "see what the other checks find; then bezoar token")
+		return problem(resultFail, found, "see what the other checks find; then bezoar token")
 	}
-	return fine("%s", found)
+	return passed("%s", found)
 }
 
-func ledgerCheck(ctx context.Context, p *patient) finding {
+func ledgerCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore == config.Ephemeral {
 		return skip("kept in the memory of each program")
 	}
 	path := filepath.Join(p.config.Home, file.LedgerName)
 	if _, err := p.ledger.History(ctx); err != nil {
-		return bad(failure, fmt.Sprintf("it cannot be read: %v", cli.Cause(err)), "see that "+path+" is a file that this user may read")
+		return problem(resultFail, fmt.Sprintf("it cannot be read: %v", cli.WithoutPrefix(err)), "see that "+path+" is a file that this user may read")
 	}
 	entries := 0
 	unreadable, err := journal.Follow(path).News(func(journal.Line) error { entries++; return nil })
 	switch {
 	case err != nil:
-		return bad(failure, fmt.Sprintf("the ledger cannot be read: %v", cli.Cause(err)), "see that "+path+" is a file that this user may read")
+		return problem(resultFail, fmt.Sprintf("the ledger cannot be read: %v", cli.WithoutPrefix(err)), "see that "+path+" is a file that this user may read")
 	case unreadable > 0:
-		return bad(warning, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
+		return problem(resultWarn, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
 			"nothing to do, unless there are more each time: then something else writes to "+path)
 	}
 	prober, ok := p.ledger.(persist.Prober)
 	if !ok {
-		return fine("%d entries", entries)
+		return passed("%d entries", entries)
 	}
 	if err := prober.Probe(ctx); err != nil {
-		return bad(failure, fmt.Sprintf("it cannot be written, so that nothing is refreshed: %v", err), "see that "+path+" and auth.intents beside it can be written by this user")
+		return problem(resultFail, fmt.Sprintf("it cannot be written, so that nothing is refreshed: %v", err), "see that "+path+" and auth.intents beside it can be written by this user")
 	}
-	return fine("%d entries", entries)
+	return passed("%d entries", entries)
 }
 
 // lockPatience is how long a lock is tried for that must not be had.
 const (
-	lockPatience = 50 * time.Millisecond
-	lockPoll     = 5 * time.Millisecond
+	lockWait = 50 * time.Millisecond
+	lockPoll = 5 * time.Millisecond
 )
 
 // lockCheck takes a lock with one handle and must not get it with another. It is
 // a file of its own beside the real one: that may be in use.
-func lockCheck(ctx context.Context, p *patient) finding {
+func lockCheck(ctx context.Context, p *probe) finding {
 	file, err := os.CreateTemp(p.config.Home, "doctor.*.lock")
 	if err != nil {
-		return bad(failure, fmt.Sprintf("no file can be made to try it with: %v", cli.PathCause(err)), "see that "+userName(os.Geteuid())+" may write to "+p.config.Home)
+		return problem(resultFail, fmt.Sprintf("no file can be made to try it with: %v", cli.WithoutPath(err)), "see that "+userName(os.Geteuid())+" may write to "+p.config.Home)
 	}
 	file.Close()
 	defer os.Remove(file.Name())
 	const remedy = "no token is posted twice for that, but processes may do the same work; keep the home on a local disk"
 	release, err := p.lock(ctx, file.Name(), lockPoll)
 	if err != nil {
-		return bad(warning, fmt.Sprintf("this disk cannot lock: %v", cli.PathCause(err)), remedy)
+		return problem(resultWarn, fmt.Sprintf("this disk cannot lock: %v", cli.WithoutPath(err)), remedy)
 	}
 	defer release()
-	impatient, cancel := context.WithTimeout(ctx, lockPatience)
+	impatient, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	again, err := p.lock(impatient, file.Name(), lockPoll)
 	if err == nil {
 		again()
-		return bad(warning, "two have the same lock at once", remedy)
+		return problem(resultWarn, "two have the same lock at once", remedy)
 	}
-	return fine("one at a time")
+	return passed("one at a time")
 }
 
 // diskCheck does what a refresh does before it spends anything: it proves that
 // the successor could be stored.
-func diskCheck(ctx context.Context, p *patient) finding {
+func diskCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore == config.Ephemeral {
 		return skip("nothing is kept there")
 	}
@@ -229,11 +229,11 @@ func diskCheck(ctx context.Context, p *patient) finding {
 		return blocking(err.Error(), p.diskRemedy(err)+": until then nothing is refreshed, for the new tokens would be lost")
 	}
 	release()
-	return fine("a new login can be stored, and reaches the disk")
+	return passed("a new login can be stored, and reaches the disk")
 }
 
 // diskRemedy is what helps against a store that cannot take a new login.
-func (p *patient) diskRemedy(err error) string {
+func (p *probe) diskRemedy(err error) string {
 	home, us := p.config.Home, userName(os.Geteuid())
 	switch {
 	case errors.Is(err, file.ErrReplaced):
@@ -250,19 +250,19 @@ func (p *patient) diskRemedy(err error) string {
 	return "see that " + home + " can be written to and has room"
 }
 
-func keyringCheck(ctx context.Context, p *patient) finding {
+func keyringCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore != config.Keyring && p.config.CredentialStore != config.Auto {
 		return skip("not in use (cli_auth_credentials_store)")
 	}
 	limited, cancel := context.WithTimeout(ctx, view.LookLimit)
 	defer cancel()
 	_, err := p.store.Load(limited)
-	if _, isUnavailable := errors.AsType[*persist.UnavailableError](err); isUnavailable || limited.Err() != nil {
+	if _, locked := errors.AsType[*persist.UnavailableError](err); locked || limited.Err() != nil {
 		remedy := "unlock it"
 		if errors.Is(err, exec.ErrNotFound) {
 			remedy = "install a keyring service"
 		}
-		return blocking(fmt.Sprintf("it does not answer: %v", cli.Cause(err)), remedy+`, or set cli_auth_credentials_store = "file" in config.toml`)
+		return blocking(fmt.Sprintf("it does not answer: %v", cli.WithoutPrefix(err)), remedy+`, or set cli_auth_credentials_store = "file" in config.toml`)
 	}
-	return fine("it answers")
+	return passed("it answers")
 }

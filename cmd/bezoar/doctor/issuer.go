@@ -15,22 +15,22 @@ import (
 )
 
 // issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
-func issuerCheck(ctx context.Context, p *patient) finding {
+func issuerCheck(ctx context.Context, p *probe) finding {
 	if p.offline {
 		return skip("not asked (--offline)")
 	}
-	host, response, err := p.knock(ctx)
+	host, response, err := p.headIssuer(ctx)
 	if err != nil {
-		problem := outbound.ProblemOf(ctx, err)
-		return bad(failure, fmt.Sprintf("%s cannot be reached: %s", host, problem), remedies[problem])
+		cause := outbound.ProblemOf(ctx, err)
+		return problem(resultFail, fmt.Sprintf("%s cannot be reached: %s", host, cause), remedies[cause])
 	}
 	switch status := response.StatusCode; {
 	case status == http.StatusProxyAuthRequired:
-		return bad(failure, "the proxy wants a user name and a password", "put them into HTTPS_PROXY")
+		return problem(resultFail, "the proxy wants a user name and a password", "put them into HTTPS_PROXY")
 	case status/100 == 5:
-		return bad(warning, fmt.Sprintf("%s answers with status %d", host, status), "the issuer, or a proxy in front of it, is failing; try again later")
+		return problem(resultWarn, fmt.Sprintf("%s answers with status %d", host, status), "the issuer, or a proxy in front of it, is failing; try again later")
 	}
-	return fine("%s can be reached", host)
+	return passed("%s can be reached", host)
 }
 
 // A token is refreshed five minutes before it expires, so that less is harmless.
@@ -41,12 +41,12 @@ const (
 
 // clockCheck compares this machine's clock with the issuer's, which is what tells
 // a token's expiry.
-func clockCheck(ctx context.Context, p *patient) finding {
+func clockCheck(ctx context.Context, p *probe) finding {
 	if p.offline {
 		return skip("not compared (--offline)")
 	}
 	asked := p.now()
-	_, response, err := p.knock(ctx)
+	_, response, err := p.headIssuer(ctx)
 	if err != nil {
 		return skip("the issuer cannot be reached")
 	}
@@ -59,11 +59,11 @@ func clockCheck(ctx context.Context, p *patient) finding {
 	const remedy = "set the clock of this machine by the network (NTP)"
 	switch found := fmt.Sprintf("the clock is %v %s the issuer's", skew.Abs(), direction(skew)); {
 	case skew.Abs() > skewHarmful:
-		return bad(failure, found, remedy)
+		return problem(resultFail, found, remedy)
 	case skew.Abs() > skewNoticed:
-		return bad(warning, found, remedy)
+		return problem(resultWarn, found, remedy)
 	}
-	return fine("it agrees with the issuer's")
+	return passed("it agrees with the issuer's")
 }
 
 func direction(skew time.Duration) string {
@@ -75,13 +75,13 @@ func direction(skew time.Duration) string {
 
 // tokenEndpoint is where the stored login is refreshed; without one, where one would be
 // that does not say where it was made.
-func (p *patient) tokenEndpoint(ctx context.Context) string {
+func (p *probe) tokenEndpoint(ctx context.Context) string {
 	record, _ := persist.Recalling(p.store, p.ledger).Load(ctx)
 	return session.PolicyOf(p.config).IssuerOf(record.Credential).TokenEndpoint
 }
 
 // knock makes one request to the host of the token endpoint: no token, no path.
-func (p *patient) knock(ctx context.Context) (host string, response *http.Response, err error) {
+func (p *probe) headIssuer(ctx context.Context) (host string, response *http.Response, err error) {
 	endpoint, err := url.Parse(p.tokenEndpoint(ctx))
 	if err != nil {
 		return "the issuer", nil, evidence.ProblemAddress

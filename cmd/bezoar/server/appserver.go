@@ -52,7 +52,7 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	loaded, err := session.Load(settings, env.Getenv)
-	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
+	if _, bad := errors.AsType[*config.HomeError](err); bad {
 		return cli.Exit(cli.ExitError, err) // as codex app-server ends, for its clients
 	}
 	if err != nil {

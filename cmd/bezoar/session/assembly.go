@@ -38,7 +38,7 @@ func Load(settings config.Flags, getenv func(string) string) (config.Config, err
 
 // Peek is the configuration of a home for those who only look: the one that
 // nobody chose is not made.
-func Peek(settings config.Flags, getenv func(string) string) (c config.Config, isHomeless bool, err error) {
+func Peek(settings config.Flags, getenv func(string) string) (c config.Config, noHome bool, err error) {
 	c, err = config.Load(settings, getenv)
 	missing, ok := errors.AsType[*config.HomeError](err)
 	if !ok {

@@ -36,7 +36,7 @@ var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credent
 // changes the options of the engine.
 func Open(env cli.Environment, settings config.Flags, issuer func(*oauth.Client) engine.AuthorizationServer, adjust ...func(*engine.Options)) (*Session, error) {
 	c, err := Load(settings, env.Getenv)
-	if _, isHomeBad := errors.AsType[*config.HomeError](err); isHomeBad {
+	if _, bad := errors.AsType[*config.HomeError](err); bad {
 		err = cli.Exit(cli.ExitOperator, err)
 	}
 	if err != nil {

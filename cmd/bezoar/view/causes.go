@@ -20,7 +20,7 @@ func (v *View) causes() string {
 	}
 	verdict, _ := v.State.Verdict()
 	if verdict.Reason == history.ReasonReused || verdict.Reason == history.ReasonInvalidGrant {
-		if known := v.lostGrant(); known != "" {
+		if known := v.lostAnswer(); known != "" {
 			return known
 		}
 	}
@@ -45,8 +45,8 @@ func (v *View) causes() string {
 // lostGrant tells of an earlier post of the refresh token in use whose answer
 // never came to be known: it may have been a grant, and then the token was spent
 // by it, and by no copy of the login.
-func (v *View) lostGrant() string {
-	key := v.key()
+func (v *View) lostAnswer() string {
+	key := v.tokenID()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		switch e := v.entries[i]; {
 		case e.TokenID != key:

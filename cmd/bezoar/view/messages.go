@@ -13,7 +13,7 @@ import (
 
 // Clause is what is known of the login.
 func (v *View) Clause() string {
-	if v.trailProblem != nil && !v.isUnavailable() {
+	if v.ledgerProblem != nil && !v.isUnavailable() {
 		return v.known() + "; the ledger cannot be read, so what the issuer said before is not known"
 	}
 	return v.known()
@@ -21,15 +21,15 @@ func (v *View) Clause() string {
 
 func (v *View) known() string {
 	switch {
-	case v.isHomeless:
+	case v.noHome:
 		return "nobody is logged in; there is no home " + v.Config.Home + " yet"
-	case v.isElsewhere:
+	case v.inMemory:
 		return "this home keeps logins in the memory of each program, where another one cannot look (cli_auth_credentials_store)"
 	case v.isUnavailable():
-		return "what is stored cannot be read: " + cli.Printable(cli.Cause(v.StoreProblem).Error())
+		return "what is stored cannot be read: " + cli.Printable(cli.WithoutPrefix(v.StoreProblem).Error())
 	case v.isUnreadable():
 		return cli.Printable(v.StoreProblem.Error())
-	case v.isForbidden:
+	case v.forbidden:
 		return "the stored login may not be used here (forced_login_method or forced_chatgpt_workspace_id in config.toml)"
 	}
 	if v.Assess().Reason == machine.ReasonIncomplete {

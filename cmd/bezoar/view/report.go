@@ -50,15 +50,15 @@ func (v *View) Report() Status {
 // reason is why, in a word for programs.
 func (v *View) reason() string {
 	switch {
-	case v.isElsewhere:
+	case v.inMemory:
 		return "kept_in_memory"
 	case v.isUnavailable():
 		return "store_unavailable"
 	case v.isUnreadable():
 		return "login_unreadable"
-	case v.isForbidden:
+	case v.forbidden:
 		return "login_forbidden"
-	case v.isHomeless:
+	case v.noHome:
 		return ""
 	}
 	return v.Assess().Reason
@@ -81,7 +81,7 @@ func (v *View) IsUnread() bool {
 	return v.Phase() == Unknown || v.StoreProblem != nil && v.Code() == cli.ExitOperator
 }
 
-func (v *View) Tell(out io.Writer, p cli.Paint) error {
+func (v *View) Print(out io.Writer, p cli.Paint) error {
 	var text strings.Builder
 	story, width := v.story(), 0
 	for _, each := range story {
@@ -91,8 +91,8 @@ func (v *View) Tell(out io.Writer, p cli.Paint) error {
 		fmt.Fprintf(&text, "%-*s  %s\n", width, cli.ExactTime(each.At.Time, v.At), each.Text)
 	}
 	switch {
-	case v.trailProblem != nil:
-		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", cli.Printable(cli.Cause(v.trailProblem).Error()))
+	case v.ledgerProblem != nil:
+		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", cli.Printable(cli.WithoutPrefix(v.ledgerProblem).Error()))
 	case len(story) == 0:
 		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is none.")
 	}
@@ -111,7 +111,7 @@ type PageWords struct{}
 func (PageWords) State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string) {
 	v := View{State: *s, entries: entries, At: now}
 	for _, e := range entries {
-		if isBeginning(e) {
+		if begins(e) {
 			v.History.LoggedOut = e.Kind == persist.Logout
 		}
 	}
@@ -131,7 +131,7 @@ func (PageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 		}
 	}
 	var told []live.Sentence
-	for _, each := range v.tellAll(open) {
+	for _, each := range v.sentences(open) {
 		told = append(told, live.Sentence{At: each.At.Time, Kind: each.Kind, Text: each.Text})
 	}
 	return told

@@ -15,7 +15,7 @@ const Unknown = "Unknown"
 
 // Phase is the name of the state.
 func (v *View) Phase() string {
-	if v.isElsewhere {
+	if v.inMemory {
 		return Unknown
 	}
 	return string(cmp.Or(v.State.Phase, machine.NoAuth))
@@ -35,7 +35,7 @@ func (v *View) isUnreadable() bool {
 // know of: logins that are out of sight, in the memory of other processes.
 func (v *View) Assess() machine.Assessment {
 	assessed := v.State.Assess(v.At)
-	if v.isElsewhere || v.heldBy() != "" {
+	if v.inMemory || v.heldBy() != "" {
 		assessed.Action = machine.ActionOperator
 	}
 	return assessed

@@ -24,11 +24,11 @@ type happening struct {
 // story is what led to the present state, the oldest first: everything from the
 // last login or logout on, and what happened before to the refresh token in use.
 func (v *View) story() []happening {
-	return append(v.prologue(), v.tellAll(v.relevant())...)
+	return append(v.beginning(), v.sentences(v.entriesTold())...)
 }
 
 // tellAll tells entries, the oldest first, those together that are alike.
-func (v *View) tellAll(entries []persist.Entry) []happening {
+func (v *View) sentences(entries []persist.Entry) []happening {
 	var story []happening
 	var first, last persist.Entry // of those that are told together
 	count := 0
@@ -39,7 +39,7 @@ func (v *View) tellAll(entries []persist.Entry) []happening {
 		count = 0
 	}
 	for _, e := range entries {
-		if count == 0 || !isAlike(last, e) {
+		if count == 0 || !alike(last, e) {
 			tell()
 			first = e
 		}
@@ -54,22 +54,22 @@ func (v *View) tellAll(entries []persist.Entry) []happening {
 const unseen persist.Kind = "unseen"
 
 // prologue tells where the tokens came from if it was not bezoar that got them.
-func (v *View) prologue() []happening {
-	isSeen := func(e persist.Entry) bool { return isBeginning(e) || e.NextID != "" && e.NextID == v.key() }
+func (v *View) beginning() []happening {
+	known := func(e persist.Entry) bool { return begins(e) || e.NextID != "" && e.NextID == v.tokenID() }
 	at := v.State.Credential.LastRefresh
-	if at.IsZero() || slices.ContainsFunc(v.entries, isSeen) {
+	if at.IsZero() || slices.ContainsFunc(v.entries, known) {
 		return []happening{}
 	}
 	return []happening{{cli.Stamp{Time: at}, unseen, 1, "The tokens were issued, and bezoar had no part in it: another program logged in or refreshed them."}}
 }
 
 // isBeginning reports whether a story can begin with the entry.
-func isBeginning(e persist.Entry) bool {
+func begins(e persist.Entry) bool {
 	return e.Kind == persist.Login && e.Method != machine.MethodExternal || e.Kind == persist.Logout || e.Kind == persist.Adopted
 }
 
 // isAlike reports whether two entries in a row make one sentence.
-func isAlike(a, b persist.Entry) bool {
+func alike(a, b persist.Entry) bool {
 	switch b.Kind {
 	case persist.Rotated:
 		return a.Kind == b.Kind && a.NextID == b.TokenID
@@ -79,18 +79,18 @@ func isAlike(a, b persist.Entry) bool {
 	return false
 }
 
-func (v *View) relevant() []persist.Entry {
+func (v *View) entriesTold() []persist.Entry {
 	begin := 0
 	for i, e := range v.entries {
-		if isBeginning(e) && !v.isKnownFromBefore(i) {
+		if begins(e) && !v.isKnownFromBefore(i) {
 			begin = i
 		}
 	}
-	key := v.key()
+	key := v.tokenID()
 	var told []persist.Entry
 	for i, e := range v.entries {
-		isOurs := key != "" && (e.TokenID == key || e.NextID == key)
-		if (isOurs || i >= begin) && !v.isOutcomeKnown(i) && !v.isKnownFromBefore(i) {
+		ours := key != "" && (e.TokenID == key || e.NextID == key)
+		if (ours || i >= begin) && !v.isOutcomeKnown(i) && !v.isKnownFromBefore(i) {
 			told = append(told, e)
 		}
 	}
@@ -106,8 +106,8 @@ func (v *View) isOutcomeKnown(i int) bool {
 		return false
 	}
 	for _, e := range v.entries[i+1:] {
-		isOutcome := e.Kind == persist.Rotated || e.Kind == persist.Refused || e.Kind == persist.Deferred
-		if e.TokenID == intent.TokenID && isOutcome && (e.PID == intent.PID || e.Kind == persist.Rotated) {
+		ended := e.Kind == persist.Rotated || e.Kind == persist.Refused || e.Kind == persist.Deferred
+		if e.TokenID == intent.TokenID && ended && (e.PID == intent.PID || e.Kind == persist.Rotated) {
 			return true
 		}
 	}

@@ -25,11 +25,11 @@ type View struct {
 	History history.TokenHistory
 	entries []persist.Entry // of the ledger, the oldest first
 
-	isHomeless   bool  // there is no home yet
-	isElsewhere  bool  // logins are kept in the memory of other processes
-	isForbidden  bool  // what is stored may not be used here
-	StoreProblem error // why nobody can tell what is stored, or that it is no login
-	trailProblem error // why nobody can tell what the ledger knows
+	noHome        bool  // there is no home yet
+	inMemory      bool  // logins are kept in the memory of other processes
+	forbidden     bool  // what is stored may not be used here
+	StoreProblem  error // why nobody can tell what is stored, or that it is no login
+	ledgerProblem error // why nobody can tell what the ledger knows
 }
 
 // LookLimit is for a disk that hangs, or a keyring that waits for a person.
@@ -37,13 +37,13 @@ const LookLimit = 2 * time.Second
 
 // Open looks at a home.
 func Open(env cli.Environment, settings config.Flags) (View, error) {
-	c, isHomeless, err := session.Peek(settings, env.Getenv)
+	c, noHome, err := session.Peek(settings, env.Getenv)
 	if err != nil {
 		return View{}, err
 	}
-	v := View{Config: c, At: env.Now().Round(0), isHomeless: isHomeless, isElsewhere: c.CredentialStore == config.Ephemeral}
+	v := View{Config: c, At: env.Now().Round(0), noHome: noHome, inMemory: c.CredentialStore == config.Ephemeral}
 	session.Warn(env, c)
-	if isHomeless || v.isElsewhere {
+	if noHome || v.inMemory {
 		v.State = machine.New(session.PolicyOf(c))
 		return v, nil
 	}
@@ -64,8 +64,8 @@ func (v *View) LookAt(ctx context.Context, login persist.Store, ledger persist.L
 		Policy: session.PolicyOf(v.Config), Store: login, Ledger: ledger,
 		Log: log, Now: func() time.Time { return v.At },
 	})
-	v.State, v.History, v.isForbidden = seen.State, seen.History, seen.IsForbidden
-	v.StoreProblem, v.trailProblem = seen.StoreProblem, seen.LedgerProblem
+	v.State, v.History, v.forbidden = seen.State, seen.History, seen.IsForbidden
+	v.StoreProblem, v.ledgerProblem = seen.StoreProblem, seen.LedgerProblem
 	v.entries, _ = EntriesOf(ledger) // the lineage has the same problem and reports it
 }
 
@@ -98,7 +98,7 @@ func EntriesOf(ledger persist.Ledger) ([]persist.Entry, error) {
 // last is the last entry of one of the kinds that is about the refresh token
 // in use, or about any login if it has none.
 func (v *View) last(kinds ...persist.Kind) (persist.Entry, bool) {
-	key := v.key()
+	key := v.tokenID()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		e := v.entries[i]
 		for _, kind := range kinds {
@@ -111,7 +111,7 @@ func (v *View) last(kinds ...persist.Kind) (persist.Entry, bool) {
 }
 
 // key names the refresh token in use, "" for none.
-func (v *View) key() secret.Fingerprint {
+func (v *View) tokenID() secret.Fingerprint {
 	return v.State.Policy.TokenID(v.State.Credential)
 }
 
@@ -137,7 +137,7 @@ func (v *View) since() time.Time {
 			return e.At
 		}
 	case machine.NoAuth:
-		if e, ok := v.last(persist.Logout); ok && v.History.LoggedOut && v.StoreProblem == nil && !v.isForbidden {
+		if e, ok := v.last(persist.Logout); ok && v.History.LoggedOut && v.StoreProblem == nil && !v.forbidden {
 			return e.At
 		}
 	}
