@@ -19,7 +19,7 @@ func RefreshSteps() []string { return stepsOf(RefreshFailpoints()) }
 const (
 	StepLogin  = "login"
 	StepLogout = "logout"
-	StepRevoke = "revoke" // the issuer is told of a logout
+	StepRevoke = "revoke" // the issuer hears of the logout
 )
 
 // AccountSteps are the steps of a login and of a logout in their order.
@@ -34,23 +34,24 @@ func stepsOf(table []Failpoint) (steps []string) {
 	return steps
 }
 
-// Outcome is what the next process makes of what was cut short. The set is closed: nothing is lost without one of these names.
+// Outcome is what the next process makes of what a killed process left. The set is closed:
+// no login is lost without one of these names.
 type Outcome string
 
 // The outcomes of a death.
 const (
 	Unspent   Outcome = "Unspent"   // the old login is there, and its refresh token may be posted
-	InDoubt   Outcome = "InDoubt"   // the token may be spent: served while it serves, then posted once more
+	InDoubt   Outcome = "InDoubt"   // the refresh token may be spent: it is posted once more when the access token is of no use
 	Committed Outcome = "Committed" // the new login is there, or is put there; nothing is posted
-	Displaced Outcome = "Displaced" // the login that somebody made meanwhile is there, or is put back
-	SignedOut Outcome = "SignedOut" // nobody is logged in, and each process knows that it was on purpose
+	Displaced Outcome = "Displaced" // the other login that was stored meanwhile is there, or is put back
+	SignedOut Outcome = "SignedOut" // there is no login, and each process knows that the user ended it
 )
 
 // The circumstances in which a refresh makes other system calls than usual.
 const (
 	WhenAfterCrash    = "another process died in its save"
 	WhenLinked        = "auth.json has a second name, or is a mount point"
-	WhenLoginBetween  = "somebody logs in during the save"
+	WhenLoginBetween  = "another login is stored during the save"
 	WhenLedgerIsLarge = "the ledger is due to be compacted"
 )
 
@@ -59,25 +60,24 @@ const (
 	leavesNothing   = "nothing"
 	leavesFiller    = "a file without a login, which the next process removes"
 	leavesIntent    = "an intent without an outcome"
-	leavesHalf      = "an intent, and half of a new login that nobody can use"
-	leavesStaged    = "an intent, and the new login beside the old one: the next one puts it in place"
+	leavesHalf      = "an intent, and half of a new login, which no process uses"
+	leavesStaged    = "an intent, and the new login beside the old one: the next process puts it in place"
 	leavesInPlace   = "an intent, and part of the new login in place: readers are given the copy beside it"
-	leavesNew       = "the new login, and an intent that it answers"
-	leavesRecorded  = "the new login, and an intent that the ledger answers"
-	leavesAll       = "the new login; the ledger says so"
-	leavesShort     = "the new login; the ledger says so, and a copy of it goes with the next compaction"
-	leavesAdrift    = "the new login of who died, in a copy: the next one puts it in place"
+	leavesNew       = "the new login, and an intent that it resolves"
+	leavesRecorded  = "the new login, and an intent that the ledger resolves"
+	leavesAll       = "the new login; the ledger has it"
+	leavesShort     = "the new login; the ledger has it, and a copy of the ledger goes with the next compaction"
+	leavesAdrift    = "the new login of the killed process, in a copy: the next one puts it in place"
 	leavesTheirs    = "the other login; the new one is dropped"
-	leavesSwapped   = "the new login in place, and the other one beside it: the next one puts it back"
+	leavesSwapped   = "the new login in place, and the other one beside it: the next process puts it back"
 	leavesOld       = "the old login"
 	leavesLoginHalf = "the old login, and a file that the next process removes"
-	leavesLogin     = "the new login, which the ledger does not know yet"
+	leavesLogin     = "the new login, which the ledger does not have yet"
 	leavesLoginPart = "part of the new login in place: readers are given the copy beside it"
-	leavesKnown     = "the new login; the ledger says so"
-	leavesSaid      = "the old login, and an entry that it was ended: the next one to start writes that it goes on"
-	leavesNobody    = "no login; the ledger says that it was ended"
-	leavesUntold    = "no login; the issuer has not heard, and copies of it go on"
-	leavesTold      = "no login, and the issuer knows"
+	leavesSaid      = "the old login, and an entry of its logout: the next process to start writes that the login goes on"
+	leavesNone      = "no login; the ledger has the logout"
+	leavesUntold    = "no login; the issuer does not know of the logout, and copies of the login go on"
+	leavesTold      = "no login, and the issuer knows of the logout"
 )
 
 // RefreshFailpoints lists them in the order in which a refresh passes them.
@@ -106,7 +106,7 @@ func RefreshFailpoints() []Failpoint {
 		{"intend", "intent: make folder", "", leavesFiller, Unspent},
 		{"intend", "intent: sync parent folder", "", leavesFiller, Unspent},
 		{"intend", "intent: create", "", leavesFiller, Unspent},
-		{"intend", "intent: write", "", "an empty intent, believed in until it is old", InDoubt},
+		{"intend", "intent: write", "", "an empty intent, which counts until it is old", InDoubt},
 		{"intend", "intent: sync", "", leavesIntent, InDoubt},
 		{"intend", "intent: sync folder", "", leavesIntent, InDoubt},
 		{"intend", "append: write", "", leavesIntent, InDoubt},
@@ -165,8 +165,8 @@ func AccountFailpoints() []Failpoint {
 		{StepLogin, "replace: remove", WhenLinked, leavesLogin, Committed},
 		{StepLogin, "replace: sync folder", "", leavesLogin, Committed},
 		{StepLogin, "append: write", "", leavesLogin, Committed},
-		{StepLogin, "append: sync", "", leavesKnown, Committed},
-		{StepLogin, "append: sync folder", "", leavesKnown, Committed},
+		{StepLogin, "append: sync", "", leavesAll, Committed},
+		{StepLogin, "append: sync folder", "", leavesAll, Committed},
 		{StepLogout, "", "", leavesOld, Unspent},
 		{StepLogout, "append: write", "", leavesOld, Unspent},
 		{StepLogout, "append: sync", "", leavesSaid, Unspent},
@@ -178,9 +178,9 @@ func AccountFailpoints() []Failpoint {
 		{StepLogout, "sweep: sync folder", WhenAfterCrash, leavesSaid, Unspent},
 		{StepLogout, "delete: remove", "", leavesSaid, Unspent},
 		{StepLogout, "delete: truncate", WhenLinked, leavesSaid, Unspent},
-		{StepLogout, "delete: write in place", WhenLinked, leavesNobody, SignedOut},
-		{StepLogout, "delete: sync in place", WhenLinked, leavesNobody, SignedOut},
-		{StepLogout, "delete: sync folder", "", leavesNobody, SignedOut},
+		{StepLogout, "delete: write in place", WhenLinked, leavesNone, SignedOut},
+		{StepLogout, "delete: sync in place", WhenLinked, leavesNone, SignedOut},
+		{StepLogout, "delete: sync folder", "", leavesNone, SignedOut},
 		{StepRevoke, "", "", leavesUntold, SignedOut},
 		{StepRevoke, "append: write", "", leavesTold, SignedOut},
 	}

@@ -8,7 +8,39 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 )
 
-const preamble = `# The states
+// page is STATES.md: the picture, each row of the table with the orders of the machine,
+// what a killed process leaves, and the invariants with the tests that hold them.
+func page(transitions []transition) string {
+	var out strings.Builder
+	out.WriteString(statesPart + "```mermaid\n" + diagram.Mermaid() + "```\n\n")
+	out.WriteString(transitionsPart)
+	for _, row := range merged(transitions) {
+		effects := strings.Join(row.effects, ", ")
+		if effects == "" {
+			effects = "–"
+		}
+		name := string(row.trigger)
+		if words, ok := diagram.Words(row.trigger); ok {
+			name += " (" + words + ")"
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.from, row.to, effects, row.why)
+	}
+	out.WriteString(failpointsPart)
+	for _, row := range slices.Concat(RefreshFailpoints(), AccountFailpoints()) {
+		place := row.Step
+		if row.Call != "" {
+			place += " – " + row.Call
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", place, row.When, row.Leaves, row.Outcome)
+	}
+	out.WriteString(invariantsPart)
+	for i, invariant := range Invariants() {
+		fmt.Fprintf(&out, "| %d | %s | %s |\n", i+1, invariant.Promise, strings.Join(invariant.Tests, ", "))
+	}
+	return out.String()
+}
+
+const statesPart = `# The states
 
 Generated from the machine by ` + "`bezoar states`" + `; do not edit. A test compares.
 
@@ -20,64 +52,63 @@ Generated from the machine by ` + "`bezoar states`" + `; do not edit. A test com
 | Stale | a token set that should be refreshed | yes, while nothing says it is refused | **the only state that may** |
 | Poisoned | the issuer refused this very refresh token for good | **no**; the method stays visible | **never** |
 
+A poisoned state never issues another network refresh: [properties/poisoned_test.go](properties/poisoned_test.go) is that
+sentence as a test to read.
+
 `
 
-// Page is STATES.md: the picture, every row of the table with what the machine
-// orders there, what a death in a refresh leaves, and the invariants with the
-// tests that hold them.
-func Page() (string, error) {
-	transitions, err := Transitions()
-	if err != nil {
-		return "", err
-	}
-	var out strings.Builder
-	out.WriteString(preamble)
-	out.WriteString("```mermaid\n" + diagram.Mermaid() + "```\n\n")
-	out.WriteString("Rows that lead back to their own state are left out of the picture, but for those of a refresh.\n\n")
-	out.WriteString("## The transitions\n\nEffects were obtained by running `Step`; they are carried out in this order. In brackets: the words of the picture.\n\n")
-	out.WriteString("| event | from | to | effects | why |\n|---|---|---|---|---|\n")
-	for _, row := range merged(transitions) {
-		effects := strings.Join(row.Effects, ", ")
-		if effects == "" {
-			effects = "–"
-		}
-		name := string(row.Trigger)
-		if words, ok := diagram.Words(row.Trigger); ok {
-			name += " (" + words + ")"
-		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.From, row.To, effects, row.Why)
-	}
-	out.WriteString(deathsPreamble)
-	for _, row := range slices.Concat(RefreshFailpoints(), AccountFailpoints()) {
-		place := row.Step
-		if row.Call != "" {
-			place += " – " + row.Call
-		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", place, row.When, row.Leaves, row.Outcome)
-	}
-	out.WriteString("\n## The invariants\n\n| # | promise | held by |\n|---|---|---|\n")
-	for i, invariant := range Invariants() {
-		fmt.Fprintf(&out, "| %d | %s | %s |\n", i+1, invariant.Promise, strings.Join(invariant.Tests, ", "))
-	}
-	return out.String(), nil
-}
+const transitionsPart = `The picture leaves out the rows that lead back to their own state, but for those of a refresh.
 
-const deathsPreamble = `
+## The transitions
+
+The effects are what ` + "`machine.Step`" + ` ordered when this page was made; the engine carries them out in this order. In
+brackets: the words of the picture.
+
+| event | from | to | effects | why |
+|---|---|---|---|---|
+`
+
+const failpointsPart = `
 ## A death in a refresh, a login or a logout
 
-A process may be killed before any step of these, and before any system call within one that leaves a trace. What the
-next process finds is one of these, and a test kills a process at each place. **Unspent**: the old login; it may be refreshed.
-**InDoubt**: the token may be spent; it is served while its access token serves, then posted once more, and the end of the login
-is named if it was spent. **Committed**: the new login, at once or when the next one has put it in place. **Displaced**: the
-login that somebody made meanwhile. **SignedOut**: no login, and each process knows that it was on purpose. A login or a logout
-that died can be repeated.
+A process may be killed before any of these steps, and before any system call within one that leaves a trace. A test kills a
+process at each of these places. The outcome is what the next process makes of it. **Unspent**: the old login; it may be
+refreshed. **InDoubt**: the refresh token may be spent; the access token is handed out while it is good, then the refresh token is
+posted once more, and if it was spent, the login ends and says so. **Committed**: the new login, at once or when the next process
+has put it in place. **Displaced**: the other login that was stored meanwhile. **SignedOut**: no login, and each process knows
+that the user ended it. A login or a logout that was cut short can be repeated.
 
 | killed before | when | leaves | outcome |
 |---|---|---|---|
+`
+
+const invariantsPart = `
+## The invariants
+
+| # | promise | held by |
+|---|---|---|
 `
 
 // Invariant is a promise with the names of the tests that hold it.
 type Invariant struct {
 	Promise string
 	Tests   []string
+}
+
+// Invariants are the promises of the program. A test demands that each of the named
+// tests exists.
+func Invariants() []Invariant {
+	return []Invariant{
+		{"Only Stale spends: no refresh token is posted in any other state.", []string{"TestStaleAloneOrdersARefresh", "TestMachineAgreesWithTheModel", "TestSimulation"}},
+		{"A refresh token that was refused for good is never posted again, by any process, however often clients ask.", []string{"TestPoisonedNeverIssuesAnotherRefresh", "TestPoisonedServerPostsNothing", "TestPoisonedCredentialIsNeverSentAgain", "TestSimulation"}},
+		{"Poisoned hands out no token and keeps the method visible.", []string{"TestPoisonedLoginKeepsItsMethodAndLosesItsToken", "TestMachineAgreesWithTheModel", "TestSimulation"}},
+		{"Poison clears if and only if the credential differs.", []string{"TestPoisonClearsOnlyForAnotherCredential", "TestMachineAgreesWithTheModel"}},
+		{"At most one refresh is in flight.", []string{"TestAllWhoWaitShareOnePost", "TestMachineAgreesWithTheModel", "TestSimulation", "TestEngineKeepsItsPromises"}},
+		{"A transient failure never poisons, and never withholds a token.", []string{"TestATransientFailureKeepsTheTokenAndWaitsBeforeTheNextPost", "TestMachineAgreesWithTheModel", "TestSimulation"}},
+		{"What the issuer granted is in memory or on the disk, unless another login has taken its place.", []string{"TestAnUnsavedTokenSetIsSavedAtTheLatestWhenTheProgramEnds", "TestALookDoesNotCostAnUnsavedTokenSet", "TestSimulation"}},
+		{"A refresh in flight never undoes a login or a logout.", []string{"TestALoginOrALogoutIsNotUndoneByTheRefreshInFlight", "TestSimulation"}},
+		{"An API key never ages and is never refreshed.", []string{"TestAKeyIsNeverRefreshedAndNeverAges", "TestMachineAgreesWithTheModel"}},
+		{"Each client that asks is answered exactly once.", []string{"TestSimulation", "TestEngineKeepsItsPromises"}},
+		{"No secret is printed, logged or shown.", []string{"TestTokenIsNeverPrintedWhateverTheVerbAndWhereverItSits", "TestNoSecretLeavesThroughAConversation"}},
+	}
 }

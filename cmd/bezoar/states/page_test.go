@@ -1,7 +1,6 @@
 package states
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,51 +10,47 @@ import (
 )
 
 func TestTransitionsCoverTheTable(t *testing.T) {
-	transitions, err := Transitions()
+	transitions, err := runTable()
 	require.NoError(t, err)
-	rows := 0
+	cells := 0
 	for _, row := range machine.Table() {
-		rows += len(row.Src)
+		cells += len(row.Src)
 		require.NotEmpty(t, row.Why)
 	}
-	require.Len(t, transitions, rows)
+	require.Len(t, transitions, cells)
 }
 
-func TestOnlyRowsIntoStaleOrderARefresh(t *testing.T) {
-	transitions, err := Transitions()
+func TestStaleAloneOrdersARefresh(t *testing.T) {
+	transitions, err := runTable()
 	require.NoError(t, err)
-	orders := 0
-	for _, row := range transitions {
-		for _, effect := range row.Effects {
-			if effect == "StartRefresh" {
-				orders++
-				require.Equal(t, machine.Stale, row.To, "%s in %s", row.Trigger, row.From)
-			}
-		}
-	}
-	require.NotZero(t, orders)
+	require.Equal(t, []machine.Phase{machine.Stale}, posting(transitions))
+	lie := transition{to: machine.Poisoned, effects: []string{"StartRefresh"}}
+	require.Equal(t, []machine.Phase{machine.Stale, machine.Poisoned}, posting(append(transitions, lie)))
 }
 
 func TestPageIsTheSameEveryTime(t *testing.T) {
-	page, err := Page()
+	transitions, err := runTable()
 	require.NoError(t, err)
+	first := page(transitions)
 	for range 20 {
-		again, err := Page()
+		transitions, err = runTable()
 		require.NoError(t, err)
-		require.Equal(t, page, again)
+		require.Equal(t, first, page(transitions))
 	}
-	require.Contains(t, page, "| post |  | an intent without an outcome | InDoubt |\n")
-	require.Contains(t, page, "| save – swap: truncate | auth.json has a second name")
-	for _, label := range machine.Phases() {
-		require.Contains(t, diagram.Mermaid(), string(label))
-	}
-	require.NotContains(t, page, "refresh-first", "no secret of a sample gets onto the page")
-	require.False(t, strings.Contains(diagram.Mermaid(), string(machine.NothingToDo)), "quiet rows are not drawn")
 }
 
-func TestOnlyStaleOrdersARefresh(t *testing.T) {
-	transitions, err := Transitions()
+func TestPageHasFailpointsAndNoSecret(t *testing.T) {
+	transitions, err := runTable()
 	require.NoError(t, err)
-	require.Equal(t, []machine.Phase{machine.Stale}, refreshing(transitions))
-	require.Len(t, refreshing(append(transitions, Transition{To: machine.Poisoned, Effects: []string{"StartRefresh"}})), 2)
+	text := page(transitions)
+	require.Contains(t, text, "| post |  | an intent without an outcome | InDoubt |\n")
+	require.Contains(t, text, "| save – swap: truncate | auth.json has a second name")
+	require.NotContains(t, text, "refresh-first", "a secret of a sample")
+}
+
+func TestMermaidHasThePhasesAndNoQuietRow(t *testing.T) {
+	for _, phase := range machine.Phases() {
+		require.Contains(t, diagram.Mermaid(), string(phase))
+	}
+	require.NotContains(t, diagram.Mermaid(), string(machine.NothingToDo))
 }
