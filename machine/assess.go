@@ -11,7 +11,7 @@ import (
 // opinion of which the status, the token command, the story, the doctor, the
 // app-server's account/health/read and the live page are views. What none of them
 // may say differently is here: whether the access token is good, what has to be
-// done and by whom, and when something changes by itself. It is comparable.
+// done and who can do it, and when something changes by itself. It is comparable.
 type Assessment struct {
 	Phase         Phase
 	Reason        string // why it is in this state; "" if that needs no reason
@@ -29,7 +29,7 @@ type Assessment struct {
 type Action string
 
 // The actions. ActionWait always comes with a NextAttemptAt at which something
-// changes without anyone's help; what waiting cannot end is one of the other two.
+// changes by itself; what waiting cannot end is one of the other two.
 const (
 	ActionNone     Action = "none"
 	ActionWait     Action = "wait"     // the engine tries again by itself
@@ -56,8 +56,8 @@ func (s State) Assess(at time.Time) Assessment {
 	}
 }
 
-// news is what of an assessment is told without being asked for. A time that moves
-// and a count that grows are not: they would be told at each attempt.
+// news is the part of an assessment that subscribers are notified of. A time that
+// moves and a count that grows are not in it: they change with each attempt.
 func (a Assessment) news() Assessment {
 	a.NextAttemptAt, a.Evidence.Times = time.Time{}, 0
 	return a
@@ -109,7 +109,7 @@ func (s State) isAbandoned(at time.Time) bool {
 }
 
 // isIncomplete reports whether there is a login that has nothing to hand out and that
-// no attempt is due for: its access token is empty, or, as the reference wants it, the
+// no attempt is due for: its access token is empty, or, as Codex wants it, the
 // date of its last refresh is missing; or its key is empty.
 func (s State) isIncomplete() bool {
 	return (s.Phase == Fresh || s.Phase == ApiKey) && !s.Credential.isUsable()
@@ -187,7 +187,7 @@ func (s State) hasExpired(at time.Time) bool { return !s.Expiry.IsZero() && !at.
 // TokenAt is what a client is given at a moment: a token that is usable then. One
 // that has expired is given only while the issuer cannot be asked for another, for
 // a clock may be wrong and a client may know better; and if it is the client that
-// refreshes it. (The reference gives it at all times.)
+// refreshes it. (Codex gives it at all times.)
 func (s State) TokenAt(at time.Time) secret.Token {
 	if s.hasExpired(at) && !s.isOutOfReach(at) {
 		return secret.Token{}

@@ -87,10 +87,10 @@ func TestAnExpiredTokenIsGivenOnlyWhileTheIssuerCannotBeAsked(t *testing.T) {
 	}
 }
 
-// blind is a look at a store that nobody can read.
+// blind is a look at a store that cannot be read.
 var blind = machine.NothingLoaded{At: at(0), Blocked: evidence.BlockStoreUnavailable}
 
-func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
+func TestAssessmentOfNoLoginIsNotifiedOnce(t *testing.T) {
 	forbidding := policy
 	forbidding.Restriction.ForbidAPIKey = true
 	key := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}
@@ -112,7 +112,7 @@ func TestWhyThereIsNoLoginIsToldOnceAndForgottenWithTheReason(t *testing.T) {
 	require.Empty(t, runFrom(t, poisoned(t), blind).Blocked, "it is known what is wrong with the login")
 }
 
-func TestEveryChangeOfAnAssessmentIsTold(t *testing.T) {
+func TestAssessmentNotifiesOfEveryChange(t *testing.T) {
 	stale := runFrom(t, run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}), demand)
 	for n, told := range []struct {
 		trouble evidence.BlockReason

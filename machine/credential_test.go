@@ -59,15 +59,15 @@ func TestAgeOfAGrant(t *testing.T) {
 		granted machine.Credential
 		due     time.Duration
 	}{
-		"an hour":               {expiring("r2", time.Hour), 55 * time.Minute},
-		"less than the lead":    {expiring("r2", 100*time.Second), 80 * time.Second},
-		"expired at its birth":  {expiring("r2", -time.Hour), machine.ExpiryLead},
-		"not a moment":          {expiring("r2", 0), machine.ExpiryLead},
-		"slower than its life":  {meant(-2*time.Second, -time.Second), time.Second},
-		"meant to last":         {meant(-2*time.Hour, -time.Hour), machine.ExpiryLead},
-		"from the year 1970":    {meant(-noon.Sub(time.Unix(0, 0)), -time.Hour), machine.ExpiryLead},
-		"meant to be dead":      {meant(-time.Hour, -2*time.Hour), machine.ExpiryLead},
-		"nobody knows how long": {opaque, machine.LastRefreshAge},
+		"an hour":              {expiring("r2", time.Hour), 55 * time.Minute},
+		"less than the lead":   {expiring("r2", 100*time.Second), 80 * time.Second},
+		"expired at its birth": {expiring("r2", -time.Hour), machine.ExpiryLead},
+		"not a moment":         {expiring("r2", 0), machine.ExpiryLead},
+		"slower than its life": {meant(-2*time.Second, -time.Second), time.Second},
+		"meant to last":        {meant(-2*time.Hour, -time.Hour), machine.ExpiryLead},
+		"from the year 1970":   {meant(-noon.Sub(time.Unix(0, 0)), -time.Hour), machine.ExpiryLead},
+		"meant to be dead":     {meant(-time.Hour, -2*time.Hour), machine.ExpiryLead},
+		"of unknown lifetime":  {opaque, machine.LastRefreshAge},
 	} {
 		state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
 			machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: each.granted})

@@ -1,6 +1,6 @@
 // Package machine decides: it is the auth state machine, and it is pure. There is
-// no clock in it, no goroutine, no lock and no I/O; whoever drives it (package
-// engine) brings events and carries out orders.
+// no clock in it, no goroutine, no lock and no I/O; its driver (package engine)
+// brings events and carries out orders.
 //
 // # States
 //

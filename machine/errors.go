@@ -3,7 +3,7 @@ package machine
 import "fmt"
 
 // IllegalTransitionError reports an event that the table has no row for in
-// this state. It is a bug in whoever made the event: the state stays as it
+// this state. It is a bug where the event was made: the state stays as it
 // was, and the engine logs it and goes on.
 type IllegalTransitionError struct {
 	From    Phase

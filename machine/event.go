@@ -32,7 +32,7 @@ type Asked struct {
 // nothing, something unreadable, or something that may not be used here.
 type NothingLoaded struct {
 	At
-	Blocked evidence.BlockReason // BlockStoreUnavailable if there may be a login for all anybody can tell
+	Blocked evidence.BlockReason // BlockStoreUnavailable if it is unknown whether there is a login
 }
 
 // CredentialLoaded reports what the store holds, when the engine looked: at
@@ -46,7 +46,7 @@ type CredentialLoaded struct {
 	InUse       *history.Verdict // the store's ledger condemns the refresh token of the login in use
 	Attempt     AttemptID        // the refresh that found it, zero for none
 	Displaced   bool             // it took the place of the unsaved login in use
-	Dropped     *Credential      // what that refresh was granted for nobody; nil for nothing
+	Dropped     *Credential      // the tokens of that refresh, which no login uses any more; nil for none
 }
 
 // Loaded is the event that the machine learns a stored credential by, with all that the
@@ -88,7 +88,7 @@ type LoggedOut struct {
 	At
 	Attempt AttemptID   // the refresh that found out, zero for none
 	Removed *Credential // what a logout here took out of the store, perhaps nothing; nil for one elsewhere
-	Dropped *Credential // what the refresh was granted for nobody
+	Dropped *Credential // the tokens of that refresh, which no login uses any more; nil for none
 }
 
 // TokenRejected reports that a resource server answered 401 to an access token.
@@ -97,7 +97,7 @@ type TokenRejected struct {
 	Access secret.Fingerprint // of the token that was refused
 
 	// PastFloor says that it is to be believed also in the first seconds of the
-	// token's life. Whoever sets it does so at most once in a row, or a resource
+	// token's life. Set it at most once in a row, or a resource
 	// server that refuses everything costs a refresh each time.
 	PastFloor bool
 }
@@ -126,7 +126,7 @@ type RefreshFailedTransient struct {
 	Attempt   AttemptID
 	NotBefore time.Time            // when the next attempt may be; zero for at once
 	Posted    bool                 // the issuer was asked
-	Blocked   evidence.BlockReason // what stood in the way, "" for nothing that anybody has to know
+	Blocked   evidence.BlockReason // what stood in the way, "" for nothing worth showing
 	Evidence  evidence.Repeated    // what the issuer answered, here or to another process; none if it was not asked
 
 	Kept *Credential // the login with a refresh token that came without a usable access token; nil for none
@@ -134,7 +134,7 @@ type RefreshFailedTransient struct {
 }
 
 // AnswerOverdue reports that the deadline of a post has struck while the refresh is
-// still in flight: nobody waits for it any more, and its answer is still heard. The
+// still in flight: no caller waits for it any more, and its answer still counts. The
 // event that ends the refresh comes later, or at Until at the latest.
 type AnswerOverdue struct {
 	At

@@ -12,7 +12,7 @@ import (
 //   - Where both say whose they are, that decides: the account id as stored, or
 //     else as the ID token claims it.
 //   - Where one of them does not, they are the same if they share a token: a refresh
-//     that rotates one of the two is still of the same login. Else nobody can tell,
+//     that rotates one of the two is still of the same login. Else it is unknown,
 //     and the answer is no.
 func (c Credential) SharesAccount(d Credential) bool {
 	if c.Method != d.Method || c.Method == MethodAPIKey || c.Method == "" {

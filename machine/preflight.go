@@ -19,7 +19,7 @@ type Stored struct {
 // about to post: is it still needed, and may it be? It returns the event that
 // ends the refresh without a post, or nil: then the token may be spent.
 //
-// The rules are those of the reference where it has any, so the order matters:
+// The rules are those of Codex where it has any, so the order matters:
 // first what was done to the login elsewhere, then what is known of the token, then
 // politeness.
 func (s State) Preflight(stored Stored, at time.Time) Event {
@@ -94,9 +94,9 @@ func (s State) isSuperseded(found Credential, lineage history.TokenHistory) bool
 
 // MayReplace reports whether the successor of the login in use may take the
 // place of another stored one: of a token set of the same account that is known
-// to be dead, which nobody could miss. It may not if that is of a later login
-// and was spent, for then its successor is in somebody's memory, on the way into
-// the store; nor if somebody has logged out of the login in use.
+// to be dead, so that nothing is lost with it. It may not if that is of a later login
+// and was spent, for then its successor is in another process's memory, on the way
+// into the store; nor if there was a logout from the login in use.
 func (s State) MayReplace(stored Credential, lineage history.TokenHistory) bool {
 	verdict := lineage.VerdictOn(s.Policy.TokenID(stored))
 	if verdict == nil || !stored.SharesAccount(s.Credential) {
@@ -146,8 +146,7 @@ func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Even
 	return nil
 }
 
-// serves reports whether the access token can still be of use, as far as
-// anybody can tell.
+// serves reports whether the access token can still be of use, as far as is known.
 func (s State) serves(at time.Time) bool {
 	if s.Rejected {
 		return false

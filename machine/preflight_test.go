@@ -20,7 +20,7 @@ func refreshing(t *testing.T, c machine.Credential) machine.State {
 func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 	held := login("a", "r")
 	newer, stranger, nameless := login("a2", "r2"), login("b", "s"), held
-	stranger.AccountID, nameless.AccountID = "somebody else", ""
+	stranger.AccountID, nameless.AccountID = "another account", ""
 	over := expiring("r", -time.Minute)
 	touched := held
 	touched.LastRefresh = noon
@@ -35,7 +35,7 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 		"unchanged":                         {held, machine.Stored{Credential: &held}, nil},
 		"another process was here":          {held, machine.Stored{Credential: &newer}, machine.CredentialLoaded{}},
 		"only the time differs":             {held, machine.Stored{Credential: &touched}, machine.CredentialLoaded{}},
-		"somebody else's login":             {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
+		"another account's login":           {held, machine.Stored{Credential: &stranger}, machine.RefreshFailedTransient{}},
 		"nothing there":                     {held, machine.Stored{}, machine.RefreshFailedTransient{}},
 		"logged out elsewhere":              {held, machine.Stored{History: history.TokenHistory{LoggedOut: true}}, machine.LoggedOut{}},
 		"no account to compare":             {nameless, machine.Stored{Credential: &nameless}, nil},
@@ -51,7 +51,7 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 			Verdicts: []history.Verdict{dead}}}, nil},
 		"both are dead": {held, machine.Stored{Credential: &newer, History: history.TokenHistory{
 			Verdicts: []history.Verdict{dead, spent}}}, machine.CredentialLoaded{}},
-		"somebody else's backoff": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
+		"another process's backoff": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
 			Deferral: history.Deferral{NotBefore: noon.Add(time.Minute)}}}, machine.RefreshFailedTransient{}},
 		"a backoff that is over": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
 			Deferral: history.Deferral{NotBefore: noon}}}, nil},
@@ -62,10 +62,10 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 	}
 }
 
-// What is said of a refresh that is put off is what somebody can do about it.
+// A refresh that is put off names what the user can do about it.
 func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 	held, stranger := login("a", "r"), login("b", "s")
-	stranger.AccountID = "somebody else"
+	stranger.AccountID = "another account"
 	lost := func(c machine.Credential) history.TokenHistory {
 		return history.TokenHistory{Lost: []history.Loss{{TokenID: policy.TokenID(c), Times: 1}}}
 	}
@@ -80,7 +80,7 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 	}{
 		"nothing there":                   {held, machine.Stored{}, evidence.BlockOtherLoginStored, old},
 		"half a file":                     {held, machine.Stored{Unreadable: true}, evidence.BlockStoreUnavailable, old},
-		"somebody else's login":           {longLived, machine.Stored{Credential: &stranger}, evidence.BlockOtherLoginStored, noon.Add(time.Hour)},
+		"another account's login":         {longLived, machine.Stored{Credential: &stranger}, evidence.BlockOtherLoginStored, noon.Add(time.Hour)},
 		"nothing there, and ours is over": {over, machine.Stored{}, evidence.BlockOtherLoginStored, noon.Add(time.Second)},
 		"half a file, and ours is over":   {over, machine.Stored{Unreadable: true}, evidence.BlockStoreUnavailable, noon.Add(time.Second)},
 		"the longest backoff there is": {held, machine.Stored{Credential: &held,
@@ -107,7 +107,7 @@ func TestATokenInDoubtIsTriedOnceMoreWhenNothingIsLostByIt(t *testing.T) {
 	crashed := history.Doubt{Since: noon, Times: 1, HolderGone: true}
 	require.Nil(t, decide(expiring("r", -time.Minute), crashed), "its access token is of no use any more")
 	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", time.Minute), crashed), "the access token still serves")
-	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), history.Doubt{Times: 1}), "whoever posted is still there")
+	require.IsType(t, machine.RefreshFailedTransient{}, decide(expiring("r", -time.Minute), history.Doubt{Times: 1}), "the process that posted is still there")
 
 }
 
@@ -178,7 +178,7 @@ func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {
 	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Phase)
 }
 
-func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
+func TestMayReplaceOnlyADeadLogin(t *testing.T) {
 	held := login("a", "r")
 	dead, later := login("a2", "dead"), login("a3", "later")
 	later.LastRefresh = held.LastRefresh.Add(time.Minute)
@@ -199,11 +199,11 @@ func TestOnlyADeadLoginThatNobodyCouldMissMayBeReplaced(t *testing.T) {
 		want    bool
 	}{
 		{"a file from a backup", dead, lineage, true},
-		{"a login that works, as far as anybody knows", login("a5", "good"), lineage, false},
+		{"a login that works, as far as is known", login("a5", "good"), lineage, false},
 		{"the successor of a later one is on its way", later, lineage, false},
 		{"a later one that the issuer has ended", later, expired, true},
-		{"somebody else's", bobs, lineage, false},
-		{"somebody has logged out of the one in use", dead, ended, false},
+		{"another account's", bobs, lineage, false},
+		{"there was a logout from the one in use", dead, ended, false},
 	} {
 		require.Equal(t, each.want, s.MayReplace(each.stored, each.lineage), each.why)
 	}

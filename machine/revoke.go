@@ -2,10 +2,10 @@ package machine
 
 import "github.com/bezoar-auth/bezoar/machine/history"
 
-// revoking is the order to end, at the issuer, a login that nobody will use any
-// more after an event: none, or one. next is the state that the event led to.
+// revoking is the order to end, at the issuer, a login that is not used any more
+// after an event: none, or one. next is the state that the event led to.
 //
-// A refresh token that was refused or spent is not sent to anybody again, not
+// A refresh token that was refused or spent is never sent again, not
 // even to be revoked. Nor is a login whose account is in use: what was logged in
 // meanwhile might be of the same family, and would be ended with it.
 func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
@@ -20,11 +20,11 @@ func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
 	return []Effect{Revoke{Credential: *ended}}
 }
 
-// ended is the login that an event leaves without anybody, nil if there is none.
+// ended is the login that no process uses after an event, nil if there is none.
 func (s State) ended(trigger Trigger, e Event) *Credential {
 	switch e := e.(type) {
 	case RefreshSucceeded:
-		if trigger == OutcomeLate && e.Base != nil { // else it is stored, for whoever looks there
+		if trigger == OutcomeLate && e.Base != nil { // else it is stored, and another process may use it
 			return &e.Credential
 		}
 	case RefreshFailedTransient:

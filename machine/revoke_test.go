@@ -44,7 +44,7 @@ func TestALogoutEndsTheLoginThatCanStillBeRefreshed(t *testing.T) {
 		"nothing was stored":                 {older, machine.Credential{}, fingerprints(older)},
 		"a key was stored":                   {older, key, fingerprints(older)},
 		"a key is in use":                    {key, older, fingerprints(older)},
-		"keys are nobody's to end":           {key, key, nil},
+		"keys are never revoked":             {key, key, nil},
 		"an access token is worth ending":    {accessAlone, accessAlone, fingerprints(accessAlone)},
 		"so is a refresh token":              {refreshAlone, refreshAlone, fingerprints(refreshAlone)},
 		"a token set without a token is not": {empty, empty, nil},
@@ -54,10 +54,10 @@ func TestALogoutEndsTheLoginThatCanStillBeRefreshed(t *testing.T) {
 	}
 }
 
-func TestAGrantThatNobodyWaitsForEndsOnlyIfItIsNowhere(t *testing.T) {
+func TestLateTokensAreRevokedOnlyIfTheyAreNotStored(t *testing.T) {
 	held, granted := login("a", "r"), login("a2", "r2")
 	other := login("b", "s")
-	other.AccountID = "somebody else"
+	other.AccountID = "another account"
 	refreshing := run(t, machine.LoggedIn{At: at(0), Credential: held}, demand)
 	replaced := runFrom(t, refreshing, machine.LoggedIn{At: at(0), Credential: other})
 	saved := machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: granted}
@@ -65,6 +65,6 @@ func TestAGrantThatNobodyWaitsForEndsOnlyIfItIsNowhere(t *testing.T) {
 	unsaved.Base = &held
 	require.Empty(t, revokes(t, refreshing, saved))
 	require.Empty(t, revokes(t, refreshing, unsaved), "it is in use")
-	require.Empty(t, revokes(t, replaced, saved), "it is stored, for whoever looks there")
+	require.Empty(t, revokes(t, replaced, saved), "it is stored, and another process may use it")
 	require.Equal(t, fingerprints(granted), revokes(t, replaced, unsaved))
 }

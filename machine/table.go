@@ -54,7 +54,7 @@ var table = concat(
 	row(LogoutTaken, Phases(), NoAuth, "a logout, here or in a sister process, ends every login"),
 	row(KeyTaken, Phases(), ApiKey, "a key was loaded or logged in: it never ages and is never refreshed"),
 	row(FreshTaken, Phases(), Fresh, "a token set was loaded or logged in, and is not aged; one whose refresh token is condemned serves while its access token is another than the refused one"),
-	row(StaleTaken, Phases(), Stale, "a token set was loaded that has aged while nobody looked"),
+	row(StaleTaken, Phases(), Stale, "a token set was loaded that has aged while no process used it"),
 	row(CondemnedTaken, Phases(), Poisoned, "a verdict belongs to the refresh token, wherever it turns up again"),
 
 	row(Aged, []Phase{Fresh}, Stale, "the access token is about to expire, or the last refresh is long ago"),
@@ -70,11 +70,11 @@ var table = concat(
 
 	row(WaitEnded, []Phase{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
 
-	stay(NothingToDo, Phases(), "asked or told, and there is nothing to do: what is at hand is the answer"),
+	stay(NothingToDo, Phases(), "nothing to do: the answer comes from the current state"),
 	stay(LookNeeded, []Phase{NoAuth, Stale, Poisoned}, "asked with no token to give, or with one that has to wait for its refresh: another program may have logged in, so look; never at the network"),
-	stay(LoginKept, Phases(), "nothing readable, nothing different or somebody else's login: the file may be in the middle of something"),
-	stay(SightChanged, []Phase{NoAuth, Stale}, "nobody is logged in because nobody can tell what the store holds, or not for that reason any more; or the store holds the login in use again"),
-	stay(OutcomeLate, Phases(), "a refresh ended that nobody waits for any more: a login or a logout came first"),
+	stay(LoginKept, Phases(), "the store holds nothing readable, nothing different or another account's login: a program may be writing the file"),
+	stay(SightChanged, []Phase{NoAuth, Stale}, "why there is no login has changed: the store cannot be read, or can be read again; or the store holds the login in use again"),
+	stay(OutcomeLate, Phases(), "a refresh ended after a login or a logout had replaced its login"),
 	stay(SaveDue, []Phase{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),
 	stay(SaveSucceeded, []Phase{Fresh, Stale, Poisoned}, "the unsaved token set is safe now"),
 	stay(SaveFailedStill, []Phase{Fresh, Stale, Poisoned}, "the store still cannot take the token set: it stays in memory"),
@@ -122,7 +122,7 @@ func rowsOf(trigger Trigger) fsm.Events {
 // legal loop to the same state is reported as NoTransitionError, a cancelled
 // context or a panicking callback would wedge it for good. So there is a new
 // one for each step, of the rows that the step is about, without callbacks,
-// under a context that nobody cancels.
+// under a context that is never cancelled.
 func advance(from Phase, trigger Trigger) (Phase, error) {
 	steps := fsm.NewFSM(string(from), rowsOf(trigger), nil)
 	err := steps.Event(context.Background(), string(trigger))

@@ -98,7 +98,7 @@ func (s State) onAsked(ask Ask, at time.Time) Trigger {
 	case isSaveDue:
 		return SaveDue
 	case s.Phase == Stale && (s.Attempt == 0 || s.Overdue) && s.refreshesItself():
-		return LookNeeded // whoever has to wait may find that another program has logged in
+		return LookNeeded // while a caller has to wait, another program may have logged in
 	}
 	return NothingToDo
 }

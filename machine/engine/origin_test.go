@@ -21,7 +21,7 @@ func madeElsewhere(name string) machine.Credential {
 
 func foreign() *machine.Credential { c := madeElsewhere("first"); return &c }
 
-// The reference drops oauth_provenance from the file when it refreshes under an
+// Codex drops oauth_provenance from the file when it refreshes under an
 // override of the token endpoint, and names the wrong client from then on.
 func TestAClientIsNotForgottenWhenTheRecordHasLostIt(t *testing.T) {
 	inBubble(t, foreign, func(t *testing.T, s *site) {
@@ -48,7 +48,7 @@ func TestAnotherLoginDoesNotInheritAClient(t *testing.T) {
 	})
 }
 
-func TestALogoutIsToldToTheIssuerOfTheLogin(t *testing.T) {
+func TestLogoutRevokesAtTheIssuerOfTheLogin(t *testing.T) {
 	inBubble(t, foreign, func(t *testing.T, s *site) {
 		held := s.stored()
 		require.NoError(t, s.logout())

@@ -7,7 +7,7 @@ import (
 )
 
 // uptime is a clock that runs while this process is stopped and while the machine
-// sleeps, and that no one can set: CLOCK_MONOTONIC, which on this system goes on
+// sleeps, and that cannot be set: CLOCK_MONOTONIC, which on this system goes on
 // in sleep.
 func uptime() time.Duration {
 	var now unix.Timespec

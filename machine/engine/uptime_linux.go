@@ -7,7 +7,7 @@ import (
 )
 
 // uptime is a clock that runs while this process is stopped and while the machine
-// sleeps, and that no one can set: CLOCK_BOOTTIME.
+// sleeps, and that cannot be set: CLOCK_BOOTTIME.
 func uptime() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

@@ -7,5 +7,5 @@ import (
 )
 
 // uptime is a clock that runs while this process is stopped and while the machine
-// sleeps, and that no one can set: GetTickCount64.
+// sleeps, and that cannot be set: GetTickCount64.
 func uptime() time.Duration { return windows.DurationSinceBoot() }

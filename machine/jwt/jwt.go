@@ -62,7 +62,7 @@ func Parse(token secret.Token) (Claims, error) {
 // that a surprising type in one member does not hide the others.
 type members map[string]json.RawMessage
 
-// The namespaces of the reference issuer's private claims.
+// The namespaces of OpenAI's private claims.
 const (
 	authNamespace    = "https://api.openai.com/auth"
 	profileNamespace = "https://api.openai.com/profile"

@@ -16,7 +16,7 @@ func jwtOf(payload string) secret.Token {
 	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
 }
 
-func TestClaimsOfTheReferenceIssuerAreRead(t *testing.T) {
+func TestParseReadsOpenAIsClaims(t *testing.T) {
 	got, err := jwt.Parse(jwtOf(`{"iat":1735686000,"exp":1735689600,"email":"user@example.com","https://api.openai.com/auth":
 		{"chatgpt_plan_type":"pro","chatgpt_user_id":"user-1","user_id":"older","chatgpt_account_id":"acct_123"}}`))
 	require.NoError(t, err)

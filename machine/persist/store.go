@@ -26,11 +26,11 @@ import (
 // What the lock does and does not promise: it keeps polite processes from
 // doing the same work twice. It may be lost (a network disk, a stopped process),
 // other programs need not take it, and Replace and Delete do not: a login or a
-// logout never waits for somebody's refresh.
+// logout never waits for a refresh.
 type Store interface {
 	// Load reads the record. It returns [ErrNotFound] if there is none, an
 	// [*UnreadableError] if it is no login (log it and treat it as none: a login
-	// replaces it), an [*UnavailableError] if nobody can tell (treat what is in
+	// replaces it), an [*UnavailableError] if that is unknown (treat what is in
 	// memory as current, and never as signed out).
 	Load(ctx context.Context) (Record, error)
 
@@ -93,7 +93,7 @@ type Stamp struct {
 	Changed  int64 // nanoseconds, or a counter
 }
 
-// ErrNotFound reports that there is no record: nobody is logged in.
+// ErrNotFound reports that there is no record: there is no login.
 var ErrNotFound = errors.New("no stored login")
 
 // UnreadableError reports a record that is no login: not JSON, a wrong type, a

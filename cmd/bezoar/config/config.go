@@ -1,11 +1,11 @@
 // Package config turns what a person can set into one plain [Config]. A flag
 // goes before the environment, that before config.toml in the home, and what
-// nobody set has its default. Of two names for one variable BEZOAR_X goes
+// is not set has its default. Of two names for one variable BEZOAR_X goes
 // before its CODEX_X twin; an empty variable counts as unset.
 //
 // A bad flag or variable stops the start with a [SettingError], a bad home with
-// a [HomeError]: whoever set it is there to mend it. A bad config.toml never
-// does; it gives a [Warning] for the client, as in the reference. No error and
+// a [HomeError]: the user who set it can fix it. A bad config.toml never does; it
+// gives a [Warning] for the client, as in Codex. No error and
 // no warning repeats a value, for settings hold secrets too.
 package config
 
@@ -37,7 +37,7 @@ type Config struct {
 	ChatGPTBaseURL     string // no slash at the end
 
 	Issuer        string // where a new login is made; no slash at the end
-	LoginClientID string // the client that it is made for; "" for the one that the reference's issuer knows
+	LoginClientID string // the client that it is made for; "" for the one that Codex's issuer knows
 	TokenURL      string // token endpoint (RFC 6749, 3.2) of logins that do not say where they were made
 	RevocationURL string // revocation endpoint (RFC 7009, 2); "" for the one beside a login's token endpoint
 	// TokenURLOverridden makes TokenURL the token endpoint of every login.
@@ -156,7 +156,7 @@ type HomeError struct {
 	Err    error  // fs.ErrNotExist by errors.Is if it is not there
 }
 
-// DefaultHome is the source of a home that nobody chose.
+// DefaultHome is the source of a home that no setting chose.
 const DefaultHome = "default"
 
 func (e *HomeError) Error() string {

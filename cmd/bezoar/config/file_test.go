@@ -159,14 +159,14 @@ func TestFileThatCannotBeReadGivesDefaultsAndOneWarning(t *testing.T) {
 		"JSON":        write(`{"forced_login_method": "api"}`, 0o600),
 		"too large":   write(strings.Repeat("#", fileLimitBytes+1), 0o600),
 		"endless":     func(t *testing.T, path string) { requireSymlink(t, "/dev/zero", path) },
-		"a pipe nobody writes to": func(t *testing.T, path string) {
+		"a pipe without a writer": func(t *testing.T, path string) {
 			if err := exec.Command("mkfifo", path).Run(); err != nil {
 				t.Skip(err)
 			}
 		},
 		"links to itself": func(t *testing.T, path string) { requireSymlink(t, path, path) },
 		"folder":          func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) },
-		"nobody may read": func(t *testing.T, path string) {
+		"not readable": func(t *testing.T, path string) {
 			write("", 0o000)(t, path)
 			if file, err := os.Open(path); err == nil {
 				file.Close()

@@ -19,7 +19,7 @@ func (c *Config) warnOfPlainHTTP(document string) {
 		if address, err := url.Parse(each.address); err == nil && !rules.Permit(address) {
 			c.Warnings = append(c.Warnings, Warning{
 				Summary: "The address " + each.what + " is refused: it is plain HTTP to another machine",
-				Details: "Tokens would travel where others can read them, so that nothing is sent there. Use https. If nobody can listen on that way, set " +
+				Details: "Tokens would travel where others can read them, so that nothing is sent there. Use https. If no other program can listen on that way, set " +
 					outbound.AllowPlainHTTPVariable + "=1.",
 				Path: each.path,
 			})

@@ -156,7 +156,7 @@ func requireSettingError(t *testing.T, err error, name, value string) {
 	require.NotContains(t, err.Error(), "sentinel", "%s=%q", name, value)
 }
 
-func TestEveryBadSettingIsToldAtOnce(t *testing.T) {
+func TestLoadReportsEveryBadSettingAtOnce(t *testing.T) {
 	inDatabase(t, "")
 	_, err := Load(Flags{LogLevel: "loud"}, environment{"BEZOAR_REFRESH_FLOOR": "x", "BEZOAR_REVOKE_TOKEN_URL_OVERRIDE": "x"}.get)
 	for _, name := range []string{"home", "--log-level", "BEZOAR_REFRESH_FLOOR", "BEZOAR_REVOKE_TOKEN_URL_OVERRIDE"} {
