@@ -115,7 +115,7 @@ func TestPoisonClearsOnlyForAnotherCredential(t *testing.T) {
 	touched := same
 	touched.LastRefresh = noon.Add(time.Hour)
 	otherAccount := login("access", "other")
-	otherAccount.AccountID = "somebody else"
+	otherAccount.AccountID = "another account"
 	for name, c := range map[string]struct {
 		event machine.Event
 		want  machine.Phase

@@ -283,7 +283,7 @@ func login(name string, expires time.Duration) machine.Credential {
 
 func otherAccount(name string) machine.Credential {
 	c := login(name, time.Hour)
-	c.AccountID = "somebody else"
+	c.AccountID = "another account"
 	return c
 }
 

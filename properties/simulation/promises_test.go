@@ -106,7 +106,7 @@ func (p *process) checkAnswers() {
 }
 
 // checkRotations: what the issuer granted to a process that lives is in its
-// memory, in the store or on the way there, or somebody else's login is.
+// memory, in the store or on the way there, or another login has taken its place.
 func (w *world) checkRotations() {
 	for _, posts := range w.posts {
 		for _, each := range posts {

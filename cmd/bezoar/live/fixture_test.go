@@ -48,16 +48,16 @@ func states(t testing.TB) map[machine.Phase]*machine.State {
 		require.NoError(t, err)
 		return &next
 	}
-	nobody := machine.New(policy)
+	none := machine.New(policy)
 	login := tokens("first", time.Hour)
-	fresh := step(&nobody, machine.LoggedIn{At: at(0), Credential: login})
+	fresh := step(&none, machine.LoggedIn{At: at(0), Credential: login})
 	asking := step(fresh, machine.Asked{At: at(time.Minute), Ask: machine.Ask{Refresh: true}})
 	stale := step(asking, machine.RefreshFailedTransient{
 		At: at(2 * time.Minute), Attempt: asking.Attempt, NotBefore: noon.Add(17 * time.Minute), Posted: true, Blocked: evidence.BlockIssuerUnavailable,
 	})
 	return map[machine.Phase]*machine.State{
-		machine.NoAuth: &nobody,
-		machine.ApiKey: step(&nobody, machine.LoggedIn{At: at(0), Credential: machine.Credential{
+		machine.NoAuth: &none,
+		machine.ApiKey: step(&none, machine.LoggedIn{At: at(0), Credential: machine.Credential{
 			Method: machine.MethodAPIKey, APIKey: secret.New("key-" + sentinel),
 		}}),
 		machine.Fresh: fresh, machine.Stale: stale,
