@@ -23,8 +23,8 @@ import (
 
 const pollLine = `{"id":17,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":false}}` + "\n"
 
-// BenchmarkPoll is the whole way of a poll through the server, without the
-// pipes: a line in, a line out.
+// BenchmarkPoll is a poll through the whole server, without the pipes: a line in, a line
+// out.
 func BenchmarkPoll(b *testing.B) {
 	for name, held := range map[string]*machine.Credential{"key": apiKey("sk-test-key"), "tokens": longTokens()} {
 		b.Run(name, func(b *testing.B) { benchmarkPoll(b, *held) })
@@ -41,7 +41,7 @@ func benchmarkPoll(b *testing.B, held machine.Credential) {
 	require.False(b, server.options.Engine.Snapshot().Token().Equal(secret.Token{}))
 }
 
-// polled is a server whose client says hello and polls.
+// polled is a server whose client initializes and polls.
 func polled(b testing.TB, held machine.Credential, times int) (*jsonrpc.Conn, *Server) {
 	input := io.MultiReader(strings.NewReader(hello+"\n"), &repeated{line: []byte(pollLine), times: times})
 	conn := jsonrpc.New(input, io.Discard, jsonrpc.Options{})

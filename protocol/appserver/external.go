@@ -19,7 +19,7 @@ import (
 type externalTokens struct {
 	AccessToken secret.Token
 	AccountID   string
-	PlanType    *string // nil: the token's claim counts
+	PlanType    *string // nil: that of the token's claim
 }
 
 var externalTokensObject = objectOf(loginParamsName,
@@ -71,7 +71,7 @@ func (c Client) Renew(ctx context.Context, login machine.Credential) (machine.Cr
 		Reason: protocol.RefreshUnauthorized, PreviousAccountID: nullable(login.AccountID),
 	})
 	if refused, ok := errors.AsType[*jsonrpc.Error](err); ok {
-		return machine.Credential{}, fmt.Errorf("auth refresh request failed: code=%d", refused.Code) // its message may hold anything
+		return machine.Credential{}, fmt.Errorf("auth refresh request failed: code=%d", refused.Code) // its message may be a secret
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return machine.Credential{}, errors.New("auth refresh request timed out after 10s")

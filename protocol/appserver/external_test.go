@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 )
 
-// gate is a backend that lets one access token in and answers others with 401.
+// gate is a backend that accepts one access token and answers others with 401.
 type gate struct {
 	admits, asked []string
 	takes         time.Duration

@@ -27,8 +27,8 @@ import (
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-// issuer answers as a test says, a second after it was asked. Without a word it
-// is unavailable.
+// issuer gives the answers of a test, a second after each request. Without one it is
+// unavailable.
 type issuer struct {
 	answers []machine.Answer
 	posts   int
@@ -54,7 +54,7 @@ func (i *issuer) Refresh(ctx context.Context, _ machine.Issuer, _ secret.Token, 
 	return answer
 }
 
-// Revoke takes as long as a test says.
+// Revoke takes the time that a test sets.
 func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, _ machine.Credential) error {
 	select {
 	case <-time.After(i.revokes):
@@ -63,7 +63,7 @@ func (i *issuer) Revoke(ctx context.Context, _ machine.Issuer, _ machine.Credent
 	return ctx.Err()
 }
 
-// offline fills in what a server needs besides, of a machine without a network.
+// offline adds the options that a server needs besides, on a machine without a network.
 func offline(auth *engine.Engine, options Options) Options {
 	options.Engine = auth
 	if options.Backend == nil {
@@ -89,8 +89,8 @@ type testingT interface {
 	schematest.T
 }
 
-// site is a server with an engine behind it and a client before it. Whatever the
-// server says is held against the schemas.
+// site is a server with an engine behind it and a client before it. Every line of the
+// server is checked against the schemas.
 type site struct {
 	t      testingT
 	schema *schematest.Conversation
@@ -101,7 +101,7 @@ type site struct {
 	lines  chan string
 }
 
-// open starts a server in a synctest bubble. What close returns ends it.
+// open starts a server in a synctest bubble. close ends it.
 func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.Options)) (s *site, close func()) {
 	s = &site{t: t, schema: schematest.New(t), store: memory.NewStore(), issuer: &issuer{}, lines: make(chan string, 4096)}
 	if stored != nil {
@@ -136,7 +136,7 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	}
 }
 
-// inBubble runs a test with an open server that has shaken hands.
+// inBubble runs a test with a server that is initialized.
 func inBubble(t *testing.T, stored *machine.Credential, test func(t *testing.T, s *site)) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, stored, nil)
@@ -155,7 +155,7 @@ func (s *site) listen(output io.Reader) {
 	close(s.lines)
 }
 
-// experimental is a bubble whose client takes experimental messages.
+// experimental is a bubble whose client has the experimentalApi capability.
 func experimental(t *testing.T, stored *machine.Credential, adjust func(*Options, *engine.Options), test func(t *testing.T, s *site)) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, stored, adjust)
@@ -184,8 +184,8 @@ func (s *site) send(lines ...string) {
 	require.NoError(s.t, err)
 }
 
-// said is what the server has said until everything in the bubble waits for the
-// clock or for the client.
+// said is the output of the server up to the moment when everything in the bubble waits
+// for the clock or the client.
 func (s *site) said() (lines []string) {
 	synctest.Wait()
 	for {
@@ -198,13 +198,13 @@ func (s *site) said() (lines []string) {
 	}
 }
 
-// ask sends lines and returns what the server says without any time passing.
+// ask sends lines and returns the output of the server without any time passing.
 func (s *site) ask(lines ...string) []string {
 	s.send(lines...)
 	return s.said()
 }
 
-// answer asks one question and demands that one line answers it.
+// answer sends one request and requires one line of output.
 func (s *site) answer(method, params string) string {
 	line := `{"id":1,"method":"` + method + `"`
 	if params != "" {

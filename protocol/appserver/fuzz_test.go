@@ -21,9 +21,9 @@ import (
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-// FuzzEveryRequestHasOneAnswer sends whatever comes to a whole server. Nothing
-// brings it down; each request, as encoding/json sees it, has one answer, which
-// matches the schemas; and nothing else is answered.
+// FuzzEveryRequestHasOneAnswer sends a whole server any input. No input ends it;
+// each request, as encoding/json decodes it, has one answer, which matches the schemas;
+// and no other line has one.
 func FuzzEveryRequestHasOneAnswer(f *testing.F) {
 	for _, method := range methodNames {
 		f.Add([]byte(hello+"\n"+`{"id":1,"method":"`+method+`","params":{}}`), true)
@@ -61,7 +61,7 @@ func FuzzEveryRequestHasOneAnswer(f *testing.F) {
 	})
 }
 
-// hasty answers at once.
+// hasty is an issuer that answers at once.
 type hasty struct{}
 
 func (hasty) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
@@ -70,7 +70,7 @@ func (hasty) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ 
 
 func (hasty) Revoke(context.Context, machine.Issuer, machine.Credential) error { return nil }
 
-// serveAll is what a server says to an input.
+// serveAll is the output of a server for an input.
 func serveAll(t *testing.T, input []byte, loggedIn bool) string {
 	kept := memory.NewStore()
 	if loggedIn {
@@ -88,7 +88,7 @@ func serveAll(t *testing.T, input []byte, loggedIn bool) string {
 	return output.String()
 }
 
-// idOfAnswer also holds an answer to its form. It is false for a notification.
+// idOfAnswer also checks the form of an answer. It is false for a notification.
 func idOfAnswer(t *testing.T, line string) (id string, ok bool) {
 	require.True(t, strings.HasSuffix(line, "\n"))
 	require.True(t, utf8.ValidString(line))
@@ -103,7 +103,7 @@ func idOfAnswer(t *testing.T, line string) (id string, ok bool) {
 	return string(members["id"]), true
 }
 
-// idOfRequest says, in another way than the server, whether a line is a request.
+// idOfRequest decides, in another way than the server, whether a line is a request.
 func idOfRequest(line []byte) (id string, ok bool) {
 	members, err := membersOf(line)
 	if err != nil {

@@ -66,7 +66,7 @@ func (s *Server) userAgent(client protocol.ClientInfo) string {
 		if isHeaderValue(string(r)) {
 			return r
 		}
-		return '_' // it becomes a header
+		return '_' // the user agent is sent in a header
 	}, agent)
 }
 

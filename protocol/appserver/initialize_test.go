@@ -54,8 +54,8 @@ func TestInitializeIsAnsweredOnce(t *testing.T) {
 	})
 }
 
-// TestClientIsIntroducedToTheIssuer: what it is called becomes two headers
-// of every request to it.
+// TestClientIsIntroducedToTheIssuer: the name of the client is in two headers of every
+// request to the issuer.
 func TestClientIsIntroducedToTheIssuer(t *testing.T) {
 	var originator, agent string
 	synctest.Test(t, func(t *testing.T) {

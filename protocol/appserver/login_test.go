@@ -23,7 +23,7 @@ const (
 	statusLine = `{"id":"status","method":"getAuthStatus","params":{"includeToken":true}}`
 )
 
-// inOrder demands that each line begins as it should.
+// inOrder requires that the lines begin with the given texts.
 func inOrder(t *testing.T, said []string, beginnings ...string) {
 	t.Helper()
 	require.Len(t, said, len(beginnings))
@@ -62,8 +62,8 @@ func TestLogoutWithoutALoginIsAnsweredAndAnnounced(t *testing.T) {
 	}
 }
 
-// TestPipelineIsAnsweredInItsOrder: a login or logout takes effect before
-// anything behind it is answered, and who waited is let go by it.
+// TestPipelineIsAnsweredInItsOrder: a login or logout takes effect before any
+// request behind it is answered, and it answers the requests that wait.
 func TestPipelineIsAnsweredInItsOrder(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
 		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
@@ -108,7 +108,7 @@ func TestForbiddenLoginChangesNothing(t *testing.T) {
 	})
 }
 
-// brokenStore can be read and not written.
+// brokenStore can be read and cannot be written.
 type brokenStore struct{ *memory.Store }
 
 func (brokenStore) Replace(context.Context, machine.Credential) error { return errors.New("disk full") }

@@ -14,10 +14,10 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
-// TestPipelineIsAnsweredAsIfOneHadWaited sends any sequence of questions,
-// logins and logouts down one connection, with pauses in which a refresh ends,
-// and holds the answers to a model that does one thing after the other. Each
-// question has exactly one answer, and no login or logout is passed by one.
+// TestPipelineIsAnsweredAsIfOneHadWaited sends any sequence of requests, logins and
+// logouts on one connection, with pauses in which a refresh ends, and compares the answers
+// with those of a model that does one thing after the other. Each request has one answer,
+// on the right side of each login and logout.
 func TestPipelineIsAnsweredAsIfOneHadWaited(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stored := rapid.SampledFrom([]*machine.Credential{nil, apiKey("sk-0"), tokens("access-0", "refresh-0")}).Draw(t, "stored")
@@ -29,7 +29,7 @@ func TestPipelineIsAnsweredAsIfOneHadWaited(t *testing.T) {
 	})
 }
 
-// What may be sent, or waited for.
+// The steps: what is sent, or a pause.
 const (
 	plain         = "getAuthStatus of the token"
 	demand        = "getAuthStatus with a refresh"
@@ -83,7 +83,7 @@ func converse(t *rapid.T, stored *machine.Credential, sends, outcomes []string) 
 
 func accessAfter(refresh int) string { return fmt.Sprint("access-", refresh+1) }
 
-// wire is what is sent, with an id that is its place in the sequence.
+// wire is the line of a step, with its place in the sequence as the id.
 func wire(id int, what string) string {
 	text := map[string]string{
 		plain:         `"getAuthStatus","params":{"includeToken":true}`,
@@ -171,8 +171,8 @@ func (m *model) answer(id int) {
 	}
 }
 
-// become is a login or a logout: who waited sees it, and a refresh in flight
-// changes nothing any more.
+// become is a login or a logout: the requests that wait are answered with it, and a refresh
+// in flight changes nothing any more.
 func (m *model) become(id int, method, token, answer string) {
 	if m.running {
 		m.overtaken++
@@ -206,7 +206,7 @@ func (m *model) letGo() {
 	m.waiting = nil
 }
 
-// compare holds what the server said to what the model would have.
+// compare compares the output of the server with that of the model.
 func (m *model) compare(t *rapid.T, said []string) {
 	var order []int
 	for _, line := range said {

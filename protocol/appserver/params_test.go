@@ -97,7 +97,7 @@ func TestUnknownMembersAreIgnored(t *testing.T) {
 	})
 }
 
-// TestEveryMethodIsListedOnce holds the error's list to the table of methods.
+// TestEveryMethodIsListedOnce compares the list in the error with the table of methods.
 func TestEveryMethodIsListedOnce(t *testing.T) {
 	require.Len(t, methodNames, len(methods))
 	for _, name := range methodNames {

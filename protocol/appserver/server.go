@@ -51,10 +51,10 @@ type Server struct {
 	limits   sharers
 	update   sync.Mutex // held from the snapshot to the notification: the last notification shows the latest login
 	status   statusEncoder
-	queued   chan struct{} // full while as many requests wait for a refresh as may
+	queued   chan struct{} // a place for each request that waits for a refresh; full at the limit
 
-	// For the reading goroutine alone.
-	prevLoginReported <-chan struct{} // closed when the end of the latest login was told; nil before the first
+	// Of the reading goroutine alone.
+	prevLoginReported <-chan struct{} // closed when the client was notified of the end of the latest login; nil before the first
 	initialized       bool
 	experimental      bool
 	silenced          []string // notification methods that the client does not want

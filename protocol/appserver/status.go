@@ -165,7 +165,7 @@ func (e *statusEncoder) appendText(line []byte, text string, null bool) []byte {
 // plain reports whether text is its own JSON but for the quotes. Tokens are; the check
 // takes longer than the rest of the encoding, so that the last text is remembered.
 func (e *statusEncoder) plain(text string) bool {
-	const shortBytes = 16 // a method, and no reason to forget the token
+	const shortBytes = 16 // a method, which does not replace the token
 	if last := e.lastPlain.Load(); last != nil && *last == text {
 		return true
 	}

@@ -21,7 +21,7 @@ import (
 type Options struct {
 	BaseURL   string            // chatgpt_base_url; a slash at the end does not matter
 	Rules     outbound.Rules    // where the access token may go
-	Transport http.RoundTripper // must not try again by itself; nil for one of net/http's that does not
+	Transport http.RoundTripper // must not retry; nil for one of net/http that does not
 }
 
 // Client is a client of one backend. Its methods may be called concurrently.
@@ -38,7 +38,7 @@ func New(options Options) *Client {
 	if client.transport == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.Proxy = outbound.Proxy
-		transport.DisableKeepAlives = true // on a kept connection that has died, it would ask twice
+		transport.DisableKeepAlives = true // on a kept connection that has died, net/http would send the request twice
 		client.transport = transport
 	}
 	return client
@@ -101,7 +101,7 @@ func (c *Client) get(ctx context.Context, login Login) ([]byte, error) {
 	defer response.Body.Close()
 	body, err := outbound.ReadBody(response.Body, bodyLimitBytes+1)
 	switch {
-	case outbound.IsPage(response.Header, body): // a 401 of a portal is no word about a token
+	case outbound.IsPage(response.Header, body): // a 401 of a portal is no refusal of the token
 		return nil, &UnreachableError{evidence.ProblemPage}
 	case response.StatusCode/100 != 2:
 		return nil, &StatusError{Path: request.URL.Path, Status: response.StatusCode}
@@ -131,8 +131,8 @@ func (c *Client) request(ctx context.Context, login Login) (*http.Request, error
 
 // StatusError reports that the backend refused to give the limits.
 type StatusError struct {
-	Path   string // that was asked for
-	Status int    // of HTTP
+	Path   string // of the request
+	Status int    // HTTP status
 }
 
 // Error begins as Codex's text does, which goes on with the body.

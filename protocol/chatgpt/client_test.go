@@ -25,7 +25,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// answer is a backend that says the same to everybody.
+// answer is a backend with one answer to everything.
 func answer(status int, body string) roundTrip {
 	return func(request *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Header: http.Header{"Location": {"/elsewhere"}},

@@ -127,7 +127,7 @@ func (w *window) orNil() *protocol.RateLimitWindow {
 	}
 	converted := &protocol.RateLimitWindow{UsedPercent: wholePercent(w.UsedPercent), ResetsAt: w.ResetAt}
 	if w.WindowSeconds > 0 {
-		minutes := (w.WindowSeconds-1)/60 + 1 // a begun one counts
+		minutes := (w.WindowSeconds-1)/60 + 1 // rounded up
 		converted.WindowDurationMins = &minutes
 	}
 	return converted

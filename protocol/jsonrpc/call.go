@@ -34,7 +34,7 @@ func (c *Conn) Call(ctx context.Context, method string, params any) (json.RawMes
 	case <-c.ended:
 	}
 	select {
-	case m := <-answered: // the last line of the input
+	case m := <-answered: // the answer was in the last line of the input
 		return m.unpack()
 	default:
 		return nil, ErrClosed

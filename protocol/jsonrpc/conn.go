@@ -61,11 +61,11 @@ type Conn struct {
 	out     *outbox
 	calls   calls
 
-	lastMethod string // saves an allocation a poll
+	lastMethod string // saves an allocation for each poll
 
 	endOnce sync.Once
 	ended   chan struct{}
-	err     error // why it ended; read after ended
+	err     error // why the connection ended; valid after ended is closed
 }
 
 // New makes a connection that reads r and writes w. It reads nothing before Serve.

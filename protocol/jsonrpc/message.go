@@ -46,7 +46,7 @@ func (e *Error) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Me
 // for byte, is comparable, and may be kept.
 type ID struct {
 	integer int64
-	text    string // a string as it stood on the line, quotes and escapes and all
+	text    string // a string as it stood on the line, with quotes and escapes
 }
 
 // parseID parses the value of an id member. An integer is kept as a number, which needs
@@ -84,11 +84,11 @@ type message struct {
 	id     ID     // request, answer
 	method []byte // request, notification; unescaped
 	params []byte // request, notification; nil for null
-	result []byte // answer that says yes
-	err    *Error // answer that says no
+	result []byte // result answer
+	err    *Error // error answer
 }
 
-// Why a line is no message.
+// The reasons why a line is no message.
 var (
 	errBlank     = errors.New("blank")
 	errNoObject  = errors.New("not one JSON object")

@@ -45,9 +45,9 @@ func (b *batch) free() {
 // for the reading, and the stuck one only writes on.
 type outbox struct {
 	w     io.Writer
-	limit int         // bytes that may wait before begin does
-	read  func()      // to go on reading
-	fail  func(error) // told of a failed Write
+	limit int         // bytes that may be queued before begin waits
+	read  func()      // starts the reading goroutine anew
+	fail  func(error) // called after a failed Write
 	late  *time.Timer // runs relieve, while armed
 
 	mu         sync.Mutex
@@ -148,7 +148,7 @@ func (o *outbox) flush(more bool) bool {
 func (o *outbox) relieve() {
 	o.mu.Lock()
 	o.armed = false
-	if o.armedAt != o.drains { // that one is over; the next one has its own time
+	if o.armedAt != o.drains { // that drain is over; the next one has its own time
 		if o.lent || o.collecting && len(o.queue) > 0 {
 			o.arm()
 		}

@@ -27,8 +27,8 @@ var owner = issuer.Account{
 	},
 }
 
-// inWorld runs a test in a bubble with a world of its own. At its end nothing may
-// be left of any login: the bubble fails on a goroutine.
+// inWorld runs a test in a bubble with a world of its own. The bubble fails if a login has
+// left a goroutine.
 func inWorld(t *testing.T, test func(*testing.T, *world), change ...func(*Options)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, change...)

@@ -105,8 +105,8 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 	})
 }
 
-// TestStuckClientHoldsUpNothing has clients that connect and say nothing, say
-// half of something, ask and do not read, and send headers without end.
+// TestStuckClientHoldsUpNothing has clients that send nothing, half a request, a request
+// whose answer they do not read, and headers without end.
 func TestStuckClientHoldsUpNothing(t *testing.T) {
 	for name, said := range map[string]string{
 		"silent":   "",
@@ -162,7 +162,7 @@ func TestConnectionServesOneRequest(t *testing.T) {
 	})
 }
 
-// TestLoginThatFailedHasNoSuccessPage asks in the moment before the port is
+// TestLoginThatFailedHasNoSuccessPage requests the page in the moment before the port is
 // closed, which no client can be sure to meet.
 func TestLoginThatFailedHasNoSuccessPage(t *testing.T) {
 	b := &browser{decided: make(chan struct{}), failure: NotCompleted}

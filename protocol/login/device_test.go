@@ -12,8 +12,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// startedDevice is a device login whose issuer wants polls at this interval, in
-// whole seconds.
+// startedDevice is a device login whose issuer asks for polls at this interval, in whole
+// seconds.
 func (w *world) startedDevice(interval string) (*Attempt, Prompt) {
 	if interval != "" {
 		body := `{"device_auth_id":"dev-1","user_code":"ABCD-1234","interval":"` + interval + `"}`
@@ -112,8 +112,8 @@ func TestOutageDoesNotMakePollsMoreFrequent(t *testing.T) {
 	})
 }
 
-// What decides nothing is polled through: the person at the other device has perhaps
-// approved the login already.
+// An answer that decides nothing does not end the polls: the user at the other device may
+// have approved the login already.
 func TestDeviceLoginIsRefusedByTheIssuerOnly(t *testing.T) {
 	page := map[string][]string{"Content-Type": {"text/html"}}
 	inWorld(t, func(t *testing.T, w *world) {
@@ -128,7 +128,7 @@ func TestDeviceLoginIsRefusedByTheIssuerOnly(t *testing.T) {
 	})
 }
 
-// An approval is not lost to a page or a busy issuer on the last steps.
+// A portal or a busy issuer during the exchange does not lose an approval.
 func TestApprovalSurvivesAShortOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.issuer.Script(issuer.Exchange, issuer.Step{Status: 403, Body: "<html>log in to the network"}, issuer.Step{Status: 503})
@@ -139,7 +139,7 @@ func TestApprovalSurvivesAShortOutage(t *testing.T) {
 	})
 }
 
-// A code whose answer was lost may be spent, and a second use of it ends the login
+// A code whose answer was lost may be spent, and a second use ends the login at the issuer
 // (RFC 6749 section 4.1.2).
 func TestCodeThatMayBeSpentIsNotSentAgain(t *testing.T) {
 	for _, step := range []issuer.Step{{Drop: issuer.DropAnswer}, {Status: 502, Body: "<html>"}, {Status: 500}} {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stranger is another program that holds a port and does as it likes.
+// stranger is another program on a port, with any behaviour.
 func (w *world) stranger(address string, handler http.HandlerFunc) (leave func()) {
 	listener, err := w.network.listen(address)
 	require.NoError(w.testing, err)
@@ -168,7 +168,7 @@ func TestRealPortIsTakenOverToo(t *testing.T) {
 	require.NoError(t, second.End(t.Context()))
 }
 
-// otherAddresses are what else this machine is called.
+// otherAddresses are the addresses of this machine beside loopback.
 func otherAddresses(t *testing.T) []string {
 	addresses, err := net.InterfaceAddrs()
 	require.NoError(t, err)

@@ -19,8 +19,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// TestEveryLoginEndsOnceWhateverHappens does all that can happen to logins, in
-// every order, at once or apart, and then holds the ends against what was saved.
+// TestEveryLoginEndsOnceWhateverHappens makes every move of users, clients,
+// issuers and disks, in every order, at once or apart, and then compares how each login
+// ended with what was saved.
 func TestEveryLoginEndsOnceWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plan := rapid.SliceOfN(genMove, 5, 40).Draw(t, "plan")
@@ -38,7 +39,7 @@ func TestEveryLoginEndsOnceWhateverHappens(t *testing.T) {
 	})
 }
 
-// move is something that happens, to the login begun last or to one before it.
+// move is an event, of the latest login or of one before it.
 type move struct {
 	Name   string
 	Which  int
@@ -105,7 +106,7 @@ type story struct {
 	diskSlow time.Duration
 }
 
-// tale is one login, as its client sees it.
+// tale is one login, as the client sees it.
 type tale struct {
 	attempt   *Attempt
 	back      *url.URL
@@ -145,8 +146,8 @@ func (s *story) save(ctx context.Context, credential machine.Credential) error {
 	return err
 }
 
-// follow is a client: it waits for the prompt, and for the end. The account that
-// logs in is called as the login is.
+// follow is a client: it waits for the prompt, and for the end. The account has the id of
+// the login as its name.
 func (s *story) follow(attempt *Attempt) {
 	told := &tale{attempt: attempt}
 	s.mu.Lock()
@@ -236,7 +237,7 @@ func (s *story) cancel(n int) {
 	told.cancelled = told.cancelled || inTime
 }
 
-// endAll is a logout: once it is through, no login from before it is saved.
+// endAll is a logout: after it, no login from before is saved.
 func (s *story) endAll() {
 	s.mu.Lock()
 	begun := slices.Clone(s.tales)
@@ -268,7 +269,7 @@ func (s *story) script(step issuer.Step) {
 	}
 }
 
-// end comes to rest. The bubble then fails on a goroutine that is left.
+// end waits for all that goes on. The bubble then fails on a goroutine that is left.
 func (s *story) end() {
 	s.endAll()
 	s.busy.Wait()
@@ -295,7 +296,7 @@ func (s *story) judge() {
 	}
 }
 
-// expected reports whether an error is of a kind that is promised.
+// expected reports whether an error is one that Wait documents.
 func expected(err error) bool {
 	_, interrupted := errors.AsType[Interruption](err)
 	_, failed := errors.AsType[*FailedError](err)

@@ -12,9 +12,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// TestBrowserLoginLeaksNoSecret runs logins of every kind of end and
-// searches all that came out of them for what went in: states, codes, verifiers
-// and tokens. An issuer that repeats what it was sent is among them.
+// TestBrowserLoginLeaksNoSecret runs logins with every outcome, also with an
+// issuer that repeats the request, and searches all output for the secrets of the login:
+// states, codes, verifiers and tokens.
 func TestBrowserLoginLeaksNoSecret(t *testing.T) {
 	const (
 		code  = "SENTINEL-code-in-the-callback"

@@ -20,8 +20,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// world is all that a login meets: an issuer, a machine with ports, a browser and
-// a disk. Everything is in memory, so that a test may run in a synctest bubble.
+// world has all that a login uses: an issuer, a machine with ports, a browser and a disk.
+// Everything is in memory, so that a test may run in a synctest bubble.
 type world struct {
 	testing require.TestingT
 	network *network
@@ -42,7 +42,7 @@ func newWorld(t require.TestingT, change ...func(*Options)) *world {
 	return w
 }
 
-// anotherManager is one of another program on the same machine.
+// anotherManager is the manager of another program on the same machine.
 func (w *world) anotherManager(change ...func(*Options)) *Manager {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	options := Options{
@@ -68,7 +68,7 @@ func (w *world) started() (*Attempt, *url.URL) {
 	return attempt, w.consent(prompt)
 }
 
-// consent is a person who allows the login at the issuer.
+// consent is a user who allows the login at the issuer.
 func (w *world) consent(prompt Prompt) *url.URL {
 	request, err := http.NewRequest(http.MethodGet, prompt.AuthURL, nil)
 	require.NoError(w.testing, err)
@@ -79,7 +79,7 @@ func (w *world) consent(prompt Prompt) *url.URL {
 	return back
 }
 
-// reply is what a browser got to see.
+// reply is the answer that a browser got.
 type reply struct {
 	status int
 	header http.Header
@@ -128,7 +128,7 @@ func (w *world) ask(method, address string, header http.Header) (reply, error) {
 	return reply{response.StatusCode, response.Header, string(body)}, err
 }
 
-// disk is where logins are saved.
+// disk saves logins.
 type disk struct {
 	mu    sync.Mutex // guards all below
 	saved []machine.Credential
@@ -200,7 +200,7 @@ func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 }
 
-// listeners is how many ports are held.
+// listeners is the number of ports in use.
 func (n *network) listeners() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -259,7 +259,7 @@ func (b *lockedBuffer) String() string {
 	return b.buffer.String()
 }
 
-// isOver reports whether nothing is left of an attempt.
+// isOver reports whether an attempt is done.
 func isOver(a *Attempt) bool {
 	select {
 	case <-a.done:

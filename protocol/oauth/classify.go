@@ -84,7 +84,7 @@ var refusals = []refusal{
 	{http.StatusBadRequest, "bad_refresh_token", history.ReasonInvalidGrant},       // GitHub, with 200
 	{http.StatusBadRequest, "invalid_refresh_token", history.ReasonInvalidGrant},   // Slack, with 200: it can mean nothing else
 	{http.StatusForbidden, "invalid_grant", history.ReasonInvalidGrant},            // Atlassian
-	{http.StatusForbidden, "invalid_refresh_token", history.ReasonInvalidGrant},    // the same word
+	{http.StatusForbidden, "invalid_refresh_token", history.ReasonInvalidGrant},    // as Atlassian
 	{http.StatusUnauthorized, "invalid_grant", history.ReasonInvalidGrant},         // the token, not the client
 	{http.StatusUnauthorized, "bad_refresh_token", history.ReasonInvalidGrant},     // likewise
 	{http.StatusUnauthorized, "invalid_refresh_token", history.ReasonInvalidGrant}, // likewise

@@ -175,8 +175,8 @@ func TestRefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 	}
 }
 
-// An ID token of one answer beside the access token of another would be a login that
-// the issuer never gave.
+// An ID token of one answer with the access token of another would be a login that the
+// issuer never issued.
 func TestTruncatedResponseGivesAllTokensOrNone(t *testing.T) {
 	for _, body := range []string{
 		`{"access_token":"a","refresh_token":"r"`,
@@ -241,7 +241,7 @@ func TestRetryAfterIsObeyedInBothForms(t *testing.T) {
 	}
 }
 
-// bare is an answer without its evidence, which has tests of its own.
+// bare is an answer without its evidence, which other tests check.
 func bare(answer machine.Answer) machine.Answer {
 	switch answer := answer.(type) {
 	case machine.Refused:
@@ -291,8 +291,8 @@ func TestAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
 	}
 }
 
-// Some issuers repeat the request in what they say of it. That gives no token, and
-// must not hide that the one that was sent is refused.
+// Some issuers repeat the request in their answer. That issues no token, and does not
+// hide the refusal of the token that was sent.
 func TestRefreshTokenThatIsOnlyRepeatedIsNotGiven(t *testing.T) {
 	token := secret.New("the-refresh-token-that-was-sent")
 	for body, want := range map[string]machine.Answer{

@@ -16,8 +16,8 @@ import (
 // 3.2, in the dialect of Codex's issuer).
 type Device struct {
 	ID              secret.Token  // names the login in polls
-	UserCode        string        // for a person to type in
-	VerificationURL string        // and where
+	UserCode        string        // for the user to enter
+	VerificationURL string        // at this address
 	Interval        time.Duration // between two polls; zero is legal
 }
 
@@ -27,7 +27,7 @@ var ErrNoDeviceLogin = errors.New("the issuer has no device code login")
 
 const (
 	defaultInterval = 5 * time.Second // RFC 8628 section 3.2
-	longestInterval = time.Hour       // longer than any login lives, and no overflow
+	longestInterval = time.Hour       // longer than any login waits, and no overflow
 )
 
 type deviceRequest struct {
@@ -89,7 +89,7 @@ type DeviceAnswer interface{ isDeviceAnswer() }
 // DevicePending says that the user has not finished the login yet: poll again after
 // the interval.
 type DevicePending struct {
-	Undecided  bool          // the issuer did not even say that: it is out of order, or a gateway answered
+	Undecided  bool          // the answer does not say so: the issuer is out of order, or a gateway answered
 	SlowDown   bool          // the interval is five seconds longer from now on (RFC 8628 section 3.5)
 	RetryAfter time.Duration // no poll before that, if it is longer
 }
@@ -124,7 +124,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 		Verifier:    said.token("code_verifier"),
 	}
 	if code.Code.IsAbsent() || code.Verifier.IsAbsent() {
-		return DevicePending{Undecided: true}, nil // a portal's page, or half an answer: the approval is not lost by that
+		return DevicePending{Undecided: true}, nil // the page of a portal, or a truncated answer: the next poll gets the approval
 	}
 	return DeviceApproved{code}, nil
 }

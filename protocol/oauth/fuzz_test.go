@@ -15,9 +15,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// FuzzClassify holds whatever an issuer, or a proxy in its place, may say: no
-// panic, no verdict without a code that is one at this status, and no grant
-// without a success.
+// FuzzClassify classifies any answer of an issuer or a proxy: no panic, no refusal
+// without a code that is one at this status, and no token response without a success.
 func FuzzClassify(f *testing.F) {
 	for _, body := range []string{
 		"", "null", "{}", "error=invalid_grant", "access_token=a", "\uFEFF{}", `{"ok":false}`, "[]", `"invalid_grant"`, "<html>", `{"error":"invalid_grant"}`, `{"error":{"code":"refresh_token_reused"}}`,
@@ -51,8 +50,8 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// mayRefuse is the second opinion: the codes that are a verdict at any status
-// but 401, and those that are one at 400 alone, for which a 200 may stand.
+// mayRefuse is the second implementation: the codes that refuse at any status but 401,
+// and those that refuse at 400 only, for which a 200 may stand.
 func mayRefuse(status int, codes []string) bool {
 	for _, code := range codes {
 		switch code {
@@ -91,8 +90,8 @@ func codesIn(body string) []string {
 	return codes
 }
 
-// FuzzLoginAnswers holds whatever an issuer may say to a login: no panic, and
-// what is returned without an error is whole.
+// FuzzLoginAnswers gives the calls of a login any answer: no panic, and a result without
+// an error is complete.
 func FuzzLoginAnswers(f *testing.F) {
 	for _, body := range []string{
 		"", "null", "[]", "<html>", `{"error":"authorization_pending"}`, `{"error":"slow_down"}`, `{"error":{"code":"expired_token"}}`,
@@ -135,7 +134,7 @@ func demand(t *testing.T, holds bool, format string, args ...any) {
 	}
 }
 
-// saying is an issuer that says one thing only.
+// saying is an issuer with one answer to everything.
 type saying struct {
 	status int
 	body   string

@@ -23,7 +23,7 @@ type Authorization struct {
 	RedirectURI string
 	State       secret.Token
 	Verifier    secret.Token // only its challenge is sent
-	Workspaces  []string     // accounts that the login is restricted to; none for no restriction
+	Workspaces  []string     // the only accounts that may log in; none for any
 }
 
 // MayLogIn is an [*UnreachableError] if logins go to another machine over plain HTTP:

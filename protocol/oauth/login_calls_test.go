@@ -48,7 +48,7 @@ func TestAuthorizeURLIsThatOfCodex(t *testing.T) {
 	require.Equal(t, want+"&allowed_workspace_id=a%2Cb%26c", client.AuthorizeURL(request))
 }
 
-// authorized takes a login to where its code is ready to be exchanged.
+// authorized runs a login up to the exchange of its code.
 func authorized(t *testing.T, i *issuer.Issuer, client *oauth.Client) oauth.Code {
 	verifier, state := oauth.NewVerifier(), oauth.NewState()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,

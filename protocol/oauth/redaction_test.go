@@ -18,8 +18,8 @@ import (
 
 const sentinel = "S3NT1NEL+/value"
 
-// Every call, against every way of failing, with an issuer that repeats what it
-// was sent: nothing of it may be in a log, an error, or a printed record.
+// Every call fails in every way, with an issuer that repeats the request: no secret of
+// it is in a log, an error or a printed record.
 func TestSecretsAreInNoLogOrError(t *testing.T) {
 	var out bytes.Buffer
 	i := issuer.New(issuer.Options{})

@@ -43,12 +43,12 @@ func pair(o issuer.Options) (*issuer.Issuer, *oauth.Client) {
 	return i, oauth.New(options(i.Transport()))
 }
 
-// transportFunc is a network that a test makes up.
+// transportFunc is a network in one function.
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// answering is a network whose issuer always answers this.
+// answering is a network whose issuer has one answer to everything.
 func answering(status int, body io.Reader) transportFunc {
 	return func(request *http.Request) (*http.Response, error) {
 		if _, err := io.Copy(io.Discard, request.Body); err != nil {

@@ -21,7 +21,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte           // as much of it as could be read, decompressed
-	cut    evidence.Problem // why that is not all of it; "" if it is, or was longer than the limit
+	cut    evidence.Problem // why the body is incomplete; "" if it is complete, or longer than the limit
 	spent  secret.Token     // the refresh token that was sent, which an answer may repeat
 }
 
@@ -158,7 +158,7 @@ func decodeWhole(text []byte) (m members, closed bool) {
 			break
 		}
 		if cut := int(decoder.InputOffset()) == len(text) && value[0] != '"'; cut {
-			break // 36 of 3600
+			break // 36 may be the beginning of 3600
 		}
 		m.add(name.(string), value)
 	}
@@ -178,8 +178,8 @@ func (e *UnreachableError) Error() string { return "the issuer gave no answer: "
 // StatusError reports that an issuer refused a call of a login or a logout, in the
 // words of Codex.
 type StatusError struct {
-	Call   string // what was refused, in words that the status follows
-	Status int    // of HTTP
+	Call   string // the refused call; the status follows it in the text
+	Status int    // HTTP status
 	Detail string // the issuer's explanation, bounded and without the secrets of the request; "" for none
 }
 
@@ -208,7 +208,7 @@ var ErrUnreadable = errors.New("the issuer's answer cannot be read")
 
 const (
 	detailLimitRunes    = 500
-	shortestSecretBytes = 8 // a shorter one is a test's, and its letters are in every word
+	shortestSecretBytes = 8 // a shorter secret occurs in tests only, and its letters in every text
 )
 
 // cleaned is an issuer's text as it may be shown: without the secrets that it may

@@ -35,7 +35,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 }
 
 // tunnelled is nil if the proxy has opened a tunnel to the issuer. What it says
-// when it does not (407: it wants a password) is its own text, and not told.
+// when it does not (407: it wants a password) is its own text, which is not shown.
 func tunnelled(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode != http.StatusOK {
 		return evidence.ProblemProxyRefused
@@ -56,7 +56,7 @@ func (c *Client) post(ctx context.Context, endpoint, contentType string, content
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
-	request.ContentLength = int64(len(content)) // else it would go out in chunks
+	request.ContentLength = int64(len(content)) // otherwise net/http would send it in chunks
 	request.Header.Set("Content-Type", contentType)
 	c.Sign(request)
 	return send(c.Transport(), request, body)

@@ -29,7 +29,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// proxiedEndpoint makes the test binary a program that refreshes once there:
+// proxiedEndpoint makes the test binary a program that refreshes once at this endpoint:
 // net/http reads the proxies of its environment only once in a process.
 const proxiedEndpoint = "BEZOAR_TEST_PROXIED_ENDPOINT"
 
@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// refreshProxied is what comes of a refresh by a program with a proxy in its
-// environment. An authority is what serves with TLS, on the way or at its end.
+// refreshProxied is the answer to a refresh by a program with a proxy in its
+// environment. authority is the server with TLS, proxy or issuer.
 func refreshProxied(t *testing.T, endpoint string, proxy, authority *httptest.Server, token secret.Token) string {
 	child := exec.Command(os.Args[0])
 	child.Env = []string{
@@ -109,8 +109,8 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// dying is a server whose connections end when a request has come in whole. It
-// counts those that did.
+// dying is a server that breaks each connection after a whole request, and counts the
+// requests.
 func dying(t *testing.T) (address string, requests *atomic.Int32) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestRefusedConnectionSpendsNothing(t *testing.T) {
 	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemConnectionRefused}, problemAt(t, client))
 }
 
-// authorityFile is the file that has a server trusted.
+// authorityFile is a file with the certificate of a server.
 func authorityFile(certificate *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
 }
@@ -236,7 +236,7 @@ func TestProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	}
 }
 
-// tunnelling is a proxy that tunnels to one server, whatever it is asked for.
+// tunnelling is a proxy that tunnels to one server, whatever the request names.
 func tunnelling(t *testing.T, to *httptest.Server) *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, http.MethodConnect, r.Method)

@@ -33,7 +33,7 @@ func (r Rules) NewRequest(ctx context.Context, method, address string, body io.R
 	if !r.Permit(request.URL) {
 		return nil, evidence.ProblemPlainHTTP
 	}
-	request.Header.Set("Accept", "application/json") // GitHub answers with a form who does not ask
+	request.Header.Set("Accept", "application/json") // without it, GitHub answers with a form
 	request.Header.Set("Accept-Encoding", "gzip")    // without it, any coding may come (RFC 9110 section 12.5.3)
 	return request, nil
 }
@@ -107,7 +107,7 @@ func staysHere(address *url.URL) bool {
 func Proxy(request *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(request)
 	if err != nil {
-		return nil, evidence.ProblemProxyUnreachable // the error holds the value, with its password
+		return nil, evidence.ProblemProxyUnreachable // the error of net/http repeats the value, with its password
 	}
 	all := cmp.Or(os.Getenv("ALL_PROXY"), os.Getenv("all_proxy"))
 	if proxy != nil || all == "" || bypassesProxy(request.URL) {

@@ -37,7 +37,7 @@ func TestRequestSaysWhichProgramItIsFor(t *testing.T) {
 	require.True(t, FitsHeader(originator) && FitsHeader(userAgent))
 }
 
-// The race detector is the judge.
+// The race detector finds what is wrong here.
 func TestIntroductionMayComeInTheMiddleOfARequest(t *testing.T) {
 	var introduction Introduction
 	var all sync.WaitGroup
@@ -77,8 +77,8 @@ func TestRulesForbidPlainHTTPToOtherMachines(t *testing.T) {
 	}
 }
 
-// without clears what the environment of the tests says of proxies. net/http looks
-// at its own variables once, at the first request of a process.
+// without clears the proxies of the environment. net/http reads its variables once, at
+// the first request of a process.
 func without(t *testing.T) {
 	for _, name := range []string{"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
 		t.Setenv(name, "")

@@ -33,9 +33,9 @@ func ReadBody(from io.Reader, limitBytes int64) ([]byte, error) {
 		}
 		packed, failed := gzip.NewReader(bytes.NewReader(body))
 		if failed != nil {
-			break // no gzip after all
+			break // the magic bytes were a coincidence
 		}
-		// An end that is missing or wrong takes nothing away from what can be read.
+		// Without the right end the body still counts as far as it can be read.
 		body, _ = io.ReadAll(io.LimitReader(packed, limitBytes))
 	}
 	return body, err
@@ -87,7 +87,7 @@ func ProblemOf(ctx context.Context, err error) evidence.Problem {
 	}
 	operation, _ := errors.AsType[*net.OpError](err)
 	if operation != nil && operation.Op == "proxyconnect" {
-		return evidence.ProblemProxyUnreachable // whatever it is that its name or its port has
+		return evidence.ProblemProxyUnreachable // whatever is wrong with its name or its port
 	}
 	if operation != nil && operation.Op == "socks connect" {
 		return socksProblem(operation)

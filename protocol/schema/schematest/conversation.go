@@ -136,7 +136,7 @@ func matching(methods []string, result any) (int, error) {
 
 // message is a line of a server.
 type message struct {
-	id      string // as it stands on the line; "" for none
+	id      string // as on the line; "" for none
 	members map[string]any
 }
 
