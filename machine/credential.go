@@ -3,6 +3,8 @@ package machine
 import (
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -59,30 +61,33 @@ func (c Credential) Fingerprint() secret.Fingerprint {
 	return c.AccessToken.Fingerprint()
 }
 
-// Grant is what an issuer answered to a refresh. An absent token means that
-// the old one goes on (RFC 6749 section 6).
-type TokenResponse struct {
-	IDToken      secret.Token
-	AccessToken  secret.Token
-	RefreshToken secret.Token
-
-	Lifetime  time.Duration // of the access token, as the issuer says (expires_in); zero if it does not
-	ExpiresAt time.Time     // that, counted from when the request was sent; zero if not known
-}
-
-// SentAt is the grant with its lifetime counted from when it was asked for: the
-// issuer counts from later, so that a token is never used for too long.
-func (g TokenResponse) SentAt(at time.Time) TokenResponse {
-	if g.Lifetime > 0 {
-		g.ExpiresAt = at.Round(0).Add(g.Lifetime)
+// Judge is what an answer to the refresh in flight comes to, which was sent at the
+// given time. A grant that gives the access token back that the refresh was for, though
+// it had expired by then or a resource server had refused it, has refreshed nothing: a
+// cache may have answered. A refresh token that came with it is kept all the same.
+func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
+	granted, ok := a.(endpoint.Issued)
+	if !ok || !granted.Response.AccessToken.Equal(s.Credential.AccessToken) {
+		return a
 	}
-	return g
+	expiry := s.Credential.Merge(granted.Response, sent).expiry()
+	if expiry.IsZero() {
+		expiry = s.Credential.expiry()
+	}
+	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
+		return a
+	}
+	kept := endpoint.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}}
+	if !granted.Response.RefreshToken.Equal(s.Credential.RefreshToken) {
+		kept.Kept.RefreshToken = granted.Response.RefreshToken
+	}
+	return kept
 }
 
 // Merge is the credential after a refresh that the issuer granted at the given
 // time. An ID token that cannot be read is left out rather than let it cost
 // the rotated refresh token that came with it. The account id never changes.
-func (c Credential) Merge(grant TokenResponse, at time.Time) Credential {
+func (c Credential) Merge(grant endpoint.TokenResponse, at time.Time) Credential {
 	if _, err := jwt.Parse(grant.IDToken); err == nil {
 		c.IDToken = grant.IDToken
 	}
@@ -99,7 +104,7 @@ func (c Credential) Merge(grant TokenResponse, at time.Time) Credential {
 // Keeping is the credential with a refresh token that came without an access token
 // that can be used. It counts as refreshed, as in the reference, unless the date of
 // its last refresh is all that tells that its access token has aged.
-func (c Credential) Keeping(kept TokenResponse, at time.Time) Credential {
+func (c Credential) Keeping(kept endpoint.TokenResponse, at time.Time) Credential {
 	next, due := c.Merge(kept, at), c.dueAt()
 	if c.expiry().IsZero() && !due.IsZero() && !at.Before(due) {
 		next.LastRefresh = c.LastRefresh

@@ -1,5 +1,7 @@
 package machine
 
+import "github.com/bezoar-auth/bezoar/machine/endpoint"
+
 // Effect is an order to the engine, in the imperative. The set is closed.
 //
 // Effects are carried out in the order of the slice. Publish comes before
@@ -30,7 +32,7 @@ type LookInStore struct{ order }
 type StartRefresh struct {
 	order
 	Attempt AttemptID
-	Cause   Cause
+	Cause   endpoint.Cause
 }
 
 // Revoke tells the issuer that nobody will use a login any more. It ends in

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -27,18 +28,6 @@ func Phases() []Phase { return []Phase{NoAuth, ApiKey, Fresh, Stale, Poisoned} }
 
 // AttemptID numbers the refreshes of one process, from 1. Zero is none.
 type AttemptID uint64
-
-// Cause is why a refresh is wanted, in the words that the reference sends to
-// the issuer as refresh_reason.
-type Cause string
-
-// The causes of a refresh.
-const (
-	CauseDemanded Cause = "forced"
-	CauseExpiring Cause = "proactive_expiry"
-	CauseOld      Cause = "scheduled"
-	CauseRejected Cause = "unauthorized_recovery"
-)
 
 // Policy is what does not change while the program runs.
 type Policy struct {
@@ -63,7 +52,7 @@ type State struct {
 	ClockWrong bool      // the token had expired when it was asked for: Expiry is a guess
 	DueAt      time.Time // when the token set ages; zero for never
 
-	Cause        Cause                // Stale: why
+	Cause        endpoint.Cause       // Stale: why
 	Rejected     bool                 // Stale: a resource server refused the access token
 	Attempt      AttemptID            // Stale: the refresh in flight, zero for none
 	Overdue      bool                 // Stale: the deadline of its post has struck; the answer is still heard, until NotBefore

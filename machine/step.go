@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 )
@@ -49,12 +50,12 @@ func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 	case LogoutTaken:
 		return s.without(), []Effect{Publish{}}
 	case RefreshDemanded:
-		return s.starting(CauseDemanded, at)
+		return s.starting(endpoint.CauseDemanded, at)
 	case Aged:
 		return s.starting(s.dueCause(), at)
 	case RefreshDue:
 		if asked := e.(Asked); asked.Refresh {
-			return s.starting(CauseDemanded, at)
+			return s.starting(endpoint.CauseDemanded, at)
 		}
 		return s.starting(s.Cause, at)
 	case TokenWasRejected:
@@ -92,19 +93,19 @@ func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 
 // starting is the state with one refresh in flight. It is the only place that
 // orders one, and the table lets only Stale come here.
-func (s State) starting(cause Cause, at time.Time) (State, []Effect) {
+func (s State) starting(cause endpoint.Cause, at time.Time) (State, []Effect) {
 	s.Attempts++
 	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at
 	return s, []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}
 }
 
 func (s State) rejected(at time.Time) (State, []Effect) {
-	s.Rejected, s.Cause = true, CauseRejected
+	s.Rejected, s.Cause = true, endpoint.CauseRejected
 	if !s.SparesIssuer && !s.Overdue {
 		s.NotBefore = time.Time{} // it was for the sake of the token
 	}
 	if s.Phase == Fresh || s.mayAttempt(at) {
-		return s.starting(CauseRejected, at)
+		return s.starting(endpoint.CauseRejected, at)
 	}
 	if s.Attempt != 0 || !s.refreshesItself() {
 		return s, []Effect{Publish{}}
@@ -113,11 +114,11 @@ func (s State) rejected(at time.Time) (State, []Effect) {
 }
 
 // dueCause tells the issuer which rule made the token set age.
-func (s State) dueCause() Cause {
+func (s State) dueCause() endpoint.Cause {
 	if s.Expiry.IsZero() {
-		return CauseOld
+		return endpoint.CauseOld
 	}
-	return CauseExpiring
+	return endpoint.CauseExpiring
 }
 
 // taking is the state with the credential of a load or a login.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -291,7 +292,7 @@ func TestARejectedTokenIsWithheldUntilThereIsAnother(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: c}, machine.TokenRejected{At: at(0), Access: c.AccessToken.Fingerprint()})
 	require.Equal(t, machine.Stale, state.Phase)
 	require.True(t, state.Token().IsAbsent())
-	require.Equal(t, machine.CauseRejected, state.Cause)
+	require.Equal(t, endpoint.CauseRejected, state.Cause)
 	state = runFrom(t, state, machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: login("a2", "r2")})
 	require.False(t, state.Token().IsAbsent())
 }
@@ -333,7 +334,7 @@ func TestAnEventOutOfPlaceIsRefusedByName(t *testing.T) {
 func TestAMergeNeverLosesARotation(t *testing.T) {
 	held := login("a", "r")
 	held.IDToken = jwtOf(time.Hour)
-	merged := held.Merge(machine.TokenResponse{IDToken: secret.New("garbage"), RefreshToken: secret.New("r2")}, noon)
+	merged := held.Merge(endpoint.TokenResponse{IDToken: secret.New("garbage"), RefreshToken: secret.New("r2")}, noon)
 	require.True(t, merged.RefreshToken.Equal(secret.New("r2")))
 	require.True(t, merged.IDToken.Equal(held.IDToken), "a bad ID token does not replace a good one")
 	require.True(t, merged.AccessToken.Equal(held.AccessToken), "what is absent goes on")

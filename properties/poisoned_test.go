@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -38,7 +39,7 @@ func TestPoisonedNeverIssuesAnotherRefresh(t *testing.T) {
 		}
 		at := func() machine.At { return machine.At{Time: now} }
 		login := func(access, refresh string) machine.Credential {
-			response := machine.TokenResponse{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}
+			response := endpoint.TokenResponse{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}
 			return machinetest.Login("account", response, now)
 		}
 

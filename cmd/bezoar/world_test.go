@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -185,9 +186,9 @@ func spent(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
 	record, err := file.Open(ts.MkAbs(args[0]), file.Options{}).Load(context.Background())
 	ts.Check(err)
-	endpoint := machine.Issuer{TokenEndpoint: w.server.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
-	answer := oauth.New(oauth.Options{}).Refresh(context.Background(), endpoint, record.Credential.RefreshToken, machine.CauseOld)
-	if _, granted := answer.(machine.Issued); !granted {
+	issuer := machine.Issuer{TokenEndpoint: w.server.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
+	answer := oauth.New(oauth.Options{}).Refresh(context.Background(), issuer, record.Credential.RefreshToken, endpoint.CauseOld)
+	if _, granted := answer.(endpoint.Issued); !granted {
 		ts.Fatalf("the issuer did not grant a refresh")
 	}
 }

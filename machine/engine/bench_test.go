@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -38,7 +39,7 @@ func BenchmarkAsk(b *testing.B) {
 
 // started has a good login, which the issuer refuses to refresh.
 func started(b *testing.B) *engine.Engine {
-	kept, refuses := memory.NewStore(), &issuer{answers: make(chan machine.Answer, 1)}
+	kept, refuses := memory.NewStore(), &issuer{answers: make(chan endpoint.Answer, 1)}
 	refuses.answers <- refused(history.ReasonReused)
 	require.NoError(b, kept.Replace(b.Context(), login("first", 24*time.Hour)))
 	e := engine.Start(engine.Options{Policy: policy, Store: kept, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: refuses})

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -16,19 +17,19 @@ func (t *transaction) save(ctx context.Context) {
 	defer cancel()
 	t.entry.At = t.at().Time
 	switch answer := t.answer.(type) {
-	case machine.Issued:
+	case endpoint.Issued:
 		t.granted(ctx, answer.Response)
-	case machine.Refused:
+	case endpoint.Refused:
 		t.entry.Repeated = answer.Evidence.After(t.state.Evidence, t.lineage(ctx).Deferral.Evidence)
 		t.refused(ctx, answer.Reason)
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		t.deferred(ctx, answer)
 	}
 }
 
 // granted saves the new token set in place of the one that was read. Whatever
 // else happens it is not lost: if the disk fails it is served from memory.
-func (t *transaction) granted(ctx context.Context, grant machine.TokenResponse) {
+func (t *transaction) granted(ctx context.Context, grant endpoint.TokenResponse) {
 	at := t.at()
 	t.next = t.state.Credential.Merge(grant, at.Time)
 	t.entry.Kind = persist.Rotated
@@ -88,7 +89,7 @@ func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 	}}
 }
 
-func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) {
+func (t *transaction) deferred(ctx context.Context, answer endpoint.Unavailable) {
 	at := t.at()
 	lineage := t.lineage(ctx)
 	t.entry.Kind, t.entry.Failures = persist.Deferred, lineage.Deferral.After(t.state.Failures, false)
@@ -111,7 +112,7 @@ func (t *transaction) deferred(ctx context.Context, answer machine.Unavailable) 
 
 // kept saves a refresh token that came without a usable access token: the old one
 // is spent. It returns the event for a login that was stored meanwhile, else nil.
-func (t *transaction) kept(ctx context.Context, grant machine.TokenResponse, outcome *machine.RefreshFailedTransient) machine.Event {
+func (t *transaction) kept(ctx context.Context, grant endpoint.TokenResponse, outcome *machine.RefreshFailedTransient) machine.Event {
 	if grant.RefreshToken.IsAbsent() {
 		return nil
 	}

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // opaque is a grant of an access token that does not say when it expires, by an
 // issuer that does.
-func opaque(name string, lifetime time.Duration) machine.Issued {
+func opaque(name string, lifetime time.Duration) endpoint.Issued {
 	given := granted(login(name, time.Hour))
 	given.Response.AccessToken, given.Response.Lifetime = secret.New("opaque-"+name), lifetime
 	given.Response = given.Response.SentAt(time.Now())
@@ -79,7 +80,7 @@ func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
 
 // A cache between here and the issuer may answer with what it has.
 func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
-	again := func(s *site, refresh string) machine.Issued {
+	again := func(s *site, refresh string) endpoint.Issued {
 		given := granted(s.stored())
 		given.Response.RefreshToken = secret.New(refresh)
 		return given

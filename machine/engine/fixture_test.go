@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -40,7 +41,7 @@ type issuer struct {
 	asked   []machine.Issuer     // where and under which client, of each post
 	revoked []secret.Fingerprint // refresh tokens
 	told    []machine.Issuer     // of each of them
-	answers chan machine.Answer
+	answers chan endpoint.Answer
 	hangs   atomic.Bool // does not answer a revocation
 }
 
@@ -54,9 +55,9 @@ func (i *issuer) Revoke(ctx context.Context, its machine.Issuer, login machine.C
 	return ctx.Err()
 }
 
-func (i *issuer) Refresh(ctx context.Context, its machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
-	if !machine.MayPost(ctx) {
-		return machine.Unavailable{}
+func (i *issuer) Refresh(ctx context.Context, its machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
+	if !endpoint.MayPost(ctx) {
+		return endpoint.Unavailable{}
 	}
 	i.mu.Lock()
 	i.posts = append(i.posts, token.Fingerprint())
@@ -66,7 +67,7 @@ func (i *issuer) Refresh(ctx context.Context, its machine.Issuer, token secret.T
 	case answer := <-i.answers:
 		return answer
 	case <-ctx.Done():
-		return machine.Unavailable{Lost: true}
+		return endpoint.Unavailable{Lost: true}
 	}
 }
 
@@ -171,7 +172,7 @@ func inBubble(t *testing.T, stored func() *machine.Credential, test func(t *test
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{
 			t: t, store: &countingStore{Store: memory.NewStore()},
-			ledger: memory.NewLedger(policy.Issuer), issuer: &issuer{answers: make(chan machine.Answer)},
+			ledger: memory.NewLedger(policy.Issuer), issuer: &issuer{answers: make(chan endpoint.Answer)},
 		}
 		if c := stored(); c != nil {
 			s.write(*c)
@@ -251,7 +252,7 @@ func (p *pending) gives(token secret.Token, why ...any) {
 }
 
 // answer lets the issuer answer the post that waits for it.
-func (s *site) answer(answer machine.Answer) {
+func (s *site) answer(answer endpoint.Answer) {
 	s.t.Helper()
 	select {
 	case s.issuer.answers <- answer:
@@ -267,11 +268,11 @@ func (s *site) posts() int {
 	return len(s.issuer.posts)
 }
 
-func granted(c machine.Credential) machine.Issued {
-	return machine.Issued{Response: machine.TokenResponse{IDToken: c.IDToken, AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
+func granted(c machine.Credential) endpoint.Issued {
+	return endpoint.Issued{Response: endpoint.TokenResponse{IDToken: c.IDToken, AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
 }
 
-func refused(reason history.Reason) machine.Refused { return machine.Refused{Reason: reason} }
+func refused(reason history.Reason) endpoint.Refused { return endpoint.Refused{Reason: reason} }
 
 // login is a token set of one account that expires in so long from now.
 func login(name string, expires time.Duration) machine.Credential {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -145,7 +146,7 @@ func TestNoPostOnAnOldIntent(t *testing.T) {
 func TestAnIntentThatIsTakenBackLeavesTheBackoffOfAll(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(machine.Unavailable{Evidence: evidence.Evidence{Status: 503}})
+		s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Status: 503}})
 		known := s.lineage().Deferral
 		require.Equal(t, 1, known.Failures)
 		time.Sleep(time.Second)

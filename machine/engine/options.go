@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -46,9 +47,9 @@ type Options struct {
 type AuthorizationServer interface {
 	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
 	// request, and reports whatever happens as an answer, however late: the engine
-	// ends ctx long after its deadline. It asks [machine.MayPost] before the first byte of the body
+	// ends ctx long after its deadline. It asks [endpoint.MayPost] before the first byte of the body
 	// leaves, and sends nothing if it may not. The engine has one such call at a time.
-	Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer
+	Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer
 	// Revoke tells issuer that nobody will use a login any more (RFC 7009). An error is
 	// written down, and that is all that comes of it.
 	Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error

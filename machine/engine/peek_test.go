@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -39,14 +40,14 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 		"an outage": {expired, func(s *site) { s.waits(10 * time.Minute) }},
 		"an answer that was lost": {aged, func(s *site) {
 			s.asking(poll)
-			s.answer(machine.Unavailable{Lost: true})
+			s.answer(endpoint.Unavailable{Lost: true})
 			time.Sleep(time.Second)
 			s.asking(poll)
 		}},
 		"an issuer that always says the same": {expired, func(s *site) {
 			for range 3 {
 				s.asking(poll)
-				s.answer(machine.Unavailable{Evidence: evidence.Evidence{Status: 400, Code: "invalid_request"}})
+				s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Status: 400, Code: "invalid_request"}})
 				time.Sleep(time.Until(s.Snapshot().NotBefore))
 			}
 			require.Equal(s.t, machine.ActionLogin, s.Snapshot().Assess(time.Now()).Action)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -166,7 +167,7 @@ func TestATransientFailureKeepsTheTokenAndWaitsBeforeTheNextPost(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held := s.stored()
 		demanding := s.asking(demand)
-		s.answer(machine.Unavailable{})
+		s.answer(endpoint.Unavailable{})
 		demanding.gives(held.AccessToken)
 		wait := 125 * time.Millisecond // half of the first cap, for the jitter is 0.5
 		for posts := 1; posts < 8; posts++ {
@@ -175,7 +176,7 @@ func TestATransientFailureKeepsTheTokenAndWaitsBeforeTheNextPost(t *testing.T) {
 			require.Equal(t, posts, s.posts())
 			time.Sleep(time.Nanosecond)
 			s.asking(demand)
-			s.answer(machine.Unavailable{})
+			s.answer(endpoint.Unavailable{})
 			require.Equal(t, posts+1, s.posts())
 			wait *= 2
 		}
@@ -187,7 +188,7 @@ func TestWhatTheIssuerWishesIsObeyed(t *testing.T) {
 		sister := s.start()
 		defer sister.Close(ended())
 		s.asking(demand)
-		s.answer(machine.Unavailable{RetryAfter: 10 * time.Minute})
+		s.answer(endpoint.Unavailable{RetryAfter: 10 * time.Minute})
 		time.Sleep(10*time.Minute - time.Second)
 		s.asking(demand).gives(s.stored().AccessToken)
 		_, err := sister.Status(t.Context(), demand)
@@ -206,7 +207,7 @@ func TestWhatTheIssuerAnswersIsKnownToAllProcesses(t *testing.T) {
 		defer sister.Close(ended())
 		for times := 1; times <= 3; times++ {
 			s.asking(demand)
-			s.answer(machine.Unavailable{RetryAfter: time.Minute, Evidence: answered})
+			s.answer(endpoint.Unavailable{RetryAfter: time.Minute, Evidence: answered})
 			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, s.Snapshot().Evidence)
 			told, err := sister.Status(t.Context(), demand)
 			require.NoError(t, err)
@@ -214,12 +215,12 @@ func TestWhatTheIssuerAnswersIsKnownToAllProcesses(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		s.asking(demand)
-		s.answer(machine.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
+		s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
 		require.Equal(t, 1, s.Snapshot().Evidence.Times, "that was another end")
 		time.Sleep(time.Minute)
 		s.restart(func(*engine.Options) {})
 		s.asking(demand)
-		s.answer(machine.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
+		s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
 		require.Equal(t, 2, s.Snapshot().Evidence.Times, "a process that has just begun counts on")
 	})
 }
@@ -260,10 +261,10 @@ func TestAHeldLockIsWaitedForAndThenNothingIsPosted(t *testing.T) {
 
 func TestALoginOrALogoutIsNotUndoneByTheRefreshInFlight(t *testing.T) {
 	again := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("key")}
-	for name, answer := range map[string]func() machine.Answer{
-		"granted":     func() machine.Answer { return granted(login("next", time.Hour)) },
-		"refused":     func() machine.Answer { return refused(history.ReasonReused) },
-		"unavailable": func() machine.Answer { return machine.Unavailable{} },
+	for name, answer := range map[string]func() endpoint.Answer{
+		"granted":     func() endpoint.Answer { return granted(login("next", time.Hour)) },
+		"refused":     func() endpoint.Answer { return refused(history.ReasonReused) },
+		"unavailable": func() endpoint.Answer { return endpoint.Unavailable{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {

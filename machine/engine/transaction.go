@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -28,7 +29,7 @@ type transaction struct {
 	intent  time.Duration  // when the intent was made, by the clock that never stands still
 	record  persist.Record // what the store held under the lock
 	doubt   history.Doubt
-	answer  machine.Answer
+	answer  endpoint.Answer
 	next    machine.Credential // what the issuer's grant makes of it
 	entry   persist.Entry      // what the ledger is told of the post
 	outcome machine.Event      // how it ended; nil while it has not
@@ -197,12 +198,12 @@ func (t *transaction) post(context.Context) {
 	mayPost := true
 	login := t.state.Credential
 	t.entry.SentAt = t.at().Time
-	t.answer = t.Issuer.Refresh(machine.WithIntent(hearing, func() bool {
+	t.answer = t.Issuer.Refresh(endpoint.WithIntent(hearing, func() bool {
 		mayPost = t.Uptime()-t.intent <= t.Deadline
 		return mayPost
 	}), t.Policy.IssuerOf(login), login.RefreshToken, t.state.Cause)
 	t.answer = t.state.Judge(t.answer, t.entry.SentAt)
-	unavailable, isUnanswered := t.answer.(machine.Unavailable)
+	unavailable, isUnanswered := t.answer.(endpoint.Unavailable)
 	switch {
 	case !isUnanswered:
 	case hearing.Err() != nil && !errors.Is(context.Cause(hearing), ErrUnheard):

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -47,10 +48,10 @@ func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
 }
 
 // keeping is the answer of an issuer that rotates, and gives no usable access token.
-func keeping(next machine.Credential) machine.Answer {
-	return machine.Unavailable{
+func keeping(next machine.Credential) endpoint.Answer {
+	return endpoint.Unavailable{
 		Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken},
-		Kept:     machine.TokenResponse{RefreshToken: next.RefreshToken},
+		Kept:     endpoint.TokenResponse{RefreshToken: next.RefreshToken},
 	}
 }
 
@@ -149,7 +150,7 @@ func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
 // The save of an unsaved token set while its own refresh token is posted is not
 // somebody else's login: what the issuer grants takes its place.
 func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
-	for name, answer := range map[string]machine.Answer{"granted": nil, "refused": refused(history.ReasonReused)} {
+	for name, answer := range map[string]endpoint.Answer{"granted": nil, "refused": refused(history.ReasonReused)} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				next := unsaved(s)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -21,7 +22,7 @@ import (
 // waits is a refresh that has to wait for so long.
 func (s *site) waits(long time.Duration) {
 	s.asking(demand)
-	s.answer(machine.Unavailable{RetryAfter: long})
+	s.answer(endpoint.Unavailable{RetryAfter: long})
 	require.Equal(s.t, machine.ActionWait, s.Snapshot().Assess(time.Now()).Action)
 }
 
@@ -72,7 +73,7 @@ func TestARefusalInAWaitLooksForAnotherLogin(t *testing.T) {
 func TestARefusalEndsAWaitForTheSakeOfTheRefusedToken(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
-		s.answer(machine.Unavailable{Lost: true})
+		s.answer(endpoint.Unavailable{Lost: true})
 		time.Sleep(time.Second)
 		s.asking(demand)
 		held := s.Snapshot()
@@ -313,7 +314,7 @@ func TestAnUnexplainedRefusalAfterAnOutageIsTheFirst(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		for range 6 {
 			s.asking(poll)
-			s.answer(machine.Unavailable{})
+			s.answer(endpoint.Unavailable{})
 			time.Sleep(time.Until(s.Snapshot().NotBefore))
 		}
 		s.asking(poll)
@@ -328,7 +329,7 @@ func TestATokenWhoseAnswerWasLostTwiceIsPostedNoMore(t *testing.T) {
 		for n := range 2 {
 			s.asking(poll)
 			require.Equal(t, n+1, s.posts())
-			s.answer(machine.Unavailable{Lost: true})
+			s.answer(endpoint.Unavailable{Lost: true})
 			time.Sleep(time.Second)
 		}
 		s.asking(poll).gives(secret.Token{})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -34,7 +35,7 @@ func Expiring(subject string, at time.Time) secret.Token {
 }
 
 // Login is the login of an account that an issuer's token response makes at that time.
-func Login(account string, response machine.TokenResponse, at time.Time) machine.Credential {
+func Login(account string, response endpoint.TokenResponse, at time.Time) machine.Credential {
 	return machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: response.IDToken, AccessToken: response.AccessToken,
 		RefreshToken: response.RefreshToken, AccountID: account, LastRefresh: at.UTC(),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -88,7 +89,7 @@ type Entry struct {
 	At        time.Time          `json:"at"`
 	PID       int                `json:"pid"` // of the process that wrote it
 	Attempt   machine.AttemptID  `json:"attempt,omitempty"`
-	Cause     machine.Cause      `json:"cause,omitempty"`
+	Cause     endpoint.Cause     `json:"cause,omitempty"`
 	TokenID   secret.Fingerprint `json:"key,omitempty"`      // of the refresh token it is about
 	NextID    secret.Fingerprint `json:"next,omitempty"`     // of its successor
 	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside Key

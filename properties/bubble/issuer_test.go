@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -45,10 +46,10 @@ func (i *moodyIssuer) Revoke(_ context.Context, _ machine.Issuer, login machine.
 }
 
 // Refresh implements engine.Issuer.
-func (i *moodyIssuer) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (i *moodyIssuer) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
 	begun, name := time.Now(), token.Reveal()
 	mood := i.begin(name, begun)
-	var answer machine.Answer = machine.Unavailable{Lost: true}
+	var answer endpoint.Answer = endpoint.Unavailable{Lost: true}
 	select {
 	case <-time.After(mood.Takes):
 		answer = i.decide(mood.How, token)
@@ -80,22 +81,22 @@ func (i *moodyIssuer) accuse(format string, args ...any) {
 	}
 }
 
-func (i *moodyIssuer) decide(how string, token secret.Token) machine.Answer {
+func (i *moodyIssuer) decide(how string, token secret.Token) endpoint.Answer {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.Answer(how, token, time.Now())
 }
 
-func (i *moodyIssuer) finish(name string, answer machine.Answer, took time.Duration) {
+func (i *moodyIssuer) finish(name string, answer endpoint.Answer, took time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	delete(i.inFlight, name)
 	switch answer := answer.(type) {
-	case machine.Issued:
+	case endpoint.Issued:
 		i.over[name] = "spent"
-	case machine.Refused:
+	case endpoint.Refused:
 		i.over[name] = "refused"
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		i.early[name] = time.Now().Add(max(leastBackoff, answer.RetryAfter))
 	}
 	if took > engine.DefaultDeadline+engine.HearingLimit+time.Second { // it is heard for so long, with a last call

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
@@ -38,7 +39,7 @@ func (i *frugalIssuer) login() machine.Credential {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.rotate()
-	return machinetest.Login("account-ada", machine.TokenResponse{
+	return machinetest.Login("account-ada", endpoint.TokenResponse{
 		IDToken: i.token("ada"), AccessToken: i.token("ada"), RefreshToken: secret.New(i.live),
 	}, time.Now())
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -61,7 +62,7 @@ func writePast(t testing.TB, home string, entries int) {
 	key := func(n int) secret.Fingerprint { return secret.New(fmt.Sprint("past ", n)).Fingerprint() }
 	var journal []byte
 	for n := range entries {
-		e := persist.Entry{At: machinetest.Dawn, PID: 1, Cause: machine.CauseExpiring, TokenID: key(n / 2), Access: key(n), Kind: persist.Intended}
+		e := persist.Entry{At: machinetest.Dawn, PID: 1, Cause: endpoint.CauseExpiring, TokenID: key(n / 2), Access: key(n), Kind: persist.Intended}
 		if n%2 == 1 {
 			e.Kind, e.NextID = persist.Rotated, key(n/2+1)
 		}

@@ -25,7 +25,8 @@ const module = "github.com/bezoar-auth/bezoar/"
 var rows = map[string]int{
 	"machine/secret": 0, "machine/evidence": 0, "store/disk": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/legible": 0, "protocol/loopback": 0,
 	"machine/jwt": 1, "machine/history": 1, "protocol/outbound": 1,
-	"machine": 3, "protocol/schema": 3, "protocol/schema/schematest": 4,
+	"machine/endpoint": 2,
+	"machine":          3, "protocol/schema": 3, "protocol/schema/schematest": 4,
 	"cmd/bezoar/diagram": 4, "machine/persist": 4, "protocol/oauth": 4, "protocol/chatgpt": 4,
 	"machine/engine": 5, "store/authjson": 5, "store/journal": 5, "store/fallback": 5, "store/bounded": 5,
 	"protocol/login": 5, "protocol/oauth/issuer": 5,
@@ -115,6 +116,7 @@ func isSuite(room string) bool { return strings.HasSuffix(room, "test") }
 var pure = map[string][]string{
 	"machine":            {"cmp", "context", "encoding/base64", "encoding/json", "errors", "hash/fnv", "fmt", "slices", "strings", "time", "github.com/looplab/fsm"},
 	"machine/secret":     {"crypto/sha256", "crypto/subtle", "encoding/binary", "encoding/hex", "encoding/json", "fmt", "io", "log/slog"},
+	"machine/endpoint":   {"context", "time"},
 	"machine/jwt":        {"encoding/base64", "encoding/json", "errors", "math", "strings", "time"},
 	"cmd/bezoar/diagram": {"fmt", "slices", "strings"},
 }

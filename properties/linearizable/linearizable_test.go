@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -184,7 +185,7 @@ func (g *gathering) do(e errand) (sight, error) {
 }
 
 // Refresh implements engine.Issuer, and writes down what it said when.
-func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
 	login := strings.TrimPrefix(token.Reveal(), "refresh ")
 	g.mu.Lock()
 	next := g.script[g.posts%len(g.script)]
@@ -193,7 +194,7 @@ func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.
 	select {
 	case <-time.After(next.Takes):
 	case <-ctx.Done():
-		return machine.Unavailable{Lost: true}
+		return endpoint.Unavailable{Lost: true}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -202,11 +203,11 @@ func (g *gathering) Refresh(ctx context.Context, _ machine.Issuer, token secret.
 	switch said.how {
 	case propertytest.Redeems:
 		c := credentialNamed(said.successor, said.at)
-		return machine.Issued{Response: machine.TokenResponse{AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
+		return endpoint.Issued{Response: endpoint.TokenResponse{AccessToken: c.AccessToken, RefreshToken: c.RefreshToken}}
 	case propertytest.SaysExpired:
-		return machine.Refused{Reason: history.ReasonExpired}
+		return endpoint.Refused{Reason: history.ReasonExpired}
 	}
-	return machine.Unavailable{}
+	return endpoint.Unavailable{}
 }
 
 // Revoke implements engine.Issuer: no login is given twice.

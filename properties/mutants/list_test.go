@@ -232,7 +232,7 @@ var mutants = []mutant{
 
 	// What lived in its own room when 37 were planted in the seventh stage.
 	{"the intent is asked when the request is made", "protocol/oauth/transport.go",
-		"	body := newOneShot(content, func() bool { return machine.MayPost(ctx) })", "	may := machine.MayPost(ctx)\n	body := newOneShot(content, func() bool { return may })",
+		"	body := newOneShot(content, func() bool { return endpoint.MayPost(ctx) })", "	may := endpoint.MayPost(ctx)\n	body := newOneShot(content, func() bool { return may })",
 		"no post on an old intent", "./protocol/oauth -run=^TestIntentIsAsked", false},
 	{"a post that was withdrawn counts as lost", "protocol/oauth/transport.go",
 		`return b.fate.CompareAndSwap(kept, withdrawn) || b.fate.Load() == withdrawn`, `return b.fate.CompareAndSwap(kept, withdrawn)`,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
@@ -75,14 +76,14 @@ func (a *archive) decide(asked []byte, r *http.Request) *httptest.ResponseRecord
 	_ = json.Unmarshal(asked, &question)
 	_ = json.Unmarshal(written.Body.Bytes(), &answer)
 	if spent := secret.New(question.Refresh); !spent.IsEmpty() {
-		a.note(spent, written.Code == http.StatusOK, machine.TokenResponse{
+		a.note(spent, written.Code == http.StatusOK, endpoint.TokenResponse{
 			IDToken: secret.New(answer.ID), AccessToken: secret.New(answer.Access), RefreshToken: secret.New(answer.Refresh),
 		})
 	}
 	return written
 }
 
-func (a *archive) note(spent secret.Token, isGranted bool, g machine.TokenResponse) {
+func (a *archive) note(spent secret.Token, isGranted bool, g endpoint.TokenResponse) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.posts = append(a.posts, posted{spent, g.RefreshToken, time.Now()})
@@ -96,7 +97,7 @@ func (a *archive) note(spent secret.Token, isGranted bool, g machine.TokenRespon
 }
 
 // logIn is a login that somebody makes.
-func (a *archive) logIn(g machine.TokenResponse, account string) {
+func (a *archive) logIn(g endpoint.TokenResponse, account string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	name := g.RefreshToken.Fingerprint()

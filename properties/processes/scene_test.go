@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -32,8 +33,8 @@ type scene struct {
 	url       string
 	names     machine.Issuer
 	account   issuer.Account
-	old       machine.TokenResponse // the login at first
-	other     machine.TokenResponse // of somebody who logs in meanwhile
+	old       endpoint.TokenResponse // the login at first
+	other     endpoint.TokenResponse // of somebody who logs in meanwhile
 	log       *programtest.Buffer
 	deadline  time.Duration // of a post, 0 for the default
 	settings  func(*engine.Options)
@@ -60,7 +61,7 @@ func sceneOf(t *testing.T, i *issuer.Issuer, handler http.Handler) *scene {
 }
 
 // authJSON is a login as another program writes it.
-func authJSON(account string, g machine.TokenResponse) string {
+func authJSON(account string, g endpoint.TokenResponse) string {
 	return fmt.Sprintf(
 		`{"auth_mode":"chatgpt","OPENAI_API_KEY":null,"tokens":{"id_token":%q,"access_token":%q,"refresh_token":%q,"account_id":%q},"last_refresh":%q}`,
 		g.IDToken.Reveal(), g.AccessToken.Reveal(), g.RefreshToken.Reveal(), account, time.Now().UTC().Format(time.RFC3339Nano))

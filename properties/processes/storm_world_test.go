@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
@@ -47,8 +47,8 @@ type storm struct {
 	places   []string        // where nobody has died yet
 	entries  []persist.Entry // of the ledger, also those that a compaction has dropped
 	seen     map[string]bool
-	lastWord machine.TokenResponse // the login that was made last
-	made     []storedLogin         // all of them, in their order
+	lastWord endpoint.TokenResponse // the login that was made last
+	made     []storedLogin          // all of them, in their order
 	logins   int
 	ended    []secret.Fingerprint // keys of logins that were found dead
 	givenUp  int                  // logins that two processes died over

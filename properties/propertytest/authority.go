@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -59,30 +60,30 @@ func (a *Authority) issue(f *Family, life time.Duration, now time.Time) *Grant {
 
 // redeem takes a refresh token and rotates it, or says why not (RFC 9700
 // section 4.14.2). There is no leeway: a second use is theft.
-func (a *Authority) Redeem(refresh secret.Token, now time.Time) machine.Answer {
+func (a *Authority) Redeem(refresh secret.Token, now time.Time) endpoint.Answer {
 	g := a.Issued[refresh.Reveal()]
 	switch {
 	case g == nil:
-		return machine.Refused{Reason: history.ReasonInvalidGrant}
+		return endpoint.Refused{Reason: history.ReasonInvalidGrant}
 	case g.Family.Dead != "":
-		return machine.Refused{Reason: g.Family.Dead}
+		return endpoint.Refused{Reason: g.Family.Dead}
 	case g.Family.Live != g:
 		g.Family.Dead = history.ReasonRevoked
-		return machine.Refused{Reason: history.ReasonReused}
+		return endpoint.Refused{Reason: history.ReasonReused}
 	}
 	next := a.issue(g.Family, TokenLife, now).Credential
-	return machine.Issued{Response: machine.TokenResponse{
+	return endpoint.Issued{Response: endpoint.TokenResponse{
 		IDToken: next.IDToken, AccessToken: next.AccessToken, RefreshToken: next.RefreshToken,
 	}}
 }
 
 // end kills the family of a refresh token, which is then refused for that reason.
-func (a *Authority) End(refresh secret.Token, reason history.Reason) machine.Answer {
+func (a *Authority) End(refresh secret.Token, reason history.Reason) endpoint.Answer {
 	f := a.Issued[refresh.Reveal()].Family
 	if f.Dead == "" {
 		f.Dead = reason
 	}
-	return machine.Refused{Reason: f.Dead}
+	return endpoint.Refused{Reason: f.Dead}
 }
 
 // The ways to answer. Those that redeem leave the word to the issuer: it grants
@@ -102,26 +103,26 @@ const (
 var Ways = []string{Redeems, SaysExpired, SaysInvalidGrant, OutOfOrder, SaysUnauthorized, Unreachable, Busy, Loses, BadIDToken}
 
 // answer is what the issuer says to a refresh token.
-func (a *Authority) Answer(how string, token secret.Token, now time.Time) machine.Answer {
+func (a *Authority) Answer(how string, token secret.Token, now time.Time) endpoint.Answer {
 	switch how {
 	case SaysExpired:
 		return a.End(token, history.ReasonExpired)
 	case SaysInvalidGrant:
 		return a.End(token, history.ReasonInvalidGrant)
 	case SaysUnauthorized:
-		return machine.Refused{Reason: history.ReasonUnexplained}
+		return endpoint.Refused{Reason: history.ReasonUnexplained}
 	case OutOfOrder:
-		return machine.Unavailable{}
+		return endpoint.Unavailable{}
 	case Busy:
-		return machine.Unavailable{RetryAfter: time.Minute}
+		return endpoint.Unavailable{RetryAfter: time.Minute}
 	case Unreachable:
-		return machine.Unavailable{}
+		return endpoint.Unavailable{}
 	}
 	answer := a.Redeem(token, now)
 	if how == Loses {
-		return machine.Unavailable{Lost: true}
+		return endpoint.Unavailable{Lost: true}
 	}
-	if granted, ok := answer.(machine.Issued); ok && how == BadIDToken {
+	if granted, ok := answer.(endpoint.Issued); ok && how == BadIDToken {
 		granted.Response.IDToken = granted.Response.RefreshToken
 		return granted
 	}

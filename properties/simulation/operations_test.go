@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
@@ -142,11 +143,11 @@ func (o strikes) do(w *world) string {
 	return fmt.Sprintf("the deadline of %s strikes%s", p.name, p.standing())
 }
 
-func outcome(a machine.Answer, w *world) string {
+func outcome(a endpoint.Answer, w *world) string {
 	switch a := a.(type) {
-	case machine.Issued:
+	case endpoint.Issued:
 		return "grants " + a.Response.RefreshToken.Reveal()
-	case machine.Refused:
+	case endpoint.Refused:
 		return string(a.Reason)
 	}
 	return "no verdict"

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 )
 
@@ -85,7 +86,7 @@ func (p *process) checkAssessment() {
 // isRefusedTo reports whether this very process was told that a token is dead.
 func (w *world) isRefusedTo(p *process, c machine.Credential) bool {
 	return slices.ContainsFunc(w.posts[c.RefreshToken.Reveal()], func(each *post) bool {
-		_, refused := each.answer.(machine.Refused)
+		_, refused := each.answer.(endpoint.Refused)
 		isOver := !slices.Contains(p.refreshes, each.by)
 		return refused && isOver && each.by.process == p && each.life == p.lives
 	})
@@ -110,7 +111,7 @@ func (p *process) checkAnswers() {
 func (w *world) checkRotations() {
 	for _, posts := range w.posts {
 		for _, each := range posts {
-			granted, ok := each.answer.(machine.Issued)
+			granted, ok := each.answer.(endpoint.Issued)
 			p := each.by.process
 			isOver := !slices.Contains(p.refreshes, each.by)
 			if !ok || !isOver || each.by.disturbed || p.owner == nil || p.lives != each.life {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
@@ -45,7 +46,7 @@ type world struct {
 type post struct {
 	by       *refresh
 	life     int // of the process that posted
-	answer   machine.Answer
+	answer   endpoint.Answer
 	recorded bool // the outcome is in the ledger
 }
 
@@ -86,16 +87,16 @@ func (w *world) isAdmitted(r *refresh) string {
 	held := r.state.Credential
 	for _, earlier := range w.posts[held.RefreshToken.Reveal()] {
 		switch answer := earlier.answer.(type) {
-		case machine.Issued:
+		case endpoint.Issued:
 			if earlier.recorded {
 				return "it is spent already"
 			}
-		case machine.Refused:
+		case endpoint.Refused:
 			sameLife := earlier.by.process == r.process && earlier.life == r.process.lives
 			if earlier.recorded && (answer.Reason.IsExplained() || sameLife) {
 				return "it was refused for good"
 			}
-		case machine.Unavailable:
+		case endpoint.Unavailable:
 			if answer.Lost && earlier.recorded && r.serves() {
 				return "its answer was lost, and its access token still serves"
 			}
@@ -122,9 +123,9 @@ func (r *refresh) serves() bool {
 func (w *world) mayBePoisoned(p *process, c machine.Credential) bool {
 	for _, each := range w.posts[c.RefreshToken.Reveal()] {
 		switch answer := each.answer.(type) {
-		case machine.Issued:
+		case endpoint.Issued:
 			return true
-		case machine.Refused:
+		case endpoint.Refused:
 			if answer.Reason.IsExplained() || each.by.process == p && each.life == p.lives {
 				return true
 			}
@@ -139,7 +140,7 @@ func (w *world) losses(c machine.Credential) int {
 	name := c.RefreshToken.Reveal()
 	lost := w.doubts[name]
 	for _, each := range w.posts[name] {
-		if answer, ok := each.answer.(machine.Unavailable); ok && answer.Lost && each.recorded {
+		if answer, ok := each.answer.(endpoint.Unavailable); ok && answer.Lost && each.recorded {
 			lost++
 		}
 	}
@@ -159,12 +160,12 @@ func (w *world) Revoke(_ context.Context, _ machine.Issuer, login machine.Creden
 
 // Refresh implements engine.Issuer for the refresh that runs. The answer is
 // whatever an operation says it is, when it says so.
-func (w *world) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (w *world) Refresh(ctx context.Context, _ machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
 	r := w.running
 	name := token.Reveal()
-	if !machine.MayPost(ctx) {
+	if !endpoint.MayPost(ctx) {
 		w.reach("an intent grows old before its post")
-		return machine.Unavailable{}
+		return endpoint.Unavailable{}
 	}
 	switch held := w.store.holds(); {
 	case w.isAdmitted(r) != "":

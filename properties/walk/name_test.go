@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
@@ -106,9 +107,9 @@ func nameOfKind(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
-	case machine.Refused:
+	case endpoint.Refused:
 		return string(v.Reason)
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		return "unavailable"
 	}
 	return reflect.TypeOf(v).Name()

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -91,28 +92,28 @@ func (w *cosmos) post(a *attempt, how string) {
 	k := w.families[family]
 	switch {
 	case how == propertytest.OutOfOrder:
-		a.answer = machine.Unavailable{}
+		a.answer = endpoint.Unavailable{}
 		return
 	case how == propertytest.SaysExpired:
-		a.answer = machine.Refused{Reason: w.kill(family, history.ReasonExpired)}
+		a.answer = endpoint.Refused{Reason: w.kill(family, history.ReasonExpired)}
 		return
 	case k.dead != "":
-		a.answer = machine.Refused{Reason: k.dead}
+		a.answer = endpoint.Refused{Reason: k.dead}
 		return
 	case k.live != generation:
 		if !w.wasted {
 			w.violate("r%d.%d is used twice, and no answer and no process was lost", family, generation)
 		}
 		w.kill(family, history.ReasonRevoked)
-		a.answer = machine.Refused{Reason: history.ReasonReused}
+		a.answer = endpoint.Refused{Reason: history.ReasonReused}
 		return
 	}
 	w.families = slices.Clone(w.families)
 	w.families[family].live++
 	next := tokensOf(family, generation+1, w.now)
-	a.answer = machine.Issued{Response: machine.TokenResponse{AccessToken: next.AccessToken, RefreshToken: next.RefreshToken}}
+	a.answer = endpoint.Issued{Response: endpoint.TokenResponse{AccessToken: next.AccessToken, RefreshToken: next.RefreshToken}}
 	if how == propertytest.Loses {
-		w.wasted, a.answer = true, machine.Unavailable{Lost: true}
+		w.wasted, a.answer = true, endpoint.Unavailable{Lost: true}
 	}
 }
 
@@ -134,16 +135,16 @@ func (w *cosmos) isPosted(a *attempt) bool {
 func (w *cosmos) save(a *attempt, diskFails bool) {
 	a.stage = "record"
 	switch answer := a.answer.(type) {
-	case machine.Issued:
+	case endpoint.Issued:
 		w.granted(a, answer.Response, diskFails)
-	case machine.Refused:
+	case endpoint.Refused:
 		a.entry.Kind, a.entry.Reason = persist.Refused, answer.Reason
 		if a.outcome = w.displaced(a, nil); a.outcome == nil {
 			a.outcome = machine.RefreshFailedPermanent{At: w.at(), Attempt: a.state.Attempt, Verdict: history.Verdict{
 				TokenID: a.entry.TokenID, Access: a.entry.Access, Reason: answer.Reason, At: w.now,
 			}}
 		}
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		a.entry.Kind, a.entry.Lost = persist.Deferred, answer.Lost
 		if answer.Lost {
 			a.entry.Losses = w.lineage.Losses(a.entry.TokenID) + 1
@@ -156,7 +157,7 @@ func (w *cosmos) save(a *attempt, diskFails bool) {
 	}
 }
 
-func (w *cosmos) granted(a *attempt, grant machine.TokenResponse, diskFails bool) {
+func (w *cosmos) granted(a *attempt, grant endpoint.TokenResponse, diskFails bool) {
 	a.next = a.state.Credential.Merge(grant, w.now)
 	a.entry.Kind = persist.Rotated
 	success := machine.RefreshSucceeded{At: w.at(), Attempt: a.state.Attempt, Credential: a.next}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
@@ -235,7 +236,7 @@ func (w *cosmos) isCondemned(s machine.State) bool {
 // checkKept: what the issuer granted is stored, or in the memory of who asked,
 // unless somebody's login came between.
 func (w *cosmos) checkKept(p int, a attempt) {
-	granted, ok := a.answer.(machine.Issued)
+	granted, ok := a.answer.(endpoint.Issued)
 	if !ok {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -70,7 +71,7 @@ type attempt struct {
 	stage   string
 	record  machine.Credential
 	doubt   history.Doubt
-	answer  machine.Answer
+	answer  endpoint.Answer
 	entry   persist.Entry
 	next    machine.Credential
 	outcome machine.Event

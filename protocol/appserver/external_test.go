@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
@@ -114,7 +115,7 @@ func TestTokensOfAnotherWorkspaceAreRefused(t *testing.T) {
 func TestRateLimitsAreTriedAgainWithARefreshedToken(t *testing.T) {
 	g := &gate{admits: []string{"access-2"}}
 	experimental(t, tokens("access-1", "refresh-1"), guarded(g), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		s.issuer.answers = []endpoint.Answer{grants("access-2", "refresh-2")}
 		s.send(limitsLine)
 		time.Sleep(2 * issuerTakes)
 		said := s.said()
@@ -155,7 +156,7 @@ func TestConcurrentRateLimitReadsAreOneRequest(t *testing.T) {
 func TestPoisonedLoginDoesNotReadRateLimits(t *testing.T) {
 	g := &gate{}
 	experimental(t, tokens("access-1", "refresh-1"), guarded(g), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
+		s.issuer.answers = []endpoint.Answer{endpoint.Refused{Reason: history.ReasonReused}}
 		s.send(`{"id":1,"method":"getAuthStatus","params":{"refreshToken":true}}`)
 		time.Sleep(2 * issuerTakes)
 		s.said()
@@ -190,7 +191,7 @@ func TestTokenThatTheBackendRefusedIsNotResent(t *testing.T) {
 			adjust := func(o *Options, e *engine.Options) {
 				guarded(g)(o, e)
 				e.Policy.RefreshFloor = 5 * time.Second
-				e.Issuer.(*issuer).answers = []machine.Answer{grants("second", "r2")}
+				e.Issuer.(*issuer).answers = []endpoint.Answer{grants("second", "r2")}
 			}
 			experimental(t, tokens("first", "r1"), adjust, func(t *testing.T, s *site) {
 				s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -30,24 +31,24 @@ import (
 // issuer gives the answers of a test, a second after each request. Without one it is
 // unavailable.
 type issuer struct {
-	answers []machine.Answer
+	answers []endpoint.Answer
 	posts   int
 	revokes time.Duration
 }
 
 const issuerTakes = time.Second
 
-func (i *issuer) Refresh(ctx context.Context, _ machine.Issuer, _ secret.Token, _ machine.Cause) machine.Answer {
+func (i *issuer) Refresh(ctx context.Context, _ machine.Issuer, _ secret.Token, _ endpoint.Cause) endpoint.Answer {
 	i.posts++ // one call at a time
 	timer := time.NewTimer(issuerTakes)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		return machine.Unavailable{}
+		return endpoint.Unavailable{}
 	}
 	if len(i.answers) == 0 {
-		return machine.Unavailable{}
+		return endpoint.Unavailable{}
 	}
 	answer := i.answers[0]
 	i.answers = i.answers[1:]
@@ -236,6 +237,6 @@ func apiKey(key string) *machine.Credential {
 	return &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(key)}
 }
 
-func grants(access, refresh string) machine.Answer {
-	return machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}}
+func grants(access, refresh string) endpoint.Answer {
+	return endpoint.Issued{Response: endpoint.TokenResponse{AccessToken: secret.New(access), RefreshToken: secret.New(refresh)}}
 }

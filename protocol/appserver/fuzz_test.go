@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -64,7 +65,7 @@ func FuzzEveryRequestHasOneAnswer(f *testing.F) {
 // hasty is an issuer that answers at once.
 type hasty struct{}
 
-func (hasty) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (hasty) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
 	return grants("a", token.Reveal()+"+")
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol"
@@ -66,7 +67,7 @@ func TestLogoutWithoutALoginIsAnsweredAndAnnounced(t *testing.T) {
 // request behind it is answered, and it answers the requests that wait.
 func TestPipelineIsAnsweredInItsOrder(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		s.issuer.answers = []endpoint.Answer{grants("access-2", "refresh-2")}
 		said := s.ask(
 			`{"id":"patient","method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`,
 			statusLine, logoutLine,

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
@@ -51,10 +52,10 @@ func converse(t *rapid.T, stored *machine.Credential, sends, outcomes []string) 
 	s, close := open(t, stored, nil)
 	defer close()
 	for i, outcome := range outcomes {
-		s.issuer.answers = append(s.issuer.answers, map[string]machine.Answer{
+		s.issuer.answers = append(s.issuer.answers, map[string]endpoint.Answer{
 			granted:     grants(accessAfter(i), fmt.Sprint("refresh-", i+1)),
-			refused:     machine.Refused{Reason: history.ReasonReused},
-			unavailable: machine.Unavailable{},
+			refused:     endpoint.Refused{Reason: history.ReasonReused},
+			unavailable: endpoint.Unavailable{},
 		}[outcome])
 	}
 	s.shakeHands()

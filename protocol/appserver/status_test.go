@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
@@ -64,7 +65,7 @@ func TestProviderWithoutLoginShowsNone(t *testing.T) {
 		s, close := open(t, tokens("access-1", "refresh-1"), func(o *Options, _ *engine.Options) { o.RequiresAuth = false })
 		defer close()
 		s.shakeHands()
-		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		s.issuer.answers = []endpoint.Answer{grants("access-2", "refresh-2")}
 		require.Empty(t, s.ask(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`))
 		time.Sleep(issuerTakes)
 		require.Equal(t, []string{`{"id":1,"result":{"authMethod":null,"authToken":null,"requiresOpenaiAuth":false}}`}, s.said())
@@ -88,7 +89,7 @@ func TestProviderWithoutLoginIsAnsweredAtOnce(t *testing.T) {
 
 func TestPoisonedLoginKeepsItsAccountAndLosesItsToken(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
+		s.issuer.answers = []endpoint.Answer{endpoint.Refused{Reason: history.ReasonReused}}
 		require.Empty(t, s.ask(`{"id":1,"method":"account/read","params":{"refreshToken":true}}`))
 		time.Sleep(issuerTakes)
 		require.Len(t, s.said(), 1)
@@ -106,7 +107,7 @@ func TestPollsDoNotWaitForTheIssuer(t *testing.T) {
 	expired := tokens("", "refresh-1")
 	expired.AccessToken = machinetest.JWT(`{"exp":1}`)
 	inBubble(t, expired, func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{grants("access-2", "refresh-2")}
+		s.issuer.answers = []endpoint.Answer{grants("access-2", "refresh-2")}
 		said := s.ask(
 			`{"id":1,"method":"getAuthStatus","params":{"includeToken":true}}`,
 			`{"id":2,"method":"getAuthStatus","params":{}}`,
@@ -130,7 +131,7 @@ func TestPollsDoNotWaitForTheIssuer(t *testing.T) {
 
 func TestStormOnADeadTokenCostsOnePost(t *testing.T) {
 	inBubble(t, tokens("access-1", "refresh-1"), func(t *testing.T, s *site) {
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonRevoked}}
+		s.issuer.answers = []endpoint.Answer{endpoint.Refused{Reason: history.ReasonRevoked}}
 		const polls = 2000
 		for range polls {
 			s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)
@@ -185,7 +186,7 @@ func TestHealthFollowsADeadToken(t *testing.T) {
 			"accessExpiresAt":null,"lastAttemptAt":null,"nextAttemptAt":null,"unsaved":false,"inDoubt":false,"action":"none"}}`,
 			s.answer(protocol.HealthRead, ""))
 
-		s.issuer.answers = []machine.Answer{machine.Refused{Reason: history.ReasonReused}}
+		s.issuer.answers = []endpoint.Answer{endpoint.Refused{Reason: history.ReasonReused}}
 		s.send(`{"id":2,"method":"getAuthStatus","params":{"refreshToken":true}}`)
 		time.Sleep(2 * issuerTakes)
 		var states []string

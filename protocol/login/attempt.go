@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -206,7 +207,7 @@ const exchangePause = time.Second
 // exchange sends the code to the token endpoint. The user has approved the login by
 // now, so that a portal, a busy issuer or a short outage of the network does not end
 // it. A code that may have been spent is not sent again.
-func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (machine.TokenResponse, error) {
+func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (endpoint.TokenResponse, error) {
 	for {
 		response, err := a.options.Issuer.Exchange(ctx, code)
 		deadline, _ := ctx.Deadline()

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
@@ -18,22 +18,22 @@ import (
 // dialects of Codex's issuer and of issuers that answer errors with 200. It is pure, and
 // the only place that knows statuses and error codes.
 //
-// A 2xx with a usable access token is a token response ([machine.Issued]), unless it says
-// that it is an error. What refusals lists is a refusal ([machine.Refused]), on which the
-// engine records a verdict. Everything else is temporary ([machine.Unavailable]); a
+// A 2xx with a usable access token is a token response ([endpoint.Issued]), unless it says
+// that it is an error. What refusals lists is a refusal ([endpoint.Refused]), on which the
+// engine records a verdict. Everything else is temporary ([endpoint.Unavailable]); a
 // refresh token that came with it is kept. body may be truncated: a token response that
 // can be read counts.
-func Classify(status int, header http.Header, body []byte, now time.Time) machine.Answer {
+func Classify(status int, header http.Header, body []byte, now time.Time) endpoint.Answer {
 	return reply{status: status, header: header, body: body}.classify(now)
 }
 
-func (r reply) classify(now time.Time) machine.Answer {
+func (r reply) classify(now time.Time) endpoint.Answer {
 	said, answeredAs := r.said(), r.status
-	unavailable := machine.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}
+	unavailable := endpoint.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}
 	if r.ok() {
 		response := said.tokenResponse()
 		if !said.saysError() && !response.AccessToken.IsAbsent() {
-			return machine.Issued{Response: response}
+			return endpoint.Issued{Response: response}
 		}
 		if unavailable.Kept = said.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
 			return unavailable
@@ -44,7 +44,7 @@ func (r reply) classify(now time.Time) machine.Answer {
 	}
 	for _, each := range refusals {
 		if each.covers(answeredAs, said.code()) && unavailable.Evidence.Problem != evidence.ProblemPage {
-			return machine.Refused{Reason: each.reason, Evidence: unavailable.Evidence}
+			return endpoint.Refused{Reason: each.reason, Evidence: unavailable.Evidence}
 		}
 	}
 	unavailable.Lost = r.lost()

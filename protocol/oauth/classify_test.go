@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -20,7 +20,7 @@ import (
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-func classify(status int, body string) machine.Answer {
+func classify(status int, body string) endpoint.Answer {
 	return oauth.Classify(status, http.Header{}, []byte(body), noon)
 }
 
@@ -61,7 +61,7 @@ func TestRefusalsAreThoseOfCodex(t *testing.T) {
 		"200 reused, with empty tokens": {200, `{"access_token":"","error":"refresh_token_reused"}`, history.ReasonReused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, machine.Refused{Reason: row.reason}, bare(classify(row.status, row.body)))
+			require.Equal(t, endpoint.Refused{Reason: row.reason}, bare(classify(row.status, row.body)))
 		})
 	}
 }
@@ -116,7 +116,7 @@ func TestOtherAnswersAreNoRefusals(t *testing.T) {
 		"a status without a meaning": {999, "", notLost},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, machine.Unavailable{Lost: row.lost}, bare(classify(row.status, row.body)))
+			require.Equal(t, endpoint.Unavailable{Lost: row.lost}, bare(classify(row.status, row.body)))
 		})
 	}
 }
@@ -145,7 +145,7 @@ func TestResponseHasTheTokensThatCame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, status := range []int{200, 201} {
-				granted, ok := classify(status, row.body).(machine.Issued)
+				granted, ok := classify(status, row.body).(endpoint.Issued)
 				require.True(t, ok, "no grant")
 				require.Equal(t, fingerprintOf(row.id), granted.Response.IDToken.Fingerprint())
 				require.Equal(t, fingerprintOf(row.access), granted.Response.AccessToken.Fingerprint())
@@ -164,14 +164,14 @@ func TestRefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 		"beside what is not ok":   `{"ok":false,"error":"invalid_refresh_token","refresh_token":"r"}`,
 		"as a form, beside error": `error=server_error&refresh_token=r`,
 	} {
-		answer, ok := classify(200, body).(machine.Unavailable)
+		answer, ok := classify(200, body).(endpoint.Unavailable)
 		require.True(t, ok, name)
 		require.Equal(t, fingerprintOf("r"), answer.Kept.RefreshToken.Fingerprint(), name)
 		require.True(t, answer.Kept.AccessToken.IsAbsent(), name)
 		require.False(t, answer.Lost, name)
 	}
 	for _, body := range []string{`{"refresh_token":"null"}`, `{"refresh_token":""}`, `{"refresh_token":"not found"}`, `{"refresh_token":7}`} {
-		require.True(t, classify(200, body).(machine.Unavailable).Kept.RefreshToken.IsAbsent(), body)
+		require.True(t, classify(200, body).(endpoint.Unavailable).Kept.RefreshToken.IsAbsent(), body)
 	}
 }
 
@@ -183,7 +183,7 @@ func TestTruncatedResponseGivesAllTokensOrNone(t *testing.T) {
 		`{"access_token":"a","refresh_token":"r","id_token":"i`,
 		`{"refresh_token":"r","access_token":"a`,
 	} {
-		answer, ok := classify(200, body).(machine.Unavailable)
+		answer, ok := classify(200, body).(endpoint.Unavailable)
 		require.True(t, ok, body)
 		require.True(t, answer.Lost, body)
 		require.True(t, answer.Kept.RefreshToken.IsAbsent(), body)
@@ -191,7 +191,7 @@ func TestTruncatedResponseGivesAllTokensOrNone(t *testing.T) {
 }
 
 func TestLifetimeThatWasCutOffIsNotRead(t *testing.T) {
-	granted := classify(200, `{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":36`).(machine.Issued)
+	granted := classify(200, `{"access_token":"a","refresh_token":"r","id_token":"i","expires_in":36`).(endpoint.Issued)
 	require.Zero(t, granted.Response.Lifetime)
 }
 
@@ -200,10 +200,10 @@ func TestLifetimeOfAnAccessTokenIsRead(t *testing.T) {
 		"3600": time.Hour, `"3600"`: time.Hour, "1.5": 1500 * time.Millisecond, "6e1": time.Minute, `" 60 "`: time.Minute,
 		"0": 0, "-1": 0, "null": 0, `"soon"`: 0, "1e300": 0, `"NaN"`: 0, `"Inf"`: 0, "[]": 0, "true": 0,
 	} {
-		granted := classify(200, `{"access_token":"a","expires_in":`+text+`}`).(machine.Issued)
+		granted := classify(200, `{"access_token":"a","expires_in":`+text+`}`).(endpoint.Issued)
 		require.Equal(t, want, granted.Response.Lifetime, text)
 	}
-	require.Equal(t, time.Minute, classify(200, "access_token=a&expires_in=60").(machine.Issued).Response.Lifetime)
+	require.Equal(t, time.Minute, classify(200, "access_token=a&expires_in=60").(endpoint.Issued).Response.Lifetime)
 }
 
 func fingerprintOf(text string) secret.Fingerprint { return secret.New(text).Fingerprint() }
@@ -235,30 +235,30 @@ func TestRetryAfterIsObeyedInBothForms(t *testing.T) {
 			header := http.Header{"Retry-After": {row.retryAfter}, "Date": {row.date}}
 			for _, status := range []int{429, 503} {
 				answer := oauth.Classify(status, header, nil, noon)
-				require.Equal(t, machine.Unavailable{RetryAfter: row.want}, bare(answer))
+				require.Equal(t, endpoint.Unavailable{RetryAfter: row.want}, bare(answer))
 			}
 		})
 	}
 }
 
 // bare is an answer without its evidence, which other tests check.
-func bare(answer machine.Answer) machine.Answer {
+func bare(answer endpoint.Answer) endpoint.Answer {
 	switch answer := answer.(type) {
-	case machine.Refused:
+	case endpoint.Refused:
 		answer.Evidence = evidence.Evidence{}
 		return answer
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		answer.Evidence = evidence.Evidence{}
 		return answer
 	}
 	return answer
 }
 
-func evidenceOf(answer machine.Answer) evidence.Evidence {
+func evidenceOf(answer endpoint.Answer) evidence.Evidence {
 	switch answer := answer.(type) {
-	case machine.Refused:
+	case endpoint.Refused:
 		return answer.Evidence
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		return answer.Evidence
 	}
 	return evidence.Evidence{}
@@ -295,14 +295,14 @@ func TestAnswerWithoutTokensSaysWhatTheIssuerAnswered(t *testing.T) {
 // hide the refusal of the token that was sent.
 func TestRefreshTokenThatIsOnlyRepeatedIsNotGiven(t *testing.T) {
 	token := secret.New("the-refresh-token-that-was-sent")
-	for body, want := range map[string]machine.Answer{
-		`{"error":"invalid_grant","refresh_token":%q}`: machine.Refused{
+	for body, want := range map[string]endpoint.Answer{
+		`{"error":"invalid_grant","refresh_token":%q}`: endpoint.Refused{
 			Reason: history.ReasonInvalidGrant, Evidence: evidence.Evidence{Status: 200, Code: "invalid_grant"},
 		},
-		`{"error":{"code":"refresh_token_reused"},"refresh_token":%q}`: machine.Refused{
+		`{"error":{"code":"refresh_token_reused"},"refresh_token":%q}`: endpoint.Refused{
 			Reason: history.ReasonReused, Evidence: evidence.Evidence{Status: 200, Code: "refresh_token_reused"},
 		},
-		`{"refresh_token":%q}`: machine.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}},
+		`{"refresh_token":%q}`: endpoint.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}},
 	} {
 		body = fmt.Sprintf(body, token.Reveal())
 		client := oauth.New(options(answering(200, strings.NewReader(body))))
@@ -315,25 +315,25 @@ func TestEveryMisbehaviourIsJudgedByItsContent(t *testing.T) {
 	met := func(status int, problem evidence.Problem) evidence.Evidence {
 		return evidence.Evidence{Status: status, Problem: problem}
 	}
-	want := map[string]machine.Answer{
-		"an error text as access token":   machine.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
-		"an empty object":                 machine.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
-		"success:false":                   machine.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
-		"Slack out of order":              machine.Unavailable{Evidence: said(200, "internal_error")},
-		"Slack's refusal":                 machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "invalid_refresh_token")},
-		"GitHub's refusal":                machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
-		"GitHub's refusal as a form":      machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
-		"Atlassian's refusal":             machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(403, "invalid_grant")},
-		"Dex's refusal":                   machine.Unavailable{Evidence: said(400, "invalid_request")},
-		"a wrong client":                  machine.Unavailable{Evidence: said(400, "invalid_client")},
-		"a race in Hydra":                 machine.Unavailable{Evidence: said(500, "server_error")},
-		"gone":                            machine.Unavailable{Evidence: said(410, "")},
-		"a portal":                        machine.Unavailable{Evidence: met(200, evidence.ProblemPage)},
-		"a portal's 401":                  machine.Unavailable{Evidence: met(401, evidence.ProblemPage)},
-		"a gateway's page":                machine.Unavailable{Lost: true, Evidence: met(502, evidence.ProblemPage)},
-		"a refusal with a BOM":            machine.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(400, "invalid_grant")},
-		"a refusal in gzip":               machine.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
-		"a refusal in gzip, and not said": machine.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
+	want := map[string]endpoint.Answer{
+		"an error text as access token":   endpoint.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
+		"an empty object":                 endpoint.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
+		"success:false":                   endpoint.Unavailable{Evidence: met(200, evidence.ProblemNoToken)},
+		"Slack out of order":              endpoint.Unavailable{Evidence: said(200, "internal_error")},
+		"Slack's refusal":                 endpoint.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "invalid_refresh_token")},
+		"GitHub's refusal":                endpoint.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
+		"GitHub's refusal as a form":      endpoint.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(200, "bad_refresh_token")},
+		"Atlassian's refusal":             endpoint.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(403, "invalid_grant")},
+		"Dex's refusal":                   endpoint.Unavailable{Evidence: said(400, "invalid_request")},
+		"a wrong client":                  endpoint.Unavailable{Evidence: said(400, "invalid_client")},
+		"a race in Hydra":                 endpoint.Unavailable{Evidence: said(500, "server_error")},
+		"gone":                            endpoint.Unavailable{Evidence: said(410, "")},
+		"a portal":                        endpoint.Unavailable{Evidence: met(200, evidence.ProblemPage)},
+		"a portal's 401":                  endpoint.Unavailable{Evidence: met(401, evidence.ProblemPage)},
+		"a gateway's page":                endpoint.Unavailable{Lost: true, Evidence: met(502, evidence.ProblemPage)},
+		"a refusal with a BOM":            endpoint.Refused{Reason: history.ReasonInvalidGrant, Evidence: said(400, "invalid_grant")},
+		"a refusal in gzip":               endpoint.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
+		"a refusal in gzip, and not said": endpoint.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
 	}
 	require.Len(t, want, len(issuer.Misbehaviours()), "each has its judgement")
 	for name, step := range issuer.Misbehaviours() {

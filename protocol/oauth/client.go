@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
@@ -71,16 +72,16 @@ func New(options Options) *Client {
 
 // refreshRequest is RFC 6749 section 6 as Codex sends it, in JSON.
 type refreshRequest struct {
-	ClientID     string        `json:"client_id"`
-	GrantType    string        `json:"grant_type"`
-	RefreshToken string        `json:"refresh_token"`
-	Reason       machine.Cause `json:"refresh_reason,omitempty"`
+	ClientID     string         `json:"client_id"`
+	GrantType    string         `json:"grant_type"`
+	RefreshToken string         `json:"refresh_token"`
+	Reason       endpoint.Cause `json:"refresh_reason,omitempty"`
 }
 
 // Refresh sends one refresh request with a refresh token of issuer, which spends the
 // token, and returns what the answer means, or that there was none. It asks
-// [machine.MayPost] when the first byte of the body is about to leave.
-func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
+// [endpoint.MayPost] when the first byte of the body is about to leave.
+func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer {
 	sentAt := c.options.Now()
 	answered, err := c.postJSON(ctx, issuer.TokenEndpoint, refreshRequest{
 		ClientID:     issuer.ClientID,
@@ -90,18 +91,18 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	})
 	if err != nil {
 		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
-		return machine.Unavailable{Lost: err.Sent, Evidence: evidence.Evidence{Problem: err.Problem}}
+		return endpoint.Unavailable{Lost: err.Sent, Evidence: evidence.Evidence{Problem: err.Problem}}
 	}
 	answered.spent = token
 	answer := answered.classify(c.options.Now())
 	switch answer := answer.(type) {
-	case machine.Issued:
+	case endpoint.Issued:
 		answer.Response = answer.Response.SentAt(sentAt)
 		return answer
-	case machine.Refused:
+	case endpoint.Refused:
 		answer.Evidence = withoutEcho(answer.Evidence, token)
 		return answer
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		answer.Evidence = withoutEcho(answer.Evidence, token)
 		c.options.Log.Warn("no tokens from a refresh", "status", answer.Evidence.Status, "code", answer.Evidence.Code,
 			"problem", answer.Evidence.Problem, "retry_after", answer.RetryAfter)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -31,16 +31,16 @@ func FuzzClassify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body, retryAfter, date string) {
 		header := http.Header{"Retry-After": {retryAfter}, "Date": {date}}
 		switch answer := oauth.Classify(status, header, []byte(body), noon).(type) {
-		case machine.Issued:
+		case endpoint.Issued:
 			valid := json.Valid([]byte(strings.TrimPrefix(strings.TrimSpace(body), "\uFEFF")))
 			if status/100 != 2 || !valid && !strings.Contains(body, "access_token=") || answer.Response.AccessToken.IsAbsent() {
 				t.Fatalf("a grant of status %d from %q", status, body)
 			}
-		case machine.Refused:
+		case endpoint.Refused:
 			if status != http.StatusUnauthorized && !mayRefuse(status, codesIn(body)) {
 				t.Fatalf("%q of status %d from %q", answer.Reason, status, body)
 			}
-		case machine.Unavailable:
+		case endpoint.Unavailable:
 			if answer.RetryAfter < 0 {
 				t.Fatalf("a wait of %v from %q and %q", answer.RetryAfter, retryAfter, date)
 			}

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -114,7 +114,7 @@ const (
 //
 // Errors: [*StatusError] with the issuer's own words, [*UnreachableError],
 // [ErrUnreadable]. After each the code may be spent: start the login again.
-func (c *Client) Exchange(ctx context.Context, code Code) (machine.TokenResponse, error) {
+func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenResponse, error) {
 	sentAt := c.options.Now()
 	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
 		"grant_type":    {grantCode},
@@ -124,19 +124,19 @@ func (c *Client) Exchange(ctx context.Context, code Code) (machine.TokenResponse
 		"code_verifier": {code.Verifier.Reveal()},
 	})
 	if unreachable != nil {
-		return machine.TokenResponse{}, unreachable
+		return endpoint.TokenResponse{}, unreachable
 	}
 	if answered.isPage() {
-		return machine.TokenResponse{}, answered.page()
+		return endpoint.TokenResponse{}, answered.page()
 	}
 	said := answered.said()
 	if !answered.ok() || said.saysError() {
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)
-		return machine.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
+		return endpoint.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
 	response := said.tokenResponse()
 	if response.IDToken.IsAbsent() || response.AccessToken.IsAbsent() || response.RefreshToken.IsAbsent() {
-		return machine.TokenResponse{}, answered.unreadable()
+		return endpoint.TokenResponse{}, answered.unreadable()
 	}
 	return response.SentAt(sentAt), nil
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -96,8 +96,8 @@ var noTokens = []string{"null", "nil", "none", "undefined", "error", "false", "t
 
 // tokenResponse is the token response in the members (RFC 6749 section 5.1). All tokens
 // are optional, as in Codex. The caller decides what one without a usable access token is.
-func (m members) tokenResponse() machine.TokenResponse {
-	return machine.TokenResponse{
+func (m members) tokenResponse() endpoint.TokenResponse {
+	return endpoint.TokenResponse{
 		IDToken:      m.token("id_token"),
 		AccessToken:  m.accessToken(),
 		RefreshToken: m.refreshToken(),
@@ -116,13 +116,13 @@ func (m members) refreshToken() secret.Token {
 
 // kept is what remains of an answer without an access token: its refresh token, if it
 // has a new one, for the old one may be spent. A repeated old one is not new.
-func (m members) kept(spent secret.Token) machine.TokenResponse {
+func (m members) kept(spent secret.Token) endpoint.TokenResponse {
 	token := m.refreshToken()
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
 	if strings.ContainsFunc(token.Reveal(), unfit) || token.Equal(spent) {
-		return machine.TokenResponse{}
+		return endpoint.TokenResponse{}
 	}
-	return machine.TokenResponse{RefreshToken: token}
+	return endpoint.TokenResponse{RefreshToken: token}
 }
 
 // garbled reports whether a token is there and is no string.

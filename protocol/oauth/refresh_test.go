@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -63,9 +64,9 @@ func TestRefreshIsOneRequestAsCodexSendsIt(t *testing.T) {
 	client.Introduce("conformance", "conformance/1.0 (Debian 12.0.0; x86_64) xterm (conformance; 1.0)")
 	grant := i.Login(issuer.Ada, time.Now())
 
-	answer := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseDemanded)
+	answer := client.Refresh(t.Context(), names, grant.RefreshToken, endpoint.CauseDemanded)
 
-	require.IsType(t, machine.Issued{}, answer)
+	require.IsType(t, endpoint.Issued{}, answer)
 	requests := i.Requests()
 	require.Len(t, requests, 1)
 	want := `{"client_id":"app_EMoamEEZ73f0CkXaXp7hrann","grant_type":"refresh_token","refresh_token":"` +
@@ -82,9 +83,9 @@ func TestRefreshIsOneRequestAsCodexSendsIt(t *testing.T) {
 
 func TestEachCauseOfARefreshHasCodexsName(t *testing.T) {
 	i, client := pair(issuer.Options{})
-	for cause, want := range map[machine.Cause]string{
-		machine.CauseDemanded: "forced", machine.CauseExpiring: "proactive_expiry",
-		machine.CauseOld: "scheduled", machine.CauseRejected: "unauthorized_recovery", "": "",
+	for cause, want := range map[endpoint.Cause]string{
+		endpoint.CauseDemanded: "forced", endpoint.CauseExpiring: "proactive_expiry",
+		endpoint.CauseOld: "scheduled", endpoint.CauseRejected: "unauthorized_recovery", "": "",
 	} {
 		client.Refresh(t.Context(), names, secret.New("r"), cause)
 		requests := i.Requests()
@@ -100,7 +101,7 @@ func TestEachCauseOfARefreshHasCodexsName(t *testing.T) {
 func TestNameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	client.Introduce("evil\r\nAuthorization: x", "tab\tnul\x00del\x7f müsli \xff")
-	require.IsType(t, machine.Issued{}, client.Refresh(t.Context(), names, i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
+	require.IsType(t, endpoint.Issued{}, client.Refresh(t.Context(), names, i.Login(issuer.Ada, time.Now()).RefreshToken, ""))
 	header := i.Requests()[0].Header
 	require.Equal(t, "evil__Authorization: x", header.Get("Originator"))
 	require.Equal(t, "tab_nul_del_ müsli _", header.Get("User-Agent"))
@@ -110,21 +111,21 @@ func TestNameThatNoHeaderCanHoldDoesNotStopRefreshes(t *testing.T) {
 func TestRefreshTellsWhatTheIssuerSaid(t *testing.T) {
 	i, client := pair(issuer.Options{})
 	grant := i.Login(issuer.Ada, time.Now())
-	renewed := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld).(machine.Issued).Response
+	renewed := client.Refresh(t.Context(), names, grant.RefreshToken, endpoint.CauseOld).(endpoint.Issued).Response
 	require.True(t, i.IsAlive(renewed.RefreshToken))
 	require.False(t, renewed.AccessToken.IsAbsent())
 	require.False(t, renewed.IDToken.IsAbsent())
 
-	again := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(again))
-	after := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(after))
-	unknown := client.Refresh(t.Context(), names, secret.New("unknown"), machine.CauseOld)
-	require.Equal(t, machine.Refused{Reason: history.ReasonInvalidGrant}, bare(unknown))
+	again := client.Refresh(t.Context(), names, grant.RefreshToken, endpoint.CauseOld)
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonReused}, bare(again))
+	after := client.Refresh(t.Context(), names, renewed.RefreshToken, endpoint.CauseOld)
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonRevoked}, bare(after))
+	unknown := client.Refresh(t.Context(), names, secret.New("unknown"), endpoint.CauseOld)
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonInvalidGrant}, bare(unknown))
 
 	i.Script(issuer.Refresh, issuer.Step{Status: 429, Header: http.Header{"Retry-After": {"7"}}})
-	busy := client.Refresh(t.Context(), names, renewed.RefreshToken, machine.CauseOld)
-	require.Equal(t, machine.Unavailable{RetryAfter: 7 * time.Second}, bare(busy))
+	busy := client.Refresh(t.Context(), names, renewed.RefreshToken, endpoint.CauseOld)
+	require.Equal(t, endpoint.Unavailable{RetryAfter: 7 * time.Second}, bare(busy))
 }
 
 func TestLostAnswerIsInDoubt(t *testing.T) {
@@ -138,8 +139,8 @@ func TestLostAnswerIsInDoubt(t *testing.T) {
 			i, client := pair(issuer.Options{})
 			grant := i.Login(issuer.Ada, time.Now())
 			i.Script(issuer.Refresh, step)
-			answer := client.Refresh(t.Context(), names, grant.RefreshToken, machine.CauseOld)
-			require.Equal(t, machine.Unavailable{Lost: true}, bare(answer))
+			answer := client.Refresh(t.Context(), names, grant.RefreshToken, endpoint.CauseOld)
+			require.Equal(t, endpoint.Unavailable{Lost: true}, bare(answer))
 			require.Equal(t, 1, i.Counts().Posts, "a second request was made")
 			require.Equal(t, step.Drop == issuer.DropRequest, i.IsAlive(grant.RefreshToken))
 		})
@@ -167,7 +168,7 @@ func TestUnsentRequestSpendsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := oauth.New(options(row.transport)).Refresh(row.ctx, at(row.endpoint), secret.New("r"), "")
-			require.Equal(t, machine.Unavailable{Lost: false}, bare(answer))
+			require.Equal(t, endpoint.Unavailable{Lost: false}, bare(answer))
 			require.Empty(t, i.Requests())
 		})
 	}
@@ -179,7 +180,7 @@ func TestLateTransportCannotSendTheToken(t *testing.T) {
 		late = request.Body
 		return nil, errors.New("gave up while a connection was being made")
 	})))
-	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), names, secret.New("r"), "")))
+	require.Equal(t, endpoint.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), names, secret.New("r"), "")))
 	sent, err := io.ReadAll(late)
 	require.Error(t, err)
 	require.Empty(t, sent)
@@ -193,8 +194,8 @@ func TestIntentIsAskedWhenTheFirstByteLeaves(t *testing.T) {
 		require.Empty(t, sent)
 		return nil, err
 	})))
-	ctx := machine.WithIntent(t.Context(), func() bool { return !old })
-	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(ctx, names, secret.New("r"), "")))
+	ctx := endpoint.WithIntent(t.Context(), func() bool { return !old })
+	require.Equal(t, endpoint.Unavailable{Lost: false}, bare(client.Refresh(ctx, names, secret.New("r"), "")))
 }
 
 func TestLifetimeIsCountedFromTheRequest(t *testing.T) {
@@ -208,7 +209,7 @@ func TestLifetimeIsCountedFromTheRequest(t *testing.T) {
 		i.Always(issuer.Exchange, slow)
 		ends := time.Now().Round(0).Add(time.Hour)
 		answer := client.Refresh(t.Context(), names, secret.New("old"), "")
-		require.Equal(t, ends, answer.(machine.Issued).Response.ExpiresAt)
+		require.Equal(t, ends, answer.(endpoint.Issued).Response.ExpiresAt)
 		ends = time.Now().Round(0).Add(time.Hour)
 		grant, err := client.Exchange(t.Context(), oauth.Code{Code: secret.New("c"), Verifier: secret.New("v")})
 		require.NoError(t, err)
@@ -220,7 +221,7 @@ func TestCompleteResponseCountsOnABrokenConnection(t *testing.T) {
 	const grant = `{"access_token":"a","refresh_token":"r"}`
 	broken := io.MultiReader(strings.NewReader(grant), failing{io.ErrUnexpectedEOF})
 	answer := oauth.New(options(answering(200, broken))).Refresh(t.Context(), names, secret.New("old"), "")
-	require.Equal(t, fingerprintOf("r"), answer.(machine.Issued).Response.RefreshToken.Fingerprint())
+	require.Equal(t, fingerprintOf("r"), answer.(endpoint.Issued).Response.RefreshToken.Fingerprint())
 }
 
 type failing struct{ err error }
@@ -236,7 +237,7 @@ func TestCompleteResponseCountsAfterTheDeadline(t *testing.T) {
 		start := time.Now()
 		answer := oauth.New(options(answering(200, io.MultiReader(strings.NewReader(grant), rest)))).Refresh(ctx, names, secret.New("old"), "")
 		require.Equal(t, time.Minute, time.Since(start))
-		require.Equal(t, fingerprintOf("r"), answer.(machine.Issued).Response.RefreshToken.Fingerprint())
+		require.Equal(t, fingerprintOf("r"), answer.(endpoint.Issued).Response.RefreshToken.Fingerprint())
 	})
 }
 
@@ -261,7 +262,7 @@ func TestCallersTimeBoundsTheWait(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				start := time.Now()
-				require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(ctx, names, grant.RefreshToken, "")))
+				require.Equal(t, endpoint.Unavailable{Lost: true}, bare(client.Refresh(ctx, names, grant.RefreshToken, "")))
 				require.Equal(t, 30*time.Second, time.Since(start))
 				require.Equal(t, step.Before.For > 0, i.IsAlive(grant.RefreshToken))
 			})
@@ -272,10 +273,10 @@ func TestCallersTimeBoundsTheWait(t *testing.T) {
 func TestBodyIsReadUpToAMebibyte(t *testing.T) {
 	for name, row := range map[string]struct {
 		length int
-		want   machine.Answer
+		want   endpoint.Answer
 	}{
-		"to the byte": {1 << 20, machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New("a")}}},
-		"one more":    {1<<20 + 1, machine.Unavailable{Lost: true}},
+		"to the byte": {1 << 20, endpoint.Issued{Response: endpoint.TokenResponse{AccessToken: secret.New("a")}}},
+		"one more":    {1<<20 + 1, endpoint.Unavailable{Lost: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const begin, end = `{"access_token":"a","pad":"`, `"}`

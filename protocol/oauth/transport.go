@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"sync/atomic"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
@@ -50,9 +50,9 @@ const (
 
 // post asks the issuer once. It sends no Authorization header: the client is a
 // public one (RFC 6749 section 2.1), known by the client_id in the body.
-func (c *Client) post(ctx context.Context, endpoint, contentType string, content []byte) (reply, *UnreachableError) {
-	body := newOneShot(content, func() bool { return machine.MayPost(ctx) })
-	request, err := c.options.Rules.NewRequest(ctx, http.MethodPost, endpoint, body)
+func (c *Client) post(ctx context.Context, address, contentType string, content []byte) (reply, *UnreachableError) {
+	body := newOneShot(content, func() bool { return endpoint.MayPost(ctx) })
+	request, err := c.options.Rules.NewRequest(ctx, http.MethodPost, address, body)
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}

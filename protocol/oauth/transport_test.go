@@ -23,28 +23,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// proxiedEndpoint makes the test binary a program that refreshes once at this endpoint:
+// proxiedEndpoint makes the test binary a program that refreshes once at this address:
 // net/http reads the proxies of its environment only once in a process.
 const proxiedEndpoint = "BEZOAR_TEST_PROXIED_ENDPOINT"
 
 func TestMain(m *testing.M) {
-	endpoint := os.Getenv(proxiedEndpoint)
-	if endpoint == "" {
+	address := os.Getenv(proxiedEndpoint)
+	if address == "" {
 		os.Exit(m.Run())
 	}
-	client := networked(endpoint, func(o *oauth.Options) {
+	client := networked(address, func(o *oauth.Options) {
 		o.Authorities = func() ([]byte, error) { return []byte(os.Getenv("AUTHORITY")), nil }
 	})
 	token := secret.New(os.Getenv("TOKEN"))
 	outcome := client.Refresh(context.Background(), token, "")
 	fmt.Printf("%T", outcome)
-	if unavailable, ok := outcome.(machine.Unavailable); ok {
+	if unavailable, ok := outcome.(endpoint.Unavailable); ok {
 		err := client.Revoke(context.Background(), machine.Credential{RefreshToken: token})
 		fmt.Printf(", lost: %t, %v", unavailable.Lost, err)
 	}
@@ -52,10 +53,10 @@ func TestMain(m *testing.M) {
 
 // refreshProxied is the answer to a refresh by a program with a proxy in its
 // environment. authority is the server with TLS, proxy or issuer.
-func refreshProxied(t *testing.T, endpoint string, proxy, authority *httptest.Server, token secret.Token) string {
+func refreshProxied(t *testing.T, address string, proxy, authority *httptest.Server, token secret.Token) string {
 	child := exec.Command(os.Args[0])
 	child.Env = []string{
-		proxiedEndpoint + "=" + endpoint, "HTTP_PROXY=" + proxy.URL, "HTTPS_PROXY=" + proxy.URL, "TOKEN=" + token.Reveal(),
+		proxiedEndpoint + "=" + address, "HTTP_PROXY=" + proxy.URL, "HTTPS_PROXY=" + proxy.URL, "TOKEN=" + token.Reveal(),
 	}
 	if own := authority.Certificate(); own != nil {
 		child.Env = append(child.Env, "AUTHORITY="+string(authorityFile(own)))
@@ -71,7 +72,7 @@ type networkedClient struct {
 	issuer machine.Issuer
 }
 
-func (c networkedClient) Refresh(ctx context.Context, token secret.Token, cause machine.Cause) machine.Answer {
+func (c networkedClient) Refresh(ctx context.Context, token secret.Token, cause endpoint.Cause) endpoint.Answer {
 	return c.Client.Refresh(ctx, c.issuer, token, cause)
 }
 
@@ -79,13 +80,13 @@ func (c networkedClient) Revoke(ctx context.Context, login machine.Credential) e
 	return c.Client.Revoke(ctx, c.issuer, login)
 }
 
-func networked(endpoint string, change ...func(*oauth.Options)) networkedClient {
+func networked(address string, change ...func(*oauth.Options)) networkedClient {
 	o := options(nil)
-	o.RevocationEndpoint = endpoint
+	o.RevocationEndpoint = address
 	for _, each := range change {
 		each(&o)
 	}
-	return networkedClient{oauth.New(o), at(endpoint)}
+	return networkedClient{oauth.New(o), at(address)}
 }
 
 func problemAt(t *testing.T, client networkedClient) oauth.UnreachableError {
@@ -104,7 +105,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		}))
 		answer := networked(server.URL+"/oauth/token").Refresh(t.Context(), secret.New("r"), "")
 		server.Close()
-		require.Equal(t, machine.Unavailable{Lost: false}, bare(answer))
+		require.Equal(t, endpoint.Unavailable{Lost: false}, bare(answer))
 		require.EqualValues(t, 1, requests.Load())
 	}
 }
@@ -136,7 +137,7 @@ func dying(t *testing.T) (address string, requests *atomic.Int32) {
 func TestDeadConnectionIsNotRetried(t *testing.T) {
 	address, requests := dying(t)
 	client := networked(address)
-	require.Equal(t, machine.Unavailable{Lost: true}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
+	require.Equal(t, endpoint.Unavailable{Lost: true}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
 	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemConnectionBroken, Sent: true}, problemAt(t, client))
 	require.EqualValues(t, 2, requests.Load(), "two calls are two requests")
 }
@@ -146,7 +147,7 @@ func TestRefusedConnectionSpendsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	client := networked("http://" + listener.Addr().String())
-	require.Equal(t, machine.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
+	require.Equal(t, endpoint.Unavailable{Lost: false}, bare(client.Refresh(t.Context(), secret.New("r"), "")))
 	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemConnectionRefused}, problemAt(t, client))
 }
 
@@ -162,14 +163,14 @@ func TestAuthorityFileIsTrustedOnlyWhenNamed(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	endpoint := server.URL + "/oauth/token"
+	address := server.URL + "/oauth/token"
 
-	stranger := networked(endpoint)
-	require.Equal(t, machine.Unavailable{Lost: false}, bare(stranger.Refresh(t.Context(), token, "")))
+	stranger := networked(address)
+	require.Equal(t, endpoint.Unavailable{Lost: false}, bare(stranger.Refresh(t.Context(), token, "")))
 	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemCertificate}, problemAt(t, stranger))
 
 	file, failure := []byte("no certificate"), errors.New("no such file")
-	friend := networked(endpoint, func(o *oauth.Options) {
+	friend := networked(address, func(o *oauth.Options) {
 		o.Authorities = func() ([]byte, error) { return file, failure }
 	})
 	require.Equal(t, oauth.UnreachableError{Problem: evidence.ProblemCAFileUnreadable}, problemAt(t, friend))
@@ -178,7 +179,7 @@ func TestAuthorityFileIsTrustedOnlyWhenNamed(t *testing.T) {
 	require.Empty(t, i.Requests())
 
 	file = authorityFile(server.Certificate())
-	require.IsType(t, machine.Issued{}, friend.Refresh(t.Context(), token, ""))
+	require.IsType(t, endpoint.Issued{}, friend.Refresh(t.Context(), token, ""))
 	require.Len(t, i.Requests(), 1)
 }
 
@@ -194,7 +195,7 @@ func TestTokensAreNotSentOverPlainHTTP(t *testing.T) {
 	plain := oauth.UnreachableError{Problem: evidence.ProblemPlainHTTP}
 
 	answer := client.Refresh(t.Context(), machine.Issuer{TokenEndpoint: "http://issuer.test/oauth/token"}, secret.New("r"), "")
-	require.Equal(t, machine.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemPlainHTTP}}, answer)
+	require.Equal(t, endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemPlainHTTP}}, answer)
 	revoked := client.Revoke(t.Context(), machine.Issuer{}, machine.Credential{RefreshToken: secret.New("r")})
 	_, exchanged := client.Exchange(t.Context(), oauth.Code{})
 	_, keyed := client.ExchangeKey(t.Context(), secret.New("i"))
@@ -230,7 +231,7 @@ func TestProxyOfTheEnvironmentIsUsed(t *testing.T) {
 			proxy := start(i) // a proxy for plain HTTP is sent whole URLs, which an issuer can serve
 			defer proxy.Close()
 			token := i.Login(issuer.Ada, time.Now()).RefreshToken
-			require.Equal(t, "machine.Issued", refreshProxied(t, "http://issuer.invalid/oauth/token", proxy, proxy, token))
+			require.Equal(t, "endpoint.Issued", refreshProxied(t, "http://issuer.invalid/oauth/token", proxy, proxy, token))
 			require.Len(t, i.Requests(), 1)
 		})
 	}
@@ -263,7 +264,7 @@ func TestIssuerIsReachedThroughATunnel(t *testing.T) {
 	proxy := tunnelling(t, server)
 	defer proxy.Close()
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, "machine.Issued", refreshProxied(t, "https://example.com/oauth/token", proxy, server, token)) // its certificate's name
+	require.Equal(t, "endpoint.Issued", refreshProxied(t, "https://example.com/oauth/token", proxy, server, token)) // its certificate's name
 	require.Len(t, i.Requests(), 1)
 }
 
@@ -276,7 +277,7 @@ func TestProxyThatDeniesATunnelSpendsNothing(t *testing.T) {
 	}))
 	defer proxy.Close()
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, "machine.Unavailable, lost: false, the issuer gave no answer: proxy refused",
+	require.Equal(t, "endpoint.Unavailable, lost: false, the issuer gave no answer: proxy refused",
 		refreshProxied(t, "https://example.com/oauth/token", proxy, server, token))
 	require.Empty(t, i.Requests())
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -20,7 +20,7 @@ func longLedger(b *testing.B, entries int) *Ledger {
 	var lines []byte
 	for i := range entries {
 		e := persist.Entry{
-			Kind: []persist.Kind{persist.Intended, persist.Rotated}[i%2], At: time.Now(), PID: 12345, Attempt: 3, Cause: machine.CauseExpiring,
+			Kind: []persist.Kind{persist.Intended, persist.Rotated}[i%2], At: time.Now(), PID: 12345, Attempt: 3, Cause: endpoint.CauseExpiring,
 			TokenID: ledgerKey(i / 2), Access: ledgerKey(i), Endpoint: ledgerKey(1),
 		}
 		if i%2 == 1 {

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -350,7 +351,7 @@ func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {
 // The line is on people's disks: other versions read it.
 func TestAnEntryIsWrittenAsItAlwaysWas(t *testing.T) {
 	full := persist.Entry{
-		Kind: persist.Refused, At: noon, PID: 1, Attempt: 2, Cause: machine.CauseDemanded, TokenID: "k", NextID: "n", Access: "a",
+		Kind: persist.Refused, At: noon, PID: 1, Attempt: 2, Cause: endpoint.CauseDemanded, TokenID: "k", NextID: "n", Access: "a",
 		Endpoint: "e", Reason: history.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodChatGPT,
 	}
 	line, err := json.Marshal(full)

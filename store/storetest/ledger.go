@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -57,7 +58,7 @@ func ledgerKey(token string) secret.Fingerprint { return LedgerIssuer.TokenID(se
 func tick(n int) time.Time { return time.Date(2026, 11, 24, 5, 0, n, 0, time.UTC) }
 
 func intent(key secret.Fingerprint, second int) persist.Entry {
-	return persist.Entry{Kind: persist.Intended, TokenID: key, At: tick(second), Attempt: 1, Cause: machine.CauseDemanded}
+	return persist.Entry{Kind: persist.Intended, TokenID: key, At: tick(second), Attempt: 1, Cause: endpoint.CauseDemanded}
 }
 
 func doubtOf(t require.TestingT, ledger persist.Ledger, key secret.Fingerprint) history.Doubt {

@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -81,10 +82,10 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 	if err != nil {
 		return err
 	}
-	if machine.Cause(*cause) == machine.CauseRejected {
+	if endpoint.Cause(*cause) == endpoint.CauseRejected {
 		_, _ = s.Engine.RejectedPastFloor(ctx, secret.Fingerprint(*access))
 	} else {
-		_, _ = s.Engine.Status(ctx, machine.Ask{Token: true, Refresh: machine.Cause(*cause) == machine.CauseDemanded})
+		_, _ = s.Engine.Status(ctx, machine.Ask{Token: true, Refresh: endpoint.Cause(*cause) == endpoint.CauseDemanded})
 	}
 	if hasPosted.Load() { // from now on the command may go and the deadline may pass
 		_ = s.Engine.Rest(signals)

@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -142,10 +143,10 @@ func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
 	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
 	for i := range 3 {
 		ago := time.Duration(30-10*i) * time.Minute
-		s.Note(ago+time.Second, persist.Entry{Kind: persist.Intended, Cause: machine.CauseExpiring})
-		s.Note(ago, persist.Entry{Kind: persist.Deferred, Cause: machine.CauseExpiring, NotBefore: scenetest.Noon.Add(5 * time.Minute), Failures: i + 1})
+		s.Note(ago+time.Second, persist.Entry{Kind: persist.Intended, Cause: endpoint.CauseExpiring})
+		s.Note(ago, persist.Entry{Kind: persist.Deferred, Cause: endpoint.CauseExpiring, NotBefore: scenetest.Noon.Add(5 * time.Minute), Failures: i + 1})
 	}
-	s.Note(time.Second, persist.Entry{Kind: persist.Intended, Cause: machine.CauseDemanded})
+	s.Note(time.Second, persist.Entry{Kind: persist.Intended, Cause: endpoint.CauseDemanded})
 	story, _ := runOn(t, s, "why")
 	key := s.Key.Short()
 	require.Equal(t, fmt.Sprintf(`09:00:00  Logged in with ChatGPT, refresh token %[1]s (process 7).
@@ -163,7 +164,7 @@ func TestStoryTellsOfRotationsInARowFromTheFirstToTheLast(t *testing.T) {
 	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
 	token := func(n int) secret.Fingerprint { return s.Issuer.TokenID(secret.New(fmt.Sprint("refresh-", n))) }
 	for i := range 3 {
-		s.Note(time.Duration(30-10*i)*time.Minute, persist.Entry{Kind: persist.Rotated, NextID: token(i), Cause: machine.CauseExpiring})
+		s.Note(time.Duration(30-10*i)*time.Minute, persist.Entry{Kind: persist.Rotated, NextID: token(i), Cause: endpoint.CauseExpiring})
 		s.Key = token(i)
 	}
 	s.Note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: s.Key})

@@ -9,7 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -18,10 +18,10 @@ import (
 // TestTheStoryIsWhatHappened has ledgers, and what why must and must not say of each.
 func TestTheStoryIsWhatHappened(t *testing.T) {
 	intent := func(pid int) persist.Entry {
-		return persist.Entry{Kind: persist.Intended, PID: pid, Cause: machine.CauseExpiring}
+		return persist.Entry{Kind: persist.Intended, PID: pid, Cause: endpoint.CauseExpiring}
 	}
 	refused := func(pid int, reason history.Reason) persist.Entry {
-		return persist.Entry{Kind: persist.Refused, PID: pid, Cause: machine.CauseExpiring, Reason: reason}
+		return persist.Entry{Kind: persist.Refused, PID: pid, Cause: endpoint.CauseExpiring, Reason: reason}
 	}
 	deferred := func(pid int, e evidence.Evidence, lost bool) persist.Entry {
 		return persist.Entry{Kind: persist.Deferred, PID: pid, Lost: lost, Repeated: evidence.Repeated{Evidence: e, Times: 1}}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -228,7 +229,7 @@ func (s *show) deadLogin(ctx context.Context) (secret.Token, error) {
 		return secret.Token{}, err
 	}
 	names := machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}
-	if _, granted := s.client.Refresh(ctx, names, grant.RefreshToken, machine.CauseOld).(machine.Issued); !granted {
+	if _, granted := s.client.Refresh(ctx, names, grant.RefreshToken, endpoint.CauseOld).(endpoint.Issued); !granted {
 		return secret.Token{}, errors.New("the issuer on loopback does not answer")
 	}
 	return grant.RefreshToken, nil
@@ -239,7 +240,7 @@ func (s *show) login(ctx context.Context) error {
 	return s.store(ctx, s.issuer.Login(issuer.Ada, now), now)
 }
 
-func (s *show) store(ctx context.Context, grant machine.TokenResponse, at time.Time) error {
+func (s *show) store(ctx context.Context, grant endpoint.TokenResponse, at time.Time) error {
 	return file.Open(s.home, file.Options{}).Replace(ctx, machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -105,7 +106,7 @@ func (w *world) storm() {
 func TestPageFollowsTheEngine(t *testing.T) {
 	t.Parallel()
 	recorder := newRecorder(nil)
-	issuer := watched{&scripted{answers: []machine.Answer{machine.Refused{Reason: history.ReasonReused}}}, recorder}
+	issuer := watched{&scripted{answers: []endpoint.Answer{endpoint.Refused{Reason: history.ReasonReused}}}, recorder}
 	ledger := memory.NewLedger(policy.Issuer).Process(1)
 	auth := engine.Start(engine.Options{
 		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

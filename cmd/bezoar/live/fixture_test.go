@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -72,7 +73,7 @@ func entries() []persist.Entry {
 	first, second := policy.Issuer.TokenID(secret.New("a"+sentinel)), policy.Issuer.TokenID(secret.New("b"+sentinel))
 	return []persist.Entry{
 		{Kind: persist.Login, At: noon, PID: 4711, TokenID: first, Method: machine.MethodChatGPT},
-		{Kind: persist.Intended, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, Cause: machine.CauseExpiring, TokenID: first},
+		{Kind: persist.Intended, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, Cause: endpoint.CauseExpiring, TokenID: first},
 		{Kind: persist.Rotated, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, TokenID: first, NextID: second},
 		{Kind: persist.Deferred, At: noon.Add(2 * time.Minute), PID: 4712, TokenID: second, NotBefore: noon.Add(17 * time.Minute), Failures: 1},
 		{Kind: persist.Refused, At: noon.Add(2 * time.Minute), PID: 4712, TokenID: second, Reason: history.ReasonReused},
@@ -111,7 +112,7 @@ func (plain) Story(entries []persist.Entry, now time.Time) []Sentence {
 }
 
 func (plain) Reason(reason history.Reason) string { return "the issuer says " + words(string(reason)) }
-func (plain) Cause(cause machine.Cause) string {
+func (plain) Cause(cause endpoint.Cause) string {
 	if cause == "" {
 		return ""
 	}

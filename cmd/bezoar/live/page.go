@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
@@ -53,7 +54,7 @@ type Words interface {
 	// Story tells entries, the oldest first.
 	Story(entries []persist.Entry, now time.Time) []Sentence
 	Reason(history.Reason) string
-	Cause(machine.Cause) string // "" for none
+	Cause(endpoint.Cause) string // "" for none
 }
 
 // Sentence tells one entry of a ledger, or several that are alike.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -40,7 +41,7 @@ type moment struct {
 
 	from, to machine.Assessment // of a change
 
-	cause   machine.Cause // of a post
+	cause   endpoint.Cause // of a post
 	outcome outcome
 	reason  history.Reason
 	took    time.Duration
@@ -89,7 +90,7 @@ type watched struct {
 	recorder *recorder
 }
 
-func (w watched) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause machine.Cause) machine.Answer {
+func (w watched) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer {
 	m := moment{at: w.recorder.now(), kind: post, cause: cause}
 	answer := w.issuer.Refresh(ctx, issuer, token, cause)
 	m.took = w.recorder.now().Sub(m.at)
@@ -106,13 +107,13 @@ func (w watched) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	return err
 }
 
-func outcomeOf(answer machine.Answer) (outcome, history.Reason) {
+func outcomeOf(answer endpoint.Answer) (outcome, history.Reason) {
 	switch answer := answer.(type) {
-	case machine.Issued:
+	case endpoint.Issued:
 		return granted, ""
-	case machine.Refused:
+	case endpoint.Refused:
 		return refused, answer.Reason
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		if answer.Lost {
 			return lost, ""
 		}

@@ -13,15 +13,16 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // scripted gives answers in their order, and has something to say that nobody
 // must repeat.
-type scripted struct{ answers []machine.Answer }
+type scripted struct{ answers []endpoint.Answer }
 
-func (s *scripted) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ machine.Cause) machine.Answer {
+func (s *scripted) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
 	answer := s.answers[0]
 	s.answers = s.answers[1:]
 	return answer
@@ -33,11 +34,11 @@ func (s *scripted) Revoke(context.Context, machine.Issuer, machine.Credential) e
 	return errRevoke
 }
 
-var everyAnswer = []machine.Answer{
-	machine.Issued{Response: machine.TokenResponse{AccessToken: secret.New(sentinel), RefreshToken: secret.New(sentinel)}},
-	machine.Refused{Reason: history.ReasonReused},
-	machine.Unavailable{RetryAfter: time.Second},
-	machine.Unavailable{Lost: true},
+var everyAnswer = []endpoint.Answer{
+	endpoint.Issued{Response: endpoint.TokenResponse{AccessToken: secret.New(sentinel), RefreshToken: secret.New(sentinel)}},
+	endpoint.Refused{Reason: history.ReasonReused},
+	endpoint.Unavailable{RetryAfter: time.Second},
+	endpoint.Unavailable{Lost: true},
 }
 
 // recordEverything has each kind of thing happen that a recorder knows, and two
@@ -45,7 +46,7 @@ var everyAnswer = []machine.Answer{
 func (w *world) recordEverything(t *testing.T) {
 	issuer := watched{&scripted{answers: everyAnswer}, w.recorder}
 	for _, want := range everyAnswer {
-		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), machine.CauseDemanded), "it is passed on")
+		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), endpoint.CauseDemanded), "it is passed on")
 	}
 	require.ErrorIs(t, issuer.Revoke(t.Context(), policy.Issuer, tokens("first", time.Hour)), errRevoke)
 	w.recorder.asked()

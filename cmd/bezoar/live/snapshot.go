@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
@@ -64,7 +65,7 @@ func (p *page) facts(s *machine.State, now time.Time) []fact {
 }
 
 // causeOf is why a refresh is wanted, "" if none is.
-func causeOf(s *machine.State) machine.Cause {
+func causeOf(s *machine.State) endpoint.Cause {
 	if s.Phase != machine.Stale {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
@@ -139,4 +140,4 @@ func (PageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 
 func (PageWords) Reason(reason history.Reason) string { return Because(reason) }
 
-func (PageWords) Cause(cause machine.Cause) string { return strings.TrimPrefix(OnCause(cause), " ") }
+func (PageWords) Cause(cause endpoint.Cause) string { return strings.TrimPrefix(OnCause(cause), " ") }

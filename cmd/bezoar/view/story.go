@@ -8,6 +8,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -225,15 +226,15 @@ func withMethod(e persist.Entry) string {
 }
 
 // onCause is why a refresh was wanted.
-func OnCause(cause machine.Cause) string {
+func OnCause(cause endpoint.Cause) string {
 	switch cause {
-	case machine.CauseDemanded:
+	case endpoint.CauseDemanded:
 		return " because a client demanded it"
-	case machine.CauseExpiring:
+	case endpoint.CauseExpiring:
 		return " because the access token was at its end"
-	case machine.CauseOld:
+	case endpoint.CauseOld:
 		return " because the last refresh was long ago"
-	case machine.CauseRejected:
+	case endpoint.CauseRejected:
 		return " because the access token had been refused"
 	}
 	return ""

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -22,7 +22,7 @@ type refreshToken struct {
 	family    *family
 	issuedAt  time.Time
 	spentAt   time.Time // zero while it is good
-	successor machine.TokenResponse
+	successor endpoint.TokenResponse
 }
 
 func (t *refreshToken) spent() bool { return !t.spentAt.IsZero() }
@@ -37,7 +37,7 @@ func newFamilies() families {
 	return families{map[secret.Fingerprint]*refreshToken{}, map[secret.Fingerprint]*family{}}
 }
 
-func (f families) add(family *family, grant machine.TokenResponse, at time.Time) {
+func (f families) add(family *family, grant endpoint.TokenResponse, at time.Time) {
 	f.refresh[grant.RefreshToken.Fingerprint()] = &refreshToken{family: family, issuedAt: at}
 	for _, token := range []secret.Token{grant.IDToken, grant.AccessToken, grant.RefreshToken} {
 		f.tokens[token.Fingerprint()] = family
@@ -46,7 +46,7 @@ func (f families) add(family *family, grant machine.TokenResponse, at time.Time)
 
 // Login issues tokens to an account as if it had logged in at the given time: in the past,
 // its access token may have expired.
-func (i *Issuer) Login(account Account, at time.Time) machine.TokenResponse {
+func (i *Issuer) Login(account Account, at time.Time) endpoint.TokenResponse {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.begin(&family{account: account}, "https://issuer.test", at)
@@ -92,12 +92,12 @@ func (i *Issuer) Serves(access secret.Token) bool {
 
 // Age issues access and ID tokens that have just expired, beside the same refresh token:
 // what the login will have after AccessLifetime. It reports whether there is such a login.
-func (i *Issuer) Age(refresh secret.Token) (aged machine.TokenResponse, known bool) {
+func (i *Issuer) Age(refresh secret.Token) (aged endpoint.TokenResponse, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	token := i.families.refresh[refresh.Fingerprint()]
 	if token == nil {
-		return machine.TokenResponse{}, false
+		return endpoint.TokenResponse{}, false
 	}
 	at := i.options.Now().Add(-i.options.AccessLifetime)
 	aged = i.mint(token.family.account, "https://issuer.test", at)
@@ -108,7 +108,7 @@ func (i *Issuer) Age(refresh secret.Token) (aged machine.TokenResponse, known bo
 	return aged, true
 }
 
-func (i *Issuer) begin(family *family, origin string, at time.Time) machine.TokenResponse {
+func (i *Issuer) begin(family *family, origin string, at time.Time) endpoint.TokenResponse {
 	grant := i.mint(family.account, origin, at)
 	i.families.add(family, grant, at)
 	return grant
@@ -171,7 +171,7 @@ func verdict(code, message string) answer {
 	return object(401, map[string]any{"error": map[string]any{"code": code, "message": message}})
 }
 
-func granted(grant machine.TokenResponse) answer {
+func granted(grant endpoint.TokenResponse) answer {
 	return object(200, map[string]any{
 		"id_token":      grant.IDToken.Reveal(),
 		"access_token":  grant.AccessToken.Reveal(),
@@ -181,8 +181,8 @@ func granted(grant machine.TokenResponse) answer {
 }
 
 // mint makes tokens that are issued at the given time. The caller records them.
-func (i *Issuer) mint(account Account, origin string, at time.Time) machine.TokenResponse {
-	return machine.TokenResponse{
+func (i *Issuer) mint(account Account, origin string, at time.Time) endpoint.TokenResponse {
+	return endpoint.TokenResponse{
 		IDToken:      i.jwt(account, origin, i.options.ClientID, at),
 		AccessToken:  i.jwt(account, origin, origin+"/api", at),
 		RefreshToken: secret.New("rt_" + rand.Text()),

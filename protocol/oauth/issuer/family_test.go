@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
@@ -26,18 +27,18 @@ func clientOf(transport http.RoundTripper) *oauth.Client {
 	})
 }
 
-func refresh(t *testing.T, i *issuer.Issuer, token secret.Token) machine.Answer {
-	return clientOf(i.Transport()).Refresh(t.Context(), names, token, machine.CauseDemanded)
+func refresh(t *testing.T, i *issuer.Issuer, token secret.Token) endpoint.Answer {
+	return clientOf(i.Transport()).Refresh(t.Context(), names, token, endpoint.CauseDemanded)
 }
 
 func TestSecondUseEndsTheFamilyButNoOther(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	mine, other := i.Login(issuer.Ada, time.Now()), i.Login(issuer.Ada, time.Now())
-	next := refresh(t, i, mine.RefreshToken).(machine.Issued).Response
+	next := refresh(t, i, mine.RefreshToken).(endpoint.Issued).Response
 	require.True(t, i.IsAlive(next.RefreshToken))
 	require.False(t, i.IsAlive(mine.RefreshToken))
-	require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, mine.RefreshToken)))
-	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, next.RefreshToken)))
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, mine.RefreshToken)))
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, next.RefreshToken)))
 	require.True(t, i.IsAlive(other.RefreshToken))
 	require.Equal(t, issuer.Counts{Posts: 3, Grants: 1, Replays: 1, Refusals: 2, Revoked: 1}, i.Counts())
 }
@@ -57,17 +58,17 @@ func TestLeewayRepeatsAnUnusedSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := issuer.New(issuer.Options{ReuseLeeway: 10 * time.Second})
 		first := i.Login(issuer.Ada, time.Now()).RefreshToken
-		next := refresh(t, i, first).(machine.Issued).Response
+		next := refresh(t, i, first).(endpoint.Issued).Response
 		time.Sleep(9 * time.Second)
-		again := refresh(t, i, first).(machine.Issued).Response
+		again := refresh(t, i, first).(endpoint.Issued).Response
 		require.Equal(t, next.RefreshToken.Fingerprint(), again.RefreshToken.Fingerprint())
 		refresh(t, i, next.RefreshToken)
-		require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, first)))
+		require.Equal(t, endpoint.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, first)))
 
 		second := i.Login(issuer.Ada, time.Now()).RefreshToken
 		refresh(t, i, second)
 		time.Sleep(10 * time.Second)
-		require.Equal(t, machine.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, second)))
+		require.Equal(t, endpoint.Refused{Reason: history.ReasonReused}, bare(refresh(t, i, second)))
 	})
 }
 
@@ -84,13 +85,13 @@ func TestTokensExpireByTheIssuersClock(t *testing.T) {
 	now = now.Add(29 * time.Minute)
 	require.True(t, i.IsAlive(grant.RefreshToken))
 	now = now.Add(time.Minute)
-	require.Equal(t, machine.Refused{Reason: history.ReasonExpired}, bare(refresh(t, i, grant.RefreshToken)))
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonExpired}, bare(refresh(t, i, grant.RefreshToken)))
 }
 
 func TestAnotherClientIsRefused(t *testing.T) {
 	i := issuer.New(issuer.Options{ClientID: "another-client"})
 	token := i.Login(issuer.Ada, time.Now()).RefreshToken
-	require.Equal(t, machine.Refused{Reason: history.ReasonUnexplained}, bare(refresh(t, i, token)))
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonUnexplained}, bare(refresh(t, i, token)))
 	require.True(t, i.IsAlive(token))
 }
 
@@ -99,16 +100,16 @@ func TestAnyTokenOfAFamilyEndsIt(t *testing.T) {
 	grant := i.Login(issuer.Ada, time.Now())
 	require.True(t, i.Revoke(grant.AccessToken))
 	require.False(t, i.Revoke(grant.RefreshToken), "it ended twice")
-	require.Equal(t, machine.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, grant.RefreshToken)))
+	require.Equal(t, endpoint.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, grant.RefreshToken)))
 }
 
 // bare is an answer without its evidence, which has tests of its own.
-func bare(answer machine.Answer) machine.Answer {
+func bare(answer endpoint.Answer) endpoint.Answer {
 	switch answer := answer.(type) {
-	case machine.Refused:
+	case endpoint.Refused:
 		answer.Evidence = evidence.Evidence{}
 		return answer
-	case machine.Unavailable:
+	case endpoint.Unavailable:
 		answer.Evidence = evidence.Evidence{}
 		return answer
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
@@ -26,7 +26,7 @@ func TestScriptIsPlayedInOrderAndThenForgotten(t *testing.T) {
 		refresh(t, i, token)
 	}
 	i.Always(issuer.Refresh, issuer.Step{})
-	require.IsType(t, machine.Issued{}, refresh(t, i, token))
+	require.IsType(t, endpoint.Issued{}, refresh(t, i, token))
 	var statuses []int
 	for _, each := range i.Requests(issuer.Refresh) {
 		statuses = append(statuses, each.Status)
@@ -39,14 +39,14 @@ func TestHangLastsUntilItIsReleased(t *testing.T) {
 		i, release := issuer.New(issuer.Options{}), make(chan struct{})
 		token := i.Login(issuer.Ada, time.Now()).RefreshToken
 		i.Script(issuer.Refresh, issuer.Step{Before: issuer.Pause{For: time.Second, Until: release}})
-		var answer machine.Answer
+		var answer endpoint.Answer
 		go func() { answer = refresh(t, i, token) }()
 		time.Sleep(time.Hour)
 		require.Nil(t, answer)
 		require.Equal(t, 1, i.Counts().Posts)
 		close(release)
 		synctest.Wait()
-		require.IsType(t, machine.Issued{}, answer)
+		require.IsType(t, endpoint.Issued{}, answer)
 	})
 }
 
@@ -57,7 +57,7 @@ func TestGivenUpRequestHoldsNoGoroutine(t *testing.T) {
 		token := i.Login(issuer.Ada, time.Now()).RefreshToken
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		require.Equal(t, machine.Unavailable{Lost: true}, bare(clientOf(i.Transport()).Refresh(ctx, names, token, "")))
+		require.Equal(t, endpoint.Unavailable{Lost: true}, bare(clientOf(i.Transport()).Refresh(ctx, names, token, "")))
 		require.False(t, i.IsAlive(token), "the work was done before the hang")
 		require.False(t, i.Requests()[0].Answered)
 	})

@@ -1,0 +1,94 @@
+// Package endpoint is what the machine and the engine know of an authorization server's
+// token endpoint (RFC 6749 section 3.2): why it is asked for a refresh, what can come of
+// asking, and the permission that a post needs at its last moment. It knows no HTTP;
+// protocol/oauth speaks to the endpoint in these words.
+package endpoint
+
+import (
+	"context"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Cause is why a refresh is wanted.
+type Cause string
+
+// The causes of a refresh. Their texts are Codex's: they are sent to the issuer as
+// refresh_reason, and stand in ledgers, which older builds read too.
+const (
+	CauseDemanded Cause = "forced"
+	CauseExpiring Cause = "proactive_expiry"
+	CauseOld      Cause = "scheduled"
+	CauseRejected Cause = "unauthorized_recovery"
+)
+
+// Answer is what came of asking an issuer for a refresh (RFC 6749 sections
+// 5.1, 5.2 and 6). The set is closed, and a failure is one of its members:
+// an outcome is not an error.
+type Answer interface{ isAnswer() }
+
+type answer struct{}
+
+func (answer) isAnswer() {}
+
+// Issued is a new token set.
+type Issued struct {
+	answer
+	Response TokenResponse
+}
+
+// Refused is a verdict: this refresh token will not work again.
+type Refused struct {
+	answer
+	Reason   history.Reason
+	Evidence evidence.Evidence
+}
+
+// Unavailable is no verdict: the issuer, or the way to it, is out of order for now.
+type Unavailable struct {
+	answer
+	RetryAfter time.Duration     // what the issuer wished; zero for nothing
+	Lost       bool              // the issuer may have answered with tokens that were lost: the refresh token may be spent
+	Evidence   evidence.Evidence // why it is no verdict
+	Kept       TokenResponse     // a refresh token that came without a usable access token; else empty
+}
+
+// TokenResponse is what an issuer gives (RFC 6749 section 5.1). An absent token means
+// that the old one goes on (section 6).
+type TokenResponse struct {
+	IDToken      secret.Token
+	AccessToken  secret.Token
+	RefreshToken secret.Token
+
+	Lifetime  time.Duration // of the access token, as the issuer says (expires_in); zero if it does not
+	ExpiresAt time.Time     // that, counted from when the request was sent; zero if not known
+}
+
+// SentAt is the response with its lifetime counted from when it was asked for: the
+// issuer counts from later, so that a token is never used for too long.
+func (r TokenResponse) SentAt(at time.Time) TokenResponse {
+	if r.Lifetime > 0 {
+		r.ExpiresAt = at.Round(0).Add(r.Lifetime)
+	}
+	return r
+}
+
+// mayPostKey is where a context holds the question that the intent of a post answers.
+type mayPostKey struct{}
+
+// WithIntent is a context for one post. The sender asks [MayPost] when the first byte
+// of the body is about to leave: an intent has an end, and the process may have been
+// stopped since it was made.
+func WithIntent(ctx context.Context, mayPost func() bool) context.Context {
+	return context.WithValue(ctx, mayPostKey{}, mayPost)
+}
+
+// MayPost reports whether the intent of a post still allows it. A request that is no
+// post of a refresh token has none, and may be sent.
+func MayPost(ctx context.Context) bool {
+	mayPost, ok := ctx.Value(mayPostKey{}).(func() bool)
+	return !ok || mayPost()
+}
