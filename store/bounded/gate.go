@@ -1,6 +1,6 @@
-// Package bounded lets the calls of a store or a ledger end when their context does,
+// Package bounded ends the calls of a store or a ledger when their context ends,
 // whatever the disk, the network home or the keyring behind them does. A call that hangs
-// costs one goroutine, and those that come after it are told so at once.
+// costs one goroutine; calls that come after it fail at once.
 package bounded
 
 import (
@@ -13,115 +13,136 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// Patience is how long a look may take before others are told at once that the store is
-// slow, in place of waiting behind it.
+// Patience is how long a read may take before later reads fail at once with [ErrSlow],
+// in place of waiting behind it.
 const Patience = 2 * time.Second
 
 // ErrSlow reports that a store did not answer in time: a disk that is slow, a network
 // home that is gone, a keyring that hangs.
 var ErrSlow = errors.New("it does not answer in time: the disk, network home or keyring is slow or gone")
 
-// gate lets one call through at a time. The zero gate is not ready: use newGate.
-type gate struct {
-	turn  chan struct{} // full while a call is in there
-	since atomic.Int64  // when it came, in nanoseconds of the wall clock; 0 for none
+// Gate lets one call through at a time.
+type Gate struct {
+	patience time.Duration
+	turn     chan struct{}             // full while a call runs
+	since    atomic.Pointer[time.Time] // when that call began
 }
 
-func newGate() *gate { return &gate{turn: make(chan struct{}, 1)} }
+// NewGate is a gate whose call hangs once it has taken as long as patience.
+func NewGate(patience time.Duration) *Gate {
+	return &Gate{patience: patience, turn: make(chan struct{}, 1)}
+}
 
-// hung reports whether a call is in there that its caller must have given up.
-func (g *gate) hung() bool {
+func newGate() *Gate { return NewGate(Patience) }
+
+// Hung reports whether the call that runs has taken so long that its caller must have
+// given it up.
+func (g *Gate) Hung() bool {
 	since := g.since.Load()
-	return since != 0 && time.Now().UnixNano()-since >= int64(Patience)
+	return since != nil && time.Since(*since) >= g.patience
 }
 
 // enter waits for the turn until ctx ends.
-func (g *gate) enter(ctx context.Context) error {
+func (g *Gate) enter(ctx context.Context) error {
 	select {
 	case g.turn <- struct{}{}:
-		g.since.Store(time.Now().UnixNano())
+		now := time.Now()
+		g.since.Store(&now)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (g *gate) leave() {
-	g.since.Store(0)
+func (g *Gate) leave() {
+	g.since.Store(nil)
 	<-g.turn
 }
 
-// call makes a call on a goroutine of its own, in its turn, and waits for it until ctx
-// ends. late takes the value of a call that has ended well after its caller had gone;
-// nil for nothing to do. A panic is not caught: it is a mistake of this program.
-func call[T any](ctx context.Context, g *gate, do func(context.Context) (T, error), late func(T)) (T, error) {
-	var value T
+// GaveUpError reports that ctx ended before the call did. Only a call that has begun
+// may yet have an effect.
+type GaveUpError struct {
+	Err   error // of the context
+	Begun bool
+}
+
+func (e *GaveUpError) Error() string { return e.Err.Error() }
+func (e *GaveUpError) Unwrap() error { return e.Err }
+
+// Call makes a call on a goroutine of its own, in its turn, and waits for it until ctx
+// ends: then it returns a [*GaveUpError]. The goroutine goes on to the end of the call,
+// and late takes the value of a call that succeeds after its caller has left; nil for
+// nothing to do. Call does not recover a panic: that is a mistake of this program.
+func Call[T any](ctx context.Context, g *Gate, do func(context.Context) (T, error), late func(T)) (T, error) {
+	var none, result T
 	if err := g.enter(ctx); err != nil {
-		return value, &notBegunError{err}
+		return none, &GaveUpError{Err: err}
 	}
-	var result T
-	var err error
-	var claimed atomic.Bool // by the call that has ended, or by the caller who has gone
+	err := errExited
+	var claimed atomic.Bool // by the call that has ended, or by the caller who has left
 	ended := make(chan struct{})
 	go func() {
+		defer func() { // also if do ends its goroutine
+			g.leave()
+			if claimed.CompareAndSwap(false, true) {
+				close(ended)
+			} else if err == nil && late != nil {
+				late(result)
+			}
+		}()
 		result, err = do(ctx)
-		g.leave()
-		if claimed.CompareAndSwap(false, true) {
-			close(ended)
-		} else if err == nil && late != nil {
-			late(result)
-		}
 	}()
 	select {
 	case <-ended:
 	case <-ctx.Done():
 		if claimed.CompareAndSwap(false, true) {
-			return value, ctx.Err()
+			return none, &GaveUpError{Err: ctx.Err(), Begun: true}
 		}
 		<-ended
 	}
 	return result, err
 }
 
-// notBegunError reports that a call has not been made: ctx ended before its turn.
-type notBegunError struct{ err error }
+// errExited reports a call that ended its goroutine, as [runtime.Goexit] does.
+var errExited error = &persist.UnavailableError{Err: errors.New("the store broke off")}
 
-func (e *notBegunError) Error() string { return e.err.Error() }
-func (e *notBegunError) Unwrap() error { return e.err }
-
-// look is call for what reads, with the errors of a store. It does not wait behind a
-// call that hangs.
-func look[T any](ctx context.Context, g *gate, do func(context.Context) (T, error)) (T, error) {
+// read calls what reads, with the errors of a store. It does not wait behind a call
+// that hangs.
+func read[T any](ctx context.Context, g *Gate, do func(context.Context) (T, error)) (T, error) {
 	var none T
-	if g.hung() {
+	if g.Hung() {
 		return none, &persist.UnavailableError{Err: ErrSlow}
 	}
-	value, err := call(ctx, g, do, nil)
-	if gaveUp(ctx, err) {
-		return none, &persist.UnavailableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
+	value, err := Call(ctx, g, do, nil)
+	if gaveUp := gaveUpOf(ctx, err); gaveUp != nil {
+		return none, &persist.UnavailableError{Err: fmt.Errorf("%w (%w)", ErrSlow, gaveUp.Err)}
 	}
 	return value, err
 }
 
-// change is call for what writes, with the errors of a store.
-func change(ctx context.Context, g *gate, do func(context.Context) error, late func()) error {
-	_, err := call(ctx, g, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) }, func(struct{}) {
+// write calls what writes, with the errors of a store.
+func write(ctx context.Context, g *Gate, do func(context.Context) error, late func()) error {
+	_, err := Call(ctx, g, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) }, func(struct{}) {
 		if late != nil {
 			late()
 		}
 	})
-	if notBegun := new(notBegunError); errors.As(err, &notBegun) {
-		return &persist.NotDurableError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
+	gaveUp := gaveUpOf(ctx, err)
+	switch {
+	case gaveUp == nil:
+		return err
+	case gaveUp.Begun:
+		return &persist.UnknownError{Err: fmt.Errorf("%w (%w)", ErrSlow, gaveUp.Err)}
 	}
-	if gaveUp(ctx, err) {
-		return &persist.UnknownError{Err: fmt.Errorf("%w (%w)", ErrSlow, err)}
-	}
-	return err
+	return &persist.NotDurableError{Err: fmt.Errorf("%w (%w)", ErrSlow, gaveUp.Err)}
 }
 
-// gaveUp reports whether a call was given up, or not made, because its context ended.
-// What the call itself returned is its own word.
-func gaveUp(ctx context.Context, err error) bool {
-	_, notBegun := err.(*notBegunError)
-	return err != nil && (notBegun || err == ctx.Err())
+// gaveUpOf is the error as a [*GaveUpError], nil if the call ended in another way. A
+// call that returns the context's own error has given up as well.
+func gaveUpOf(ctx context.Context, err error) *GaveUpError {
+	gaveUp, ok := err.(*GaveUpError)
+	if !ok && err != nil && err == ctx.Err() {
+		return &GaveUpError{Err: err, Begun: true}
+	}
+	return gaveUp
 }

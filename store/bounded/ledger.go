@@ -12,21 +12,21 @@ import (
 // Ledger is a [persist.Ledger] whose calls end when their context does, as those of
 // [Store].
 type Ledger struct {
-	of             persist.Ledger
-	looks, changes *gate
+	of            persist.Ledger
+	reads, writes *Gate
 }
 
 // NewLedger is the ledger of, bounded.
 func NewLedger(of persist.Ledger) *Ledger {
-	return &Ledger{of: of, looks: newGate(), changes: newGate()}
+	return &Ledger{of: of, reads: newGate(), writes: newGate()}
 }
 
 // Unwrap is the ledger that is bounded, for what it can do besides.
 func (l *Ledger) Unwrap() persist.Ledger { return l.of }
 
-// TokenHistory implements [persist.Ledger].
+// History implements [persist.Ledger].
 func (l *Ledger) History(ctx context.Context) (history.TokenHistory, error) {
-	return look(ctx, l.looks, l.of.History)
+	return read(ctx, l.reads, l.of.History)
 }
 
 // Probe implements [persist.Prober], as [Store.Probe] does.
@@ -35,18 +35,18 @@ func (l *Ledger) Probe(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	_, err := look(ctx, l.looks, func(ctx context.Context) (struct{}, error) { return struct{}{}, prober.Probe(ctx) })
+	_, err := read(ctx, l.reads, func(ctx context.Context) (struct{}, error) { return struct{}{}, prober.Probe(ctx) })
 	return err
 }
 
 // Append implements [persist.Ledger].
 func (l *Ledger) Append(ctx context.Context, e persist.Entry) error {
-	return undurable(change(ctx, l.changes, func(ctx context.Context) error { return l.of.Append(ctx, e) }, nil))
+	return asNotDurable(write(ctx, l.writes, func(ctx context.Context) error { return l.of.Append(ctx, e) }, nil))
 }
 
 // Doubt implements [persist.Ledger].
 func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error) {
-	return look(ctx, l.looks, func(ctx context.Context) (history.Doubt, error) { return l.of.Doubt(ctx, key) })
+	return read(ctx, l.reads, func(ctx context.Context) (history.Doubt, error) { return l.of.Doubt(ctx, key) })
 }
 
 // takeBackLimit is how long an intent is tried to be taken back.
@@ -55,7 +55,7 @@ const takeBackLimit = 10 * time.Second
 // Intend implements [persist.Ledger]. An intent that is made when its caller has gone is
 // taken back: nothing will be posted on it.
 func (l *Ledger) Intend(ctx context.Context, intent persist.Entry, doubt history.Doubt) error {
-	return undurable(change(ctx, l.changes,
+	return asNotDurable(write(ctx, l.writes,
 		func(ctx context.Context) error { return l.of.Intend(ctx, intent, doubt) },
 		func() {
 			ctx, cancel := context.WithTimeout(context.Background(), takeBackLimit)
@@ -67,11 +67,11 @@ func (l *Ledger) Intend(ctx context.Context, intent persist.Entry, doubt history
 
 // Conclude implements [persist.Ledger].
 func (l *Ledger) Conclude(ctx context.Context, key secret.Fingerprint, outcome persist.Entry) error {
-	return undurable(change(ctx, l.changes, func(ctx context.Context) error { return l.of.Conclude(ctx, key, outcome) }, nil))
+	return asNotDurable(write(ctx, l.writes, func(ctx context.Context) error { return l.of.Conclude(ctx, key, outcome) }, nil))
 }
 
-// undurable is an error of the contract in place of one that it does not know.
-func undurable(err error) error {
+// asNotDurable is err, but a ledger has no UnknownError: its entry may be lost.
+func asNotDurable(err error) error {
 	if unknown, ok := err.(*persist.UnknownError); ok {
 		return &persist.NotDurableError{Err: unknown.Err}
 	}

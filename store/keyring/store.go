@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -39,7 +40,7 @@ type Store struct {
 	options Options
 	home    string
 	lock    *disk.RefreshLock
-	desk    desk
+	gate    *bounded.Gate // one call at a time
 }
 
 // Options are what a store may be told. The zero value is fit for use.
@@ -77,14 +78,14 @@ func Open(home string, options Options) *Store {
 	options = options.withDefaults()
 	options.Ring = guarded{options.Ring}
 	return &Store{
-		options: options, home: home, desk: newDesk(options.Patience),
+		options: options, home: home, gate: bounded.NewGate(options.Patience),
 		lock: disk.NewRefreshLock(home, options.Log, options.Step),
 	}
 }
 
 // Load implements [persist.Store].
 func (s *Store) Load(ctx context.Context) (persist.Record, error) {
-	return visit(ctx, s.desk, func(context.Context) (persist.Record, error) {
+	return calling(ctx, s, func(context.Context) (persist.Record, error) {
 		found, err := s.read(s.item())
 		return found.record, err
 	})
@@ -156,6 +157,28 @@ func (s *Store) Delete(ctx context.Context) error {
 // Lock implements [persist.Store], see [disk.RefreshLock]: whatever store the
 // login of a home is in, its refreshes wait for each other.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.lock.Acquire(ctx) }
+
+var errHung = errors.New("the keyring does not answer")
+
+// calling calls the keyring, whose library knows no context, and waits for it no longer
+// than Options.Patience. A call that hangs keeps one goroutine and no more; while it
+// hangs, no caller waits.
+func calling[T any](ctx context.Context, s *Store, do func(ctx context.Context) (T, error)) (T, error) {
+	var none T
+	if s.gate.Hung() {
+		return none, &persist.UnavailableError{Err: errHung}
+	}
+	limited, cancel := context.WithTimeout(ctx, s.options.Patience)
+	defer cancel()
+	result, err := bounded.Call(limited, s.gate, do, nil)
+	if _, ok := err.(*bounded.GaveUpError); !ok {
+		return result, err
+	}
+	if err := ctx.Err(); err != nil {
+		return none, &persist.UnavailableError{Err: fmt.Errorf("wait for the keyring: %w", err)}
+	}
+	return none, &persist.UnavailableError{Err: fmt.Errorf("%w within %v", errHung, s.options.Patience)}
+}
 
 // document is a login as Codex writes it into a keyring.
 func document(c machine.Credential, base []byte) ([]byte, error) {

@@ -32,7 +32,7 @@ type turn struct {
 // the caller has gone: what it was asked for and may still do comes before what
 // the next one asks for.
 func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error) error {
-	_, err := visit(ctx, s.desk, func(ctx context.Context) (struct{}, error) {
+	_, err := calling(ctx, s, func(ctx context.Context) (struct{}, error) {
 		if !s.homeExists() {
 			return struct{}{}, &homeError{s.home}
 		}
@@ -157,7 +157,7 @@ const reserveMargin = 16 << 10
 // take an item of the size that a successor has, beside the login, and to give it
 // back. If a successor may have to be sealed, a file is made, synced and removed.
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
-	_, err = visit(ctx, s.desk, func(context.Context) (struct{}, error) { return struct{}{}, s.reserve(c) })
+	_, err = calling(ctx, s, func(context.Context) (struct{}, error) { return struct{}{}, s.reserve(c) })
 	return func() {}, undurable("reserve room for a new login", err)
 }
 
