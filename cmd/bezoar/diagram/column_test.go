@@ -59,14 +59,14 @@ func attr(element xml.StartElement, name string) string {
 
 func TestColumnHasEveryStateAndArrow(t *testing.T) {
 	for _, lit := range append([]machine.Phase{""}, machine.Phases()...) {
-		var states, isLit []string
+		var states, litStates []string
 		arrows := map[ends]string{}
 		for _, each := range groups(t, SVG(lit, Edge{})) {
 			switch each.class {
 			case "state", "state lit":
 				states = append(states, each.texts[0])
 				if each.class == "state lit" {
-					isLit = append(isLit, each.texts[0])
+					litStates = append(litStates, each.texts[0])
 				}
 			case "edge":
 				arrows[ends{each.from, each.to}] = strings.Join(each.texts, " ")
@@ -75,13 +75,13 @@ func TestColumnHasEveryStateAndArrow(t *testing.T) {
 			}
 		}
 		require.Len(t, states, len(machine.Phases()))
-		for _, label := range machine.Phases() {
-			require.Contains(t, states, string(label))
+		for _, phase := range machine.Phases() {
+			require.Contains(t, states, string(phase))
 		}
 		if lit != "" {
-			require.Equal(t, []string{string(lit)}, isLit)
+			require.Equal(t, []string{string(lit)}, litStates)
 		} else {
-			require.Empty(t, isLit)
+			require.Empty(t, litStates)
 		}
 		require.Len(t, arrows, len(Edges()))
 		for _, row := range machine.Table() {
@@ -156,13 +156,13 @@ func TestColumnIsTheSameEveryTime(t *testing.T) {
 
 // TestColumnHasRoomForANewState adds one that the drawing knows nothing of.
 func TestColumnHasRoomForANewState(t *testing.T) {
-	labels := append(machine.Phases(), "Suspended")
+	phases := append(machine.Phases(), "Suspended")
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Poisoned", "Suspended", []string{"IssuerAskedForPatience"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
-	svg := drawColumn(wide, labels, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
+	svg := drawColumn(wide, phases, edges, "Suspended", Edge{From: "Suspended", To: "NoAuth"})
 	found := groups(t, svg)
-	require.Len(t, found, len(labels)+len(edges))
+	require.Len(t, found, len(phases)+len(edges))
 	require.Equal(t, "state lit", found[len(found)-1].class)
 	require.Equal(t, []string{"Suspended"}, found[len(found)-1].texts)
 	require.GreaterOrEqual(t, heightOf(t, svg), heightOf(t, SVG("", Edge{}))+boxHeight+restGap, "it has room of its own")

@@ -27,8 +27,8 @@ func TestPictureHasEveryStateAndArrow(t *testing.T) {
 			posts++
 		}
 	}
-	for _, label := range machine.Phases() {
-		require.Contains(t, states, string(label))
+	for _, phase := range machine.Phases() {
+		require.Contains(t, states, string(phase))
 	}
 	require.Len(t, arrows, len(Edges()))
 	for _, row := range machine.Table() {
@@ -77,11 +77,11 @@ func requireItStandsAlone(t *testing.T, svg string) {
 }
 
 func TestPictureHasRoomForANewState(t *testing.T) {
-	labels := append(machine.Phases(), "Suspended")
+	phases := append(machine.Phases(), "Suspended")
 	edges := append(Edges(), Edge{"", "Suspended", []string{"SuspensionLoaded"}},
 		Edge{"Suspended", "Poisoned", []string{"PatienceEnded"}}, Edge{"Suspended", "NoAuth", []string{"Forgotten"}})
-	usual, svg := drawLine(machine.Phases(), Edges(), nil), drawLine(labels, edges, nil)
-	require.Len(t, groups(t, svg), len(labels)+len(edges)+1, "and the ribbon")
+	usual, svg := drawLine(machine.Phases(), Edges(), nil), drawLine(phases, edges, nil)
+	require.Len(t, groups(t, svg), len(phases)+len(edges)+1, "and the ribbon")
 	require.Equal(t, heightOf(t, usual)+trackStep, heightOf(t, svg), "the far arrow has a track of its own")
 	require.Equal(t, widthOf(t, usual)+wideGap+cardWidth, widthOf(t, svg))
 }

@@ -138,8 +138,7 @@ func TestPageFollowsTheEngine(t *testing.T) {
 
 func TestPageSaysThatTheProgramEnded(t *testing.T) {
 	t.Parallel()
-	s := &source{followers: make(chan func(from, to *machine.State), 1)}
-	s.state.Store(states(t)[machine.Fresh])
+	s := newSource(states(t)[machine.Fresh])
 	page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
 	listener, err := listen("127.0.0.1:0")
 	require.NoError(t, err)

@@ -80,8 +80,7 @@ func TestEventsReachEachClient(t *testing.T) {
 func TestEventsOfAChangeComeAtOnce(t *testing.T) {
 	all := states(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := &source{followers: make(chan func(from, to *machine.State), 1)}
-		s.state.Store(all[machine.Fresh])
+		s := newSource(all[machine.Fresh])
 		page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
 		ctx, leave := context.WithCancel(t.Context())
 		streamed := httptest.NewRecorder()
@@ -99,7 +98,7 @@ func TestEventsOfAChangeComeAtOnce(t *testing.T) {
 		require.Contains(t, streamed.Body.String(), "Fresh → Stale")
 		require.True(t, streamed.Flushed)
 
-		page.recorder.asked() // nobody looks at what is streamed from here on until it is there
+		page.recorder.asked() // the stream is read when it has come to rest
 		time.Sleep(tick)
 		synctest.Wait()
 		require.Contains(t, streamed.Body.String(), "<dt>asks</dt><dd>1</dd>")
@@ -120,7 +119,7 @@ func TestEventsLeaveOutWhatHasNotChanged(t *testing.T) {
 	w.recorder.asked()
 	again := string(w.page.changes(shown))
 	require.Contains(t, again, "event: activity\n")
-	require.NotContains(t, again, "event: now\n", "a screen reader would be told the state once more")
+	require.NotContains(t, again, "event: now\n", "a screen reader would say the state once more")
 }
 
 // TestEventsHaveThePagesContent holds what page.js relies on: a region that has
@@ -137,8 +136,7 @@ func TestEventsHaveThePagesContent(t *testing.T) {
 }
 
 func TestEventsEndWithTheProgram(t *testing.T) {
-	s := &source{followers: make(chan func(from, to *machine.State), 1)}
-	s.state.Store(states(t)[machine.Fresh])
+	s := newSource(states(t)[machine.Fresh])
 	page := newPage(newRecorder(nil), Options{Source: s, Words: plain{}})
 	listener, err := listen("127.0.0.1:0")
 	require.NoError(t, err)

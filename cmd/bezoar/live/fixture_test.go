@@ -42,23 +42,23 @@ func tokens(name string, expires time.Duration) machine.Credential {
 	}
 }
 
-// states are one of each label, as the machine makes them.
+// states has one state of each phase, as the machine makes it.
 func states(t testing.TB) map[machine.Phase]*machine.State {
 	step := func(s *machine.State, event machine.Event) *machine.State {
 		next, _, err := machine.Step(*s, event)
 		require.NoError(t, err)
 		return &next
 	}
-	none := machine.New(policy)
+	noAuth := machine.New(policy)
 	login := tokens("first", time.Hour)
-	fresh := step(&none, machine.LoggedIn{At: at(0), Credential: login})
+	fresh := step(&noAuth, machine.LoggedIn{At: at(0), Credential: login})
 	asking := step(fresh, machine.Asked{At: at(time.Minute), Ask: machine.Ask{Refresh: true}})
 	stale := step(asking, machine.RefreshFailedTransient{
 		At: at(2 * time.Minute), Attempt: asking.Attempt, NotBefore: noon.Add(17 * time.Minute), Posted: true, Blocked: evidence.BlockIssuerUnavailable,
 	})
 	return map[machine.Phase]*machine.State{
-		machine.NoAuth: &none,
-		machine.ApiKey: step(&none, machine.LoggedIn{At: at(0), Credential: machine.Credential{
+		machine.NoAuth: &noAuth,
+		machine.ApiKey: step(&noAuth, machine.LoggedIn{At: at(0), Credential: machine.Credential{
 			Method: machine.MethodAPIKey, APIKey: secret.New("key-" + sentinel),
 		}}),
 		machine.Fresh: fresh, machine.Stale: stale,
@@ -80,7 +80,7 @@ func entries() []persist.Entry {
 	}
 }
 
-// source is whatever state a test wants to be shown.
+// source holds the state that a test wants on the page.
 type source struct {
 	state     atomic.Pointer[machine.State]
 	followers chan func(from, to *machine.State)
@@ -95,7 +95,7 @@ func newSource(state *machine.State) *source {
 func (s *source) Snapshot() *machine.State                        { return s.state.Load() }
 func (s *source) Subscribe(changed func(from, to *machine.State)) { s.followers <- changed }
 
-// plain are words that a test can look for. The sentences are the program's own.
+// plain are words that a test can look for.
 type plain struct{}
 
 func (plain) State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string) {
@@ -125,13 +125,12 @@ type world struct {
 	recorder *recorder
 	page     *page
 	url      string
-	change   func(to *machine.State) // and tell the page
+	change   func(to *machine.State) // as the engine would
 }
 
 func newWorld(t *testing.T, state *machine.State) *world {
 	now := func() time.Time { return noon.Add(3 * time.Minute) }
-	w := &world{source: &source{followers: make(chan func(from, to *machine.State), 1)}, recorder: newRecorder(now)}
-	w.source.state.Store(state)
+	w := &world{source: newSource(state), recorder: newRecorder(now)}
 	w.page = newPage(w.recorder, Options{
 		Source: w.source, Words: plain{}, Version: "0.0.0", Now: now,
 		Entries: func(context.Context) ([]persist.Entry, error) { return entries(), nil },

@@ -1,6 +1,6 @@
 "use strict";
-// Each event fills the region that it is named after. What has not changed is
-// left alone, so that a screen reader does not read the same thing twice.
+// Each event fills the region that it is named after. A region that has not changed is
+// left alone, so that a screen reader does not say it twice.
 const link = document.getElementById("link");
 const live = new EventSource("events");
 for (const region of document.querySelectorAll("[data-live]")) {

@@ -1,13 +1,10 @@
 package live
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -97,92 +94,6 @@ func TestAnswersStayOutOfCachesAndFrames(t *testing.T) {
 	}
 }
 
-func TestListenTakesLoopbackAlone(t *testing.T) {
-	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.168.1.1:0", "example.com:0", "127.0.0.1", "", "127.0.0.1.example:0"} {
-		_, err := listen(address)
-		require.ErrorIs(t, err, ErrNotLoopback, address)
-	}
-	for _, address := range []string{"127.0.0.1:0", "localhost:0", "127.0.0.2:0"} {
-		listener, err := listen(address)
-		require.NoError(t, err, address)
-		require.NoError(t, listener.Close())
-	}
-	taken, err := listen("127.0.0.1:0")
-	require.NoError(t, err)
-	defer taken.Close()
-	_, err = listen(taken.Addr().String())
-	require.ErrorContains(t, err, "address already in use")
-}
-
-// TestServerClosesUnknownConnectionsFirst fills all places with connections that never
-// say anything, over and over: who knows the token gets in, and keeps its place.
-func TestServerClosesUnknownConnectionsFirst(t *testing.T) {
-	w := newWorld(t, states(t)[machine.Fresh])
-	token := strings.Split(w.url, "/")[3]
-	ask := func(conn net.Conn, path string) *http.Response {
-		_, err := io.WriteString(conn, "HEAD "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		require.NoError(t, err)
-		response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodHead})
-		require.NoError(t, err)
-		return response
-	}
-	guest := dial(t, w.url)
-	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode)
-	for range 2 {
-		first := dial(t, w.url)
-		for range connectionLimit {
-			dial(t, w.url)
-		}
-		require.NoError(t, first.SetReadDeadline(time.Now().Add(headerLimit/2))) // else it ends for its silence
-		_, err := first.Read(make([]byte, 1))
-		require.Error(t, err)
-		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the oldest stranger made room")
-		require.Equal(t, http.StatusOK, ask(dial(t, w.url), "/"+token+"/").StatusCode)
-	}
-	require.Equal(t, http.StatusOK, ask(guest, "/"+token+"/").StatusCode, "the guest was not sent away")
-}
-
-func TestRefusalClosesItsConnection(t *testing.T) {
-	w := newWorld(t, states(t)[machine.Fresh])
-	for _, request := range []string{"GET /nothing/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"} {
-		conn := dial(t, w.url)
-		_, err := io.WriteString(conn, request)
-		require.NoError(t, err)
-		reader := bufio.NewReader(conn)
-		response, err := http.ReadResponse(reader, nil)
-		require.NoError(t, err)
-		require.True(t, response.Close)
-		_, err = io.ReadAll(response.Body)
-		require.NoError(t, err)
-		_, err = reader.ReadByte()
-		require.ErrorIs(t, err, io.EOF)
-	}
-}
-
-func TestKnownConnectionsCountToTheLimit(t *testing.T) {
-	p := newConnections(1)
-	guest, stranger := &closable{}, &closable{}
-	p.changed(guest, http.StateNew)
-	p.keep(guest)
-	p.changed(stranger, http.StateNew)
-	require.True(t, stranger.isClosed)
-	require.False(t, guest.isClosed)
-	p.changed(guest, http.StateClosed)
-	p.changed(&closable{}, http.StateNew)
-	require.Len(t, p.unknown, 1)
-}
-
-// closable is a connection that knows whether it was closed.
-type closable struct {
-	net.Conn
-	isClosed bool
-}
-
-func (c *closable) Close() error {
-	c.isClosed = true
-	return nil
-}
-
 func TestPageShowsEachStateAndWhatToDo(t *testing.T) {
 	wants := map[machine.Phase][]string{
 		machine.NoAuth: {"To do: login."},
@@ -195,12 +106,12 @@ func TestPageShowsEachStateAndWhatToDo(t *testing.T) {
 		},
 	}
 	require.ElementsMatch(t, machine.Phases(), slices.Collect(maps.Keys(wants)))
-	for label, state := range states(t) {
+	for phase, state := range states(t) {
 		w := newWorld(t, state)
 		_, body := get(t, w.url)
-		require.Contains(t, body, `<p class="state" data-state="`+string(label)+`">`)
-		require.Contains(t, body, "<title id=\"states-title\">The states of a login, now "+string(label)+"</title>")
-		for _, want := range wants[label] {
+		require.Contains(t, body, `<p class="state" data-state="`+string(phase)+`">`)
+		require.Contains(t, body, "<title id=\"states-title\">The states of a login, now "+string(phase)+"</title>")
+		for _, want := range wants[phase] {
 			require.Contains(t, body, want)
 		}
 		for _, kind := range []string{"login", "intent", "rotated", "deferred", "refused"} {
@@ -231,8 +142,7 @@ func TestDistanceDoesNotChangeEachSecond(t *testing.T) {
 
 func TestPageTellsWhyItHasNoEntries(t *testing.T) {
 	recorder := newRecorder(nil)
-	s := &source{followers: make(chan func(from, to *machine.State), 1)}
-	s.state.Store(states(t)[machine.Fresh])
+	s := newSource(states(t)[machine.Fresh])
 	failing := func(context.Context) ([]persist.Entry, error) { return nil, io.ErrUnexpectedEOF }
 	for want, read := range map[string]func(context.Context) ([]persist.Entry, error){
 		"The ledger cannot be read.":       failing,
@@ -251,11 +161,11 @@ func TestPageShowsNoSecret(t *testing.T) {
 	all := states(t)
 	w := newWorld(t, all[machine.NoAuth])
 	w.recordEverything(t)
-	for _, label := range machine.Phases() {
-		w.change(all[label])
+	for _, phase := range machine.Phases() {
+		w.change(all[phase])
 		for _, name := range []string{"", "metrics"} {
 			_, body := get(t, w.url+name)
-			require.Contains(t, body, string(label))
+			require.Contains(t, body, string(phase))
 			requireNoSecret(t, body)
 		}
 		requireNoSecret(t, string(w.page.changes(map[string]string{})))

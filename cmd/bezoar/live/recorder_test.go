@@ -18,8 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// scripted gives answers in their order, and has something to say that nobody
-// must repeat.
+// scripted gives answers in their order. Its error holds a secret.
 type scripted struct{ answers []endpoint.Answer }
 
 func (s *scripted) Refresh(_ context.Context, _ machine.Issuer, token secret.Token, _ endpoint.Cause) endpoint.Answer {
@@ -41,12 +40,11 @@ var everyAnswer = []endpoint.Answer{
 	endpoint.Unavailable{Lost: true},
 }
 
-// recordEverything has each kind of thing happen that a recorder knows, and two
-// asks.
+// recordEverything has a recorder record each kind of moment, and two asks.
 func (w *world) recordEverything(t *testing.T) {
 	issuer := watched{&scripted{answers: everyAnswer}, w.recorder}
 	for _, want := range everyAnswer {
-		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), endpoint.CauseDemanded), "it is passed on")
+		require.Equal(t, want, issuer.Refresh(t.Context(), policy.Issuer, secret.New(sentinel), endpoint.CauseDemanded), "the answer is passed on")
 	}
 	require.ErrorIs(t, issuer.Revoke(t.Context(), policy.Issuer, tokens("first", time.Hour)), errRevoke)
 	w.recorder.asked()
@@ -174,14 +172,14 @@ func TestChartGrowsWithTheRecord(t *testing.T) {
 // that lead back to their state.
 func TestLineTellsTheEndOfABlock(t *testing.T) {
 	page := newPage(newRecorder(nil), Options{Source: newSource(states(t)[machine.Fresh]), Words: plain{}})
-	stale, troubled := machine.Assessment{Phase: machine.Stale}, machine.Assessment{Phase: machine.Stale, Reason: "issuer_unavailable"}
+	stale, blocked := machine.Assessment{Phase: machine.Stale}, machine.Assessment{Phase: machine.Stale, Reason: "issuer_unavailable"}
 	for want, change := range map[string]moment{
-		"issuer unavailable":                 {kind: change, from: stale, to: troubled},
-		"nothing stands in the way any more": {kind: change, from: troubled, to: stale},
+		"issuer unavailable":                 {kind: change, from: stale, to: blocked},
+		"nothing stands in the way any more": {kind: change, from: blocked, to: stale},
 		"":                                   {kind: change, from: stale, to: stale},
 	} {
-		told := page.line(change, noon)
-		require.Equal(t, "Stale, still", told.What)
-		require.Equal(t, want, told.More)
+		shown := page.line(change, noon)
+		require.Equal(t, "Stale, still", shown.What)
+		require.Equal(t, want, shown.More)
 	}
 }
