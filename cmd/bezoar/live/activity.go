@@ -104,15 +104,20 @@ func (p *page) line(m moment, now time.Time) line {
 	case revocation:
 		l.Class, l.What, l.More = "post", "Told the issuer of a logout", inShort(m.took)
 	case change:
-		l.Class, l.What, l.More = "change", fmt.Sprintf("%s → %s", m.from.Phase, m.to.Phase), p.reason(m.to)
-		if m.from.Phase == m.to.Phase {
-			l.What = fmt.Sprintf("%s, still", m.to.Phase)
-			if m.to.Reason == "" && m.from.Reason != "" {
-				l.More = "nothing stands in the way any more"
-			}
-		}
+		l.Class = "change"
+		l.What, l.More = p.changeInWords(m.from, m.to)
 	}
 	return l
+}
+
+func (p *page) changeInWords(from, to machine.Assessment) (what, more string) {
+	switch {
+	case from.Phase != to.Phase:
+		return fmt.Sprintf("%s → %s", from.Phase, to.Phase), p.reason(to)
+	case from.Reason != "" && to.Reason == "":
+		return fmt.Sprintf("%s, still", to.Phase), "nothing stands in the way any more"
+	}
+	return fmt.Sprintf("%s, still", to.Phase), p.reason(to)
 }
 
 // reason is why a login is in its state, in words.

@@ -25,24 +25,30 @@ type transition struct {
 // that no sample leads into: the table promises something that cannot happen, or a
 // sample is missing.
 func runTable() ([]transition, error) {
-	var all []transition
-	ways := samples()
-	for _, row := range machine.Table() {
-		for _, from := range row.Src {
-			each := transition{
-				trigger: machine.Trigger(row.Name), from: machine.Phase(from), to: machine.Phase(row.Dst), why: row.Why,
-			}
-			way, ok := ways[cell{each.trigger, each.from}]
-			if !ok {
-				return nil, fmt.Errorf("no sample for %s in %s", each.trigger, each.from)
-			}
-			if err := each.run(way); err != nil {
-				return nil, err
-			}
-			all = append(all, each)
+	all, ways := transitions(), samples()
+	for i, each := range all {
+		way, ok := ways[cell{each.trigger, each.from}]
+		if !ok {
+			return nil, fmt.Errorf("no sample for %s in %s", each.trigger, each.from)
+		}
+		if err := all[i].run(way); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// transitions are the cells of the table, without effects.
+func transitions() []transition {
+	var all []transition
+	for _, row := range machine.Table() {
+		for _, from := range row.Src {
+			all = append(all, transition{
+				trigger: machine.Trigger(row.Name), from: machine.Phase(from), to: machine.Phase(row.Dst), why: row.Why,
+			})
+		}
+	}
+	return all
 }
 
 func (t *transition) run(way sample) error {
@@ -117,15 +123,20 @@ type cell struct {
 // states, and the first one that leads into a cell stands for it.
 func samples() map[cell]sample {
 	found := map[cell]sample{}
-	for _, state := range typicalStates() {
-		for _, event := range typicalEvents(state) {
-			at := cell{machine.TriggerOf(state, event), state.Phase}
-			if _, taken := found[at]; !taken {
-				found[at] = sample{state, event}
-			}
-		}
+	for _, each := range slices.Backward(typicalSamples()) {
+		found[cell{machine.TriggerOf(each.state, each.event), each.state.Phase}] = each
 	}
 	return found
+}
+
+func typicalSamples() []sample {
+	var all []sample
+	for _, state := range typicalStates() {
+		for _, event := range typicalEvents(state) {
+			all = append(all, sample{state, event})
+		}
+	}
+	return all
 }
 
 // noon is when the samples happen; nothing depends on which day it is.
