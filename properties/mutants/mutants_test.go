@@ -2,7 +2,6 @@ package mutants
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,22 +11,22 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
 
 // root is where the module begins.
 var root = filepath.Join("..", "..")
 
-var allMutants = flag.Bool("mutants.all", false, "kill all mutants, not only the quick ones")
-
 // TestEveryMutantIsKilled puts one fault after another into the program, by way
 // of go test -overlay, so that no file is touched, and demands that the tests
-// which should notice do.
+// which should notice do. The short form tries one mutant for each room.
 func TestEveryMutantIsKilled(t *testing.T) {
 	known, err := filepath.Glob(filepath.Join("..", "*", "testdata", "rapid", "*", "*"))
 	require.NoError(t, err)
 	require.Empty(t, known, "failures that rapid repeats would kill every mutant")
 	for _, m := range mutants {
-		if !*allMutants && (!m.quick || testing.Short()) {
+		if !m.quick && !machinetest.Long() {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
@@ -47,7 +46,7 @@ func TestEverySurvivorLives(t *testing.T) {
 		require.NotEmpty(t, m.because, m.name)
 		_, err := m.mutated()
 		require.NoError(t, err, m.name)
-		if *allMutants {
+		if machinetest.Long() {
 			overlay, err := m.overlay(t.TempDir())
 			require.NoError(t, err)
 			said, err := testedWith(overlay, m.tests)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -44,6 +45,9 @@ func earlierProgram(t *testing.T) string {
 // TestAnEarlierBuildAndThisOneShareAHome lets both refresh, log in and out and die
 // on one home, and demands of both what each promises alone.
 func TestAnEarlierBuildAndThisOneShareAHome(t *testing.T) {
+	if !machinetest.Long() {
+		t.Skip("the earlier build is made in the long form alone: BEZOAR_TEST_LONG=1")
+	}
 	earlier := earlierProgram(t)
 	now, err := programtest.Path()
 	require.NoError(t, err)

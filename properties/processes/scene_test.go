@@ -86,19 +86,6 @@ func (s *scene) kill(t *testing.T, m mortal) string {
 	return said
 }
 
-// placeOf is how many places come up to the one with that name, in the first
-// refresh of a home.
-func placeOf(t *testing.T, name string) int {
-	for dies := len(places) + 1; places[name] == 0; dies++ {
-		place, died := lastWordsIn(newScene(t).kill(t, mortal{DiesAt: dies}))
-		require.True(t, died, "no refresh comes to %q", name)
-		places[place] = dies
-	}
-	return places[name]
-}
-
-var places = map[string]int{} // by what is known of placeOf
-
 // onlooker is an engine in this process, on a scene.
 type onlooker struct{ *engine.Engine }
 

@@ -1,6 +1,7 @@
 package processes
 
 import (
+	"cmp"
 	"flag"
 	"os"
 	"path/filepath"
@@ -15,29 +16,42 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// How long a storm is: 0 is 200 rotations with BEZOAR_TEST_LONG, and 50 without. For a night
-// of it:
+// How long a storm is, in place of the size of its form. For a night of it:
 //
-//	go test ./properties/processes -run Processes -timeout 0 -storm.rotations 20000 -storm.kills 6000 -storm.stops 1000
+//	go test ./properties/processes -run TestStorm -timeout 0 -storm.rotations 20000 -storm.kills 6000 -storm.stops 1000
 var (
 	stormRotations = flag.Int("storm.rotations", 0, "refreshes that are granted before a storm of processes ends")
-	stormKills     = flag.Int("storm.kills", 15, "processes that are killed from outside in it; and one dies at each failpoint")
-	stormStops     = flag.Int("storm.stops", 15, "processes that are stopped in it for longer than the deadline of a post, and go on")
+	stormKills     = flag.Int("storm.kills", 0, "processes that are killed from outside in it; and one dies at each failpoint")
+	stormStops     = flag.Int("storm.stops", 0, "processes that are stopped in it for longer than the deadline of a post, and go on")
 )
 
-const stormProcesses = 32
+// size is how large a storm is.
+type size struct {
+	processes, rotations, kills, stops int
+	places                             int // failpoints, of which each has a process that dies there
+}
+
+// sizeOf is that of the form of this run, with what the flags say in its place.
+func sizeOf() size {
+	s := size{processes: 8, rotations: 15, kills: 3, stops: 2, places: 5}
+	if machinetest.Long() {
+		s = size{processes: 32, rotations: 200, kills: 15, stops: 15, places: 1000}
+	}
+	s.rotations, s.kills, s.stops = cmp.Or(*stormRotations, s.rotations), cmp.Or(*stormKills, s.kills), cmp.Or(*stormStops, s.stops)
+	return s
+}
 
 // Half of the processes are the real program, killed from outside at any
 // moment, or stopped for longer than its post may take and let go on; the others
 // are made of the same parts and kill themselves before some system call of a
 // refresh. The issuer forgives nothing: a token that is used twice ends its login.
-func TestThirtyTwoProcessesSpendEachTokenOnceWhoeverIsKilled(t *testing.T) {
+func TestStormSpendsEachTokenOnce(t *testing.T) {
 	newStorm(t).rage(t)
 }
 
 // The lock is politeness and no more. Here no file can be locked at all, as on
 // some network disks, and other programs log in, also as somebody else.
-func TestProcessesWithoutAnyLockSpendEachTokenOnceWhoeverIsKilled(t *testing.T) {
+func TestStormWithoutLocksSpendsEachTokenOnce(t *testing.T) {
 	s := newStorm(t)
 	for _, lock := range []string{"auth.lock", "auth.json.lock", "auth.ledger.lock"} {
 		require.NoError(t, os.Mkdir(filepath.Join(s.home, lock), 0o700))
@@ -58,19 +72,12 @@ func newStorm(t *testing.T) *storm {
 		scene: sceneOf(t, archive.issuer, archive), archive: archive, programs: []string{program},
 		killed: map[int]death{}, seen: map[string]bool{}, places: anyPlaces(),
 	}
-	s.rotations, s.kills, s.stops = *stormRotations, *stormKills, int64(*stormStops)
-	if s.rotations == 0 {
-		s.rotations = 50
-		if machinetest.Long() {
-			s.rotations = 200
-		}
-	}
+	size := sizeOf()
+	s.processes, s.rotations, s.kills, s.stops = size.processes, size.rotations, size.kills, int64(size.stops)
 	if !canStop {
 		s.stops = 0
 	}
-	if !machinetest.Long() { // a dozen of the places in each storm, others in each
-		s.places = s.places[:min(12, len(s.places))]
-	}
+	s.places = s.places[:min(size.places, len(s.places))] // others in each storm
 	s.enumerated = len(s.places)
 	archive.logIn(s.old, s.account.ID)
 	s.made = []storedLogin{{s.old.RefreshToken.Fingerprint(), time.Now()}}
@@ -82,7 +89,7 @@ func newStorm(t *testing.T) *storm {
 func (s *storm) rage(t *testing.T) {
 	begun := time.Now()
 	var clients sync.WaitGroup
-	for n := range stormProcesses {
+	for n := range s.processes {
 		clients.Go(func() { s.client(uint64(n)) })
 	}
 	clients.Wait()

@@ -32,6 +32,7 @@ type storm struct {
 	archive     *archive
 	programs    []string // any of which a process may be of
 	strangers   []int    // after so many refreshes somebody of another account logs in
+	processes   int      // at a time
 	rotations   int      // that end it
 	kills       int      // from outside
 	stops       int64    // of processes that go on

@@ -1,10 +1,13 @@
 package programtest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -17,7 +20,7 @@ var Path = sync.OnceValues(func() (string, error) {
 	}
 	programFolder = folder
 	program := filepath.Join(folder, "bezoar")
-	build := exec.Command("go", "build", "-o", program, "github.com/bezoar-auth/bezoar/cmd/bezoar")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "github.com/bezoar-auth/bezoar/cmd/bezoar")
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, said)
 	}
@@ -26,9 +29,17 @@ var Path = sync.OnceValues(func() (string, error) {
 
 var programFolder string // "" until the program was built
 
+// atOnce is how many parallel tests run at once: they wait for processes, deadlines
+// and answers, and leave the processors alone meanwhile.
+const atOnce = "8"
+
 // Main runs the tests of a package that may build the program, and removes what was
 // built. TestMain calls it.
 func Main(m *testing.M) {
+	flag.Parse()
+	if each := flag.Lookup("test.parallel"); each.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = each.Value.Set(atOnce)
+	}
 	code := m.Run()
 	if programFolder != "" {
 		os.RemoveAll(programFolder)
