@@ -201,7 +201,7 @@ var mutants = []mutant{
 		`{http.StatusBadRequest, "invalid_grant", history.ReasonInvalidGrant},`, ``,
 		"the standard refusal is a verdict", "./protocol/oauth", true},
 	{"a grant that cannot be read is not in doubt", "protocol/oauth/classify.go",
-		`return said == nil && !outbound.IsPage`, `return false && !outbound.IsPage`,
+		`return m == nil && !outbound.IsPage`, `return false && !outbound.IsPage`,
 		"a lost answer is known to be one", "./protocol/oauth", false},
 	{"Retry-After is read in minutes", "protocol/oauth/classify.go",
 		`return time.Duration(min(seconds, longest)) * time.Second`, `return time.Duration(min(seconds, longest)) * time.Minute`,

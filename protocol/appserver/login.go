@@ -141,10 +141,10 @@ func asDeviceLogin(id string, prompt login.Prompt) any {
 // the client of its end. The new login has interrupted the one before, of whose end the
 // client is notified first.
 func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
-	before, told := s.prevLoginReported, make(chan struct{})
-	s.prevLoginReported = told
+	before, reported := s.prevLoginReported, make(chan struct{})
+	s.prevLoginReported = reported
 	s.inflight.Go(func() {
-		defer close(told)
+		defer close(reported)
 		prompt, err := attempt.Prompt() // by now the attempt before is over
 		if before != nil {
 			<-before

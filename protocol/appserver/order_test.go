@@ -225,7 +225,7 @@ func (m *model) compare(t *rapid.T, said []string) {
 		at := slices.Index(order, barrier)
 		for i, id := range order {
 			inOrder := i == at || (i < at) == (id < barrier)
-			late := m.asked[min(id, barrier)] == signOut // its answer waits for the issuer to be told
+			late := m.asked[min(id, barrier)] == signOut // its answer waits for the revocation
 			require.True(t, inOrder || late, "%d is answered on the wrong side of %d", id, barrier)
 		}
 	}

@@ -78,11 +78,11 @@ func (c *Client) RateLimits(ctx context.Context, login Login) (protocol.RateLimi
 	if err != nil {
 		return protocol.RateLimitsResponse{}, err
 	}
-	said, err := decode(body)
+	decoded, err := decode(body)
 	if err != nil {
 		return protocol.RateLimitsResponse{}, err
 	}
-	return said.limits(login), nil
+	return decoded.limits(login), nil
 }
 
 const bodyLimitBytes = 1 << 20

@@ -66,11 +66,11 @@ type reachedType struct {
 
 // decode reads an answer, or returns ErrUnreadable, which repeats nothing of the answer.
 func decode(body []byte) (usage, error) {
-	var said usage
-	if json.Unmarshal(body, &said) != nil || said.PlanType == nil {
+	var decoded usage
+	if json.Unmarshal(body, &decoded) != nil || decoded.PlanType == nil {
 		return usage{}, ErrUnreadable
 	}
-	return said, nil
+	return decoded, nil
 }
 
 // mainLimit is the id of the limit that every account has.

@@ -95,7 +95,7 @@ func loop(b *testing.B, fromSystem bool, window int) {
 		answered++
 	}
 	in.Close()
-	// A batch may be half read.
+	// One Read may end within a line.
 	go io.Copy(io.Discard, lines) //nolint:errcheck
 	if err := c.Close(b.Context()); err != nil {
 		b.Fatal(err)

@@ -28,7 +28,7 @@ func TestCallGetsItsAnswer(t *testing.T) {
 			require.Equal(t, &Error{Code: -7, Message: "no"}, err)
 		})
 		require.Equal(t, `{"id":1,"method":"refuse"}`, p.line())
-		// Of no call: another id, a string, a second and a third answer.
+		// Answers to no call: another id, a string, a second and a third answer.
 		p.send(`{"id":2,"result":{}}` + "\n" + `{"id":"0","result":{}}` + "\n")
 		p.send(`{"id":1,"error":{"code":-7,"message":"no"}}` + "\n" + `{"id":0,"result":{"b":2}}` + "\n" +
 			strings.Repeat(`{"id":0,"result":{}}`+"\n", 2))
@@ -102,7 +102,7 @@ func TestCallsEndWithTheInput(t *testing.T) {
 }
 
 func TestAnswerBeforeTheEndOfTheInputCounts(t *testing.T) {
-	for range 20 { // both are there when Call looks, and select picks either
+	for range 20 { // both are ready when Call looks, and select chooses either
 		synctest.Test(t, func(t *testing.T) {
 			p := connect(t, Options{}, answerStatus)
 			go io.Copy(io.Discard, p.lines) //nolint:errcheck
@@ -115,7 +115,7 @@ func TestAnswerBeforeTheEndOfTheInputCounts(t *testing.T) {
 	}
 }
 
-// marshaler does something while it is encoded.
+// marshaler runs a function while it is encoded.
 type marshaler func()
 
 func (m marshaler) MarshalJSON() ([]byte, error) { m(); return []byte("{}"), nil }

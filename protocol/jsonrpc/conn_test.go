@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// poll is the request of the one who asks again and again.
+// poll is the request of a client that polls.
 const poll = `{"id":%d,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":false}}` + "\n"
 
 func polls(n int) string {
@@ -34,7 +34,7 @@ func status(id int) string {
 	return head + strings.Repeat("x", 100-len(head)-len("\"}\n")) + `"}`
 }
 
-// answerStatus answers as status says.
+// answerStatus answers with status.
 func answerStatus(c *Conn, r Request) {
 	c.ReplyAppend(r.ID, func(line []byte) []byte {
 		const head = len(`{"id":,"result":""}` + "\n")
@@ -132,7 +132,7 @@ func TestHugeLineDoesNotKeepItsMemory(t *testing.T) {
 	p := connect(t, Options{}, func(c *Conn, r Request) { c.ReplyRaw(r.ID, r.Params) })
 	p.send(polls(1))
 	p.line()
-	runtime.GC() // what an earlier test left in a sync.Pool outlives one
+	runtime.GC() // a sync.Pool keeps what an earlier test left through one collection
 	before := heapBytes()
 	go p.send(`{"id":1,"method":"m","params":"` + strings.Repeat("p", 12<<20) + `"}` + "\n")
 	require.Greater(t, len(p.line()), 12<<20)

@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// odd are lines a client can send, and what they are: a request and what of
-// it is understood, a notification, an answer, or nothing.
+// odd are lines that a client can send, and their meaning: a request with the members that
+// count, a notification, an answer, or none.
 var odd = []struct{ line, want string }{
 	{`{"id":1,"method":"m","params":{"a":1}}`, `request 1 m {"a":1}`},
 	{`{"method":"m","id":1}`, `request 1 m `},
@@ -125,7 +125,7 @@ func show(m message, ok bool) string {
 	return fmt.Sprintf("answer %s %s", m.id.appendTo(nil), m.result)
 }
 
-// understand is parse once more, slow and with encoding/json.
+// understand is a second implementation of parse, slow and with encoding/json.
 func understand(line []byte) (m message, ok bool) {
 	if !utf8.Valid(line) || !json.Valid(line) {
 		return m, false
@@ -202,8 +202,8 @@ func TestParseAgreesWithEncodingJSON(t *testing.T) {
 	})
 }
 
-// lineOf draws something like a message, in one of three cases with a byte
-// changed, lost or added.
+// lineOf draws a line like a message, in one of three cases with a byte changed, removed or
+// added.
 func lineOf(t *rapid.T) []byte {
 	space := rapid.SampledFrom([]string{"", "", "", " ", "\t", "\r", "  "})
 	name := rapid.SampledFrom([]string{"id", "method", "params", "result", "error", "x", "ID", `i\u0064`, `\/`})
@@ -274,7 +274,7 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
-// exchange serves the whole input and gives the lines that came out.
+// exchange serves the whole input and returns the lines of the output.
 func exchange(t testing.TB, input io.Reader, serve func(*Conn, Request)) []string {
 	t.Helper()
 	var output bytes.Buffer

@@ -49,7 +49,7 @@ func connect(t testingT, o Options, serve func(*Conn, Request)) *client {
 	r, in := io.Pipe()
 	out, w := io.Pipe()
 	p.in, p.out, p.lines = in, out, bufio.NewReader(out)
-	t.Cleanup(func() { in.Close(); out.Close() }) // lets go of a Read or Write under way
+	t.Cleanup(func() { in.Close(); out.Close() }) // ends a Read or Write under way
 	p.c = New(r, writerFunc(func(lines []byte) (int, error) { p.writes.Add(1); return w.Write(lines) }), o)
 	go func() {
 		p.served <- p.c.Serve(handler{c: p.c, request: func(c *Conn, r Request) { p.taken.Add(1); serve(c, r) }})
@@ -78,7 +78,7 @@ func (p *client) statuses(n int) (answers []string) {
 	return answers
 }
 
-// end ends the input and sees the connection off.
+// end ends the input and waits for the end of the connection.
 func (p *client) end() {
 	p.t.Helper()
 	p.in.Close()
@@ -102,7 +102,7 @@ func TestBurstIsAnsweredInOneWrite(t *testing.T) {
 }
 
 func TestLongBurstLeavesInPipefuls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // in which a slow machine loses no patience
+	synctest.Test(t, func(t *testing.T) { // in virtual time, so that a slow machine does not reach writeDelay
 		var largest, total int
 		c := New(strings.NewReader(polls(10_000)), writerFunc(func(lines []byte) (int, error) {
 			largest, total = max(largest, len(lines)), total+len(lines)
@@ -213,9 +213,8 @@ func TestAnswersBeyondTheMarkHoldOnlyTheReading(t *testing.T) {
 	})
 }
 
-// Whatever waits for whatever else and for how long, in and out of patience:
-// every request is answered once, and what the handler itself answers comes
-// in the order it was asked.
+// With any pauses of client and handler, shorter and longer than writeDelay, every request
+// is answered once, and the answers of the handler come in the order of the requests.
 func TestAnswersKeepTheirOrderUnderAnyTiming(t *testing.T) {
 	type behaviour struct{ pause, hold, later, reading time.Duration }
 	tenths := rapid.SampledFrom([]time.Duration{0, 0, 0, 1, 9, 10, 11, 25})
@@ -269,9 +268,9 @@ func TestManyPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	p.end()
 }
 
-// A hundred thousand requests, answered by the reading goroutine or by
-// others, while notifications go out: no line torn or lost, none overtaken by
-// a later one of the same goroutine, never two Writes at once.
+// The reading goroutine and others answer a hundred thousand requests while notifications
+// are sent: no line is torn or lost, none is overtaken by a later one of the same goroutine,
+// and there are never two Writes at once.
 func TestManyGoroutinesShareTheWayOut(t *testing.T) {
 	const writers, each = 8, 2000
 	var output bytes.Buffer
@@ -375,7 +374,7 @@ func TestCloseEndsServeThoughTheInputIsOpen(t *testing.T) {
 		cancel()
 		require.NoError(t, p.c.Close(ended)) // there is nothing left to wait for
 		require.NoError(t, <-p.served)
-		p.send(polls(1)) // what the Read under way brings is not taken up
+		p.send(polls(1)) // the lines of the Read under way are not handled
 		synctest.Wait()
 		require.EqualValues(t, 1, p.taken.Load())
 	})

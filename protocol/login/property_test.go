@@ -97,7 +97,7 @@ type story struct {
 	busy  sync.WaitGroup // browsers, followers and ends that are under way
 
 	mu       sync.Mutex     // guards all below
-	tales    []*tale        // in the order in which they were begun
+	logins   []*clientView  // in the order in which they were begun
 	tried    map[string]int // saves, by account, which is the id of the login
 	saved    map[string]int // that succeeded
 	saving   int            // under way
@@ -106,13 +106,13 @@ type story struct {
 	diskSlow time.Duration
 }
 
-// tale is one login, as the client sees it.
-type tale struct {
+// clientView is one login, as the client sees it.
+type clientView struct {
 	attempt   *Attempt
 	back      *url.URL
 	userCode  string
 	ends      []error
-	cancelled bool // in time, as the client was told
+	cancelled bool // in time, as the client learned
 }
 
 func newStory(t *rapid.T) *story {
@@ -149,24 +149,24 @@ func (s *story) save(ctx context.Context, credential machine.Credential) error {
 // follow is a client: it waits for the prompt, and for the end. The account has the id of
 // the login as its name.
 func (s *story) follow(attempt *Attempt) {
-	told := &tale{attempt: attempt}
+	seen := &clientView{attempt: attempt}
 	s.mu.Lock()
-	s.tales = append(s.tales, told)
+	s.logins = append(s.logins, seen)
 	s.mu.Unlock()
 	s.busy.Go(func() {
 		if prompt, err := attempt.Prompt(); err == nil {
 			s.mu.Lock()
-			told.userCode = prompt.UserCode
+			seen.userCode = prompt.UserCode
 			s.world.issuer.SetAccount(issuer.Account{ID: attempt.ID, UserID: "u"})
 			if prompt.AuthURL != "" {
-				told.back = s.world.consent(prompt)
+				seen.back = s.world.consent(prompt)
 			}
 			s.mu.Unlock()
 		}
 		err := attempt.Wait()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		told.ends = append(told.ends, err)
+		seen.ends = append(seen.ends, err)
 	})
 }
 
@@ -183,22 +183,22 @@ func (s *story) slowDown(pause time.Duration) {
 }
 
 // latest is the login that was begun last, or the nth before it; nil for none.
-func (s *story) latest(n int) *tale {
-	if n >= len(s.tales) {
+func (s *story) latest(n int) *clientView {
+	if n >= len(s.logins) {
 		return nil
 	}
-	return s.tales[len(s.tales)-1-n]
+	return s.logins[len(s.logins)-1-n]
 }
 
 func (s *story) visit(n int, change ...string) {
 	s.mu.Lock()
-	told := s.latest(n)
-	ready := told != nil && told.back != nil
+	seen := s.latest(n)
+	ready := seen != nil && seen.back != nil
 	s.mu.Unlock()
 	if !ready {
 		return
 	}
-	changed, query := *told.back, told.back.Query()
+	changed, query := *seen.back, seen.back.Query()
 	for i := 0; i < len(change); i += 2 {
 		query.Set(change[i], change[i+1])
 	}
@@ -214,33 +214,33 @@ func (s *story) ask(address string) {
 func (s *story) decide(n int, decision func(string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if told := s.latest(n); told != nil && told.userCode != "" {
-		s.world.issuer.SetAccount(issuer.Account{ID: told.attempt.ID, UserID: "u"})
-		decision(told.userCode)
+	if seen := s.latest(n); seen != nil && seen.userCode != "" {
+		s.world.issuer.SetAccount(issuer.Account{ID: seen.attempt.ID, UserID: "u"})
+		decision(seen.userCode)
 	}
 }
 
 func (s *story) cancel(n int) {
 	s.mu.Lock()
-	told := s.latest(n)
+	seen := s.latest(n)
 	s.mu.Unlock()
-	if told == nil {
+	if seen == nil {
 		return
 	}
 	accepted := 0
-	inTime := s.world.manager.Cancel(told.attempt.ID, func() { accepted++ })
+	inTime := s.world.manager.Cancel(seen.attempt.ID, func() { accepted++ })
 	if inTime != (accepted == 1) {
 		s.t.Errorf("in time: %v, accepted: %d", inTime, accepted)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	told.cancelled = told.cancelled || inTime
+	seen.cancelled = seen.cancelled || inTime
 }
 
 // endAll is a logout: after it, no login from before is saved.
 func (s *story) endAll() {
 	s.mu.Lock()
-	begun := slices.Clone(s.tales)
+	begun := slices.Clone(s.logins)
 	s.mu.Unlock()
 	s.busy.Go(func() {
 		if err := s.world.manager.End(context.Background()); err != nil {
@@ -278,7 +278,7 @@ func (s *story) end() {
 
 func (s *story) judge() {
 	known := map[string]bool{}
-	for n, each := range s.tales {
+	for n, each := range s.logins {
 		id := each.attempt.ID
 		known[id] = true
 		require.Len(s.t, each.ends, 1, "ends of login %d", n)

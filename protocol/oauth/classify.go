@@ -28,22 +28,22 @@ func Classify(status int, header http.Header, body []byte, now time.Time) endpoi
 }
 
 func (r reply) classify(now time.Time) endpoint.Answer {
-	said, answeredAs := r.said(), r.status
+	m, answeredAs := r.members(), r.status
 	unavailable := endpoint.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}
 	if r.ok() {
-		response := said.tokenResponse()
-		if !said.saysError() && !response.AccessToken.IsAbsent() {
+		response := m.tokenResponse()
+		if !m.saysError() && !response.AccessToken.IsAbsent() {
 			return endpoint.Issued{Response: response}
 		}
-		if unavailable.Kept = said.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
+		if unavailable.Kept = m.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
 			return unavailable
 		}
-		if said.code() != "" {
+		if m.code() != "" {
 			answeredAs = http.StatusBadRequest // GitHub and Slack answer every refusal with 200
 		}
 	}
 	for _, each := range refusals {
-		if each.covers(answeredAs, said.code()) && unavailable.Evidence.Problem != evidence.ProblemPage {
+		if each.covers(answeredAs, m.code()) && unavailable.Evidence.Problem != evidence.ProblemPage {
 			return endpoint.Refused{Reason: each.reason, Evidence: unavailable.Evidence}
 		}
 	}
@@ -106,8 +106,8 @@ func (r reply) lost() bool {
 	if !r.ok() {
 		return r.status == http.StatusBadGateway || r.status == http.StatusGatewayTimeout
 	}
-	said := r.said()
-	return said == nil && !outbound.IsPage(r.header, r.body) || said.garbled()
+	m := r.members()
+	return m == nil && !outbound.IsPage(r.header, r.body) || m.garbled()
 }
 
 // retryAfter reads the Retry-After header in both its forms (RFC 9110 section 10.2.3);

@@ -49,12 +49,12 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 	case !answered.ok():
 		return Device{}, &StatusError{Call: "device code request failed with status", Status: answered.status}
 	}
-	said := answered.said()
-	userCode, _ := said.text("user_code")
-	alias, _ := said.text("usercode")
-	interval, ok := said.interval()
+	m := answered.members()
+	userCode, _ := m.text("user_code")
+	alias, _ := m.text("usercode")
+	interval, ok := m.interval()
 	device := Device{
-		ID:              said.token("device_auth_id"),
+		ID:              m.token("device_auth_id"),
 		UserCode:        cmp.Or(userCode, alias),
 		VerificationURL: c.options.LoginIssuer + "/codex/device",
 		Interval:        interval,
@@ -114,14 +114,14 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 	if unreachable != nil {
 		return nil, unreachable
 	}
-	said := answered.said()
-	if !answered.ok() || said.saysError() {
+	m := answered.members()
+	if !answered.ok() || m.saysError() {
 		return c.unapproved(answered)
 	}
 	code := Code{
-		Code:        said.token("authorization_code"),
+		Code:        m.token("authorization_code"),
 		RedirectURI: c.options.LoginIssuer + "/deviceauth/callback",
-		Verifier:    said.token("code_verifier"),
+		Verifier:    m.token("code_verifier"),
 	}
 	if code.Code.IsAbsent() || code.Verifier.IsAbsent() {
 		return DevicePending{Undecided: true}, nil // the page of a portal, or a truncated answer: the next poll gets the approval
@@ -133,7 +133,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 // says by its status alone that a login is pending; the codes are those of RFC 8628
 // section 3.5.
 func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
-	code, status := answered.said().code(), answered.status
+	code, status := answered.members().code(), answered.status
 	pending := DevicePending{
 		SlowDown:   code == "slow_down" || status == http.StatusTooManyRequests,
 		RetryAfter: retryAfter(answered.header, c.options.Now()),

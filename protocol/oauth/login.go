@@ -129,12 +129,12 @@ func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenRespons
 	if answered.isPage() {
 		return endpoint.TokenResponse{}, answered.page()
 	}
-	said := answered.said()
-	if !answered.ok() || said.saysError() {
+	m := answered.members()
+	if !answered.ok() || m.saysError() {
 		detail := cleaned(answered.detail(), code.Code, code.Verifier)
 		return endpoint.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
-	response := said.tokenResponse()
+	response := m.tokenResponse()
 	if response.IDToken.IsAbsent() || response.AccessToken.IsAbsent() || response.RefreshToken.IsAbsent() {
 		return endpoint.TokenResponse{}, answered.unreadable()
 	}
@@ -158,7 +158,7 @@ func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.
 	if !answered.ok() {
 		return secret.Token{}, &StatusError{Call: "api key exchange failed with status", Status: answered.status}
 	}
-	key := answered.said().accessToken()
+	key := answered.members().accessToken()
 	if key.IsAbsent() {
 		return secret.Token{}, answered.unreadable()
 	}

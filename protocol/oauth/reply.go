@@ -27,13 +27,13 @@ type reply struct {
 
 func (r reply) ok() bool { return r.status/100 == 2 }
 
-// said has the members of the answer, whose body is JSON or a form.
-func (r reply) said() members { return decode(r.header, r.body) }
+// members are the members of the answer, whose body is JSON or a form.
+func (r reply) members() members { return decode(r.header, r.body) }
 
 // evidence describes an answer that has no tokens, for the user and the ledger.
 func (r reply) evidence() evidence.Evidence {
-	said := r.said()
-	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(said.code())}
+	m := r.members()
+	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(m.code())}
 	switch {
 	case r.status == http.StatusProxyAuthRequired:
 		found.Problem = evidence.ProblemProxyRefused
@@ -41,9 +41,9 @@ func (r reply) evidence() evidence.Evidence {
 		found.Problem = evidence.ProblemPage
 	case !r.ok() || found.Code != "":
 		// The status and the code say it.
-	case said == nil && r.cut != "":
+	case m == nil && r.cut != "":
 		found.Problem = r.cut
-	case said == nil:
+	case m == nil:
 		found.Problem = evidence.ProblemUnreadable
 	default:
 		found.Problem = evidence.ProblemNoToken
@@ -58,7 +58,7 @@ func (r reply) refused() bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusProxyAuthRequired:
 		return false
 	}
-	fromIssuer := r.status/100 == 4 || r.ok() && r.said().saysError()
+	fromIssuer := r.status/100 == 4 || r.ok() && r.members().saysError()
 	return fromIssuer && !r.isPage()
 }
 
@@ -80,19 +80,19 @@ func (r reply) page() *UnreachableError {
 }
 
 // isPage reports whether the answer is an HTML page, which no issuer sends here.
-func (r reply) isPage() bool { return r.said() == nil && outbound.IsPage(r.header, r.body) }
+func (r reply) isPage() bool { return r.members() == nil && outbound.IsPage(r.header, r.body) }
 
 // detail is the issuer's explanation of a refusal, for the user: its description, its
 // message, its code, or else the body, unless that has members: one may be a token.
 func (r reply) detail() string {
-	said := r.said()
+	m := r.members()
 	page := string(r.body)
-	if said != nil {
+	if m != nil {
 		page = ""
 	}
-	description, _ := said.text("error_description")
-	message, _ := said.object("error").text("message")
-	for _, candidate := range []string{description, message, said.code(), page} {
+	description, _ := m.text("error_description")
+	message, _ := m.object("error").text("message")
+	for _, candidate := range []string{description, message, m.code(), page} {
 		if candidate = strings.TrimSpace(candidate); candidate != "" {
 			return candidate
 		}

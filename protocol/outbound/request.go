@@ -44,7 +44,7 @@ func FitsHeader(text string) bool { return !strings.ContainsFunc(text, unicode.I
 
 // Introduction names the program that the requests are made for. The zero value names
 // bezoar. Its methods may be called concurrently.
-type Introduction struct{ said atomic.Pointer[program] }
+type Introduction struct{ current atomic.Pointer[program] }
 
 type program struct{ originator, userAgent string }
 
@@ -54,7 +54,7 @@ var thisProgram = program{"bezoar", "bezoar"}
 // that a header cannot hold becomes an underscore, so that it does not stop refreshes.
 func (i *Introduction) Introduce(originator, userAgent string) {
 	fit := func(text string) string { return legible.Map(text, '_') }
-	i.said.Store(&program{fit(originator), fit(userAgent)})
+	i.current.Store(&program{fit(originator), fit(userAgent)})
 }
 
 // Originator is the name of the program, as the requests say it.
@@ -62,14 +62,14 @@ func (i *Introduction) Originator() string { return i.program().originator }
 
 // Sign adds the headers of the introduction to a request.
 func (i *Introduction) Sign(request *http.Request) {
-	asker := i.program()
-	request.Header.Set("Originator", asker.originator)
-	request.Header.Set("User-Agent", asker.userAgent)
+	program := i.program()
+	request.Header.Set("Originator", program.originator)
+	request.Header.Set("User-Agent", program.userAgent)
 }
 
 func (i *Introduction) program() program {
-	if said := i.said.Load(); said != nil {
-		return *said
+	if current := i.current.Load(); current != nil {
+		return *current
 	}
 	return thisProgram
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/schema"
 )
 
-// A program that was written for Codex must understand whatever this
-// server may say, and be understood. So what a server sends has to be a subset
-// of what Codex's may send, and what a client sends a superset. Both
-// are tried on values that are drawn from the narrower schema.
+// A client that was written for Codex must understand every message of this server, and
+// this server every message of such a client. So the server's messages have to be a subset
+// of those of Codex, and the accepted ones a superset. Both are tried on values that are
+// drawn from the narrower schema.
 
 func TestCodexSchemaAcceptsWhatThisServerSends(t *testing.T) {
 	forEachType(t, sentByServer, func(t *testing.T, own, theirs []byte) {
@@ -64,7 +64,7 @@ func forEachType(t *testing.T, names func(schema.Method) []string, check func(t 
 	require.Greater(t, checked, 7)
 }
 
-// requireSubset checks that what matches narrow matches wide.
+// requireSubset checks that every value of narrow matches wide.
 func requireSubset(t *testing.T, narrow, wide []byte) {
 	from, accepts := parseDocument(t, narrow), compile(t, wide)
 	rapid.Check(t, func(t *rapid.T) {

@@ -42,7 +42,7 @@ func (d document) draw(t *rapid.T, node map[string]any) any {
 	case string:
 		return d.drawKind(t, node, kind)
 	}
-	return nil // anything goes
+	return nil // any value matches
 }
 
 func (d document) drawKind(t *rapid.T, node map[string]any, kind string) any {

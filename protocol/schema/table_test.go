@@ -100,8 +100,8 @@ func TestEveryTypeOfTheTableIsUsed(t *testing.T) {
 }
 
 // A value of the Go type is written with exactly the members that its schema
-// requires when it is empty, and with all of them when it is full: what the
-// schema says of null and of what may be left out is what encoding/json does.
+// requires when it is empty, and with all of them when it is full: the
+// schema and encoding/json agree on null and on members that may be left out.
 func TestGoWritesWhatTheSchemaSays(t *testing.T) {
 	for _, each := range types() {
 		if each.goType == nil {

@@ -103,7 +103,7 @@ func TestAnyTokenOfAFamilyEndsIt(t *testing.T) {
 	require.Equal(t, endpoint.Refused{Reason: history.ReasonRevoked}, bare(refresh(t, i, grant.RefreshToken)))
 }
 
-// bare is an answer without its evidence, which has tests of its own.
+// bare is an answer without its evidence, which other tests check.
 func bare(answer endpoint.Answer) endpoint.Answer {
 	switch answer := answer.(type) {
 	case endpoint.Refused:

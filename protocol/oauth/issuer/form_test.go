@@ -53,8 +53,7 @@ func TestIndependentClientPostsADeadTokenEachTime(t *testing.T) {
 	require.Equal(t, issuer.Counts{Posts: 6, Grants: 1, Replays: 5, Refusals: 5, Revoked: 1}, i.Counts())
 }
 
-// TestRefreshMayBeAForm is RFC 6749 section 6: what is in the form counts, and
-// nothing else.
+// TestRefreshMayBeAForm is RFC 6749 section 6: only the members of the form count.
 func TestRefreshMayBeAForm(t *testing.T) {
 	const formType = "application/x-www-form-urlencoded"
 	for name, test := range map[string]struct {

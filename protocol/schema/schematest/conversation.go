@@ -41,14 +41,14 @@ func New(t T) *Conversation {
 
 // Client records a line of the client, which is not checked.
 func (c *Conversation) Client(line []byte) {
-	var said map[string]json.RawMessage
+	var request map[string]json.RawMessage
 	var method string
-	if json.Unmarshal(line, &said) != nil || said["id"] == nil || json.Unmarshal(said["method"], &method) != nil {
+	if json.Unmarshal(line, &request) != nil || request["id"] == nil || json.Unmarshal(request["method"], &method) != nil {
 		return // no request
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := string(said["id"])
+	id := string(request["id"])
 	if c.asked[id] == nil {
 		c.asked[id] = &asked{}
 	}

@@ -126,7 +126,7 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 	}
 }
 
-// Without a Conversation a check learns less, but not nothing.
+// Without a Conversation the check covers the outer form of a result only.
 func TestLineAloneIsCheckedAsFarAsItGoes(t *testing.T) {
 	Validate(t, []byte(`{"id":7,"result":{"anything":1}}`))
 	Validate(t, []byte(`{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}`))
