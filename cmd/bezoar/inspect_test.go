@@ -34,8 +34,8 @@ func startShown(t *testing.T, home string) *shownServer {
 	line, err := bufio.NewReader(said).ReadString('\n')
 	require.NoError(t, err)
 	go io.Copy(io.Discard, said)
-	_, url, isURL := strings.Cut(strings.TrimSpace(line), "for you alone: ")
-	require.True(t, isURL, line)
+	_, url, ok := strings.Cut(strings.TrimSpace(line), "for you alone: ")
+	require.True(t, ok, line)
 	s.url = url
 	return s
 }

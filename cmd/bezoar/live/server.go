@@ -30,10 +30,13 @@ type Server struct {
 // 127.0.0.1 with any port, or port 0.
 var ErrNotLoopback = errors.New("the live page is for this machine alone: want 127.0.0.1:PORT, with port 0 for any")
 
-// Listen takes a port at an address that only this machine can reach. It returns
-// ErrNotLoopback for any other address, and an error of net.Listen if the port is not
-// free.
+// Listen takes a port at an address that only this machine can reach. It returns the nil
+// Server for no address, ErrNotLoopback for one that another machine could reach, and an
+// error of net.Listen if the port is not free.
 func Listen(address string) (*Server, error) {
+	if address == "" {
+		return nil, nil
+	}
 	listener, err := listen(address)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os/signal"
@@ -62,9 +63,9 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	cli.IgnoreBrokenPipes()
 	signals, stop := signal.NotifyContext(context.Background(), cli.ShutdownSignals()...)
 	defer stop()
-	page, err := Listen(*inspectAt)
+	page, err := live.Listen(*inspectAt)
 	if err != nil {
-		return err
+		return fmt.Errorf("--inspect: %w", err)
 	}
 	return serve(signals, env, loaded, client, log, page)
 }

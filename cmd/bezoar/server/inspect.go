@@ -16,6 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
+// Inspect is bezoar inspect.
 var Inspect = cli.Command{
 	Name:    "inspect",
 	Summary: "Open the live page of an app-server that shows one.",
@@ -78,18 +79,7 @@ func visitPage(env cli.Environment, url string) {
 	}
 }
 
-// listenForPage takes the port of a live page, nil for the address "".
-func Listen(address string) (*live.Server, error) {
-	if address == "" {
-		return nil, nil
-	}
-	page, err := live.Listen(address)
-	if err != nil {
-		return nil, fmt.Errorf("--inspect: %w", err)
-	}
-	return page, nil
-}
-
+// pageOptions is what a server's live page is made of.
 func pageOptions(version string, auth *engine.Engine, ledger persist.Ledger) live.Options {
 	options := live.Options{Source: auth, Words: view.PageWords{}, Version: version}
 	if _, ok := view.AuditOf(ledger); ok {
