@@ -124,7 +124,7 @@ func (p plan) run(t *rapid.T) {
 	require.Empty(t, r.issuer.broken)
 }
 
-// longestWait is the longest that anybody may have to wait: for the refresh of
+// longestWait is the longest that a caller may have to wait: for the refresh of
 // an earlier login, and then for the one of the login in use.
 const longestWait = 2*engine.DefaultDeadline + 10*time.Second
 

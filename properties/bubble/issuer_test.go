@@ -104,7 +104,7 @@ func (i *moodyIssuer) finish(name string, answer endpoint.Answer, took time.Dura
 	}
 }
 
-// newLogin is somebody signing in at the issuer.
+// newLogin is a user signing in at the issuer.
 func (i *moodyIssuer) newLogin(account string, life time.Duration) machine.Credential {
 	i.mu.Lock()
 	defer i.mu.Unlock()

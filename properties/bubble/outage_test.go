@@ -78,7 +78,7 @@ func TestAnIssuerThatHangsIsAskedTwiceAndThenALoginIsNeeded(t *testing.T) {
 type outage struct {
 	issuer  *issuer.Issuer
 	way     *issuer.Transport
-	posts   atomic.Int64 // also those that reach nobody
+	posts   atomic.Int64 // also those that do not reach the issuer
 	store   *memory.Store
 	ledger  *memory.Ledger
 	engines []*engine.Engine
@@ -133,7 +133,7 @@ func (o *outage) run(t *testing.T, story []string) {
 	t.Logf("%d posts in %v by %d engines; then the first one had a token after %v, the last one after %v, for %d posts more",
 		posts, outageLength, outageEngines, o.recovered[0], o.recovered[len(o.recovered)-1], int(o.posts.Load())-posts)
 	require.LessOrEqual(t, posts, outagePosts)
-	require.Len(t, o.recovered, outageEngines, "somebody has no token")
+	require.Len(t, o.recovered, outageEngines, "an engine has no token")
 	require.LessOrEqual(t, o.recovered[len(o.recovered)-1], outageRest)
 	require.Zero(t, o.issuer.Counts().Replays)
 }

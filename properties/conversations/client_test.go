@@ -11,7 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 )
 
-// question is what somebody asks, on the wire.
+// question is a client's request, on the wire.
 func (c *conversation) question(words []string) (method string, params any, err error) {
 	has := func(word string) bool { return strings.Contains(" "+strings.Join(words[1:], " ")+" ", " "+word+" ") }
 	switch words[0] {
@@ -34,7 +34,7 @@ func (c *conversation) question(words []string) (method string, params any, err 
 		c.remember(words[1])
 		return "account/login/start", map[string]string{"type": "chatgptAuthTokens", "accessToken": words[1], "chatgptAccountId": words[2]}, nil
 	}
-	return "", nil, fmt.Errorf("nobody can ask %q", words[0])
+	return "", nil, fmt.Errorf("no request is called %q", words[0])
 }
 
 func (c *conversation) lineOf(id int, words []string) (string, error) {
@@ -188,7 +188,7 @@ func (c *conversation) stormAnswers(args []string) error {
 		id := programtest.IDOf(line)
 		number, _ := strconv.Atoi(id) // one that is none is not missing
 		if !missing[id] {
-			return fmt.Errorf("nobody asked, or twice answered: %s", line)
+			return fmt.Errorf("not asked for, or answered twice: %s", line)
 		}
 		delete(missing, id)
 		if err := matches(answerOf(number, args[1:]), line); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 )
 
-// vocabulary is what a conversation is told in. Its scripts speak to the real
+// vocabulary is the words of a conversation. Its scripts speak to the real
 // program over a real pipe; the issuer is the one in protocol/oauth/issuer, on
 // loopback.
 //

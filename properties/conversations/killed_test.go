@@ -54,7 +54,7 @@ type killPoint struct {
 
 func killPoints(kind string) []killPoint {
 	points := []killPoint{
-		{"before anybody was there", "old", func(killing) {}},
+		{"before the user was there", "old", func(killing) {}},
 		{"before the exchange is answered", "old", func(k killing) {
 			k.do("issuer at exchange once hesitantly rotates")
 			k.goOn(kind)
@@ -115,7 +115,7 @@ func (k killing) do(lines ...string) {
 	}
 }
 
-// begin logs somebody in, and then begins another login over that.
+// begin logs a user in, and then begins another login over that.
 func (k killing) begin(kind string) (old string) {
 	k.do("home login bob access-bob refresh-bob", "start "+kind)
 	content, err := os.ReadFile(k.path("auth.json"))

@@ -170,7 +170,7 @@ func (p *person) visit(target *url.URL) {
 		defer close(v.done)
 		response, err := surfer.Get(target.String())
 		if err != nil {
-			v.err = errors.New("nobody answers the browser") // the error has the URL
+			v.err = errors.New("no server answers the browser") // the error has the URL
 			return
 		}
 		defer response.Body.Close()
@@ -181,7 +181,7 @@ func (p *person) visit(target *url.URL) {
 	}()
 }
 
-// sees looks at the oldest page that was asked for. "nothing" is that nobody
+// sees looks at the oldest page that was asked for. "nothing" is that no server
 // answered.
 func (p *person) sees(status, text string) error {
 	v := p.visits[0]

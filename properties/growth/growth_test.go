@@ -18,7 +18,7 @@ import (
 
 // A client asks once a second, or in ten in the short form, for 24 hours of virtual time, through pipes, with
 // the login and the ledger on a disk. The token rotates each hour, the issuer is
-// away for two, an answer is lost, then the login dies, and somebody signs in with another program.
+// away for two, an answer is lost, then the login dies, and the user signs in with another program.
 func TestADayOfPollingLeavesNothingBehind(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // what the runtime keeps for each processor is filled in any order
 	home := t.TempDir()

@@ -34,7 +34,7 @@ func (i *frugalIssuer) become(change func(*frugalIssuer)) {
 	change(i)
 }
 
-// login is somebody signing in, which ends the login before it.
+// login is a user signing in, which ends the login before it.
 func (i *frugalIssuer) login() machine.Credential {
 	i.mu.Lock()
 	defer i.mu.Unlock()

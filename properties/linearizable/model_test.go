@@ -12,11 +12,11 @@ import (
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 )
 
-// lifeline is the sequential model: what somebody would see who asked the
+// lifeline is the sequential model: what a client would see that asked the
 // machine, the store and the issuer one thing after another. Logins go by name,
 // and a name is never given twice.
 type lifeline struct {
-	held     string    // the login in use, "" for nobody
+	held     string    // the login in use, "" for none
 	stored   string    // what the store holds
 	poisoned bool      // held was refused
 	tries    int       // how many of the issuer's words about held have taken effect
@@ -137,7 +137,7 @@ func (s lifeline) adopting(login string, e errand) lifeline {
 
 // hear are the states after the issuer's next word. A login that another program
 // stored during the post stays, whatever the word is. If it was stored after the
-// word, nobody can tell whether the refresh has seen it.
+// word, it is unknown whether the refresh has seen it.
 func (c chronicle) hear(s lifeline, said word) (after []lifeline) {
 	s.tries++
 	s.excused = said.at.Add(c.slack)
@@ -195,7 +195,7 @@ func (c chronicle) serve(s lifeline, e errand, seen sight) []any {
 }
 
 // looking are the states after a look at the store, which takes over what it
-// finds unless that is somebody else's while a login is in use.
+// finds unless that is another account's while a login is in use.
 func (s lifeline) looking(e errand) (after []any) {
 	isInUse := s.held != "" && !s.poisoned
 	for _, found := range s.finds(e) {
@@ -231,7 +231,7 @@ func (c chronicle) mayShow(s lifeline, e errand, seen sight) bool {
 }
 
 // replacing are the states after a login or a logout. It is stored before it is
-// used, and another program may save in between, which nobody can order.
+// used, and another program may save in between, which has no order.
 func (s lifeline) replacing(after lifeline, e errand) []any {
 	if s.foreign < e.callTick {
 		return []any{after}
@@ -254,13 +254,13 @@ func (s lifeline) shown() sight {
 }
 
 // excuses reports whether a demanded refresh may end with what is there now: it
-// cannot be had, or it was, or somebody else's login is in the way.
+// cannot be had, or it was, or another account's login is in the way.
 func (s lifeline) excuses(e errand) bool {
 	return accountNamed(s.held) == "" || s.poisoned ||
 		accountNamed(s.stored) != accountNamed(s.held) || !e.called.After(s.excused)
 }
 
-// accountNamed is the account of a login, "" of a key and of nobody. Logins are
+// accountNamed is the account of a login, "" of a key and of no login. Logins are
 // called account-number, and their successors have a + for each refresh.
 func accountNamed(login string) string {
 	account, _, _ := strings.Cut(login, "-")

@@ -17,7 +17,7 @@ import (
 // longest is more than any login, answer or goodbye takes.
 const longest = 30 * time.Minute
 
-// rest lets all that is under way end, and then compares what is told.
+// rest lets all that is under way end, and then compares what was reported.
 func (p *loginPlay) rest() {
 	time.Sleep(longest)
 	synctest.Wait()
@@ -103,7 +103,7 @@ func (p *loginPlay) judge() {
 	p.judgeCuts()
 }
 
-// saved counts how often somebody's login was stored.
+// saved counts how often an account's login was stored.
 func (p *loginPlay) saved(account string) (count int) {
 	for _, each := range p.store.entries {
 		if each.account == account && !each.removed && !each.failed {

@@ -47,7 +47,7 @@ func (l *loopback) dial(ctx context.Context, address string) (net.Conn, error) {
 
 var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
-// held is how many ports somebody listens on.
+// held is how many ports have a listener.
 func (l *loopback) held() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

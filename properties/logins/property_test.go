@@ -24,7 +24,7 @@ import (
 // and that is what the store has.
 func TestWhateverHappensToLoginsEverybodyAgreesAtRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		before := rapid.SampledFrom([]string{"nobody", "bob", "a key"}).Draw(t, "before")
+		before := rapid.SampledFrom([]string{"none", "bob", "a key"}).Draw(t, "before")
 		plan := rapid.SliceOfN(genDeed, 3, 30).Draw(t, "plan")
 		restsBeforeTheEnd := rapid.Bool().Draw(t, "rests before the end")
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -72,7 +72,7 @@ type cut struct {
 	before  int // how many these are
 }
 
-// deed is something that somebody does, to the login asked for last or to one
+// deed is something that a user or a client does, to the login asked for last or to one
 // before it.
 type deed struct {
 	name    string

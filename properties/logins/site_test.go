@@ -188,7 +188,7 @@ func (s *loginSite) consent(account, address string) *url.URL {
 	return back
 }
 
-// open is a browser, which may find nobody there.
+// open is a browser, which may find no server there.
 func (s *loginSite) open(address string) {
 	s.busy.Go(func() {
 		request, _ := http.NewRequest(http.MethodGet, address, nil) // it was parsed before
@@ -198,7 +198,7 @@ func (s *loginSite) open(address string) {
 		}
 		response, err := transport.RoundTrip(request)
 		if err != nil {
-			s.tell("browser: nobody answers")
+			s.tell("browser: no server answers")
 			return
 		}
 		defer response.Body.Close()

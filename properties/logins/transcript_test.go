@@ -65,7 +65,7 @@ func (h *transcript) add(line []byte) error {
 	return nil
 }
 
-// checkOrder: the end of a login is told before what ended it is answered.
+// checkOrder: the end of a login is reported before the request that ended it is answered.
 func (h *transcript) checkOrder(request int, answer answered) error {
 	if answer.Error != nil {
 		return nil
@@ -76,7 +76,7 @@ func (h *transcript) checkOrder(request int, answer answered) error {
 		}
 		id := loginOf(h.answers[each][0]).LoginID
 		if id != "" && len(h.completed[id]) == 0 {
-			return fmt.Errorf("the login of request %d is over, and nobody was told", each)
+			return fmt.Errorf("the login of request %d is over, and it was not reported", each)
 		}
 	}
 	return nil
@@ -107,7 +107,7 @@ func (h *transcript) addCompleted(params json.RawMessage) error {
 	case len(h.completed[id]) > 1:
 		return fmt.Errorf("a login has ended twice")
 	case !h.knows(id):
-		return fmt.Errorf("a login has ended that nobody was told of")
+		return fmt.Errorf("a login has ended that was never announced")
 	}
 	return nil
 }

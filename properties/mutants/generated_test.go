@@ -77,7 +77,7 @@ func TestEveryGeneratedMutantIsKilledOrArgued(t *testing.T) {
 		lived++
 		delete(gone, name)
 		if because := arguedMutants[name]; because == "" {
-			t.Errorf("it lives, at %s:%d, and nobody says why: %q", m.file, m.Line, name)
+			t.Errorf("it lives, at %s:%d, and no reason is given: %q", m.file, m.Line, name)
 		}
 	}
 	t.Logf("%d of %d generated mutants killed, %.1f %%", all-lived, all, 100*float64(all-lived)/float64(all))

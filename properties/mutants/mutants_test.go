@@ -34,7 +34,7 @@ func TestEveryMutantIsKilled(t *testing.T) {
 			require.NoError(t, err)
 			said, err := testedWith(overlay, m.tests)
 			require.NotContains(t, said, "[build failed]", "it does not compile")
-			require.Error(t, err, "it lives: nobody notices that this promise is broken: %s", m.breaks)
+			require.Error(t, err, "it lives: no test notices that this promise is broken: %s", m.breaks)
 			require.Contains(t, said, "--- FAIL", "go test fails before any test does:\n%s", said)
 		})
 	}

@@ -62,7 +62,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // decide lets the issuer answer, also who was killed since it asked. What is
-// granted is written down before anybody can know of it.
+// granted is written down before a process can know of it.
 func (a *archive) decide(asked []byte, r *http.Request) *httptest.ResponseRecorder {
 	a.turn.Lock()
 	defer a.turn.Unlock()
@@ -96,7 +96,7 @@ func (a *archive) note(spent secret.Token, isGranted bool, g endpoint.TokenRespo
 	}
 }
 
-// logIn is a login that somebody makes.
+// logIn is a login by a user.
 func (a *archive) logIn(g endpoint.TokenResponse, account string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

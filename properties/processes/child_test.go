@@ -21,7 +21,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
-// mortal is what this test binary does in place of its tests when it is told
+// mortal is what this test binary does in place of its tests when it is ordered
 // to: it serves as bezoar does, of the same parts, and kills itself before a
 // place in a refresh. The program itself has no such back door.
 type mortal struct {
@@ -30,9 +30,9 @@ type mortal struct {
 	Deadline    time.Duration // of a post; 0 for the default
 	DiesAt      int           // places before its death, counted from 1 over all refreshes; 0 for never
 	DiesBefore  string        // a place by its name, the first time; "" for none
-	StopsBefore string        // likewise, but there it only stands still until it is told to go on
+	StopsBefore string        // likewise, but there it only stands still until it may go on
 	LedgerBytes int64         // see file.LedgerOptions
-	Intrudes    string        // auth.json of somebody who logs in before the first exchange of a save
+	Intrudes    string        // auth.json of a login before the first exchange of a save
 	Word        string        // a login or a logout, which it makes and then ends; "" serves
 	Login       string        // auth.json that a login stores
 }
@@ -134,7 +134,7 @@ type fate struct {
 	stood bool // still, once
 }
 
-// begins is told before each step of a refresh.
+// begins is called before each step of a refresh.
 func (f *fate) begins(step string) {
 	f.mu.Lock()
 	f.step = step
@@ -142,7 +142,7 @@ func (f *fate) begins(step string) {
 	f.reach("")
 }
 
-// calls is told before each system call of the store and the ledger.
+// calls is called before each system call of the store and the ledger.
 func (f *fate) calls(call string) {
 	if f.reach(call); call == "swap: exchange" && f.Intrudes != "" {
 		if err := replaceLogin(f.Home, f.Intrudes); err != nil {

@@ -127,7 +127,7 @@ func lastWordsIn(said string) (place string, died bool) {
 // comesTo lets another process go on where one died, and demands the outcome.
 func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, name string) {
 	t.Helper()
-	const later = time.Minute // an intent that nobody can read is old by then
+	const later = time.Minute // an intent that cannot be read is old by then
 	next := s.engineAt(t, later)
 	found, before := s.stored(t).RefreshToken.Fingerprint(), s.issuer.Counts().Posts
 	if isOld := found == s.old.RefreshToken.Fingerprint(); isOld || outcome == states.Displaced {
@@ -193,7 +193,7 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 	require.True(t, s.hasEntry(t, persist.Refused, verdict.TokenID), name)
 }
 
-// goesOn demands that whoever comes next may refresh, and that nothing is left
+// goesOn demands that the next process may refresh, and that nothing is left
 // lying about.
 func (s *scene) goesOn(t *testing.T, name string) {
 	t.Helper()

@@ -34,7 +34,7 @@ type scene struct {
 	names     machine.Issuer
 	account   issuer.Account
 	old       endpoint.TokenResponse // the login at first
-	other     endpoint.TokenResponse // of somebody who logs in meanwhile
+	other     endpoint.TokenResponse // of a login that comes in between
 	log       *programtest.Buffer
 	deadline  time.Duration // of a post, 0 for the default
 	settings  func(*engine.Options)

@@ -88,7 +88,7 @@ func (s *scene) sisterAsks(t *testing.T) {
 
 // TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn stops a process at
 // each failpoint, for longer than the deadline of its post, while a sister comes
-// along, and then lets it go on. Nobody died, so there is no excuse: each token
+// along, and then lets it go on. No process died, so there is no excuse: each token
 // is posted once, and the login lives.
 func TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn(t *testing.T) {
 	t.Parallel()

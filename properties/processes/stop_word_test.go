@@ -80,7 +80,7 @@ func stopWordAt(t *testing.T, point states.Failpoint, act sisterAct) *stoppedWor
 	w.name = fmt.Sprintf("stopped before %q (%s), %s", w.order.StopsBefore, point.When, act)
 	stands := &stoppedWord{wordScene: w, act: act, Server: w.starts(t)}
 	stands.Input.Close()
-	require.NoError(t, awaitStop(stands.Process.Process), "%s: nobody comes there\n%s", w.name, stands.Stderr.String())
+	require.NoError(t, awaitStop(stands.Process.Process), "%s: no process comes there\n%s", w.name, stands.Stderr.String())
 	return stands
 }
 

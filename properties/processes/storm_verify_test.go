@@ -26,7 +26,7 @@ func (s *storm) verify(t *testing.T) {
 		case uses[key] > 2:
 			require.Fail(t, "a token is posted a third time, after it was refused")
 		case uses[key] == 2:
-			require.NotEmpty(t, windows[key], "a token is posted twice, and nobody was killed over it")
+			require.NotEmpty(t, windows[key], "a token is posted twice, and no process was killed over it")
 			require.True(t, post.next.IsEmpty())
 			first := windows[key][0]
 			require.True(t, first.at.Before(post.at), "a token is posted again at %v, and who posted it first lives: it %v at %v", post.at, first, first.at)
@@ -40,12 +40,12 @@ func (s *storm) verify(t *testing.T) {
 				continue
 			}
 			lost++
-			require.NotEmpty(t, windows[key], "new tokens are lost, and nobody was killed over it")
+			require.NotEmpty(t, windows[key], "new tokens are lost, and no process was killed over it")
 			t.Logf("lost: what was granted for %s: %s", key.Short(), told(windows[key]))
 		}
 	}
 	for _, key := range s.ended {
-		require.NotEmpty(t, windows[key], "a login has ended, and nobody was killed over it")
+		require.NotEmpty(t, windows[key], "a login has ended, and no process was killed over it")
 	}
 	counts := s.issuer.Counts()
 	require.Equal(t, counts.Posts, counts.Grants+counts.Replays)
@@ -53,7 +53,7 @@ func (s *storm) verify(t *testing.T) {
 	require.GreaterOrEqual(t, counts.Grants, s.rotations)
 	end := s.archive.setOf(s.stored(t))
 	require.Equal(t, s.lastWord.RefreshToken.Fingerprint(), end.login, "the login that was made last is the one that is there")
-	t.Logf("%d asks, %d posts = %d rotations + %d replays of tokens in doubt; %d stopped and let go on, %d killed, %d of them with an intent, %d with tokens that nobody else had; %d logins ended and %d were given up, all explained, which %d asks were told",
+	t.Logf("%d asks, %d posts = %d rotations + %d replays of tokens in doubt; %d stopped and let go on, %d killed, %d of them with an intent, %d with tokens that no other process had; %d logins ended and %d were given up, all explained, and %d asks learned so",
 		s.asked.Load(), counts.Posts, counts.Grants, counts.Replays, s.standstills.Load(), s.deaths.Load(), sum(windows), lost, len(s.ended), s.givenUp, s.withheld)
 }
 

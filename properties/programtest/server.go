@@ -25,7 +25,7 @@ type Server struct {
 	Name    string
 	Process *exec.Cmd
 	Input   io.WriteCloser
-	lines   chan string   // what it said and nobody has taken yet
+	lines   chan string   // what it said and the test has not taken yet
 	heard   []string      // taken, and not looked for yet
 	Gone    chan struct{} // closed when the process has ended
 	Stderr  Buffer
@@ -92,7 +92,7 @@ func (l listening) Read(into []byte) (int, error) {
 	return l.Reader.Read(into)
 }
 
-// next is the next line nobody has looked at.
+// Next is the next line that the test has not looked at.
 func (s *Server) Next() (string, error) {
 	if len(s.heard) > 0 {
 		line := s.heard[0]
@@ -180,7 +180,7 @@ func (s *Server) EndInput() error {
 	return s.Input.Close()
 }
 
-// Deafen keeps the client from reading until it is told to listen again.
+// Deafen keeps the client from reading until it listens again.
 func (s *Server) Deafen() { <-s.ears }
 
 // Listen has the client read again.
@@ -218,7 +218,7 @@ func IDOf(line string) string {
 // overhear asks for something that is answered at once, and returns what is
 // said before that.
 func (s *Server) Overhear() (passed []string, err error) {
-	const probe = "is anybody there"
+	const probe = "are you there"
 	if err := s.Write(`{"id":"` + probe + `","method":"nothing"}` + "\n"); err != nil {
 		return nil, err
 	}

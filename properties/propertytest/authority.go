@@ -12,8 +12,8 @@ import (
 )
 
 // authority is a little issuer that means it: a refresh token works once, and
-// using it again revokes everything that came of the same login. It is told
-// when to answer, and remembers what it gave to whom.
+// using it again revokes everything that came of the same login. The test
+// says when it answers, and it remembers which process it gave what.
 type Authority struct {
 	Issued map[string]*Grant // by refresh token
 }

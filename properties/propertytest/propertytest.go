@@ -47,7 +47,7 @@ func Checks(t *testing.T, checks int) {
 	t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
 }
 
-// wronglyTold is what is wrong with what is told of a state, "" for nothing. A wait
+// WronglyTold is what is wrong with the assessment of a state, "" for nothing. A wait
 // ends by itself at the time that it comes with; what waiting cannot end is a person's;
 // what has expired is usable nowhere.
 func WronglyTold(s *machine.State, now time.Time) string {

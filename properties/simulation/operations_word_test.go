@@ -153,7 +153,7 @@ type siteLedger struct {
 func (l siteLedger) Append(ctx context.Context, e persist.Entry) error {
 	l.process.comesTo(beforeEntry)
 	if w := l.process.world; l.process.word != nil && w.store.faults[loadFails] {
-		w.isTorn = true // whether a logout came before it nobody can see
+		w.isTorn = true // a logout may have come before it, unseen
 	}
 	return l.Process.Append(ctx, e)
 }

@@ -88,7 +88,7 @@ type refresh struct {
 	outcome   machine.Event
 	impatient bool // it has waited for the lock long enough
 	abandoned bool // a login or a logout came first
-	disturbed bool // somebody stored or removed a login since it was ordered
+	disturbed bool // a login was stored or removed since it was ordered
 	crashed   bool
 }
 
@@ -160,7 +160,7 @@ func (r *refresh) pause(place string) {
 }
 
 // goOn lets the refresh run until it has to wait, stands before the step halt,
-// or is over; then its owner is told.
+// or is over; then its owner takes the outcome.
 func (r *refresh) goOn(halt string) {
 	w, p := r.process.world, r.process
 	r.abandoned = r.abandoned || p.owner.Snapshot().Attempt != r.state.Attempt
@@ -230,7 +230,7 @@ func (p *process) reject() {
 	p.owner.Reject(held.Fingerprint(), func(*machine.State) { q.answers++ })
 }
 
-// disturb tells all refreshes that somebody stored or removed a login.
+// disturb tells all refreshes that a login was stored or removed.
 func (w *world) disturb() {
 	for _, p := range w.processes {
 		for _, r := range p.refreshes {

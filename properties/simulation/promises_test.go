@@ -20,7 +20,7 @@ func (w *world) check() {
 	w.checkRotations()
 }
 
-// checkStore: a login is stored whole, and it is the last one somebody made or
+// checkStore: a login is stored whole, and it is the last one that was made or
 // what became of it.
 func (w *world) checkStore() {
 	held := w.store.holds()
@@ -30,7 +30,7 @@ func (w *world) checkStore() {
 	case w.wasOut && held != nil:
 		w.violate("a refresh undoes a logout: the store holds %s", w.nameOf(held))
 	case w.wasOut && !lineage.LoggedOut && !w.isUnsaid():
-		w.violate("the ledger has forgotten that somebody logged out")
+		w.violate("the ledger has forgotten a logout")
 	case held == nil, held.Method == machine.MethodAPIKey && w.lastWord == keyFamily:
 	case !w.authority.IsWhole(*held):
 		w.violate("the store mixes logins: it holds %s with the account %s", w.nameOf(held), held.AccountID)
@@ -63,17 +63,17 @@ func (p *process) check() {
 	case s.Phase == machine.Poisoned && (!s.Token().IsAbsent() || s.Method() == ""):
 		w.violate("%s is poisoned and hands out a token, or hides its method", p.name)
 	case s.Phase == machine.Poisoned && !w.mayBePoisoned(p, held):
-		w.violate("%s is poisoned, and nobody refused %s", p.name, w.nameOf(&held))
+		w.violate("%s is poisoned, and the issuer never refused %s", p.name, w.nameOf(&held))
 	case s.Phase == machine.Stale && w.isRefusedTo(p, held):
 		w.violate("%s was refused %s for good, and would try again", p.name, w.nameOf(&held))
 	case (s.Phase == machine.Fresh || s.Phase == machine.Stale) && s.Token().IsAbsent() && !p.rejected[held.AccessToken.Reveal()]:
-		w.violate("%s withholds %s, which nobody rejected", p.name, w.nameOf(&held))
+		w.violate("%s withholds %s, which was never rejected", p.name, w.nameOf(&held))
 	}
 	p.checkAssessment()
 	p.checkAnswers()
 }
 
-// checkAssessment: what is told of the present is true of it. A process that stands
+// checkAssessment: the assessment is true of the present. A process that stands
 // still does nothing by itself.
 func (p *process) checkAssessment() {
 	w, s := p.world, p.owner.Snapshot()
@@ -92,7 +92,7 @@ func (w *world) isRefusedTo(p *process, c machine.Credential) bool {
 	})
 }
 
-// checkAnswers: whoever asks is answered once, at the latest when nothing is pending.
+// checkAnswers: each ask is answered once, at the latest when nothing is pending.
 func (p *process) checkAnswers() {
 	waiting := slices.ContainsFunc(p.refreshes, func(r *refresh) bool { return !r.abandoned })
 	for _, q := range p.asks {

@@ -27,7 +27,7 @@ func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
 			breaks{writeFails},
 			goesOn{1, "", false},
 		},
-		"a late answer takes the place of a dead later login though somebody logged out": {
+		"a late answer takes the place of a dead later login though there was a logout": {
 			asks{0, demands, ""},
 			answers{0, propertytest.Redeems, "save"},
 			logsOut{0, ""},

@@ -32,14 +32,14 @@ type world struct {
 
 	posts    map[string][]*post   // by refresh token
 	doubts   map[string]int       // intents of a refresh token whose maker died
-	lastWord *propertytest.Family // whose login was stored last on purpose; nil for nobody
+	lastWord *propertytest.Family // whose login was stored last on purpose; nil for none
 	wasOut   bool                 // the last word was a logout
 	isTorn   bool                 // who said it died before the last entry, or cannot see what came between
 	before   *machine.Credential  // what the store held before the operation
 
 	story   []string
 	broken  string         // the first promise that was broken
-	reached map[string]int // how often corners were reached, if somebody counts
+	reached map[string]int // how often corners were reached, if the test counts
 }
 
 // post is one refresh token on the wire.
@@ -134,7 +134,7 @@ func (w *world) mayBePoisoned(p *process, c machine.Credential) bool {
 	return w.losses(c) > 1
 }
 
-// losses counts the posts of a refresh token whose answer reached nobody, because
+// losses counts the posts of a refresh token whose answer reached no process, because
 // its poster died or it was lost on the way.
 func (w *world) losses(c machine.Credential) int {
 	name := c.RefreshToken.Reveal()
@@ -225,7 +225,7 @@ func (s siteStore) Reserve(ctx context.Context, c machine.Credential) (release f
 	return release, err
 }
 
-// Lock waits until an operation has let go of it, or of whoever waits.
+// Lock waits until an operation has let go of it, or of the one that waits.
 func (s siteStore) Lock(context.Context) (func(), error) {
 	w, r := s.world, s.world.running
 	for w.locked != nil && !w.lockless {

@@ -99,17 +99,17 @@ func (sc *stage) hear(t *testing.T, server *programtest.Server, id int, came map
 	}
 }
 
-// environment is all that a program gets. Proxies that nobody listens at keep
+// environment is all that a program gets. Proxies without a listener keep
 // everything but the issuer out of reach.
 func (sc *stage) environment(issuer string) []string {
-	const nobody = "http://127.0.0.1:1"
+	const silent = "http://127.0.0.1:1"
 	environment := []string{
 		"PATH=" + os.Getenv("PATH"), "TERM=xterm", "LANG=C.UTF-8", "HOME=" + filepath.Dir(sc.home),
 		"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
 		"CODEX_REVOKE_TOKEN_URL_OVERRIDE=" + issuer + "/oauth/revoke",
 	}
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
-		environment = append(environment, name+"="+nobody)
+		environment = append(environment, name+"="+silent)
 	}
 	for _, prefix := range []string{"BEZOAR_", "CODEX_"} {
 		environment = append(environment, prefix+"HOME="+sc.home, prefix+"REFRESH_TOKEN_URL_OVERRIDE="+issuer+"/oauth/token")

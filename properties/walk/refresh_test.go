@@ -41,7 +41,7 @@ func (w *cosmos) advance(p, n int, how string) {
 func (w *cosmos) reread(a *attempt) {
 	a.record, a.doubt, a.stage = w.stored, w.doubtOn(a), "intend"
 	stored := machine.Stored{History: w.lineage, Doubt: a.doubt}
-	if !isNobody(w.stored) {
+	if !isNone(w.stored) {
 		stored.Credential = &a.record
 	}
 	found := a.record // the event may keep a pointer to it
@@ -181,9 +181,9 @@ func (w *cosmos) isOurs(a *attempt, stored machine.Credential) bool {
 
 func (w *cosmos) displaced(a *attempt, dropped *machine.Credential) machine.Event {
 	switch {
-	case isNobody(w.stored) && w.lineage.LoggedOut:
+	case isNone(w.stored) && w.lineage.LoggedOut:
 		return machine.LoggedOut{At: w.at(), Attempt: a.state.Attempt, Dropped: dropped}
-	case isNobody(w.stored):
+	case isNone(w.stored):
 		return nil
 	case w.isOurs(a, w.stored):
 		a.record = w.stored

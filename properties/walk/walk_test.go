@@ -159,8 +159,8 @@ func (w cosmos) operated(p int, name string) []cosmos {
 	next := []cosmos{
 		does(" is asked for a refresh", func(w *cosmos) { w.ask(p, machine.Ask{Refresh: true, Token: true}) }),
 		does(" is asked for the token", func(w *cosmos) { w.ask(p, machine.Ask{Token: true}) }),
-		does(": somebody logs in", func(w *cosmos) { w.login(p) }),
-		does(": somebody logs out", func(w *cosmos) { w.logout(p) }),
+		does(": a login", func(w *cosmos) { w.login(p) }),
+		does(": a logout", func(w *cosmos) { w.logout(p) }),
 	}
 	if access := w.processes[p].state.Token(); !access.IsAbsent() {
 		next = append(next, does(": its access token is rejected", func(w *cosmos) {
@@ -194,14 +194,14 @@ func (w cosmos) advanced(p, n int, stage, name string) (next []cosmos) {
 func (w *cosmos) check() {
 	family, generation := lineOf(w.stored)
 	switch {
-	case isNobody(w.stored) && w.lastWord >= 0:
-		w.violate("the stored login is gone, and nobody logged out")
-	case !isNobody(w.stored) && w.isRevived(family):
+	case isNone(w.stored) && w.lastWord >= 0:
+		w.violate("the stored login is gone without a logout")
+	case !isNone(w.stored) && w.isRevived(family):
 		w.lastWord = family
-	case !isNobody(w.stored) && w.lastWord != family:
+	case !isNone(w.stored) && w.lastWord != family:
 		w.violate("a refresh undoes a login or a logout: r%d.%d is stored", family, generation)
 	case w.lastWord < 0 && !w.lineage.LoggedOut:
-		w.violate("the ledger has forgotten that somebody logged out")
+		w.violate("the ledger has forgotten a logout")
 	}
 	for _, b := range w.processes {
 		s := b.state
@@ -209,11 +209,11 @@ func (w *cosmos) check() {
 		case s.Phase == machine.Poisoned && (!s.Token().IsAbsent() || s.Method() == ""):
 			w.violate("poisoned, and a token is handed out or the method hidden")
 		case s.Phase == machine.Poisoned && !w.isCondemned(s):
-			w.violate("poisoned, and nobody refused the refresh token")
+			w.violate("poisoned, and the issuer never refused the refresh token")
 		case s.Attempt != 0 && s.Phase != machine.Stale:
 			w.violate("a refresh is in flight in %s", s.Phase)
 		case (s.Phase == machine.Fresh || s.Phase == machine.Stale) && !s.Rejected && s.Token().IsAbsent():
-			w.violate("a token is withheld that nobody rejected")
+			w.violate("a token is withheld that was never rejected")
 		case propertytest.WronglyTold(&s, w.now) != "":
 			w.violate("a process %s", propertytest.WronglyTold(&s, w.now))
 		}
@@ -234,7 +234,7 @@ func (w *cosmos) isCondemned(s machine.State) bool {
 }
 
 // checkKept: what the issuer granted is stored, or in the memory of who asked,
-// unless somebody's login came between.
+// unless another login came between.
 func (w *cosmos) checkKept(p int, a attempt) {
 	granted, ok := a.answer.(endpoint.Issued)
 	if !ok {

@@ -22,14 +22,14 @@ import (
 // journal.Replay); the shell around is mirrored here without goroutine or I/O.
 type cosmos struct {
 	now       time.Time
-	stored    machine.Credential   // the zero one: nobody
+	stored    machine.Credential   // the zero one: no login
 	before    machine.Credential   // what was stored before the last step, whatever it was
 	lineage   history.TokenHistory // what the ledger says
 	journal   []persist.Entry
 	intents   []intention
 	families  []kin // of the issuer; a login is a family of its own
 	processes [2]being
-	locked    bool // somebody holds the store's lock
+	locked    bool // a process holds the store's lock
 	lockless  bool // the lock is a no-op
 
 	operations, faults int  // that may still happen
@@ -115,7 +115,7 @@ func lineOf(c machine.Credential) (family, generation int) {
 	return family, generation
 }
 
-func isNobody(c machine.Credential) bool { return c.Method == "" }
+func isNone(c machine.Credential) bool { return c.Method == "" }
 
 func (w *cosmos) at() machine.At { return machine.At{Time: w.now} }
 
@@ -163,7 +163,7 @@ func (w *cosmos) look(p int, isNews bool) {
 	before := w.processes[p].state.Credential
 	event := machine.Event(machine.NothingLoaded{At: w.at()})
 	switch {
-	case !isNobody(w.stored):
+	case !isNone(w.stored):
 		event = w.loaded(p)
 	case w.lineage.LoggedOut:
 		event = machine.LoggedOut{At: w.at()}
@@ -188,8 +188,8 @@ func (w *cosmos) noteAdopted(p int, event machine.Event, before machine.Credenti
 
 func keyOf(c machine.Credential) secret.Fingerprint { return propertytest.Policy.TokenID(c) }
 
-// note appends to the ledger. Whoever reads it from its beginning must come to
-// know the same.
+// note appends to the ledger. A process that reads it from its beginning must come
+// to know the same.
 func (w *cosmos) note(e persist.Entry) {
 	e.At = w.now
 	e = e.By(1, propertytest.Policy.Issuer)
@@ -203,7 +203,7 @@ func (w *cosmos) note(e persist.Entry) {
 
 func (w *cosmos) revoke(c machine.Credential) {
 	family, _ := lineOf(c)
-	if stored, _ := lineOf(w.stored); !isNobody(w.stored) && stored == family {
+	if stored, _ := lineOf(w.stored); !isNone(w.stored) && stored == family {
 		w.violate("the login in the store is revoked")
 	}
 	w.kill(family, history.ReasonRevoked)
@@ -219,7 +219,7 @@ func (w *cosmos) kill(family int, reason history.Reason) history.Reason {
 
 func (w *cosmos) saving(s machine.State) machine.Event {
 	switch {
-	case isNobody(w.stored):
+	case isNone(w.stored):
 		return machine.SaveFailed{At: w.at(), NotBefore: w.now.Add(time.Second)}
 	case !w.stored.Equal(*s.Base):
 		displaced := s.Loaded(w.lineage, w.stored, w.now)
