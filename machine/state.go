@@ -91,7 +91,7 @@ type Ask struct {
 	Token   bool // wants the token itself
 }
 
-// Method is how somebody is logged in, as a client is told; "" for nobody. A
+// Method is how somebody is logged in, as a client is told; "" for none. A
 // poisoned login keeps its method: the client must not think it is signed out.
 func (s State) Method() Method {
 	if !s.Credential.isUsable() {

@@ -23,7 +23,7 @@ const (
 	table      = "./properties/walk ./properties/model -run=^(TestEveryEventInEveryState|TestALateVerdict|TestMachineAgrees).*$"
 )
 
-// mutants are written by hand: each is a fault that somebody could make.
+// mutants are written by hand: each is a fault that a programmer could make.
 var mutants = []mutant{
 	// The table and its guards.
 	{"poison leads back to Stale", "machine/table.go",
@@ -110,7 +110,7 @@ var mutants = []mutant{
 	// The second look before a post.
 	{"the reload before the post is forgotten", "machine/preflight.go",
 		"	case s.isSuperseded(*found, stored.History):\n		return s.adopting(*found, stored.History, at)\n", "",
-		"what somebody else refreshed is adopted", unit, false},
+		"what another process refreshed is adopted", unit, false},
 	{"the ledger's verdict is not asked for", "machine/preflight.go",
 		`verdict := stored.History.VerdictOn(held); verdict != nil {`, `verdict := stored.History.VerdictOn(held); false {`,
 		"poison is terminal over processes and restarts", unit, true},
@@ -130,7 +130,7 @@ var mutants = []mutant{
 	// The transaction.
 	{"no look at the store under the lock", "machine/engine/transaction.go",
 		"	{\"reread\", (*transaction).reread},   // somebody may have done it already\n", "",
-		"what somebody else refreshed is adopted", engineUnit, true},
+		"what another process refreshed is adopted", engineUnit, true},
 	{"no room is reserved", "machine/engine/transaction.go",
 		"	{\"reserve\", (*transaction).reserve}, // no place for the successor, no post\n", "",
 		"no post whose answer could not be kept", engineUnit, false},
@@ -145,11 +145,11 @@ var mutants = []mutant{
 		"a login made meanwhile stays", engineUnit, false},
 	{"who was displaced answers with its own grant", "machine/engine/commit.go",
 		"		if t.outcome = t.displaced(ctx, &t.next); t.outcome != nil {\n			return\n		}\n", "",
-		"whoever asked is answered with the login that is stored", clients, false},
+		"the caller is answered with the login that is stored", clients, false},
 	{"a later login whose successor is unsaved is overwritten", "machine/preflight.go",
 		`return !hasSuccessor && !lineage`, `return (hasSuccessor || !hasSuccessor) && !lineage`,
 		"a login is never undone by a refresh in flight", unit, false},
-	{"a login that somebody ended comes back in place of a dead one", "machine/preflight.go",
+	{"a login that was ended comes back in place of a dead one", "machine/preflight.go",
 		`!hasSuccessor && !lineage.IsEnded(s.Policy.TokenID(s.Credential))`, `!hasSuccessor`,
 		"a logout is never undone by a refresh in flight", story, false},
 	{"what a failing disk still holds is not kept", "machine/engine/commit.go",
@@ -290,5 +290,5 @@ var survivors = []struct {
 		"	{\"record\", (*transaction).close},   // the ledger knows, and the intent is closed\n	{\"unlock\", (*transaction).release}, // the next process may look\n",
 		"	{\"unlock\", (*transaction).release}, // the next process may look\n	{\"record\", (*transaction).close},   // the ledger knows, and the intent is closed\n",
 		"who gets the lock knows how the last refresh ended", engineUnit + ";" + story, false},
-		"the lock is politeness: until the outcome is recorded the intent is open and its maker lives, so whoever gets the lock waits for the sister"},
+		"the lock is politeness: until the outcome is recorded the intent is open and its maker lives, so the process that gets the lock waits for the other one"},
 }

@@ -50,7 +50,7 @@ func TestStormSpendsEachTokenOnce(t *testing.T) {
 }
 
 // The lock is politeness and no more. Here no file can be locked at all, as on
-// some network disks, and other programs log in, also as somebody else.
+// some network disks, and other programs log in, also with another account.
 func TestStormWithoutLocksSpendsEachTokenOnce(t *testing.T) {
 	s := newStorm(t)
 	for _, lock := range []string{"auth.lock", "auth.json.lock", "auth.ledger.lock"} {

@@ -31,12 +31,12 @@ type storm struct {
 	*scene
 	archive     *archive
 	programs    []string // any of which a process may be of
-	strangers   []int    // after so many refreshes somebody of another account logs in
+	strangers   []int    // after so many refreshes a user of another account logs in
 	processes   int      // at a time
 	rotations   int      // that end it
 	kills       int      // from outside
 	stops       int64    // of processes that go on
-	enumerated  int      // failpoints, each of which somebody dies at
+	enumerated  int      // failpoints, at each of which a process dies
 	deaths      atomic.Int64
 	standstills atomic.Int64
 	asked       atomic.Int64
@@ -45,7 +45,7 @@ type storm struct {
 
 	mu       sync.Mutex // guards what follows
 	killed   map[int]death
-	places   []string        // where nobody has died yet
+	places   []string        // where no process has died yet
 	entries  []persist.Entry // of the ledger, also those that a compaction has dropped
 	seen     map[string]bool
 	lastWord endpoint.TokenResponse // the login that was made last
@@ -86,7 +86,7 @@ func (d death) String() string {
 
 func (s *storm) isOver() bool {
 	if time.Since(s.archive.lastGrant()) > programtest.Patience {
-		s.fail(errors.New("nothing is refreshed any more, and nobody says why"))
+		s.fail(errors.New("nothing is refreshed any more, and no reason is given"))
 	}
 	return s.failed() != nil || s.issuer.Counts().Grants >= s.rotations && s.deaths.Load() >= s.toDie() && s.standstills.Load() >= s.stops
 }
@@ -259,7 +259,7 @@ func (s *storm) ask(l *life, id int) error {
 		Result *struct{ AuthMethod, AuthToken *string }
 	}
 	if err := json.Unmarshal([]byte(line), &answer); err != nil || answer.Result == nil || answer.Result.AuthMethod == nil {
-		s.fail(fmt.Errorf("nobody is logged in: %s", line))
+		s.fail(fmt.Errorf("there is no login: %s", line))
 		return nil
 	}
 	if answer.Result.AuthToken == nil {
@@ -346,7 +346,7 @@ func (s *storm) look() {
 	defer s.mu.Unlock()
 	if len(s.strangers) > 0 && s.issuer.Counts().Grants >= s.strangers[0] {
 		s.strangers = s.strangers[1:]
-		s.logIn(issuer.Account{ID: fmt.Sprintf("account-%d", s.logins), Email: "somebody@example.com", PlanType: "plus", UserID: "user"})
+		s.logIn(issuer.Account{ID: fmt.Sprintf("account-%d", s.logins), Email: "ada@example.com", PlanType: "plus", UserID: "user"})
 	}
 }
 

@@ -32,7 +32,7 @@ var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credent
 	"what this command has to do with one is forgotten when it ends; use bezoar app-server")
 
 // Open starts an engine on a home and waits until it has looked there.
-// issuer is whom it asks in place of the client itself; nil for nobody else. adjust
+// issuer is whom it asks in place of the client itself; nil for none else. adjust
 // changes the options of the engine.
 func Open(env cli.Environment, settings config.Flags, issuer func(*oauth.Client) engine.AuthorizationServer, adjust ...func(*engine.Options)) (*Session, error) {
 	c, err := Load(settings, env.Getenv)
