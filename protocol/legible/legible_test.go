@@ -22,7 +22,8 @@ func TestInvisibleCharactersAreBlanks(t *testing.T) {
 }
 
 func TestTextIsCutOffByCharacters(t *testing.T) {
-	require.Equal(t, "ééé…", Brief("éééé", 3))
-	require.Equal(t, "éééé", Brief("éééé", 4))
-	require.Equal(t, strings.Repeat(" ", 3)+"…", Brief("\n\n\n\n", 3))
+	limit := strings.Repeat("é", briefRunes)
+	require.Equal(t, limit, Brief(limit))
+	require.Equal(t, limit+"…", Brief(limit+"é"))
+	require.Equal(t, strings.Repeat(" ", briefRunes)+"…", Brief(strings.Repeat("\n", briefRunes+1)))
 }

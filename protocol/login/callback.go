@@ -101,18 +101,14 @@ func readCallback(query url.Values) callback {
 // refusal is the error of a login that the issuer did not allow (RFC 6749 section
 // 4.1.2.1), in the words of Codex.
 func refusal(code, description string) *FailedError {
-	failed := &FailedError{Code: shown(code), Message: "Sign-in failed: " + shown(code)}
+	failed := &FailedError{Code: legible.Brief(code), Message: "Sign-in failed: " + legible.Brief(code)}
 	if code == "access_denied" && strings.Contains(strings.ToLower(description), "missing_codex_entitlement") {
 		failed.Message = "Codex is not enabled for your workspace. Contact your workspace administrator to request access to Codex."
 	} else if strings.TrimSpace(description) != "" {
-		failed.Message = "Sign-in failed: " + shown(description)
+		failed.Message = "Sign-in failed: " + legible.Brief(description)
 	}
 	return failed
 }
-
-const shownLimitRunes = 500
-
-func shown(text string) string { return legible.Brief(text, shownLimitRunes) }
 
 // serveSuccess serves the page after a login that was saved. Before that, and after a
 // failure, there is no such page.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
@@ -48,7 +49,7 @@ func failurePage(err error) page {
 	if failed, ok := errors.AsType[*FailedError](err); ok {
 		failure.Code = failed.Code
 		if failed.Code == codeNotSaved {
-			failure.Reason = shown(failed.Err.Error()) // the message does not have it
+			failure.Reason = legible.Brief(failed.Err.Error()) // the message does not have it
 		}
 	}
 	return failure

@@ -206,10 +206,9 @@ func MayTryAgain(err error) bool {
 // login again; if that does not help, the issuer is at fault.
 var ErrUnreadable = errors.New("the issuer's answer cannot be read")
 
-const (
-	detailLimitRunes    = 500
-	shortestSecretBytes = 8 // a shorter secret occurs in tests only, and its letters in every text
-)
+// shortestSecretBytes is the length of the shortest secret that is looked for: a shorter
+// one occurs in tests only, and its letters in every text.
+const shortestSecretBytes = 8
 
 // cleaned is an issuer's text as it may be shown: without the secrets that it may
 // repeat, bounded and on one line.
@@ -219,5 +218,5 @@ func cleaned(text string, secrets ...secret.Token) string {
 			text = strings.ReplaceAll(text, each.Reveal(), each.String())
 		}
 	}
-	return legible.Brief(text, detailLimitRunes)
+	return legible.Brief(text)
 }

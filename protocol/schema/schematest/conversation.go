@@ -64,19 +64,6 @@ func (c *Conversation) Server(line []byte) {
 	}
 }
 
-// Validate checks a line of a server on its own. Of a result it knows the outer form only:
-// a [Conversation] checks the rest.
-func Validate(t T, line []byte) {
-	t.Helper()
-	message, err := parse(line)
-	if err == nil {
-		err = message.check()
-	}
-	if err != nil {
-		t.Errorf("the server's line does not match the schema: %v", err)
-	}
-}
-
 // Type checks that value is JSON of the type with that published name.
 func Type(t T, name string, value []byte) {
 	t.Helper()

@@ -120,25 +120,18 @@ func TestMistakesOfTheServerAreFound(t *testing.T) {
 		"no object":             `< []`,
 		"no JSON":               `< {"id":1`,
 		"two values":            `< {"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}{}`,
-		"yes and no at once":    ask + `< {"id":1,"result":{"authMethod":null,"authToken":null,"requiresOpenaiAuth":true},"error":null}`,
+		"result and error":      ask + `< {"id":1,"result":{"authMethod":null,"authToken":null,"requiresOpenaiAuth":true},"error":null}`,
 	} {
 		t.Run(name, func(t *testing.T) { require.Error(t, play(t, lines)) })
 	}
 }
 
-// Without a Conversation the check covers the outer form of a result only.
-func TestLineAloneIsCheckedAsFarAsItGoes(t *testing.T) {
-	Validate(t, []byte(`{"id":7,"result":{"anything":1}}`))
-	Validate(t, []byte(`{"method":"account/updated","params":{"authMode":null,"planType":null,"reason":null},"emittedAtMs":1}`))
+func TestTypeChecksOneValue(t *testing.T) {
 	Type(t, "PlanType", []byte(`"pro"`))
-
 	silent := &recorder{TB: t}
-	Validate(silent, []byte(`{"id":7,"result":{},"more":1}`))
-	Validate(silent, []byte(`{"method":"account/updated","params":{"authMode":"x","planType":null,"reason":null},"emittedAtMs":1}`))
 	Type(silent, "PlanType", []byte(`"gold"`))
 	Type(silent, "NoSuchType", []byte(`1`))
-	New(silent).Server([]byte(`{"id":7,"result":{}}`))
-	require.Equal(t, 5, silent.failures)
+	require.Equal(t, 2, silent.failures)
 }
 
 // recorder counts failures and does not fail.
