@@ -5,9 +5,9 @@ import "time"
 // The bounds of the wait after a transient failure, and the least one after a
 // refusal that no code explains, for the other processes.
 const (
-	BackoffBase     = 250 * time.Millisecond
-	BackoffCeiling  = 15 * time.Minute
-	UnexplainedBase = time.Minute
+	backoffBase     = 250 * time.Millisecond
+	backoffCeiling  = 15 * time.Minute
+	unexplainedBase = time.Minute
 
 	maxDeferral = time.Hour // an older version waited as long as this
 )
@@ -23,20 +23,20 @@ const (
 
 // NextAttempt is when to ask the issuer again after so many transient failures
 // in a row, at least one. The wait is drawn from [0, cap) with cap doubling
-// from BackoffBase ("full jitter", so that many clients spread out), random being
-// in [0, 1); once cap would reach BackoffCeiling, from [probeLeast, probeMost).
+// from backoffBase ("full jitter", so that many clients spread out), random being
+// in [0, 1); once cap would reach backoffCeiling, from [probeLeast, probeMost).
 // What the issuer wished (Retry-After, RFC 9110 section 10.2.3; zero for nothing)
 // is obeyed up to the ceiling.
 func (p Policy) NextAttempt(at time.Time, failures int, retryAfter time.Duration, random float64) time.Time {
 	if p.BackoffOff {
 		return at
 	}
-	least, most := time.Duration(0), doubled(BackoffBase, BackoffCeiling, failures)
-	if most == BackoffCeiling {
+	least, most := time.Duration(0), doubled(backoffBase, backoffCeiling, failures)
+	if most == backoffCeiling {
 		least, most = probeLeast, probeMost
 	}
 	wait := least + time.Duration(random*float64(most-least))
-	return at.Add(max(wait, min(retryAfter, BackoffCeiling)))
+	return at.Add(max(wait, min(retryAfter, backoffCeiling)))
 }
 
 // doubled is base doubled for each failure after the first, up to ceiling.
@@ -54,5 +54,5 @@ func (p Policy) AfterUnexplained(at time.Time, refusals int) time.Time {
 	if p.BackoffOff {
 		return at
 	}
-	return at.Add(doubled(UnexplainedBase, BackoffCeiling, refusals))
+	return at.Add(doubled(unexplainedBase, backoffCeiling, refusals))
 }

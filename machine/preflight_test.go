@@ -70,7 +70,7 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 		return history.TokenHistory{Lost: []history.Loss{{TokenID: policy.TokenID(c), Times: 1}}}
 	}
 	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
-	longest, old := noon.Add(machine.BackoffCeiling), held.LastRefresh.Add(machine.LastRefreshAge)
+	longest, old := noon.Add(15*time.Minute), held.LastRefresh.Add(machine.LastRefreshAge)
 	over := expiring("r", -time.Minute)
 	for name, c := range map[string]struct {
 		held      machine.Credential
@@ -161,10 +161,10 @@ func TestBackoffGrowsToItsCeilingAndObeysTheIssuer(t *testing.T) {
 		require.InDelta(t, 14*time.Minute, wait(failures, 0, 0.9999), float64(time.Second))
 	}
 	require.Equal(t, time.Minute, wait(1, time.Minute, 0.5))
-	require.Equal(t, machine.BackoffCeiling, wait(1, 24*time.Hour, 0.5))
+	require.Equal(t, 15*time.Minute, wait(1, 24*time.Hour, 0.5))
 	require.Equal(t, noon, machine.Policy{BackoffOff: true}.NextAttempt(noon, 9, time.Hour, 1))
 	require.Equal(t, time.Minute, policy.AfterUnexplained(noon, 1).Sub(noon))
-	require.Equal(t, machine.BackoffCeiling, policy.AfterUnexplained(noon, 99).Sub(noon))
+	require.Equal(t, 15*time.Minute, policy.AfterUnexplained(noon, 99).Sub(noon))
 }
 
 func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {

@@ -24,11 +24,11 @@ func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
 func (s State) ended(trigger Trigger, e Event) *Credential {
 	switch e := e.(type) {
 	case RefreshSucceeded:
-		if trigger == OutcomeLate && e.Base != nil { // else it is stored, and another process may use it
+		if trigger == outcomeLate && e.Base != nil { // else it is stored, and another process may use it
 			return &e.Credential
 		}
 	case RefreshFailedTransient:
-		if trigger == OutcomeLate && e.Base != nil {
+		if trigger == outcomeLate && e.Base != nil {
 			return e.Kept
 		}
 	case CredentialLoaded:

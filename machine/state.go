@@ -147,7 +147,7 @@ func (s State) AnswersAtOnce(ask Ask, at time.Time) bool {
 
 // NeedsALook reports whether all that ask wants first is a look at the store: if
 // that holds what it held, this snapshot is the answer.
-func (s State) NeedsALook(ask Ask, at time.Time) bool { return s.onAsked(ask, at) == LookNeeded }
+func (s State) NeedsALook(ask Ask, at time.Time) bool { return s.onAsked(ask, at) == lookNeeded }
 
 // Waits reports whether an ask has to wait for the refresh in flight: it demands
 // one, or it wants a token and the one at hand was refused, has expired, or cannot

@@ -45,50 +45,50 @@ func isPublished(effects []Effect) bool {
 func (s State) apply(trigger Trigger, e Event) (State, []Effect) {
 	at := e.at()
 	switch trigger {
-	case KeyTaken, FreshTaken, StaleTaken, CondemnedTaken:
+	case loadedAPIKey, loadedFresh, loadedStale, loadedRefused:
 		return s.taking(e), []Effect{Publish{}}
-	case LogoutTaken:
+	case loggedOut:
 		return s.without(), []Effect{Publish{}}
-	case RefreshDemanded:
+	case refreshDemanded:
 		return s.starting(endpoint.CauseDemanded, at)
-	case Aged:
+	case aged:
 		return s.starting(s.dueCause(), at)
-	case RefreshDue:
+	case refreshDue:
 		if asked := e.(Asked); asked.Refresh {
 			return s.starting(endpoint.CauseDemanded, at)
 		}
 		return s.starting(s.Cause, at)
-	case TokenWasRejected:
+	case tokenRejected:
 		return s.rejected(at)
-	case WasGranted, WasGrantedAged:
+	case refreshSucceeded, refreshSucceededAged:
 		return s.granted(e.(RefreshSucceeded)), []Effect{Publish{}}
-	case WasDeferred:
+	case refreshFailedTransient:
 		return s.deferred(e.(RefreshFailedTransient)), []Effect{Publish{}}
-	case WasRefused:
+	case refreshFailedPermanent:
 		return s.refused(e.(RefreshFailedPermanent)), []Effect{Publish{}}
-	case WaitEnded:
+	case answerOverdue:
 		return s.overdue(e.(AnswerOverdue)), []Effect{Publish{}}
-	case AgedOut:
+	case cannotRefresh:
 		s.Base = nil
 		return s, []Effect{Publish{}}
-	case LookNeeded:
+	case lookNeeded:
 		return s, []Effect{LookInStore{}}
-	case SaveDue:
+	case saveDue:
 		return s, []Effect{SaveAgain{}}
-	case SaveSucceeded:
+	case saveSucceeded:
 		s.Base = nil
 		return s, []Effect{Publish{}}
-	case SaveFailedStill:
+	case saveFailed:
 		s.SaveNotBefore = e.(SaveFailed).NotBefore
 		return s, []Effect{Publish{}}
-	case OutcomeLate:
+	case outcomeLate:
 		return s.learning(e)
-	case LoginKept:
+	case loginKept:
 		return s.keeping(e)
-	case SightChanged:
+	case storeStatusChanged:
 		return s.sighted(e)
 	}
-	return s, nil // NothingToDo
+	return s, nil // nothingToDo
 }
 
 // starting is the state with one refresh in flight. It is the only place that
@@ -179,7 +179,7 @@ func (s State) overdue(e AnswerOverdue) State {
 // old when it came, and later and later if the next ones are as well.
 func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
 	if s.Failures = inARow; inARow > 1 && !s.Policy.BackoffOff {
-		s.NotBefore, s.SparesIssuer = at.Add(doubled(BackoffBase, BackoffCeiling, inARow)), true
+		s.NotBefore, s.SparesIssuer = at.Add(doubled(backoffBase, backoffCeiling, inARow)), true
 	}
 }
 

@@ -326,7 +326,7 @@ func TestAnEventOutOfPlaceIsRefusedByName(t *testing.T) {
 	next, effects, err := machine.Step(state, machine.RefreshSucceeded{At: at(0)})
 	var illegal *machine.IllegalTransitionError
 	require.ErrorAs(t, err, &illegal)
-	require.Equal(t, machine.IllegalTransitionError{From: machine.NoAuth, Trigger: machine.WasGranted}, *illegal)
+	require.Equal(t, machine.IllegalTransitionError{From: machine.NoAuth, Trigger: machine.Trigger("RefreshSucceeded")}, *illegal)
 	require.Empty(t, effects)
 	require.Equal(t, state, next)
 }

@@ -10,7 +10,7 @@ import (
 // the machine are in this file; they look, and change nothing.
 func TriggerOf(s State, e Event) Trigger {
 	if s.isLate(e) {
-		return OutcomeLate
+		return outcomeLate
 	}
 	switch e := e.(type) {
 	case Asked:
@@ -24,22 +24,22 @@ func TriggerOf(s State, e Event) Trigger {
 	case LoggedIn:
 		return s.takenAs(e.Credential, e.Credential.dueAt(), e.at())
 	case LoggedOut:
-		return LogoutTaken
+		return loggedOut
 	case RefreshSucceeded:
 		if due := e.dueAt(); !due.IsZero() && !e.at().Before(due) {
-			return WasGrantedAged
+			return refreshSucceededAged
 		}
-		return WasGranted
+		return refreshSucceeded
 	case RefreshFailedTransient:
-		return WasDeferred
+		return refreshFailedTransient
 	case RefreshFailedPermanent:
-		return WasRefused
+		return refreshFailedPermanent
 	case AnswerOverdue:
-		return WaitEnded
+		return answerOverdue
 	case Saved:
-		return SaveSucceeded
+		return saveSucceeded
 	case SaveFailed:
-		return SaveFailedStill
+		return saveFailed
 	}
 	panic("machine: an event without a trigger") // a test lists every event
 }
@@ -86,21 +86,21 @@ func (s State) onAsked(ask Ask, at time.Time) Trigger {
 	isSaveDue := s.IsUnsaved() && !at.Before(s.SaveNotBefore)
 	switch {
 	case s.Phase == Poisoned && isSaveDue:
-		return SaveDue
+		return saveDue
 	case s.Phase == NoAuth || s.Phase == Poisoned:
-		return LookNeeded
+		return lookNeeded
 	case s.Phase == Fresh && ask.Refresh && !s.ignoresDemand(at):
-		return RefreshDemanded
+		return refreshDemanded
 	case s.Phase == Fresh && s.isDue(at):
-		return s.orElseCondemned(Aged)
+		return s.orElseCondemned(aged)
 	case s.refreshesItself() && s.mayAttempt(at):
-		return RefreshDue
+		return refreshDue
 	case isSaveDue:
-		return SaveDue
+		return saveDue
 	case s.Phase == Stale && (s.Attempt == 0 || s.Overdue) && s.refreshesItself():
-		return LookNeeded // while a caller has to wait, another program may have logged in
+		return lookNeeded // while a caller has to wait, another program may have logged in
 	}
-	return NothingToDo
+	return nothingToDo
 }
 
 // onRejected believes a 401 only about the very token in use, and not in the
@@ -109,16 +109,16 @@ func (s State) onAsked(ask Ask, at time.Time) Trigger {
 func (s State) onRejected(e TokenRejected) Trigger {
 	inUse := s.Phase == Fresh || s.Phase == Stale
 	if !inUse || s.Credential.AccessToken.Fingerprint() != e.Access || s.IsJustRefreshed(e.at()) && !e.PastFloor {
-		return NothingToDo
+		return nothingToDo
 	}
-	return s.orElseCondemned(TokenWasRejected)
+	return s.orElseCondemned(tokenRejected)
 }
 
 // orElseCondemned is the trigger for a token set that needs a refresh, or the
 // end of it if its refresh token must not be spent.
 func (s State) orElseCondemned(trigger Trigger) Trigger {
 	if _, condemned := s.Verdict(); condemned {
-		return AgedOut
+		return cannotRefresh
 	}
 	return trigger
 }
@@ -130,9 +130,9 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 	case e.Credential.Equal(s.Credential):
 		return s.onSame(e)
 	case s.IsUnsaved() && e.Credential.Equal(*s.Base):
-		return LoginKept // what the unsaved one was made from
+		return loginKept // what the unsaved one was made from
 	case s.inUse() && !e.Displaced && e.Attempt == 0 && !s.isSucceededBy(e):
-		return LoginKept // a refresh that found it has weighed it already, see Preflight
+		return loginKept // a refresh that found it has weighed it already, see Preflight
 	}
 	if e.Verdict != nil {
 		s.Verdicts = s.Verdicts.With(*e.Verdict)
@@ -146,9 +146,9 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 func (s State) onSame(e CredentialLoaded) Trigger {
 	switch {
 	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.Covers(s.Credential.AccessToken.Fingerprint())):
-		return CondemnedTaken
+		return loadedRefused
 	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.IsOfStore():
-		return SightChanged
+		return storeStatusChanged
 	}
 	return s.orElseSighted("")
 }
@@ -157,9 +157,9 @@ func (s State) onSame(e CredentialLoaded) Trigger {
 // has no login asks why.
 func (s State) orElseSighted(trouble evidence.BlockReason) Trigger {
 	if s.Phase == NoAuth && trouble != s.Blocked {
-		return SightChanged
+		return storeStatusChanged
 	}
-	return LoginKept
+	return loginKept
 }
 
 // isSucceededBy reports whether a loaded credential may take the place of the one
@@ -189,13 +189,13 @@ func (s State) takenAs(c Credential, due, at time.Time) Trigger {
 	verdict, condemned := s.verdictOn(c)
 	switch {
 	case c.Method == MethodAPIKey:
-		return KeyTaken
+		return loadedAPIKey
 	case c.Method == MethodExternal:
-		return FreshTaken
+		return loadedFresh
 	case condemned && (isDue || verdict.Covers(c.AccessToken.Fingerprint())):
-		return CondemnedTaken
+		return loadedRefused
 	case isDue:
-		return StaleTaken
+		return loadedStale
 	}
-	return FreshTaken
+	return loadedFresh
 }

@@ -49,7 +49,7 @@ func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		first := s.stored()
 		key, access := policy.TokenID(first).Short(), first.AccessToken.Fingerprint().Short()
-		found := change{"INFO", "state changed", "NoAuth", "Fresh", "FreshTaken", "", access, key}
+		found := change{"INFO", "state changed", "NoAuth", "Fresh", "LoadedFresh", "", access, key}
 		changes := s.logged(func() {
 			s.asking(demand)
 			s.answer(refused(history.ReasonReused))
@@ -61,7 +61,7 @@ func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {
 			{"WARN", "state changed", "Stale", "Poisoned", "RefreshFailedPermanent", string(history.ReasonReused), access, key},
 		}, changes)
 		require.Equal(t, []change{
-			{"INFO", "state changed", "NoAuth", "Poisoned", "CondemnedTaken", string(history.ReasonReused), access, key},
+			{"INFO", "state changed", "NoAuth", "Poisoned", "LoadedRefused", string(history.ReasonReused), access, key},
 		}, s.logged(func() { s.asking(poll) }), "how a login is found is no warning")
 	})
 }

@@ -319,7 +319,7 @@ func TestAnUnexplainedRefusalAfterAnOutageIsTheFirst(t *testing.T) {
 		}
 		s.asking(poll)
 		s.answer(refused(history.ReasonUnexplained))
-		require.Equal(t, machine.UnexplainedBase, time.Until(s.lineage().Deferral.NotBefore))
+		require.Equal(t, time.Minute, time.Until(s.lineage().Deferral.NotBefore))
 		require.Equal(t, 1, s.lineage().Deferral.Failures)
 	})
 }

@@ -114,7 +114,7 @@ func (i *moodyIssuer) newLogin(account string, life time.Duration) machine.Crede
 // leastBackoff is the first wait when the jitter is halfJitter.
 const (
 	halfJitter   = 0.5
-	leastBackoff = machine.BackoffBase / 2
+	leastBackoff = 125 * time.Millisecond
 )
 
 // flakyStore fails the calls whose numbers are listed.

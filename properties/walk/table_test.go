@@ -63,8 +63,8 @@ func TestEveryEventInEveryStateKeepsTheInvariants(t *testing.T) {
 		layer = next
 	}
 	for _, row := range machine.Table() {
-		for _, from := range row.Src {
-			require.True(t, walked[row.Name+" from "+from], "no event leads to %s from %s", row.Name, from)
+		for _, from := range row.From {
+			require.True(t, walked[string(row.Trigger)+" from "+string(from)], "no event leads to %s from %s", row.Trigger, from)
 		}
 	}
 	t.Logf("%d states, %d steps, %d triggers from a state", len(seen), steps, len(walked))

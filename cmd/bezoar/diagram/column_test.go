@@ -95,14 +95,14 @@ func requireEveryArrow(t *testing.T, arrows map[ends]string) {
 type ends struct{ from, to string }
 
 func requireDrawn(t *testing.T, arrows map[ends]string, row machine.Row) {
-	for _, from := range row.Src {
-		if len(row.Src) == len(machine.Phases()) {
+	for _, from := range row.From {
+		if len(row.From) == len(machine.Phases()) {
 			from = ""
 		}
-		words, drawn := arrows[ends{from, row.Dst}]
-		require.True(t, drawn, "no arrow from %q to %s", from, row.Dst)
-		require.Contains(t, words, row.Name)
-		require.Contains(t, words, triggerWords[machine.Trigger(row.Name)])
+		words, drawn := arrows[ends{string(from), string(row.To)}]
+		require.True(t, drawn, "no arrow from %q to %s", from, row.To)
+		require.Contains(t, words, string(row.Trigger))
+		require.Contains(t, words, triggerWords[row.Trigger])
 	}
 }
 
@@ -132,9 +132,9 @@ func TestTriggerWordsFitOnALine(t *testing.T) {
 		if row.Quiet {
 			continue
 		}
-		words := triggerWords[machine.Trigger(row.Name)]
-		require.NotEmpty(t, words, "%s needs words for the pictures", row.Name)
-		require.LessOrEqual(t, len(words), wordsLimit, row.Name)
+		words := triggerWords[row.Trigger]
+		require.NotEmpty(t, words, "%s needs words for the pictures", row.Trigger)
+		require.LessOrEqual(t, len(words), wordsLimit, row.Trigger)
 	}
 }
 

@@ -26,7 +26,7 @@ func Edges() []Edge {
 			continue
 		}
 		for _, from := range origins(row) {
-			edges = addTrigger(edges, from, machine.Phase(row.Dst), row.Name)
+			edges = addTrigger(edges, from, row.To, string(row.Trigger))
 		}
 	}
 	return edges
@@ -34,14 +34,10 @@ func Edges() []Edge {
 
 // origins are the states that a row leads from, "" for all of them.
 func origins(row machine.Row) []machine.Phase {
-	if len(row.Src) == len(machine.Phases()) {
+	if len(row.From) == len(machine.Phases()) {
 		return []machine.Phase{""}
 	}
-	var all []machine.Phase
-	for _, from := range row.Src {
-		all = append(all, machine.Phase(from))
-	}
-	return all
+	return row.From
 }
 
 func addTrigger(edges []Edge, from, to machine.Phase, trigger string) []Edge {
@@ -82,21 +78,21 @@ func (e Edge) joins(a, b machine.Phase) bool {
 // triggerWords are what the pictures call a trigger, in words that a user knows.
 // STATES.md has the trigger's name beside them.
 var triggerWords = map[machine.Trigger]string{
-	machine.LogoutTaken:      "logged out",
-	machine.KeyTaken:         "API key stored",
-	machine.FreshTaken:       "login stored",
-	machine.StaleTaken:       "aged login stored",
-	machine.CondemnedTaken:   "refused login found",
-	machine.Aged:             "token runs out",
-	machine.RefreshDemanded:  "refresh demanded",
-	machine.TokenWasRejected: "token rejected",
-	machine.AgedOut:          "cannot be refreshed",
-	machine.RefreshDue:       "refresh posted",
-	machine.WasGranted:       "refreshed",
-	machine.WasGrantedAged:   "aged answer",
-	machine.WasDeferred:      "issuer unavailable",
-	machine.WasRefused:       "refresh refused",
-	machine.WaitEnded:        "answer overdue",
+	"LoggedOut":              "logged out",
+	"LoadedAPIKey":           "API key stored",
+	"LoadedFresh":            "login stored",
+	"LoadedStale":            "aged login stored",
+	"LoadedRefused":          "refused login found",
+	"Aged":                   "token runs out",
+	"RefreshDemanded":        "refresh demanded",
+	"TokenRejected":          "token rejected",
+	"CannotRefresh":          "cannot be refreshed",
+	"RefreshDue":             "refresh posted",
+	"RefreshSucceeded":       "refreshed",
+	"RefreshSucceededAged":   "aged answer",
+	"RefreshFailedTransient": "issuer unavailable",
+	"RefreshFailedPermanent": "refresh refused",
+	"AnswerOverdue":          "answer overdue",
 }
 
 // wordsLimit is how many letters a line of a picture has room for.

@@ -42,9 +42,9 @@ func runTable() ([]transition, error) {
 func transitions() []transition {
 	var all []transition
 	for _, row := range machine.Table() {
-		for _, from := range row.Src {
+		for _, from := range row.From {
 			all = append(all, transition{
-				trigger: machine.Trigger(row.Name), from: machine.Phase(from), to: machine.Phase(row.Dst), why: row.Why,
+				trigger: row.Trigger, from: from, to: row.To, why: row.Why,
 			})
 		}
 	}
@@ -102,7 +102,7 @@ func (t transition) continues(other transition) bool {
 
 func quiet(trigger machine.Trigger) bool {
 	return slices.ContainsFunc(machine.Table(), func(row machine.Row) bool {
-		return row.Quiet && row.Name == string(trigger)
+		return row.Quiet && row.Trigger == trigger
 	})
 }
 
