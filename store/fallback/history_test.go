@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/memory"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -278,7 +279,7 @@ func (h *history) find(t *rapid.T, c machine.Credential, err error) int {
 
 func TestNothingOlderThanWhatWasAcknowledgedComesBack(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		h := newHistory(r, swiftDir(t))
+		h := newHistory(r, machinetest.Dir(t))
 		r.Repeat(map[string]func(*rapid.T){
 			"write": h.write, "write more": h.write,
 			"read":       h.read,

@@ -8,13 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // TestEarlierSourceVoidsAnOlderLogin reads the auth.source of a home that an earlier
 // build left, see store/file/testdata/home-82ef7bc/README.md.
 func TestEarlierSourceVoidsAnOlderLogin(t *testing.T) {
-	home, r := swiftDir(t), new(ring)
+	home, r := machinetest.Dir(t), new(ring)
 	require.NoError(t, os.CopyFS(home, os.DirFS("../file/testdata/home-82ef7bc/auto")))
 	since := time.Date(2026, 11, 30, 21, 23, 50, 466371002, time.UTC)
 	s := open(home, r, 0, Options{})

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/memory"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -179,7 +180,7 @@ func everywhere(t *testing.T, do func(situation, deed string, isDown bool, step 
 }
 
 func TestACrashAtAnyStepLeavesTheOldLoginOrTheNewOne(t *testing.T) {
-	home := swiftDir(t)
+	home := machinetest.Dir(t)
 	everywhere(t, func(situation, deed string, isDown bool, step int) bool {
 		s := arrange(t, home, situation, true)
 		p := s.processes[mine]
@@ -206,7 +207,7 @@ func TestACrashAtAnyStepLeavesTheOldLoginOrTheNewOne(t *testing.T) {
 }
 
 func TestWhoReadsAtAnyStepSeesTheOldLoginOrTheNewOne(t *testing.T) {
-	home := swiftDir(t)
+	home := machinetest.Dir(t)
 	everywhere(t, func(situation, deed string, isDown bool, step int) bool {
 		s := arrange(t, home, situation, true)
 		do, after := deeds[deed](s, s.processes[mine], 5)
@@ -232,7 +233,7 @@ func TestWhoReadsAtAnyStepSeesTheOldLoginOrTheNewOne(t *testing.T) {
 }
 
 func TestOfTwoWithoutALockTheOneOrTheOtherCounts(t *testing.T) {
-	home := swiftDir(t)
+	home := machinetest.Dir(t)
 	everywhere(t, func(situation, deed string, isDown bool, step int) (isOver bool) {
 		for otherDeed := range deeds {
 			for _, isOtherDown := range []bool{false, true} {
@@ -272,7 +273,7 @@ func TestOfTwoWithoutALockTheOneOrTheOtherCounts(t *testing.T) {
 // A reader looks into the file first. What leaves the keyring for the file
 // meanwhile must not be missed by it.
 func TestAReaderDoesNotMissALoginThatMoves(t *testing.T) {
-	s := arrange(t, swiftDir(t), "in keyring", true)
+	s := arrange(t, machinetest.Dir(t), "in keyring", true)
 	writer := s.processes[other]
 	writer.keyring.isDown = true
 	isMoved := false
@@ -299,7 +300,7 @@ func (p *peeking) Load(ctx context.Context) (persist.Record, error) {
 }
 
 func TestAKeyringThatIsDownIsAskedOnceByAReader(t *testing.T) {
-	s := arrange(t, swiftDir(t), "none, a void one in the keyring", true)
+	s := arrange(t, machinetest.Dir(t), "none, a void one in the keyring", true)
 	p, asked := s.processes[mine], 0
 	p.keyring.isDown = true
 	reader := Open(s.home, &counting{p.keyring, &asked}, s.file, Options{Log: noLog, Now: s.tick})

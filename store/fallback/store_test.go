@@ -15,6 +15,7 @@ import (
 	gokeyring "github.com/zalando/go-keyring"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/keyring"
@@ -106,7 +107,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	for name, limitBytes := range map[string]int{"InTheKeyring": 0, "Sealed": 100} {
 		t.Run(name, func(t *testing.T) {
 			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-				made := &site{t: t, home: swiftDir(t), ring: new(ring), limitBytes: limitBytes}
+				made := &site{t: t, home: machinetest.Dir(t), ring: new(ring), limitBytes: limitBytes}
 				t.Cleanup(func() { require.NoFileExists(t, filepath.Join(made.home, "auth.json")) })
 				return made
 			})
@@ -116,19 +117,10 @@ func TestStoreKeepsTheContract(t *testing.T) {
 
 func TestStoreKeepsTheContractWithoutAKeyring(t *testing.T) {
 	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-		made := &site{t: t, home: swiftDir(t), ring: &ring{isDown: true}}
+		made := &site{t: t, home: machinetest.Dir(t), ring: &ring{isDown: true}}
 		require.NoError(t, made.Open().Delete(background)) // or it would be unknown whether there is a login
 		return made
 	})
-}
-
-func swiftDir(t testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "bezoar-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // stored says which login a store has.
@@ -150,7 +142,7 @@ func stored(t *testing.T, s persist.Store) string {
 
 // newWorld is a home and a keyring, and the store of both.
 func newWorld(t *testing.T) (s *Store, r *ring, home string) {
-	home, r = t.TempDir(), new(ring)
+	home, r = machinetest.Dir(t), new(ring)
 	return open(home, r, 0, Options{}), r, home
 }
 
@@ -322,7 +314,7 @@ func TestAStampIsGivenWhileTheLoginIsInTheFile(t *testing.T) {
 
 func TestNoLogTellsASecret(t *testing.T) {
 	var said bytes.Buffer
-	r, home := new(ring), t.TempDir()
+	r, home := new(ring), machinetest.Dir(t)
 	s := open(home, r, 0, Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
 	for _, isDown := range []bool{false, true, false} {
 		r.set(isDown)
@@ -341,7 +333,7 @@ func TestNoLogTellsASecret(t *testing.T) {
 // What is in auth.json is where the login is, also if it cannot be read: its
 // successor must not go to the keyring, where no reader would look before it.
 func TestAnUnreadableFileKeepsItsPlaceInEveryCall(t *testing.T) {
-	home, r := swiftDir(t), &ring{isDown: true}
+	home, r := machinetest.Dir(t), &ring{isDown: true}
 	s := open(home, r, 0, Options{})
 	require.NoError(t, s.Replace(background, oldLogin))
 	record, err := s.Load(background)

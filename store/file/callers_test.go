@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
 
 var handed = Handing{At: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC), Access: "0123456789abcdef", PastFloor: true}
 
 func TestACallerIsOneProcessAndNotALaterOneOfItsNumber(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	caller := OpenCaller(home, os.Getpid())
 	_, isKnown := caller.Last()
 	require.False(t, isKnown, "it was given nothing yet")
@@ -37,7 +39,7 @@ func TestACallerIsOneProcessAndNotALaterOneOfItsNumber(t *testing.T) {
 }
 
 func TestCallersThatHaveEndedAreForgottenAndTheRestIsBounded(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	body := exec.Command("sleep", "60")
 	require.NoError(t, body.Start())
 	dead := OpenCaller(home, body.Process.Pid)
@@ -64,7 +66,7 @@ func TestCallersThatHaveEndedAreForgottenAndTheRestIsBounded(t *testing.T) {
 }
 
 func TestWhatIsNoCallersFileIsNone(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	caller := OpenCaller(home, os.Getpid())
 	require.NoError(t, caller.Note(handed))
 	path := filepath.Join(caller.folder, caller.name)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -82,7 +83,7 @@ func TestACompactionKeepsWhatOnlyANewerVersionUnderstands(t *testing.T) {
 
 // Eight processes write while two compact all the time, and another looks on.
 func TestNoEntryIsLostToACompaction(t *testing.T) {
-	dir := t.TempDir()
+	dir := machinetest.Dir(t)
 	var writers, others sync.WaitGroup
 	for w := range 8 {
 		writers.Go(func() {
@@ -213,7 +214,7 @@ func TestAFailedCompactionIsNoFailureOfTheRefresh(t *testing.T) {
 }
 
 func TestTheEndOfALongJournalIsReadAlone(t *testing.T) {
-	ledger := OpenLedger(t.TempDir(), storetest.LedgerIssuer, LedgerOptions{})
+	ledger := OpenLedger(machinetest.Dir(t), storetest.LedgerIssuer, LedgerOptions{})
 	var journal []byte
 	for i := range 4000 {
 		line, err := json.Marshal(persist.Entry{Kind: persist.Rotated, At: time.Now(), PID: i, TokenID: ledgerKey(i), NextID: ledgerKey(i + 1)})

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -28,7 +29,7 @@ const earlierHomes = "testdata/home-82ef7bc"
 // two hours later on another machine.
 func earlierHome(t *testing.T, name, issuer string) (s *Store, ledger *Ledger, names machine.Issuer) {
 	t.Helper()
-	home := swiftDir(t)
+	home := machinetest.Dir(t)
 	require.NoError(t, os.CopyFS(home, os.DirFS(filepath.Join(earlierHomes, name))))
 	names = machine.Issuer{TokenEndpoint: issuer + "/oauth/token", ClientID: "app_EMoamEEZ73f0CkXaXp7hrann"}
 	later := func() time.Time { return time.Now().Add(2 * time.Hour) }
@@ -177,7 +178,7 @@ func TestEarlierPastLinesAreRead(t *testing.T) {
 	require.NoError(t, err)
 	content, err := io.ReadAll(unpacked)
 	require.NoError(t, err)
-	home := swiftDir(t)
+	home := machinetest.Dir(t)
 	require.NoError(t, os.WriteFile(filepath.Join(home, LedgerName), content, 0o600))
 
 	ledger := OpenLedger(home, machine.Issuer{}, LedgerOptions{})

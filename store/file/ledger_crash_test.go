@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -92,7 +93,7 @@ func crashEverywhere(t *testing.T, what string, prepare func(dir string), look f
 	t.Helper()
 	outcomes := map[string]string{}
 	for steps := 0; ; steps++ {
-		dir := t.TempDir()
+		dir := machinetest.Dir(t)
 		prepare(dir)
 		child := exec.Command(os.Args[0], "-test.run=^TestLedgerCrashes$")
 		child.Env = append(os.Environ(), crashVariable+"="+what+","+strconv.Itoa(steps)+","+dir)

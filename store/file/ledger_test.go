@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -56,7 +57,7 @@ func TestLedgerKeepsTheContract(t *testing.T) {
 		t.Skip("no process to write in the name of")
 	}
 	storetest.RunLedger(t, func(t *testing.T) storetest.LedgerSite {
-		return &ledgerSite{t: t, dir: t.TempDir(), bodies: map[persist.Ledger]*exec.Cmd{}, options: LedgerOptions{
+		return &ledgerSite{t: t, dir: machinetest.Dir(t), bodies: map[persist.Ledger]*exec.Cmd{}, options: LedgerOptions{
 			LimitBytes:   2 << 10,   // it is compacted all the time
 			PostDeadline: time.Hour, // and no intent is old
 			Now:          func() time.Time { return ledgerNoon },
@@ -74,7 +75,7 @@ func ledgerKey(n int) secret.Fingerprint {
 }
 
 func openTestLedger(t *testing.T, options LedgerOptions) *Ledger {
-	return OpenLedger(t.TempDir(), storetest.LedgerIssuer, options)
+	return OpenLedger(machinetest.Dir(t), storetest.LedgerIssuer, options)
 }
 
 func refusal(n int) persist.Entry {
@@ -150,7 +151,7 @@ func TestAuditTrailTellsEverythingInOrder(t *testing.T) {
 }
 
 func TestLedgerNeedsNothingUntilThereIsSomethingToWrite(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "home")
+	dir := filepath.Join(machinetest.Dir(t), "home")
 	ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
 	known, err := ledger.History(background)
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -23,7 +24,7 @@ func TestALedgerThatMayNotBeWrittenIsStillRead(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may write everywhere")
 	}
-	dir := t.TempDir()
+	dir := machinetest.Dir(t)
 	appendAll(t, OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{}), refusal(1))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "auth.ledger"), 0o400))
 	require.NoError(t, os.Chmod(dir, 0o500))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -23,7 +24,7 @@ func logIn(t *testing.T, home string, n int) func() {
 }
 
 func TestLoginsThatComeWhileOneIsPutBackStayInTheirOrder(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	back := 0
 	s := Open(home, Options{Step: func(step string) {
@@ -46,7 +47,7 @@ func TestLoginsThatComeWhileOneIsPutBackStayInTheirOrder(t *testing.T) {
 
 func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 	for _, step := range []string{"swap: exchange", "swap: exchange back"} {
-		home := t.TempDir()
+		home := machinetest.Dir(t)
 		loggedIn(t)(home)
 		s := Open(home, Options{Step: func(at string) {
 			if at == "swap: exchange" {
@@ -63,7 +64,7 @@ func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 }
 
 func TestAFileThatIsGivenASecondNameInTheMiddleOfASwapKeepsIt(t *testing.T) {
-	home, other, isDone := t.TempDir(), filepath.Join(t.TempDir(), "other"), false
+	home, other, isDone := machinetest.Dir(t), filepath.Join(machinetest.Dir(t), "other"), false
 	loggedIn(t)(home)
 	s := stepping(home, "swap: exchange", func() {
 		if !isDone {
@@ -81,7 +82,7 @@ func TestAFileThatIsGivenASecondNameInTheMiddleOfASwapKeepsIt(t *testing.T) {
 }
 
 func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
 	s.exchangeNames = func(_, _ string) error { return errors.ErrUnsupported }
@@ -122,7 +123,7 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 	living := owner{other.Process.Pid, identify(other.Process.Pid)}
 	living.PIDNamespace = me.PIDNamespace
 
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	files := []string{leave(t, home, me), leave(t, home, living)}
 	s := quiet(home)
@@ -142,7 +143,7 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 }
 
 func TestTheFilesOfThoseWhoCannotBeAskedForAreLeftForAnHour(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	file := leave(t, home, owner{1, process{Started: "1", PIDNamespace: "another"}})
 	s := quiet(home)
@@ -157,7 +158,7 @@ func TestTheFilesOfThoseWhoCannotBeAskedForAreLeftForAnHour(t *testing.T) {
 }
 
 func TestFilesOfOtherProgramsAreNotSweptAway(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	names := []string{"auth.json.bak", "auth.json.1.tmp", "auth.json.a-b-c.1.2.3.tmp", "auth.json.1-2.1.2.3.tmp", "config.toml", "auth.json.lock"}
 	for _, name := range names {
@@ -173,7 +174,7 @@ func TestFilesOfOtherProgramsAreNotSweptAway(t *testing.T) {
 }
 
 func TestOneOfManySweepsEndsAWrite(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	dead := exec.Command("true")
 	require.NoError(t, dead.Run())

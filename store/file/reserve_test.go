@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -38,7 +39,7 @@ func roomsIn(t *testing.T, home string) []string {
 }
 
 func TestTheRoomThatIsHeldBecomesTheLogin(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
 	release := held(t, s)
@@ -56,7 +57,7 @@ func TestTheRoomThatIsHeldBecomesTheLogin(t *testing.T) {
 }
 
 func TestUnusedRoomIsGivenBack(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
 	release, other := held(t, s), held(t, s)
@@ -68,7 +69,7 @@ func TestUnusedRoomIsGivenBack(t *testing.T) {
 }
 
 func TestRoomThatCannotBeWrittenIntoIsGivenBackAtTheEnd(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
 	release := held(t, s)
@@ -80,7 +81,7 @@ func TestRoomThatCannotBeWrittenIntoIsGivenBackAtTheEnd(t *testing.T) {
 }
 
 func TestRoomBesideAnotherFileIsNotUsed(t *testing.T) {
-	home, here, there := t.TempDir(), t.TempDir(), t.TempDir()
+	home, here, there := machinetest.Dir(t), machinetest.Dir(t), machinetest.Dir(t)
 	loggedIn(t)(here)
 	require.NoError(t, quiet(there).Replace(background, otherLogin))
 	link := filepath.Join(home, authFile)
@@ -97,7 +98,7 @@ func TestRoomBesideAnotherFileIsNotUsed(t *testing.T) {
 
 // A sandbox may refuse the exchange and allow the rename.
 func TestWhereAnExchangeIsRefusedTheFileIsRenamed(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
 	s.exchangeNames = refusing
@@ -112,7 +113,7 @@ func TestWhereAnExchangeIsRefusedTheFileIsRenamed(t *testing.T) {
 // said to, this process puts it in place when it can, and else the next one.
 func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 	stuck := func(t *testing.T) (home string, s *Store, base persist.Revision) {
-		home = t.TempDir()
+		home = machinetest.Dir(t)
 		loggedIn(t)(home)
 		s = quiet(home)
 		base = revisionIn(t, s)
@@ -159,7 +160,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 
 // A sweep that fails leaves the login for the next one, which may do better.
 func TestASweepThatFailsThrowsNothingAway(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	left := leave(t, home, thisOwner())
 	require.NoError(t, os.Rename(filepath.Join(home, authFile), filepath.Join(home, "aside")))
@@ -182,7 +183,7 @@ func TestASweepThatFailsThrowsNothingAway(t *testing.T) {
 }
 
 func TestAFailedWriteNamesTheFileAndNoTemporaryOne(t *testing.T) {
-	home := filepath.Join(t.TempDir(), "no folder")
+	home := filepath.Join(machinetest.Dir(t), "no folder")
 	require.NoError(t, os.WriteFile(home, nil, 0o600))
 	var log bytes.Buffer
 	s := Open(home, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -94,7 +95,7 @@ func killEverywhere(t *testing.T, what string, prepare func(home string), enviro
 	t.Helper()
 	outcomes := map[string]string{}
 	for steps := 0; ; steps++ {
-		home := t.TempDir()
+		home := machinetest.Dir(t)
 		prepare(home)
 		child := exec.Command(os.Args[0], "-test.run=^TestStoreKills$")
 		child.Env = append(os.Environ(), killVariable+"="+what+","+strconv.Itoa(steps)+","+home)
@@ -205,7 +206,7 @@ func TestAKillInASwapIntoTheRoomLosesNoTokenThatIsWritten(t *testing.T) {
 // Without a lock, one process may look while another is about to finish for a
 // dead one.
 func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	dying := Open(home, Options{})
 	where, err := dying.find()

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -22,8 +23,8 @@ import (
 
 func TestStoreKeepsTheContractThroughASymbolicLink(t *testing.T) {
 	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-		site := &storeSite{t: t, home: swiftDir(t)}
-		vault := swiftDir(t)
+		site := &storeSite{t: t, home: machinetest.Dir(t)}
+		vault := machinetest.Dir(t)
 		require.NoError(t, os.Symlink("auth.json", filepath.Join(vault, "current")))
 		require.NoError(t, os.Symlink(filepath.Join(vault, "current"), site.path()))
 		t.Cleanup(func() {
@@ -39,9 +40,9 @@ func TestStoreKeepsTheContractThroughASymbolicLink(t *testing.T) {
 
 func TestStoreKeepsTheContractInAFileWithTwoNames(t *testing.T) {
 	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-		site := &storeSite{t: t, home: swiftDir(t)}
+		site := &storeSite{t: t, home: machinetest.Dir(t)}
 		require.NoError(t, os.WriteFile(site.path(), nil, 0o600))
-		other := filepath.Join(swiftDir(t), "other name")
+		other := filepath.Join(machinetest.Dir(t), "other name")
 		require.NoError(t, os.Link(site.path(), other))
 		t.Cleanup(func() {
 			requireSameFile(t, site.path(), other)

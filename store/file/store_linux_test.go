@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -33,7 +34,7 @@ func mount(t *testing.T, source, target, kind string, flags uintptr, data string
 
 // mounted is a home with a file mounted as auth.json, as containers have it.
 func mounted(t *testing.T) (home, source string) {
-	home, source = swiftDir(t), filepath.Join(swiftDir(t), "host.json")
+	home, source = machinetest.Dir(t), filepath.Join(machinetest.Dir(t), "host.json")
 	path := filepath.Join(home, authFile)
 	require.NoError(t, os.WriteFile(source, nil, 0o600))
 	require.NoError(t, os.WriteFile(path, nil, 0o600))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -40,7 +41,7 @@ func (s *storeSite) Read() []byte {
 
 func TestStoreKeepsTheContract(t *testing.T) {
 	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-		return &storeSite{t: t, home: t.TempDir()}
+		return &storeSite{t: t, home: machinetest.Dir(t)}
 	})
 }
 
@@ -102,21 +103,10 @@ func sweepNow(t *testing.T, s *Store) {
 	s.sweep(background, where)
 }
 
-// swiftDir is a folder for a test that is about no disk: one in memory, if
-// there is such a file system.
-func swiftDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "bezoar-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // A new file may get the inode of the one before the last, in the same tick of
 // the clock that the system dates files with.
 func TestEveryWriteIsDatedToTheNanosecond(t *testing.T) {
-	home, at := t.TempDir(), time.Date(2026, 11, 24, 5, 0, 0, 123456789, time.UTC)
+	home, at := machinetest.Dir(t), time.Date(2026, 11, 24, 5, 0, 0, 123456789, time.UTC)
 	s := quiet(home)
 	s.now = func() time.Time { at = at.Add(1); return at }
 	requireDated := func() {
@@ -135,7 +125,7 @@ func TestEveryWriteIsDatedToTheNanosecond(t *testing.T) {
 }
 
 func TestNothingIsReadOrWrittenBeforeThereIsNeed(t *testing.T) {
-	home := filepath.Join(t.TempDir(), "not yet")
+	home := filepath.Join(machinetest.Dir(t), "not yet")
 	s := Open(home, Options{})
 	require.NoDirExists(t, home)
 	require.Equal(t, "none", stored(t, s))
@@ -146,7 +136,7 @@ func TestNothingIsReadOrWrittenBeforeThereIsNeed(t *testing.T) {
 }
 
 func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	s := Open(home, Options{})
 	require.NoError(t, s.Replace(background, oldLogin))
 	require.NoError(t, os.RemoveAll(home))
@@ -159,7 +149,7 @@ func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
 }
 
 func TestTheLoginIsForItsOwnerAlone(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	require.NoError(t, os.WriteFile(filepath.Join(home, authFile), nil, 0o666))
 	s := Open(home, Options{})
 	require.NoError(t, s.Replace(background, oldLogin))
@@ -176,7 +166,7 @@ func TestTheLoginIsForItsOwnerAlone(t *testing.T) {
 func TestWhatIsNoLoginIsUnreadableAndNotTold(t *testing.T) {
 	large := append(bytes.Repeat([]byte(" "), authjson.SizeLimitBytes), `{"OPENAI_API_KEY": "S3NT1NEL"}`...)
 	for _, content := range []string{`{"OPENAI_API_KEY": "S3NT1NEL"`, "S3NT1NEL", "\x00\x00", string(large)} {
-		home := t.TempDir()
+		home := machinetest.Dir(t)
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(content), 0o600))
 		s, problem := Open(home, Options{}), new(persist.UnreadableError)
 		_, err := s.Load(background)
@@ -188,7 +178,7 @@ func TestWhatIsNoLoginIsUnreadableAndNotTold(t *testing.T) {
 }
 
 func TestAFolderInPlaceOfTheLoginIsLeftAlone(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	require.NoError(t, os.Mkdir(filepath.Join(home, authFile), 0o700))
 	requireNoPlaceForALogin(t, home, "a folder is in its place")
 	require.DirExists(t, filepath.Join(home, authFile))
@@ -208,7 +198,7 @@ func requireNoPlaceForALogin(t *testing.T, home, says string) {
 }
 
 func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
-	s := Open(t.TempDir(), Options{})
+	s := Open(machinetest.Dir(t), Options{})
 	require.NoError(t, s.Replace(background, oldLogin))
 	undatable := newLogin
 	undatable.PlanType = "pro" // auth.json has no place for it
@@ -220,7 +210,7 @@ func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
 
 func TestAHomeRemovedInTheMiddleOfAWriteIsNoticed(t *testing.T) {
 	for _, step := range []string{"replace: create", "replace: rename", "reserve: create"} {
-		home := t.TempDir()
+		home := machinetest.Dir(t)
 		s := stepping(home, step, func() { require.NoError(t, os.RemoveAll(home)) })
 		require.NoError(t, quiet(home).Replace(background, oldLogin))
 		if step == "reserve: create" {
@@ -233,7 +223,7 @@ func TestAHomeRemovedInTheMiddleOfAWriteIsNoticed(t *testing.T) {
 }
 
 func TestALostLockIsSurvivedAndReportedOnce(t *testing.T) {
-	home, log := t.TempDir(), new(bytes.Buffer)
+	home, log := machinetest.Dir(t), new(bytes.Buffer)
 	require.NoError(t, os.Mkdir(filepath.Join(home, lockFile), 0o700)) // cannot be locked
 	s := Open(home, Options{Log: slog.New(slog.NewTextHandler(log, nil))})
 	for range 3 {
@@ -250,7 +240,7 @@ func TestALostLockIsSurvivedAndReportedOnce(t *testing.T) {
 
 // A login that no program dated was refreshed when its file was written.
 func TestALoginWithoutADateIsDatedByItsFile(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	path := filepath.Join(home, authFile)
 	content, err := os.ReadFile(path)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
@@ -31,7 +32,7 @@ func news(t *testing.T, follower *journal.Follower) string {
 }
 
 func TestFollowerReadsEachLineOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal")
+	path := filepath.Join(machinetest.Dir(t), "journal")
 	write := func(lines ...string) { require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600)) }
 	replace := func(lines ...string) {
 		require.NoError(t, os.WriteFile(path+".new", []byte(strings.Join(lines, "")), 0o600))
@@ -64,7 +65,7 @@ func TestFollowerReadsEachLineOnce(t *testing.T) {
 }
 
 func TestFollowerCountsWhatItCannotRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal")
+	path := filepath.Join(machinetest.Dir(t), "journal")
 	endless := strings.Repeat("x", 48<<10) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte("{}\n\nnonsense\n"+endless+line("a")), 0o600))
 	entries := 0
@@ -75,7 +76,7 @@ func TestFollowerCountsWhatItCannotRead(t *testing.T) {
 }
 
 func TestFollowerTellsItsErrorsFromThoseOfItsCaller(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal")
+	path := filepath.Join(machinetest.Dir(t), "journal")
 	require.NoError(t, os.WriteFile(path, []byte(line("a")+line("b")), 0o600))
 	broken, calls := errors.New("broken pipe"), 0
 	follower := journal.Follow(path)

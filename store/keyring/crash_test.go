@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -36,7 +37,7 @@ func crashEverywhere(t *testing.T, what string, limitBytes int) map[string]strin
 	t.Helper()
 	outcomes := map[string]string{}
 	for steps := 0; ; steps++ {
-		home, ring := t.TempDir(), new(vault)
+		home, ring := machinetest.Dir(t), new(vault)
 		require.NoError(t, openQuiet(home, ring, limitBytes).Replace(background, oldLogin))
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(`{"OPENAI_API_KEY": "of before"}`), 0o600))
 		left, place := steps, "at the end"
@@ -113,7 +114,7 @@ func TestACrashInALogoutOrAReservationLeavesNothingElse(t *testing.T) {
 // A keyring may write and then say that it did not: a bus that is gone before
 // its answer. The login it then has must be one that can be opened.
 func TestAWriteThatIsSaidToHaveFailedMayHaveTakenPlace(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	require.NoError(t, openQuiet(home, ring, sealAll).Replace(background, oldLogin))
 	s := openQuiet(home, forgetful{ring}, sealAll)
 	require.Error(t, s.Replace(background, newLogin))
@@ -131,7 +132,7 @@ func (f forgetful) Set(service, account, value string) error {
 
 // A reader that has the old pointer looks again when its file is gone.
 func TestAReaderIsNotMisledByALoginThatComesInBetween(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	writer := openQuiet(home, ring, sealAll)
 	require.NoError(t, writer.Replace(background, oldLogin))
 	s := openQuiet(home, ring, sealAll)

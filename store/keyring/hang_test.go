@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -35,7 +36,7 @@ func calls(s *Store) map[string]func(context.Context) error {
 
 func TestAKeyringThatIsMissingOrLockedIsUnavailable(t *testing.T) {
 	ring := &vault{before: func(string) error { return errLocked }}
-	for name, call := range calls(openQuiet(t.TempDir(), ring, 0)) {
+	for name, call := range calls(openQuiet(machinetest.Dir(t), ring, 0)) {
 		t.Run(name, func(t *testing.T) { requireUnavailable(t, call(background), errLocked.Error()) })
 	}
 }
@@ -45,7 +46,7 @@ func TestALibraryThatBreaksOffIsUnavailable(t *testing.T) {
 		"panic": func(string) error { panic("S3NT1NEL") },
 		"exit":  func(string) error { runtime.Goexit(); return nil },
 	} {
-		for name, call := range calls(openQuiet(t.TempDir(), &vault{before: breakOff}, 0)) {
+		for name, call := range calls(openQuiet(machinetest.Dir(t), &vault{before: breakOff}, 0)) {
 			t.Run(how+" in "+name, func(t *testing.T) {
 				requireUnavailable(t, call(background), "broke off")
 				requireUnavailable(t, call(background), "broke off")
@@ -60,7 +61,7 @@ func TestAKeyringThatHangsIsUnavailableWithinTwoSeconds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				free := make(chan struct{})
 				ring := &vault{before: func(string) error { <-free; return nil }}
-				s := openImpatient(t.TempDir(), ring, 0)
+				s := openImpatient(machinetest.Dir(t), ring, 0)
 				start := time.Now()
 				requireUnavailable(t, calls(s)[name](background), "does not answer")
 				require.LessOrEqual(t, time.Since(start), 2*time.Second)
@@ -87,7 +88,7 @@ func TestAKeyringThatHangsIsUnavailableWithinTwoSeconds(t *testing.T) {
 func TestThoseWhoWaitBehindAHangingCallHavePatienceOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
-		s := openImpatient(t.TempDir(), &vault{before: func(string) error { <-free; return nil }}, 0)
+		s := openImpatient(machinetest.Dir(t), &vault{before: func(string) error { <-free; return nil }}, 0)
 		var callers sync.WaitGroup
 		for i := range 10 {
 			callers.Go(func() {
@@ -106,7 +107,7 @@ func TestThoseWhoWaitBehindAHangingCallHavePatienceOfTheirOwn(t *testing.T) {
 func TestWhoGoesAwayIsNotTakenForAHangingKeyring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring := &vault{before: func(string) error { time.Sleep(time.Second); return nil }}
-		s := openImpatient(t.TempDir(), ring, 0)
+		s := openImpatient(machinetest.Dir(t), ring, 0)
 		ctx, cancel := contextWithin(100 * time.Millisecond)
 		defer cancel()
 		_, err := s.Load(ctx)
@@ -120,7 +121,7 @@ func TestWhoGoesAwayIsNotTakenForAHangingKeyring(t *testing.T) {
 // place after a later one, of any process: until it has ended, no other begins.
 func TestAWriteThatHungDoesNotComeAfterALaterOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		home, free, ring := t.TempDir(), make(chan struct{}), new(vault)
+		home, free, ring := machinetest.Dir(t), make(chan struct{}), new(vault)
 		s, other := openImpatient(home, hanging{ring, free}, sealAll), openImpatient(home, ring, sealAll)
 		requireUnavailable(t, s.Replace(background, oldLogin), "does not answer")
 		requireUnavailable(t, other.Replace(background, newLogin), "wait for another writer")
@@ -147,7 +148,7 @@ func (h hanging) Set(service, account, value string) error {
 
 func TestAWriteWhoseCallerHasGoneIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		home, free := t.TempDir(), make(chan struct{})
+		home, free := machinetest.Dir(t), make(chan struct{})
 		ring := &vault{before: func(verb string) error { <-free; return nil }}
 		s := openImpatient(home, ring, 0)
 		requireUnavailable(t, s.Replace(background, newLogin), "does not answer") // it hangs in a get
@@ -158,7 +159,7 @@ func TestAWriteWhoseCallerHasGoneIsNotBegun(t *testing.T) {
 }
 
 func TestADiskThatCannotLockIsSurvived(t *testing.T) {
-	home, log := t.TempDir(), new(bytes.Buffer)
+	home, log := machinetest.Dir(t), new(bytes.Buffer)
 	require.NoError(t, os.Mkdir(filepath.Join(home, commitFile), 0o700)) // cannot be locked
 	s := Open(home, Options{Ring: new(vault), LimitBytes: sealAll, Patience: patience, Log: slog.New(slog.NewTextHandler(log, nil))})
 	require.NoError(t, s.Replace(background, oldLogin))
@@ -175,7 +176,7 @@ func TestAFailingKeyringLosesNothing(t *testing.T) {
 	noBus := errors.New("dial unix /nonexistent: connect: no such file or directory")
 	for _, limitBytes := range []int{0, sealAll} {
 		ring := new(vault)
-		s := openQuiet(t.TempDir(), ring, limitBytes)
+		s := openQuiet(machinetest.Dir(t), ring, limitBytes)
 		require.NoError(t, s.Replace(background, oldLogin))
 		for _, verbs := range [][]string{{"get", "set", "delete"}, {"set", "delete"}, {"get"}} {
 			ring.before = whenAsked(noBus, verbs...)

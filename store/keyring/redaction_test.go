@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -30,7 +31,7 @@ func sentinelLogin() machine.Credential {
 func TestNoErrorLogOrFileTellsASecret(t *testing.T) {
 	var said bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	var key string
 	attempt := func(limitBytes int, before func(string) error) {
 		ring.before = before

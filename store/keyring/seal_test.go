@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 )
@@ -24,7 +25,7 @@ func requireUnreadable(t *testing.T, err error) {
 // sealedLogin is a home with newLogin in a sealed file.
 func sealedLogin(t *testing.T) (s *Store, ring *vault, file string) {
 	ring = new(vault)
-	s = openQuiet(t.TempDir(), ring, sealAll)
+	s = openQuiet(machinetest.Dir(t), ring, sealAll)
 	require.NoError(t, s.Replace(background, newLogin))
 	return s, ring, sealedFiles(t, s.home)[0]
 }
@@ -86,7 +87,7 @@ func TestAnOlderSealedFilePutInPlaceOfTheNewOneIsUnreadable(t *testing.T) {
 }
 
 func TestABrokenPointerIsUnreadableAndLeadsNowhere(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	s := openQuiet(home, ring, sealAll)
 	key := `"` + strings.Repeat("A", 43) + `="`
 	for value, says := range map[string]string{

@@ -15,6 +15,7 @@ import (
 	"github.com/zalando/go-keyring"
 	ss "github.com/zalando/go-keyring/secret_service"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -49,11 +50,12 @@ func TestARealSecretServiceKeepsTheContract(t *testing.T) {
 			t.Skipf("no Secret Service to test with, %s is missing: apt-get install gnome-keyring dbus libsecret-tools", tool)
 		}
 	}
-	home, err := os.MkdirTemp("", "bezoar-") // a socket's path must not be long
-	require.NoError(t, err)
-	defer os.RemoveAll(home)
+	home, checks := machinetest.Dir(t), "1" // in memory, for the daemon syncs each item; a socket's path must not be long
+	if machinetest.Long() {
+		checks = "5"
+	}
 	session := exec.Command("dbus-run-session", "--", "sh", "-c", sessionScript, os.Args[0],
-		"-test.run=^TestInASession", "-test.count=1", "-test.v", "-test.timeout=5m", "-rapid.checks=5", "-rapid.nofailfile")
+		"-test.run=^TestInASession", "-test.count=1", "-test.v", "-test.timeout=5m", "-rapid.checks="+checks, "-rapid.nofailfile")
 	session.Env = append(os.Environ(), sessionVariable+"=1", "HOME="+home, "XDG_DATA_HOME="+home, "XDG_RUNTIME_DIR="+home)
 	output, err := session.CombinedOutput()
 	require.NoError(t, err, string(output))
@@ -79,7 +81,7 @@ func TestInASessionTheContractIsKept(t *testing.T) {
 	for name, limitBytes := range map[string]int{"InTheKeyring": 0, "Sealed": sealAll} {
 		t.Run(name, func(t *testing.T) {
 			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-				home := swiftDir(t)
+				home := machinetest.Dir(t)
 				t.Cleanup(func() { require.NoError(t, openQuiet(home, system{}, 0).Delete(background)) })
 				return &site{t: t, home: home, options: Options{Patience: patience, LimitBytes: limitBytes}}
 			})
@@ -94,7 +96,7 @@ func TestInASessionALargeLoginIsKept(t *testing.T) {
 	large := storetest.TokenSet(1)
 	large.AccessToken = secret.New(strings.Repeat("x", 64<<10))
 	for _, limitBytes := range []int{0, 2560} {
-		s := openQuiet(t.TempDir(), nil, limitBytes)
+		s := openQuiet(machinetest.Dir(t), nil, limitBytes)
 		require.NoError(t, s.Replace(background, large))
 		record, err := s.Load(background)
 		require.NoError(t, err)
@@ -108,7 +110,7 @@ func TestInASessionAnotherProgramsItemIsFoundAndReplaced(t *testing.T) {
 	if !isInSession(t) {
 		return
 	}
-	s := openQuiet(t.TempDir(), nil, 0)
+	s := openQuiet(machinetest.Dir(t), nil, 0)
 	content, err := document(oldLogin, nil)
 	require.NoError(t, err)
 	for range 2 {
@@ -132,7 +134,7 @@ func TestInASessionZLockedMeansUnavailable(t *testing.T) {
 	if !isInSession(t) {
 		return
 	}
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	require.NoError(t, openQuiet(home, nil, 0).Replace(background, oldLogin))
 	s := openImpatient(home, nil, 0)
 	lockAll(t)
@@ -165,7 +167,7 @@ func TestWithoutABusTheKeyringIsUnavailable(t *testing.T) {
 		return // the bus of this process is known already
 	}
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent") // without it, the library may start a bus
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte("{}"), 0o600))
 	s := Open(home, Options{Log: slog.New(slog.DiscardHandler)})
 	for _, call := range calls(s) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -41,7 +42,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	for name, limitBytes := range map[string]int{"InTheKeyring": 0, "Sealed": sealAll, "SealedIfLong": 400} {
 		t.Run(name, func(t *testing.T) {
 			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
-				made := &site{t: t, home: swiftDir(t), options: Options{Ring: new(vault), Patience: patience, LimitBytes: limitBytes}}
+				made := &site{t: t, home: machinetest.Dir(t), options: Options{Ring: new(vault), Patience: patience, LimitBytes: limitBytes}}
 				t.Cleanup(func() {
 					require.LessOrEqual(t, len(sealedFiles(t, made.home)), 1)
 					require.NoFileExists(t, filepath.Join(made.home, authFile))
@@ -53,7 +54,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 }
 
 func TestServiceAccountAndValueAreTheReferences(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	require.NoError(t, os.Mkdir(filepath.Join(home, "real"), 0o700))
 	link := filepath.Join(home, "link")
 	require.NoError(t, os.Symlink("real", link))
@@ -81,7 +82,7 @@ func writeThrough(t *testing.T, home string, ring Ring) *Store {
 
 func TestALoginAndALogoutRemoveTheFile(t *testing.T) {
 	for _, keep := range []bool{false, true} {
-		home := t.TempDir()
+		home := machinetest.Dir(t)
 		path := filepath.Join(home, authFile)
 		write := func() { require.NoError(t, os.WriteFile(path, []byte("{}"), 0o600)) }
 		ring := new(vault)
@@ -110,7 +111,7 @@ func TestALoginAndALogoutRemoveTheFile(t *testing.T) {
 }
 
 func TestAFolderInPlaceOfTheFileIsLeftAlone(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	require.NoError(t, os.Mkdir(filepath.Join(home, authFile), 0o700))
 	s := openQuiet(home, new(vault), 0)
 	require.NoError(t, s.Replace(background, newLogin))
@@ -119,7 +120,7 @@ func TestAFolderInPlaceOfTheFileIsLeftAlone(t *testing.T) {
 }
 
 func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
-	home := filepath.Join(t.TempDir(), "missing")
+	home := filepath.Join(machinetest.Dir(t), "missing")
 	ring := new(vault)
 	s := openQuiet(home, ring, sealAll)
 	for _, err := range []error{s.Replace(background, newLogin), reserve(background, s, newLogin), s.Swap(background, "", newLogin)} {
@@ -134,7 +135,7 @@ func TestAHomeThatIsMissingIsSaidToBe(t *testing.T) {
 }
 
 func TestALogoutLeavesNoOlderItem(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	s := openQuiet(home, ring, 0)
 	require.NoError(t, s.Replace(background, newLogin))
 	for key := range ring.items {
@@ -145,7 +146,7 @@ func TestALogoutLeavesNoOlderItem(t *testing.T) {
 }
 
 func TestAKeyringThatForgetsNothingOrStoresNothingIsFoundOut(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	s := openQuiet(home, stubborn{ring}, 0)
 	require.ErrorContains(t, s.Replace(background, newLogin), "does not give back")
 	require.NoError(t, ring.Set(service, s.item().account, "{}"))
@@ -160,7 +161,7 @@ func (stubborn) Set(_, _, _ string) error { return nil }
 func (stubborn) Delete(_, _ string) error { return nil }
 
 func TestBothBackendsOfOneHomeHaveOneLock(t *testing.T) {
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	inKeyring, inFile := openQuiet(home, new(vault), 0), file.Open(home, file.Options{})
 	for _, order := range [][2]persist.Store{{inKeyring, inFile}, {inFile, inKeyring}} {
 		unlock, err := order[0].Lock(background)
@@ -178,7 +179,7 @@ func TestBothBackendsOfOneHomeHaveOneLock(t *testing.T) {
 
 func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 	ring := new(vault)
-	home := t.TempDir()
+	home := machinetest.Dir(t)
 	s := openQuiet(home, ring, sealAll)
 	require.NoError(t, reserve(background, s, oldLogin))
 	require.Empty(t, sealedFiles(t, home))
@@ -200,7 +201,7 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 
 // A login that auth.json has no place for is the caller's fault alone.
 func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
-	s := openQuiet(t.TempDir(), new(vault), 0)
+	s := openQuiet(machinetest.Dir(t), new(vault), 0)
 	require.NoError(t, s.Replace(background, oldLogin))
 	unfit := newLogin
 	unfit.PlanType = "pro"
@@ -213,7 +214,7 @@ func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
 }
 
 func TestLongLoginsAreSealedForTheirOwnerAlone(t *testing.T) {
-	home, ring := t.TempDir(), new(vault)
+	home, ring := machinetest.Dir(t), new(vault)
 	s := openQuiet(home, ring, sealAll)
 	require.NoError(t, s.Replace(background, newLogin))
 	files := sealedFiles(t, home)

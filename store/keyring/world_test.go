@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -136,17 +135,6 @@ func sealedFiles(t *testing.T, home string) []string {
 	files, err := filepath.Glob(filepath.Join(home, sealedPrefix+"*"))
 	require.NoError(t, err)
 	return files
-}
-
-// swiftDir is a folder for a test that is about no disk: one in memory, if
-// there is such a file system.
-func swiftDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "bezoar-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // reserve holds room for as long as it takes.

@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -15,9 +17,20 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
+
+// shortChecks is how many cases rapid tries of each property in the short form of the
+// tests, unless the command line or RAPID_CHECKS says another number.
+const shortChecks = "20"
+
+func init() {
+	if !machinetest.Long() && os.Getenv("RAPID_CHECKS") == "" {
+		_ = flag.Set("rapid.checks", shortChecks)
+	}
+}
 
 // StoreSite is a place with one store, without a login at first.
 type StoreSite interface {
@@ -200,7 +213,7 @@ func stampTells(t *testing.T, site StoreSite) {
 		return is
 	}
 	requireNew(0)
-	for n := 100; n < 200; n++ {
+	for n := 100; n < 100+rounds(100); n++ {
 		if n%2 == 0 {
 			require.NoError(t, writer.Replace(background, TokenSet(n)))
 		} else {

@@ -12,9 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
+
+// rounds is how often a race is run: a quarter of n in the short form of the tests.
+func rounds(n int) int {
+	if machinetest.Long() {
+		return n
+	}
+	return max(n/4, 4)
+}
 
 func lockExcludes(t *testing.T, site StoreSite) {
 	handles := []persist.Store{site.Open(), site.Open()}
@@ -23,7 +32,7 @@ func lockExcludes(t *testing.T, site StoreSite) {
 	var callers sync.WaitGroup
 	for i := range 8 {
 		callers.Go(func() {
-			for range 20 {
+			for range rounds(20) {
 				unlock, err := handles[i%2].Lock(ctx)
 				if err != nil {
 					t.Errorf("lock: %v", err)
@@ -81,7 +90,7 @@ func loginDoesNotWait(t *testing.T, site StoreSite) {
 func oneSwapWins(t *testing.T, site StoreSite) {
 	handles := []persist.Store{site.Open(), site.Open(), site.Open()}
 	require.NoError(t, handles[0].Replace(background, TokenSet(100)))
-	for round := range 20 {
+	for round := range rounds(20) {
 		record, err := handles[0].Load(background)
 		require.NoError(t, err)
 		won := make(chan machine.Credential, 12)
@@ -107,7 +116,7 @@ func oneSwapWins(t *testing.T, site StoreSite) {
 // whichever is first, the login is there in the end.
 func loginIsNeverUndone(t *testing.T, site StoreSite) {
 	user, refresher, deleter := site.Open(), site.Open(), site.Open()
-	for n := 1000; n < 1040; n++ {
+	for n := 1000; n < 1000+rounds(40); n++ {
 		require.NoError(t, user.Replace(background, TokenSet(n)))
 		base := requireStored(t, refresher, TokenSet(n))
 		var writers sync.WaitGroup
@@ -152,7 +161,7 @@ func readersSeeWholeRecords(t *testing.T, site StoreSite) {
 	for w := range 2 {
 		writer := site.Open()
 		writers.Go(func() {
-			for n := range 10 {
+			for n := range rounds(10) {
 				writeSomehow(t, writer, bulky(1000+w*100+n))
 			}
 		})
