@@ -67,7 +67,7 @@ func (c *clocked) poll(t *testing.T, engines []*engine.Engine, length time.Durat
 // A clock that is a day ahead finds every token expired at birth; one that is a
 // day behind finds none expired that is. Eight processes ask for hours, and one
 // after the other starts anew.
-func TestWrongClockCostsAllProcessesAPostInFiveMinutes(t *testing.T) {
+func TestWrongClockCostsFewPosts(t *testing.T) {
 	for _, ahead := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestWrongClockCostsAllProcessesAPostInFiveMinutes(t *testing.T) {
 // A laptop sleeps for twelve hours: the monotonic clock stands still and the
 // wall clock jumps, in the middle of a backoff. The next ask makes the one post
 // that is due. The same holds when the clock is set back.
-func TestASuspendNeitherStallsNorStorms(t *testing.T) {
+func TestSuspendNeitherStallsNorStorms(t *testing.T) {
 	for _, jump := range []time.Duration{12 * time.Hour, -12 * time.Hour} {
 		t.Run(fmt.Sprint(jump), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

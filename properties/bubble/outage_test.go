@@ -42,7 +42,7 @@ var outages = map[string]issuer.Step{
 
 // A hundred processes share one store, and their clients ask every minute.
 // None of them may wear the issuer out, and none may sleep when it is back.
-func TestATenHourOutageCostsAtMostSixtyPosts(t *testing.T) {
+func TestTenHourOutageCostsSixtyPosts(t *testing.T) {
 	stories := [][]string{{"refused", "unavailable", "wants a rest", "too many"}, {"unavailable"}}
 	for _, story := range stories {
 		t.Run(fmt.Sprint(story), func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestATenHourOutageCostsAtMostSixtyPosts(t *testing.T) {
 
 // An issuer that takes a token and never answers may have spent it. It is asked
 // once more and not again: then a person has to log in, and all processes say so.
-func TestAnIssuerThatHangsIsAskedTwiceAndThenALoginIsNeeded(t *testing.T) {
+func TestHangingIssuerIsAskedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(t)
 		end := time.Now().Add(outageLength)

@@ -19,10 +19,10 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// TestAKilledLoginIsTheOldOneOrTheNewOneWhole kills the program with SIGKILL at
+// TestKilledLoginIsTheOldOrTheNewOne kills the program with SIGKILL at
 // many points of a login, by name and at moments that no name is for, and starts
 // it again.
-func TestAKilledLoginIsTheOldOneOrTheNewOneWhole(t *testing.T) {
+func TestKilledLoginIsTheOldOrTheNewOne(t *testing.T) {
 	program, err := programtest.Path()
 	require.NoError(t, err)
 	for _, kind := range []string{"browser", "device"} {

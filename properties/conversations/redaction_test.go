@@ -19,11 +19,11 @@ import (
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 )
 
-// TestNoSecretLeavesThroughAConversation leads the program into everything that
+// TestConversationsKeepSecrets leads the program into everything that
 // it may complain about with a secret in its hand. What every conversation is
 // looked through for at its end is in leaks; these have sentinels besides, in
 // places where no token belongs.
-func TestNoSecretLeavesThroughAConversation(t *testing.T) {
+func TestConversationsKeepSecrets(t *testing.T) {
 	converse(t, testscript.Params{Dir: filepath.Join("testdata", "secrets")})
 }
 
@@ -100,7 +100,7 @@ func (s *speaker) noteWishes(text string) {
 	}
 }
 
-func TestALeakIsFoundWhereverItIs(t *testing.T) {
+func TestLeakIsFoundWhereverItIs(t *testing.T) {
 	const opens = "refresh-token-of-ada"
 	answer := `{"id":1,"result":{"authToken":"` + opens + `"}}` + "\n"
 	for name, leak := range map[string]func(*conversation){
@@ -130,9 +130,9 @@ func TestALeakIsFoundWhereverItIs(t *testing.T) {
 	}
 }
 
-// TestAWitnessHearsOfEverySecret holds the list of members against a whole login
+// TestWitnessHearsOfEverySecret holds the list of members against a whole login
 // in a browser and one with a code: whatever the disk has of it was noticed.
-func TestAWitnessHearsOfEverySecret(t *testing.T) {
+func TestWitnessHearsOfEverySecret(t *testing.T) {
 	program, err := programtest.Path()
 	require.NoError(t, err)
 	c, err := newConversation(program, t.TempDir())

@@ -19,7 +19,7 @@ import (
 // A client asks once a second, or in ten in the short form, for 24 hours of virtual time, through pipes, with
 // the login and the ledger on a disk. The token rotates each hour, the issuer is
 // away for two, an answer is lost, then the login dies, and the user signs in with another program.
-func TestADayOfPollingLeavesNothingBehind(t *testing.T) {
+func TestDayOfPollingLeavesNothingBehind(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // what the runtime keeps for each processor is filled in any order
 	home := t.TempDir()
 	writePast(t, home, 2000)
@@ -35,7 +35,7 @@ const journalLimit = 256 << 10 // bytes
 
 // incidents are what happens at the beginning of an hour of the day. One answer is lost,
 // which a login survives: its token is posted once more. Two would end it (see
-// TestAnIssuerThatHangsIsAskedTwiceAndThenALoginIsNeeded).
+// TestHangingIssuerIsAskedTwice).
 var incidents = map[int]func(*frugalIssuer){
 	5:  func(i *frugalIssuer) { i.status = http.StatusServiceUnavailable },
 	6:  func(i *frugalIssuer) { i.status = http.StatusTooManyRequests },

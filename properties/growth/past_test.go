@@ -75,7 +75,7 @@ func writePast(t testing.TB, home string, entries int) {
 
 // Allocations can be counted where time cannot: a poll that looked at its past
 // would make more of them.
-func TestAPollAllocatesAsMuchAfterALongPast(t *testing.T) {
+func TestPollAllocatesTheSameAfterALongPast(t *testing.T) {
 	for _, past := range pasts {
 		t.Run(past.what, func(t *testing.T) {
 			require.Equal(t, past.allocations(t, past.sizes[0]), past.allocations(t, past.sizes[2]))

@@ -22,11 +22,11 @@ import (
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-// TestManyClientsSeeWhatOneAfterAnotherWould runs the real engine for many
+// TestHistoriesAreLinearizable runs the real engine for many
 // clients at once, in a bubble with virtual time, and demands that what each of
 // them was shown could have come of one request after another: the history is
 // linearizable (Herlihy and Wing 1990), and porcupine looks for the order.
-func TestManyClientsSeeWhatOneAfterAnotherWould(t *testing.T) {
+func TestHistoriesAreLinearizable(t *testing.T) {
 	propertytest.Checks(t, 600)
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyParty().Draw(t, "party")
@@ -34,11 +34,11 @@ func TestManyClientsSeeWhatOneAfterAnotherWould(t *testing.T) {
 	})
 }
 
-// TestManyClientsSeeWhatOneAfterAnotherWouldOnRealCores does the same without a
+// TestHistoriesAreLinearizableOnRealCores does the same without a
 // bubble, for the race detector and for the orders that a scheduler makes. Real
 // time is too coarse to tell whether a demanded refresh came soon enough, so
 // that here only the order counts.
-func TestManyClientsSeeWhatOneAfterAnotherWouldOnRealCores(t *testing.T) {
+func TestHistoriesAreLinearizableOnRealCores(t *testing.T) {
 	parties := anyParty()
 	for seed := range 60 {
 		p := parties.Example(seed).inReality()

@@ -15,14 +15,14 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// TestWhateverHappensToLoginsEverybodyAgreesAtRest does to a whole server all
+// TestLoginsEndInAgreement does to a whole server all
 // that can happen to logins, in every order, at once or apart. A failure tells
 // the story.
 //
 // A login that a client was told of ends once. Every request has one answer. And
 // once nothing happens any more, the client was last told what the status says,
 // and that is what the store has.
-func TestWhateverHappensToLoginsEverybodyAgreesAtRest(t *testing.T) {
+func TestLoginsEndInAgreement(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := rapid.SampledFrom([]string{"none", "bob", "a key"}).Draw(t, "before")
 		plan := rapid.SliceOfN(genDeed, 3, 30).Draw(t, "plan")

@@ -38,10 +38,10 @@ func wordCircumstances() (all []circumstance) {
 	return append(all, circumstance{"", refuse})
 }
 
-// TestEveryPlaceInALoginOrALogoutHasItsOutcome kills a process before each system call
+// TestEveryAccountFailpointHasItsOutcome kills a process before each system call
 // of a login and of a logout. A sister that was there all the time, and the next
 // process, make of it what the table says; and what died half-way can be repeated.
-func TestEveryPlaceInALoginOrALogoutHasItsOutcome(t *testing.T) {
+func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
 	t.Parallel()
 	unmet := map[states.Failpoint]bool{}
 	for _, each := range states.AccountFailpoints() {

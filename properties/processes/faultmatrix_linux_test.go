@@ -41,10 +41,10 @@ var homeFaults = []homeFault{
 	{"the login is a mount point, which no rename moves", true, mountLogin, 1, "", ""},
 }
 
-// TestATokenIsPostedOnlyIfItsSuccessorCanBeStored lets an engine with a login in
+// TestPostNeedsRoomForItsSuccessor lets an engine with a login in
 // use meet a home that is out of order, on a disk of its own. It posts nothing it
 // could not keep the answer to, serves what it has, and says what is the matter.
-func TestATokenIsPostedOnlyIfItsSuccessorCanBeStored(t *testing.T) {
+func TestPostNeedsRoomForItsSuccessor(t *testing.T) {
 	for _, fault := range homeFaults {
 		t.Run(fault.name, func(t *testing.T) {
 			s, isMounted := diskScene(t)
@@ -79,7 +79,7 @@ func TestATokenIsPostedOnlyIfItsSuccessorCanBeStored(t *testing.T) {
 
 // The disk fills up when the token is on its way. The room for its successor was
 // held before the post, so that it is stored all the same.
-func TestADiskThatFillsUpDuringThePostCostsNothing(t *testing.T) {
+func TestFullDiskAfterAPostCostsNothing(t *testing.T) {
 	s, isMounted := diskScene(t)
 	if !isMounted {
 		t.Log("no disk may be mounted here")

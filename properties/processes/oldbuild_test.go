@@ -42,9 +42,9 @@ func earlierProgram(t *testing.T) string {
 	return built
 }
 
-// TestAnEarlierBuildAndThisOneShareAHome lets both refresh, log in and out and die
+// TestEarlierBuildSharesAHome lets both refresh, log in and out and die
 // on one home, and demands of both what each promises alone.
-func TestAnEarlierBuildAndThisOneShareAHome(t *testing.T) {
+func TestEarlierBuildSharesAHome(t *testing.T) {
 	if !machinetest.Long() {
 		t.Skip("the earlier build is made in the long form alone: BEZOAR_TEST_LONG=1")
 	}

@@ -86,11 +86,11 @@ func (s *scene) sisterAsks(t *testing.T) {
 	sister.Close(background)
 }
 
-// TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn stops a process at
+// TestStoppedRefreshDoesNoHarm stops a process at
 // each failpoint, for longer than the deadline of its post, while a sister comes
 // along, and then lets it go on. No process died, so there is no excuse: each token
 // is posted once, and the login lives.
-func TestAProcessStoppedAnywhereInARefreshDoesNoHarmWhenItGoesOn(t *testing.T) {
+func TestStoppedRefreshDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	if !canStop {
 		t.Skip("no process can be stopped here")
@@ -199,10 +199,10 @@ func (h *halting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestAnAnswerThatArrivedWhileTheProcessStoodStillCounts: a deadline ends the
+// TestAnswerToAStoppedProcessCounts: a deadline ends the
 // waiting, never the hearing. What lies in the socket when a process goes on is
 // heard, however long it stood still.
-func TestAnAnswerThatArrivedWhileTheProcessStoodStillCounts(t *testing.T) {
+func TestAnswerToAStoppedProcessCounts(t *testing.T) {
 	t.Parallel()
 	if !canStop {
 		t.Skip("no process can be stopped here")

@@ -27,11 +27,11 @@ const (
 
 var sisterActs = []sisterAct{refreshes, leaves, enters}
 
-// TestAProcessStoppedInALoginOrALogoutHasTheWordThatIsItsOwn stops a process at each
+// TestLastLoginOrLogoutCountsThoughStopped stops a process at each
 // place of a login and of a logout, lets a sister refresh, log out or log in, and then
 // lets it go on. The word that changed the store last counts, for each process, and no
 // token is posted twice. Without BEZOAR_TEST_LONG every other place has one sister.
-func TestAProcessStoppedInALoginOrALogoutHasTheWordThatIsItsOwn(t *testing.T) {
+func TestLastLoginOrLogoutCountsThoughStopped(t *testing.T) {
 	t.Parallel()
 	if !canStop {
 		t.Skip("no process can be stopped here")

@@ -14,7 +14,7 @@ import (
 
 // A judge that calls every loss a drop, or takes any death for a reason, would let the
 // storms pass whatever is lost in them.
-func TestTheJudgeOfAStormKnowsADropFromALossAndWhoseDeathItWas(t *testing.T) {
+func TestStormJudgeTellsADropFromALoss(t *testing.T) {
 	spent, granted, later := secret.New("spent"), secret.New("granted"), secret.New("later")
 	s := &storm{scene: &scene{names: machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"}}, archive: &archive{sets: map[secret.Fingerprint]givenSet{
 		granted.Fingerprint(): {login: spent.Fingerprint()},

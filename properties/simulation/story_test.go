@@ -12,7 +12,7 @@ import (
 
 // Stories that broke a promise once, or that a mutant broke too seldom for chance
 // to find, each told to the real program.
-func TestStoriesThatBrokeAPromiseDoSoNoMore(t *testing.T) {
+func TestStoriesThatBrokeAPromise(t *testing.T) {
 	demands := machine.Ask{Refresh: true, Token: true}
 	for name, h := range map[string]operations{
 		"a late answer takes the place of a later login whose successor is not saved yet": {

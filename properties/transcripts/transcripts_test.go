@@ -26,11 +26,11 @@ var (
 	verifyWith = flag.String("transcripts.verify", "", "a reference `program` that the records have to be of still")
 )
 
-// TestOnlyIntendedDifferencesFromCodex holds the same conversations with bezoar
+// TestDifferencesFromCodexAreIntended holds the same conversations with bezoar
 // that Codex was recorded in, and compares all that came of them:
 // answers, notifications, what the issuer was sent and what is left on the disk.
 // A difference must be listed with its reason, and what is listed must differ.
-func TestOnlyIntendedDifferencesFromCodex(t *testing.T) {
+func TestDifferencesFromCodexAreIntended(t *testing.T) {
 	program, err := programtest.Path()
 	require.NoError(t, err)
 	intended, unused := intendedDifferences(t)

@@ -228,7 +228,7 @@ func orderOf(effects []machine.Effect) string {
 
 // The login in use may be one that came back while its first refresh was in
 // flight. What the issuer says to that refresh is then about the next one too.
-func TestALateVerdictOnTheLoginInUsePoisonsIt(t *testing.T) {
+func TestLateVerdictPoisonsTheLoginInUse(t *testing.T) {
 	at, c := machine.At{Time: machinetest.Dawn.Add(time.Hour)}, tokensOf(0, 0, machinetest.Dawn)
 	s := machine.New(propertytest.Policy)
 	for _, event := range []machine.Event{

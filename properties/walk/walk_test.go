@@ -17,13 +17,13 @@ import (
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 )
 
-// TestEveryInterleavingOfTwoProcessesKeepsThePromises walks breadth-first through
+// TestEveryInterleavingKeepsThePromises walks breadth-first through
 // all that two processes on one store can come to in four operations with two
 // faults, and looks at every state. The first story that breaks a promise is
 // therefore one of the shortest. Without the lock there is so much more that
 // three operations have to do; -exhaustive.deep tries four. Without BEZOAR_TEST_LONG it is an
 // operation less, which each mutant that a walk has to kill dies of.
-func TestEveryInterleavingOfTwoProcessesKeepsThePromises(t *testing.T) {
+func TestEveryInterleavingKeepsThePromises(t *testing.T) {
 	for _, each := range walks() {
 		t.Run(each.name, func(t *testing.T) {
 			states, steps := walk(t, each.world)
