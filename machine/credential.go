@@ -9,7 +9,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Method is how somebody is logged in, in the words of the app-server protocol.
+// Method is the kind of a login, in the words of the app-server protocol.
 type Method string
 
 // The methods of a credential. The zero Method is no login.
@@ -102,7 +102,7 @@ func (c Credential) Merge(grant endpoint.TokenResponse, at time.Time) Credential
 }
 
 // Keeping is the credential with a refresh token that came without an access token
-// that can be used. It counts as refreshed, as in the reference, unless the date of
+// that can be used. It counts as refreshed, as in Codex, unless the date of
 // its last refresh is all that tells that its access token has aged.
 func (c Credential) Keeping(kept endpoint.TokenResponse, at time.Time) Credential {
 	next, due := c.Merge(kept, at), c.dueAt()
@@ -129,7 +129,7 @@ func (c Credential) account() Account {
 	return account
 }
 
-// expiry is when the access token expires, zero when nobody said. What the token
+// expiry is when the access token expires, zero when that is unknown. What the token
 // says of itself (exp) goes before what was said with it (expires_in): resource
 // servers go by it, and everybody who has the token can see it. That this machine's
 // clock may differ from the issuer's is seen to where a token seems to be born dead.
@@ -207,7 +207,7 @@ func (c Credential) meantLife() time.Duration {
 	return ExpiryLead
 }
 
-// isUsable reports whether the login has anything to hand out. The reference
+// isUsable reports whether the login has anything to hand out. Codex
 // wants a token set to say when it was last refreshed.
 func (c Credential) isUsable() bool {
 	switch c.Method {

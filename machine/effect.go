@@ -5,7 +5,7 @@ import "github.com/bezoar-auth/bezoar/machine/endpoint"
 // Effect is an order to the engine, in the imperative. The set is closed.
 //
 // Effects are carried out in the order of the slice. Publish comes before
-// anything that lets somebody look, callers are answered after the last effect,
+// anything that lets a caller look, callers are answered after the last effect,
 // and whatever a credential or verdict had to survive is durable before the
 // event that announces it: a login is saved first and then reported, and a
 // refresh reports only what its transaction has written down. LookInStore,
@@ -35,13 +35,13 @@ type StartRefresh struct {
 	Cause   endpoint.Cause
 }
 
-// Revoke tells the issuer that nobody will use a login any more. It ends in
-// nothing: whether the issuer listens is nobody's business.
+// Revoke tells the issuer that a login is not used any more. It ends in nothing:
+// no decision depends on the issuer's answer.
 type Revoke struct {
 	order
 	Credential Credential
 }
 
 // SaveAgain tries to put an unsaved credential into the store. It ends in
-// Saved, SaveFailed, or CredentialLoaded if somebody logged in meanwhile.
+// Saved, SaveFailed, or CredentialLoaded if another login was stored meanwhile.
 type SaveAgain struct{ order }

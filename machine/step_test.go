@@ -219,7 +219,7 @@ func TestWhoHasToWait(t *testing.T) {
 	require.False(t, good.Waits(token, noon), "due, but it can still be used")
 	require.False(t, young.Waits(token, noon))
 	require.True(t, expired.Waits(token, noon))
-	require.True(t, old.Waits(token, noon), "nobody knows whether it can be used, and it is old")
+	require.True(t, old.Waits(token, noon), "it is unknown whether it can be used, and it is old")
 }
 
 func TestTheFloorMakesOneRefreshOfTwoDemands(t *testing.T) {
@@ -253,7 +253,7 @@ func TestTheLongestBackoffIsWaitedOutToo(t *testing.T) {
 	state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
 		machine.RefreshFailedTransient{At: at(0), Attempt: 1, NotBefore: noon.Add(time.Hour), Posted: true}) // of an older version
 	require.False(t, ordersRefresh(t, state, demand))
-	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(-time.Nanosecond), Ask: demand.Ask}), "nobody sets a longer one")
+	require.True(t, ordersRefresh(t, state, machine.Asked{At: at(-time.Nanosecond), Ask: demand.Ask}), "no process sets a longer one")
 }
 
 func TestPostsWithoutAVerdictAreCounted(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 // extra post for each token.
 //
 // A post goes through it like this: TokenHistory and Doubt say whether it may be,
-// Intend makes sure that nobody else makes it, Conclude says how it ended.
+// Intend makes sure that no other process makes it, Conclude says how it ended.
 type Ledger interface {
 	// TokenHistory folds the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
@@ -33,13 +33,13 @@ type Ledger interface {
 
 	// Doubt tells of the posts of a refresh token that have no outcome yet. Hold
 	// the lock: without it, a post in flight may be told as one given up. It
-	// returns an [*UnavailableError] if nobody can tell; then do not post.
+	// returns an [*UnavailableError] if that is unknown; then do not post.
 	Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
 
 	// Intend makes the intent for intent.Key, durably and exclusively, and writes
-	// the entry: whoever gets nil may post, once. It returns [ErrIntended] if
+	// the entry: with nil the caller may post, once. It returns [ErrIntended] if
 	// there is an intent already that the given doubt does not cover, a verdict by
-	// now, or a lost answer that the doubt does not know of: then somebody else posts. A [*NotDurableError] says that it could not
+	// now, or a lost answer that the doubt does not know of: then another process posts. A [*NotDurableError] says that it could not
 	// be written: do not post.
 	Intend(ctx context.Context, intent Entry, doubt history.Doubt) error
 
@@ -73,7 +73,7 @@ const (
 	Rotated  Kind = "rotated"  // granted; the successor is stored, or dropped if there is no Next
 	Refused  Kind = "refused"  // refused, for good if the reason is explained
 	Deferred Kind = "deferred" // no verdict; when to try again
-	Adopted  Kind = "adopted"  // somebody else's token set was taken
+	Adopted  Kind = "adopted"  // a token set that another program stored was taken
 	Login    Kind = "login"
 	Logout   Kind = "logout"
 

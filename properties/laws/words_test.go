@@ -104,7 +104,7 @@ func passages(t *testing.T) []passage {
 		}
 		content, err := os.ReadFile(filepath.Join(root(t), name))
 		require.NoError(t, err)
-		text := regexp.MustCompile(`(?m)^\s*(?:#|//|>) `).ReplaceAllString(string(content), "")
+		text := regexp.MustCompile(`(?m)^[ \t]*(?:#|//|>) `).ReplaceAllString(string(content), "")
 		all = append(all, passage{file: name, line: 1, text: text})
 	})
 	return all

@@ -108,7 +108,7 @@ func (j *journalFile) write(line []byte, synced bool) (stands bool, err error) {
 	return err == nil && os.SameFile(info, named), err
 }
 
-// torn reports whether the last line has no end: somebody died in it.
+// torn reports whether the last line has no end: its writer died in it.
 func torn(file *os.File, size int64) bool {
 	last := []byte{'\n'}
 	if size > 0 {

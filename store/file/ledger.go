@@ -147,7 +147,7 @@ func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doub
 	return err
 }
 
-// checkFree returns [persist.ErrIntended] if somebody made the post that made
+// checkFree returns [persist.ErrIntended] if another process made the post that made
 // is for after all, or is about to.
 func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 	open, err := l.intentsOf(made.TokenID)

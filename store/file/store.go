@@ -137,7 +137,7 @@ func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.C
 var emptyRecord = []byte("\n")
 
 // Delete implements [persist.Store]. A file that is written in place is emptied
-// in place: whoever shares it is logged out as well, and shares the next login.
+// in place: each home that shares it is logged out as well, and shares the next login.
 func (s *Store) Delete(ctx context.Context) error {
 	where, err := s.find()
 	if err == nil {

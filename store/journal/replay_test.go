@@ -51,7 +51,7 @@ func TestATokenThatWasNotRotatedIsNotSpent(t *testing.T) {
 		fold(persist.Entry{Kind: persist.Rotated, TokenID: "a", NextID: "a", At: noon}))
 }
 
-func TestAGrantThatNobodyKeptIsSpentAndIsNoLogin(t *testing.T) {
+func TestReplayOfADroppedResponseIsSpentAndNoLogin(t *testing.T) {
 	lineage := fold(persist.Entry{Kind: persist.Logout}, persist.Entry{Kind: persist.Rotated, TokenID: "a", At: noon})
 	require.NotNil(t, lineage.VerdictOn("a"))
 	require.Empty(t, lineage.Rotations)
@@ -112,7 +112,7 @@ func TestALoginEndsTheWait(t *testing.T) {
 		"a login that lives in one process says nothing of the endpoint")
 }
 
-func TestALogoutLastsUntilSomebodyIsLoggedIn(t *testing.T) {
+func TestReplayKeepsALogoutUntilTheNextLogin(t *testing.T) {
 	logout := persist.Entry{Kind: persist.Logout}
 	require.True(t, fold(logout).LoggedOut)
 	for _, e := range []persist.Entry{

@@ -117,7 +117,7 @@ func TestWhoGoesAwayIsNotTakenForAHangingKeyring(t *testing.T) {
 	})
 }
 
-// The caller of a write that hangs is told that it failed. It must not take
+// The caller of a write that hangs gets an error. It must not take
 // place after a later one, of any process: until it has ended, no other begins.
 func TestAWriteThatHungDoesNotComeAfterALaterOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

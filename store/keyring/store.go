@@ -48,7 +48,7 @@ type Options struct {
 	Ring       Ring              // nil is the system's
 	LimitBytes int               // of one item; 0 is what the system's takes
 	Patience   time.Duration     // how long the keyring may take for one call of a method; 0 is 2 s
-	KeepFile   bool              // leave auth.json alone: whoever asks for it removes it in its own time
+	KeepFile   bool              // leave auth.json alone: the caller removes it in its own time
 	Log        *slog.Logger      // nil is slog.Default()
 	Step       func(step string) // told before each thing that leaves a trace, so that a test can end there
 }
@@ -72,7 +72,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Open is the store of the home, in the keyring of whoever runs this. Nothing
+// Open is the store of the home, in the keyring of the user who runs this. Nothing
 // is read or written yet.
 func Open(home string, options Options) *Store {
 	options = options.withDefaults()

@@ -48,7 +48,7 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 
 // exclude keeps other processes from writing. Where no file can be locked one
 // goes on without; not where another one has the lock, for its keyring may hang.
-// Some of the patience is left, so that the caller is told which of the two it is.
+// Some of the patience is left, so that the error says which of the two it is.
 func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Patience*3/4)
 	defer cancel()
@@ -65,9 +65,9 @@ func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err er
 }
 
 // put makes content the record. Setting the item is what commits it: before, a
-// new sealed file counts for nothing, and after, an old one does. Whether a Set
-// that failed will not take place after all, nobody knows: the file it would
-// need stays until the next turn.
+// new sealed file counts for nothing, and after, an old one does. A Set that
+// failed may take place after all, so the file it would need stays until the next
+// turn.
 func (s *Store) put(ctx context.Context, turn turn, old string, content []byte) error {
 	s.sweep(turn, old)
 	value, generation, err := s.valueOf(turn.item, content)
@@ -127,7 +127,7 @@ func (s *Store) removeFile() error {
 	return disk.Remove(path, s.stepOf("tidy: "))
 }
 
-// sweep removes all sealed files but one. Whoever is not alone may not tell a
+// sweep removes all sealed files but one. Without the lock a caller may not tell a
 // file that is left over from one that is about to be needed.
 func (s *Store) sweep(turn turn, keep string) {
 	if !turn.alone {
