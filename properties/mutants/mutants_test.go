@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -64,7 +65,34 @@ func TestEveryMutantStillHasItsPlace(t *testing.T) {
 		assert.NoError(t, err, m.name)
 		require.False(t, names[m.name], "%s is listed twice", m.name)
 		require.NotEmpty(t, m.breaks, m.name)
+		m.namesTests(t)
 		names[m.name] = true
+	}
+}
+
+// namesTests demands that each test a mutant asks for exists: -run passes where
+// it finds none.
+func (m mutant) namesTests(t *testing.T) {
+	t.Helper()
+	for tests := range strings.SplitSeq(m.tests, ";") {
+		var text strings.Builder // of the tests of all folders that are named
+		var wanted string
+		for _, word := range strings.Fields(tests) {
+			if name, ok := strings.CutPrefix(word, "-run="); ok {
+				wanted = name
+			}
+			files, err := filepath.Glob(filepath.Join(root, word, "*_test.go"))
+			require.NoError(t, err)
+			for _, file := range files {
+				content, err := os.ReadFile(file)
+				require.NoError(t, err)
+				text.Write(content)
+			}
+		}
+		require.NotEmpty(t, text.String(), "%s: no tests in %s", m.name, tests)
+		for _, name := range regexp.MustCompile(`Test\w+`).FindAllString(wanted, -1) {
+			require.Contains(t, text.String(), "func "+name, "%s: %s does not find its test", m.name, tests)
+		}
 	}
 }
 
