@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -17,8 +19,9 @@ type Runner interface {
 	// Refresh runs a refresh and hands its event to Owner.Conclude. Posting ends
 	// when nothing may be posted any more.
 	Refresh(run func(posting context.Context, listen Listen) machine.Event)
-	// Revoke runs a revocation and then calls Owner.Revoked.
-	Revoke(run func(context.Context))
+	// Revoke runs a revocation and then calls what that returns, as the owner's only
+	// caller.
+	Revoke(run func(context.Context) (ended func()))
 }
 
 // Listen is called when a post begins. If the post lasts longer than its deadline, the
@@ -49,7 +52,7 @@ func (o *Owner) refresh() {
 // store and the ledger know.
 func (t *transaction) runElsewhere(posting context.Context, listen Listen) machine.Event {
 	began := t.at().Time
-	if err := t.Elsewhere(posting, t.state); err != nil {
+	if err := t.Elsewhere(posting, t.state.Snapshot()); err != nil {
 		t.Log.Warn("no other process could make the refresh, so this one does", "error", err)
 		return t.run(posting, listen)
 	}
@@ -134,33 +137,50 @@ func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 	return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
 }
 
-// revoke tells the issuer that a login is given up.
+// Revocation is what came of telling the authorization server that a login has ended
+// (RFC 7009).
+type Revocation struct {
+	Asked bool  // there was something to revoke, and the authorization server was to be told
+	Err   error // why it could not be told; nil if it knows, or was not asked
+}
+
+// revocation is one that is to be made, and what is called with its outcome.
+type revocation struct {
+	isLocal bool // it is not to be made
+	ended   func(Revocation)
+}
+
+// revoke tells the authorization server that a login is given up.
 func (o *Owner) revoke(login machine.Credential) {
+	pending := cmp.Or(o.loggingOut, &revocation{ended: func(Revocation) {}})
+	o.loggingOut = nil
+	if pending.isLocal {
+		pending.ended(Revocation{})
+		return
+	}
 	o.running++
-	o.revocations++
+	o.revocations = append(o.revocations, pending)
 	options := &o.Options
-	o.runner.Revoke(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, revokeLimit)
-		defer cancel()
-		if err := options.Issuer.Revoke(ctx, options.Policy.IssuerOf(login), login); err != nil {
-			options.Log.Warn("the issuer was not told that a login has ended", "error", err)
-			return
-		}
-		options.note(ctx, persist.Entry{Kind: persist.Revoked, Method: login.Method, TokenID: options.keyOf(login)})
+	o.runner.Revoke(func(ctx context.Context) func() {
+		err := options.revoke(ctx, login)
+		return func() { o.revoked(pending, err) }
 	})
 }
 
-// Revoked takes the end of a revocation.
-func (o *Owner) Revoked() {
-	o.running--
-	o.revocations--
-	o.leaveDone()
+func (o *Options) revoke(ctx context.Context, login machine.Credential) error {
+	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
+	defer cancel()
+	if err := o.Issuer.Revoke(ctx, o.Policy.IssuerOf(login), login); err != nil {
+		o.Log.Warn("the issuer was not told that a login has ended", "error", err)
+		return err
+	}
+	o.note(ctx, persist.Entry{Kind: persist.Revoked, Method: login.Method, TokenID: o.keyOf(login)})
+	return nil
 }
 
-// leaveDone tells those whose logout has nothing left to wait for.
-func (o *Owner) leaveDone() {
-	if o.revocations > 0 {
-		return
-	}
-	call(&o.leaving)
+// revoked takes the end of a revocation.
+func (o *Owner) revoked(which *revocation, err error) {
+	o.running--
+	o.revocations = slices.DeleteFunc(o.revocations, func(each *revocation) bool { return each == which })
+	which.ended(Revocation{Asked: true, Err: err})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -54,7 +55,7 @@ func TestWhatIsGrantedAfterALogoutIsDroppedAndRevoked(t *testing.T) {
 		s.answer(granted(late))
 		s.revokes(old, late)
 		waiting.gives(secret.Token{})
-		require.Equal(t, machine.NoAuth, s.Snapshot().Phase)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Phase())
 	})
 }
 
@@ -103,7 +104,7 @@ func TestExternalTokensAreRenewedByTheirClientWhenTheyAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				client := &supplier{next: external("second"), err: err}
-				e := engine.Start(engine.Options{
+				e := enginetest.Start(engine.Options{
 					Policy: policy, Store: s.store, Ledger: s.ledger.Process(9), Issuer: s.issuer, Renewer: client,
 				})
 				defer e.Close(ended())
@@ -154,7 +155,7 @@ func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, expired, func(t *testing.T, s *site) {
 				s.restart(func(o *engine.Options) {
-					o.Elsewhere = func(context.Context, machine.State) error {
+					o.Elsewhere = func(context.Context, machine.Snapshot) error {
 						each.elsewhere(s)
 						return nil
 					}
@@ -165,7 +166,7 @@ func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
 				s.asking(poll)
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
-				require.Equal(t, each.trouble, s.Snapshot().Blocked)
+				require.Equal(t, each.trouble, s.Snapshot().Blocked())
 				require.Zero(t, s.posts())
 			})
 		})

@@ -148,7 +148,7 @@ func TestTheFloorCountsFromASisterProcessesSuccessToo(t *testing.T) {
 func TestARejectedTokenIsReplacedOnceAndForAll(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		old, next := s.stored(), login("next", time.Hour)
-		replaced := make(chan *machine.State, 1)
+		replaced := make(chan machine.Snapshot, 1)
 		go func() {
 			state, _ := s.Rejected(t.Context(), old.AccessToken.Fingerprint())
 			replaced <- state
@@ -176,7 +176,7 @@ func TestWhileTheTokenIsGoodNoFileIsLookedAt(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		stamps, loads := s.store.stamps.Load(), s.store.loads.Load()
 		for range 100 {
-			s.asking(poll).gives(s.Snapshot().Credential.AccessToken)
+			s.asking(poll).gives(s.Snapshot().Token())
 			s.asking(glance)
 		}
 		require.Equal(t, stamps, s.store.stamps.Load())
@@ -187,7 +187,7 @@ func TestWhileTheTokenIsGoodNoFileIsLookedAt(t *testing.T) {
 func TestSubscribersHearOfEveryChange(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		var heard []machine.Phase
-		s.Subscribe(func(_, to *machine.State) { heard = append(heard, to.Phase) })
+		s.Subscribe(func(_, to machine.Snapshot) { heard = append(heard, to.Phase()) })
 		s.asking(demand)
 		s.answer(refused(history.ReasonReused))
 		require.NoError(t, s.Login(t.Context(), login("again", time.Hour)))
@@ -200,7 +200,7 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 func TestAStoreThatCannotBeReadNeedsSomebodyAndNoLogin(t *testing.T) {
 	inBubble(t, nobody, func(t *testing.T, s *site) {
 		var told []machine.Assessment
-		s.Subscribe(func(_, to *machine.State) { told = append(told, to.Assess(time.Now())) })
+		s.Subscribe(func(_, to machine.Snapshot) { told = append(told, to.Assess(time.Now())) })
 		s.store.hangs.Store(true)
 		for range 3 {
 			_, err := s.Status(t.Context(), glance)

@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -19,7 +20,7 @@ import (
 func BenchmarkAsk(b *testing.B) {
 	e := started(b)
 	b.Run("snapshot", func(b *testing.B) { benchmark(b, func() { e.Snapshot() }) })
-	answer := func(*machine.State) {}
+	answer := func(machine.Snapshot) {}
 	b.Run("fresh", func(b *testing.B) { benchmark(b, func() { e.Ask(poll, answer) }) })
 	b.Run("fresh, in parallel", func(b *testing.B) {
 		b.RunParallel(func(each *testing.PB) {
@@ -33,7 +34,7 @@ func BenchmarkAsk(b *testing.B) {
 		require.NoError(b, err)
 	}
 	status(demand)
-	require.Equal(b, machine.Poisoned, e.Snapshot().Phase)
+	require.Equal(b, machine.Poisoned, e.Snapshot().Phase())
 	b.Run("poisoned", func(b *testing.B) { benchmark(b, func() { status(poll) }) })
 }
 
@@ -42,7 +43,7 @@ func started(b *testing.B) *engine.Engine {
 	kept, refuses := memory.NewStore(), &issuer{answers: make(chan endpoint.Answer, 1)}
 	refuses.answers <- refused(history.ReasonReused)
 	require.NoError(b, kept.Replace(b.Context(), login("first", 24*time.Hour)))
-	e := engine.Start(engine.Options{Policy: policy, Store: kept, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: refuses})
+	e := enginetest.Start(engine.Options{Policy: policy, Store: kept, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: refuses})
 	b.Cleanup(func() { e.Close(context.Background()) })
 	<-e.Ready()
 	return e

@@ -27,7 +27,7 @@ func TestALogoutIsWrittenDownBeforeTheLoginIsGone(t *testing.T) {
 		var seen machine.Phase
 		s.store.deleted = func() {
 			require.NoError(t, sister.Reload(t.Context()))
-			seen = sister.Snapshot().Phase
+			seen = sister.Snapshot().Phase()
 		}
 		require.NoError(t, s.logout())
 		require.Equal(t, machine.NoAuth, seen)
@@ -65,7 +65,7 @@ func TestALoginThatComesDuringALookIsNoticedByTheNextAsk(t *testing.T) {
 func TestWhoWaitsIsAnsweredByTheTimeADrainReturns(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		isAnswered := false
-		s.Ask(demand, func(*machine.State) {
+		s.Ask(demand, func(machine.Snapshot) {
 			time.Sleep(time.Millisecond) // an answer takes its time
 			isAnswered = true
 		})
@@ -129,7 +129,7 @@ func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 				require.True(t, isOut)
 				for _, each := range []*engine.Engine{e, sister, s.start()} {
 					require.NoError(t, each.Reload(t.Context()))
-					require.Equal(t, machine.NoAuth, each.Snapshot().Phase)
+					require.Equal(t, machine.NoAuth, each.Snapshot().Phase())
 					each.Close(ended())
 				}
 			})

@@ -100,7 +100,7 @@ func TestALoginThatIsGoneAgainIsNotNoted(t *testing.T) {
 			}
 		}
 		require.NoError(t, s.Reload(t.Context()))
-		require.True(t, s.Snapshot().Credential.Equal(another), "it was taken")
+		require.Equal(t, another.Fingerprint(), s.Snapshot().Access(), "it was taken")
 		require.Empty(t, s.entries(persist.Adopted))
 	})
 }
@@ -124,7 +124,7 @@ func TestAConflictWithTheSameLoginIsTriedThreeTimes(t *testing.T) {
 				s.answer(granted(next))
 				demanding.gives(next.AccessToken)
 				require.Equal(t, each.swaps, s.store.swaps.Load())
-				require.True(t, s.Snapshot().IsUnsaved())
+				require.True(t, s.Snapshot().Unsaved())
 				s.store.swapping = nil
 			})
 		})
@@ -135,7 +135,7 @@ func TestALockThatCannotBeHadIsNamedAfterItsReason(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.store.locking = func() error { return errFull }
 		s.asking(demand)
-		require.Equal(t, evidence.BlockStoreNotDurable, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockStoreNotDurable, s.Snapshot().Blocked())
 		s.store.locking = nil
 		unlock, err := s.store.Lock(t.Context())
 		require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestALockThatCannotBeHadIsNamedAfterItsReason(t *testing.T) {
 		s.asking(demand)
 		time.Sleep(35 * time.Second)
 		synctest.Wait()
-		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked())
 		unlock()
 		require.Zero(t, s.posts())
 	})
@@ -155,7 +155,7 @@ func TestWhatChangesWhileRoomIsMadeIsLookedAtFirst(t *testing.T) {
 		s.before("reserve", func() { s.write(newer) })
 		s.asking(demand)
 		require.Zero(t, s.posts())
-		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked)
+		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked())
 		time.Sleep(time.Second)
 		s.asking(demand).gives(newer.AccessToken)
 		require.Zero(t, s.posts())

@@ -31,7 +31,10 @@ var ErrClosed = errors.New("the engine is closed")
 
 // Start makes an engine that looks at the store in the background; until then
 // its snapshot says NoAuth. Close it to let go of it.
-func Start(options Options) *Engine {
+func Start(options Options) (*Engine, error) {
+	if err := options.check(); err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		inbox:   make(chan func(*Owner)),
 		ended:   make(chan func(*Owner)),
@@ -44,23 +47,23 @@ func Start(options Options) *Engine {
 	e.settle = settle
 	e.owner = NewOwner(options, goroutines{e, lifetime, posting})
 	go e.run(abandon)
-	return e
+	return e, nil
 }
 
 // Ready is closed when the engine has looked at the store for the first time,
 // which a store that hangs delays by two seconds at the most.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
-// Snapshot is the state as it was published last: one atomic load. Nobody may
-// change what it points to.
-func (e *Engine) Snapshot() *machine.State { return e.owner.Snapshot() }
+// Snapshot is what the engine knows of the login as it was published last: one atomic
+// load.
+func (e *Engine) Snapshot() machine.Snapshot { return e.owner.Snapshot() }
 
 // Ask takes up what a client wants and calls answer exactly once with the
 // snapshot that it leads to: before Ask returns if that is known already, else
 // later on the engine's goroutine, where answer must not block nor call the
 // engine. After Close the answer is what was published last. Asks, logins and logouts of one caller take effect in their order; their
 // answers may overtake each other.
-func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
+func (e *Engine) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
 	if snapshot, isKnown := e.TryAnswer(ask); isKnown {
 		answer(snapshot)
 		return
@@ -69,7 +72,7 @@ func (e *Engine) Ask(ask machine.Ask, answer func(*machine.State)) {
 }
 
 // Queue is Ask for what Known does not answer: the engine's goroutine does.
-func (e *Engine) Enqueue(ask machine.Ask, answer func(*machine.State)) {
+func (e *Engine) Enqueue(ask machine.Ask, answer func(machine.Snapshot)) {
 	if e.tell(context.Background(), func(o *Owner) { o.Ask(ask, answer) }) != nil {
 		answer(e.Snapshot())
 	}
@@ -78,37 +81,37 @@ func (e *Engine) Enqueue(ask machine.Ask, answer func(*machine.State)) {
 // Known is what Ask answers before it returns, if it does. Who looks here first,
 // and then at Queue, need not make an answer function, which is an allocation, for
 // each poll.
-func (e *Engine) TryAnswer(ask machine.Ask) (snapshot *machine.State, isKnown bool) {
-	snapshot, at := e.Snapshot(), e.owner.Now()
-	return snapshot, snapshot.AnswersAtOnce(ask, at) || snapshot.NeedsALook(ask, at) && e.owner.isCurrent(snapshot)
+func (e *Engine) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known bool) {
+	held, at := e.owner.published.Load(), e.owner.Now()
+	return held.snapshot, held.state.AnswersAtOnce(ask, at) || held.state.NeedsALook(ask, at) && e.owner.isCurrent(held)
 }
 
 // Status is Ask for a caller that can wait. It returns ctx's error if ctx ends
 // first; the refresh that the caller waited for goes on without it. It returns
 // [ErrClosed] after Close.
-func (e *Engine) Status(ctx context.Context, ask machine.Ask) (*machine.State, error) {
+func (e *Engine) Status(ctx context.Context, ask machine.Ask) (machine.Snapshot, error) {
 	if e.isClosed() {
-		return nil, ErrClosed
+		return machine.Snapshot{}, ErrClosed
 	}
 	if snapshot, isKnown := e.TryAnswer(ask); isKnown {
 		return snapshot, nil
 	}
-	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.Ask(ask, answer) })
+	return await(ctx, e, func(o *Owner, answer func(machine.Snapshot)) { o.Ask(ask, answer) })
 }
 
 // Rejected reports that a resource server answered 401 to the access token with
 // this fingerprint, and waits for what comes of it: if the snapshot holds another
 // token, try that once; if it holds none, a login is needed. A token that is no
 // longer in use is not refreshed. It returns ctx's error if ctx ends first.
-func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
-	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.Reject(access, answer) })
+func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (machine.Snapshot, error) {
+	return await(ctx, e, func(o *Owner, answer func(machine.Snapshot)) { o.Reject(access, answer) })
 }
 
 // RejectedPastFloor is Rejected for a 401 that is believed also in the first seconds
 // of a token's life, in which [Engine.Rejected] takes it for the fault of the resource
 // server. Call it at most once in a row: not about a token that came of it.
-func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprint) (*machine.State, error) {
-	return await(ctx, e, func(o *Owner, answer func(*machine.State)) { o.RejectPastFloor(access, answer) })
+func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprint) (machine.Snapshot, error) {
+	return await(ctx, e, func(o *Owner, answer func(machine.Snapshot)) { o.RejectPastFloor(access, answer) })
 }
 
 // Login stores a credential and then uses it, in place of whatever is there. A
@@ -121,14 +124,31 @@ func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
 }
 
 // Logout removes the stored login and forgets the one in memory, external
-// tokens included, and has the issuer told (RFC 7009). An error means that the
-// stored login could not be removed and that nothing has changed, unless it is a
-// [*persist.UnknownError], as in Login. revoked is closed once the issuer knows, or once nobody
-// tries any more to tell it.
-func (e *Engine) Logout(ctx context.Context) (revoked <-chan struct{}, err error) {
-	done := make(chan struct{})
-	err = e.order(ctx, func(o *Owner) error { return o.Logout(func() { close(done) }) })
-	return done, err
+// tokens included, and tells the authorization server to revoke it (RFC 7009). An
+// error means that the stored login could not be removed and that nothing has changed,
+// unless it is a [*persist.UnknownError], as in Login. Without an error, revoked gets
+// what came of telling the authorization server, and is closed after that: within ten
+// seconds, or when Close returns.
+func (e *Engine) Logout(ctx context.Context) (revoked <-chan Revocation, err error) {
+	return e.logOut(ctx, false)
+}
+
+// LogoutLocally is Logout without telling the authorization server: copies of the
+// login stay valid.
+func (e *Engine) LogoutLocally(ctx context.Context) error {
+	_, err := e.logOut(ctx, true)
+	return err
+}
+
+func (e *Engine) logOut(ctx context.Context, isLocal bool) (<-chan Revocation, error) {
+	revoked := make(chan Revocation, 1)
+	err := e.order(ctx, func(o *Owner) error {
+		return o.Logout(isLocal, func(outcome Revocation) {
+			revoked <- outcome
+			close(revoked)
+		})
+	})
+	return revoked, err
 }
 
 // Reload looks at the store, whether or not it seems to have changed, and
@@ -142,10 +162,15 @@ func (e *Engine) Reload(ctx context.Context) error {
 
 // Subscribe calls changed after every change of the login or of its health,
 // with the snapshots before and after, on the engine's goroutine: it must not
-// block, nor call the engine. It has no effect after Close. This is the one way to
-// observe an engine: clients, the live page and its metrics are told by it.
-func (e *Engine) Subscribe(changed func(from, to *machine.State)) {
-	e.tell(context.Background(), func(o *Owner) { o.subscribers = append(o.subscribers, changed) })
+// block, nor call a method of the engine but Snapshot. It has no effect after Close.
+//
+// stop ends the subscription. It may be called from anywhere, also by changed itself,
+// and more than once; it does not wait. No call of changed begins after stop has
+// returned, but one that has begun before may still run.
+func (e *Engine) Subscribe(changed func(from, to machine.Snapshot)) (stop func()) {
+	s := &subscriber{changed: changed}
+	_ = e.tell(context.Background(), func(o *Owner) { o.subscribe(s) })
+	return func() { s.stopped.Store(true) }
 }
 
 // Rest waits until no refresh is in flight that its callers could still wait for, or
@@ -264,10 +289,10 @@ func (g goroutines) release(running context.Context) {
 	}
 }
 
-func (g goroutines) Revoke(run func(context.Context)) {
+func (g goroutines) Revoke(run func(context.Context) (ended func())) {
 	go func() {
-		run(g.lifetime)
-		g.report((*Owner).Revoked)
+		ended := run(g.lifetime)
+		g.report(func(*Owner) { ended() })
 	}()
 }
 

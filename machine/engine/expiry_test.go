@@ -26,11 +26,11 @@ func TestAnOpaqueTokenExpiresWhenItsIssuerSaidToAllProcesses(t *testing.T) {
 		given := opaque("second", time.Hour)
 		s.asking(demand)
 		s.answer(given)
-		require.Equal(t, given.Response.ExpiresAt, s.Snapshot().Expiry)
+		require.Equal(t, given.Response.ExpiresAt, s.Snapshot().Expiry())
 
 		later := s.start()
 		<-later.Ready()
-		require.Equal(t, given.Response.ExpiresAt, later.Snapshot().Expiry, "a process that starts later")
+		require.Equal(t, given.Response.ExpiresAt, later.Snapshot().Expiry(), "a process that starts later")
 		later.Close(ended())
 
 		time.Sleep(56 * time.Minute)
@@ -45,11 +45,11 @@ func TestTheExpiryOfALoginIsKeptForTheNextProcess(t *testing.T) {
 		c := login("first", time.Hour)
 		c.AccessToken, c.ExpiresAt = secret.New("opaque"), time.Now().Add(time.Hour).Round(0)
 		require.NoError(t, s.Login(t.Context(), c))
-		require.Equal(t, c.ExpiresAt, s.Snapshot().Expiry)
+		require.Equal(t, c.ExpiresAt, s.Snapshot().Expiry())
 		later := s.start()
 		defer later.Close(ended())
 		<-later.Ready()
-		require.True(t, c.ExpiresAt.Equal(later.Snapshot().Expiry))
+		require.True(t, c.ExpiresAt.Equal(later.Snapshot().Expiry()))
 	})
 }
 
@@ -63,7 +63,7 @@ func TestAnExpiryIsThatOfOneTokenAlone(t *testing.T) {
 		later := s.start()
 		defer later.Close(ended())
 		<-later.Ready()
-		require.Zero(t, later.Snapshot().Expiry)
+		require.Zero(t, later.Snapshot().Expiry())
 	})
 }
 
@@ -74,7 +74,7 @@ func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
 		given.Response = given.Response.SentAt(time.Now())
 		s.asking(demand)
 		s.answer(given)
-		require.Equal(t, time.Now().Add(time.Hour).Unix(), s.Snapshot().Expiry.Unix())
+		require.Equal(t, time.Now().Add(time.Hour).Unix(), s.Snapshot().Expiry().Unix())
 	})
 }
 
@@ -112,7 +112,7 @@ func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
 		inBubble(t, good, func(t *testing.T, s *site) {
 			s.asking(demand)
 			s.answer(again(s, "rotated"))
-			require.Equal(t, machine.Fresh, s.Snapshot().Phase)
+			require.Equal(t, machine.Fresh, s.Snapshot().Phase())
 		})
 	})
 	t.Run("prolonged", func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
 			given.Response.Lifetime = time.Hour
 			given.Response = given.Response.SentAt(time.Now())
 			s.answer(given)
-			require.Equal(t, machine.Fresh, s.Snapshot().Phase)
+			require.Equal(t, machine.Fresh, s.Snapshot().Phase())
 		})
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -194,7 +195,7 @@ func (s *site) startWith(change func(*engine.Options)) *engine.Engine {
 		Random: func() float64 { return 0.5 },
 	}
 	change(&options)
-	e := engine.Start(options)
+	e := enginetest.Start(options)
 	synctest.Wait()
 	return e
 }
@@ -222,13 +223,13 @@ func (s *site) stored() machine.Credential {
 type pending struct {
 	t      *testing.T
 	mu     sync.Mutex // guards states
-	states []*machine.State
+	states []machine.Snapshot
 }
 
 // asking asks and lets everything go as far as it can.
 func (s *site) asking(ask machine.Ask) *pending {
 	p := &pending{t: s.t}
-	s.Ask(ask, func(state *machine.State) {
+	s.Ask(ask, func(state machine.Snapshot) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.states = append(p.states, state)

@@ -93,7 +93,7 @@ func (o *Owner) forget() {
 // isCurrent reports whether the store still holds what the snapshot was made of.
 // Anybody may ask, which saves a poll without a token the way to the owner and
 // back.
-func (o *Owner) isCurrent(snapshot *machine.State) bool {
+func (o *Owner) isCurrent(held *published) bool {
 	shared := o.shared.Load()
 	if shared == nil {
 		return false
@@ -101,7 +101,7 @@ func (o *Owner) isCurrent(snapshot *machine.State) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), glanceLimit)
 	defer cancel()
 	stamp, known := o.Store.Stamp(ctx)
-	return known && stamp == shared.stamp && o.Snapshot() == snapshot // else it was made of something older
+	return known && stamp == shared.stamp && o.published.Load() == held // else it was made of something older
 }
 
 // noteAdopted tells the ledger of a login that somebody else stored, and that is

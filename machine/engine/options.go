@@ -35,7 +35,7 @@ type Options struct {
 	// that one has ended: so the refresh outlives this process. When ctx ends,
 	// nothing may be posted any more. An error says that it could not, and then the
 	// refresh is made here. nil: it always is.
-	Elsewhere func(ctx context.Context, due machine.State) error
+	Elsewhere func(ctx context.Context, due machine.Snapshot) error
 
 	// Before is called with the name of each step of a refresh before it is
 	// done, on the refresh's own goroutine: where a test lets the process die.
@@ -86,6 +86,39 @@ const (
 	stepLimit     = 10 * time.Second
 	timelessLimit = 30 * time.Second
 )
+
+// OptionError reports an option that [Start] cannot work with. It is a mistake in the
+// program, or in a setting that it handed on.
+type OptionError struct {
+	Option  string // its name in [Options]
+	Problem string
+}
+
+func (e *OptionError) Error() string { return "engine option " + e.Option + " " + e.Problem }
+
+// check returns an [*OptionError] for the first option that is of no use.
+func (o Options) check() error {
+	for _, each := range []struct {
+		option    string
+		isMissing bool
+	}{{"Store", o.Store == nil}, {"Ledger", o.Ledger == nil}, {"Issuer", o.Issuer == nil}} {
+		if each.isMissing {
+			return &OptionError{each.option, "is missing"}
+		}
+	}
+	for _, each := range []struct {
+		option string
+		value  time.Duration
+	}{
+		{"Deadline", o.Deadline}, {"LockWait", o.LockWait}, {"SaveWait", o.SaveWait},
+		{"Policy.RefreshFloor", o.Policy.RefreshFloor}, {"Policy.AttemptLimit", o.Policy.AttemptLimit},
+	} {
+		if each.value < 0 {
+			return &OptionError{each.option, "is negative"}
+		}
+	}
+	return nil
+}
 
 func (o Options) withDefaults() Options {
 	o.Store = persist.Recalling(o.Store, o.Ledger)

@@ -20,17 +20,17 @@ import (
 type Owner struct {
 	Options
 	runner      Runner
-	snapshot    atomic.Pointer[machine.State]
+	published   atomic.Pointer[published]
 	state       machine.State
 	seen        sighting
 	shared      atomic.Pointer[sighting] // seen, when the snapshot is what came of it; else nil
 	hasLooked   bool
 	problem     string // of the store at the last look, as it was logged
 	waiters     []waiter
-	leaving     []func() // for whom the issuer is told that their login has ended
-	subscribers []func(from, to *machine.State)
+	subscribers []*subscriber
 	running     int             // refreshes and revocations that have not ended
-	revocations int             // of these
+	revocations []*revocation   // of these
+	loggingOut  *revocation     // what the logout that is being taken up leaves to revoke
 	closing     context.Context // not nil: leave when nothing runs, or when this ends
 	renewing    chan struct{}   // full while the client of external tokens is asked
 	renewed     chan struct{}   // closed when a later renewal begins; nil before the first
@@ -46,7 +46,19 @@ type waiter struct {
 	attempt machine.AttemptID
 	ask     machine.Ask
 	since   time.Time // when it asked
-	answer  func(*machine.State)
+	answer  func(machine.Snapshot)
+}
+
+// published is a state that has been published, and what callers are given of it.
+type published struct {
+	state    machine.State
+	snapshot machine.Snapshot
+}
+
+// subscriber is called after each change, until it is stopped.
+type subscriber struct {
+	changed func(from, to machine.Snapshot)
+	stopped atomic.Bool
 }
 
 // NewOwner makes an owner that knows of nobody: let it Look first.
@@ -60,30 +72,33 @@ func NewOwner(options Options, runner Runner) *Owner {
 	return o
 }
 
-// Snapshot is the state as it was published last.
-func (o *Owner) Snapshot() *machine.State { return o.snapshot.Load() }
+// Snapshot is what callers are given of the state that was published last.
+func (o *Owner) Snapshot() machine.Snapshot { return o.published.Load().snapshot }
+
+// State is the state that was published last, with its refresh token.
+func (o *Owner) State() *machine.State { return &o.published.Load().state }
 
 // Ask takes up what a client wants; see Engine.Ask.
-func (o *Owner) Ask(ask machine.Ask, answer func(*machine.State)) {
-	before := o.Snapshot()
+func (o *Owner) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
+	before := o.State()
 	o.step(machine.Asked{At: o.at(), Ask: ask})
 	o.goOn(before)
 	o.answer(ask, answer)
 }
 
 // Reject takes up a 401 of a resource server; see Engine.Rejected.
-func (o *Owner) Reject(access secret.Fingerprint, answer func(*machine.State)) {
+func (o *Owner) Reject(access secret.Fingerprint, answer func(machine.Snapshot)) {
 	o.reject(machine.TokenRejected{At: o.at(), Access: access}, answer)
 }
 
 // RejectPastFloor takes up a 401 that is believed whatever the age of the token; see
 // Engine.RejectedPastFloor.
-func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(*machine.State)) {
+func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(machine.Snapshot)) {
 	o.reject(machine.TokenRejected{At: o.at(), Access: access, PastFloor: true}, answer)
 }
 
-func (o *Owner) reject(refusal machine.TokenRejected, answer func(*machine.State)) {
-	before := o.Snapshot()
+func (o *Owner) reject(refusal machine.TokenRejected, answer func(machine.Snapshot)) {
+	before := o.State()
 	o.step(refusal)
 	o.goOn(before)
 	if o.isResting() || o.isDrained {
@@ -130,9 +145,9 @@ func (o *Owner) Login(c machine.Credential) error {
 // sister wrote between the entry and the removal says so as well: then the entry is
 // written again.
 //
-// revoked is called once the issuer has been told, or given up on; at once if
-// there is nothing to tell, and never if the logout failed.
-func (o *Owner) Logout(revoked func()) error {
+// ended is called once the authorization server has been told or given up on, at once
+// if there is nothing to tell or it is not to be told, and never if the logout failed.
+func (o *Owner) Logout(isLocal bool, ended func(Revocation)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
 	defer cancel()
 	o.noteLogout(ctx, o.state.Credential)
@@ -145,9 +160,12 @@ func (o *Owner) Logout(revoked func()) error {
 	if _, err := o.Store.Load(ctx); err != nil && !o.lineage(ctx).LoggedOut {
 		o.noteLogout(ctx, stored.Credential)
 	}
+	o.loggingOut = &revocation{isLocal: isLocal, ended: ended}
 	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
-	o.leaving = append(o.leaving, revoked)
-	o.leaveDone()
+	if o.loggingOut != nil { // the step ordered no revocation
+		o.loggingOut = nil
+		ended(Revocation{})
+	}
 	return nil
 }
 
@@ -237,7 +255,7 @@ func (o *Owner) whenHeard(done func()) {
 	o.heard = append(o.heard, done)
 }
 
-func (o *Owner) isHeard() bool { return o.running == o.revocations }
+func (o *Owner) isHeard() bool { return o.running == len(o.revocations) }
 
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
@@ -259,16 +277,32 @@ func (o *Owner) perform(effect machine.Effect, event machine.Event, before *mach
 }
 
 func (o *Owner) publish() {
-	snapshot := o.state
-	o.snapshot.Store(&snapshot)
+	o.published.Store(&published{state: o.state, snapshot: o.state.Snapshot()})
 }
 
 func (o *Owner) notify(event machine.Event, before *machine.State) {
-	after := o.Snapshot()
-	o.logChange(machine.TriggerOf(*before, event), before, after)
-	for _, changed := range o.subscribers {
-		changed(before, after)
+	after := o.published.Load()
+	o.logChange(machine.TriggerOf(*before, event), before, &after.state)
+	if len(o.subscribers) == 0 {
+		return
 	}
+	from := before.Snapshot()
+	for _, each := range o.subscribers {
+		if !each.stopped.Load() {
+			each.changed(from, after.snapshot)
+		}
+	}
+	o.forgetStopped()
+}
+
+// subscribe has changed called after each change, until the subscriber is stopped.
+func (o *Owner) subscribe(s *subscriber) {
+	o.forgetStopped()
+	o.subscribers = append(o.subscribers, s)
+}
+
+func (o *Owner) forgetStopped() {
+	o.subscribers = slices.DeleteFunc(o.subscribers, func(each *subscriber) bool { return each.stopped.Load() })
 }
 
 // logChange writes one line, in the words of the table and of the ledger. A login
@@ -288,7 +322,7 @@ func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State)
 }
 
 // answer answers now, or when the refresh in flight has ended.
-func (o *Owner) answer(ask machine.Ask, answer func(*machine.State)) {
+func (o *Owner) answer(ask machine.Ask, answer func(machine.Snapshot)) {
 	o.await(waiter{ask: ask, since: o.Now(), answer: answer})
 }
 
@@ -375,6 +409,8 @@ func (o *Owner) leave() {
 	o.answerAll()
 	call(&o.resting)
 	call(&o.heard)
-	o.revocations = 0
-	o.leaveDone()
+	for _, each := range o.revocations {
+		each.ended(Revocation{Asked: true, Err: ErrClosed})
+	}
+	o.revocations = nil
 }

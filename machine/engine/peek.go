@@ -14,8 +14,8 @@ import (
 
 // Sight is what a process that only looks can tell of a login.
 type Sight struct {
-	State   machine.State        // what an engine would come to if it was asked for the token now, up to its post
-	History history.TokenHistory // what the ledger knows
+	Snapshot machine.Snapshot     // what an engine would come to if it was asked for the token now, up to its post
+	History  history.TokenHistory // what the ledger knows
 
 	IsForbidden   bool  // what is stored may not be used here
 	StoreProblem  error // why the store cannot tell what it holds, or why that is no login; nil if it does or holds nothing
@@ -30,51 +30,56 @@ type Sight struct {
 // trouble unless several ended alike.
 func Peek(ctx context.Context, options Options) Sight {
 	o := options.withDefaults()
-	seen := Sight{State: machine.New(o.Policy)}
+	seen, state := Sight{}, machine.New(o.Policy)
 	seen.History, seen.LedgerProblem = o.Ledger.History(ctx)
 	record, err := o.Store.Load(ctx)
 	if !errors.Is(err, persist.ErrNotFound) {
 		seen.StoreProblem = err
 	}
 	seen.IsForbidden = err == nil && !o.Policy.Restriction.Admits(record.Credential)
-	seen.step(o.found(&seen.State, seen.History, record, err))
-	if seen.State.Phase != machine.Stale || seen.StoreProblem != nil {
-		return seen
+	state = mustStep(state, o.found(&state, seen.History, record, err))
+	if state.Phase == machine.Stale && seen.StoreProblem == nil {
+		state = o.foresee(ctx, state, seen.History, record.Credential)
 	}
-	found := seen.State
-	seen.step(machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
-	if outcome := o.foresee(ctx, seen, record.Credential); outcome != nil {
-		seen.step(outcome)
-		seen.State.LastAttempt = time.Time{} // there was none
-		found = seen.State
-	}
-	seen.State = found
-	seen.State.Evidence = seen.History.Deferral.Evidence
-	if found.Blocked == "" && found.Phase == machine.Stale && seen.State.WayOut() != "" {
-		seen.State.Blocked = evidence.BlockIssuerUnavailable // the next post will hardly end otherwise
-	}
+	seen.Snapshot = state.Snapshot()
 	return seen
 }
 
-// step panics on an event that has no row: it was made here, out of nothing that
-// anyone else said.
-func (s *Sight) step(event machine.Event) {
-	next, _, err := machine.Step(s.State, event)
+// mustStep panics on an event that has no row: Peek made it itself, out of nothing
+// that another process said.
+func mustStep(s machine.State, event machine.Event) machine.State {
+	next, _, err := machine.Step(s, event)
 	if err != nil {
 		panic(err)
 	}
-	s.State = next
+	return next
 }
 
-// foresee is how a refresh would end without a post, nil if it would be posted.
-func (o *Options) foresee(ctx context.Context, seen Sight, stored machine.Credential) machine.Event {
-	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: seen.State.Attempt}
+// foresee is the state that a refresh which is due would lead to if it ended without a
+// post, and the same state with the evidence of the last attempt if it would be posted.
+func (o *Options) foresee(ctx context.Context, due machine.State, history history.TokenHistory, stored machine.Credential) machine.State {
+	state := due
+	asked := mustStep(due, machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
+	if outcome := o.withheld(ctx, asked, history, stored); outcome != nil {
+		state = mustStep(asked, outcome)
+		state.LastAttempt = time.Time{} // there was none
+	}
+	state.Evidence = history.Deferral.Evidence
+	if state.Blocked == "" && state.Phase == machine.Stale && state.WayOut() != "" {
+		state.Blocked = evidence.BlockIssuerUnavailable // the next post will hardly end otherwise
+	}
+	return state
+}
+
+// withheld is how a refresh would end without a post, nil if it would be posted.
+func (o *Options) withheld(ctx context.Context, asked machine.State, history history.TokenHistory, stored machine.Credential) machine.Event {
+	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: asked.Attempt}
 	doubt, err := doubtOf(ctx, o.Ledger, o.keyOf(stored))
 	if err != nil {
 		withheld.Blocked = evidence.BlockStoreUnavailable
 		return withheld
 	}
-	if outcome := seen.State.Preflight(machine.Stored{Credential: &stored, History: seen.History, Doubt: doubt}, o.at().Time); outcome != nil {
+	if outcome := asked.Preflight(machine.Stored{Credential: &stored, History: history, Doubt: doubt}, o.at().Time); outcome != nil {
 		return outcome
 	}
 	if o.probe(ctx) != nil {

@@ -48,7 +48,7 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 			for range 3 {
 				s.asking(poll)
 				s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Status: 400, Code: "invalid_request"}})
-				time.Sleep(time.Until(s.Snapshot().NotBefore))
+				time.Sleep(time.Until(s.Snapshot().NotBefore()))
 			}
 			require.Equal(s.t, machine.ActionLogin, s.Snapshot().Assess(time.Now()).Action)
 			require.True(s.t, s.Snapshot().TokenAt(time.Now()).IsAbsent(), "the issuer can be asked, and grants nothing")
@@ -61,7 +61,7 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 				stored, posts := s.store.swaps.Load(), s.posts()
 				seen := s.peek(s.store)
 				require.NoError(t, seen.StoreProblem)
-				require.Equal(t, s.Snapshot().Assess(time.Now().Round(0)), seen.State.Assess(time.Now().Round(0)))
+				require.Equal(t, s.Snapshot().Assess(time.Now().Round(0)), seen.Snapshot.Assess(time.Now().Round(0)))
 				require.Equal(t, stored, s.store.swaps.Load())
 				require.Equal(t, posts, s.posts())
 			})
@@ -71,8 +71,8 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 
 func TestWhoOnlyLooksSeesThatNoSuccessorCouldBeStored(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
-		require.Equal(t, machine.ActionNone, s.peek(s.store).State.Assess(time.Now()).Action)
-		assessed := s.peek(roomless{s.store}).State.Assess(time.Now())
+		require.Equal(t, machine.ActionNone, s.peek(s.store).Snapshot.Assess(time.Now()).Action)
+		assessed := s.peek(roomless{s.store}).Snapshot.Assess(time.Now())
 		require.Equal(t, machine.ActionOperator, assessed.Action)
 		require.False(t, assessed.Usable)
 	})
@@ -85,7 +85,7 @@ func TestWhoOnlyLooksSaysWhyTheStoreCannotTell(t *testing.T) {
 		defer cancel()
 		seen := engine.Peek(ctx, engine.Options{Policy: policy, Store: s.store, Ledger: s.ledger.Process(99), Issuer: s.issuer})
 		require.Error(t, seen.StoreProblem)
-		require.Equal(t, machine.ActionOperator, seen.State.Assess(time.Now()).Action)
+		require.Equal(t, machine.ActionOperator, seen.Snapshot.Assess(time.Now()).Action)
 	})
 }
 
@@ -98,10 +98,10 @@ func TestALedgerThatTakesNoEntryIsTheOperatorsMatter(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		ledger := mute{s.ledger.Process(99)}
 		seen := engine.Peek(t.Context(), engine.Options{Policy: policy, Store: s.store, Ledger: ledger, Issuer: s.issuer})
-		require.Equal(t, machine.ActionOperator, seen.State.Assess(time.Now()).Action, "to who looks")
+		require.Equal(t, machine.ActionOperator, seen.Snapshot.Assess(time.Now()).Action, "to who looks")
 		s.restart(func(o *engine.Options) {
 			o.Ledger = ledger
-			o.Elsewhere = func(context.Context, machine.State) error { return nil } // it could not write an intent
+			o.Elsewhere = func(context.Context, machine.Snapshot) error { return nil } // it could not write an intent
 		})
 		s.asking(poll)
 		require.Equal(t, machine.ActionOperator, s.Snapshot().Assess(time.Now()).Action, "to who had it refreshed elsewhere")

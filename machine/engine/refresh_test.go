@@ -35,7 +35,7 @@ func TestTheGuardedReloadLeavesSomebodyElsesLoginAlone(t *testing.T) {
 				change(s)
 				s.asking(demand).gives(held.AccessToken, "the login in use goes on")
 				require.Zero(t, s.posts(), "and its refresh token is not spent")
-				require.Equal(t, machine.Stale, s.Snapshot().Phase)
+				require.Equal(t, machine.Stale, s.Snapshot().Phase())
 			})
 		})
 	}
@@ -48,7 +48,7 @@ func TestALogoutInASisterProcessIsSeenBeforeThePost(t *testing.T) {
 		require.NoError(t, err)
 		sister.Close(ended())
 		s.asking(demand).gives(secret.Token{})
-		require.Equal(t, machine.NoAuth, s.Snapshot().Phase)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Phase())
 		require.Zero(t, s.posts())
 	})
 }
@@ -70,7 +70,7 @@ func TestPoisonedCredentialIsNeverSentAgain(t *testing.T) {
 		defer restarted.Close(ended())
 		state, err := restarted.Status(t.Context(), demand)
 		require.NoError(t, err)
-		require.Equal(t, machine.Poisoned, state.Phase)
+		require.Equal(t, machine.Poisoned, state.Phase())
 		require.Equal(t, 1, s.posts())
 	})
 }
@@ -97,7 +97,7 @@ func TestARefusalCountsOnlyIfItsLoginIsStillTheCurrentOne(t *testing.T) {
 		s.write(another)
 		s.answer(refused(history.ReasonReused))
 		demanding.gives(another.AccessToken)
-		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase())
 
 		s.write(old)
 		require.NoError(t, s.logout())
@@ -113,7 +113,7 @@ func TestWithNoTokenToGiveEveryAskNoticesANewCredential(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				s.asking(demand)
 				s.answer(refused(history.ReasonExpired))
-				require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
+				require.Equal(t, machine.Poisoned, s.Snapshot().Phase())
 				another := otherAccount("another")
 				s.write(another)
 				s.asking(ask).gives(another.AccessToken, "poisoned")
@@ -155,11 +155,11 @@ func TestWhoSeesThatNothingHasChangedNeedNotWaitForTheEngine(t *testing.T) {
 		synctest.Wait()
 		asking := s.asking(poll)
 		asking.gives(secret.Token{})
-		require.Equal(t, machine.Poisoned, asking.states[0].Phase)
+		require.Equal(t, machine.Poisoned, asking.states[0].Phase())
 		close(goOn)
 		require.NoError(t, <-leaving)
 		s.asking(poll)
-		require.Equal(t, machine.NoAuth, s.Snapshot().Phase)
+		require.Equal(t, machine.NoAuth, s.Snapshot().Phase())
 	})
 }
 
@@ -208,20 +208,20 @@ func TestWhatTheIssuerAnswersIsKnownToAllProcesses(t *testing.T) {
 		for times := 1; times <= 3; times++ {
 			s.asking(demand)
 			s.answer(endpoint.Unavailable{RetryAfter: time.Minute, Evidence: answered})
-			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, s.Snapshot().Evidence)
+			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, s.Snapshot().Evidence())
 			told, err := sister.Status(t.Context(), demand)
 			require.NoError(t, err)
-			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, told.Evidence)
+			require.Equal(t, evidence.Repeated{Evidence: answered, Times: times}, told.Evidence())
 			time.Sleep(time.Minute)
 		}
 		s.asking(demand)
 		s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
-		require.Equal(t, 1, s.Snapshot().Evidence.Times, "that was another end")
+		require.Equal(t, 1, s.Snapshot().Evidence().Times, "that was another end")
 		time.Sleep(time.Minute)
 		s.restart(func(*engine.Options) {})
 		s.asking(demand)
 		s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemTimedOut}})
-		require.Equal(t, 2, s.Snapshot().Evidence.Times, "a process that has just begun counts on")
+		require.Equal(t, 2, s.Snapshot().Evidence().Times, "a process that has just begun counts on")
 	})
 }
 

@@ -52,7 +52,7 @@ func TestADeadHomeCostsTwoSecondsAndNotTheProgram(t *testing.T) {
 		for range 100 {
 			state, err := e.Status(t.Context(), poll)
 			require.NoError(t, err)
-			require.Equal(t, machine.NoAuth, state.Phase)
+			require.Equal(t, machine.NoAuth, state.Phase())
 		}
 		require.Less(t, time.Since(begun), 3*time.Second, "all hundred polls")
 		require.Equal(t, machine.ActionOperator, e.Snapshot().Assess(time.Now()).Action)
@@ -140,7 +140,7 @@ func TestALedgerThatIsSlowToReadHidesNoLogin(t *testing.T) {
 		begun := time.Now()
 		s.restart(func(o *engine.Options) { o.Ledger = slowLedger{o.Ledger} })
 		<-s.Ready()
-		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase())
 		require.Less(t, time.Since(begun), 2*time.Second)
 	})
 }

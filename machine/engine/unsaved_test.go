@@ -23,7 +23,7 @@ func unsaved(s *site) machine.Credential {
 	demanding := s.asking(demand)
 	s.answer(granted(next))
 	demanding.gives(next.AccessToken, "it is served though it is not stored")
-	require.True(s.t, s.Snapshot().IsUnsaved())
+	require.True(s.t, s.Snapshot().Unsaved())
 	return next
 }
 
@@ -39,10 +39,10 @@ func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
 		s.asking(poll).gives(next.AccessToken)
 		s.store.isFull.Store(false)
 		s.asking(poll).gives(next.AccessToken)
-		require.True(t, s.Snapshot().IsUnsaved(), "not tried at every ask")
+		require.True(t, s.Snapshot().Unsaved(), "not tried at every ask")
 		time.Sleep(2 * time.Second)
 		s.asking(poll).gives(next.AccessToken)
-		require.False(t, s.Snapshot().IsUnsaved())
+		require.False(t, s.Snapshot().Unsaved())
 		s.isStored(next)
 	})
 }
@@ -61,21 +61,21 @@ func TestARefreshTokenWithoutAnAccessTokenIsStoredAndNothingIsFresh(t *testing.T
 		demanding := s.asking(demand)
 		s.answer(keeping(next))
 		demanding.gives(held.AccessToken)
-		require.Equal(t, machine.Stale, s.Snapshot().Phase)
-		require.False(t, s.Snapshot().IsUnsaved())
+		require.Equal(t, machine.Stale, s.Snapshot().Phase())
+		require.False(t, s.Snapshot().Unsaved())
 		s.isStored(next)
 
 		sister := s.start()
 		defer sister.Close(ended())
 		told, err := sister.Status(t.Context(), demand)
 		require.NoError(t, err)
-		require.Equal(t, machine.Stale, told.Phase, "nor to a sister process")
+		require.Equal(t, machine.Stale, told.Phase(), "nor to a sister process")
 		require.Equal(t, 1, s.posts(), "and the issuer is left alone for a while, by all")
 
 		time.Sleep(time.Second)
 		s.asking(demand)
 		s.answer(granted(login("third", time.Hour)))
-		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase())
 		require.Equal(t, []secret.Fingerprint{held.RefreshToken.Fingerprint(), next.RefreshToken.Fingerprint()}, s.issuer.posts)
 	})
 }
@@ -86,7 +86,7 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 		s.store.isFull.Store(true)
 		s.asking(demand)
 		s.answer(keeping(next))
-		require.True(t, s.Snapshot().IsUnsaved())
+		require.True(t, s.Snapshot().Unsaved())
 		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
 		require.True(t, last.Unsaved, "and the neighbours are told")
 		require.Equal(t, policy.TokenID(next), last.NextID)
@@ -143,7 +143,7 @@ func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
 		next := unsaved(s)
 		require.NoError(t, s.Reload(t.Context()))
 		s.asking(poll).gives(next.AccessToken)
-		require.Equal(t, machine.Fresh, s.Snapshot().Phase)
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase())
 	})
 }
 
@@ -161,7 +161,7 @@ func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
 				s.isStored(next)
 				if answer != nil {
 					s.answer(answer)
-					require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
+					require.Equal(t, machine.Poisoned, s.Snapshot().Phase())
 					return
 				}
 				third := login("third", time.Hour)

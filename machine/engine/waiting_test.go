@@ -59,9 +59,9 @@ func TestALoginThatHasToWaitIsLookedAtByItsStampAlone(t *testing.T) {
 func TestARefusalInAWaitLooksForAnotherLogin(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.waits(10 * time.Minute)
-		held, again := s.Snapshot().Credential, login("again", time.Hour)
+		held, again := s.Snapshot().Access(), login("again", time.Hour)
 		s.write(again)
-		state, err := s.Rejected(t.Context(), held.AccessToken.Fingerprint())
+		state, err := s.Rejected(t.Context(), held)
 		require.NoError(t, err)
 		require.Equal(t, again.AccessToken.Fingerprint(), state.Token().Fingerprint())
 		require.Equal(t, 1, s.posts())
@@ -77,8 +77,8 @@ func TestARefusalEndsAWaitForTheSakeOfTheRefusedToken(t *testing.T) {
 		time.Sleep(time.Second)
 		s.asking(demand)
 		held := s.Snapshot()
-		require.Equal(t, held.Expiry, held.NotBefore, "it is in doubt, and serves")
-		go s.Rejected(t.Context(), held.Credential.AccessToken.Fingerprint())
+		require.Equal(t, held.Expiry(), held.NotBefore(), "it is in doubt, and serves")
+		go s.Rejected(t.Context(), held.Access())
 		synctest.Wait()
 		next := login("next", time.Hour)
 		s.answer(granted(next))
@@ -90,7 +90,7 @@ func TestARefusalEndsAWaitForTheSakeOfTheRefusedToken(t *testing.T) {
 func TestARefusalDoesNotEndTheBackoff(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.waits(10 * time.Minute)
-		state, err := s.Rejected(t.Context(), s.Snapshot().Credential.AccessToken.Fingerprint())
+		state, err := s.Rejected(t.Context(), s.Snapshot().Access())
 		require.NoError(t, err)
 		require.True(t, state.Token().IsAbsent())
 		require.Equal(t, 1, s.posts())
@@ -126,8 +126,8 @@ func TestATokenThatExpiresOnItsWayIsRefreshedOnceMoreAndThenLessOften(t *testing
 			time.Sleep(3 * time.Second)
 			require.False(t, asked.isAnswered())
 			s.answer(granted(slow))
-			require.Equal(t, machine.Stale, s.Snapshot().Phase)
-			require.Equal(t, n == 0, s.Snapshot().Attempt != 0, "the second one in a row waits")
+			require.Equal(t, machine.Stale, s.Snapshot().Phase())
+			require.Equal(t, n == 0, s.Snapshot().Attempt() != 0, "the second one in a row waits")
 		}
 		require.True(t, asked.isAnswered(), "but no caller waits for ever")
 		require.Equal(t, 2, s.posts())
@@ -153,17 +153,17 @@ func TestALoginThatIsOverIsFollowedByWhatIsStored(t *testing.T) {
 				held, next := s.stored(), change.stored()
 				s.write(next)
 				s.asking(poll)
-				require.Equal(t, change.atOnce, s.Snapshot().Credential.Equal(next))
+				require.Equal(t, change.atOnce, s.Snapshot().Access() == next.Fingerprint())
 				if !change.atOnce {
 					assessed := s.Snapshot().Assess(time.Now())
 					require.Equal(t, machine.ActionWait, assessed.Action)
-					require.Equal(t, s.Snapshot().Expiry, assessed.NextAttemptAt, "something changes then")
+					require.Equal(t, s.Snapshot().Expiry(), assessed.NextAttemptAt, "something changes then")
 					s.asking(poll).gives(held.AccessToken)
 				}
 				time.Sleep(4 * time.Minute)
 				asked := s.asking(poll)
 				require.True(t, asked.isAnswered())
-				require.True(t, s.Snapshot().Credential.Equal(next))
+				require.Equal(t, next.Fingerprint(), s.Snapshot().Access())
 				require.Zero(t, s.posts())
 			})
 		})
@@ -180,9 +180,9 @@ func TestASisterLearnsThatTheLoginIsDead(t *testing.T) {
 		go sister.Status(t.Context(), demand)
 		synctest.Wait()
 		s.answer(refused(history.ReasonReused))
-		require.Equal(t, machine.Poisoned, sister.Snapshot().Phase)
+		require.Equal(t, machine.Poisoned, sister.Snapshot().Phase())
 
-		require.Equal(t, machine.Fresh, s.Snapshot().Phase, "its token serves")
+		require.Equal(t, machine.Fresh, s.Snapshot().Phase(), "its token serves")
 		time.Sleep(56 * time.Minute)
 		s.asking(poll)
 		assessed := s.Snapshot().Assess(time.Now())
@@ -200,7 +200,7 @@ func TestALookOfAWaitingLoginLearnsAVerdictOnIt(t *testing.T) {
 			Kind: persist.Refused, TokenID: policy.TokenID(held), Access: held.AccessToken.Fingerprint(), Reason: history.ReasonRevoked,
 		}))
 		require.NoError(t, s.Reload(t.Context()))
-		require.Equal(t, machine.Poisoned, s.Snapshot().Phase)
+		require.Equal(t, machine.Poisoned, s.Snapshot().Phase())
 	})
 }
 
@@ -278,7 +278,7 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 				shaky := &dying{Store: s.store, Ledger: s.ledger.Process(7), until: until, fails: fails}
 				leaving := engine.NewOwner(engine.Options{Policy: policy, Store: shaky, Ledger: shaky, Issuer: s.issuer}, none{})
 				leaving.Look()
-				err := leaving.Logout(func() {})
+				err := leaving.Logout(false, func(engine.Revocation) {})
 				_, missing := s.store.Store.Load(t.Context())
 				isGone := errors.Is(missing, persist.ErrNotFound)
 				require.Equal(t, isGone, err == nil)
@@ -291,11 +291,11 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, isGone, lineage.LoggedOut, "until call %d", until)
 				for _, each := range []*engine.Engine{s.Engine, later} {
-					require.Equal(t, isGone, each.Snapshot().Phase == machine.NoAuth, "until call %d", until)
+					require.Equal(t, isGone, each.Snapshot().Phase() == machine.NoAuth, "until call %d", until)
 				}
 				if fails && until == 3 {
 					require.False(t, lineage.IsEnded(policy.TokenID(held)), "a failed logout changes nothing")
-					require.Equal(t, machine.Fresh, leaving.Snapshot().Phase)
+					require.Equal(t, machine.Fresh, leaving.Snapshot().Phase())
 				}
 			})
 		}
@@ -306,7 +306,7 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 type none struct{}
 
 func (none) Refresh(func(context.Context, engine.Listen) machine.Event) {}
-func (none) Revoke(func(context.Context))                               {}
+func (none) Revoke(func(context.Context) (ended func()))                {}
 
 // One page of a gateway after an outage is the first such page, for this process and
 // for the others.
@@ -315,7 +315,7 @@ func TestAnUnexplainedRefusalAfterAnOutageIsTheFirst(t *testing.T) {
 		for range 6 {
 			s.asking(poll)
 			s.answer(endpoint.Unavailable{})
-			time.Sleep(time.Until(s.Snapshot().NotBefore))
+			time.Sleep(time.Until(s.Snapshot().NotBefore()))
 		}
 		s.asking(poll)
 		s.answer(refused(history.ReasonUnexplained))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -96,13 +97,13 @@ type run struct {
 type tally struct {
 	mu      sync.Mutex // guards answers
 	answers int
-	state   *machine.State
+	state   machine.Snapshot
 }
 
 func (p plan) run(t *rapid.T) {
 	r := &run{t: t, issuer: newMoodyIssuer(p.script), store: memory.NewStore()}
 	require.NoError(t, r.store.Replace(t.Context(), r.issuer.newLogin("alice", p.first)))
-	r.Engine = engine.Start(engine.Options{
+	r.Engine = enginetest.Start(engine.Options{
 		Policy: propertytest.Policy, Store: &flakyStore{Store: r.store, failing: p.failing},
 		Ledger: memory.NewLedger(propertytest.Policy.Issuer).Process(1), Issuer: r.issuer,
 		Random: func() float64 { return halfJitter },
@@ -144,7 +145,7 @@ func (r *run) do(each request) {
 	case givesUp:
 		r.askFor(ctx, each.ask)
 	case rejects:
-		_, err := r.Rejected(ctx, r.Snapshot().Credential.AccessToken.Fingerprint())
+		_, err := r.Rejected(ctx, r.Snapshot().Access())
 		r.isNoError(err)
 	case signsIn:
 		r.isNoError(r.Login(ctx, r.issuer.newLogin("bob", propertytest.TokenLife)))
@@ -163,7 +164,7 @@ func (r *run) ask(ask machine.Ask) {
 	r.mu.Lock()
 	r.asked = append(r.asked, count)
 	r.mu.Unlock()
-	r.Ask(ask, func(state *machine.State) {
+	r.Ask(ask, func(state machine.Snapshot) {
 		count.mu.Lock()
 		defer count.mu.Unlock()
 		count.answers++
@@ -175,7 +176,7 @@ func (r *run) ask(ask machine.Ask) {
 func (r *run) askFor(ctx context.Context, ask machine.Ask) {
 	begun := time.Now()
 	state, err := r.Status(ctx, ask)
-	if (state == nil) == (err == nil) || time.Since(begun) > time.Second {
+	if (state == machine.Snapshot{}) == (err == nil) || time.Since(begun) > time.Second {
 		r.t.Errorf("an ask that gives up after a second gets %v after %v", err, time.Since(begun))
 	}
 	r.isNoError(err)
@@ -204,7 +205,7 @@ func (r *run) checkAnswers() {
 	for _, count := range r.asked {
 		count.mu.Lock()
 		require.Equal(r.t, 1, count.answers, "everybody who asks is answered once")
-		if count.state.Phase == machine.Poisoned {
+		if count.state.Phase() == machine.Poisoned {
 			require.True(r.t, count.state.Token().IsAbsent(), "poisoned")
 			require.NotEmpty(r.t, count.state.Method(), "poisoned")
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -44,7 +45,7 @@ func (c *clocked) now() time.Time  { return c.wall().Add(c.ahead) }
 
 func (c *clocked) start(t *testing.T) *engine.Engine {
 	c.pid++
-	e := engine.Start(engine.Options{
+	e := enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: c.names, RefreshFloor: 5 * time.Second}, Now: c.now, ProcessID: c.pid,
 		Store: c.store, Ledger: c.ledger.Process(c.pid),
 		Issuer: oauth.New(oauth.Options{Transport: c.issuer.Transport(), Now: c.now}),
@@ -115,7 +116,7 @@ func TestSuspendNeitherStallsNorStorms(t *testing.T) {
 				c.jumped.Add(int64(jump))
 				c.poll(t, engines, 5*time.Minute)
 				require.Equal(t, 2, c.issuer.Counts().Posts, "no storm")
-				require.Equal(t, machine.Fresh, engines[0].Snapshot().Phase, "no stall")
+				require.Equal(t, machine.Fresh, engines[0].Snapshot().Phase(), "no stall")
 				require.Zero(t, c.issuer.Counts().Replays)
 			})
 		})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -100,7 +101,7 @@ func newOutage(t *testing.T) *outage {
 	o.ledger = memory.NewLedger(names)
 	require.NoError(t, o.store.Replace(t.Context(), machinetest.Login(issuer.Ada.ID, i.Login(issuer.Ada, time.Now()), time.Now())))
 	for n := range outageEngines {
-		o.engines = append(o.engines, engine.Start(engine.Options{
+		o.engines = append(o.engines, enginetest.Start(engine.Options{
 			Policy: machine.Policy{Issuer: names, RefreshFloor: 5 * time.Second}, ProcessID: n + 1,
 			Store: o.store, Ledger: o.ledger.Process(n + 1),
 			Issuer: oauth.New(oauth.Options{Transport: o}),
@@ -151,7 +152,7 @@ func (o *outage) poll(t *testing.T, e *engine.Engine, end time.Time) {
 		asked := time.Now()
 		state, err := e.Status(t.Context(), machine.Ask{Token: true, Refresh: rand.IntN(10) == 0})
 		require.NoError(t, err)
-		if isNew := state.Phase == machine.Fresh && state.RefreshedAt.After(end); isNew && asked.After(end) {
+		if isNew := state.Phase() == machine.Fresh && state.RefreshedAt().After(end); isNew && asked.After(end) {
 			o.mu.Lock()
 			o.recovered = append(o.recovered, time.Since(end))
 			o.mu.Unlock()

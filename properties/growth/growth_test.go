@@ -54,7 +54,7 @@ func (r *resident) liveThroughADay(t *testing.T, home string) {
 			r.issuer.become(change)
 		}
 		if hour == loginReturns {
-			require.Equal(t, machine.Poisoned, r.Snapshot().Phase)
+			require.Equal(t, machine.Poisoned, r.Snapshot().Phase())
 			require.NoError(t, file.Open(home, file.Options{}).Replace(t.Context(), r.issuer.login()))
 		}
 		if !r.pollForAnHour() {

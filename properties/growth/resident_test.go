@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
@@ -45,7 +46,7 @@ func newResident(t testing.TB, kept persist.Store, ledger persist.Ledger) *resid
 	r := &resident{t: t, store: kept, issuer: &frugalIssuer{}}
 	require.NoError(t, kept.Replace(t.Context(), r.issuer.login()))
 	issuer := oauth.New(oauth.Options{Transport: r.issuer})
-	r.Engine = engine.Start(engine.Options{
+	r.Engine = enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: residentNames}, Store: kept, Ledger: ledger, Issuer: issuer,
 		Random: func() float64 { return 0.5 },
 	})
@@ -94,5 +95,5 @@ func (r *resident) refresh() {
 func (r *resident) poison() {
 	r.issuer.become(func(i *frugalIssuer) { i.live = "" })
 	r.refresh()
-	require.Equal(r.t, machine.Poisoned, r.Snapshot().Phase)
+	require.Equal(r.t, machine.Poisoned, r.Snapshot().Phase())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
@@ -127,7 +128,7 @@ func (p party) run(t watcher, floor, slack time.Duration) {
 		chronicle: chronicle{words: map[string][]word{}, floor: floor, slack: slack},
 	}
 	require.NoError(t, g.store.Replace(context.Background(), credentialNamed(firstLogin, time.Now())))
-	g.Engine = engine.Start(engine.Options{
+	g.Engine = enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: propertytest.Policy.Issuer, RefreshFloor: floor, BackoffOff: true},
 		Store:  g.store, Ledger: memory.NewLedger(propertytest.Policy.Issuer).Process(1), Issuer: g,
 	})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
@@ -88,7 +89,7 @@ func (s *loginSite) serve() {
 	output, write := io.Pipe()
 	s.input, s.conn = input, jsonrpc.New(read, write, jsonrpc.Options{})
 	policy := machine.Policy{Issuer: machine.Issuer{TokenEndpoint: issuerAddress + "/oauth/token", ClientID: oauth.DefaultClientID}}
-	s.engine = engine.Start(engine.Options{
+	s.engine = enginetest.Start(engine.Options{
 		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: client,
 		Renewer: appserver.Client{Conn: s.conn, Now: time.Now},
 	})

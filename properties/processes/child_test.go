@@ -63,12 +63,15 @@ func (m mortal) serve() {
 	names := machine.Issuer{TokenEndpoint: m.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
 	issuer := oauth.New(oauth.Options{LoginIssuer: m.URL, Log: log})
 	fate := &fate{mortal: m}
-	auth := engine.Start(engine.Options{
+	auth, err := engine.Start(engine.Options{
 		Policy: machine.Policy{Issuer: names},
 		Store:  file.Open(m.Home, file.Options{Log: log, Step: fate.calls}),
 		Ledger: file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Step: fate.calls, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
 		Issuer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
 	})
+	if err != nil {
+		panic(err)
+	}
 	if m.Word != "" {
 		m.speak(auth, fate)
 		return
@@ -100,7 +103,7 @@ func (m mortal) speak(auth *engine.Engine, fate *fate) {
 			err = auth.Login(background, c)
 		}
 	case states.StepLogout:
-		var revoked <-chan struct{}
+		var revoked <-chan engine.Revocation
 		if revoked, err = auth.Logout(background); err == nil {
 			<-revoked
 		}

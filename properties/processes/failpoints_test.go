@@ -134,28 +134,29 @@ func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, na
 		next.demand(t)
 	}
 	posts, state := s.issuer.Counts().Posts-before, next.Snapshot()
-	held := state.Credential.RefreshToken
+	held := state.TokenID()
 	switch outcome {
 	case states.Unspent:
 		require.False(t, wasPosted, name)
 		require.Equal(t, 1, posts, name)
-		require.Equal(t, machine.Fresh, state.Phase, name)
+		require.Equal(t, machine.Fresh, state.Phase(), name)
 	case states.Committed:
 		require.True(t, wasPosted || posts == 0, name)
 		require.Zero(t, posts, name)
-		require.NotEqual(t, s.old.RefreshToken.Fingerprint(), held.Fingerprint(), name)
+		require.NotEqual(t, s.names.TokenID(s.old.RefreshToken), held, name)
 	case states.Displaced:
 		require.LessOrEqual(t, posts, 1, name)
-		require.True(t, s.isTheirs(found, held.Fingerprint()), name)
+		require.True(t, s.isTheirs(found, held), name)
 	case states.InDoubt:
 		require.Zero(t, posts, name)
-		require.True(t, state.InDoubt, name)
-		require.Equal(t, evidence.BlockInDoubt, state.Blocked, name)
+		require.True(t, state.InDoubt(), name)
+		require.Equal(t, evidence.BlockInDoubt, state.Blocked(), name)
 		require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), name)
 		s.isTriedOnceMore(t, wasPosted, name)
 		return
 	}
-	require.True(t, s.issuer.IsAlive(held), name)
+	require.Equal(t, s.names.TokenID(s.stored(t).RefreshToken), held, name)
+	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), name)
 	s.goesOn(t, name)
 }
 
@@ -165,7 +166,7 @@ func (s *scene) isTheirs(found, held secret.Fingerprint) bool {
 	theirs := s.other.RefreshToken.Fingerprint()
 	posted := s.issuer.Requests()
 	last := posted[len(posted)-1].Token
-	return held == theirs || found == theirs && last == theirs
+	return held == s.names.TokenID(s.other.RefreshToken) || found == theirs && last == theirs
 }
 
 // isTriedOnceMore demands that a token in doubt is posted once more when its
@@ -183,11 +184,11 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 	require.Equal(t, wasPosted, after.Replays > before.Replays, name)
 	if !wasPosted {
 		require.Equal(t, 1, after.Grants-before.Grants, name)
-		require.False(t, state.InDoubt, name)
+		require.False(t, state.InDoubt(), name)
 		return
 	}
 	require.Equal(t, 1, after.Posts-before.Posts, name)
-	require.Equal(t, machine.Poisoned, state.Phase, name)
+	require.Equal(t, machine.Poisoned, state.Phase(), name)
 	verdict, _ := state.Verdict()
 	require.Equal(t, history.ReasonReused, verdict.Reason, name)
 	require.True(t, s.hasEntry(t, persist.Refused, verdict.TokenID), name)
@@ -203,8 +204,8 @@ func (s *scene) goesOn(t *testing.T, name string) {
 	after, state := s.issuer.Counts(), e.Snapshot()
 	require.Equal(t, before.Grants+1, after.Grants, name)
 	require.Zero(t, after.Replays, name)
-	require.Equal(t, machine.Fresh, state.Phase, name)
-	require.False(t, state.InDoubt, name)
+	require.Equal(t, machine.Fresh, state.Phase(), name)
+	require.False(t, state.InDoubt(), name)
 	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), name)
 	litter, err := filepath.Glob(filepath.Join(s.home, "auth.json.*.tmp"))
 	require.NoError(t, err)

@@ -146,12 +146,12 @@ func (w *wordScene) isSeen(t *testing.T, outcome states.Outcome) {
 	held := w.held(t)
 	switch outcome {
 	case states.Unspent:
-		require.NotEqual(t, w.other.RefreshToken.Fingerprint(), held, w.name)
-		require.NotEmpty(t, held, w.name)
+		require.NotEqual(t, w.other.RefreshToken.Fingerprint(), held.Fingerprint(), w.name)
+		require.False(t, held.IsAbsent(), w.name)
 	case states.Committed:
-		require.Equal(t, w.other.RefreshToken.Fingerprint(), held, w.name)
+		require.Equal(t, w.other.RefreshToken.Fingerprint(), held.Fingerprint(), w.name)
 	case states.SignedOut:
-		require.Empty(t, held, w.name)
+		require.True(t, held.IsAbsent(), w.name)
 		lineage, err := w.ledger().History(t.Context())
 		require.NoError(t, err)
 		require.True(t, lineage.LoggedOut, "%s: the ledger does not know that it was on purpose", w.name)
@@ -160,18 +160,18 @@ func (w *wordScene) isSeen(t *testing.T, outcome states.Outcome) {
 		require.NoError(t, each.Reload(t.Context()))
 		state, err := each.Status(t.Context(), machine.Ask{Token: true})
 		require.NoError(t, err)
-		require.Equal(t, held, state.Credential.RefreshToken.Fingerprint(), "%s: %s holds another login than the home\n%s", w.name, who, w.log.String())
-		require.Equal(t, w.isRefused && outcome == states.Unspent, state.Phase == machine.Poisoned, "%s: %s is %s", w.name, who, state.Phase)
+		require.Equal(t, w.names.TokenID(held), state.TokenID(), "%s: %s holds another login than the home\n%s", w.name, who, w.log.String())
+		require.Equal(t, w.isRefused && outcome == states.Unspent, state.Phase() == machine.Poisoned, "%s: %s is %s", w.name, who, state.Phase())
 	}
 }
 
-// held is the refresh token that is stored, in short; "" for none.
-func (s *scene) held(t *testing.T) secret.Fingerprint {
+// held is the refresh token that is stored, absent for none.
+func (s *scene) held(t *testing.T) secret.Token {
 	t.Helper()
 	record, err := file.Open(s.home, file.Options{}).Load(t.Context())
 	if errors.Is(err, persist.ErrNotFound) {
-		return ""
+		return secret.Token{}
 	}
 	require.NoError(t, err)
-	return record.Credential.RefreshToken.Fingerprint()
+	return record.Credential.RefreshToken
 }

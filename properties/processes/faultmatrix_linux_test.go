@@ -62,16 +62,16 @@ func TestPostNeedsRoomForItsSuccessor(t *testing.T) {
 			e.demand(t)
 			state, posts := e.Snapshot(), s.issuer.Counts().Posts
 			require.Equal(t, fault.posts, posts)
-			require.Equal(t, fault.trouble, state.Blocked)
+			require.Equal(t, fault.trouble, state.Blocked())
 			require.Contains(t, s.log.String(), fault.says)
 			if posts == 0 {
-				require.Equal(t, machine.Stale, state.Phase)
+				require.Equal(t, machine.Stale, state.Phase())
 				require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), "it is served")
 				require.True(t, s.issuer.IsAlive(s.old.RefreshToken))
 				return
 			}
-			require.Equal(t, machine.Fresh, state.Phase)
-			require.False(t, state.IsUnsaved())
+			require.Equal(t, machine.Fresh, state.Phase())
+			require.False(t, state.Unsaved())
 			require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), "the successor is stored")
 		})
 	}
@@ -96,7 +96,7 @@ func TestFullDiskAfterAPostCostsNothing(t *testing.T) {
 	e.demand(t)
 	state := e.Snapshot()
 	require.Equal(t, 1, s.issuer.Counts().Posts)
-	require.False(t, state.IsUnsaved(), s.log.String())
+	require.False(t, state.Unsaved(), s.log.String())
 	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken))
 }
 

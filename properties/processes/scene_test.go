@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -100,7 +101,7 @@ func (s *scene) engineAt(t *testing.T, ahead time.Duration) onlooker {
 		Issuer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),
 	}
 	s.settings(&options)
-	e := engine.Start(options)
+	e := enginetest.Start(options)
 	t.Cleanup(func() { e.Close(background) })
 	<-e.Ready()
 	return onlooker{e}

@@ -112,7 +112,7 @@ func (s *stoppedWord) judge(t *testing.T) {
 	if s.point.Outcome != states.Unspent && s.hasDid { // it was done before hers
 		isOut = s.act == leaves
 	}
-	require.Equal(t, isOut, s.held(t) == "", "%s\n%s", s.wordScene.name, s.log.String())
+	require.Equal(t, isOut, s.held(t).IsAbsent(), "%s\n%s", s.wordScene.name, s.log.String())
 	if isOut {
 		s.isSeen(t, states.SignedOut)
 		return

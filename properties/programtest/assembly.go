@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
@@ -54,7 +55,7 @@ func Assemble(parts Parts) *Assembly {
 	read, a.Input = io.Pipe()
 	a.Output, a.hangUp = io.Pipe()
 	a.Conn = jsonrpc.New(read, a.hangUp, jsonrpc.Options{})
-	a.Engine = engine.Start(engine.Options{
+	a.Engine = enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: Issuer}, Store: parts.Store, Ledger: parts.Ledger, Issuer: issuer,
 		Renewer: appserver.Client{Conn: a.Conn, Now: time.Now}, Random: parts.Random,
 	})

@@ -85,10 +85,10 @@ type isRejected struct {
 
 func (o isRejected) do(w *world) string {
 	p := w.living(o.process)
-	if p == nil || p.owner.Snapshot().Token().IsAbsent() {
+	if p == nil || p.owner.State().Token().IsAbsent() {
 		return ""
 	}
-	name := w.nameOf(&p.owner.Snapshot().Credential)
+	name := w.nameOf(&p.owner.State().Credential)
 	p.reject()
 	p.begin(o.halt)
 	return fmt.Sprintf("a resource server refuses %s of %s%s", name, p.name, p.standing())
@@ -136,7 +136,7 @@ func (o strikes) do(w *world) string {
 	w.reach("a deadline strikes")
 	overdue()
 	for _, q := range p.asks {
-		if !r.abandoned && p.owner.Snapshot().Attempt == r.state.Attempt && q.answers != 1 {
+		if !r.abandoned && p.owner.State().Attempt == r.state.Attempt && q.answers != 1 {
 			w.violate("a client of %s waits longer than the deadline", p.name)
 		}
 	}

@@ -102,7 +102,7 @@ type crash struct{}
 
 // Refresh implements engine.Runner.
 func (p *process) Refresh(run func(context.Context, engine.Listen) machine.Event) {
-	state := *p.owner.Snapshot()
+	state := *p.owner.State()
 	if state.Phase != machine.Stale || state.Attempt == 0 {
 		p.world.violate("%s starts a refresh in state %s", p.name, state.Phase)
 	}
@@ -132,9 +132,8 @@ func (r *refresh) listen(overdue func() machine.AnswerOverdue) (context.Context,
 }
 
 // Revoke implements engine.Runner: it takes no time.
-func (p *process) Revoke(run func(context.Context)) {
-	run(context.Background())
-	p.owner.Revoked()
+func (p *process) Revoke(run func(context.Context) (ended func())) {
+	run(context.Background())()
 }
 
 // reach is called before each step; it is where the coroutine may be stopped.
@@ -163,7 +162,7 @@ func (r *refresh) pause(place string) {
 // or is over; then its owner takes the outcome.
 func (r *refresh) goOn(halt string) {
 	w, p := r.process.world, r.process
-	r.abandoned = r.abandoned || p.owner.Snapshot().Attempt != r.state.Attempt
+	r.abandoned = r.abandoned || p.owner.State().Attempt != r.state.Attempt
 	r.halt, w.running = halt, r
 	_, more := r.next()
 	w.running = nil
@@ -172,9 +171,9 @@ func (r *refresh) goOn(halt string) {
 	}
 	p.refreshes = slices.DeleteFunc(p.refreshes, func(each *refresh) bool { return each == r })
 	w.reach("a refresh ends in %T", r.outcome)
-	before := *p.owner.Snapshot()
+	before := *p.owner.State()
 	p.owner.Conclude(r.outcome)
-	after := p.owner.Snapshot()
+	after := p.owner.State()
 	if r.abandoned && !after.Credential.Equal(before.Credential) {
 		w.violate("a refresh that was in flight undoes a login or a logout of %s", p.name)
 	}
@@ -219,15 +218,15 @@ func (r *refresh) mayGoOnWith(found *machine.Credential) bool {
 func (p *process) ask(ask machine.Ask) {
 	q := &question{}
 	p.asks = append(p.asks, q)
-	p.owner.Ask(ask, func(*machine.State) { q.answers++ })
+	p.owner.Ask(ask, func(machine.Snapshot) { q.answers++ })
 }
 
 func (p *process) reject() {
-	held := p.owner.Snapshot().Credential.AccessToken
+	held := p.owner.State().Credential.AccessToken
 	p.rejected[held.Reveal()] = true
 	q := &question{}
 	p.asks = append(p.asks, q)
-	p.owner.Reject(held.Fingerprint(), func(*machine.State) { q.answers++ })
+	p.owner.Reject(held.Fingerprint(), func(machine.Snapshot) { q.answers++ })
 }
 
 // disturb tells all refreshes that a login was stored or removed.

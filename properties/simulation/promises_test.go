@@ -50,7 +50,7 @@ func (w *world) isRevived(f *propertytest.Family) bool {
 }
 
 func (p *process) check() {
-	w, s := p.world, p.owner.Snapshot()
+	w, s := p.world, p.owner.State()
 	held := s.Credential
 	w.reach("a process is %s", s.Phase)
 	for _, r := range p.refreshes {
@@ -76,7 +76,7 @@ func (p *process) check() {
 // checkAssessment: the assessment is true of the present. A process that stands
 // still does nothing by itself.
 func (p *process) checkAssessment() {
-	w, s := p.world, p.owner.Snapshot()
+	w, s := p.world, p.owner.State()
 	w.reach("action %s", s.Assess(w.now).Action)
 	if wrong := propertytest.WronglyTold(s, w.now); wrong != "" && !p.isStopped {
 		w.violate("%s %s", p.name, wrong)
@@ -129,12 +129,12 @@ func (w *world) isKept(g *propertytest.Grant, p *process) bool {
 	if held := w.store.holds(); held != nil && w.authority.Of(*held) == g {
 		return true
 	}
-	return w.authority.Of(p.owner.Snapshot().Credential) == g
+	return w.authority.Of(p.owner.State().Credential) == g
 }
 
 // checkServed: when all is well, a login that lives is served.
 func (p *process) checkServed() {
-	w, s := p.world, p.owner.Snapshot()
+	w, s := p.world, p.owner.State()
 	held := w.store.holds()
 	isOther := held == nil || !held.Equal(s.Credential)
 	isInUse := s.Phase != machine.NoAuth && s.Phase != machine.Poisoned

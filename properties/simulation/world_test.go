@@ -170,8 +170,8 @@ func (w *world) Refresh(ctx context.Context, _ machine.Issuer, token secret.Toke
 	switch held := w.store.holds(); {
 	case w.isAdmitted(r) != "":
 		w.violate("%s posts %s, but %s", r.process.name, name, w.isAdmitted(r))
-	case !r.abandoned && r.process.owner.Snapshot().Phase != machine.Stale:
-		w.violate("%s posts %s in state %s", r.process.name, name, r.process.owner.Snapshot().Phase)
+	case !r.abandoned && r.process.owner.State().Phase != machine.Stale:
+		w.violate("%s posts %s in state %s", r.process.name, name, r.process.owner.State().Phase)
 	case !r.looked:
 		w.violate("%s posts %s without a look at the store, which holds %s", r.process.name, name, w.nameOf(held))
 	case !r.reserved:

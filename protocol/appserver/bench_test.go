@@ -15,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -67,7 +68,7 @@ func mallocs() uint64 {
 func benchOptions(b testing.TB, held machine.Credential) Options {
 	kept := memory.NewStore()
 	require.NoError(b, kept.Replace(b.Context(), held))
-	auth := engine.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}})
+	auth := enginetest.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}})
 	b.Cleanup(func() { auth.Close(context.Background()) })
 	<-auth.Ready()
 	return offline(auth, Options{Terminal: "xterm", RequiresAuth: true, Introduce: func(string, string) {}})

@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
@@ -123,7 +124,7 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	output, write := io.Pipe()
 	conn := jsonrpc.New(read, write, jsonrpc.Options{})
 	parts.Renewer = Client{Conn: conn, Now: time.Now}
-	options = offline(engine.Start(parts), options)
+	options = offline(enginetest.Start(parts), options)
 	s.input, s.server = input, New(conn, options)
 	served := make(chan error, 1)
 	go func() { served <- conn.Serve(s.server) }()

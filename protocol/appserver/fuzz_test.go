@@ -16,6 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
@@ -78,7 +79,7 @@ func serveAll(t *testing.T, input []byte, loggedIn bool) string {
 		require.NoError(t, kept.Replace(t.Context(), *tokens("access-1", "refresh-1")))
 	}
 	parts := engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}}
-	auth := engine.Start(parts)
+	auth := enginetest.Start(parts)
 	var output bytes.Buffer
 	conn := jsonrpc.New(bytes.NewReader(input), &output, jsonrpc.Options{})
 	server := New(conn, offline(auth, Options{Terminal: "xterm", RequiresAuth: true, Introduce: func(string, string) {}}))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -100,7 +101,7 @@ func (s *Server) forbids(loginType string) *jsonrpc.Error {
 		return invalid("External ChatGPT auth is disabled. Use API key login instead.")
 	case loginType != protocol.LoginAPIKey && s.options.Restriction.ForbidChatGPT:
 		return invalid("ChatGPT login is disabled. Use API key login instead.")
-	case !external && s.options.Engine.Snapshot().Credential.Method == machine.MethodExternal:
+	case !external && s.options.Engine.Snapshot().LoginMethod() == machine.MethodExternal:
 		return invalid("External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it.")
 	}
 	return nil
@@ -224,7 +225,7 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	ctx, cancel := s.briefly()
 	defer cancel()
 	err := s.endLogin(ctx)
-	var revoked <-chan struct{}
+	var revoked <-chan engine.Revocation
 	if err == nil {
 		revoked, err = s.options.Engine.Logout(ctx)
 	}

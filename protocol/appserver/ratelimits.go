@@ -26,14 +26,14 @@ const (
 // meanwhile with the same token share the answer: a hundred windows that are opened at
 // once send the backend one request.
 func (s *Server) rateLimitsRead(id jsonrpc.ID, _ struct{}) {
-	s.options.Engine.Ask(machine.Ask{}, func(snapshot *machine.State) {
+	s.options.Engine.Ask(machine.Ask{}, func(snapshot machine.Snapshot) {
 		switch snapshot.Method() {
 		case "":
 			s.conn.ReplyError(id, invalid("codex account authentication required to read rate limits"))
 		case machine.MethodAPIKey:
 			s.conn.ReplyError(id, invalid("chatgpt authentication required to read rate limits"))
 		default:
-			token := snapshot.Credential.AccessToken.Fingerprint()
+			token := snapshot.Access()
 			if s.limits.join(token, id) == 1 {
 				s.inflight.Go(func() { s.answerRateLimits(token) })
 			}
@@ -88,8 +88,8 @@ func (s *sharers) leave(token secret.Fingerprint) []jsonrpc.ID {
 // has another one by then. A second refusal is the answer.
 func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, error) {
 	snapshot, err := s.options.Engine.Status(ctx, machine.Ask{Token: true})
-	if err == nil && snapshot.Rejected { // the token is withheld: the client can renew it
-		snapshot, err = s.options.Engine.Rejected(ctx, snapshot.Credential.AccessToken.Fingerprint())
+	if err == nil && snapshot.Rejected() { // the token is withheld: the client can renew it
+		snapshot, err = s.options.Engine.Rejected(ctx, snapshot.Access())
 	}
 	if err != nil {
 		return protocol.RateLimitsResponse{}, err
@@ -99,7 +99,7 @@ func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, e
 	if !ok || refusal.Status != http.StatusUnauthorized {
 		return limits, err
 	}
-	refused := snapshot.Credential.AccessToken.Fingerprint()
+	refused := snapshot.Access()
 	if snapshot, err = s.options.Engine.Rejected(ctx, refused); err != nil {
 		return limits, err
 	}
@@ -112,7 +112,7 @@ func (s *Server) rateLimits(ctx context.Context) (protocol.RateLimitsResponse, e
 // errNoToken reports a login without a token that may be used now.
 var errNoToken = errors.New("the access token was refused, and there is no other yet")
 
-func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (protocol.RateLimitsResponse, error) {
+func (s *Server) askBackend(ctx context.Context, snapshot machine.Snapshot) (protocol.RateLimitsResponse, error) {
 	if snapshot.Token().IsAbsent() {
 		if verdict, condemned := snapshot.Verdict(); condemned {
 			return protocol.RateLimitsResponse{}, errors.New(refusalMessage(verdict.Reason))
@@ -122,7 +122,7 @@ func (s *Server) askBackend(ctx context.Context, snapshot *machine.State) (proto
 	ctx, cancel := context.WithTimeout(ctx, backendLimit)
 	defer cancel()
 	return s.options.Backend.RateLimits(ctx, chatgpt.Login{
-		AccessToken: snapshot.Token(), AccountID: snapshot.Credential.AccountID, UserID: snapshot.Account.UserID,
+		AccessToken: snapshot.Token(), AccountID: snapshot.AccountID(), UserID: snapshot.Account().UserID,
 	})
 }
 

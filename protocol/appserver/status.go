@@ -32,12 +32,12 @@ func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 		s.replyStatus(id, ask, snapshot)
 		return
 	}
-	s.queue(ask, func(snapshot *machine.State) { s.replyStatus(id, ask, snapshot) })
+	s.queue(ask, func(snapshot machine.Snapshot) { s.replyStatus(id, ask, snapshot) })
 }
 
 // known is the snapshot that answers at once, if one does. As in Codex, a provider that
 // needs no login has one for everything but a demanded refresh.
-func (s *Server) known(ask machine.Ask) (snapshot *machine.State, ok bool) {
+func (s *Server) known(ask machine.Ask) (snapshot machine.Snapshot, ok bool) {
 	if !s.options.RequiresAuth && !ask.Refresh {
 		return s.options.Engine.Snapshot(), true
 	}
@@ -50,9 +50,9 @@ func (s *Server) known(ask machine.Ask) (snapshot *machine.State, ok bool) {
 const queueLimit = 4096
 
 // queue has the engine answer when the refresh or the look is done.
-func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
+func (s *Server) queue(ask machine.Ask, answer func(machine.Snapshot)) {
 	s.queued <- struct{}{}
-	s.options.Engine.Enqueue(ask, func(snapshot *machine.State) {
+	s.options.Engine.Enqueue(ask, func(snapshot machine.Snapshot) {
 		<-s.queued
 		answer(snapshot)
 	})
@@ -60,7 +60,7 @@ func (s *Server) queue(ask machine.Ask, answer func(*machine.State)) {
 
 // replyStatus answers a poll. Whether the token is shown is decided here: the client
 // asked for it, and TokenAt withholds one that has expired or was refused.
-func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot *machine.State) {
+func (s *Server) replyStatus(id jsonrpc.ID, ask machine.Ask, snapshot machine.Snapshot) {
 	s.conn.ReplyAppend(id, func(line []byte) []byte {
 		if !s.options.RequiresAuth {
 			return s.status.append(line, "", secret.Token{}, false)
@@ -80,10 +80,10 @@ func (s *Server) accountRead(id jsonrpc.ID, ask machine.Ask) {
 		s.replyAccount(id, snapshot)
 		return
 	}
-	s.queue(ask, func(snapshot *machine.State) { s.replyAccount(id, snapshot) })
+	s.queue(ask, func(snapshot machine.Snapshot) { s.replyAccount(id, snapshot) })
 }
 
-func (s *Server) replyAccount(id jsonrpc.ID, snapshot *machine.State) {
+func (s *Server) replyAccount(id jsonrpc.ID, snapshot machine.Snapshot) {
 	response := protocol.AccountReadResponse{RequiresOpenaiAuth: s.options.RequiresAuth}
 	if s.options.RequiresAuth {
 		response.Account, response.UserID = account(snapshot)
@@ -91,14 +91,14 @@ func (s *Server) replyAccount(id jsonrpc.ID, snapshot *machine.State) {
 	s.conn.Reply(id, response)
 }
 
-func account(snapshot *machine.State) (account any, userID *string) {
-	switch snapshot.Credential.Method {
+func account(snapshot machine.Snapshot) (account any, userID *string) {
+	switch snapshot.LoginMethod() {
 	case "":
 		return nil, nil
 	case machine.MethodAPIKey:
 		return protocol.APIKeyAccount{Type: protocol.AccountAPIKey}, nil
 	}
-	who := snapshot.Account
+	who := snapshot.Account()
 	return protocol.ChatGPTAccount{
 		Type: protocol.AccountChatGPT, Email: nullable(who.Email), PlanType: chatgpt.PlanName(who.PlanType),
 	}, nullable(who.UserID)
@@ -113,11 +113,11 @@ func (s *Server) accountUpdated() {
 }
 
 // updated is the notification for the login that a snapshot shows.
-func updated(snapshot *machine.State) protocol.AccountUpdatedNotification {
-	credential := snapshot.Credential
-	update := protocol.AccountUpdatedNotification{AuthMode: nullable(string(credential.Method))}
-	if credential.Method != "" && credential.Method != machine.MethodAPIKey {
-		plan := chatgpt.PlanName(snapshot.Account.PlanType)
+func updated(snapshot machine.Snapshot) protocol.AccountUpdatedNotification {
+	method := snapshot.LoginMethod()
+	update := protocol.AccountUpdatedNotification{AuthMode: nullable(string(method))}
+	if method != "" && method != machine.MethodAPIKey {
+		plan := chatgpt.PlanName(snapshot.Account().PlanType)
 		update.PlanType = &plan
 	}
 	return update
@@ -193,20 +193,20 @@ func (s *Server) healthRead(id jsonrpc.ID, _ struct{}) {
 
 // healthChanged notifies a client with the experimentalApi capability. The engine calls
 // it on its own goroutine.
-func (s *Server) healthChanged(_, to *machine.State) {
+func (s *Server) healthChanged(_, to machine.Snapshot) {
 	s.notify(protocol.HealthUpdated, protocol.HealthUpdatedNotification(health(to, s.options.Now())))
 }
 
-func health(s *machine.State, now time.Time) protocol.HealthReadResponse {
+func health(s machine.Snapshot, now time.Time) protocol.HealthReadResponse {
 	of := s.Assess(now.Round(0))
 	response := protocol.HealthReadResponse{
 		State: string(of.Phase), Reason: nullable(of.Reason), Action: string(of.Action),
 		Unsaved: of.Unsaved, InDoubt: of.InDoubt,
-		Since: timestamp(s.Since), Fingerprint: nullable(s.Credential.Fingerprint().Short()),
-		LastAttemptAt: timestamp(s.LastAttempt), NextAttemptAt: timestamp(of.NextAttemptAt),
+		Since: timestamp(s.Since()), Fingerprint: nullable(s.Access().Short()),
+		LastAttemptAt: timestamp(s.LastAttempt()), NextAttemptAt: timestamp(of.NextAttemptAt),
 	}
 	if !s.Token().IsAbsent() {
-		response.AccessExpiresAt = timestamp(s.Expiry)
+		response.AccessExpiresAt = timestamp(s.Expiry())
 	}
 	return response
 }

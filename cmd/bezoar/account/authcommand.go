@@ -63,7 +63,7 @@ func (a *authCommand) ask(ctx context.Context, s *session.Session, now time.Time
 	a.caller = file.OpenCaller(s.Config.Home, os.Getppid())
 	a.last, _ = a.caller.Last()
 	held := s.Engine.Snapshot()
-	if a.last.Access != held.Credential.Fingerprint() || !a.tooEarly(now) {
+	if a.last.Access != held.Access() || !a.tooEarly(now) {
 		_, err := s.Engine.Status(ctx, machine.Ask{Token: true})
 		return err
 	}
@@ -85,20 +85,20 @@ func (a *authCommand) tooEarly(now time.Time) bool {
 }
 
 // usable is the state that the token is taken from.
-func (a *authCommand) usable(state machine.State) machine.State {
-	if a.enabled && state.Phase == machine.Stale {
-		state.Rejected = false
+func (a *authCommand) usable(state machine.Snapshot) machine.Snapshot {
+	if a.enabled && state.Phase() == machine.Stale {
+		return state.Unrejected()
 	}
 	return state
 }
 
 // note remembers what the caller was given. It comes after the giving: a caller that
 // killed this command before has nothing that could be refused.
-func (a *authCommand) note(log *slog.Logger, state machine.State, now time.Time) {
+func (a *authCommand) note(log *slog.Logger, state machine.Snapshot, now time.Time) {
 	if !a.enabled {
 		return
 	}
-	given := file.Handing{At: now.Round(0), Access: state.Credential.Fingerprint(), PastFloor: a.pastFloor}
+	given := file.Handing{At: now.Round(0), Access: state.Access(), PastFloor: a.pastFloor}
 	if given.Access == a.last.Access {
 		given.PastFloor = a.last.PastFloor
 	}

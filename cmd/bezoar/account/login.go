@@ -71,7 +71,7 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return cli.Misuse("--device and --with-api-key are two ways; choose one")
 	}
 	cli.IgnoreBrokenPipes()
-	s, err := session.Open(env, settings, nil)
+	s, err := session.Open(env, settings)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err = made.explained(ctx, err); err != nil {
 		return err
 	}
-	return printLogin(env, *s.Engine.Snapshot(), chosen)
+	return printLogin(env, s.Engine.Snapshot(), chosen)
 }
 
 // errKeyGiven does not repeat what was given: it may be a key.
@@ -286,14 +286,14 @@ type LoginReport struct {
 	Fingerprint string  `json:"fingerprint"`
 }
 
-func printLogin(env cli.Environment, s machine.State, chosen loginFlags) error {
+func printLogin(env cli.Environment, s machine.Snapshot, chosen loginFlags) error {
 	if *chosen.asJSON {
 		print := cli.PrintJSON
 		if chosen.device { // a prompt came before it
 			print = cli.PrintJSONLine
 		}
 		return print(env.Stdout, LoginReport{
-			string(s.Credential.Method), cli.Nullable(s.Account.Email), cli.Nullable(s.Account.PlanType), s.Credential.Fingerprint().Short(),
+			string(s.LoginMethod()), cli.Nullable(s.Account().Email), cli.Nullable(s.Account().PlanType), s.Access().Short(),
 		})
 	}
 	_, err := fmt.Fprintln(env.Stdout, "Logged in "+NameOf(s)+".")
@@ -301,14 +301,14 @@ func printLogin(env cli.Environment, s machine.State, chosen loginFlags) error {
 }
 
 // name is whose login it is, as far as it says.
-func NameOf(s machine.State) string {
+func NameOf(s machine.Snapshot) string {
 	switch {
-	case s.Credential.Method == machine.MethodAPIKey:
+	case s.LoginMethod() == machine.MethodAPIKey:
 		return "with an API key"
-	case s.Account.Email == "":
+	case s.Account().Email == "":
 		return "with ChatGPT"
-	case s.Account.PlanType == "":
-		return "as " + cli.Printable(s.Account.Email)
+	case s.Account().PlanType == "":
+		return "as " + cli.Printable(s.Account().Email)
 	}
-	return fmt.Sprintf("as %s (%s)", cli.Printable(s.Account.Email), cli.Printable(s.Account.PlanType))
+	return fmt.Sprintf("as %s (%s)", cli.Printable(s.Account().Email), cli.Printable(s.Account().PlanType))
 }

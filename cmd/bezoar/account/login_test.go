@@ -62,7 +62,7 @@ func TestTheEndOfALoginIsToldInWordsThatFit(t *testing.T) {
 // An issuer, or who writes the file, decides what an account is called.
 func TestTheNameOfALoginIsLegible(t *testing.T) {
 	named := machine.State{Account: machine.Account{Email: "ada\u202e@example.com", PlanType: "plus\x1b[2J"}}
-	require.Equal(t, "as ada @example.com (plus [2J)", NameOf(named))
+	require.Equal(t, "as ada @example.com (plus [2J)", NameOf(named.Snapshot()))
 	named.Account.PlanType = ""
-	require.Equal(t, "as ada @example.com", NameOf(named))
+	require.Equal(t, "as ada @example.com", NameOf(named.Snapshot()))
 }

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
 var Logout = cli.Command{
@@ -39,69 +37,45 @@ func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	told := &revocationRecorder{local: *local, outcome: make(chan error, 1)}
+	ended := loggedOut{local: *local}
 	if noHome {
-		return told.print(env, *asJSON)
+		return ended.print(env, *asJSON)
 	}
-	if *local {
-		settings.LogLevel = "error" // an engine warns when it could not tell the issuer
-	}
-	s, err := session.Open(env, settings, func(client *oauth.Client) engine.AuthorizationServer {
-		told.Client = client
-		return told
-	})
+	s, err := session.Open(env, settings)
 	if err != nil {
 		return err
 	}
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	told.wasLoggedIn = s.Engine.Snapshot().Phase != machine.NoAuth
+	ended.wasLoggedIn = s.Engine.Snapshot().Phase() != machine.NoAuth
 	_, err = s.Store.Load(ctx)
-	told.wasUnreadable = err != nil && !errors.Is(err, persist.ErrNotFound)
+	ended.wasUnreadable = err != nil && !errors.Is(err, persist.ErrNotFound)
 	if inTheWay, ok := errors.AsType[*persist.UnreadableError](err); ok && inTheWay.BlocksWrites {
 		s.Close(ctx)
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err)) // a logout removes logins, and no folders
 	}
-	err = logOutAndWait(ctx, s.Engine)
-	s.Close(ctx)
+	var revoked <-chan engine.Revocation
+	if *local {
+		err = s.Engine.LogoutLocally(ctx)
+	} else {
+		revoked, err = s.Engine.Logout(ctx)
+	}
+	s.Close(ctx) // which waits until the issuer has answered the revocation, or has not
 	if err != nil {
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
 	}
-	return told.print(env, *asJSON)
+	if revoked != nil {
+		ended.revocation = <-revoked
+	}
+	return ended.print(env, *asJSON)
 }
 
-// logOutAndWait waits until the issuer knows, or nobody tries any more to tell it.
-func logOutAndWait(ctx context.Context, auth *engine.Engine) error {
-	revoked, err := auth.Logout(ctx)
-	if err != nil {
-		return err
-	}
-	select {
-	case <-revoked:
-	case <-ctx.Done():
-	}
-	return nil
-}
-
-// revocationRecorder is an issuer that tells how a revocation went.
-type revocationRecorder struct {
-	*oauth.Client
+// loggedOut is what there is to say of a logout.
+type loggedOut struct {
 	local         bool
 	wasLoggedIn   bool
-	wasUnreadable bool       // something was stored, and nobody can tell what
-	outcome       chan error // of the revocation, if there was one to make
-}
-
-var errNotWanted = errors.New("it was not to be told")
-
-// Revoke implements [engine.Issuer]. A logout calls it once or never.
-func (f *revocationRecorder) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
-	if f.local {
-		return errNotWanted
-	}
-	err := f.Client.Revoke(ctx, issuer, login)
-	f.outcome <- err
-	return err
+	wasUnreadable bool // something was stored that could not be read
+	revocation    engine.Revocation
 }
 
 // logoutReport is a logout for programs.
@@ -111,32 +85,30 @@ type logoutReport struct {
 	Revoked       bool `json:"revoked"`       // the issuer knows
 }
 
-func (f *revocationRecorder) print(env cli.Environment, asJSON bool) error {
-	text, revoked := f.outcomeWithoutIssuer(), false
-	select {
-	case err := <-f.outcome:
-		if revoked = err == nil; revoked {
-			text = "Logged out, and the issuer knows."
-		} else {
-			text = "Logged out here. The issuer could not be told: copies of this login may go on until they expire."
-		}
-	default:
-	}
+func (l loggedOut) print(env cli.Environment, asJSON bool) error {
+	revoked := l.revocation.Asked && l.revocation.Err == nil
 	if asJSON {
-		return cli.PrintJSON(env.Stdout, logoutReport{f.wasLoggedIn, f.wasUnreadable, revoked})
+		return cli.PrintJSON(env.Stdout, logoutReport{l.wasLoggedIn, l.wasUnreadable, revoked})
+	}
+	text := l.withoutRevocation()
+	switch {
+	case revoked:
+		text = "Logged out, and the issuer knows."
+	case l.revocation.Asked:
+		text = "Logged out here. The issuer could not be told: copies of this login may go on until they expire."
 	}
 	_, err := fmt.Fprintln(env.Stdout, text)
 	return err
 }
 
-// untold is what there is to say of a logout that the issuer heard nothing of.
-func (f *revocationRecorder) outcomeWithoutIssuer() string {
+// withoutRevocation is what there is to say if the issuer was not asked to revoke.
+func (l loggedOut) withoutRevocation() string {
 	switch {
-	case f.wasUnreadable:
+	case l.wasUnreadable:
 		return "What was stored could not be read as a login. It is removed, and if it was a file, kept as auth.json.unreadable. If it was a login, the issuer was not told, and copies of it go on."
-	case !f.wasLoggedIn:
+	case !l.wasLoggedIn:
 		return "Nobody was logged in."
-	case f.local:
+	case l.local:
 		return "Logged out here. The issuer was not told: copies of this login go on."
 	}
 	return "Logged out."

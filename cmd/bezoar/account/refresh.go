@@ -71,7 +71,7 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 		_, _ = io.Copy(io.Discard, env.Stdin)
 		leave()
 	}()
-	s, err := session.Open(env, settings, nil, func(o *engine.Options) {
+	s, err := session.Open(env, settings, func(o *engine.Options) {
 		o.Before = func(step string) {
 			if step == "post" {
 				hasPosted.Store(true)
@@ -89,13 +89,13 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 	}
 	if hasPosted.Load() { // from now on the command may go and the deadline may pass
 		_ = s.Engine.Rest(signals)
-		if s.Engine.Snapshot().Overdue {
+		if s.Engine.Snapshot().Overdue() {
 			fmt.Fprintln(env.Stdout, sayOverdue)
 		}
 		_ = s.Engine.Hear(signals)
 	}
 	s.Close(ctx)
-	if s.Engine.Snapshot().IsUnsaved() {
+	if s.Engine.Snapshot().Unsaved() {
 		fmt.Fprintln(env.Stdout, sayUnsaved)
 	}
 	return nil // what came of it is in the home
@@ -131,9 +131,9 @@ func (a *refreshProcess) runIn(o *engine.Options) {
 }
 
 // refresh implements [engine.Options.Elsewhere].
-func (a *refreshProcess) refresh(ctx context.Context, due machine.State) error {
+func (a *refreshProcess) refresh(ctx context.Context, due machine.Snapshot) error {
 	process := exec.Command(self(), append(a.settings.Args(),
-		"--cause="+string(due.Cause), "--access="+string(due.Credential.Fingerprint()))...)
+		"--cause="+string(due.Cause()), "--access="+string(due.Access()))...)
 	process.Args = append([]string{os.Args[0], RefreshApart.Name}, process.Args[1:]...)
 	process.Stderr = struct{ io.Writer }{a.env.Log} // not the file itself
 	detach(process)

@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
-	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -125,15 +125,15 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := config.Load(config.Flags{Home: s.Home}, func(string) string { return "" })
 			require.NoError(t, err)
-			options := session.EngineOptions(loaded, nil, session.Quiet)
+			options := session.EngineOptions(loaded, session.NewIssuer(loaded, session.Quiet), session.Quiet)
 			options.Now = func() time.Time { return scenetest.Noon }
-			auth := engine.Start(options)
+			auth := enginetest.Start(options)
 			defer auth.Close(context.Background())
 			<-auth.Ready()
 			v := view.View{Config: loaded, At: scenetest.Noon}
 			v.Look(session.Quiet)
 			require.Equal(t, auth.Snapshot().Assess(scenetest.Noon), v.State.Assess(scenetest.Noon))
-			require.Equal(t, name, map[machine.Phase]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.State.Phase])
+			require.Equal(t, name, map[machine.Phase]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.State.Phase()])
 		})
 	}
 }

@@ -72,7 +72,7 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	ctx, stop := cli.UntilSignal()
 	defer stop()
 	apart := newRefreshProcess(env, settings)
-	s, err := session.Open(env, settings, nil, apart.runIn)
+	s, err := session.Open(env, settings, apart.runIn)
 	if err != nil {
 		return err
 	}
@@ -82,10 +82,10 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	switch {
 	case err != nil:
 		return cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was ended before there was one"))
-	case apart.unsaved.Load(), s.Engine.Snapshot().IsUnsaved():
+	case apart.unsaved.Load(), s.Engine.Snapshot().Unsaved():
 		return cli.Exit(cli.ExitOperator, errNotStored)
 	}
-	state := codex.usable(*s.Engine.Snapshot())
+	state := codex.usable(s.Engine.Snapshot())
 	if !state.Assess(env.Now()).Usable {
 		return noToken(env, s.Config, state)
 	}
@@ -101,12 +101,12 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 var errNotStored = errors.New("no token: the issuer granted new ones, and they could not be stored. Next: bezoar doctor, and then bezoar login")
 
 // noToken says why there is none, as status would.
-func noToken(env cli.Environment, c config.Config, state machine.State) error {
+func noToken(env cli.Environment, c config.Config, state machine.Snapshot) error {
 	v := view.View{Config: c, At: env.Now().Round(0)}
 	v.Look(session.Quiet)
 	verdict, _ := state.Verdict()
 	ours := verdict.Reason == history.ReasonUnexplained // it binds nobody but this process, which ends
-	if v.StoreProblem == nil && state.Phase != machine.NoAuth && !ours {
+	if v.StoreProblem == nil && state.Phase() != machine.NoAuth && !ours {
 		v.State = state // it knows what happened to the attempt of just now
 	}
 	return cli.Exit(view.CodeOf(v.Assess().Action), errors.New("no token: "+v.Line(false)))
@@ -122,7 +122,7 @@ type tokenReport struct {
 }
 
 // printToken is where a secret leaves this program on purpose.
-func printToken(env cli.Environment, s machine.State, format string) error {
+func printToken(env cli.Environment, s machine.Snapshot, format string) error {
 	text := s.Token().Reveal()
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return cli.Exit(cli.ExitOperator, errors.New("no token: the stored one holds characters that no token has; look at auth.json"))
@@ -134,9 +134,9 @@ func printToken(env cli.Environment, s machine.State, format string) error {
 	case "env":
 		_, err = io.WriteString(env.Stdout, "export BEZOAR_TOKEN="+cli.Quoted(text)+"\n")
 	case "json":
-		err = cli.PrintJSON(env.Stdout, tokenReport{text, string(s.Credential.Method), cli.Timestamp(s.Expiry)})
+		err = cli.PrintJSON(env.Stdout, tokenReport{text, string(s.LoginMethod()), cli.Timestamp(s.Expiry())})
 	case "exec-credential":
-		err = cli.PrintJSON(env.Stdout, newExecCredential(env, text, s.Expiry))
+		err = cli.PrintJSON(env.Stdout, newExecCredential(env, text, s.Expiry()))
 	default:
 		_, err = io.WriteString(env.Stdout, text+"\n")
 	}

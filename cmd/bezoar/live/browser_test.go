@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -108,7 +109,7 @@ func TestPageFollowsTheEngine(t *testing.T) {
 	recorder := newRecorder(nil)
 	issuer := watched{&scripted{answers: []endpoint.Answer{endpoint.Refused{Reason: history.ReasonReused}}}, recorder}
 	ledger := memory.NewLedger(policy.Issuer).Process(1)
-	auth := engine.Start(engine.Options{
+	auth := enginetest.Start(engine.Options{
 		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	t.Cleanup(func() { auth.Close(context.Background()) })

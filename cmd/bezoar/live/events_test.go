@@ -93,7 +93,7 @@ func TestEventsOfAChangeComeAtOnce(t *testing.T) {
 		require.NotContains(t, streamed.Body.String(), "Fresh → Stale")
 
 		s.state.Store(all[machine.Stale])
-		page.recorder.changed(all[machine.Fresh], all[machine.Stale])
+		page.recorder.changed(all[machine.Fresh].Snapshot(), all[machine.Stale].Snapshot())
 		synctest.Wait() // no time goes by
 		require.Contains(t, streamed.Body.String(), "Fresh → Stale")
 		require.True(t, streamed.Flushed)

@@ -83,22 +83,25 @@ func entries() []persist.Entry {
 // source holds the state that a test wants on the page.
 type source struct {
 	state     atomic.Pointer[machine.State]
-	followers chan func(from, to *machine.State)
+	followers chan func(from, to machine.Snapshot)
 }
 
 func newSource(state *machine.State) *source {
-	s := &source{followers: make(chan func(from, to *machine.State), 1)}
+	s := &source{followers: make(chan func(from, to machine.Snapshot), 1)}
 	s.state.Store(state)
 	return s
 }
 
-func (s *source) Snapshot() *machine.State                        { return s.state.Load() }
-func (s *source) Subscribe(changed func(from, to *machine.State)) { s.followers <- changed }
+func (s *source) Snapshot() machine.Snapshot { return s.state.Load().Snapshot() }
+func (s *source) Subscribe(changed func(from, to machine.Snapshot)) (stop func()) {
+	s.followers <- changed
+	return func() {}
+}
 
 // plain are words that a test can look for.
 type plain struct{}
 
-func (plain) State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string) {
+func (plain) State(s machine.Snapshot, entries []persist.Entry, now time.Time) (known, toDo string) {
 	a := s.Assess(now)
 	return "Known: " + words(a.Reason) + ".", "To do: " + string(a.Action) + "."
 }
@@ -139,7 +142,7 @@ func newWorld(t *testing.T, state *machine.State) *world {
 	changed := <-w.source.followers
 	w.change = func(to *machine.State) {
 		from := w.source.state.Swap(to)
-		changed(from, to)
+		changed(from.Snapshot(), to.Snapshot())
 	}
 	return w
 }

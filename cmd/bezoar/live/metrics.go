@@ -21,7 +21,7 @@ func (p *page) serveMetrics(w http.ResponseWriter) {
 func (p *page) metrics() string {
 	var out strings.Builder
 	seen := p.recorder.record()
-	present := p.options.Source.Snapshot().Phase
+	present := p.options.Source.Snapshot().Phase()
 
 	family(&out, "bezoar_state", "gauge", "The state of the login: 1 for the present one.")
 	for _, phase := range machine.Phases() {

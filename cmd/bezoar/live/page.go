@@ -41,8 +41,8 @@ type Options struct {
 
 // Source is the engine whose state is shown.
 type Source interface {
-	Snapshot() *machine.State
-	Subscribe(changed func(from, to *machine.State))
+	Snapshot() machine.Snapshot
+	Subscribe(changed func(from, to machine.Snapshot)) (stop func())
 }
 
 // Words are the sentences of a page. The program that serves it has them already, for
@@ -50,7 +50,7 @@ type Source interface {
 type Words interface {
 	// State returns what is known of a login, and what to do. entries are the newest of
 	// its ledger, the oldest first.
-	State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string)
+	State(s machine.Snapshot, entries []persist.Entry, now time.Time) (known, toDo string)
 	// Story tells entries, the oldest first.
 	Story(entries []persist.Entry, now time.Time) []Sentence
 	Reason(history.Reason) string

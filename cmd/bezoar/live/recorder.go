@@ -122,10 +122,10 @@ func outcomeOf(answer endpoint.Answer) (outcome, history.Reason) {
 }
 
 // changed records a change of the state. It subscribes to the engine.
-func (r *recorder) changed(from, to *machine.State) {
+func (r *recorder) changed(from, to machine.Snapshot) {
 	r.mu.Lock()
-	if from.Phase != to.Phase {
-		r.moves[move{from.Phase, to.Phase}]++
+	if from.Phase() != to.Phase() {
+		r.moves[move{from.Phase(), to.Phase()}]++
 	}
 	r.last = edgeOf(from, to)
 	r.mu.Unlock()
@@ -135,12 +135,12 @@ func (r *recorder) changed(from, to *machine.State) {
 
 // edgeOf is the arrow of the picture that a change took. The arrows from every state
 // are for a credential that this state's own refresh did not bring.
-func edgeOf(from, to *machine.State) diagram.Edge {
-	refreshed := from.Attempt != 0 && to.RefreshedAt.After(from.RefreshedAt)
-	if !refreshed && !to.Credential.Equal(from.Credential) {
-		return diagram.Edge{To: to.Phase}
+func edgeOf(from, to machine.Snapshot) diagram.Edge {
+	refreshed := from.Attempt() != 0 && to.RefreshedAt().After(from.RefreshedAt())
+	if !refreshed && !to.SameLogin(from) {
+		return diagram.Edge{To: to.Phase()}
 	}
-	return diagram.Edge{From: from.Phase, To: to.Phase}
+	return diagram.Edge{From: from.Phase(), To: to.Phase()}
 }
 
 func (r *recorder) add(m moment) {

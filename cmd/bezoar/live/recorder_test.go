@@ -112,7 +112,7 @@ func TestRecorderKeepsABoundedPast(t *testing.T) {
 	all := states(t)
 	r := newRecorder(func() time.Time { return noon })
 	for range 3 * momentsKept {
-		r.changed(all[machine.Fresh], all[machine.Stale])
+		r.changed(all[machine.Fresh].Snapshot(), all[machine.Stale].Snapshot())
 	}
 	seen := r.record()
 	require.Len(t, seen.moments, momentsKept)
@@ -129,10 +129,10 @@ func TestEdgeTellsARefreshFromALogin(t *testing.T) {
 	require.NoError(t, err)
 	loggedIn, _, err := machine.Step(asking, machine.LoggedIn{At: at(time.Minute), Credential: tokens("other", 2*time.Hour)})
 	require.NoError(t, err)
-	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Fresh}, edgeOf(&asking, &granted))
-	require.Equal(t, diagram.Edge{To: machine.Fresh}, edgeOf(&asking, &loggedIn))
-	require.Equal(t, diagram.Edge{To: machine.ApiKey}, edgeOf(all[machine.NoAuth], all[machine.ApiKey]))
-	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Poisoned}, edgeOf(&asking, all[machine.Poisoned]))
+	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Fresh}, edgeOf(asking.Snapshot(), granted.Snapshot()))
+	require.Equal(t, diagram.Edge{To: machine.Fresh}, edgeOf(asking.Snapshot(), loggedIn.Snapshot()))
+	require.Equal(t, diagram.Edge{To: machine.ApiKey}, edgeOf(all[machine.NoAuth].Snapshot(), all[machine.ApiKey].Snapshot()))
+	require.Equal(t, diagram.Edge{From: machine.Stale, To: machine.Poisoned}, edgeOf(asking.Snapshot(), all[machine.Poisoned].Snapshot()))
 }
 
 func TestChartShowsTheLastMinutes(t *testing.T) {

@@ -146,7 +146,8 @@ func (p *page) serve(ctx context.Context, listener net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() {
-		p.options.Source.Subscribe(p.recorder.changed) // may wait for the engine's first look
+		stop := p.options.Source.Subscribe(p.recorder.changed) // may wait for the engine's first look
+		defer stop()
 		served <- server.Serve(listener)
 	}()
 	select {

@@ -27,8 +27,8 @@ func timed(name string, at, now time.Time) fact {
 }
 
 // expiry is when the access token expires, or that it has.
-func expiry(s *machine.State, now time.Time) fact {
-	f := timed("access token expires", s.Expiry, now)
+func expiry(s machine.Snapshot, now time.Time) fact {
+	f := timed("access token expires", s.Expiry(), now)
 	if s.Assess(now).Expired {
 		f.Name, f.Bad = "access token expired", true
 	}
@@ -37,39 +37,39 @@ func expiry(s *machine.State, now time.Time) fact {
 
 // facts are the members of a snapshot that are set. Tokens have fingerprints: those
 // that the ledger has, and that of the token in use.
-func (p *page) facts(s *machine.State, now time.Time) []fact {
+func (p *page) facts(s machine.Snapshot, now time.Time) []fact {
 	verdict, _ := s.Verdict()
 	all := []fact{
-		{Name: "state", Value: string(s.Phase)},
-		timed("since", s.Since, now),
+		{Name: "state", Value: string(s.Phase())},
+		timed("since", s.Since(), now),
 		{Name: "reason", Value: words(s.Assess(now).Reason)},
-		{Name: "method", Value: string(s.Credential.Method)},
-		{Name: "credential", Value: s.Credential.Fingerprint().Short()},
-		{Name: "refresh token", Value: s.Policy.TokenID(s.Credential).Short()},
+		{Name: "method", Value: string(s.LoginMethod())},
+		{Name: "credential", Value: s.Access().Short()},
+		{Name: "refresh token", Value: s.TokenID().Short()},
 		expiry(s, now),
-		timed("refresh is due", s.DueAt, now),
-		timed("last refresh", s.Credential.LastRefresh, now),
+		timed("refresh is due", s.DueAt(), now),
+		timed("last refresh", s.LastRefresh(), now),
 		{Name: "verdict", Value: p.because(verdict.Reason)},
 		timed("verdict at", verdict.At, now),
 		{Name: "refresh wanted", Value: p.options.Words.Cause(causeOf(s))},
-		{Name: "refresh in flight", Value: count(uint64(s.Attempt), "no. %d")},
-		timed("last attempt", s.LastAttempt, now),
-		timed("next attempt not before", s.NotBefore, now),
-		{Name: "failures in a row", Value: count(uint64(s.Failures), "%d")},
-		{Name: "what stands in the way", Value: words(string(s.Blocked))},
-		{Name: "access token refused", Value: yes(s.Rejected)},
-		{Name: "in doubt", Value: yes(s.InDoubt)},
-		{Name: "unsaved", Value: yes(s.IsUnsaved())},
+		{Name: "refresh in flight", Value: count(uint64(s.Attempt()), "no. %d")},
+		timed("last attempt", s.LastAttempt(), now),
+		timed("next attempt not before", s.NotBefore(), now),
+		{Name: "failures in a row", Value: count(uint64(s.Failures()), "%d")},
+		{Name: "what stands in the way", Value: words(string(s.Blocked()))},
+		{Name: "access token refused", Value: yes(s.Rejected())},
+		{Name: "in doubt", Value: yes(s.InDoubt())},
+		{Name: "unsaved", Value: yes(s.Unsaved())},
 	}
 	return slices.DeleteFunc(all, func(f fact) bool { return f.Value == "" && f.At == nil })
 }
 
 // causeOf is why a refresh is wanted, "" if none is.
-func causeOf(s *machine.State) endpoint.Cause {
-	if s.Phase != machine.Stale {
+func causeOf(s machine.Snapshot) endpoint.Cause {
+	if s.Phase() != machine.Stale {
 		return ""
 	}
-	return s.Cause
+	return s.Cause()
 }
 
 func count(n uint64, format string) string {

@@ -64,10 +64,10 @@ func (p *page) view() view {
 	entries, err := p.ledger.newest(mark)
 	known, toDo := p.options.Words.State(snapshot, entries, now)
 	v := view{
-		Version: p.options.Version, Phase: snapshot.Phase, Since: clockAt(snapshot.Since, now),
+		Version: p.options.Version, Phase: snapshot.Phase(), Since: clockAt(snapshot.Since(), now),
 		Known: known, ToDo: toDo,
-		Diagram: template.HTML(diagram.SVG(snapshot.Phase, seen.last)),
-		Narrow:  template.HTML(diagram.NarrowSVG(snapshot.Phase, seen.last)), Arrows: arrows(seen.last),
+		Diagram: template.HTML(diagram.SVG(snapshot.Phase(), seen.last)),
+		Narrow:  template.HTML(diagram.NarrowSVG(snapshot.Phase(), seen.last)), Arrows: arrows(seen.last),
 		Begun: clockAt(p.recorder.begun, now), Today: now.Format("2006-01-02, UTC-07:00"),
 		Asks:  p.recorder.asks.total.Load(),
 		Facts: p.facts(snapshot, now), HasLedger: p.options.Entries != nil, LedgerProblem: err != nil,

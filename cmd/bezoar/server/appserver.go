@@ -85,7 +85,10 @@ func serve(signals context.Context, env cli.Environment, c config.Config, client
 	limits := chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: session.RulesOf(c), Transport: issuer.Transport()})
 	options := session.EngineOptions(c, page.Watch(issuer), log)
 	options.Renewer = appserver.Client{Conn: conn, Now: time.Now}
-	auth := engine.Start(options)
+	auth, err := engine.Start(options)
+	if err != nil {
+		return err
+	}
 	page.Show(c.Home, pageOptions(env.Version, auth, options.Ledger), func(line string) { cli.LogLine(env, line) })
 	defer page.Close()
 	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Restriction: c.Restriction, Log: log})
@@ -99,7 +102,7 @@ func serve(signals context.Context, env cli.Environment, c config.Config, client
 		},
 	})
 	context.AfterFunc(signals, conn.Stop)
-	err := conn.Serve(page.Count(server))
+	err = conn.Serve(page.Count(server))
 	return errors.Join(err, end(server, conn, env.Stdout, c.RefreshDeadline+session.StoreMargin))
 }
 

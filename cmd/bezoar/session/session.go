@@ -32,9 +32,8 @@ var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credent
 	"what this command has to do with one is forgotten when it ends; use bezoar app-server")
 
 // Open starts an engine on a home and waits until it has looked there.
-// issuer is whom it asks in place of the client itself; nil for none else. adjust
-// changes the options of the engine.
-func Open(env cli.Environment, settings config.Flags, issuer func(*oauth.Client) engine.AuthorizationServer, adjust ...func(*engine.Options)) (*Session, error) {
+// adjust changes the options of the engine.
+func Open(env cli.Environment, settings config.Flags, adjust ...func(*engine.Options)) (*Session, error) {
 	c, err := Load(settings, env.Getenv)
 	if _, bad := errors.AsType[*config.HomeError](err); bad {
 		err = cli.Exit(cli.ExitOperator, err)
@@ -48,17 +47,15 @@ func Open(env cli.Environment, settings config.Flags, issuer func(*oauth.Client)
 	}
 	s := &Session{env: env, Config: c, Log: NewLog(env, c, c.LogLevel)}
 	s.Client = NewIssuer(c, s.Log)
-	asked := engine.AuthorizationServer(s.Client)
-	if issuer != nil {
-		asked = issuer(s.Client)
-	}
-	options := EngineOptions(c, asked, s.Log)
+	options := EngineOptions(c, s.Client, s.Log)
 	options.SaveWait = commandPatience
 	for _, each := range adjust {
 		each(&options)
 	}
 	s.Store = options.Store
-	s.Engine = engine.Start(options)
+	if s.Engine, err = engine.Start(options); err != nil {
+		return nil, err
+	}
 	<-s.Engine.Ready()
 	return s, nil
 }
@@ -87,7 +84,7 @@ func (s *Session) Close(signals context.Context) {
 func (s *Session) saveAgain() {
 	ctx, cancel := context.WithTimeout(context.Background(), StoreMargin)
 	defer cancel()
-	for s.Engine.Snapshot().IsUnsaved() {
+	for s.Engine.Snapshot().Unsaved() {
 		_, _ = s.Engine.Status(ctx, machine.Ask{})
 		select {
 		case <-ctx.Done():

@@ -15,7 +15,7 @@ import (
 // ledger of one home cannot tell what was done with a copy of it; what it does tell
 // goes before what is usual.
 func (v *View) causes() string {
-	if v.State.Phase != machine.Poisoned {
+	if v.State.Phase() != machine.Poisoned {
 		return ""
 	}
 	verdict, _ := v.State.Verdict()
@@ -63,7 +63,7 @@ func (v *View) lostAnswer() string {
 // stored: a process holds them in its memory, or held them until it ended.
 func (v *View) held() (rotation persist.Entry, ok bool) {
 	verdict, _ := v.State.Verdict()
-	if v.State.Phase != machine.Poisoned || verdict.Reason != history.ReasonSpent {
+	if v.State.Phase() != machine.Poisoned || verdict.Reason != history.ReasonSpent {
 		return persist.Entry{}, false
 	}
 	rotation, ok = v.last(persist.Rotated, persist.Deferred)

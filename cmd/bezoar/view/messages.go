@@ -35,7 +35,7 @@ func (v *View) known() string {
 	if v.Assess().Reason == machine.ReasonIncomplete {
 		return "what is stored has no token to hand out, or does not say when it was last refreshed"
 	}
-	switch v.State.Phase {
+	switch v.State.Phase() {
 	case machine.ApiKey:
 		return "an API key is stored, which never ages; only a request can tell whether it is still good"
 	case machine.Fresh:
@@ -57,7 +57,7 @@ func (v *View) known() string {
 
 // access is what the access token says of itself.
 func (v *View) access() string {
-	switch expiry := v.State.Expiry; {
+	switch expiry := v.State.Expiry(); {
 	case expiry.IsZero():
 		return "the access token does not say when it expires"
 	case v.Assess().ClockWrong:
@@ -80,7 +80,7 @@ func (v *View) endOfFresh() string {
 
 // obstacle is what stands in the way of a refresh that is due.
 func (v *View) obstacle() string {
-	switch v.State.Blocked {
+	switch v.State.Blocked() {
 	case evidence.BlockIssuerUnavailable:
 		return "and " + v.lastAnswer()
 	case evidence.BlockRefreshElsewhere:
@@ -94,7 +94,7 @@ func (v *View) obstacle() string {
 	case evidence.BlockOtherLoginStored:
 		return "and the store holds another login by now"
 	}
-	if v.State.Rejected {
+	if v.State.Rejected() {
 		return "and it was refused"
 	}
 	return "and the next use refreshes it"
@@ -103,7 +103,7 @@ func (v *View) obstacle() string {
 // lastAnswer is what came of the last attempt that was made, as far as it is known.
 func (v *View) lastAnswer() string {
 	e, ok := v.last(persist.Deferred, persist.Refused)
-	what := answered(v.State.Evidence.Evidence)
+	what := answered(v.State.Evidence().Evidence)
 	switch {
 	case ok && e.Kind == persist.Refused && what != "":
 		return what + ", which refuses the refresh without a reason"
@@ -112,7 +112,7 @@ func (v *View) lastAnswer() string {
 	case what == "":
 		return "the issuer is unavailable" + times(v.History.Deferral.Failures)
 	}
-	return what + times(v.State.Evidence.Times)
+	return what + times(v.State.Evidence().Times)
 }
 
 func times(count int) string {

@@ -38,12 +38,12 @@ func (v *View) Report() Status {
 	report := Status{
 		State: v.Phase(), Reason: cli.Nullable(v.reason()), Since: cli.Timestamp(v.since()),
 		Usable: assessed.Usable, Action: string(assessed.Action), Message: v.Clause(),
-		Method: cli.Nullable(string(v.State.Method())), Email: cli.Nullable(v.State.Account.Email), PlanType: cli.Nullable(v.State.Account.PlanType),
-		Fingerprint: cli.Nullable(v.State.Credential.Fingerprint().Short()), InDoubt: assessed.InDoubt, Home: v.Config.Home,
+		Method: cli.Nullable(string(v.State.Method())), Email: cli.Nullable(v.State.Account().Email), PlanType: cli.Nullable(v.State.Account().PlanType),
+		Fingerprint: cli.Nullable(v.State.Access().Short()), InDoubt: assessed.InDoubt, Home: v.Config.Home,
 		NextAttemptAt: cli.Timestamp(assessed.NextAttemptAt),
 	}
 	if !v.State.Token().IsEmpty() {
-		report.AccessExpiresAt = cli.Timestamp(v.State.Expiry)
+		report.AccessExpiresAt = cli.Timestamp(v.State.Expiry())
 	}
 	return report
 }
@@ -109,15 +109,15 @@ func (v *View) Print(out io.Writer, p cli.Paint) error {
 // PageWords are the sentences of status and why, for the live page.
 type PageWords struct{}
 
-func (PageWords) State(s *machine.State, entries []persist.Entry, now time.Time) (known, toDo string) {
-	v := View{State: *s, entries: entries, At: now}
+func (PageWords) State(s machine.Snapshot, entries []persist.Entry, now time.Time) (known, toDo string) {
+	v := View{State: s, entries: entries, At: now}
 	for _, e := range entries {
 		if begins(e) {
 			v.History.LoggedOut = e.Kind == persist.Logout
 		}
 	}
 	known = v.known()
-	if reason := s.Assess(now).Reason; s.Phase == machine.NoAuth && reason != "" {
+	if reason := s.Assess(now).Reason; s.Phase() == machine.NoAuth && reason != "" {
 		known += ": " + strings.ReplaceAll(reason, "_", " ")
 	}
 	return strings.ToUpper(known[:1]) + known[1:] + ".", v.next()

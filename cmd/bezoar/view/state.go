@@ -18,7 +18,7 @@ func (v *View) Phase() string {
 	if v.inMemory {
 		return Unknown
 	}
-	return string(cmp.Or(v.State.Phase, machine.NoAuth))
+	return string(cmp.Or(v.State.Phase(), machine.NoAuth))
 }
 
 func (v *View) isUnavailable() bool {
@@ -82,11 +82,11 @@ func (v *View) head(p cli.Paint) string {
 
 func (v *View) colour() string {
 	switch {
-	case v.Phase() == Unknown, v.State.Phase == machine.Poisoned:
+	case v.Phase() == Unknown, v.State.Phase() == machine.Poisoned:
 		return cli.Red
-	case v.State.Phase == machine.Fresh, v.State.Phase == machine.ApiKey:
+	case v.State.Phase() == machine.Fresh, v.State.Phase() == machine.ApiKey:
 		return cli.Green
-	case v.State.Phase == machine.Stale:
+	case v.State.Phase() == machine.Stale:
 		return cli.Yellow
 	}
 	return cli.Bold

@@ -57,7 +57,7 @@ const unseen persist.Kind = "unseen"
 // prologue tells where the tokens came from if it was not bezoar that got them.
 func (v *View) beginning() []happening {
 	known := func(e persist.Entry) bool { return begins(e) || e.NextID != "" && e.NextID == v.tokenID() }
-	at := v.State.Credential.LastRefresh
+	at := v.State.LastRefresh()
 	if at.IsZero() || slices.ContainsFunc(v.entries, known) {
 		return []happening{}
 	}

@@ -21,7 +21,7 @@ import (
 type View struct {
 	Config  config.Config
 	At      time.Time
-	State   machine.State // as an engine would find it, before it asks the issuer
+	State   machine.Snapshot // as an engine would find it, before it asks the issuer
 	History history.TokenHistory
 	entries []persist.Entry // of the ledger, the oldest first
 
@@ -44,7 +44,7 @@ func Open(env cli.Environment, settings config.Flags) (View, error) {
 	v := View{Config: c, At: env.Now().Round(0), noHome: noHome, inMemory: c.CredentialStore == config.Ephemeral}
 	session.Warn(env, c)
 	if noHome || v.inMemory {
-		v.State = machine.New(session.PolicyOf(c))
+		v.State = machine.New(session.PolicyOf(c)).Snapshot()
 		return v, nil
 	}
 	v.Look(session.NewLog(env, c, max(c.LogLevel, slog.LevelError)))
@@ -64,7 +64,7 @@ func (v *View) LookAt(ctx context.Context, login persist.Store, ledger persist.L
 		Policy: session.PolicyOf(v.Config), Store: login, Ledger: ledger,
 		Log: log, Now: func() time.Time { return v.At },
 	})
-	v.State, v.History, v.forbidden = seen.State, seen.History, seen.IsForbidden
+	v.State, v.History, v.forbidden = seen.Snapshot, seen.History, seen.IsForbidden
 	v.StoreProblem, v.ledgerProblem = seen.StoreProblem, seen.LedgerProblem
 	v.entries, _ = EntriesOf(ledger) // the lineage has the same problem and reports it
 }
@@ -112,12 +112,12 @@ func (v *View) last(kinds ...persist.Kind) (persist.Entry, bool) {
 
 // key names the refresh token in use, "" for none.
 func (v *View) tokenID() secret.Fingerprint {
-	return v.State.Policy.TokenID(v.State.Credential)
+	return v.State.TokenID()
 }
 
 // since is when the present state began, zero if nobody knows.
 func (v *View) since() time.Time {
-	switch v.State.Phase {
+	switch v.State.Phase() {
 	case machine.Poisoned:
 		verdict, _ := v.State.Verdict()
 		if e, ok := v.last(persist.Intended); ok && verdict.Reason == history.ReasonInDoubt {
@@ -125,15 +125,15 @@ func (v *View) since() time.Time {
 		}
 		return verdict.At
 	case machine.Stale:
-		issued := v.State.Credential.LastRefresh
-		if issued.After(v.State.DueAt) { // it lives for less than the time that it is due before its end
+		issued := v.State.LastRefresh()
+		if issued.After(v.State.DueAt()) { // it lives for less than the time that it is due before its end
 			return issued
 		}
-		return v.State.DueAt
+		return v.State.DueAt()
 	case machine.Fresh:
-		return v.State.Credential.LastRefresh
+		return v.State.LastRefresh()
 	case machine.ApiKey:
-		if e, ok := v.last(persist.Login); ok && e.Access == v.State.Credential.Fingerprint() {
+		if e, ok := v.last(persist.Login); ok && e.Access == v.State.Access() {
 			return e.At
 		}
 	case machine.NoAuth:
