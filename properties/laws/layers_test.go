@@ -37,7 +37,7 @@ var rows = map[string]int{
 	"cmd/bezoar/view":    9,
 	"cmd/bezoar/account": 10, "cmd/bezoar/doctor": 10, "cmd/bezoar/server": 10, "cmd/bezoar/demo": 10,
 	"cmd/bezoar":          11,
-	"machine/machinetest": 4, "properties": 11, "properties/programtest": 11, "properties/propertytest": 11,
+	"machine/machinetest": 4, "machine/engine/enginetest": 6, "properties": 11, "properties/programtest": 11, "properties/propertytest": 11,
 }
 
 // meant are imports that the rows or the bans are against, with the reason.
