@@ -3,6 +3,7 @@
 package disk
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,6 +15,23 @@ import (
 // A Step is called before each system call that leaves a trace, with its name, so
 // that a test can end there.
 type Step func(name string)
+
+// In is the step of a part, whose names begin with prefix.
+func (s Step) In(prefix string) Step {
+	return func(name string) { s(prefix + name) }
+}
+
+// RoomMargin is how much more than the login of now a home must have room for, beside
+// as much again: new tokens may be longer.
+const RoomMargin = 16 << 10
+
+// Room is content that takes as much room as the successor of a login of this length
+// may need. It is random: a disk that compresses has room for any number of zeros.
+func Room(length int) []byte {
+	room := make([]byte, 2*length+RoomMargin)
+	rand.Read(room)
+	return room
+}
 
 // Create makes a file that only its owner may read. It is on the disk, with its
 // name, when nil is returned; else there is none. It is an error if there is one

@@ -53,13 +53,13 @@ func (s *Store) writeSource() error {
 		return err
 	}
 	next := s.path(sourceFile + ".next")
-	if err := disk.Remove(next, s.stepOf("source: clear: ")); err != nil {
+	if err := disk.Remove(next, s.options.Step.In("source: clear: ")); err != nil {
 		return err
 	}
-	if err := disk.Create(next, content, s.stepOf("source: ")); err != nil {
+	if err := disk.Create(next, content, s.options.Step.In("source: ")); err != nil {
 		return err
 	}
-	return disk.Rename(next, s.path(sourceFile), s.stepOf("source: "))
+	return disk.Rename(next, s.path(sourceFile), s.options.Step.In("source: "))
 }
 
 // latest is now, or later if a login in the keyring is: clocks are set back.
@@ -83,14 +83,10 @@ func (s *Store) sawKeyring(c machine.Credential) {
 
 // removeSource lets what the keyring holds count again.
 func (s *Store) removeSource() error {
-	if err := disk.Remove(s.path(sourceFile), s.stepOf("source gone: ")); err != nil {
+	if err := disk.Remove(s.path(sourceFile), s.options.Step.In("source gone: ")); err != nil {
 		return fmt.Errorf("let the keyring's login count: %w", err)
 	}
 	return nil
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.home, name) }
-
-func (s *Store) stepOf(prefix string) disk.Step {
-	return func(name string) { s.options.Step(prefix + name) }
-}

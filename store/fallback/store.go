@@ -65,10 +65,10 @@ type sighting struct {
 
 // Options are what a store may be told. The zero value is fit for use.
 type Options struct {
-	Log  *slog.Logger      // nil is slog.Default()
-	Now  func() time.Time  // the clock that logins are dated with as well; nil is time.Now
-	Step func(step string) // told before each thing that leaves a trace, so that a test can end there
-	Look bool              // a load writes nothing: it leaves to others what it could settle
+	Log  *slog.Logger     // nil is slog.Default()
+	Now  func() time.Time // the clock that logins are dated with as well; nil is time.Now
+	Step disk.Step        // called before each system call that leaves a trace, so that a test can end there
+	Look bool             // a load writes nothing: it leaves to others what it could settle
 }
 
 // Open is the store of the home that keyring and file are the two places of.

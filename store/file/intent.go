@@ -61,7 +61,7 @@ func (l *Ledger) makeIntentsFolder() error {
 	if _, err := os.Stat(l.intents); err == nil {
 		return nil
 	}
-	return disk.MakeFolder(l.intents, func(name string) { l.options.Step("intent: " + name) })
+	return disk.MakeFolder(l.intents, l.options.Step.In("intent: "))
 }
 
 // create makes a file that was not there, whole and durable, or leaves none.

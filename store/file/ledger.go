@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
@@ -33,11 +34,11 @@ const LedgerName = "auth.ledger"
 
 // LedgerOptions are what a ledger may be told. The zero value is fit for use.
 type LedgerOptions struct {
-	PostDeadline time.Duration     // how long a post takes at most; 0 is 30 s
-	LimitBytes   int64             // the journal is compacted when it is larger; 0 is 256 KiB
-	Now          func() time.Time  // the clock that the age of intents is measured with; nil is time.Now
-	Log          *slog.Logger      // nil is slog.Default()
-	Step         func(step string) // told before each system call that leaves a trace, so that a test can end there
+	PostDeadline time.Duration    // how long a post takes at most; 0 is 30 s
+	LimitBytes   int64            // the journal is compacted when it is larger; 0 is 256 KiB
+	Now          func() time.Time // the clock that the age of intents is measured with; nil is time.Now
+	Log          *slog.Logger     // nil is slog.Default()
+	Step         disk.Step        // called before each system call that leaves a trace, so that a test can end there
 }
 
 // intentMargin is how much longer than a post an intent is left alone.

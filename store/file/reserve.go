@@ -2,7 +2,6 @@ package file
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,10 +16,6 @@ import (
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
-
-// reserveMargin is how much more than the login of now there must be room for,
-// beside as much again: new tokens may be longer.
-const reserveMargin = 16 << 10
 
 // Reserve implements [persist.Store]. It makes and syncs a file beside the login,
 // which the next Swap writes the successor into, and proves that this file can
@@ -76,9 +71,7 @@ func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 	if err != nil {
 		return nil, err
 	}
-	filler := make([]byte, 2*len(content)+reserveMargin)
-	rand.Read(filler) // a disk that compresses has room for any number of zeros
-	room, err := s.create(where, change{verb: "reserve", content: filler})
+	room, err := s.create(where, change{verb: "reserve", content: disk.Room(len(content))})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 var errRefused = &fs.PathError{Op: "exchange", Path: "a temporary name", Err: syscall.EPERM}
@@ -46,7 +47,7 @@ func TestTheRoomThatIsHeldBecomesTheLogin(t *testing.T) {
 	require.Len(t, roomsIn(t, home), 1)
 	room, err := os.Stat(roomsIn(t, home)[0])
 	require.NoError(t, err)
-	require.Greater(t, room.Size(), int64(reserveMargin))
+	require.Greater(t, room.Size(), int64(disk.RoomMargin))
 	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
 	login, err := os.Stat(filepath.Join(home, authFile))
 	require.NoError(t, err)

@@ -36,8 +36,8 @@ type Store struct {
 
 // Options are what a store may be told. The zero value is fit for use.
 type Options struct {
-	Log  *slog.Logger      // nil is slog.Default()
-	Step func(step string) // told before each system call that leaves a trace, so that a test can end there
+	Log  *slog.Logger // nil is slog.Default()
+	Step disk.Step    // called before each system call that leaves a trace, so that a test can end there
 }
 
 // Open is the store in the folder home. Nothing is read or written yet. A
@@ -242,7 +242,7 @@ func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 		if len(raw) > authjson.SizeLimitBytes { // and more of it was not read
 			return aside, os.Rename(where.path, aside)
 		}
-		return aside, disk.Create(aside, raw, func(name string) { s.options.Step("aside: " + name) })
+		return aside, disk.Create(aside, raw, s.options.Step.In("aside: "))
 	}
 	return "", fmt.Errorf("there are %d files %s already", asides, filepath.Join(s.home, disk.UnreadableFile))
 }

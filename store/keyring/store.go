@@ -45,12 +45,12 @@ type Store struct {
 
 // Options are what a store may be told. The zero value is fit for use.
 type Options struct {
-	Ring       Ring              // nil is the system's
-	LimitBytes int               // of one item; 0 is what the system's takes
-	Patience   time.Duration     // how long the keyring may take for one call of a method; 0 is 2 s
-	KeepFile   bool              // leave auth.json alone: the caller removes it in its own time
-	Log        *slog.Logger      // nil is slog.Default()
-	Step       func(step string) // told before each thing that leaves a trace, so that a test can end there
+	Ring       Ring          // nil is the system's
+	LimitBytes int           // of one item; 0 is what the system's takes
+	Patience   time.Duration // how long the keyring may take for one call of a method; 0 is 2 s
+	KeepFile   bool          // leave auth.json alone: the caller removes it in its own time
+	Log        *slog.Logger  // nil is slog.Default()
+	Step       disk.Step     // called before each system call that leaves a trace, so that a test can end there
 }
 
 func (o Options) withDefaults() Options {

@@ -3,7 +3,6 @@ package keyring
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -95,7 +94,7 @@ func (s *Store) valueOf(place item, content []byte) (value, generation string, e
 	if err != nil {
 		return "", "", fmt.Errorf("seal a login: %w", err)
 	}
-	if err := disk.Create(s.path(p.fileName()), sealed, s.stepOf("seal: ")); err != nil {
+	if err := disk.Create(s.path(p.fileName()), sealed, s.options.Step.In("seal: ")); err != nil {
 		return "", "", fmt.Errorf("write a sealed login: %w", err)
 	}
 	value, err = p.value()
@@ -121,10 +120,10 @@ func (s *Store) removeFile() error {
 	content, _, err := disk.Read(path, authjson.SizeLimitBytes)
 	if err == nil && len(bytes.TrimSpace(content)) > 0 {
 		if _, err := authjson.Decode(content); err != nil {
-			return disk.Rename(path, s.path(disk.UnreadableFile), s.stepOf("tidy: "))
+			return disk.Rename(path, s.path(disk.UnreadableFile), s.options.Step.In("tidy: "))
 		}
 	}
-	return disk.Remove(path, s.stepOf("tidy: "))
+	return disk.Remove(path, s.options.Step.In("tidy: "))
 }
 
 // sweep removes all sealed files but one. Without the lock a caller may not tell a
@@ -139,19 +138,11 @@ func (s *Store) sweep(turn turn, keep string) {
 		if !sealed || generation == keep {
 			continue
 		}
-		if err := disk.Remove(s.path(each.Name()), s.stepOf("sweep: ")); err != nil {
+		if err := disk.Remove(s.path(each.Name()), s.options.Step.In("sweep: ")); err != nil {
 			s.options.Log.Warn("a sealed file that is not needed any more cannot be removed", "error", err)
 		}
 	}
 }
-
-func (s *Store) stepOf(prefix string) disk.Step {
-	return func(name string) { s.options.Step(prefix + name) }
-}
-
-// reserveMargin is how much more than the login of now there must be room for,
-// beside as much again: new tokens may be longer.
-const reserveMargin = 16 << 10
 
 // Reserve implements [persist.Store]. A keyring has no room to hold: it has to
 // take an item of the size that a successor has, beside the login, and to give it
@@ -180,16 +171,15 @@ func (s *Store) reserve(c machine.Credential) error {
 	if err := s.tryItem(place, len(content)); err != nil {
 		return err
 	}
-	room := make([]byte, 2*len(content)+reserveMargin)
+	room := disk.Room(len(content))
 	if len(room) <= s.options.LimitBytes {
 		return nil
 	}
-	rand.Read(room) // a disk that compresses has room for any number of zeros
 	path := s.path(newPointer().fileName())
-	if err := disk.Create(path, room, s.stepOf("reserve: ")); err != nil {
+	if err := disk.Create(path, room, s.options.Step.In("reserve: ")); err != nil {
 		return err
 	}
-	return disk.Remove(path, s.stepOf("reserve: "))
+	return disk.Remove(path, s.options.Step.In("reserve: "))
 }
 
 // tryItem writes an item that is no login, as long as one, and removes it. It
