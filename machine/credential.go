@@ -1,10 +1,10 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
-	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -61,27 +61,16 @@ func (c Credential) Fingerprint() secret.Fingerprint {
 	return c.AccessToken.Fingerprint()
 }
 
-// Judge is what an answer to the refresh in flight comes to, which was sent at the
-// given time. A grant that gives the access token back that the refresh was for, though
-// it had expired by then or a resource server had refused it, has refreshed nothing: a
-// cache may have answered. A refresh token that came with it is kept all the same.
-func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
-	granted, ok := a.(endpoint.Issued)
-	if !ok || !granted.Response.AccessToken.Equal(s.Credential.AccessToken) {
-		return a
+// isUsable reports whether the login has anything to hand out. Codex
+// wants a token set to say when it was last refreshed.
+func (c Credential) isUsable() bool {
+	switch c.Method {
+	case MethodAPIKey:
+		return !c.APIKey.IsEmpty()
+	case MethodChatGPT, MethodExternal:
+		return !c.AccessToken.IsEmpty() && !c.LastRefresh.IsZero()
 	}
-	expiry := s.Credential.Merge(granted.Response, sent).expiry()
-	if expiry.IsZero() {
-		expiry = s.Credential.expiry()
-	}
-	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
-		return a
-	}
-	kept := endpoint.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}}
-	if !granted.Response.RefreshToken.Equal(s.Credential.RefreshToken) {
-		kept.Kept.RefreshToken = granted.Response.RefreshToken
-	}
-	return kept
+	return false
 }
 
 // Merge is the credential after a refresh that the issuer granted at the given
@@ -129,92 +118,55 @@ func (c Credential) account() Account {
 	return account
 }
 
-// expiry is when the access token expires, zero when that is unknown. What the token
-// says of itself (exp) goes before what was said with it (expires_in): resource
-// servers go by it, and everybody who has the token can see it. That this machine's
-// clock may differ from the issuer's is seen to where a token seems to be born dead.
-func (c Credential) expiry() time.Time {
-	if said, _ := jwt.Parse(c.AccessToken); !said.Expiry.IsZero() {
-		return said.Expiry
+// SharesAccount reports whether two token sets are logins of one account, so that
+// one may quietly take the place of the other. It is the one rule of identity:
+//
+//   - Keys and token sets, and those of two methods, are never the same.
+//   - Where both say whose they are, that decides: the account id as stored, or
+//     else as the ID token claims it.
+//   - Where one of them does not, they are the same if they share a token: a refresh
+//     that rotates one of the two is still of the same login. Else it is unknown,
+//     and the answer is no.
+func (c Credential) SharesAccount(d Credential) bool {
+	if c.Method != d.Method || c.Method == MethodAPIKey || c.Method == "" {
+		return false
 	}
-	return c.ExpiresAt
+	if ours, theirs := c.accountID(), d.accountID(); ours != "" && theirs != "" {
+		return ours == theirs
+	}
+	isSame := func(a, b secret.Token) bool { return !a.IsEmpty() && a.Equal(b) }
+	return isSame(c.RefreshToken, d.RefreshToken) || isSame(c.AccessToken, d.AccessToken)
 }
 
-// The ages at which a token set is due for a refresh.
-const (
-	ExpiryLead     = 5 * time.Minute    // before the access token's exp
-	LastRefreshAge = 8 * 24 * time.Hour // after the last refresh, where there is no exp
-)
-
-// dueAt is when the token set should be refreshed, zero for never: the
-// client's own tokens and API keys do not age, and a record that says
-// neither when it expires nor when it was refreshed cannot be dated. What cannot
-// be refreshed has no use for a lead.
-func (c Credential) dueAt() time.Time {
-	if c.Method != MethodChatGPT {
-		return time.Time{}
+// accountID is the account that a token set belongs to, "" if it does not say.
+func (c Credential) accountID() string {
+	if c.AccountID != "" {
+		return c.AccountID
 	}
-	if expiry := c.expiry(); !expiry.IsZero() {
-		if c.RefreshToken.IsEmpty() {
-			return expiry
-		}
-		return expiry.Add(-ExpiryLead)
-	}
-	if c.LastRefresh.IsZero() {
-		return time.Time{}
-	}
-	return c.LastRefresh.Add(LastRefreshAge)
+	said, _ := jwt.Parse(c.identity())
+	return said.AccountID
 }
 
-// dueAtSince is dueAt for a token set that came out of a refresh which was sent at
-// the given time, zero for any other. A short-lived token is due after four fifths
-// of its life; one that had expired when the refresh was sent, at its expirySince.
-func (c Credential) dueAtSince(sent time.Time) time.Time {
-	due := c.dueAt()
-	if sent.IsZero() || due.IsZero() || due.After(sent.Add(ExpiryLead)) {
-		return due
+// identity is the token whose claims say whose login it is: the ID token, or the
+// access token of an external login.
+func (c Credential) identity() secret.Token {
+	if c.Method == MethodExternal {
+		return c.AccessToken
 	}
-	life := c.expiry().Sub(sent)
-	if life <= 0 {
-		return c.expirySince(sent)
-	}
-	if shortDue := sent.Add(life * 4 / 5); shortDue.After(due) {
-		return shortDue
-	}
-	return due
+	return c.IDToken
 }
 
-// expirySince is expiry by the clock of this machine. A token that had expired when
-// the refresh was sent which brought it shows that the clock is wrong: it is used
-// for ExpiryLead, or as long as its issuer meant it to last if that is shorter.
-// Otherwise every ask would refresh. (One that expires between the request and the
-// answer shows nothing: it is dead.)
-func (c Credential) expirySince(sent time.Time) time.Time {
-	expiry := c.expiry()
-	if sent.IsZero() || expiry.IsZero() || c.Method != MethodChatGPT || expiry.After(sent) {
-		return expiry
-	}
-	return sent.Add(min(c.meantLife(), ExpiryLead))
+// Restriction is what an administrator forbids; the zero Restriction is nothing.
+type Restriction struct {
+	ForbidAPIKey  bool
+	ForbidChatGPT bool     // external tokens too
+	Workspaces    []string // the only ChatGPT account ids that may be used; empty for any
 }
 
-// meantLife is how long the access token lasts by the clock of its issuer, or
-// ExpiryLead where it does not say.
-func (c Credential) meantLife() time.Duration {
-	said, _ := jwt.Parse(c.AccessToken)
-	if life := said.Expiry.Sub(said.IssuedAt); !said.IssuedAt.IsZero() && life > 0 {
-		return life
+// Admits reports whether the restriction allows the login.
+func (r Restriction) Admits(c Credential) bool {
+	if c.Method == MethodAPIKey {
+		return !r.ForbidAPIKey
 	}
-	return ExpiryLead
-}
-
-// isUsable reports whether the login has anything to hand out. Codex
-// wants a token set to say when it was last refreshed.
-func (c Credential) isUsable() bool {
-	switch c.Method {
-	case MethodAPIKey:
-		return !c.APIKey.IsEmpty()
-	case MethodChatGPT, MethodExternal:
-		return !c.AccessToken.IsEmpty() && !c.LastRefresh.IsZero()
-	}
-	return false
+	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, c.accountID()))
 }

@@ -1,9 +1,9 @@
 package machine
 
 import (
-	"cmp"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -20,61 +20,14 @@ type Event interface {
 type At struct{ Time time.Time }
 
 func (a At) at() time.Time { return a.Time }
-func (At) isEvent()        {}
+
+func (At) isEvent() {}
 
 // Asked reports that a client asked for its status.
 type Asked struct {
 	At
 	Ask
 }
-
-// NothingLoaded reports that the store holds no login that can be used:
-// nothing, something unreadable, or something that may not be used here.
-type NothingLoaded struct {
-	At
-	Blocked evidence.BlockReason // BlockStoreUnavailable if it is unknown whether there is a login
-}
-
-// CredentialLoaded reports what the store holds, when the engine looked: at
-// start, on the ask of a poisoned or signed-out client, or within a refresh.
-type CredentialLoaded struct {
-	At
-	Credential  Credential
-	Verdict     *history.Verdict // the store's ledger condemns its refresh token
-	RefreshedAt time.Time        // when it came out of a refresh, as the ledger says; zero if unknown
-	SentAt      time.Time        // when that refresh was sent to the issuer; zero if unknown
-	InUse       *history.Verdict // the store's ledger condemns the refresh token of the login in use
-	Attempt     AttemptID        // the refresh that found it, zero for none
-	Displaced   bool             // it took the place of the unsaved login in use
-	Dropped     *Credential      // the tokens of that refresh, which no login uses any more; nil for none
-}
-
-// Loaded is the event that the machine learns a stored credential by, with all that the
-// ledger knows of it and of the login in use.
-func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) CredentialLoaded {
-	id := s.Policy.TokenID(found)
-	if expiry := h.Expiry(found.AccessToken.Fingerprint()); !expiry.IsZero() {
-		found.ExpiresAt = expiry
-	}
-	rotation := h.Rotation(id)
-	return CredentialLoaded{
-		At: At{at}, Credential: found, Verdict: h.VerdictOn(id), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
-		InUse: h.VerdictOn(s.Policy.TokenID(s.Credential)),
-	}
-}
-
-// sentAt is when the refresh that the credential came out of was sent, zero if that
-// is not known. One from the future was sent by a clock that has since gone back.
-func (e CredentialLoaded) sentAt() time.Time {
-	sent := cmp.Or(e.SentAt, e.RefreshedAt)
-	if sent.After(e.at()) {
-		return time.Time{}
-	}
-	return sent
-}
-
-func (e CredentialLoaded) dueAt() time.Time  { return e.Credential.dueAtSince(e.sentAt()) }
-func (e CredentialLoaded) expiry() time.Time { return e.Credential.expirySince(e.sentAt()) }
 
 // LoggedIn reports a login through this process. It is already in the store,
 // or kept in memory alone if its method is not stored.
@@ -102,6 +55,27 @@ type TokenRejected struct {
 	PastFloor bool
 }
 
+// NothingLoaded reports that the store holds no login that can be used:
+// nothing, something unreadable, or something that may not be used here.
+type NothingLoaded struct {
+	At
+	Blocked evidence.BlockReason // BlockStoreUnavailable if it is unknown whether there is a login
+}
+
+// CredentialLoaded reports what the store holds, when the engine looked: at
+// start, on the ask of a poisoned or signed-out client, or within a refresh.
+type CredentialLoaded struct {
+	At
+	Credential  Credential
+	Verdict     *history.Verdict // the store's ledger condemns its refresh token
+	RefreshedAt time.Time        // when it came out of a refresh, as the ledger says; zero if unknown
+	SentAt      time.Time        // when that refresh was sent to the issuer; zero if unknown
+	InUse       *history.Verdict // the store's ledger condemns the refresh token of the login in use
+	Attempt     AttemptID        // the refresh that found it, zero for none
+	Displaced   bool             // it took the place of the unsaved login in use
+	Dropped     *Credential      // the tokens of that refresh, which no login uses any more; nil for none
+}
+
 // RefreshSucceeded reports that the issuer granted a refresh.
 type RefreshSucceeded struct {
 	At
@@ -109,14 +83,6 @@ type RefreshSucceeded struct {
 	Credential Credential
 	SentAt     time.Time   // when the refresh was sent: tokens live from then on, not from the answer on; zero for just now
 	Base       *Credential // not nil: it could not be saved, and this is what the store still holds
-}
-
-func (e RefreshSucceeded) dueAt() time.Time {
-	return e.Credential.dueAtSince(cmp.Or(e.SentAt, e.at()))
-}
-
-func (e RefreshSucceeded) expiry() time.Time {
-	return e.Credential.expirySince(cmp.Or(e.SentAt, e.at()))
 }
 
 // RefreshFailedTransient reports that a refresh ended without a verdict: the
@@ -133,6 +99,13 @@ type RefreshFailedTransient struct {
 	Base *Credential // not nil: Kept could not be saved, and this is what the store still holds
 }
 
+// RefreshFailedPermanent reports that the issuer refused the refresh token for good.
+type RefreshFailedPermanent struct {
+	At
+	Attempt AttemptID
+	Verdict history.Verdict
+}
+
 // AnswerOverdue reports that the deadline of a post has struck while the refresh is
 // still in flight: no caller waits for it any more, and its answer still counts. The
 // event that ends the refresh comes later, or at Until at the latest.
@@ -140,13 +113,6 @@ type AnswerOverdue struct {
 	At
 	Attempt AttemptID
 	Until   time.Time // when the answer is given up for lost
-}
-
-// RefreshFailedPermanent reports that the issuer refused the refresh token for good.
-type RefreshFailedPermanent struct {
-	At
-	Attempt AttemptID
-	Verdict history.Verdict
 }
 
 // Saved reports that an unsaved credential is now in the store.
@@ -157,3 +123,47 @@ type SaveFailed struct {
 	At
 	NotBefore time.Time // when the next try may be
 }
+
+// Effect is an order to the engine, in the imperative. The set is closed.
+//
+// Effects are carried out in the order of the slice. Publish comes before
+// anything that lets a caller look, callers are answered after the last effect,
+// and whatever a credential or verdict had to survive is durable before the
+// event that announces it: a login is saved first and then reported, and a
+// refresh reports only what its transaction has written down. LookInStore,
+// StartRefresh and SaveAgain end in one event each, which comes back through Step.
+type Effect interface{ isEffect() }
+
+type order struct{}
+
+func (order) isEffect() {}
+
+// Publish makes the new state the snapshot that everybody reads.
+type Publish struct{ order }
+
+// Notify tells subscribers that the login or its health has changed.
+type Notify struct{ order }
+
+// LookInStore reads what the store holds. It ends in CredentialLoaded,
+// NothingLoaded or LoggedOut.
+type LookInStore struct{ order }
+
+// StartRefresh runs one refresh transaction: the only way to the network. It
+// ends in one of CredentialLoaded, RefreshSucceeded, RefreshFailedTransient,
+// RefreshFailedPermanent and LoggedOut, with its Attempt where there is one.
+type StartRefresh struct {
+	order
+	Attempt AttemptID
+	Cause   endpoint.Cause
+}
+
+// Revoke tells the issuer that a login is not used any more. It ends in nothing:
+// no decision depends on the issuer's answer.
+type Revoke struct {
+	order
+	Credential Credential
+}
+
+// SaveAgain tries to put an unsaved credential into the store. It ends in
+// Saved, SaveFailed, or CredentialLoaded if another login was stored meanwhile.
+type SaveAgain struct{ order }

@@ -53,6 +53,28 @@ func (s State) withheld(trouble evidence.BlockReason, at time.Time) RefreshFaile
 	return RefreshFailedTransient{At: At{at}, Attempt: s.Attempt, Blocked: trouble}
 }
 
+// isSuperseded reports whether the store holds a newer token set than the one
+// in use. What an unsaved one was made from is not newer, and neither is one
+// whose refresh token is known to be dead while ours is not: a file that came
+// back from a backup must not cost a good login.
+func (s State) isSuperseded(found Credential, lineage history.TokenHistory) bool {
+	if found.Equal(s.Credential) || s.IsUnsaved() && found.Equal(*s.Base) {
+		return false
+	}
+	return s.condemnedBy(lineage, s.Credential) || !s.condemnedBy(lineage, found)
+}
+
+func (s State) condemnedBy(lineage history.TokenHistory, c Credential) bool {
+	_, condemned := s.verdictOn(c)
+	return condemned || lineage.VerdictOn(s.Policy.TokenID(c)) != nil
+}
+
+func (s State) adopting(found Credential, lineage history.TokenHistory, at time.Time) Event {
+	event := s.Loaded(lineage, found, at)
+	event.Attempt = s.Attempt
+	return event
+}
+
 // straying decides on a login that the store does not hold any more. It must not be
 // refreshed: what the store holds is not ours to replace. It goes on while it
 // serves, for the file may be in the middle of something, and an account that is in
@@ -81,46 +103,6 @@ func (s State) straying(stored Stored, at time.Time) Event {
 	return kept
 }
 
-// isSuperseded reports whether the store holds a newer token set than the one
-// in use. What an unsaved one was made from is not newer, and neither is one
-// whose refresh token is known to be dead while ours is not: a file that came
-// back from a backup must not cost a good login.
-func (s State) isSuperseded(found Credential, lineage history.TokenHistory) bool {
-	if found.Equal(s.Credential) || s.IsUnsaved() && found.Equal(*s.Base) {
-		return false
-	}
-	return s.condemnedBy(lineage, s.Credential) || !s.condemnedBy(lineage, found)
-}
-
-// MayReplace reports whether the successor of the login in use may take the
-// place of another stored one: of a token set of the same account that is known
-// to be dead, so that nothing is lost with it. It may not if that is of a later login
-// and was spent, for then its successor is in another process's memory, on the way
-// into the store; nor if there was a logout from the login in use.
-func (s State) MayReplace(stored Credential, lineage history.TokenHistory) bool {
-	verdict := lineage.VerdictOn(s.Policy.TokenID(stored))
-	if verdict == nil || !stored.SharesAccount(s.Credential) {
-		return false
-	}
-	hasSuccessor := verdict.Reason == history.ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
-	return !hasSuccessor && !lineage.IsEnded(s.Policy.TokenID(s.Credential))
-}
-
-func (s State) condemnedBy(lineage history.TokenHistory, c Credential) bool {
-	_, condemned := s.verdictOn(c)
-	return condemned || lineage.VerdictOn(s.Policy.TokenID(c)) != nil
-}
-
-func (s State) adopting(found Credential, lineage history.TokenHistory, at time.Time) Event {
-	event := s.Loaded(lineage, found, at)
-	event.Attempt = s.Attempt
-	return event
-}
-
-// recheck is when to look again whether a post that another process has in flight
-// has ended, or whether a file is still in the middle of something.
-const recheck = time.Second
-
 // doubting decides on a refresh token that may be spent already: its poster died, or
 // lived and lost the answer. It is tried again when the access token is of no use any
 // more: then a refusal costs nothing that is not lost already, and before that it
@@ -146,21 +128,20 @@ func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Even
 	return nil
 }
 
-// serves reports whether the access token can still be of use, as far as is known.
-func (s State) serves(at time.Time) bool {
-	if s.Rejected {
+// recheck is when to look again whether a post that another process has in flight
+// has ended, or whether a file is still in the middle of something.
+const recheck = time.Second
+
+// MayReplace reports whether the successor of the login in use may take the
+// place of another stored one: of a token set of the same account that is known
+// to be dead, so that nothing is lost with it. It may not if that is of a later login
+// and was spent, for then its successor is in another process's memory, on the way
+// into the store; nor if there was a logout from the login in use.
+func (s State) MayReplace(stored Credential, lineage history.TokenHistory) bool {
+	verdict := lineage.VerdictOn(s.Policy.TokenID(stored))
+	if verdict == nil || !stored.SharesAccount(s.Credential) {
 		return false
 	}
-	if s.Expiry.IsZero() {
-		return !s.isDue(at)
-	}
-	return at.Before(s.Expiry)
-}
-
-// endOfService is when serves begins to say no by itself, zero for never.
-func (s State) endOfService() time.Time {
-	if s.Expiry.IsZero() {
-		return s.DueAt
-	}
-	return s.Expiry
+	hasSuccessor := verdict.Reason == history.ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)
+	return !hasSuccessor && !lineage.IsEnded(s.Policy.TokenID(s.Credential))
 }

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
@@ -26,9 +25,6 @@ const (
 // Phases lists the states in the order in which they are documented.
 func Phases() []Phase { return []Phase{NoAuth, ApiKey, Fresh, Stale, Poisoned} }
 
-// AttemptID numbers the refreshes of one process, from 1. Zero is none.
-type AttemptID uint64
-
 // Policy is what does not change while the program runs.
 type Policy struct {
 	Issuer       Issuer        // of a login that does not say where it was made; see IssuerOf
@@ -39,6 +35,11 @@ type Policy struct {
 
 	EndpointOverridden bool // Issuer.TokenEndpoint is that of every login, wherever it was made
 }
+
+func (p Policy) attemptLimit() time.Duration { return cmp.Or(p.AttemptLimit, defaultAttemptLimit) }
+
+// defaultAttemptLimit is that of a default deadline and the wait for another's.
+const defaultAttemptLimit = 65 * time.Second
 
 // State is the whole memory of the machine. It is a value: Step returns a new
 // one, and a published State is a snapshot that anybody may read at any time.
@@ -73,22 +74,14 @@ type State struct {
 	told Assessment // what subscribers know
 }
 
+// AttemptID numbers the refreshes of one process, from 1. Zero is none.
+type AttemptID uint64
+
 // New is the machine before it has looked anywhere.
 func New(policy Policy) State {
 	s := State{Policy: policy, Phase: NoAuth}
 	s.told = s.Assess(time.Time{}).news()
 	return s
-}
-
-// defaultAttemptLimit is that of a default deadline and the wait for another's.
-const defaultAttemptLimit = 65 * time.Second
-
-func (p Policy) attemptLimit() time.Duration { return cmp.Or(p.AttemptLimit, defaultAttemptLimit) }
-
-// Ask is what a client wants when it asks for its status.
-type Ask struct {
-	Refresh bool // demands a refresh, whatever the age of the token
-	Token   bool // wants the token itself
 }
 
 // Method is how somebody is logged in, as a client is told; "" for none. A
@@ -133,78 +126,27 @@ func (s State) verdictOn(c Credential) (history.Verdict, bool) {
 // store could not take it.
 func (s State) IsUnsaved() bool { return s.Base != nil }
 
-// AnswersAtOnce reports whether ask can be answered from this snapshot without
-// telling the machine: nothing is due, demanded or to be looked for.
-func (s State) AnswersAtOnce(ask Ask, at time.Time) bool {
-	switch s.Phase {
-	case ApiKey:
-		return true
-	case Fresh:
-		return !s.IsUnsaved() && !s.isDue(at) && (!ask.Refresh || s.ignoresDemand(at))
-	}
-	return false
-}
+// inUse reports whether there is a login that a reload must not disturb.
+func (s State) inUse() bool { return s.Phase == ApiKey || s.Phase == Fresh || s.Phase == Stale }
 
-// NeedsALook reports whether all that ask wants first is a look at the store: if
-// that holds what it held, this snapshot is the answer.
-func (s State) NeedsALook(ask Ask, at time.Time) bool { return s.onAsked(ask, at) == lookNeeded }
-
-// Waits reports whether an ask has to wait for the refresh in flight: it demands
-// one, or it wants a token and the one at hand was refused, has expired, or cannot
-// be dated and is old. Others are answered with what there is.
-func (s State) Waits(ask Ask, at time.Time) bool {
-	if s.Attempt == 0 || s.Overdue || s.Credential.Method == MethodExternal {
+// serves reports whether the access token can still be of use, as far as is known.
+func (s State) serves(at time.Time) bool {
+	if s.Rejected {
 		return false
 	}
-	if ask.Refresh {
-		return true
+	if s.Expiry.IsZero() {
+		return !s.isDue(at)
 	}
-	return ask.Token && !s.serves(at)
+	return at.Before(s.Expiry)
+}
+
+// endOfService is when serves begins to say no by itself, zero for never.
+func (s State) endOfService() time.Time {
+	if s.Expiry.IsZero() {
+		return s.DueAt
+	}
+	return s.Expiry
 }
 
 // isDue reports whether the token set has aged.
 func (s State) isDue(at time.Time) bool { return !s.DueAt.IsZero() && !at.Before(s.DueAt) }
-
-// inUse reports whether there is a login that a reload must not disturb.
-func (s State) inUse() bool { return s.Phase == ApiKey || s.Phase == Fresh || s.Phase == Stale }
-
-// ignoresDemand reports whether a demanded refresh of a Fresh token set posts
-// nothing: it was just refreshed, the client refreshes it, or it cannot be.
-func (s State) ignoresDemand(at time.Time) bool {
-	_, condemned := s.Verdict()
-	return condemned || s.Credential.Method == MethodExternal || s.IsJustRefreshed(at)
-}
-
-// IsJustRefreshed holds within the floor after a success. A clock that went
-// back does not stretch it.
-func (s State) IsJustRefreshed(at time.Time) bool {
-	age := at.Sub(s.RefreshedAt)
-	return !s.RefreshedAt.IsZero() && age >= 0 && age < s.Policy.RefreshFloor
-}
-
-// refreshesItself reports whether an ask may start a refresh: it is the client
-// that refreshes external tokens, and it is asked when they are refused.
-func (s State) refreshesItself() bool { return s.Credential.Method != MethodExternal }
-
-// mayAttempt reports whether a refresh may start now. A deadline further away
-// than any that is ever set was made by a clock that has since gone back.
-func (s State) mayAttempt(at time.Time) bool {
-	wait := s.NotBefore.Sub(at)
-	isKnown := wait <= maxDeferral || s.NotBefore.Equal(s.endOfService())
-	return s.Phase == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
-}
-
-// Restriction is what an administrator forbids; the zero Restriction is nothing.
-type Restriction struct {
-	ForbidAPIKey  bool
-	ForbidChatGPT bool     // external tokens too
-	Workspaces    []string // the only ChatGPT account ids that may be used; empty for any
-}
-
-// Admits reports whether the restriction allows the login.
-func (r Restriction) Admits(c Credential) bool {
-	if c.Method == MethodAPIKey {
-		return !r.ForbidAPIKey
-	}
-	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, c.accountID()))
-}

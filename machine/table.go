@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/looplab/fsm"
 )
@@ -130,4 +131,16 @@ func advance(from Phase, trigger Trigger) (Phase, error) {
 		return from, &IllegalTransitionError{From: from, Trigger: trigger}
 	}
 	return Phase(steps.Current()), nil
+}
+
+// IllegalTransitionError reports an event that the table has no row for in
+// this state. It is a bug where the event was made: the state stays as it
+// was, and the engine logs it and goes on.
+type IllegalTransitionError struct {
+	From    Phase
+	Trigger Trigger
+}
+
+func (e *IllegalTransitionError) Error() string {
+	return fmt.Sprintf("no transition for %s in state %s", e.Trigger, e.From)
 }

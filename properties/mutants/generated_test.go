@@ -147,5 +147,5 @@ func readReports(t *testing.T, folder string) (mutants []generated) {
 
 // arguedMutants live, for a reason.
 var arguedMutants = map[string]string{
-	"machine/backoff.go: for ; failures > 1 && base <= ceiling; failures-- {": "one more doubling of what the line below cuts to the ceiling",
+	"machine/refresh.go: for ; failures > 1 && base <= ceiling; failures-- {": "one more doubling of what the line below cuts to the ceiling",
 }

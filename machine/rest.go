@@ -45,7 +45,8 @@ func (s Snapshot) shown() *published {
 }
 
 // Phase is the phase of the login, and Since is when it began.
-func (s Snapshot) Phase() Phase     { return s.shown().state.Phase }
+func (s Snapshot) Phase() Phase { return s.shown().state.Phase }
+
 func (s Snapshot) Since() time.Time { return s.shown().state.Since }
 
 // Assess is how the login fares at a moment; see [State.Assess].
@@ -59,7 +60,8 @@ func (s Snapshot) Assess(at time.Time) Assessment {
 
 // Token is the token that may be used now, and TokenAt the one that is worth trying at
 // a moment; see [State.Token] and [State.TokenAt]. Absent for none.
-func (s Snapshot) Token() secret.Token               { return s.shown().state.Token() }
+func (s Snapshot) Token() secret.Token { return s.shown().state.Token() }
+
 func (s Snapshot) TokenAt(at time.Time) secret.Token { return s.shown().state.TokenAt(at) }
 
 // Method is how a client is told that the user is logged in, "" for no login or one
@@ -71,7 +73,8 @@ func (s Snapshot) LoginMethod() Method { return s.shown().state.Credential.Metho
 
 // Account is whose login it is, as far as its tokens say, and AccountID is the account
 // that is stored with it.
-func (s Snapshot) Account() Account  { return s.shown().state.Account }
+func (s Snapshot) Account() Account { return s.shown().state.Account }
+
 func (s Snapshot) AccountID() string { return s.shown().state.Credential.AccountID }
 
 // Access is the fingerprint of the access token or key of the login, also of one that
@@ -95,12 +98,14 @@ func (s Snapshot) Verdict() (verdict history.Verdict, condemned bool) {
 // Expiry is when the access token expires, and DueAt when the token set is due for a
 // refresh. Zero for never, or if nothing says so.
 func (s Snapshot) Expiry() time.Time { return s.shown().state.Expiry }
-func (s Snapshot) DueAt() time.Time  { return s.shown().state.DueAt }
+
+func (s Snapshot) DueAt() time.Time { return s.shown().state.DueAt }
 
 // LastRefresh is the date of the last refresh that the record of the login has, and
 // RefreshedAt is when the login came out of a refresh, as far as the ledger or this
 // process knows. Zero for none.
 func (s Snapshot) LastRefresh() time.Time { return s.shown().state.Credential.LastRefresh }
+
 func (s Snapshot) RefreshedAt() time.Time { return s.shown().state.RefreshedAt }
 
 // IsJustRefreshed reports whether a moment is within the floor; see
@@ -110,27 +115,34 @@ func (s Snapshot) IsJustRefreshed(at time.Time) bool { return s.shown().state.Is
 // Attempt is the refresh in flight, 0 for none, and Overdue says that its deadline has
 // struck: no caller waits for it any more.
 func (s Snapshot) Attempt() AttemptID { return s.shown().state.Attempt }
-func (s Snapshot) Overdue() bool      { return s.shown().state.Overdue }
+
+func (s Snapshot) Overdue() bool { return s.shown().state.Overdue }
 
 // LastAttempt is when this process last began a refresh, and NotBefore is when it may
 // begin the next one. Zero for never, and for at once.
 func (s Snapshot) LastAttempt() time.Time { return s.shown().state.LastAttempt }
-func (s Snapshot) NotBefore() time.Time   { return s.shown().state.NotBefore }
+
+func (s Snapshot) NotBefore() time.Time { return s.shown().state.NotBefore }
 
 // Cause is why a refresh is wanted, Blocked what stood in the way of the last one,
 // Evidence what the authorization server answered to it, and Failures how many have
 // failed in a row; see the members of [State].
-func (s Snapshot) Cause() endpoint.Cause         { return s.shown().state.Cause }
+func (s Snapshot) Cause() endpoint.Cause { return s.shown().state.Cause }
+
 func (s Snapshot) Blocked() evidence.BlockReason { return s.shown().state.Blocked }
-func (s Snapshot) Evidence() evidence.Repeated   { return s.shown().state.Evidence }
-func (s Snapshot) Failures() int                 { return s.shown().state.Failures }
+
+func (s Snapshot) Evidence() evidence.Repeated { return s.shown().state.Evidence }
+
+func (s Snapshot) Failures() int { return s.shown().state.Failures }
 
 // Rejected reports whether a resource server refused the access token, InDoubt whether
 // the refresh token may be spent, and Unsaved whether the tokens are in the memory of
 // this process alone.
 func (s Snapshot) Rejected() bool { return s.shown().state.Rejected }
-func (s Snapshot) InDoubt() bool  { return s.shown().state.InDoubt }
-func (s Snapshot) Unsaved() bool  { return s.shown().state.IsUnsaved() }
+
+func (s Snapshot) InDoubt() bool { return s.shown().state.InDoubt }
+
+func (s Snapshot) Unsaved() bool { return s.shown().state.IsUnsaved() }
 
 // Unrejected is the snapshot for a caller that had only guessed that the access token
 // was refused: Token has it again.

@@ -1,0 +1,220 @@
+package machine
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
+)
+
+// Loaded is the event that the machine learns a stored credential by, with all that the
+// ledger knows of it and of the login in use.
+func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) CredentialLoaded {
+	id := s.Policy.TokenID(found)
+	if expiry := h.Expiry(found.AccessToken.Fingerprint()); !expiry.IsZero() {
+		found.ExpiresAt = expiry
+	}
+	rotation := h.Rotation(id)
+	return CredentialLoaded{
+		At: At{at}, Credential: found, Verdict: h.VerdictOn(id), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
+		InUse: h.VerdictOn(s.Policy.TokenID(s.Credential)),
+	}
+}
+
+// sentAt is when the refresh that the credential came out of was sent, zero if that
+// is not known. One from the future was sent by a clock that has since gone back.
+func (e CredentialLoaded) sentAt() time.Time {
+	sent := cmp.Or(e.SentAt, e.RefreshedAt)
+	if sent.After(e.at()) {
+		return time.Time{}
+	}
+	return sent
+}
+
+func (e CredentialLoaded) dueAt() time.Time { return e.Credential.dueAtSince(e.sentAt()) }
+
+func (e CredentialLoaded) expiry() time.Time { return e.Credential.expirySince(e.sentAt()) }
+
+func (s State) onLoaded(e CredentialLoaded) Trigger {
+	switch {
+	case !s.Policy.Restriction.Admits(e.Credential):
+		return s.orElseSighted("")
+	case e.Credential.Equal(s.Credential):
+		return s.onSame(e)
+	case s.IsUnsaved() && e.Credential.Equal(*s.Base):
+		return loginKept // what the unsaved one was made from
+	case s.inUse() && !e.Displaced && e.Attempt == 0 && !s.isSucceededBy(e):
+		return loginKept // a refresh that found it has weighed it already, see Preflight
+	}
+	if e.Verdict != nil {
+		s.Verdicts = s.Verdicts.With(*e.Verdict)
+	}
+	return s.takenAs(e.Credential, e.dueAt(), e.at())
+}
+
+// onSame is the trigger for a look that found the login in use. Another process may
+// have learnt meanwhile that it is dead; or it is back after something else was in
+// its place, and a refresh need not wait any longer.
+func (s State) onSame(e CredentialLoaded) Trigger {
+	switch {
+	case s.inUse() && s.Attempt == 0 && e.Verdict != nil && (s.Rejected || s.isDue(e.at()) || e.Verdict.Covers(s.Credential.AccessToken.Fingerprint())):
+		return loadedRefused
+	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.IsOfStore():
+		return storeStatusChanged
+	}
+	return s.orElseSighted("")
+}
+
+// orElseSighted is the trigger for a look that found nothing to take up. Only who
+// has no login asks why.
+func (s State) orElseSighted(trouble evidence.BlockReason) Trigger {
+	if s.Phase == NoAuth && trouble != s.Blocked {
+		return storeStatusChanged
+	}
+	return loginKept
+}
+
+// isSucceededBy reports whether a loaded credential may take the place of the one
+// in use. A key may, and so may another login of the same account, unless that one
+// is known to be dead while ours is not: a file that came back from a backup must
+// not cost a login. Any other login may once ours is over.
+func (s State) isSucceededBy(e CredentialLoaded) bool {
+	_, isDead := s.verdictOn(e.Credential)
+	_, weAre := s.verdictOn(s.Credential)
+	weAre = weAre || e.InUse != nil
+	switch {
+	case s.Credential.SharesAccount(e.Credential):
+		return weAre || !isDead && e.Verdict == nil
+	case s.Credential.Method != MethodChatGPT:
+		return false // a key is good for ever, and it is the client that replaces its tokens
+	case e.Credential.Method == MethodAPIKey:
+		return true
+	}
+	return weAre || !s.serves(e.at())
+}
+
+// takenAs is how the table calls a credential that takes the place of whatever is
+// there and is due at some time. A condemned refresh token poisons it, unless its
+// access token is another one than the refused and still good.
+func (s State) takenAs(c Credential, due, at time.Time) Trigger {
+	isDue := !due.IsZero() && !at.Before(due)
+	verdict, condemned := s.verdictOn(c)
+	switch {
+	case c.Method == MethodAPIKey:
+		return loadedAPIKey
+	case c.Method == MethodExternal:
+		return loadedFresh
+	case condemned && (isDue || verdict.Covers(c.AccessToken.Fingerprint())):
+		return loadedRefused
+	case isDue:
+		return loadedStale
+	}
+	return loadedFresh
+}
+
+// taking is the state with the credential of a load or a login.
+func (s State) taking(e Event) State {
+	switch e := e.(type) {
+	case LoggedIn:
+		return s.with(e.Credential)
+	case CredentialLoaded:
+		if e.Verdict != nil {
+			s.Verdicts = s.Verdicts.With(*e.Verdict)
+		}
+		s = s.with(e.Credential)
+		s.RefreshedAt = e.RefreshedAt
+		return s.dated(e.expiry(), e.dueAt())
+	}
+	panic("machine: an event that brings no credential")
+}
+
+// without is the state with nobody logged in. What it knows of refresh tokens
+// stays: the same one may be put back.
+func (s State) without() State {
+	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, told: s.told}
+}
+
+// with is the state with another credential in use; nothing of the old one is left.
+func (s State) with(c Credential) State {
+	s = s.without()
+	s.Credential, s.Account, s.Expiry, s.DueAt = c, c.account(), c.expiry(), c.dueAt()
+	s.Cause = s.dueCause()
+	return s
+}
+
+// dated is the state once it is known when its token set came out of a refresh.
+func (s State) dated(expiry, due time.Time) State {
+	s.ClockWrong = !expiry.Equal(s.Expiry)
+	s.Expiry, s.DueAt = expiry, due
+	return s
+}
+
+// sighted is the state after a look that changed nothing but what is known of the
+// store: why it holds no login, or that it holds the one in use again.
+func (s State) sighted(e Event) (State, []Effect) {
+	s.Blocked, s.NotBefore = "", time.Time{}
+	if nothing, ok := e.(NothingLoaded); ok {
+		s.Blocked = nothing.Blocked
+	}
+	return s, []Effect{Publish{}}
+}
+
+// keeping ends the refresh that found a login it must not take.
+func (s State) keeping(e Event) (State, []Effect) {
+	if attemptOf(e) == 0 {
+		return s, nil
+	}
+	s.Attempt, s.Overdue, s.NotBefore = 0, false, time.Time{}
+	return s, []Effect{Publish{}}
+}
+
+// revoking is the order to end, at the issuer, a login that is not used any more
+// after an event: none, or one. next is the state that the event led to.
+//
+// A refresh token that was refused or spent is never sent again, not
+// even to be revoked. Nor is a login whose account is in use: what was logged in
+// meanwhile might be of the same family, and would be ended with it.
+func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
+	ended := s.ended(trigger, e)
+	if ended == nil || ended.Method != MethodChatGPT || next.Credential.SharesAccount(*ended) {
+		return nil
+	}
+	verdict, condemned := next.verdictOn(*ended)
+	if condemned && verdict.Reason != history.ReasonMissing || ended.RefreshToken.IsEmpty() && ended.AccessToken.IsEmpty() {
+		return nil
+	}
+	return []Effect{Revoke{Credential: *ended}}
+}
+
+// ended is the login that no process uses after an event, nil if there is none.
+func (s State) ended(trigger Trigger, e Event) *Credential {
+	switch e := e.(type) {
+	case RefreshSucceeded:
+		if trigger == outcomeLate && e.Base != nil { // else it is stored, and another process may use it
+			return &e.Credential
+		}
+	case RefreshFailedTransient:
+		if trigger == outcomeLate && e.Base != nil {
+			return e.Kept
+		}
+	case CredentialLoaded:
+		return e.Dropped
+	case LoggedOut:
+		if e.Removed != nil {
+			return newest(s.Credential, *e.Removed)
+		}
+		return e.Dropped
+	}
+	return nil
+}
+
+// newest is the one of a logout's two logins that can still be refreshed: what
+// the store held, for another process may have refreshed it, unless the one in
+// memory was refreshed after it.
+func newest(held, stored Credential) *Credential {
+	if held.Method == MethodChatGPT && (stored.Method != MethodChatGPT || held.LastRefresh.After(stored.LastRefresh)) {
+		return &held
+	}
+	return &stored
+}

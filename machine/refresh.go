@@ -1,0 +1,178 @@
+package machine
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/history"
+)
+
+// Judge is what an answer to the refresh in flight comes to, which was sent at the
+// given time. A grant that gives the access token back that the refresh was for, though
+// it had expired by then or a resource server had refused it, has refreshed nothing: a
+// cache may have answered. A refresh token that came with it is kept all the same.
+func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
+	granted, ok := a.(endpoint.Issued)
+	if !ok || !granted.Response.AccessToken.Equal(s.Credential.AccessToken) {
+		return a
+	}
+	expiry := s.Credential.Merge(granted.Response, sent).expiry()
+	if expiry.IsZero() {
+		expiry = s.Credential.expiry()
+	}
+	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
+		return a
+	}
+	kept := endpoint.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}}
+	if !granted.Response.RefreshToken.Equal(s.Credential.RefreshToken) {
+		kept.Kept.RefreshToken = granted.Response.RefreshToken
+	}
+	return kept
+}
+
+func (e RefreshSucceeded) dueAt() time.Time {
+	return e.Credential.dueAtSince(cmp.Or(e.SentAt, e.at()))
+}
+
+func (e RefreshSucceeded) expiry() time.Time {
+	return e.Credential.expirySince(cmp.Or(e.SentAt, e.at()))
+}
+
+func (s State) granted(e RefreshSucceeded) State {
+	inARow := s.Failures + 1
+	s = s.spending(e.Credential, e.at()).with(e.Credential).dated(e.expiry(), e.dueAt())
+	s.RefreshedAt, s.Base = e.at(), e.Base
+	if s.isDue(e.at()) {
+		s.spareIssuerOfOldTokens(inARow, e.at())
+	}
+	return s
+}
+
+// spareIssuerOfOldTokens lets the next refresh follow at once when a grant was too
+// old when it came, and later and later if the next ones are as well.
+func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
+	if s.Failures = inARow; inARow > 1 && !s.Policy.BackoffOff {
+		s.NotBefore, s.SparesIssuer = at.Add(doubled(backoffBase, backoffCeiling, inARow)), true
+	}
+}
+
+// spending is the state that knows that the refresh token in use is spent, if next
+// has another one.
+func (s State) spending(next Credential, at time.Time) State {
+	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodChatGPT {
+		s.Verdicts = s.Verdicts.With(history.Verdict{
+			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
+			Reason: history.ReasonSpent, At: at,
+		})
+	}
+	return s
+}
+
+func (s State) deferred(e RefreshFailedTransient) State {
+	s.Attempt, s.Overdue, s.NotBefore, s.Blocked = 0, false, e.NotBefore, e.Blocked
+	s.SparesIssuer = e.Posted || e.Blocked == evidence.BlockIssuerUnavailable
+	s.InDoubt = s.InDoubt || e.Blocked == evidence.BlockInDoubt
+	if e.Evidence.Times > 0 {
+		s.Evidence = e.Evidence
+	}
+	if e.Posted {
+		s.Failures++
+	}
+	if e.Kept != nil {
+		s = s.spending(*e.Kept, e.at())
+		s.Credential, s.Base = *e.Kept, e.Base
+	}
+	return s
+}
+
+func (s State) refused(e RefreshFailedPermanent) State {
+	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Blocked, s.InDoubt = 0, false, time.Time{}, 0, "", false
+	s.Evidence = evidence.Repeated{}
+	if e.Verdict.Reason.IsExplained() {
+		s.Base = nil // it is worth nothing any more; else it may be, to another process
+	}
+	s.Verdicts = s.Verdicts.With(e.Verdict)
+	return s
+}
+
+// overdue is the state of which callers need not wait any more. The refresh stays
+// in flight: as long as it does, no other one starts.
+func (s State) overdue(e AnswerOverdue) State {
+	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, evidence.BlockIssuerUnavailable
+	return s
+}
+
+// isRefusedBy reports whether an event, however late, condemns the refresh token
+// that Stale would spend: the login may have come back while its first refresh
+// was in flight.
+func (s State) isRefusedBy(e Event) bool {
+	refused, ok := e.(RefreshFailedPermanent)
+	return ok && s.Phase == Stale && refused.Verdict.TokenID == s.Policy.TokenID(s.Credential)
+}
+
+// learning keeps the verdict that a late answer brings: the refresh token is
+// as dead as if somebody had waited.
+func (s State) learning(e Event) (State, []Effect) {
+	if refused, ok := e.(RefreshFailedPermanent); ok {
+		s.Verdicts = s.Verdicts.With(refused.Verdict)
+		return s, []Effect{Publish{}}
+	}
+	return s, nil
+}
+
+// The bounds of the wait after a transient failure, and the least one after a
+// refusal that no code explains, for the other processes.
+const (
+	backoffBase     = 250 * time.Millisecond
+	backoffCeiling  = 15 * time.Minute
+	unexplainedBase = time.Minute
+
+	maxDeferral = time.Hour // an older version waited as long as this
+)
+
+// An issuer that is still away when the wait could be as long as the ceiling is
+// taken for broken: from then on it is probed once in about a ceiling, which is
+// five posts an hour for all processes together, and leaves time for a client to
+// ask within a ceiling of its return.
+const (
+	probeLeast = 12*time.Minute + 30*time.Second
+	probeMost  = 14 * time.Minute
+)
+
+// NextAttempt is when to ask the issuer again after so many transient failures
+// in a row, at least one. The wait is drawn from [0, cap) with cap doubling
+// from backoffBase ("full jitter", so that many clients spread out), random being
+// in [0, 1); once cap would reach backoffCeiling, from [probeLeast, probeMost).
+// What the issuer wished (Retry-After, RFC 9110 section 10.2.3; zero for nothing)
+// is obeyed up to the ceiling.
+func (p Policy) NextAttempt(at time.Time, failures int, retryAfter time.Duration, random float64) time.Time {
+	if p.BackoffOff {
+		return at
+	}
+	least, most := time.Duration(0), doubled(backoffBase, backoffCeiling, failures)
+	if most == backoffCeiling {
+		least, most = probeLeast, probeMost
+	}
+	wait := least + time.Duration(random*float64(most-least))
+	return at.Add(max(wait, min(retryAfter, backoffCeiling)))
+}
+
+// AfterUnexplained is when another process may ask the issuer after a refusal
+// that no code explains, the last of so many in a row: it may be a wall in between
+// and not the issuer.
+func (p Policy) AfterUnexplained(at time.Time, refusals int) time.Time {
+	if p.BackoffOff {
+		return at
+	}
+	return at.Add(doubled(unexplainedBase, backoffCeiling, refusals))
+}
+
+// doubled is base doubled for each failure after the first, up to ceiling.
+func doubled(base, ceiling time.Duration, failures int) time.Duration {
+	for ; failures > 1 && base < ceiling; failures-- {
+		base *= 2
+	}
+	return min(base, ceiling)
+}
