@@ -117,7 +117,7 @@ func (d *column) head(lit machine.Phase, last Edge) string {
 func (d *column) description(last Edge) string {
 	description := ""
 	if last.To != "" {
-		description = fmt.Sprintf("The last change led from %s to %s. ", last.origin(), last.To)
+		description = fmt.Sprintf("The last change led from %s to %s. ", last.Origin(), last.To)
 	}
 	if d.style == "" {
 		return description + "A list of the arrows follows."
@@ -140,7 +140,7 @@ func (d *column) box(phase machine.Phase, lit bool) {
 // edge draws an arrow with its words.
 func (d *column) edge(edge Edge, class string, width int) {
 	fmt.Fprintf(d, `<g class="%s" data-from="%s" data-to="%s" stroke-width="%d"><title>%s to %s: %s</title>`,
-		class, edge.From, edge.To, width, edge.origin(), edge.To, strings.Join(edge.Triggers, ", "))
+		class, edge.From, edge.To, width, edge.Origin(), edge.To, strings.Join(edge.Triggers, ", "))
 	if d.words {
 		d.arrow(d.route(edge), edge.Words())
 	} else {

@@ -118,7 +118,7 @@ func TestColumnShowsTheLastArrow(t *testing.T) {
 		require.Len(t, strong, 1)
 		require.Equal(t, string(edge.From), strong[0].from)
 		require.Equal(t, string(edge.To), strong[0].to)
-		require.Contains(t, svg, "The last change led from "+edge.origin()+" to "+string(edge.To)+".")
+		require.Contains(t, svg, "The last change led from "+edge.Origin()+" to "+string(edge.To)+".")
 	}
 	svg := SVG(machine.Stale, Edge{})
 	require.Contains(t, svg, `role="img" aria-labelledby="states-title states-desc"`)

@@ -59,8 +59,8 @@ func (e Edge) Words() []string {
 	return words
 }
 
-// origin is where the arrow begins, in words.
-func (e Edge) origin() string {
+// Origin is where the arrow begins, in words.
+func (e Edge) Origin() string {
 	if e.From == "" {
 		return "any state"
 	}
@@ -136,7 +136,7 @@ func wrapped(text string, letters int) []string {
 func sentences(edges []Edge) string {
 	var out strings.Builder
 	for _, edge := range edges {
-		fmt.Fprintf(&out, "From %s to %s: %s. ", edge.origin(), edge.To, strings.Join(edge.Words(), ", "))
+		fmt.Fprintf(&out, "From %s to %s: %s. ", edge.Origin(), edge.To, strings.Join(edge.Words(), ", "))
 	}
 	return out.String()
 }

@@ -133,7 +133,7 @@ func (p *picture) card(phase machine.Phase) {
 // edge draws an arrow with its words.
 func (p *picture) edge(edge Edge) {
 	fmt.Fprintf(p, `<g class="edge" data-from="%s" data-to="%s"><title>%s to %s: %s</title>`,
-		edge.From, edge.To, edge.origin(), edge.To, strings.Join(edge.Triggers, ", "))
+		edge.From, edge.To, edge.Origin(), edge.To, strings.Join(edge.Triggers, ", "))
 	p.arrow(p.route(edge))
 	p.WriteString("</g>\n")
 }

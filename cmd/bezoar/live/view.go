@@ -93,12 +93,8 @@ func (p *page) view() view {
 func arrows(last diagram.Edge) []arrow {
 	var all []arrow
 	for _, edge := range diagram.Edges() {
-		from := "any state"
-		if edge.From != "" {
-			from = string(edge.From)
-		}
 		taken := edge.From == last.From && edge.To == last.To
-		each := arrow{from, string(edge.To), strings.Join(edge.Words(), ", "), taken}
+		each := arrow{edge.Origin(), string(edge.To), strings.Join(edge.Words(), ", "), taken}
 		if taken {
 			all = slices.Insert(all, 0, each)
 		} else {
