@@ -133,5 +133,5 @@ func TestARealCodexShowsWhatTheCommandSays(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(s.home, "auth.json")))
 	said, err := codexTurn(t, s, &modelProvider{refuses: 100, refused: func(int) {}})
 	require.Error(t, err)
-	require.Contains(t, said, "nobody is logged in. Next: bezoar login")
+	require.Contains(t, said, "not logged in. Next: bezoar login")
 }

@@ -75,8 +75,8 @@ func TestADefaultHomeThatCannotBeMadeIsSaid(t *testing.T) {
 	users := newOtherUsers(t)
 	env := []string{"HOME=" + filepath.Join(users.folder, "none")}
 	for words, says := range map[string]string{
-		"login --with-api-key": `^bezoar: home \S+/none/\.codex \(default\): it is not there and cannot be made: .*permission denied; name a folder with --home or BEZOAR_HOME\n$`,
-		"doctor --offline":     `^fail  home         \S+/none/\.codex is not there, and nothing can be made in \S+\n +→ name a folder of your own`,
+		"login --with-api-key": `^bezoar: home \S+/none/\.codex \(default\): it is missing and cannot be made: .*permission denied; name a folder with --home or BEZOAR_HOME\n$`,
+		"doctor --offline":     `^fail  home         \S+/none/\.codex is missing, and nothing can be created in \S+\n +→ name a folder of your own`,
 	} {
 		out, code := users.run(stranger, env, strings.Fields(words)...)
 		require.Regexp(t, says, out)
@@ -91,11 +91,11 @@ func TestWhatCannotBeReadIsNoStory(t *testing.T) {
 	require.NoError(t, os.Mkdir(home, 0o700))
 	out, code := users.run(stranger, nil, "why", "--home", home)
 	require.Contains(t, out, "The ledger cannot be read: ")
-	require.Contains(t, out, "NoAuth: what is stored cannot be read: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied.\n")
+	require.Contains(t, out, "NoAuth: the stored login cannot be read: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied.\n")
 	require.NotContains(t, out, "no entry")
 	require.Equal(t, cli.ExitOperator, code)
 	out, _ = users.run(stranger, nil, "logout", "--home", home)
-	require.Contains(t, out, "\nbezoar: remove stored login: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied; bezoar doctor looks for the reason\n")
+	require.Contains(t, out, "\nbezoar: remove stored login: "+filepath.Join(home, "auth.json")+" cannot be read: permission denied; bezoar doctor looks for the cause\n")
 }
 
 // A login in a folder that takes no files is not refreshed, and no other process is to
@@ -109,6 +109,6 @@ func TestATokenThatCouldNotBeStoredIsNotWaitedFor(t *testing.T) {
 	require.NoError(t, os.Rename(filepath.Join(expired.Home, "auth.json"), stored))
 	require.NoError(t, os.Chown(stored, stranger, stranger))
 	out, code := users.run(stranger, nil, "token", "--home", home)
-	require.Contains(t, out, "there is no refresh because a new login could not be stored. Next: bezoar doctor")
+	require.Contains(t, out, "there is no refresh because new tokens could not be stored. Next: bezoar doctor")
 	require.Equal(t, cli.ExitOperator, code)
 }

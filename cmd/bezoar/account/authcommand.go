@@ -14,34 +14,34 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
-// authCommand is bezoar token as the auth command of codex, which runs the same words
-// again when a resource server has answered 401, and says nothing. It keeps the token
-// for its refresh_interval_ms and then asks anyway. Hence the rule:
+// authCommand is bezoar token as the auth command of Codex. Codex keeps the token for its
+// refresh_interval_ms and then runs the command again. It also runs the same command,
+// with the same arguments, when a resource server has answered 401. Hence the rule:
 //
-// A call sooner than the interval after the last token that the same process was given
-// is a refusal of that very token. If it is still the one in use it is refreshed, also
-// within the refresh floor; not so a token that came of such a refusal, or a server
-// that refuses everything would cost a refresh for each call. If it is not in use any
-// more, the refresh has been made: the caller is given what it led to. The rest is the
-// engine's: one post for one token, whoever asks.
+// A call that comes sooner than the interval after the last token that the same process
+// was given means that the token was rejected. If that token is still in use, it is
+// refreshed, also within the refresh floor, unless it came from such a refresh itself: a
+// server that rejects everything would cost a refresh for each call. If another token is
+// in use by now, the refresh has been made already, and the caller gets its token. The
+// engine does the rest: one post for one token, however many callers ask.
 //
-// The refusal is guessed, so that it takes nothing away: while the issuer cannot be
-// asked, a token that has not expired is handed out again.
+// The rejection is a guess, so it takes nothing away: while the issuer is unavailable, a
+// token that has not expired is handed out again.
 type authCommand struct {
 	enabled  bool
-	interval time.Duration // 0: the caller never asks but after a refusal
+	interval time.Duration // 0: the caller only asks after a rejection
 
 	caller    *file.Caller // the parent process
 	last      file.Handing // what it was given last; zero for nothing
-	pastFloor bool         // that was believed to be refused, past the floor
+	pastFloor bool         // this call took the token for rejected, within the floor
 }
 
-// codexInterval is codex's default for refresh_interval_ms.
+// codexInterval is the default of refresh_interval_ms in Codex.
 const codexInterval = 300000 * time.Millisecond
 
 func (a *authCommand) register(flags *flag.FlagSet) {
-	flags.BoolVar(&a.enabled, "auth-command", false, "be codex's auth command: a call that comes too early says that the token was refused")
-	flags.DurationVar(&a.interval, "refresh-interval", codexInterval, "with --auth-command: codex's refresh_interval_ms, as a `time`; 0: codex asks after a refusal only")
+	flags.BoolVar(&a.enabled, "auth-command", false, "be the auth command of Codex: a call within the interval means that the token was rejected")
+	flags.DurationVar(&a.interval, "refresh-interval", codexInterval, "with --auth-command: refresh_interval_ms of Codex, as a `time`; 0: Codex only asks after a rejection")
 }
 
 func (a *authCommand) check() error {
@@ -54,7 +54,7 @@ func (a *authCommand) check() error {
 	return nil
 }
 
-// ask is what the caller wants of the engine.
+// ask asks the engine for what the caller wants.
 func (a *authCommand) ask(ctx context.Context, s *session.Session, now time.Time) error {
 	if !a.enabled {
 		_, err := s.Engine.Status(ctx, machine.Ask{Token: true})
@@ -67,7 +67,7 @@ func (a *authCommand) ask(ctx context.Context, s *session.Session, now time.Time
 		_, err := s.Engine.Status(ctx, machine.Ask{Token: true})
 		return err
 	}
-	s.Log.Info("the caller asks again so early that its token must have been refused", "access", a.last.Access.Short())
+	s.Log.Info("the caller asks again within the interval: its token was probably rejected", "access", a.last.Access.Short())
 	if a.last.PastFloor {
 		_, err := s.Engine.Rejected(ctx, a.last.Access)
 		return err
@@ -77,14 +77,14 @@ func (a *authCommand) ask(ctx context.Context, s *session.Session, now time.Time
 	return err
 }
 
-// tooEarly reports whether codex would not ask yet if the token were good. One that
-// was given in the future was given by a clock that has since been set back.
+// tooEarly reports whether Codex would not ask yet if the token were good. A token that
+// was given in the future was given before a clock was set back.
 func (a *authCommand) tooEarly(now time.Time) bool {
 	age := now.Sub(a.last.At)
 	return age >= 0 && (a.interval == 0 || age < a.interval)
 }
 
-// usable is the state that the token is taken from.
+// usable is the state from which the token is taken.
 func (a *authCommand) usable(state machine.Snapshot) machine.Snapshot {
 	if a.enabled && state.Phase() == machine.Stale {
 		return state.Unrejected()
@@ -92,8 +92,8 @@ func (a *authCommand) usable(state machine.Snapshot) machine.Snapshot {
 	return state
 }
 
-// note remembers what the caller was given. It comes after the giving: a caller that
-// killed this command before has nothing that could be refused.
+// note records what the caller was given. It runs after the token is printed: a caller
+// that killed the command before has no token that could be rejected.
 func (a *authCommand) note(log *slog.Logger, state machine.Snapshot, now time.Time) {
 	if !a.enabled {
 		return
@@ -103,6 +103,6 @@ func (a *authCommand) note(log *slog.Logger, state machine.Snapshot, now time.Ti
 		given.PastFloor = a.last.PastFloor
 	}
 	if err := a.caller.Note(given); err != nil {
-		log.Warn(fmt.Sprintf("a refusal by this caller will not be noticed: %v", err))
+		log.Warn(fmt.Sprintf("bezoar will not notice that this caller's token is rejected: %v", err))
 	}
 }

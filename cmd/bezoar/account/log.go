@@ -19,6 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
+// Log is bezoar log.
 var Log = cli.Command{
 	Name:    "log",
 	Summary: "Print the ledger: every refresh, verdict, login and logout.",
@@ -41,7 +42,7 @@ Example: bezoar log --json | jq 'select(.kind == "refused")'`,
 func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
-	asJSON := cli.JsonFlag(flags)
+	asJSON := cli.JSONFlag(flags)
 	follow := flags.Bool("follow", false, "go on printing what is new, until Ctrl-C")
 	const newest = "print only the newest `N` entries"
 	limit := flags.Int("lines", -1, newest)
@@ -86,8 +87,7 @@ func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// ledgerFault is err with its exit code: a ledger that cannot be read is for the
-// operator.
+// ledgerFault gives the error of an unreadable ledger the exit code for the operator.
 func ledgerFault(err error) error {
 	if unread, ok := errors.AsType[*persist.UnavailableError](err); ok {
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(unreadLedger(unread)))
@@ -105,8 +105,8 @@ func printUnreadable(env cli.Environment, lines int) {
 	}
 }
 
-// timeOf is the time that was meant: so long ago, today, or a date. It is zero
-// for no words.
+// timeOf reads the time of --since: a duration ago, a time of today, or a date. It is
+// zero for an empty text.
 func timeOf(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -127,7 +127,7 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, cli.Misuse("--since takes a time such as 2h, 15:04, 2006-01-02 or 2006-01-02T15:04:05Z")
 }
 
-// selection shows the newest lines, as many as are wanted.
+// selection shows the newest lines, at most limit of them.
 type selection struct {
 	since time.Time
 	limit int // below 0 for all of them
@@ -165,11 +165,11 @@ func (s *selection) end() error {
 	return nil
 }
 
-// followPause is how long a new line may go unseen. To look costs one stat.
+// followPause is the time between two looks for new lines. A look costs one stat.
 const followPause = 500 * time.Millisecond
 
 // followLog prints new entries until the user ends it, or until the reader of the
-// output is gone: without new entries no write would tell.
+// output is gone, which no write reports while there are no new entries.
 func followLog(env cli.Environment, ledger *journal.Follower, show func(cli.Environment, journal.Line) error) error {
 	ctx, stop := cli.UntilSignal()
 	defer stop()
@@ -252,7 +252,7 @@ func showRow(env cli.Environment, line journal.Line) error {
 	return err
 }
 
-// details are what an entry says besides, for people.
+// details are what else an entry says, for users.
 func details(e persist.Entry, now time.Time) []string {
 	var said []string
 	for _, each := range []string{string(e.Method), string(e.Cause), string(e.Reason)} {
@@ -261,7 +261,7 @@ func details(e persist.Entry, now time.Time) []string {
 		}
 	}
 	if e.Kind == persist.Past {
-		said = append(said, "the keys of older verdicts")
+		said = append(said, "the token ids of older verdicts")
 	}
 	if e.Lost {
 		said = append(said, "the answer was lost")

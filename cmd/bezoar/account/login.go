@@ -1,3 +1,5 @@
+// Package account has the commands on the login of a home: login, logout, status, why,
+// token and log, and the process that makes a refresh for token.
 package account
 
 import (
@@ -27,17 +29,18 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
+// Login is bezoar login.
 var Login = cli.Command{
 	Name:    "login",
 	Summary: "Log in: in a browser, with a code on another device, or with an API key.",
 	Usage:   "[--device | --with-api-key] [flags]",
 	About: `Opens a browser if there is one, and prints the address to standard error in any case.
-The address is for you alone: who has it can finish the login with another account. The
-browser gets it through a file that only you can read, never as an argument. With --device
-it prints a code to type in on any other device. An API key is read from standard
-input, one line, so that it shows up in no list of processes and in no history; at a
-terminal it is not shown. Ctrl-C cancels, nothing is changed then, and the exit code
-is 130.
+Keep the address private: with it another person can finish the login with another
+account. The browser gets it through a file that only you can read, never as an
+argument. With --device it prints a code to enter on any other device. With
+--with-api-key it reads an API key, one line, from standard input, so that the key is in
+no list of processes and in no history; a terminal does not show it. Ctrl-C cancels
+without any change, with exit code 130.
 
 With --json the result is an object on standard output. With --device --json two lines
 come there, an object each: verificationUrl and userCode at once, then the result.
@@ -60,7 +63,7 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	flags.BoolVar(&chosen.device, "device", false, "log in with a code, on any device")
 	flags.BoolVar(&chosen.withKey, "with-api-key", false, "read an API key from standard input")
 	flags.BoolVar(&chosen.noBrowser, "no-browser", false, "print the address and open no browser")
-	chosen.asJSON = cli.JsonFlag(flags)
+	chosen.asJSON = cli.JSONFlag(flags)
 	rest, err := cli.ParseWords(flags, args)
 	switch {
 	case isKeyGiven(args), err == nil && len(rest) > 0:
@@ -86,19 +89,18 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return printLogin(env, s.Engine.Snapshot(), chosen)
 }
 
-// errKeyGiven does not repeat what was given: it may be a key.
+// errKeyGiven does not repeat the argument: it may be a key.
 var errKeyGiven = cli.Misuse("nothing follows the flags, and --with-api-key takes no value: an API key is read from standard input")
 
-// isKeyGiven reports whether there is something where a key is put by mistake,
-// and would come back in the parser's error.
+// isKeyGiven reports whether --with-api-key has a value, which may be a key and which
+// the parser's error would repeat.
 func isKeyGiven(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "with-api-key=")
 	})
 }
 
-// newLogin is one login that is made, with the credential that it has given to the
-// store.
+// newLogin is a login under way, and the credential that it has given to the store.
 type newLogin struct {
 	*session.Session
 	given *machine.Credential // nil for none yet
@@ -130,14 +132,14 @@ func (l *newLogin) logIn(ctx context.Context, env cli.Environment, chosen loginF
 	return err
 }
 
-// save stores a login, and remembers which one that was to be.
+// save stores a login and records it.
 func (l *newLogin) save(ctx context.Context, c machine.Credential) error {
 	l.given = &c
 	return l.Engine.Login(ctx, c)
 }
 
-// isSaved reports whether the login that was to be stored is stored by now: a slow
-// disk may have outlasted all that waited for it.
+// isSaved reports whether the store has the login by now: a slow disk may have taken
+// longer than the wait for it.
 func (l *newLogin) isSaved() bool {
 	if l.given == nil {
 		return false
@@ -148,7 +150,7 @@ func (l *newLogin) isSaved() bool {
 	return err == nil && record.Credential.Equal(*l.given)
 }
 
-// showAddress asks for a browser. None is opened where nobody would see it.
+// showAddress prints the address and opens a browser if the user can see one.
 func (l *newLogin) showAddress(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
 	fmt.Fprintf(env.Stderr, "Open this address to log in:\n\n  %s\n\n", prompt.AuthURL)
 	if !chosen.noBrowser && (cli.IsTerminal(env.Stdin) || cli.IsTerminal(env.Stderr)) {
@@ -159,12 +161,11 @@ func (l *newLogin) showAddress(env cli.Environment, prompt login.Prompt, chosen 
 			})
 		}
 	}
-	fmt.Fprintln(env.Stderr, "Waiting for it to be opened on this machine. Ctrl-C cancels; for another\ndevice there is bezoar login --device.")
+	fmt.Fprintln(env.Stderr, "Waiting until it is opened on this machine. Ctrl-C cancels. To log in on another\ndevice: bezoar login --device.")
 	return func() {}
 }
 
-// DevicePrompt is for programs that lead a person through a device login. Its
-// members are named as in the answer to account/login/start.
+// DevicePrompt is the prompt of a device login, as JSON. Its members are named as in the answer to account/login/start.
 type DevicePrompt struct {
 	VerificationURL string `json:"verificationUrl"`
 	UserCode        string `json:"userCode"`
@@ -172,14 +173,14 @@ type DevicePrompt struct {
 
 func showCode(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
 	if *chosen.asJSON {
-		_ = cli.PrintJSONLine(env.Stdout, DevicePrompt{prompt.VerificationURL, prompt.UserCode}) // the result fails as well then
+		_ = cli.PrintJSONLine(env.Stdout, DevicePrompt{prompt.VerificationURL, prompt.UserCode}) // if it fails, printing the result fails as well
 	}
 	fmt.Fprintf(env.Stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
 		cli.Printable(prompt.VerificationURL), cli.Printable(prompt.UserCode))
 	return func() {}
 }
 
-// explained is the end of a login, with what to do about it.
+// explained is the error of a login in words for the user, with what to do next.
 func (l *newLogin) explained(ctx context.Context, err error) error {
 	port, noPort := errors.AsType[*login.PortError](err)
 	unreachable, unreached := errors.AsType[*oauth.UnreachableError](err)
@@ -203,7 +204,7 @@ func (l *newLogin) explained(ctx context.Context, err error) error {
 	case notDurable:
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(fmt.Errorf("the new login is not stored: %w", undurable)))
 	case errors.Is(err, context.DeadlineExceeded):
-		return cli.Exit(cli.ExitOperator, cli.ForDoctor(errors.New("the store is too slow: it did not say in time whether it has the new login; bezoar status tells later")))
+		return cli.Exit(cli.ExitOperator, cli.ForDoctor(errors.New("the store is too slow: it did not report in time whether it has the new login; bezoar status shows it later")))
 	case refused && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
 		return errors.New("you or the issuer refused the login; nothing has changed")
 	}
@@ -220,7 +221,7 @@ func (l *newLogin) logInWithKey(ctx context.Context, env cli.Environment) error 
 	return l.save(ctx, machine.Credential{Method: machine.MethodAPIKey, APIKey: key})
 }
 
-// readKey reads one line, or nothing if ctx ends first.
+// readKey reads one line, or returns NotCompleted if ctx ends first.
 func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 	type line struct {
 		text string
@@ -229,7 +230,7 @@ func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 	lines := make(chan line, 1)
 	readLine, show := lineOf(env)
 	defer show()
-	go func() { // it stays where it is if nothing comes: the program ends
+	go func() { // without input it stays here until the program ends
 		text, err := readLine()
 		lines <- line{text, err}
 	}()
@@ -246,16 +247,16 @@ func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 		case read.err != nil && !errors.Is(read.err, io.EOF):
 			return secret.Token{}, errors.New("standard input cannot be read")
 		case key == "":
-			return secret.Token{}, errors.New("there is no API key on standard input")
+			return secret.Token{}, errors.New("no API key on standard input")
 		case len(key) > keyLimitBytes || strings.ContainsFunc(key, notInKey):
-			return secret.Token{}, errors.New("what is on standard input is no API key")
+			return secret.Token{}, errors.New("standard input does not hold an API key")
 		}
 		return secret.New(key), nil
 	}
 }
 
-// lineOf reads one line of standard input. A terminal does not show it, until show
-// is called: a person pastes a secret.
+// lineOf returns a function that reads one line of standard input without an echo, and
+// one that turns the echo on again: the user pastes a secret.
 func lineOf(env cli.Environment) (read func() (string, error), show func()) {
 	if !cli.IsTerminal(env.Stdin) {
 		input := bufio.NewReader(io.LimitReader(env.Stdin, keyLimitBytes+1))
@@ -278,7 +279,7 @@ func lineOf(env cli.Environment) (read func() (string, error), show func()) {
 
 func notInKey(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' }
 
-// LoginReport is a login for programs.
+// LoginReport is the outcome of a login, as JSON.
 type LoginReport struct {
 	Method      string  `json:"method"`
 	Email       *string `json:"email"`
@@ -289,7 +290,7 @@ type LoginReport struct {
 func printLogin(env cli.Environment, s machine.Snapshot, chosen loginFlags) error {
 	if *chosen.asJSON {
 		print := cli.PrintJSON
-		if chosen.device { // a prompt came before it
+		if chosen.device { // a prompt was printed before
 			print = cli.PrintJSONLine
 		}
 		return print(env.Stdout, LoginReport{
@@ -300,7 +301,7 @@ func printLogin(env cli.Environment, s machine.Snapshot, chosen loginFlags) erro
 	return err
 }
 
-// name is whose login it is, as far as it says.
+// NameOf is the account or the method of a login, in words.
 func NameOf(s machine.Snapshot) string {
 	switch {
 	case s.LoginMethod() == machine.MethodAPIKey:

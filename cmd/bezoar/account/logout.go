@@ -13,13 +13,14 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
+// Logout is bezoar logout.
 var Logout = cli.Command{
 	Name:    "logout",
-	Summary: "Log out here, and tell the issuer so.",
+	Summary: "Log out here, and revoke the login at the issuer.",
 	Usage:   "[--local] [flags]",
-	About: `Removes the stored login, and has the issuer revoke it: whoever has a copy is
-logged out as well. With --local the issuer hears nothing and the copies go on.
-Programs that run on this home learn of it by themselves.
+	About: `Removes the stored login and revokes it at the issuer, so that copies of it stop
+working too. With --local the issuer is not asked, and copies keep working. Programs
+that run on this home notice the logout by themselves.
 
 Example: bezoar logout`,
 	Run: logOut,
@@ -28,8 +29,8 @@ Example: bezoar logout`,
 func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
-	local := flags.Bool("local", false, "forget the login and do not tell the issuer")
-	asJSON := cli.JsonFlag(flags)
+	local := flags.Bool("local", false, "remove the login and do not revoke it at the issuer")
+	asJSON := cli.JSONFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return ended.print(env, *asJSON)
 }
 
-// loggedOut is what there is to say of a logout.
+// loggedOut is the outcome of a logout.
 type loggedOut struct {
 	local         bool
 	wasLoggedIn   bool
@@ -78,11 +79,11 @@ type loggedOut struct {
 	revocation    engine.Revocation
 }
 
-// logoutReport is a logout for programs.
+// logoutReport is the outcome of a logout, as JSON.
 type logoutReport struct {
 	WasLoggedIn   bool `json:"wasLoggedIn"`
 	WasUnreadable bool `json:"wasUnreadable"` // something was removed that may have been a login
-	Revoked       bool `json:"revoked"`       // the issuer knows
+	Revoked       bool `json:"revoked"`       // at the issuer
 }
 
 func (l loggedOut) print(env cli.Environment, asJSON bool) error {
@@ -93,23 +94,23 @@ func (l loggedOut) print(env cli.Environment, asJSON bool) error {
 	text := l.withoutRevocation()
 	switch {
 	case revoked:
-		text = "Logged out, and the issuer knows."
+		text = "Logged out, and revoked at the issuer."
 	case l.revocation.Asked:
-		text = "Logged out here. The issuer could not be told: copies of this login may go on until they expire."
+		text = "Logged out here. The login could not be revoked at the issuer: copies of it may work until they expire."
 	}
 	_, err := fmt.Fprintln(env.Stdout, text)
 	return err
 }
 
-// withoutRevocation is what there is to say if the issuer was not asked to revoke.
+// withoutRevocation describes a logout that was not revoked at the issuer.
 func (l loggedOut) withoutRevocation() string {
 	switch {
 	case l.wasUnreadable:
-		return "What was stored could not be read as a login. It is removed, and if it was a file, kept as auth.json.unreadable. If it was a login, the issuer was not told, and copies of it go on."
+		return "Removed what was stored, which could not be read as a login. If it was a file, it is kept as auth.json.unreadable. If it was a login, it was not revoked, and copies still work."
 	case !l.wasLoggedIn:
-		return "Nobody was logged in."
+		return "Not logged in: nothing to do."
 	case l.local:
-		return "Logged out here. The issuer was not told: copies of this login go on."
+		return "Logged out here. The login was not revoked: copies of it still work."
 	}
 	return "Logged out."
 }

@@ -26,17 +26,18 @@ import (
 // A command that prints a token may be killed while the issuer is asked: codex kills
 // its auth command after five seconds. So the refresh is made by a process of its own,
 // in a session of its own, which outlives the command and its process group. The two
-// have pipes between them and share no other file: whoever waits for the end of the
-// Command's output does not wait for the refresh.
+// are connected by pipes and share no other file, so that a program that reads the
+// command's output to its end does not wait for the refresh.
 //
-// What the process is told: why the refresh is due, in its arguments, which hold no
-// secret; and by the end of its standard input that the command has gone: then it
-// posts nothing, unless it has posted already. What it tells: one word a line.
+// The arguments of the process say why the refresh is due; they hold no secret. The end
+// of its standard input says that the command has gone: the process then posts nothing,
+// unless it has posted already. It reports to the command with one word a line.
 //
 // The command does not wait for ever: the process may be stopped, and an issuer may
-// need longer than the deadline. The process stays until it has heard the answer.
+// need longer than the deadline. The process stays until it has the answer.
 
-// RefreshApart is the process apart. It is in no list: people have no use for it.
+// RefreshApart is the command that bezoar token starts to make a refresh. No list shows
+// it: users have no use for it.
 var RefreshApart = cli.Command{
 	Name:    "refresh-apart",
 	Summary: "Make the refresh that is due, for another command.",
@@ -45,11 +46,11 @@ var RefreshApart = cli.Command{
 	Run:     refreshApart,
 }
 
-// The words of the process apart.
+// The words that the process reports.
 const (
 	sayPosting = "posting" // the issuer is about to be asked
-	sayUnsaved = "unsaved" // it granted new tokens, and they could not be stored
-	sayOverdue = "overdue" // it has not answered within the deadline, and is still listened to
+	sayUnsaved = "unsaved" // the issuer granted new tokens, and they could not be stored
+	sayOverdue = "overdue" // the issuer has not answered within the deadline; the process still waits
 )
 
 func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error {
@@ -87,7 +88,7 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 	} else {
 		_, _ = s.Engine.Status(ctx, machine.Ask{Token: true, Refresh: endpoint.Cause(*cause) == endpoint.CauseDemanded})
 	}
-	if hasPosted.Load() { // from now on the command may go and the deadline may pass
+	if hasPosted.Load() { // from now on neither the end of the command nor the deadline ends this process
 		_ = s.Engine.Rest(signals)
 		if s.Engine.Snapshot().Overdue() {
 			fmt.Fprintln(env.Stdout, sayOverdue)
@@ -98,10 +99,10 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 	if s.Engine.Snapshot().Unsaved() {
 		fmt.Fprintln(env.Stdout, sayUnsaved)
 	}
-	return nil // what came of it is in the home
+	return nil // the home has the outcome
 }
 
-// apart is the process apart, as the command that needs it sees it.
+// refreshProcess is the process that makes refreshes, as its command sees it.
 type refreshProcess struct {
 	env      cli.Environment
 	settings config.Flags
@@ -117,25 +118,25 @@ type refreshProcess struct {
 }
 
 func newRefreshProcess(env cli.Environment, settings config.Flags) *refreshProcess {
-	a := &refreshProcess{env: env, settings: settings, posting: make(chan struct{}), ended: make(chan struct{})}
-	a.setPosting = sync.OnceFunc(func() { close(a.posting) })
-	a.setEnded = sync.OnceFunc(func() { close(a.ended) })
-	return a
+	p := &refreshProcess{env: env, settings: settings, posting: make(chan struct{}), ended: make(chan struct{})}
+	p.setPosting = sync.OnceFunc(func() { close(p.posting) })
+	p.setEnded = sync.OnceFunc(func() { close(p.ended) })
+	return p
 }
 
-// runIn has an engine make its refreshes apart.
-func (a *refreshProcess) runIn(o *engine.Options) {
-	a.untilPost = o.Deadline + 2*session.StoreMargin // the lock may be held for a deadline
-	a.untilEnd = o.Deadline + session.StoreMargin
-	o.Elsewhere = a.refresh
+// runIn has an engine make its refreshes in the process.
+func (p *refreshProcess) runIn(o *engine.Options) {
+	p.untilPost = o.Deadline + 2*session.StoreMargin // the lock may be held for a deadline
+	p.untilEnd = o.Deadline + session.StoreMargin
+	o.Elsewhere = p.refresh
 }
 
 // refresh implements [engine.Options.Elsewhere].
-func (a *refreshProcess) refresh(ctx context.Context, due machine.Snapshot) error {
-	process := exec.Command(self(), append(a.settings.Args(),
+func (p *refreshProcess) refresh(ctx context.Context, due machine.Snapshot) error {
+	process := exec.Command(self(), append(p.settings.Args(),
 		"--cause="+string(due.Cause()), "--access="+string(due.Access()))...)
 	process.Args = append([]string{os.Args[0], RefreshApart.Name}, process.Args[1:]...)
-	process.Stderr = struct{ io.Writer }{a.env.Log} // not the file itself
+	process.Stderr = struct{ io.Writer }{p.env.Log} // not the file itself
 	detach(process)
 	presence, err := process.StdinPipe()
 	if err != nil {
@@ -149,22 +150,22 @@ func (a *refreshProcess) refresh(ctx context.Context, due machine.Snapshot) erro
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { presence.Close() })()
-	defer a.setEnded()
-	return a.await(process, words)
+	defer p.setEnded()
+	return p.await(process, words)
 }
 
-// sayWhatIsFinished tells the person who wants to leave why the command still runs.
-func (a *refreshProcess) explainWait(ctx context.Context, limit time.Duration) {
+// explainWait tells the user who pressed Ctrl-C why the command still runs.
+func (p *refreshProcess) explainWait(ctx context.Context, limit time.Duration) {
 	select {
-	case <-a.posting:
-		cli.LogLine(a.env, fmt.Sprintf("finishing the refresh that is under way (up to %v); press Ctrl-C again not to wait: it is saved all the same", limit))
-	case <-a.ended:
+	case <-p.posting:
+		cli.LogLine(p.env, fmt.Sprintf("finishing the refresh that is under way (up to %v); press Ctrl-C again to stop waiting: the new tokens are saved all the same", limit))
+	case <-p.ended:
 	case <-ctx.Done():
 	}
 }
 
 // await waits for the end of the process, or until there is no use in waiting.
-func (a *refreshProcess) await(process *exec.Cmd, words io.Reader) error {
+func (p *refreshProcess) await(process *exec.Cmd, words io.Reader) error {
 	said, ended := make(chan string), make(chan error, 1)
 	go func() {
 		for lines := bufio.NewScanner(words); lines.Scan(); {
@@ -173,7 +174,7 @@ func (a *refreshProcess) await(process *exec.Cmd, words io.Reader) error {
 		close(said)
 		ended <- process.Wait()
 	}()
-	patience := time.NewTimer(a.untilPost)
+	limit := time.NewTimer(p.untilPost)
 	for {
 		select {
 		case word, open := <-said:
@@ -184,25 +185,25 @@ func (a *refreshProcess) await(process *exec.Cmd, words io.Reader) error {
 				go drain(said)
 				return nil
 			case word == sayUnsaved:
-				a.unsaved.Store(true)
+				p.unsaved.Store(true)
 			case word == sayPosting:
-				a.setPosting()
-				patience.Reset(a.untilEnd)
+				p.setPosting()
+				limit.Reset(p.untilEnd)
 			}
-		case <-patience.C:
+		case <-limit.C:
 			go drain(said)
 			return nil
 		}
 	}
 }
 
-// drain takes the words that come too late.
+// drain reads the words that come after the command has stopped waiting.
 func drain(words <-chan string) {
 	for range words {
 	}
 }
 
-// self is this program, also if its file has been replaced since.
+// self is the path of this program, also if its file has been replaced since.
 func self() string {
 	const running = "/proc/self/exe"
 	if runtime.GOOS == "linux" {

@@ -9,14 +9,15 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 )
 
+// Status is bezoar status.
 var Status = cli.Command{
 	Name:    "status",
 	Summary: "Show the state of the login, in one line.",
 	Usage:   "[--json] [flags]",
-	About: `Looks at the stored login and at the ledger, and locks and writes nothing. It does
-not ask the issuer whether the login is still good there.
+	About: `Reads the stored login and the ledger. It locks and writes nothing, and it does not
+ask the issuer whether the login is still valid.
 
-Exit codes: 0 the token command has a token, 3 login needed, 4 waiting, 5 operator needed.
+Exit codes: 0 bezoar token has a token, 3 login needed, 4 waiting, 5 operator needed.
 
 Example: bezoar status --json`,
 	Run: status,
@@ -25,7 +26,7 @@ Example: bezoar status --json`,
 func status(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
-	asJSON := cli.JsonFlag(flags)
+	asJSON := cli.JSONFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -44,14 +45,14 @@ func status(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return cli.Exit(v.Code(), nil)
 }
 
+// Why is bezoar why.
 var Why = cli.Command{
 	Name:    "why",
-	Summary: "Tell how the login came to be as it is, and what to do.",
+	Summary: "Explain how the login came to its state, and what to do.",
 	Usage:   "[--json] [flags]",
 	About: `The story of the present state from the ledger, the oldest cause first: what was
 logged in, refreshed and refused, when and by which process. Tokens have the
-fingerprints that bezoar log has for them. It asks no one and writes nothing. With --json
-it prints the members of status --json, and story, causes and next.
+fingerprints that bezoar log has for them. It reads files only. With --json it prints the members of status --json, and story, causes and next.
 
 Exit codes: 0 in every state, 5 if what is stored cannot be read.
 
@@ -62,7 +63,7 @@ Example: bezoar why`,
 func why(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
-	asJSON := cli.JsonFlag(flags)
+	asJSON := cli.JSONFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}

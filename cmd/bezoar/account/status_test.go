@@ -48,13 +48,13 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		code  int
 	}{
 		"fresh": {scenetest.New(t, time.Hour),
-			"Fresh since 11:00: the access token is good until 13:00. Nothing to do.", cli.ExitOK},
+			"Fresh since 11:00: the access token is valid until 13:00. Nothing to do.", cli.ExitOK},
 		"due": {scenetest.New(t, time.Minute),
-			"Stale since 11:56: the access token is good until 12:01:00, and the next use refreshes it. Nothing to do.", cli.ExitOK},
+			"Stale since 11:56: the access token is valid until 12:01:00, and the next use refreshes it. Nothing to do.", cli.ExitOK},
 		"expired": {scenetest.New(t, -time.Minute),
 			"Stale since 11:54: the access token expired at 11:59:00, and the next use refreshes it. Next: bezoar token", cli.ExitOK},
 		"expired before it came": {newborn.Note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: newborn.Key}),
-			"Fresh since 11:00: the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until 12:04. Next: bezoar doctor", cli.ExitOK},
+			"Fresh since 11:00: the access token had already expired when it was issued, by the clock of this machine, which may be wrong; it is used until 12:04. Next: bezoar doctor", cli.ExitOK},
 		"reused": {scenetest.New(t, time.Hour).Note(2*time.Hour, refused(history.ReasonReused)),
 			"Poisoned since 10:00: the issuer says this refresh token was already used. Next: bezoar login", cli.ExitLogin},
 		"expired for good, yesterday": {scenetest.New(t, time.Hour).Note(24*time.Hour, refused(history.ReasonExpired)),
@@ -62,25 +62,25 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 		"revoked": {scenetest.New(t, -time.Hour).Note(time.Minute, refused(history.ReasonRevoked)),
 			"Poisoned since 11:59: the issuer says this refresh token was revoked. Next: bezoar login", cli.ExitLogin},
 		"invalid grant": {scenetest.New(t, -time.Hour).Note(time.Minute, refused(history.ReasonInvalidGrant)),
-			"Poisoned since 11:59: the issuer does not accept this refresh token any more. Next: bezoar login", cli.ExitLogin},
+			"Poisoned since 11:59: the issuer no longer accepts this refresh token. Next: bezoar login", cli.ExitLogin},
 		"deferred": {scenetest.New(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Deferred, NotBefore: later, Failures: 3}),
 			"Stale since 11:00: the access token expired at 11:00, and the issuer is unavailable 3 times in a row. Next: wait until 12:10", cli.ExitWait},
 		"deferred while it serves": {scenetest.New(t, time.Minute).Note(time.Minute, persist.Entry{Kind: persist.Deferred, NotBefore: later, Failures: 1}),
-			"Stale since 11:56: the access token is good until 12:01:00, and the issuer is unavailable. Next: wait until 12:10", cli.ExitOK},
+			"Stale since 11:56: the access token is valid until 12:01:00, and the issuer is unavailable. Next: wait until 12:10", cli.ExitOK},
 		"deferred once, and over": {scenetest.New(t, -time.Hour).Note(time.Hour, persist.Entry{Kind: persist.Deferred, NotBefore: scenetest.Noon.Add(-time.Second), Failures: 1}),
 			"Stale since 11:00: the access token expired at 11:00, and the next use refreshes it. Next: bezoar token", cli.ExitOK},
 		"granted and not stored": {scenetest.New(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123", Unsaved: true, PID: os.Getpid()}),
-			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), cli.ExitOperator},
+			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room on the disk, and let the process run until it has stored them. Next: bezoar doctor", os.Getpid()), cli.ExitOperator},
 		"a refresh token that came alone, and is not stored": {scenetest.New(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Deferred, NextID: "0123", Unsaved: true, PID: os.Getpid()}),
-			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has. Next: bezoar doctor", os.Getpid()), cli.ExitOperator},
+			fmt.Sprintf("Poisoned since 11:59: process %d has newer tokens in its memory and cannot store them; make room on the disk, and let the process run until it has stored them. Next: bezoar doctor", os.Getpid()), cli.ExitOperator},
 		"granted, not stored, and ended": {scenetest.New(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Rotated, NextID: "0123", Unsaved: true, PID: scenetest.NoProcess}),
 			"Poisoned since 11:59: " + view.Because(history.ReasonSpent) + ". Next: bezoar login", cli.ExitLogin},
 		"under way": {scenetest.New(t, -time.Hour).Intend(time.Second, 1),
-			"Stale since 11:00: the access token expired at 11:00, and another process is asking for a new one. Next: wait until 12:00:01", cli.ExitWait},
+			"Stale since 11:00: the access token expired at 11:00, and another process is refreshing it. Next: wait until 12:00:01", cli.ExitWait},
 		"in doubt while it serves": {scenetest.New(t, time.Minute).Intend(10*time.Minute, 1),
-			"Stale since 11:56: the access token is good until 12:01:00, and the answer to the last refresh was lost, so that its refresh token may be spent. Next: wait until 12:01:00", cli.ExitOK},
+			"Stale since 11:56: the access token is valid until 12:01:00, and the answer to the last refresh was lost, so the refresh token may be spent. Next: wait until 12:01:00", cli.ExitOK},
 		"in doubt twice": {scenetest.New(t, -time.Hour).Intend(20*time.Minute, 1).Intend(10*time.Minute, 2),
-			"Poisoned since 11:50: two refreshes with this refresh token had no outcome, so that it is taken for spent. Next: bezoar login", cli.ExitLogin},
+			"Poisoned since 11:50: the outcome of two refreshes with this refresh token is not known, so it counts as spent. Next: bezoar login", cli.ExitLogin},
 	} {
 		t.Run(name, func(t *testing.T) {
 			line, code := runOn(t, each.scene, "status")
@@ -150,7 +150,7 @@ func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
 	story, _ := runOn(t, s, "why")
 	key := s.Key.Short()
 	require.Equal(t, fmt.Sprintf(`09:00:00  Logged in with ChatGPT, refresh token %[1]s (process 7).
-11:50:00  Refresh token %[1]s was sent because the access token was at its end; the issuer was unavailable, 3 times since 11:30:00 (process 7). No attempt was to follow before 12:05:00.
+11:50:00  Refresh token %[1]s was sent because the access token was about to expire; the issuer was unavailable, 3 times since 11:30:00 (process 7). Next attempt not before 12:05:00.
 11:59:59  Refresh token %[1]s was about to be sent because a client demanded it; the outcome was not recorded (process 7 may still wait for the answer).
 
 Stale since 11:00: the access token expired at 11:00, and the issuer is unavailable 3 times in a row.
@@ -173,5 +173,5 @@ func TestStoryTellsOfRotationsInARowFromTheFirstToTheLast(t *testing.T) {
 	story, _ := runOn(t, s, "why")
 	first := s.Issuer.TokenID(secret.New("the refresh token")).Short()
 	require.Contains(t, story, fmt.Sprintf("refreshed 4 times since 11:30:00; refresh token %s is now %s (process 7).\n", first, token(2).Short()))
-	require.Contains(t, story, fmt.Sprintf("refreshed; refresh token %s has no successor: it was dropped", token(9).Short()))
+	require.Contains(t, story, fmt.Sprintf("refreshed; refresh token %s has no successor: the new tokens were dropped", token(9).Short()))
 }

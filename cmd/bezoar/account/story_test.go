@@ -38,12 +38,12 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 		},
 		"killed in the post, then refused": { // case 31
 			[]persist.Entry{intent(11), intent(12), refused(12, history.ReasonReused)},
-			[]string{"the outcome was not recorded (process 11 was ended before that)", "This comes of process 11, which ended while the issuer answered"},
-			[]string{copies, "process 12 was ended"},
+			[]string{"the outcome was not recorded (process 11 ended before that)", "The likely cause is process 11, which ended while the issuer answered"},
+			[]string{copies, "process 12 ended"},
 		},
 		"killed in the post, then not accepted": {
 			[]persist.Entry{intent(11), intent(12), refused(12, history.ReasonInvalidGrant)},
-			[]string{"This comes of process 11, which ended"}, nil,
+			[]string{"The likely cause is process 11, which ended"}, nil,
 		},
 		"killed in the post, then revoked": { // which a spent token is not
 			[]persist.Entry{intent(11), intent(12), refused(12, history.ReasonRevoked)},
@@ -51,12 +51,12 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 		},
 		"an answer was lost, then refused": {
 			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Problem: evidence.ProblemConnectionBroken}, true), intent(12), refused(12, history.ReasonReused)},
-			[]string{"the connection to the issuer broke, so that an answer may be lost", "This comes of an answer that was lost on its way to process 11"},
+			[]string{"the connection to the issuer broke, so an answer may be lost", "The likely cause is an answer that was lost on its way to process 11"},
 			[]string{copies, "not recorded"},
 		},
 		"the issuer was down before": {
 			[]persist.Entry{intent(11), deferred(11, evidence.Evidence{Status: 503}, false), intent(12), refused(12, history.ReasonReused)},
-			[]string{"the issuer answered 503 (process 11)", copies}, []string{"not recorded", "was ended"},
+			[]string{"the issuer answered 503 (process 11)", copies}, []string{"not recorded", "ended"},
 		},
 		"two outages in a row": {
 			[]persist.Entry{
@@ -68,7 +68,7 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 		},
 		"in doubt twice": {
 			nil, // see below: the files of the intents count
-			[]string{"the outcome was not recorded", "processes that were ended"}, []string{copies},
+			[]string{"the outcome was not recorded", "processes that ended"}, []string{copies},
 		},
 		"a new refresh token came alone": {
 			[]persist.Entry{intent(11), {Kind: persist.Deferred, PID: 11, NextID: "fedcba9876543210", Repeated: evidence.Repeated{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}, Times: 1}}},

@@ -20,11 +20,12 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 )
 
+// Token is bezoar token.
 var Token = cli.Command{
 	Name:    "token",
 	Summary: "Print a token that can be used, refreshed if it is due.",
 	Usage:   "[--output FORMAT] [flags]",
-	About: `The access token or the API key, and nothing else, on standard output:
+	About: `Prints the access token or the API key, and nothing else, on standard output:
 
   plain            the token alone
   header           Authorization: Bearer TOKEN
@@ -32,11 +33,10 @@ var Token = cli.Command{
   json             token, method and expiry
   exec-credential  what a kubeconfig's exec plugin prints
 
-However many programs ask at once, the issuer is asked once. A refresh that has
-begun is waited for half a minute at the most and seen to its end: it is a process
-of its own, and saves what is granted though this one has ended or was killed. Ctrl-C
-before that ends at once; during it the refresh is still waited for, and a second
-Ctrl-C leaves it to itself.
+However many programs ask at once, one refresh is made. A process of its own makes it
+and saves the new tokens, even if this command has ended or was killed. The command
+waits for it for half a minute at most. Ctrl-C ends the command at once if no refresh
+has been sent; otherwise it still waits, and a second Ctrl-C stops waiting.
 
 Exit codes: 0 printed, 3 login needed, 4 waiting, 5 operator needed.
 
@@ -66,7 +66,7 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return cli.Misuse("--output takes %s", strings.Join(tokenFormats, ", "))
 	}
 	if _, noHome, err := session.Peek(settings, env.Getenv); err != nil || noHome {
-		return cmp.Or(err, cli.Exit(cli.ExitLogin, errors.New("no token: nobody is logged in. Next: bezoar login")))
+		return cmp.Or(err, cli.Exit(cli.ExitLogin, errors.New("no token: not logged in. Next: bezoar login")))
 	}
 	cli.IgnoreBrokenPipes()
 	ctx, stop := cli.UntilSignal()
@@ -78,10 +78,10 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	s.Leaving = func(ctx context.Context) { apart.explainWait(ctx, s.Config.RefreshDeadline) }
 	err = codex.ask(ctx, s, env.Now())
-	s.Close(ctx) // with the refresh that may run, whose token is newer
+	s.Close(ctx) // waits for a refresh that runs, whose token is newer
 	switch {
 	case err != nil:
-		return cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was ended before there was one"))
+		return cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was interrupted"))
 	case apart.unsaved.Load(), s.Engine.Snapshot().Unsaved():
 		return cli.Exit(cli.ExitOperator, errNotStored)
 	}
@@ -96,32 +96,32 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// errNotStored reports new tokens that are lost: their refresh token was granted, and
-// no place took it.
-var errNotStored = errors.New("no token: the issuer granted new ones, and they could not be stored. Next: bezoar doctor, and then bezoar login")
+// errNotStored reports new tokens that are lost: they were granted and could not be
+// stored.
+var errNotStored = errors.New("no token: the issuer granted new tokens, and they could not be stored. Next: bezoar doctor, then bezoar login")
 
-// noToken says why there is none, as status would.
+// noToken is the error that says why there is no token, as status would.
 func noToken(env cli.Environment, c config.Config, state machine.Snapshot) error {
 	v := view.View{Config: c, At: env.Now().Round(0)}
 	v.Look(session.Quiet)
 	verdict, _ := state.Verdict()
-	ours := verdict.Reason == history.ReasonUnexplained // it binds nobody but this process, which ends
+	ours := verdict.Reason == history.ReasonUnexplained // a verdict that binds this process alone, which ends
 	if v.StoreProblem == nil && state.Phase() != machine.NoAuth && !ours {
-		v.State = state // it knows what happened to the attempt of just now
+		v.State = state // it knows the outcome of the attempt just made
 	}
 	return cli.Exit(view.CodeOf(v.Assess().Action), errors.New("no token: "+v.Line(false)))
 }
 
 var tokenFormats = []string{"plain", "header", "env", "json", "exec-credential"}
 
-// tokenReport is a token for programs.
+// tokenReport is a token as JSON.
 type tokenReport struct {
 	Token     string  `json:"token"`
 	Method    string  `json:"method"`
 	ExpiresAt *string `json:"expiresAt"`
 }
 
-// printToken is where a secret leaves this program on purpose.
+// printToken writes the token: here a secret leaves the program on purpose.
 func printToken(env cli.Environment, s machine.Snapshot, format string) error {
 	text := s.Token().Reveal()
 	if strings.ContainsFunc(text, unicode.IsControl) {
@@ -156,7 +156,7 @@ type execStatus struct {
 	ExpiresAt *string `json:"expirationTimestamp,omitempty"`
 }
 
-// The versions of ExecCredential; the answer must have that of the question.
+// The versions of ExecCredential; an answer has the version of its question.
 const (
 	execStable = "client.authentication.k8s.io/v1"
 	execBeta   = "client.authentication.k8s.io/v1beta1"
@@ -166,7 +166,7 @@ func newExecCredential(env cli.Environment, text string, expiry time.Time) execC
 	var asked struct {
 		APIVersion string `json:"apiVersion"`
 	}
-	json.Unmarshal([]byte(env.Getenv("KUBERNETES_EXEC_INFO")), &asked) // whoever asks without it takes the stable one
+	json.Unmarshal([]byte(env.Getenv("KUBERNETES_EXEC_INFO")), &asked) // a caller without it takes the stable version
 	version := execStable
 	if asked.APIVersion == execBeta {
 		version = execBeta

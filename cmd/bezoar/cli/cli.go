@@ -1,3 +1,5 @@
+// Package cli is the command line that all commands share: the table of commands, flags,
+// help and its topics, completion, exit codes, and what is printed.
 package cli
 
 import (
@@ -10,7 +12,7 @@ import (
 	"time"
 )
 
-// Environment is what a command sees of the process, so that a test can be one.
+// Environment is what a command sees of the process. A test can provide another.
 type Environment struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -22,7 +24,7 @@ type Environment struct {
 	Revision string // the commit that a release was built from, "" if the build itself has to say
 }
 
-// Command is what follows the program's name: one word, or two.
+// Command is one command of the program. Its name is one word, or two.
 type Command struct {
 	Name    string
 	Summary string
@@ -30,8 +32,8 @@ type Command struct {
 	About   string                    // the rest of the help, with an example
 	Words   []string                  // what may follow besides flags, for a shell to complete
 	Values  map[string][]string       // of flags that take one of a few words
-	Early   func(flags *flag.FlagSet) // flags of its own that may stand before its name, nil for none
-	Hidden  bool                      // in no list: people have no use for it
+	Early   func(flags *flag.FlagSet) // defines flags of its own that may stand before its name, nil for none
+	Hidden  bool                      // help does not list it: users have no use for it
 	Run     func(env Environment, flags *flag.FlagSet, args []string) error
 }
 
@@ -47,12 +49,12 @@ func (l Commands) Shown() []Command {
 // Run runs the command that args name, and returns the exit code.
 func (l Commands) Run(env Environment, args []string) int {
 	err := l.dispatch(env, args)
-	env.Log.drain(logDrainLimit) // before the last word
+	env.Log.drain(logDrainLimit) // logs come before the error
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return ExitOK
 	}
 	if errors.Is(err, ErrCancelled) {
-		fmt.Fprintln(env.Stderr, "Cancelled. Nothing has changed.") // the person knows who says it
+		fmt.Fprintln(env.Stderr, "Cancelled. Nothing has changed.") // without the name of the program: the user knows what was cancelled
 		return CodeFor(err)
 	}
 	usage, _ := errors.AsType[usageError](err)
@@ -62,11 +64,11 @@ func (l Commands) Run(env Environment, args []string) int {
 	return CodeFor(err)
 }
 
-// eachOf are the errors of which err is made, if it is only these ([errors.Join]).
+// joinedErrors are the errors that [errors.Join] has joined in err, or err itself.
 func joinedErrors(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if err.Error() == "" {
-		return nil // all has been said
+		return nil // the command has printed it
 	}
 	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
 		return []error{err}
@@ -100,14 +102,14 @@ func (l Commands) dispatch(env Environment, args []string) error {
 	return command.start(env, slices.Concat(global, rest))
 }
 
-// cutGlobal cuts off the flags that stand before a command: those that every
-// Command on a home takes, which reads them as if they followed it.
+// cutGlobal cuts off the flags that stand before a command. The command reads them as if
+// they followed its name.
 func (l Commands) cutGlobal(args []string) (global, rest []string, err error) {
 	if args[0] == "--version" || args[0] == "-version" {
 		return nil, []string{"version"}, nil
 	}
 	flags := globalFlags()
-	for _, each := range l() { // a command that has none of these flags says so
+	for _, each := range l() { // a command without these flags refuses them
 		if each.Early != nil {
 			each.Early(flags)
 		}
@@ -123,7 +125,7 @@ func (l Commands) cutGlobal(args []string) (global, rest []string, err error) {
 	return args[:len(args)-len(rest)], rest, nil
 }
 
-// Find takes the longest name: some commands are two words.
+// Find finds the command that args begin with, the longest name first.
 func (l Commands) Find(args []string) (found Command, rest []string, ok bool) {
 	for _, each := range l() {
 		words := strings.Fields(each.Name)
@@ -134,8 +136,7 @@ func (l Commands) Find(args []string) (found Command, rest []string, ok bool) {
 	return found, rest, ok
 }
 
-// NewFlags is a set of flags that prints nothing: help is printed once, where it
-// belongs, and an error in one line.
+// NewFlags is a set of flags that prints nothing: this package prints help and errors.
 func NewFlags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -171,8 +172,8 @@ func ParseWords(flags *flag.FlagSet, args []string) (rest []string, err error) {
 	return flags.Args(), nil
 }
 
-// Flags are those that the command takes. It defines them when it runs, and
-// goes no further than that if it is asked for help.
+// Flags are the flags of the command. A command defines them when it runs, and with
+// --help it does nothing else.
 func (c Command) Flags() *flag.FlagSet {
 	flags := NewFlags(c.Name)
 	c.Run(Environment{}, flags, []string{"--help"})

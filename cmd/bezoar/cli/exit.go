@@ -7,7 +7,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
-// The exit codes, which scripts rely on.
+// The exit codes. Scripts rely on them.
 const (
 	ExitOK          = 0
 	ExitError       = 1
@@ -18,7 +18,7 @@ const (
 	ExitInterrupted = 130 // 128 + SIGINT, as shells have it
 )
 
-// CodeFor is the exit code that goes with an error, the same for every command.
+// CodeFor is the exit code of an error, the same for every command.
 func CodeFor(err error) int {
 	if ended, ok := errors.AsType[*exit](err); ok {
 		return ended.code
@@ -38,7 +38,7 @@ func CodeFor(err error) int {
 // exit is an error that ends the program with a code of its own.
 type exit struct {
 	code int
-	err  error // nil if everything has been said
+	err  error // nil if the command has printed it
 }
 
 func (e *exit) Error() string {
@@ -50,10 +50,11 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.err }
 
-// ForDoctor is err with the command that looks for its reason.
-func ForDoctor(err error) error { return fmt.Errorf("%w; bezoar doctor looks for the reason", err) }
+// ForDoctor is err with a hint at bezoar doctor.
+func ForDoctor(err error) error { return fmt.Errorf("%w; bezoar doctor looks for the cause", err) }
 
-// Exit is err with an exit code, or nil if there is nothing to report.
+// Exit is an error that ends the program with a code; err may be nil if the command has
+// printed everything. It is nil if there is nothing to report.
 func Exit(code int, err error) error {
 	if code == ExitOK && err == nil {
 		return nil
@@ -61,5 +62,5 @@ func Exit(code int, err error) error {
 	return &exit{code, err}
 }
 
-// ErrCancelled is the end that a person wanted.
+// ErrCancelled reports that the user cancelled the command.
 var ErrCancelled = &exit{ExitInterrupted, errors.New("cancelled; nothing has changed")}

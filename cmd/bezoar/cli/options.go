@@ -9,12 +9,12 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
-// option is a word that may follow, a flag or another word, and what it means.
+// option is a word of a command line or of a list of help, and what it means.
 type option struct {
 	word, meaning string
 	short         string   // of a flag, "-c"; "" for none
 	value         string   // what a flag takes, "" for nothing
-	values        []string // all that it can be, if that is a few words
+	values        []string // all values, if they are a few words
 }
 
 // shortOf has the flags that have a second, short name.
@@ -43,7 +43,7 @@ func optionsOf(flags *flag.FlagSet, values map[string][]string) []option {
 			}
 		}
 		value, meaning := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "-1" { // which stands for all
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "-1" { // which stands for all lines
 			meaning += " (default " + f.DefValue + ")"
 		}
 		o := option{word: dashed(f.Name), meaning: meaning, value: value, values: values[f.Name]}
@@ -58,14 +58,14 @@ func optionsOf(flags *flag.FlagSet, values map[string][]string) []option {
 	return options
 }
 
-// globalFlags are those of every command that looks at a home.
+// globalFlags are the flags of every command that reads a home.
 func globalFlags() *flag.FlagSet {
 	flags := NewFlags("bezoar")
 	new(config.Flags).Register(flags)
 	return flags
 }
 
-// ownAndGlobal are the flags of a command, apart from those that all have.
+// ownAndGlobal are the flags of the command alone, and those that all commands have.
 func (c Command) ownAndGlobal() (own, global []option) {
 	everywhere := globalFlags()
 	for _, each := range c.options() {
@@ -94,7 +94,7 @@ func dashed(name string) string {
 	return "--" + name
 }
 
-// helpWidth is what a terminal shows without breaking a line.
+// helpWidth is the width of a usual terminal.
 const helpWidth = 80
 
 // helpColumn is where the meaning of a flag begins.
@@ -132,8 +132,8 @@ type completable struct {
 	words   []option
 }
 
-// completables are the commands, the longest first: of two names that a line
-// begins with the longer one is meant. The last one is no command at all.
+// completables are the commands, the longest name first, so that a shell finds the longer
+// of two names that a line begins with. The last one stands for no command.
 func (l Commands) completables() []completable {
 	top := []option{helpOption, {word: "--version", meaning: Version.Summary}}
 	all := []completable{{options: append(top, optionsOf(globalFlags(), nil)...)}, {command: "help"}}

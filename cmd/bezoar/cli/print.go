@@ -21,14 +21,14 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
-// JsonFlag is the flag of every command that has something to tell.
-func JsonFlag(flags *flag.FlagSet) *bool { return flags.Bool("json", false, "print JSON") }
+// JSONFlag is the flag of every command that prints a result.
+func JSONFlag(flags *flag.FlagSet) *bool { return flags.Bool("json", false, "print JSON") }
 
 func PrintJSON(out io.Writer, value any) error {
 	return encode(out, value, "  ")
 }
 
-// PrintJSONLine is printJSON for one object of several, each on a line.
+// PrintJSONLine is PrintJSON without line breaks, for one object of several.
 func PrintJSONLine(out io.Writer, value any) error {
 	return encode(out, value, "")
 }
@@ -45,8 +45,9 @@ func encode(out io.Writer, value any, indent string) error {
 	return err
 }
 
-// Escaped is JSON without what a terminal would obey or hide: encoding/json lets
-// DEL, C1 controls, bidirectional marks and zero-width characters through.
+// Escaped escapes in JSON the characters that a terminal would obey or hide and that
+// encoding/json does not escape: DEL, C1 controls, bidirectional marks and zero-width
+// characters.
 func Escaped(text []byte) []byte {
 	safe := make([]byte, 0, len(text))
 	for _, r := range string(text) {
@@ -63,22 +64,21 @@ func Escaped(text []byte) []byte {
 	return safe
 }
 
-// IsTerminal reports whether a person sees what is written there, or types what
-// is read from there.
+// IsTerminal reports whether the stream is a terminal.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Paint colours words on a terminal that can show it, unless the person does
-// not want it (https://no-color.org).
+// Paint colours words on a terminal that has colours, unless the user does not want
+// them (https://no-color.org).
 type Paint bool
 
 func PaintFor(out io.Writer, getenv func(string) string) Paint {
 	return Paint(getenv("NO_COLOR") == "" && CanDraw(out, getenv))
 }
 
-// CanDraw reports whether it is a terminal that knows more than letters.
+// CanDraw reports whether the stream is a terminal that obeys control sequences.
 func CanDraw(out io.Writer, getenv func(string) string) bool {
 	term := getenv("TERM")
 	return term != "" && term != "dumb" && IsTerminal(out)
@@ -99,13 +99,14 @@ func (p Paint) In(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// Printable is a text that came from a file or from outside, as a terminal may show it.
+// Printable is a text from a file or from outside in a form that a terminal can show
+// safely.
 func Printable(text string) string { return legible.Line(text) }
 
-// DayTime is a time for people: without the day if that is today's.
+// DayTime is a time for users, without the date if that is today's.
 func DayTime(at, now time.Time) string { return onDay(at, now, "15:04") }
 
-// NearTime is dayTime, to the second if that is what matters.
+// NearTime is DayTime, with seconds if the time is less than two minutes away.
 func NearTime(at, now time.Time) string {
 	if at.Sub(now).Abs() < 2*time.Minute {
 		return ExactTime(at, now)
@@ -113,7 +114,7 @@ func NearTime(at, now time.Time) string {
 	return DayTime(at, now)
 }
 
-// ExactTime is dayTime to the second.
+// ExactTime is DayTime with seconds.
 func ExactTime(at, now time.Time) string { return onDay(at, now, time.TimeOnly) }
 
 func onDay(at, now time.Time, layout string) string {
@@ -133,7 +134,7 @@ func Timestamp(at time.Time) *string {
 	return &text
 }
 
-// Stamp is a time that is told as [timestamp] has it.
+// Stamp is a time that JSON has as [Timestamp] does.
 type Stamp struct{ time.Time }
 
 func (s Stamp) MarshalJSON() ([]byte, error) { return json.Marshal(Timestamp(s.Time)) }
@@ -161,10 +162,10 @@ func IsOrAre(n int) string {
 	return "are"
 }
 
-// LogLine tells a person something beside what was asked for.
+// LogLine prints a note on standard error.
 func LogLine(env Environment, text string) { fmt.Fprintln(env.Stderr, "bezoar: "+Printable(text)) }
 
-// PathCause is a file system's error without the path.
+// WithoutPath is the error of a file system without its path.
 func WithoutPath(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {
 		return of.Err
@@ -172,7 +173,7 @@ func WithoutPath(err error) error {
 	return err
 }
 
-// Cause is err without the words that a finding has said already.
+// WithoutPrefix is an error of a store without the words "the store is unavailable".
 func WithoutPrefix(err error) error {
 	if of, ok := errors.AsType[*persist.UnavailableError](err); ok {
 		return of.Err

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// UntilSignal is a context that ends at the first signal to end. By then the second one
-// ends the program: a person may be told so.
+// UntilSignal is a context that ends at the first signal to shut down. A second signal
+// kills the program.
 func UntilSignal() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	heard := make(chan os.Signal, 1)
@@ -24,8 +24,8 @@ func UntilSignal() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// ShutdownSignals are the signals that want the program to end. The terminal that goes
-// is one of them, unless somebody ran nohup.
+// ShutdownSignals are the signals that shut the program down. SIGHUP is one of them,
+// unless the program runs under nohup.
 func ShutdownSignals() []os.Signal {
 	all := []os.Signal{syscall.SIGTERM, os.Interrupt}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -34,14 +34,13 @@ func ShutdownSignals() []os.Signal {
 	return all
 }
 
-// IgnoreBrokenPipes keeps the end of whatever reads standard output or standard error
-// from ending this program, as SIGPIPE would, between a post and its save: to write
-// there is an error like any other from now on. Programs that this one starts are not
-// affected.
+// IgnoreBrokenPipes keeps SIGPIPE from killing the program between a post and its save,
+// when the reader of standard output or standard error ends. A write there is an error
+// like any other from now on. Programs that this one starts are not affected.
 func IgnoreBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// UntilSignalOrHangup is untilSignal for what must not leave anything behind: neither
-// when its reader goes nor when it is told twice.
+// UntilSignalOrHangup is UntilSignal for a command that always cleans up: it also ends
+// when the reader of its output ends, and a second signal changes nothing.
 func UntilSignalOrHangup() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), append(ShutdownSignals(), syscall.SIGPIPE)...)
 }

@@ -2,8 +2,8 @@ package cli
 
 import "strings"
 
-// topic is a page of help that belongs to no single command. It is written when it is
-// read: each start of a server would pay for it.
+// topic is a page of help that belongs to no single command. The page is made when it is
+// read, so that the start of a server does not pay for it.
 type topic struct {
 	name, summary string
 	page          func() string
@@ -11,11 +11,11 @@ type topic struct {
 
 var topics = []topic{
 	{"environment", "The variables that bezoar reads.", func() string {
-		return referencePage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)
+		return listPage("Variables that bezoar reads. Of several names the first one that is set counts.", variables)
 	}},
 	{"exit-codes", "The exit codes, and what they mean.", exitCodesPage},
 	{"files", "The files of a home.", func() string {
-		return referencePage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)
+		return listPage("All are in the home: --home, BEZOAR_HOME, CODEX_HOME or ~/.codex.", files)
 	}},
 }
 
@@ -30,7 +30,7 @@ var exitCodes = []option{
 }
 
 func exitCodesPage() string {
-	return referencePage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
+	return listPage("Exit codes, the same for every command:", exitCodes) + "\n" + filled(exitCodesMore) + "\n"
 }
 
 const exitCodesMore = `status and token exit with 0 while the access token is good, even if the next refresh has to wait; and if it may be refreshed right now. usable in status --json means that the access token is good right now.
@@ -39,13 +39,13 @@ why exits with 0 in every state: its answer is what it prints. It exits with 5 i
 
 Example: bezoar status >/dev/null || bezoar login`
 
-// variables are what the program reads of its environment. Of two names the first
+// variables are the environment variables that the program reads. Of two names the first
 // one that is set counts; one that is set to nothing counts as unset.
 var variables = []option{
-	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home goes before them (default ~/.codex)"},
-	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level goes before it (default warn for app-server, error for other commands)"},
-	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format goes before it"},
-	{word: "BEZOAR_REFRESH_FLOOR", meaning: "for how long a successful refresh also answers later demands, such as 5s; 0 switches it off; --refresh-floor goes before it"},
+	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home takes precedence (default ~/.codex)"},
+	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level takes precedence (default warn for app-server, error for other commands)"},
+	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format takes precedence"},
+	{word: "BEZOAR_REFRESH_FLOOR", meaning: "reuse a successful refresh for refreshes demanded within this time, such as 5s; 0: off; --refresh-floor takes precedence"},
 	{word: "BEZOAR_REFRESH_DEADLINE", meaning: "how long one refresh may take in all, such as 30s"},
 	{word: "BEZOAR_ALLOW_PLAIN_HTTP", meaning: "1 lets tokens go to other machines over plain HTTP, where others can read them"},
 	{word: "BEZOAR_REFRESH_BACKOFF", meaning: "0 lets the next attempt follow a failed one at once; for tests"},
@@ -63,24 +63,24 @@ var variables = []option{
 	{word: "GOMAXPROCS", meaning: "how many processors to use (default 1)"},
 }
 
-// files are what a home can hold.
+// files are the files of a home.
 var files = []option{
 	{word: "auth.json", meaning: "the login, as Codex keeps it: the only file with secrets, unless a keyring has them"},
 	{word: "config.toml", meaning: "settings, as Codex reads them"},
-	{word: "auth.ledger", meaning: "what became of refresh tokens, in fingerprints; bezoar log prints it"},
+	{word: "auth.ledger", meaning: "the history of refresh tokens, as fingerprints; bezoar log prints it"},
 	{word: "auth.callers", meaning: "a folder with a file for each program whose auth command is bezoar token --auth-command: what it was given last, as a fingerprint"},
 	{word: "auth.intents", meaning: "a folder with a file for each refresh that has begun and has no outcome yet"},
 	{word: "auth.lock, auth.json.lock, auth.ledger.lock", meaning: "locks of the refresh, of a write of the login, and of a rewrite of the ledger; empty, and safe to remove while no bezoar runs"},
-	{word: "auth.json.*.tmp, auth.ledger.*.tmp", meaning: "the room for a new login, or what a write leaves that was interrupted; the next write clears it away or puts it in place, so leave it alone"},
-	{word: "auth.json.unreadable", meaning: "what was in auth.json and was no login, before a login or a logout took it away; it may hold tokens"},
+	{word: "auth.json.*.tmp, auth.ledger.*.tmp", meaning: "space reserved for a new login, or the rest of an interrupted write; the next write removes it or finishes it, so leave it alone"},
+	{word: "auth.json.unreadable", meaning: "a former auth.json that was not a login, kept by a login or a logout; it may hold tokens"},
 	{word: "auth.inspect*", meaning: "where the live page of each app-server with --inspect is; its address is a secret"},
 	{word: "auth.source, auth.source.lock", meaning: "with cli_auth_credentials_store = \"auto\": where the login is kept, and the lock of a change"},
 	{word: "auth.sealed.*, auth.keyring.lock", meaning: "on systems whose keyring holds little: the login, encrypted with a key in the keyring, and the lock of a write"},
-	{word: "doctor.*.lock", meaning: "a file that bezoar doctor tries locks with and removes again"},
+	{word: "doctor.*.lock", meaning: "a file on which bezoar doctor tries a lock; it removes it again"},
 }
 
-// referencePage is a page of help with a list.
-func referencePage(before string, entries []option) string {
+// listPage is a page of help with a list.
+func listPage(before string, entries []option) string {
 	var page strings.Builder
 	page.WriteString(filled(before) + "\n\n")
 	for _, each := range entries {

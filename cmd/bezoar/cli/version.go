@@ -28,7 +28,7 @@ type versionReport struct {
 }
 
 func showVersion(env Environment, flags *flag.FlagSet, args []string) error {
-	asJSON := JsonFlag(flags)
+	asJSON := JSONFlag(flags)
 	if err := Parse(flags, args); err != nil {
 		return err
 	}

@@ -1,12 +1,12 @@
-// Package config turns what a person can set into one plain [Config]. A flag
-// goes before the environment, that before config.toml in the home, and what
-// is not set has its default. Of two names for one variable BEZOAR_X goes
-// before its CODEX_X twin; an empty variable counts as unset.
+// Package config turns all settings into one plain [Config]. A flag takes precedence
+// over the environment, and that over config.toml in the home; a setting that is in
+// none of them has its default. BEZOAR_X takes precedence over CODEX_X of the same
+// meaning; an empty variable counts as unset.
 //
-// A bad flag or variable stops the start with a [SettingError], a bad home with
-// a [HomeError]: the user who set it can fix it. A bad config.toml never does; it
-// gives a [Warning] for the client, as in Codex. No error and
-// no warning repeats a value, for settings hold secrets too.
+// A bad flag or variable stops the start with a [SettingError], a bad home with a
+// [HomeError]: the user who set it can correct it. A bad config.toml never stops the
+// start; it gives a [Warning] for the client, as in Codex. No error and no warning
+// repeats a value, because settings may hold secrets.
 package config
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 )
 
-// Config is everything a person can set. It holds no secret.
+// Config has all settings. It holds no secret.
 type Config struct {
 	// Home is the absolute path of the folder of auth.json and config.toml. It
 	// was there when Load looked.
@@ -37,7 +37,7 @@ type Config struct {
 	ChatGPTBaseURL     string // no slash at the end
 
 	Issuer        string // where a new login is made; no slash at the end
-	LoginClientID string // the client that it is made for; "" for the one that Codex's issuer knows
+	LoginClientID string // the client that it is made for; "" for the client ID of Codex
 	TokenURL      string // token endpoint (RFC 6749, 3.2) of logins that do not say where they were made
 	RevocationURL string // revocation endpoint (RFC 7009, 2); "" for the one beside a login's token endpoint
 	// TokenURLOverridden makes TokenURL the token endpoint of every login.
@@ -79,7 +79,7 @@ type Flags struct {
 	LogLevel     string
 	LogFormat    string
 	Overrides    []string // key=value, each over a key of config.toml
-	IsServer     bool     // logs warnings by default; what people run logs errors alone
+	IsServer     bool     // logs warnings by default; other commands log errors only
 }
 
 // Register defines the flags on set, to be filled when set is parsed.
@@ -91,7 +91,7 @@ func (f *Flags) Register(set *flag.FlagSet) {
 		f.Overrides = append(f.Overrides, assignment)
 		return nil
 	}
-	set.Func("config", "`key=value` to use instead of what config.toml says; may be repeated", override)
+	set.Func("config", "`key=value` to use in place of the one in config.toml; may be repeated", override)
 	set.Func("c", "short for --config", override)
 }
 
@@ -111,8 +111,8 @@ func (f Flags) Args() []string {
 	return args
 }
 
-// logDefault is the level from which on the log says something by default. Commands
-// for people say in a sentence of their own what a warning would repeat.
+// logDefault is the lowest level that is logged by default. Commands for users print a
+// sentence of their own in place of a warning.
 func (f *Flags) logDefault() string {
 	if f.IsServer {
 		return "warn"
@@ -120,9 +120,9 @@ func (f *Flags) logDefault() string {
 	return "error"
 }
 
-// RegisterRefresh defines the flags of those who may refresh.
+// RegisterRefresh defines the flags of commands that may refresh.
 func (f *Flags) RegisterRefresh(set *flag.FlagSet) {
-	set.StringVar(&f.RefreshFloor, "refresh-floor", "", "a refresh demanded within this `time` of a successful one is answered by that one (default 5s, 0: off)")
+	set.StringVar(&f.RefreshFloor, "refresh-floor", "", "reuse the last successful refresh for refreshes demanded within this `time` (default 5s, 0: off)")
 }
 
 // Load reads the environment through getenv, and config.toml in the home. An
@@ -147,16 +147,15 @@ func Load(flags Flags, getenv func(string) string) (Config, error) {
 	return config, nil
 }
 
-// HomeError means that the home cannot be used: it is not there, is no folder
-// or cannot be looked at. Show it to the person, who has to make the folder or
-// name another.
+// HomeError means that the home cannot be used: it is missing, is not a folder or
+// cannot be read. Show it to the user, who has to make the folder or name another.
 type HomeError struct {
 	Path   string // absolute, or "~/.codex" if there is no user's home either
 	Source string // what named it: "--home", a variable, or DefaultHome
 	Err    error  // fs.ErrNotExist by errors.Is if it is not there
 }
 
-// DefaultHome is the source of a home that no setting chose.
+// DefaultHome is the source of the home if no flag and no variable names one.
 const DefaultHome = "default"
 
 func (e *HomeError) Error() string {

@@ -22,7 +22,7 @@ const (
 	defaultChatGPTBaseURL = "https://chatgpt.com/backend-api"
 )
 
-// builtInProviders says which of the reference's own model providers require a
+// builtInProviders says which of Codex's own model providers require a
 // login here. The file cannot redefine them.
 var builtInProviders = map[string]bool{
 	defaultProvider:  true,
@@ -168,7 +168,7 @@ func (d *document) restriction() machine.Restriction {
 	return r
 }
 
-// workspaceIDs leaves out blank ids, which as in the reference restrict
+// workspaceIDs leaves out blank ids, which, as in Codex, restrict
 // nothing. One string with a comma in it was meant to be a list.
 func workspaceIDs(value any) (ids []string, ok bool) {
 	var list []any

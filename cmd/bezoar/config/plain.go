@@ -6,8 +6,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// warnOfPlainHTTP says which addresses no call is made to, for they are plain HTTP
-// on another machine. One warning is enough for the calls of one setting.
+// warnOfPlainHTTP warns of addresses that no call is made to, because they are plain
+// HTTP to another machine. It gives one warning for each setting.
 func (c *Config) warnOfPlainHTTP(document string) {
 	rules := outbound.Rules{AllowPlainHTTP: c.AllowPlainHTTP}
 	for _, each := range []struct{ what, address, path string }{
@@ -19,7 +19,7 @@ func (c *Config) warnOfPlainHTTP(document string) {
 		if address, err := url.Parse(each.address); err == nil && !rules.Permit(address) {
 			c.Warnings = append(c.Warnings, Warning{
 				Summary: "The address " + each.what + " is refused: it is plain HTTP to another machine",
-				Details: "Tokens would travel where others can read them, so that nothing is sent there. Use https. If no other program can listen on that way, set " +
+				Details: "Tokens would travel where others can read them, so nothing is sent there. Use https. If the network in between is trusted, set " +
 					outbound.AllowPlainHTTPVariable + "=1.",
 				Path: each.path,
 			})

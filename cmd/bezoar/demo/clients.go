@@ -18,8 +18,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// editor is a client as an editor has one: it spawned a server and speaks to it
-// over its standard input and output.
+// editor is a client like an editor: it starts a server and talks to it over its standard
+// input and output.
 type editor struct {
 	server *exec.Cmd
 	input  io.Closer
@@ -27,7 +27,7 @@ type editor struct {
 	log    *bytes.Buffer // the server's standard error, whole when the server has ended
 }
 
-// spawnEditor starts this very program as the server of a home.
+// newEditor starts this program as the server of a home.
 func newEditor(home, tokenURL string, flags ...string) (*editor, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -53,14 +53,14 @@ func newEditor(home, tokenURL string, flags ...string) (*editor, error) {
 	return e, nil
 }
 
-// deaf takes what the server says unasked, and does nothing with it.
+// discard ignores the requests and notifications of the server.
 type discard struct{}
 
 func (discard) Request(jsonrpc.Request)           {}
 func (discard) Notification(jsonrpc.Notification) {}
 
-// poll asks for the token again and again and counts how often there was one.
-// polled is called after each time. It is an error if the login is not shown.
+// poll asks for the token again and again and counts the tokens. It calls polled after
+// each poll. It is an error if the server shows no login.
 func (e *editor) poll(ctx context.Context, times int, polled func()) (tokens int, err error) {
 	for range times {
 		var status protocol.GetAuthStatusResponse
@@ -68,7 +68,7 @@ func (e *editor) poll(ctx context.Context, times int, polled func()) (tokens int
 			return tokens, err
 		}
 		if status.AuthMethod == nil {
-			return tokens, fmt.Errorf("the server shows nobody logged in")
+			return tokens, fmt.Errorf("the server shows no login")
 		}
 		if status.AuthToken != nil {
 			tokens++
@@ -78,7 +78,7 @@ func (e *editor) poll(ctx context.Context, times int, polled func()) (tokens int
 	return tokens, nil
 }
 
-// hello opens the conversation.
+// initialize opens the conversation.
 func (e *editor) initialize(ctx context.Context, client protocol.ClientInfo) error {
 	var answer protocol.InitializeResponse
 	return e.call(ctx, protocol.Initialize, map[string]any{
@@ -94,17 +94,16 @@ func (e *editor) call(ctx context.Context, method string, params, result any) er
 	return json.Unmarshal(answer, result)
 }
 
-// close ends the conversation, waits for the server to go, and returns what that
-// has logged.
+// close ends the conversation, waits for the server to end, and returns its log.
 func (e *editor) close() *bytes.Buffer {
 	e.input.Close()
 	e.server.Wait() // the log says how it ended
 	return e.log
 }
 
-// naive is what most programs in Go refresh with. It forgets each refusal, and
-// it looks at no file: what somebody else has logged in to, it cannot know. In its
-// favour it need not guess how to name itself, which would double its posts.
+// plainClient is what most programs in Go refresh with. It forgets each refusal, and it
+// reads no file, so it does not notice a new login. Its authentication style is given,
+// because guessing it would double its posts.
 func plainClient(ctx context.Context, tokenURL string, dead secret.Token) oauth2.TokenSource {
 	config := oauth2.Config{
 		ClientID: oauth.DefaultClientID,
@@ -113,8 +112,8 @@ func plainClient(ctx context.Context, tokenURL string, dead secret.Token) oauth2
 	return config.TokenSource(ctx, &oauth2.Token{RefreshToken: dead.Reveal(), Expiry: time.Unix(1, 0)})
 }
 
-// pollNaively asks it again and again, and counts what the issuer got of it:
-// posts, and those among them that brought a spent token.
+// pollPlainClient asks the plain client again and again. It counts its posts at the
+// issuer, and those among them with a spent refresh token.
 func (s *show) pollPlainClient(client oauth2.TokenSource, times int) (tokens, posts, replays int) {
 	before := s.issuer.Counts()
 	bar := newProgress(s.env, times)

@@ -1,3 +1,5 @@
+// Package demo has the commands that need no real login: a show of polls with a dead
+// refresh token, and an issuer to try everything with.
 package demo
 
 import (
@@ -20,29 +22,30 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
+// Command is bezoar demo.
 var Command = cli.Command{
 	Name:    "demo",
-	Summary: "Show the storm that does not happen, against an issuer on this machine.",
+	Summary: "Show that polls with a dead login make one refresh, on this machine.",
 	Usage:   "[--polls N] [--page [--no-browser]] [--naive]",
-	About: `An issuer starts on loopback, and a home gets a login whose refresh token is dead.
-The real app-server is started on it and polled as an editor would; then somebody
-logs in again. The same polls are made with a plain client of golang.org/x/oauth2,
-whose whole story --naive tells. With --page all of it is slow enough to be watched on
-the live page in a browser, until Enter is pressed. Nothing outside of this machine is
-asked, and nothing stays behind.
+	About: `Starts an issuer on loopback, and a home with a login whose refresh token is dead. An
+editor polls the real app-server on that home, before and after a new login. Then a
+plain client of golang.org/x/oauth2 makes the same polls; --naive shows it to its end.
+With --page everything runs slowly enough to watch it on the live page in a browser,
+until you press Enter. The demo sends nothing outside this machine and leaves nothing
+behind.
 
 Example: bezoar demo --page --polls 200`,
 	Run: demo,
 }
 
-// demoLimit bounds each half of a demo, but not how long somebody looks at it.
+// demoLimit bounds each half of a demo, but not the time for looking at the page.
 const demoLimit = 2 * time.Minute
 
 func demo(env cli.Environment, flags *flag.FlagSet, args []string) error {
-	polls := flags.Int("polls", 1000, "how often the editor asks for its token, `N` times")
+	polls := flags.Int("polls", 1000, "make `N` requests for a token")
 	page := flags.Bool("page", false, "go slowly, and show the live page in a browser")
 	noBrowser := flags.Bool("no-browser", false, "print the page's address and open no browser")
-	whole := flags.Bool("naive", false, "tell the story of the plain client to its end")
+	whole := flags.Bool("naive", false, "show the plain client to its end")
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -64,25 +67,25 @@ func demo(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return err
 }
 
-var errInterrupted = errors.New("interrupted; nothing stays behind")
+var errInterrupted = errors.New("interrupted; nothing is left behind")
 
-// story is the demo with everything it plays with.
+// show is one run of the demo.
 type show struct {
 	env    cli.Environment
 	issuer *issuer.Issuer
 	url    string
-	client *oauth.Client // of somebody who is not bezoar
+	client *oauth.Client // of another program
 	home   string
 	server *http.Server
 
-	leave func() // ends what waits for a browser; nil for nothing
+	leave func() // ends the wait for a browser; nil for none
 
 	polls                           int
 	withPage, noBrowser, plainWhole bool
 }
 
-// openStage is where an issuer of ours plays: a home of its own, and a port that
-// this machine alone can reach, for it asks nobody who they are. 0 is any port.
+// openHome makes a temporary home, and a port for its issuer that
+// only this machine can reach, because it checks no password. 0 is any port.
 func openHome(port uint) (home string, listener net.Listener, err error) {
 	home, err = os.MkdirTemp("", "bezoar-demo-")
 	if err != nil {
@@ -101,7 +104,7 @@ func openHome(port uint) (home string, listener net.Listener, err error) {
 	return home, listener, nil
 }
 
-// The backend of a demo is at its issuer's host, so that no token goes elsewhere.
+// The backend of a demo is at the host of its issuer, so that no token goes elsewhere.
 const (
 	backendPath = "/backend-api"
 	usagePath   = backendPath + "/wham/usage"
@@ -129,10 +132,10 @@ func (s *show) close() {
 	os.RemoveAll(s.home)
 }
 
-// tell tells all of it, unless ctx ends.
+// run shows everything, unless ctx ends.
 func (s *show) run(ctx context.Context) error {
 	s.say("An issuer listens on loopback. Ada logged in nine days ago, and her home has an")
-	s.say("auth.json whose refresh token was used since: it is dead, and she does not know.")
+	s.say("auth.json whose refresh token was used since: it is dead, but no program knows yet.")
 	dead, err := s.deadLogin(ctx)
 	if err != nil {
 		return err
@@ -144,8 +147,8 @@ func (s *show) run(ctx context.Context) error {
 	return s.runPlainClient(ctx, dead)
 }
 
-// errOtherStory is a fault of this program: the demo shows what it promises.
-var errUnexpected = errors.New("this is not how the story goes; please report it")
+// errUnexpected reports a fault of this program: the demo shows what it promises.
+var errUnexpected = errors.New("the demo did not go as it should; please report it")
 
 func (s *show) runEditor(signals context.Context) error {
 	ctx, cancel := context.WithTimeout(signals, demoLimit)
@@ -177,8 +180,8 @@ func (s *show) pollTwice(ctx context.Context, editor *editor, before int) error 
 	}
 	posts := s.issuer.Counts().Posts - before
 	s.row("polls answered", s.polls, "in "+time.Since(began).Round(time.Millisecond).String())
-	s.row("tokens handed out", handedOut, "the method stays visible: log in again, not logged out")
-	s.row("posts at the issuer", posts, "refresh_token_reused, and no further question")
+	s.row("tokens handed out", handedOut, "the login method stays visible: log in again")
+	s.row("posts at the issuer", posts, "refused as refresh_token_reused, and not sent again")
 
 	s.say("\nAda logs in again, in another program. The editor goes on polling.")
 	if err := s.login(ctx); err != nil {
@@ -189,7 +192,7 @@ func (s *show) pollTwice(ctx context.Context, editor *editor, before int) error 
 		return err
 	}
 	s.row("polls answered", 10, "")
-	s.row("tokens handed out", again, "from the first one on, without a restart")
+	s.row("tokens handed out", again, "from the first poll on, without a restart")
 	s.row("posts at the issuer", s.issuer.Counts().Posts-before-posts, "")
 	if handedOut != 0 || posts != 1 || again != 10 {
 		return errUnexpected
@@ -209,19 +212,19 @@ func (s *show) runPlainClient(ctx context.Context, dead secret.Token) error {
 	if !s.plainWhole {
 		return nil
 	}
-	s.say("\nAda logs in again, in another program. The client knows its own memory alone.")
+	s.say("\nAda logs in again, in another program. The client only knows its own memory.")
 	if err := s.login(ctx); err != nil {
 		return err
 	}
 	tokens, posts, _ = s.pollPlainClient(client, 10)
 	s.row("polls answered", 10, "")
-	s.row("tokens handed out", tokens, "until somebody restarts it")
-	s.row("posts at the issuer", posts, "and so on, from every program like it")
+	s.row("tokens handed out", tokens, "until it is restarted")
+	s.row("posts at the issuer", posts, "and so on, from every such program")
 	return nil
 }
 
-// deadLogin puts a login into the home whose refresh token somebody has used
-// since, and returns that token.
+// deadLogin stores a login whose refresh token another program has used since, and
+// returns that token.
 func (s *show) deadLogin(ctx context.Context) (secret.Token, error) {
 	long := time.Now().Add(-9 * 24 * time.Hour)
 	grant := s.issuer.Login(issuer.Ada, long)

@@ -23,14 +23,15 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
+// Issuer is bezoar demo issuer.
 var Issuer = cli.Command{
 	Name:    "demo issuer",
-	Summary: "Run an issuer on this machine to log in to, and to be refused by.",
+	Summary: "Run an issuer on this machine, to log in to and to break logins.",
 	Usage:   "[--port N] [--access-lifetime TIME]",
 	About: `It prints three exports for another terminal, with a temporary home, so that no real
-login is touched. There, everything works as with a real issuer: bezoar login asks for
-consent in a browser, tokens expire and rotate, and a second use ends the login; the
-backend that is asked for rate limits is here too. This terminal logs each request and
+login is touched. There everything works as with a real issuer: bezoar login asks for
+consent in a browser, tokens expire and rotate, and the second use of a refresh token
+ends the login. It also answers for rate limits. This terminal logs each request and
 takes commands:
 
   expire   let the access token of that home expire now: the next use refreshes it
@@ -38,15 +39,15 @@ takes commands:
   down     answer every request with 503, until
   up       answers as usual again
 
-It asks for no password and protects nothing. The home is removed at the end, Ctrl-C.
+It checks no password and protects nothing. Ctrl-C ends it and removes the home.
 
 Example: bezoar demo issuer`,
 	Run: demoIssuer,
 }
 
 func demoIssuer(env cli.Environment, flags *flag.FlagSet, args []string) error {
-	port := flags.Uint("port", 0, "listen at this `port`, for this machine alone; 0 for any")
-	lifetime := flags.Duration("access-lifetime", 10*time.Minute, "how long an access token is good, a `time` such as 20s")
+	port := flags.Uint("port", 0, "listen at this loopback `port`; 0 for any")
+	lifetime := flags.Duration("access-lifetime", 10*time.Minute, "how long an access token is valid, a `time` such as 20s")
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -63,32 +64,32 @@ func demoIssuer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(home)
-	desk := &console{env: env, home: home, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
-	desk.printExports(urlOf(listener))
-	return desk.serve(signals, listener)
+	console := &console{env: env, home: home, issuer: issuer.New(issuer.Options{AccessLifetime: *lifetime})}
+	console.printExports(urlOf(listener))
+	return console.serve(signals, listener)
 }
 
-// console is where somebody gives an issuer orders and hears what it does.
+// console reads commands for an issuer and logs its requests.
 type console struct {
 	env    cli.Environment
 	home   string
 	issuer *issuer.Issuer
-	isDown atomic.Bool
+	down   atomic.Bool
 }
 
-func (d *console) printExports(url string) {
+func (c *console) printExports(url string) {
 	for _, each := range [][2]string{
-		{"BEZOAR_HOME", d.home},
+		{"BEZOAR_HOME", c.home},
 		{"BEZOAR_LOGIN_ISSUER", url},
 		{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE", url + "/oauth/token"},
 	} {
-		fmt.Fprintln(d.env.Stdout, assignment(each[0], each[1]))
+		fmt.Fprintln(c.env.Stdout, assignment(each[0], each[1]))
 	}
-	d.say("put these lines into another terminal; then, there: bezoar login")
-	d.say("commands here: expire, revoke, down, up; Ctrl-C ends it")
+	c.say("put these lines into another terminal; then, there: bezoar login")
+	c.say("commands here: expire, revoke, down, up; Ctrl-C ends it")
 }
 
-// assignment sets a variable in the shell that people have on this system.
+// assignment sets a variable in the usual shell of this system.
 func assignment(name, value string) string {
 	if runtime.GOOS == "windows" {
 		return fmt.Sprintf("$env:%s = '%s'", name, value)
@@ -96,14 +97,14 @@ func assignment(name, value string) string {
 	return fmt.Sprintf("export %s='%s'", name, value)
 }
 
-// serve answers requests and takes orders until the program is told to go. The
-// end of the orders is no reason to go.
-func (d *console) serve(signals context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: d, ReadHeaderTimeout: time.Minute}
+// serve answers requests and takes commands until a signal arrives. The end of the
+// commands does not end it.
+func (c *console) serve(signals context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(signals, func() { server.Close() })
 	go func() {
-		for orders := bufio.NewScanner(d.env.Stdin); orders.Scan(); {
-			d.say("%s", d.execute(strings.TrimSpace(orders.Text())))
+		for lines := bufio.NewScanner(c.env.Stdin); lines.Scan(); {
+			c.say("%s", c.execute(strings.TrimSpace(lines.Text())))
 		}
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -112,37 +113,37 @@ func (d *console) serve(signals context.Context, listener net.Listener) error {
 	return nil
 }
 
-// obey does what a line says, and answers.
-func (d *console) execute(order string) string {
-	switch order {
+// execute executes one command, and returns what to print.
+func (c *console) execute(command string) string {
+	switch command {
 	case "expire":
-		if err := d.expire(); err != nil {
+		if err := c.expire(); err != nil {
 			return "nothing expired: " + err.Error()
 		}
 		return "the access token has expired"
 	case "revoke":
-		return fmt.Sprintf("logins ended: %d", d.issuer.RevokeAll())
+		return fmt.Sprintf("logins ended: %d", c.issuer.RevokeAll())
 	case "down":
-		d.isDown.Store(true)
+		c.down.Store(true)
 		return "down: every request gets 503"
 	case "up":
-		d.isDown.Store(false)
+		c.down.Store(false)
 		return "up again"
 	}
-	return "unknown command; there are expire, revoke, down and up"
+	return "unknown command; use expire, revoke, down or up"
 }
 
-var errNoLogin = errors.New("there is no login of this issuer in the home")
+var errNoLogin = errors.New("the home has no login of this issuer")
 
-// expireLimit is for a disk that is slow.
+// expireLimit allows for a slow disk.
 const expireLimit = 10 * time.Second
 
-// expire stores the login of the home as it will be when its access token has
-// expired: a token states its expiry, and the clock is the machine's.
-func (d *console) expire() error {
+// expire stores the login of the home with an access token that has expired: a token
+// states its own expiry, and the clock cannot be set.
+func (c *console) expire() error {
 	ctx, cancel := context.WithTimeout(context.Background(), expireLimit)
 	defer cancel()
-	stored := file.Open(d.home, file.Options{})
+	stored := file.Open(c.home, file.Options{})
 	record, err := stored.Load(ctx)
 	if errors.Is(err, persist.ErrNotFound) {
 		return errNoLogin
@@ -151,7 +152,7 @@ func (d *console) expire() error {
 		return err
 	}
 	login := record.Credential
-	aged, known := d.issuer.Age(login.RefreshToken)
+	aged, known := c.issuer.Age(login.RefreshToken)
 	if !known {
 		return errNoLogin
 	}
@@ -159,10 +160,10 @@ func (d *console) expire() error {
 	return stored.Swap(ctx, record.Revision, login)
 }
 
-// usage answers for the backend: a plan, without limits.
-func (d *console) usage(w http.ResponseWriter, r *http.Request) {
+// usage answers for the backend: a plan without limits.
+func (c *console) usage(w http.ResponseWriter, r *http.Request) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || !d.issuer.Serves(secret.New(token)) {
+	if !ok || !c.issuer.Serves(secret.New(token)) {
 		http.Error(w, "this token is not accepted", http.StatusUnauthorized)
 		return
 	}
@@ -170,19 +171,19 @@ func (d *console) usage(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]string{"plan_type": issuer.Ada.PlanType})
 }
 
-// ServeHTTP lets the issuer answer, if it is up, and tells of it.
-func (d *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP lets the issuer answer, if it is up, and logs the request.
+func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answered := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-	defer func() { d.say("%s %s: %d", r.Method, cli.Printable(r.URL.Path), answered.status) }()
-	if d.isDown.Load() {
-		http.Error(answered, "down, as ordered", http.StatusServiceUnavailable)
+	defer func() { c.say("%s %s: %d", r.Method, cli.Printable(r.URL.Path), answered.status) }()
+	if c.down.Load() {
+		http.Error(answered, "down", http.StatusServiceUnavailable)
 		return
 	}
 	if r.URL.Path == usagePath {
-		d.usage(answered, r)
+		c.usage(answered, r)
 		return
 	}
-	d.issuer.ServeHTTP(answered, r)
+	c.issuer.ServeHTTP(answered, r)
 }
 
 type statusRecorder struct {
@@ -198,6 +199,6 @@ func (s *statusRecorder) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-func (d *console) say(format string, args ...any) {
-	cli.LogLine(d.env, d.env.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
+func (c *console) say(format string, args ...any) {
+	cli.LogLine(c.env, c.env.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
 }

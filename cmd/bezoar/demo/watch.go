@@ -14,15 +14,15 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-// How slowly it goes when somebody watches: the time between two polls, less if
-// there are so many of them that all would take longer than watchingTime.
+// How slowly the demo runs with a page: the time between two polls, less if all of them
+// would take longer than watchingTime.
 const (
 	watchingPace = 20 * time.Millisecond
 	watchingTime = 20 * time.Second
 )
 
-// spawn starts the editor and its server, and shows the server's page if it is
-// to be watched.
+// startEditor starts the editor and its server, and shows the page of the server if that
+// is wanted.
 func (s *show) startEditor(ctx context.Context) (*editor, error) {
 	var flags []string
 	if s.withPage {
@@ -43,7 +43,7 @@ func (s *show) startEditor(ctx context.Context) (*editor, error) {
 	return editor, nil
 }
 
-// showPage asks for a browser, unless nobody would see it.
+// showPage opens a browser, if the user is at a terminal.
 func (s *show) showPage() error {
 	shown := live.PageFiles(s.home)
 	if len(shown) == 0 {
@@ -56,14 +56,13 @@ func (s *show) showPage() error {
 	}
 	if opening, err := browser.Open(url, s.env.Getenv); err == nil {
 		s.leave = opening.Watch(func(err error) {
-			cli.LogLine(s.env, "no browser has opened it ("+err.Error()+"): open the address yourself")
+			cli.LogLine(s.env, "no browser opened it ("+err.Error()+"): open the address yourself")
 		})
 	}
 	return nil
 }
 
-// poll asks for the token, with a bar that shows how far it is, and slowly for
-// somebody who watches.
+// poll asks for the token, with a progress bar, and slowly if the page is watched.
 func (s *show) poll(ctx context.Context, editor *editor, times int) (tokens int, err error) {
 	bar := newProgress(s.env, times)
 	defer bar.end()
@@ -77,8 +76,8 @@ func (s *show) poll(ctx context.Context, editor *editor, times int) (tokens int,
 	})
 }
 
-// linger lets somebody look at the page until Enter is pressed, the input ends, or
-// the program is told to go, which is an error.
+// waitForEnter keeps the page until the user presses Enter or the input ends. A signal
+// ends the wait with an error.
 func (s *show) waitForEnter(signals context.Context) error {
 	if !s.withPage {
 		return nil
@@ -87,7 +86,7 @@ func (s *show) waitForEnter(signals context.Context) error {
 	pressed := make(chan struct{})
 	go func() {
 		defer close(pressed)
-		bufio.NewReader(s.env.Stdin).ReadString('\n') // its end is as good
+		bufio.NewReader(s.env.Stdin).ReadString('\n') // the end of the input is as good
 	}()
 	select {
 	case <-pressed:
@@ -97,8 +96,8 @@ func (s *show) waitForEnter(signals context.Context) error {
 	}
 }
 
-// progress is a bar that grows in place on a terminal, and nothing elsewhere: a
-// file or a pipe would keep every step of it.
+// progress is a progress bar on a terminal. In a file or a pipe it writes nothing, because
+// every step would stay there.
 type progress struct {
 	out   io.Writer // nil to show nothing
 	now   func() time.Time
@@ -107,7 +106,7 @@ type progress struct {
 	drawn time.Time
 }
 
-// The bar's size, and how often it is drawn: eyes see no more.
+// The size of the bar, and how often it is drawn.
 const (
 	barCells  = 40
 	barPeriod = 50 * time.Millisecond
@@ -133,7 +132,7 @@ func (p *progress) step() {
 	fmt.Fprintf(p.out, "\r  [%s%s] %d of %d", strings.Repeat("=", full), strings.Repeat(" ", barCells-full), p.done, p.total)
 }
 
-// end takes the bar away: what it led to is told in words.
+// end removes the bar. The demo prints its result in words.
 func (p *progress) end() {
 	if p.out != nil {
 		fmt.Fprint(p.out, "\r\x1b[K")

@@ -1,3 +1,4 @@
+// Package doctor checks a home and its machine, and proposes remedies.
 package doctor
 
 import (
@@ -21,17 +22,18 @@ import (
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
+// Command is bezoar doctor.
 var Command = cli.Command{
 	Name:    "doctor",
-	Summary: "Look for what could be wrong with this machine, and say what to do.",
+	Summary: "Check this machine for problems, and say what to do.",
 	Usage:   "[--offline] [--json] [flags]",
-	About: `Looks at the home, its owner and its permissions, tries locks and the disk with files
-of its own that it removes again, asks the keyring if one is in use, and sees whether
-the issuer can be reached and what time it has. It sends no token.
+	About: `Checks the home, its owner and its permissions, tries locks and the disk with files of
+its own that it removes again, asks the keyring if one is in use, and checks whether the
+issuer can be reached and which time it has. It sends no token.
 
-What would be found twice is found once: "skip (see home)" has the cause there.
+A cause is reported once: a check that would find it again says "skip", "see home".
 
-Exit codes: 0 nothing is broken (warnings count as that), 5 something is.
+Exit codes: 0 no check failed (a warning is not a failure), 5 a check failed.
 
 Example: bezoar doctor --offline`,
 	Run: doctor,
@@ -42,19 +44,19 @@ type result string
 
 const (
 	resultOK   result = "ok"
-	resultWarn result = "warn" // it works, and could cost something
+	resultWarn result = "warn" // it works, but it may cause trouble
 	resultFail result = "fail"
-	resultSkip result = "skip" // it does not apply, or was not wanted
+	resultSkip result = "skip" // the check does not apply, or the user did not want it
 )
 
-// finding is what a check found.
+// finding is the outcome of a check.
 type finding struct {
 	Check  string  `json:"check"`
 	Result result  `json:"result"`
 	Found  string  `json:"found"`
 	Remedy *string `json:"remedy"`
 
-	blocks bool // checks that come after this one would find the same
+	blocks bool // later checks would find the same cause
 }
 
 func passed(format string, args ...any) finding {
@@ -67,32 +69,32 @@ func problem(how result, found, remedy string) finding {
 	return finding{Result: how, Found: found, Remedy: &remedy}
 }
 
-// blocking is a failure that those who look at the same thing would find again.
+// blocking is a failure that later checks would find again.
 func blocking(found, remedy string) finding {
 	f := problem(resultFail, found, remedy)
 	f.blocks = true
 	return f
 }
 
-// probe is what doctor looks at.
+// probe is what the checks look at, and with.
 type probe struct {
 	config  config.Config
-	store   persist.Store // that settles nothing
+	store   persist.Store // reading it changes nothing
 	ledger  persist.Ledger
 	lock    func(ctx context.Context, path string, poll time.Duration) (release func(), err error)
 	now     func() time.Time
 	offline bool
 }
 
-// check is one look at the probe.
+// check is one look.
 type check struct {
 	name  string
-	after []string // checks that find the cause, if there is one in common
-	files bool     // it works on files, which should not take long
+	after []string // checks that may find a common cause first
+	files bool     // it works on files, which should be quick
 	look  func(context.Context, *probe) finding
 }
 
-// checks in the order in which they are made: what comes first breaks the others.
+// checks in the order in which they run: a problem of the first ones breaks the others.
 var checks = []check{
 	{"home", nil, true, homeCheck},
 	{"permissions", []string{"home"}, true, permissionCheck},
@@ -107,7 +109,7 @@ var checks = []check{
 	{"clock", nil, false, clockCheck},
 }
 
-// checkLimit bounds each check. slowNoticed is when one of a few files is slow.
+// checkLimit bounds each check. slowNoticed is when a check of a few files is slow.
 const (
 	checkLimit  = 15 * time.Second
 	slowNoticed = 2 * time.Second
@@ -116,8 +118,8 @@ const (
 func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
-	offline := flags.Bool("offline", false, "ask nobody outside of this machine")
-	asJSON := cli.JsonFlag(flags)
+	offline := flags.Bool("offline", false, "send nothing outside this machine")
+	asJSON := cli.JSONFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -170,7 +172,7 @@ func (p *probe) examine(ctx context.Context) []finding {
 	return findings
 }
 
-// look makes one check, with its limit also where a file system does not answer.
+// look runs one check, within its limit also if a file system hangs.
 func (p *probe) look(ctx context.Context, each check) finding {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
@@ -178,25 +180,25 @@ func (p *probe) look(ctx context.Context, each check) finding {
 	go func() { found <- each.look(ctx, p) }()
 	select {
 	case <-ctx.Done():
-		return problem(resultFail, fmt.Sprintf("no answer within %v", checkLimit), "see whether the disk, or the server behind it, hangs; keep the home on a local disk")
+		return problem(resultFail, fmt.Sprintf("no answer within %v", checkLimit), "check whether the disk, or its server, hangs; keep the home on a local disk")
 	case f := <-found:
 		took := p.now().Sub(begun)
 		if each.files && f.Result == resultOK && took >= slowNoticed {
-			return problem(resultWarn, fmt.Sprintf("%s; but that took %v: the disk is slow", f.Found, took.Round(time.Second/10)),
-				"keep the home on a local disk: a refresh makes dozens of such calls")
+			return problem(resultWarn, fmt.Sprintf("%s, but it took %v: the disk is slow", f.Found, took.Round(time.Second/10)),
+				"keep the home on a local disk: a refresh makes dozens of file operations")
 		}
 		return f
 	}
 }
 
-// homeUnusable is all that can be found where a home cannot be used.
+// homeUnusable is the only finding if the home cannot be used.
 func homeUnusable(err *config.HomeError) []finding {
 	remedy := "name another folder with --home or BEZOAR_HOME"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		remedy = "make the folder (mkdir -m 700), or " + remedy
 	case errors.Is(err, fs.ErrPermission):
-		remedy = "ask its owner to let you in, or " + remedy
+		remedy = "ask its owner for access, or " + remedy
 	case err.Source != config.DefaultHome && err.Source != "--home":
 		remedy = "set " + err.Source + " to a folder, or name one with --home"
 	}
@@ -205,7 +207,7 @@ func homeUnusable(err *config.HomeError) []finding {
 	return []finding{found}
 }
 
-// homeMissing is all that can be found before there is a home.
+// homeMissing is the only finding before the default home is made.
 func homeMissing(ctx context.Context, path string) []finding {
 	found := passed("%s is not there yet; bezoar login makes it", path)
 	above := filepath.Dir(path)
@@ -213,13 +215,13 @@ func homeMissing(ctx context.Context, path string) []finding {
 		above = filepath.Dir(above)
 	}
 	if file.Open(above, file.Options{}).Probe(ctx) != nil {
-		found = problem(resultFail, fmt.Sprintf("%s is not there, and nothing can be made in %s", path, above), "name a folder of your own with --home or BEZOAR_HOME")
+		found = problem(resultFail, fmt.Sprintf("%s is missing, and nothing can be created in %s", path, above), "name a folder of your own with --home or BEZOAR_HOME")
 	}
 	found.Check = checks[0].name
 	return []finding{found}
 }
 
-// report shows what was found.
+// report prints the findings.
 func report(env cli.Environment, findings []finding, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(env.Stdout, map[string][]finding{"checks": findings})

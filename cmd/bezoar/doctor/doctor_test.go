@@ -28,7 +28,7 @@ func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
 	p.lock = func(context.Context, string, time.Duration) (func(), error) { return func() {}, nil }
 	found := lockCheck(context.Background(), p)
 	require.Equal(t, resultWarn, found.Result)
-	require.Equal(t, "two have the same lock at once", found.Found)
+	require.Equal(t, "two handles have the same lock at once", found.Found)
 
 	p.lock = func(context.Context, string, time.Duration) (func(), error) {
 		return nil, errors.New("not on this disk")
@@ -125,7 +125,7 @@ func TestDoctorSaysThatADiskIsSlowOrHangs(t *testing.T) {
 		require.Equal(t, resultOK, p.look(t.Context(), slow(time.Second)).Result)
 		found := p.look(t.Context(), slow(3*time.Second))
 		require.Equal(t, resultWarn, found.Result)
-		require.Equal(t, "stored; but that took 3s: the disk is slow", found.Found)
+		require.Equal(t, "stored, but it took 3s: the disk is slow", found.Found)
 		found = p.look(t.Context(), slow(time.Minute))
 		require.Equal(t, resultFail, found.Result)
 		require.Equal(t, "no answer within 15s", found.Found)
@@ -141,7 +141,7 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 		syscall.EACCES:   "may write to",
 		syscall.EPERM:    "may write to",
 		syscall.EMFILE:   "ulimit -n",
-		errors.New("?"):  "has room",
+		errors.New("?"):  "free space",
 		fs.ErrPermission: "may write to",
 		file.ErrReplaced: "mount the folder",
 	} {
@@ -150,7 +150,7 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 	}
 	for err, want := range map[error]string{
 		fs.ErrNotExist:          "make the folder",
-		fs.ErrPermission:        "let you in",
+		fs.ErrPermission:        "for access",
 		errors.New("no folder"): "set CODEX_HOME",
 	} {
 		found := homeUnusable(&config.HomeError{Path: "/x", Source: "CODEX_HOME", Err: err})
@@ -167,7 +167,7 @@ func TestDoctorKnocksAtTheIssuerOfTheLogin(t *testing.T) {
 	}
 	kept, ledger := memory.NewStore(), memory.NewLedger(machine.Issuer{}).Process(1)
 	p := &probe{config: config.Config{TokenURL: "https://auth.openai.com/oauth/token"}, store: kept, ledger: ledger}
-	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()), "nobody is logged in")
+	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()), "not logged in")
 	require.NoError(t, kept.Replace(t.Context(), c))
 	require.Equal(t, "https://auth.example.com/oauth/token", p.tokenEndpoint(t.Context()))
 	p.config.TokenURLOverridden = true

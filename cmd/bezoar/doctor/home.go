@@ -26,7 +26,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
-// homeCheck sees whose folder it is. Root may use any, and what it writes there
+// homeCheck checks the owner of the home. Root may use any home, and what it writes there
 // belongs to the owner.
 func homeCheck(_ context.Context, p *probe) finding {
 	home, us := p.config.Home, userName(os.Geteuid())
@@ -37,14 +37,14 @@ func homeCheck(_ context.Context, p *probe) finding {
 	case !ours && err != nil:
 		return blocking(theirs, "run bezoar as "+userName(owner)+", or name a folder of your own with --home or BEZOAR_HOME")
 	case err != nil:
-		return blocking(fmt.Sprintf("%s: %v", home, cli.WithoutPath(err)), "see that "+us+" may read and enter the folder")
+		return blocking(fmt.Sprintf("%s: %v", home, cli.WithoutPath(err)), "give "+us+" permission to read and enter the folder")
 	case !ours:
 		return problem(resultWarn, theirs, userName(owner)+" can read and replace logins that are made here; run bezoar as "+userName(owner)+", or name a home of your own")
 	}
 	return passed("%s", home)
 }
 
-// userName is a user as people call it.
+// userName is the name of a user, or its number.
 func userName(id int) string {
 	if known, err := user.LookupId(strconv.Itoa(id)); err == nil {
 		return known.Username
@@ -52,13 +52,13 @@ func userName(id int) string {
 	return fmt.Sprintf("user %d", id)
 }
 
-// private is what nobody else has any business with.
+// ownerOnly are the files that only their owner may read or write.
 var ownerOnly = []struct {
 	name string
 	mode fs.FileMode
 }{{".", 0o700}, {"auth.json", 0o600}, {file.LedgerName, 0o600}}
 
-// permissionCheck looks who else could read a login or put another one there.
+// permissionCheck checks which other users could read or replace a login.
 func permissionCheck(_ context.Context, p *probe) finding {
 	if runtime.GOOS == "windows" {
 		return skip("a home on Windows has the permissions of its user's folder")
@@ -68,7 +68,7 @@ func permissionCheck(_ context.Context, p *probe) finding {
 	for _, each := range ownerOnly {
 		path := filepath.Join(p.config.Home, each.name)
 		info, err := os.Stat(path)
-		if err != nil || info.IsDir() != (each.name == ".") { // which other checks report
+		if err != nil || info.IsDir() != (each.name == ".") { // other checks report it
 			continue
 		}
 		if owner, _ := ownerOf(path); owner != folder {
@@ -86,15 +86,15 @@ func permissionCheck(_ context.Context, p *probe) finding {
 	return passed("only %s has access", userName(folder))
 }
 
-// filesNeeded is how many files must be allowed to be open: locks, ledger, folders
-// and connections of one refresh, with as many to spare.
+// filesNeeded is how many open files must be allowed: locks, ledger, folders and
+// connections of one refresh, twice.
 const filesNeeded = 32
 
 func limitCheck(context.Context, *probe) finding {
 	limit, known := openFileLimit()
 	switch {
 	case !known:
-		return skip("this system does not tell how many files may be open at once")
+		return skip("this system has no known limit of open files")
 	case limit < filesNeeded:
 		return problem(resultWarn, fmt.Sprintf("only %d files may be open at once", limit), "raise the limit: ulimit -n 1024, or LimitNOFILE= of a systemd service")
 	}
@@ -103,7 +103,7 @@ func limitCheck(context.Context, *probe) finding {
 
 func settingsCheck(_ context.Context, p *probe) finding {
 	var problems []string
-	remedy := "correct the variables above, or not at all"
+	remedy := "correct the variables above, or unset them"
 	for _, each := range p.config.Warnings {
 		problems = append(problems, each.Summary+". "+each.Details)
 		if each.Path != "" {
@@ -118,7 +118,7 @@ func settingsCheck(_ context.Context, p *probe) finding {
 
 func loginCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore == config.Ephemeral {
-		return skip("kept in the memory of each program, where another one cannot look")
+		return skip("kept in the memory of each process, where no other process can read it")
 	}
 	record, err := p.store.Load(ctx)
 	path, us := filepath.Join(p.config.Home, "auth.json"), userName(os.Geteuid())
@@ -127,22 +127,22 @@ func loginCheck(ctx context.Context, p *probe) finding {
 	case errors.Is(err, persist.ErrNotFound):
 		return passed("there is no login; bezoar login makes one")
 	case damaged && unreadable.BlocksWrites:
-		return blocking("there is no login: "+unreadable.Problem, "move away what is in the place of "+path)
+		return blocking("there is no login: "+unreadable.Problem, "move away what is at "+path)
 	case damaged:
-		return problem(resultFail, "auth.json is not a login: "+unreadable.Problem, "bezoar login puts a new login in its place")
+		return problem(resultFail, "auth.json is not a login: "+unreadable.Problem, "bezoar login replaces it with a new login")
 	case errors.Is(err, fs.ErrPermission):
-		return blocking("auth.json cannot be read: permission denied", "see whose file it is (ls -l "+path+"), and that "+us+" may read it")
+		return blocking("auth.json cannot be read: permission denied", "check its owner (ls -l "+path+"), and give "+us+" permission to read it")
 	case err != nil:
-		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.WithoutPrefix(err)), "see that the disk is well, and that "+us+" may read "+path)
+		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.WithoutPrefix(err)), "check that the disk works, and that "+us+" may read "+path)
 	case !session.PolicyOf(p.config).Restriction.Admits(record.Credential):
 		return problem(resultWarn, "the stored login may not be used here",
-			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml want it")
+			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml require")
 	}
 	return stateOfLogin(ctx, p, record.Credential.Method)
 }
 
-// howItFares tells of a stored login what status and token tell: doctor has no
-// opinion of its own.
+// stateOfLogin says of a stored login what status and token say: doctor has no
+// assessment of its own.
 func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding {
 	v := view.View{Config: p.config, At: p.now().Round(0)}
 	v.LookAt(ctx, p.store, p.ledger, session.Quiet)
@@ -151,7 +151,7 @@ func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding 
 	case machine.ActionLogin:
 		return problem(resultWarn, found, "bezoar login")
 	case machine.ActionOperator:
-		return problem(resultFail, found, "see what the other checks find; then bezoar token")
+		return problem(resultFail, found, "see the other checks, then run bezoar token")
 	}
 	return passed("%s", found)
 }
@@ -162,43 +162,43 @@ func ledgerCheck(ctx context.Context, p *probe) finding {
 	}
 	path := filepath.Join(p.config.Home, file.LedgerName)
 	if _, err := p.ledger.History(ctx); err != nil {
-		return problem(resultFail, fmt.Sprintf("it cannot be read: %v", cli.WithoutPrefix(err)), "see that "+path+" is a file that this user may read")
+		return problem(resultFail, fmt.Sprintf("it cannot be read: %v", cli.WithoutPrefix(err)), "check that "+path+" is a file that this user may read")
 	}
 	entries := 0
 	unreadable, err := journal.Follow(path).News(func(journal.Line) error { entries++; return nil })
 	switch {
 	case err != nil:
-		return problem(resultFail, fmt.Sprintf("the ledger cannot be read: %v", cli.WithoutPrefix(err)), "see that "+path+" is a file that this user may read")
+		return problem(resultFail, fmt.Sprintf("the ledger cannot be read: %v", cli.WithoutPrefix(err)), "check that "+path+" is a file that this user may read")
 	case unreadable > 0:
 		return problem(resultWarn, fmt.Sprintf("%d of its lines cannot be read and are left out", unreadable),
-			"nothing to do, unless there are more each time: then something else writes to "+path)
+			"nothing to do, unless their number grows: then another program writes to "+path)
 	}
 	prober, ok := p.ledger.(persist.Prober)
 	if !ok {
 		return passed("%d entries", entries)
 	}
 	if err := prober.Probe(ctx); err != nil {
-		return problem(resultFail, fmt.Sprintf("it cannot be written, so that nothing is refreshed: %v", err), "see that "+path+" and auth.intents beside it can be written by this user")
+		return problem(resultFail, fmt.Sprintf("it cannot be written, so nothing is refreshed: %v", err), "check that this user may write to "+path+" and to auth.intents beside it")
 	}
 	return passed("%d entries", entries)
 }
 
-// lockPatience is how long a lock is tried for that must not be had.
+// lockWait is how long the check waits for a lock that it must not get.
 const (
 	lockWait = 50 * time.Millisecond
 	lockPoll = 5 * time.Millisecond
 )
 
-// lockCheck takes a lock with one handle and must not get it with another. It is
-// a file of its own beside the real one: that may be in use.
+// lockCheck takes a lock with one handle and must not get it with another. It uses a file
+// of its own, because the real lock may be in use.
 func lockCheck(ctx context.Context, p *probe) finding {
 	file, err := os.CreateTemp(p.config.Home, "doctor.*.lock")
 	if err != nil {
-		return problem(resultFail, fmt.Sprintf("no file can be made to try it with: %v", cli.WithoutPath(err)), "see that "+userName(os.Geteuid())+" may write to "+p.config.Home)
+		return problem(resultFail, fmt.Sprintf("no file can be created to try a lock: %v", cli.WithoutPath(err)), "check that "+userName(os.Geteuid())+" may write to "+p.config.Home)
 	}
 	file.Close()
 	defer os.Remove(file.Name())
-	const remedy = "no token is posted twice for that, but processes may do the same work; keep the home on a local disk"
+	const remedy = "no token is sent twice because of this, but processes may do the same work; keep the home on a local disk"
 	release, err := p.lock(ctx, file.Name(), lockPoll)
 	if err != nil {
 		return problem(resultWarn, fmt.Sprintf("this disk cannot lock: %v", cli.WithoutPath(err)), remedy)
@@ -209,30 +209,30 @@ func lockCheck(ctx context.Context, p *probe) finding {
 	again, err := p.lock(impatient, file.Name(), lockPoll)
 	if err == nil {
 		again()
-		return problem(resultWarn, "two have the same lock at once", remedy)
+		return problem(resultWarn, "two handles have the same lock at once", remedy)
 	}
 	return passed("one at a time")
 }
 
-// diskCheck does what a refresh does before it spends anything: it proves that
-// the successor could be stored.
+// diskCheck does what a refresh does before it sends the refresh token: it proves that
+// new tokens could be stored.
 func diskCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore == config.Ephemeral {
 		return skip("nothing is kept there")
 	}
-	login := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("doctor")} // for its size, if there is none
+	login := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("doctor")} // for its size, if there is no login
 	if record, err := p.store.Load(ctx); err == nil {
 		login = record.Credential
 	}
 	release, err := p.store.Reserve(ctx, login)
 	if err != nil {
-		return blocking(err.Error(), p.diskRemedy(err)+": until then nothing is refreshed, for the new tokens would be lost")
+		return blocking(err.Error(), p.diskRemedy(err)+": until then nothing is refreshed, because the new tokens would be lost")
 	}
 	release()
 	return passed("a new login can be stored, and reaches the disk")
 }
 
-// diskRemedy is what helps against a store that cannot take a new login.
+// diskRemedy is the remedy for a store that cannot take new tokens.
 func (p *probe) diskRemedy(err error) string {
 	home, us := p.config.Home, userName(os.Geteuid())
 	switch {
@@ -243,11 +243,11 @@ func (p *probe) diskRemedy(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return "mount the disk of " + home + " for writing, or name another home"
 	case errors.Is(err, fs.ErrPermission):
-		return "see that " + us + " may write to " + home + ", and replace files there"
+		return "check that " + us + " may write to " + home + " and replace files there"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return "let more files be open (ulimit -n)"
+		return "allow more open files (ulimit -n)"
 	}
-	return "see that " + home + " can be written to and has room"
+	return "check that " + home + " is writable and has free space"
 }
 
 func keyringCheck(ctx context.Context, p *probe) finding {

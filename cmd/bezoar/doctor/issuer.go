@@ -14,7 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// issuerCheck asks the issuer's host for nothing, on the way that refreshes take.
+// issuerCheck sends a HEAD request to the issuer's host, on the way that refreshes take.
 func issuerCheck(ctx context.Context, p *probe) finding {
 	if p.offline {
 		return skip("not asked (--offline)")
@@ -33,14 +33,14 @@ func issuerCheck(ctx context.Context, p *probe) finding {
 	return passed("%s can be reached", host)
 }
 
-// A token is refreshed five minutes before it expires, so that less is harmless.
+// A token is refreshed five minutes before it expires, so a smaller skew is harmless.
 const (
 	skewNoticed = 30 * time.Second
 	skewHarmful = 4 * time.Minute
 )
 
-// clockCheck compares this machine's clock with the issuer's, which is what tells
-// a token's expiry.
+// clockCheck compares this machine's clock with the issuer's, which sets the expiry of
+// tokens.
 func clockCheck(ctx context.Context, p *probe) finding {
 	if p.offline {
 		return skip("not compared (--offline)")
@@ -52,7 +52,7 @@ func clockCheck(ctx context.Context, p *probe) finding {
 	}
 	theirs, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return skip("the issuer does not tell the time")
+		return skip("the issuer sends no time")
 	}
 	ours := asked.Add(p.now().Sub(asked) / 2)
 	skew := ours.Sub(theirs).Round(time.Second)
@@ -73,21 +73,21 @@ func direction(skew time.Duration) string {
 	return "ahead of"
 }
 
-// tokenEndpoint is where the stored login is refreshed; without one, where one would be
-// that does not say where it was made.
+// tokenEndpoint is the token endpoint of the stored login, or of the default issuer
+// without one.
 func (p *probe) tokenEndpoint(ctx context.Context) string {
 	record, _ := persist.Recalling(p.store, p.ledger).Load(ctx)
 	return session.PolicyOf(p.config).IssuerOf(record.Credential).TokenEndpoint
 }
 
-// knock makes one request to the host of the token endpoint: no token, no path.
+// headIssuer sends one HEAD request to the host of the token endpoint, without a token.
 func (p *probe) headIssuer(ctx context.Context) (host string, response *http.Response, err error) {
 	endpoint, err := url.Parse(p.tokenEndpoint(ctx))
 	if err != nil {
 		return "the issuer", nil, evidence.ProblemAddress
 	}
-	door := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
-	request, err := session.RulesOf(p.config).NewRequest(ctx, http.MethodHead, door.String(), nil)
+	target := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: "/"}
+	request, err := session.RulesOf(p.config).NewRequest(ctx, http.MethodHead, target.String(), nil)
 	if err != nil {
 		return cmp.Or(endpoint.Host, "the issuer"), nil, err
 	}
@@ -103,18 +103,18 @@ func (p *probe) headIssuer(ctx context.Context) (host string, response *http.Res
 	return host, response, err
 }
 
-// remedies for no answer. Where nothing is said, time may help.
+// remedies for no answer. Without one, the user can only wait.
 var remedies = map[evidence.Problem]string{
-	evidence.ProblemNameUnknown:         "see that this machine is online, and that HTTPS_PROXY names the proxy if there has to be one",
-	evidence.ProblemTimedOut:            "see that a firewall lets it through, and that HTTPS_PROXY names the proxy if there has to be one",
-	evidence.ProblemConnectionRefused:   "see that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
-	evidence.ProblemConnectionBroken:    "try again later, and see that HTTPS_PROXY is the URL of a proxy if it is set",
-	evidence.ProblemProxyUnreachable:    "see that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is right",
-	evidence.ProblemProxyRefused:        "see that HTTPS_PROXY holds the name and the password that the proxy wants, and that it allows this host",
+	evidence.ProblemNameUnknown:         "check that this machine is online, and that HTTPS_PROXY names the proxy if one is needed",
+	evidence.ProblemTimedOut:            "check that no firewall blocks it, and that HTTPS_PROXY names the proxy if one is needed",
+	evidence.ProblemConnectionRefused:   "check that this machine is online, and that BEZOAR_REFRESH_TOKEN_URL_OVERRIDE is right if it is set",
+	evidence.ProblemConnectionBroken:    "try again later, and check that HTTPS_PROXY is the URL of a proxy if it is set",
+	evidence.ProblemProxyUnreachable:    "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
+	evidence.ProblemProxyRefused:        "check that HTTPS_PROXY has the user name and password for the proxy, and that the proxy allows this host",
 	evidence.ProblemCertificate:         "name your company's authorities with BEZOAR_CA_CERTIFICATE",
-	evidence.ProblemCAFileUnreadable:    "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a file that can be read",
-	evidence.ProblemNoConnection:        "see that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if there has to be one",
-	evidence.ProblemCAFileNoCertificate: "see that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
-	evidence.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if nobody can listen on that way",
-	evidence.ProblemAddress:             "set BEZOAR_REFRESH_TOKEN_URL_OVERRIDE right, or not at all",
+	evidence.ProblemCAFileUnreadable:    "check that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a file that can be read",
+	evidence.ProblemNoConnection:        "check that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if one is needed",
+	evidence.ProblemCAFileNoCertificate: "check that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
+	evidence.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if the network in between is trusted",
+	evidence.ProblemAddress:             "correct BEZOAR_REFRESH_TOKEN_URL_OVERRIDE, or unset it",
 }

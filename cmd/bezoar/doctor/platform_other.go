@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// ownerOf is not asked for here: permissions are those of the user's folder.
-func ownerOf(string) (id int, isOurs bool) { return 0, true }
+// ownerOf reports every file as ours: here files have the permissions of their folder.
+func ownerOf(string) (id int, ours bool) { return 0, true }
 
 func openFileLimit() (limit uint64, known bool) { return 0, false }
 
-// isFull reports whether there is no room on a disk.
+// isFull reports whether the disk is full.
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) }

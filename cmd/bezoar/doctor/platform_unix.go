@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// ownerOf is whose file it is, and whether that is who runs this program. What
-// cannot be asked is ours: the look at it tells more.
-func ownerOf(path string) (id int, isOurs bool) {
+// ownerOf is the owner of a file, and whether that is the user of this program. A file
+// that cannot be asked counts as ours: reading it reports more.
+func ownerOf(path string) (id int, ours bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return os.Geteuid(), true
@@ -19,12 +19,12 @@ func ownerOf(path string) (id int, isOurs bool) {
 	return id, id == os.Geteuid()
 }
 
-// openFileLimit is how many files this process may have open.
+// openFileLimit is the limit of open files of this process.
 func openFileLimit() (limit uint64, known bool) {
 	var is syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &is)
 	return uint64(is.Cur), err == nil
 }
 
-// isFull reports whether there is no room on a disk, or none left of this user's.
+// isFull reports whether the disk, or the quota of this user, is full.
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

@@ -1,3 +1,5 @@
+// Package server has the commands of the app-server: the server itself, its live page and
+// the definitions of its protocol.
 package server
 
 import (
@@ -23,18 +25,19 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/login"
 )
 
+// AppServer is bezoar app-server.
 var AppServer = cli.Command{
 	Name:    "app-server",
 	Summary: "Serve the account surface of Codex app-server on standard input and output.",
 	Usage:   "[flags]",
 	About: `One JSON object a line in, one a line out; logs go to standard error. The
-server ends at the end of input, SIGTERM or SIGINT: what was asked is answered
-within four seconds, standard output is closed, and a refresh that the issuer has
-been asked for is waited for until its deadline (30 s) and saved. A second signal
-changes nothing of that; kill -9 loses such a refresh.
+server ends at the end of input, SIGTERM or SIGINT: it answers pending requests within
+four seconds, closes standard output, and waits for a refresh that has been sent until
+its deadline (30 s), to save the new tokens. A second signal does not shorten this;
+kill -9 loses such a refresh.
 
 Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
-	Early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of codex pass some of them there
+	Early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of Codex pass some of them there
 	Run:   appServer,
 }
 
@@ -54,7 +57,7 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	loaded, err := session.Load(settings, env.Getenv)
 	if _, bad := errors.AsType[*config.HomeError](err); bad {
-		return cli.Exit(cli.ExitError, err) // as codex app-server ends, for its clients
+		return cli.Exit(cli.ExitError, err) // the exit code of codex app-server
 	}
 	if err != nil {
 		return err
@@ -70,15 +73,15 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return serve(signals, env, loaded, client, log, page)
 }
 
-// How long answers may take at the end: those that wait for the issuer, and then a
-// client that no longer reads.
+// Limits at the end: for answers that wait for the issuer, and then for a client that no
+// longer reads.
 const (
 	drainLimit = 4 * time.Second
 	flushLimit = 500 * time.Millisecond
 )
 
-// serve answers until the input ends or the program is told to go; then what
-// was asked is answered and what was refreshed is saved.
+// serve answers until the input ends or a signal arrives. Then it answers what is pending
+// and saves a refresh that is under way.
 func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) error {
 	conn := jsonrpc.New(env.Stdin, env.Stdout, jsonrpc.Options{Log: log})
 	issuer := session.NewIssuer(c, log)
@@ -106,9 +109,9 @@ func serve(signals context.Context, env cli.Environment, c config.Config, client
 	return errors.Join(err, end(server, conn, env.Stdout, c.RefreshDeadline+session.StoreMargin))
 }
 
-// end answers what was asked and lets go of the client, which must not wait longer.
-// Then the refresh that has posted is waited for and saved, whatever becomes of the
-// client; none begins any more.
+// end answers pending requests and closes the connection, so that the client does not
+// wait longer. Then it waits for a refresh that has posted and saves it, also without the
+// client. No refresh begins any more.
 func end(server *appserver.Server, conn *jsonrpc.Conn, stdout io.Writer, refreshLimit time.Duration) error {
 	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
@@ -121,7 +124,7 @@ func end(server *appserver.Server, conn *jsonrpc.Conn, stdout io.Writer, refresh
 	}
 	refresh, cancel := context.WithTimeout(context.Background(), refreshLimit)
 	defer cancel()
-	_ = server.Close(refresh) // what is left behind then is in the ledger
+	_ = server.Close(refresh) // the ledger has what is unfinished then
 	return err
 }
 
@@ -137,7 +140,7 @@ func warnings(c config.Config) []protocol.ConfigWarningNotification {
 	return all
 }
 
-// terminal is how the user agent calls the terminal.
+// terminal is the name of the terminal in the user agent.
 func terminal(getenv func(string) string) string {
 	program, version := getenv("TERM_PROGRAM"), getenv("TERM_PROGRAM_VERSION")
 	if program != "" && version != "" {

@@ -9,9 +9,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
-// codexFlags are what clients pass to codex app-server, so that this program can
-// stand in its place. They are understood, not only let through: a transport that is
-// not served is an error and no server that stays silent.
+// codexFlags are the flags that clients pass to codex app-server, so that this program
+// can stand in its place. An unknown transport is an error, not a server that stays
+// silent.
 type codexFlags struct {
 	listen string
 	client string
@@ -20,10 +20,10 @@ type codexFlags struct {
 const listenStdio = "stdio://"
 
 func (f *codexFlags) register(flags *flag.FlagSet) {
-	const forCodex = ": for codex; it changes nothing here"
+	const forCodex = ": for Codex; it changes nothing here"
 	flags.StringVar(&f.listen, "listen", listenStdio, "serve this `transport`")
 	flags.Bool("stdio", false, "short for --listen "+listenStdio)
-	flags.StringVar(&f.client, "startup-client-info", "", "who the client is until it says so itself, as `JSON` with a name and a version")
+	flags.StringVar(&f.client, "startup-client-info", "", "the client until it introduces itself, as `JSON` with a name and a version")
 	ignored := func(string) error { return nil }
 	flags.Func("enable", "a `feature` to have"+forCodex, ignored)
 	flags.Func("disable", "a `feature` to do without"+forCodex, ignored)
@@ -31,11 +31,11 @@ func (f *codexFlags) register(flags *flag.FlagSet) {
 	flags.Bool("analytics-default-enabled", false, "send analytics"+forCodex+", which sends none")
 }
 
-// read is who the client is, nil if no flag says so.
+// read is the client that a flag names, nil for none.
 func (f *codexFlags) read() (*protocol.ClientInfo, error) {
 	if f.listen != listenStdio {
 		scheme, _, _ := strings.Cut(f.listen, ":")
-		return nil, cli.Misuse("--listen %s: is not served; leave --listen out, or say --listen %s", scheme, listenStdio)
+		return nil, cli.Misuse("--listen %s: not supported; leave --listen out, or use --listen %s", scheme, listenStdio)
 	}
 	if f.client == "" {
 		return nil, nil

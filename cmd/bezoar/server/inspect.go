@@ -24,7 +24,7 @@ var Inspect = cli.Command{
 	About: `An app-server that was started with --inspect shows its state on a page of this
 machine: the states with the present one lit, who asked and what was posted to the
 issuer, the snapshot and the ledger, without secrets. This command prints the page's
-address and opens it in a browser if there is one to see. If several app-servers of
+address and opens it in a browser if there is one. If several app-servers of
 the home show a page, it is the one that was started last; standard error lists the
 others. Everyone who has the address can look at the page until the app-server ends:
 the browser gets it through a file that only you can read, never as an argument, and
@@ -62,7 +62,7 @@ func inspect(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// visitPage has a browser open the page, and waits until one has come.
+// visitPage opens a browser, and waits until it has asked for the page.
 func visitPage(env cli.Environment, url string) {
 	opening, err := browser.Open(url, env.Getenv)
 	if errors.Is(err, browser.ErrNone) {
@@ -75,7 +75,7 @@ func visitPage(env cli.Environment, url string) {
 		err = opening.Wait(ctx)
 	}
 	if err != nil {
-		cli.LogLine(env, "no browser has opened it ("+err.Error()+"): open the address yourself")
+		cli.LogLine(env, "no browser opened it ("+err.Error()+"): open the address yourself")
 	}
 }
 

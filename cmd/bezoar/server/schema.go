@@ -11,7 +11,8 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/schema"
 )
 
-// The protocol's definitions, under the names that the reference has for them.
+// JSONSchema and TypeScript write the definitions of the protocol. The commands have the
+// names that Codex has for them.
 var (
 	JSONSchema = generator("generate-json-schema", "JSON Schema", schema.JSON)
 	TypeScript = generator("generate-ts", "TypeScript", schema.TypeScript)

@@ -23,7 +23,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-// Load is the configuration. The home that nobody chose is made on first use.
+// Load is the configuration. It makes the default home on first use, and no other.
 func Load(settings config.Flags, getenv func(string) string) (config.Config, error) {
 	loaded, err := config.Load(settings, getenv)
 	missing, ok := errors.AsType[*config.HomeError](err)
@@ -31,13 +31,13 @@ func Load(settings config.Flags, getenv func(string) string) (config.Config, err
 		return loaded, err
 	}
 	if err := os.MkdirAll(missing.Path, 0o700); err != nil {
-		return loaded, &config.HomeError{Path: missing.Path, Source: missing.Source, Err: fmt.Errorf("it is not there and cannot be made: %w", err)}
+		return loaded, &config.HomeError{Path: missing.Path, Source: missing.Source, Err: fmt.Errorf("it is missing and cannot be made: %w", err)}
 	}
 	return config.Load(settings, getenv)
 }
 
-// Peek is the configuration of a home for those who only look: the one that
-// nobody chose is not made.
+// Peek is the configuration for commands that only read. It makes no home; noHome is true
+// if the default one is not there.
 func Peek(settings config.Flags, getenv func(string) string) (c config.Config, noHome bool, err error) {
 	c, err = config.Load(settings, getenv)
 	missing, ok := errors.AsType[*config.HomeError](err)
@@ -63,6 +63,7 @@ func NewLog(env cli.Environment, c config.Config, from slog.Level) *slog.Logger 
 	return slog.New(slog.NewTextHandler(env.Log, options))
 }
 
+// NewIssuer is the client of the issuer.
 func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	options := oauth.Options{
 		RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, LoginClientID: c.LoginClientID, Log: log,
@@ -77,16 +78,18 @@ func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	return oauth.New(options)
 }
 
-// certificatesLimitBytes is many times what all authorities of a system need.
+// certificatesLimitBytes is many times the size of all authorities of a system.
 const certificatesLimitBytes = 16 << 20
 
+// RulesOf are the rules for calls to other machines.
 func RulesOf(c config.Config) outbound.Rules { return outbound.Rules{AllowPlainHTTP: c.AllowPlainHTTP} }
 
-// issuerOf is the issuer of logins that do not say where they were made.
+// issuerOf is the issuer of logins that do not name theirs.
 func issuerOf(c config.Config) machine.Issuer {
 	return machine.Issuer{TokenEndpoint: c.TokenURL, ClientID: oauth.DefaultClientID}
 }
 
+// PolicyOf is the policy of the machine.
 func PolicyOf(c config.Config) machine.Policy {
 	return machine.Policy{
 		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
@@ -94,6 +97,7 @@ func PolicyOf(c config.Config) machine.Policy {
 	}
 }
 
+// EngineOptions are the options of an engine on the home.
 func EngineOptions(c config.Config, issuer engine.AuthorizationServer, log *slog.Logger) engine.Options {
 	return engine.Options{
 		Policy: PolicyOf(c),
@@ -102,8 +106,8 @@ func EngineOptions(c config.Config, issuer engine.AuthorizationServer, log *slog
 	}
 }
 
-// LedgerOf is the ledger that belongs to a login: in the home, wherever the login
-// itself is, unless that lives in memory alone.
+// LedgerOf is the ledger of the login. It is in the home, also if a keyring has the
+// login; in memory only if the login is.
 func LedgerOf(c config.Config, log *slog.Logger) persist.Ledger {
 	if c.CredentialStore == config.Ephemeral {
 		return memory.NewLedger(issuerOf(c)).Process(os.Getpid())
@@ -111,13 +115,12 @@ func LedgerOf(c config.Config, log *slog.Logger) persist.Ledger {
 	return LedgerAt(c, log, time.Now)
 }
 
-// LedgerAt is the ledger in the home as it is by a clock.
+// LedgerAt is the ledger in the home, with a clock.
 func LedgerAt(c config.Config, log *slog.Logger, now func() time.Time) *file.Ledger {
 	return file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log, Now: now})
 }
 
-// StoreOf is where the login is kept. Whoever chooses between two places may be
-// told only to look.
+// StoreOf is the store of the login. options are for the choice between keyring and file.
 func StoreOf(c config.Config, options fallback.Options) persist.Store {
 	log := options.Log
 	inFile := file.Open(c.Home, file.Options{Log: log})
@@ -127,18 +130,18 @@ func StoreOf(c config.Config, options fallback.Options) persist.Store {
 	case config.Keyring:
 		return keyring.Open(c.Home, keyring.Options{Log: log})
 	case config.Auto:
-		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // auto removes the file, when it is safe
+		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // fallback removes the file when that is safe
 		return fallback.Open(c.Home, inKeyring, inFile, options)
 	}
 	return inFile
 }
 
-// Warn tells of what is wrong with config.toml.
+// Warn prints what is wrong with config.toml.
 func Warn(env cli.Environment, c config.Config) {
 	for _, each := range c.Warnings {
 		cli.LogLine(env, each.Summary+". "+each.Details)
 	}
 }
 
-// Quiet is for what a finding says anyway.
+// Quiet is a log for commands that print problems themselves.
 var Quiet = slog.New(slog.DiscardHandler)

@@ -1,3 +1,5 @@
+// Package session opens the home of a command: its configuration, its store and ledger,
+// and an engine on them.
 package session
 
 import (
@@ -14,7 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
-// Session is an engine that lives as long as one command.
+// Session is an engine that runs as long as one command.
 type Session struct {
 	env    cli.Environment
 	Config config.Config
@@ -23,16 +25,16 @@ type Session struct {
 	Store  persist.Store // the engine's
 	Engine *engine.Engine
 
-	// leaving, if it is set, is called when the person wants to leave and the session
+	// Leaving, if it is set, is called when the user presses Ctrl-C while the session
 	// still has to finish. It returns when ctx ends at the latest.
 	Leaving func(ctx context.Context)
 }
 
 var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
-	"what this command has to do with one is forgotten when it ends; use bezoar app-server")
+	"a login of this command would end with it; use bezoar app-server")
 
-// Open starts an engine on a home and waits until it has looked there.
-// adjust changes the options of the engine.
+// Open starts an engine on a home and waits until it has read the home. adjust changes
+// the options of the engine.
 func Open(env cli.Environment, settings config.Flags, adjust ...func(*engine.Options)) (*Session, error) {
 	c, err := Load(settings, env.Getenv)
 	if _, bad := errors.AsType[*config.HomeError](err); bad {
@@ -48,7 +50,7 @@ func Open(env cli.Environment, settings config.Flags, adjust ...func(*engine.Opt
 	s := &Session{env: env, Config: c, Log: NewLog(env, c, c.LogLevel)}
 	s.Client = NewIssuer(c, s.Log)
 	options := EngineOptions(c, s.Client, s.Log)
-	options.SaveWait = commandPatience
+	options.SaveWait = saveWait
 	for _, each := range adjust {
 		each(&options)
 	}
@@ -60,8 +62,8 @@ func Open(env cli.Environment, settings config.Flags, adjust ...func(*engine.Opt
 	return s, nil
 }
 
-// Close waits until what was begun is written down. Once the person wants to leave no
-// refresh begins any more, but one that has posted is waited for until its deadline.
+// Close waits until everything that has begun is stored. After signals ends no refresh
+// begins any more; one that has posted is waited for until its deadline.
 func (s *Session) Close(signals context.Context) {
 	limit := s.Config.RefreshDeadline + 2*StoreMargin
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -74,13 +76,13 @@ func (s *Session) Close(signals context.Context) {
 			s.Leaving(ctx)
 		}
 	})()
-	_ = s.Engine.Rest(rest) // what has not posted when the person wants to leave is withheld
+	_ = s.Engine.Rest(rest) // a refresh that has not posted when signals ends is withheld
 	s.saveAgain()
 	s.Engine.Close(ctx)
 }
 
-// saveAgain tries for some seconds to store what was granted and could not be stored.
-// No other process has it.
+// saveAgain tries for some seconds to store new tokens that could not be stored. No other
+// process has them.
 func (s *Session) saveAgain() {
 	ctx, cancel := context.WithTimeout(context.Background(), StoreMargin)
 	defer cancel()
@@ -94,9 +96,9 @@ func (s *Session) saveAgain() {
 	}
 }
 
-// commandPatience is how long a command waits for a slow disk to take a login. A server
-// has clients that wait for other answers, and waits less.
-const commandPatience = time.Minute
+// saveWait is how long a command waits for a slow disk to take a login. A server waits
+// less, because its clients wait for other answers.
+const saveWait = time.Minute
 
-// StoreMargin is for what a refresh has to do before and after its post.
+// StoreMargin is the time for the work of a refresh before and after its post.
 const StoreMargin = 10 * time.Second

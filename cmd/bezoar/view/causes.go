@@ -11,9 +11,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// causes are what usually leads to the present state, as far as it is known. The
-// ledger of one home cannot tell what was done with a copy of it; what it does tell
-// goes before what is usual.
+// causes say what leads to the present state: what the ledger shows, else what is usual.
+// The ledger of one home does not show what was done with a copy of the login.
 func (v *View) causes() string {
 	if v.State.Phase() != machine.Poisoned {
 		return ""
@@ -26,41 +25,41 @@ func (v *View) causes() string {
 	}
 	switch verdict.Reason {
 	case history.ReasonReused:
-		return "This comes of two programs that each refresh a copy of one login: another home, another\nmachine, a backup, or a program that keeps the tokens in its memory. Give each a login of its own."
+		return "The usual cause is two programs that each refresh a copy of one login: another home, another\nmachine, a backup, or a program that keeps the tokens in its memory. Give each a login of its own."
 	case history.ReasonSpent:
 		if lost := v.lostByHolder(); lost != "" {
 			return lost
 		}
-		return "This comes of an auth.json that was put back from a backup or a copy."
+		return "The usual cause is an auth.json that was restored from a backup or a copy."
 	case history.ReasonRevoked:
-		return "This comes of a logout elsewhere, a changed password, or an administrator."
+		return "The usual cause is a logout elsewhere, a changed password, or an administrator."
 	case history.ReasonExpired:
-		return "This comes of a login that was not used for a long time."
+		return "The usual cause is a login that was not used for a long time."
 	case history.ReasonInDoubt:
-		return "This comes of processes that were ended, or connections that broke, while the issuer answered."
+		return "The usual cause is processes that ended, or connections that broke, while the issuer answered."
 	}
 	return ""
 }
 
-// lostGrant tells of an earlier post of the refresh token in use whose answer
-// never came to be known: it may have been a grant, and then the token was spent
-// by it, and by no copy of the login.
+// lostAnswer describes an earlier post of the refresh token in use whose answer is not
+// known. If the issuer granted new tokens then, that post spent the refresh token, and
+// not a copy of the login.
 func (v *View) lostAnswer() string {
 	key := v.tokenID()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		switch e := v.entries[i]; {
 		case e.TokenID != key:
 		case e.Kind == persist.Intended && !v.isOutcomeKnown(i):
-			return fmt.Sprintf("This comes of process %d, which ended while the issuer answered (killed, or the machine went\ndown): what it was granted is lost, and the refresh token was spent by that.", e.PID)
+			return fmt.Sprintf("The likely cause is process %d, which ended while the issuer answered (killed, or the machine\nwent down): the new tokens are lost, and the refresh token was spent.", e.PID)
 		case e.Kind == persist.Deferred && e.Lost:
-			return fmt.Sprintf("This comes of an answer that was lost on its way to process %d: it was a grant, and the refresh\ntoken was spent by that.", e.PID)
+			return fmt.Sprintf("The likely cause is an answer that was lost on its way to process %d: it had new tokens, and\nthe refresh token was spent.", e.PID)
 		}
 	}
 	return ""
 }
 
-// held is the refresh that spent the stored refresh token, whose new tokens could not be
-// stored: a process holds them in its memory, or held them until it ended.
+// held is the refresh that spent the stored refresh token and whose new tokens could not
+// be stored: a process has them in its memory, or had them until it ended.
 func (v *View) held() (rotation persist.Entry, ok bool) {
 	verdict, _ := v.State.Verdict()
 	if v.State.Phase() != machine.Poisoned || verdict.Reason != history.ReasonSpent {
@@ -78,23 +77,24 @@ func (v *View) held() (rotation persist.Entry, ok bool) {
 	return rotation, true
 }
 
-// heldBy tells of new tokens that are in the memory of a process that runs, "" if there
-// are none: to log in would end that login for it.
+// heldBy describes new tokens in the memory of a process that runs, "" if there are
+// none. A new login would end that process's login.
 func (v *View) heldBy() string {
 	rotation, ok := v.held()
 	if !ok || !runs(rotation.PID) {
 		return ""
 	}
-	return fmt.Sprintf("process %d has newer tokens in its memory and cannot store them; make room, and let it run until it has", rotation.PID)
+	return fmt.Sprintf("process %d has newer tokens in its memory and cannot store them; make room on the disk, and let the process run until it has stored them", rotation.PID)
 }
 
-// lostByHolder tells of new tokens that ended with their process, "" if there are none.
+// lostByHolder describes new tokens that were lost when their process ended, "" if there
+// are none.
 func (v *View) lostByHolder() string {
 	rotation, ok := v.held()
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("This comes of process %d, which was granted new tokens and could not store them: there was no\nroom, or the keyring was gone.", rotation.PID)
+	return fmt.Sprintf("The cause is process %d, which was granted new tokens and could not store them: the disk was\nfull, or the keyring was gone.", rotation.PID)
 }
 
 // runs reports whether there is a process with this number, as far as this user can tell.

@@ -11,7 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// Clause is what is known of the login.
+// Clause describes the login, as the middle of a line.
 func (v *View) Clause() string {
 	if v.ledgerProblem != nil && !v.isUnavailable() {
 		return v.known() + "; the ledger cannot be read, so what the issuer said before is not known"
@@ -22,22 +22,22 @@ func (v *View) Clause() string {
 func (v *View) known() string {
 	switch {
 	case v.noHome:
-		return "nobody is logged in; there is no home " + v.Config.Home + " yet"
+		return "not logged in; there is no home " + v.Config.Home + " yet"
 	case v.inMemory:
-		return "this home keeps logins in the memory of each program, where another one cannot look (cli_auth_credentials_store)"
+		return "this home keeps logins in the memory of each process, where no other process can read them (cli_auth_credentials_store)"
 	case v.isUnavailable():
-		return "what is stored cannot be read: " + cli.Printable(cli.WithoutPrefix(v.StoreProblem).Error())
+		return "the stored login cannot be read: " + cli.Printable(cli.WithoutPrefix(v.StoreProblem).Error())
 	case v.isUnreadable():
 		return cli.Printable(v.StoreProblem.Error())
 	case v.forbidden:
 		return "the stored login may not be used here (forced_login_method or forced_chatgpt_workspace_id in config.toml)"
 	}
 	if v.Assess().Reason == machine.ReasonIncomplete {
-		return "what is stored has no token to hand out, or does not say when it was last refreshed"
+		return "the stored login has no access token, or no time of its last refresh"
 	}
 	switch v.State.Phase() {
 	case machine.ApiKey:
-		return "an API key is stored, which never ages; only a request can tell whether it is still good"
+		return "an API key is stored, which never expires; only a request shows whether it is still valid"
 	case machine.Fresh:
 		return v.access() + v.endOfFresh()
 	case machine.Stale:
@@ -52,55 +52,55 @@ func (v *View) known() string {
 	if v.History.LoggedOut {
 		return "logged out"
 	}
-	return "nobody is logged in"
+	return "not logged in"
 }
 
-// access is what the access token says of itself.
+// access describes the access token.
 func (v *View) access() string {
 	switch expiry := v.State.Expiry(); {
 	case expiry.IsZero():
-		return "the access token does not say when it expires"
+		return "the access token has no known expiry"
 	case v.Assess().ClockWrong:
-		return "the access token had expired when it came, by the clock of this machine, which may be wrong; it is used until " + cli.NearTime(expiry, v.At)
+		return "the access token had already expired when it was issued, by the clock of this machine, which may be wrong; it is used until " + cli.NearTime(expiry, v.At)
 	case v.At.Before(expiry):
-		return "the access token is good until " + cli.NearTime(expiry, v.At)
+		return "the access token is valid until " + cli.NearTime(expiry, v.At)
 	default:
 		return "the access token expired at " + cli.NearTime(expiry, v.At)
 	}
 }
 
-// endOfFresh tells of a token set that cannot be refreshed when its time comes.
+// endOfFresh warns of a login that cannot be refreshed when its access token expires.
 func (v *View) endOfFresh() string {
 	verdict, condemned := v.State.Verdict()
 	if !condemned {
 		return ""
 	}
-	return ", and a login is needed then: " + Because(verdict.Reason)
+	return ", and then a new login is needed: " + Because(verdict.Reason)
 }
 
-// obstacle is what stands in the way of a refresh that is due.
+// obstacle says why a refresh that is due has not been made.
 func (v *View) obstacle() string {
 	switch v.State.Blocked() {
 	case evidence.BlockIssuerUnavailable:
 		return "and " + v.lastAnswer()
 	case evidence.BlockRefreshElsewhere:
-		return "and another process is asking for a new one"
+		return "and another process is refreshing it"
 	case evidence.BlockInDoubt:
-		return "and the answer to the last refresh was lost, so that its refresh token may be spent"
+		return "and the answer to the last refresh was lost, so the refresh token may be spent"
 	case evidence.BlockStoreNotDurable:
-		return "and there is no refresh because a new login could not be stored"
+		return "and there is no refresh because new tokens could not be stored"
 	case evidence.BlockStoreUnavailable:
 		return "and there is no refresh because the store cannot be read"
 	case evidence.BlockOtherLoginStored:
-		return "and the store holds another login by now"
+		return "and the store now holds another login"
 	}
 	if v.State.Rejected() {
-		return "and it was refused"
+		return "and a server rejected it"
 	}
 	return "and the next use refreshes it"
 }
 
-// lastAnswer is what came of the last attempt that was made, as far as it is known.
+// lastAnswer describes the outcome of the last attempt, as far as it is known.
 func (v *View) lastAnswer() string {
 	e, ok := v.last(persist.Deferred, persist.Refused)
 	what := answered(v.State.Evidence().Evidence)
@@ -122,7 +122,7 @@ func times(count int) string {
 	return fmt.Sprintf(" %d times in a row", count)
 }
 
-// Because is a verdict in words.
+// Because is the reason of a verdict, in words.
 func Because(reason history.Reason) string {
 	switch reason {
 	case history.ReasonExpired:
@@ -132,21 +132,21 @@ func Because(reason history.Reason) string {
 	case history.ReasonRevoked:
 		return "the issuer says this refresh token was revoked"
 	case history.ReasonInvalidGrant:
-		return "the issuer does not accept this refresh token any more"
+		return "the issuer no longer accepts this refresh token"
 	case history.ReasonUnexplained:
 		return "the issuer refused this refresh token without a reason"
 	case history.ReasonInDoubt:
-		return "two refreshes with this refresh token had no outcome, so that it is taken for spent"
+		return "the outcome of two refreshes with this refresh token is not known, so it counts as spent"
 	case history.ReasonMissing:
 		return "there is no refresh token"
 	case history.ReasonSpent:
-		return "this refresh token was replaced by a newer one, which is not what is stored here"
+		return "this refresh token was replaced by a newer one, which is not stored here"
 	}
 	return "this refresh token is refused: " + cli.Printable(strings.ReplaceAll(string(reason), "_", " "))
 }
 
-// answered is what came of asking the issuer, in words: what it answered, or what
-// stood in the way of an answer. It is "" for nothing known.
+// answered is evidence in words: what the issuer answered, or why there was no answer.
+// It is "" if nothing is known.
 func answered(e evidence.Evidence) string {
 	status := ""
 	if e.Status != 0 {
@@ -174,20 +174,20 @@ func answered(e evidence.Evidence) string {
 	return "the issuer could not be reached: " + cli.Printable(e.Problem.Error())
 }
 
-// noAnswer are the ways to get no answer of an issuer.
+// noAnswer are the reasons for which the issuer did not answer.
 var noAnswer = map[evidence.Problem]string{
 	evidence.ProblemCancelled:           "the request to the issuer was cancelled",
 	evidence.ProblemTimedOut:            "the issuer did not answer in time",
 	evidence.ProblemNoConnection:        "no connection to the issuer could be made",
 	evidence.ProblemConnectionRefused:   "the issuer's host refused the connection",
 	evidence.ProblemConnectionBroken:    "the connection to the issuer broke",
-	evidence.ProblemNameUnknown:         "the issuer's host name is not known here",
+	evidence.ProblemNameUnknown:         "the host name of the issuer cannot be resolved",
 	evidence.ProblemProxyUnreachable:    "the proxy does not answer",
-	evidence.ProblemProxyRefused:        "the proxy does not let the request through",
+	evidence.ProblemProxyRefused:        "the proxy refused the request",
 	evidence.ProblemCertificate:         "the issuer's certificate is not trusted here",
 	evidence.ProblemCAFileUnreadable:    "the file of certificate authorities cannot be read",
 	evidence.ProblemCAFileNoCertificate: "the file of certificate authorities has no PEM certificate",
 	evidence.ProblemAddress:             "the address of the issuer is not a URL",
-	evidence.ProblemHeader:              "a setting does not fit into the header of a request",
+	evidence.ProblemHeader:              "a setting cannot be sent in a header",
 	evidence.ProblemPlainHTTP:           "the issuer's address is plain HTTP, and no token is sent there",
 }

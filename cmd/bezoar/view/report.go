@@ -14,8 +14,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// Status is a status for programs. Its members are named as in the
-// app-server's account/health/read where that has them.
+// Status is the state of the login, as JSON. Its members are named as in the answer to
+// account/health/read, where that has them.
 type Status struct {
 	State           string  `json:"state"`
 	Reason          *string `json:"reason"`
@@ -48,7 +48,7 @@ func (v *View) Report() Status {
 	return report
 }
 
-// reason is why, in a word for programs.
+// reason is the reason of the state, as one word for programs.
 func (v *View) reason() string {
 	switch {
 	case v.inMemory:
@@ -65,11 +65,11 @@ func (v *View) reason() string {
 	return v.Assess().Reason
 }
 
-// Explanation is the story for programs: all that status says, and how it came to that.
+// Explanation is the status and how the login came to it, as JSON.
 type Explanation struct {
 	Status
 	Story  []happening `json:"story"`
-	Causes *string     `json:"causes"` // what usually leads there
+	Causes *string     `json:"causes"` // what usually leads to the state
 	Next   *string     `json:"next"`   // a command to run, or what to wait for; null if there is nothing to do
 }
 
@@ -77,7 +77,8 @@ func (v *View) Explain() Explanation {
 	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.nextStep())}
 }
 
-// IsUnread reports whether what is stored cannot be read, so that nothing is explained.
+// IsUnread reports whether the stored login cannot be read, so that there is nothing to
+// explain.
 func (v *View) IsUnread() bool {
 	return v.Phase() == Unknown || v.StoreProblem != nil && v.Code() == cli.ExitOperator
 }
@@ -95,7 +96,7 @@ func (v *View) Print(out io.Writer, p cli.Paint) error {
 	case v.ledgerProblem != nil:
 		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", cli.Printable(cli.WithoutPrefix(v.ledgerProblem).Error()))
 	case len(story) == 0:
-		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is none.")
+		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is no login.")
 	}
 	fmt.Fprintf(&text, "\n%s\n", v.head(p))
 	if causes := v.causes(); causes != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// Unknown stands where a state would, when nobody can tell it.
+// Unknown stands in place of a state that this process cannot know.
 const Unknown = "Unknown"
 
 // Phase is the name of the state.
@@ -31,8 +31,8 @@ func (v *View) isUnreadable() bool {
 	return ok
 }
 
-// Assess is the machine's opinion, which all commands tell, with what it cannot
-// know of: logins that are out of sight, in the memory of other processes.
+// Assess is the machine's assessment, which all commands print, corrected for logins
+// that this process cannot see: those in the memory of other processes.
 func (v *View) Assess() machine.Assessment {
 	assessed := v.State.Assess(v.At)
 	if v.inMemory || v.heldBy() != "" {
@@ -41,15 +41,15 @@ func (v *View) Assess() machine.Assessment {
 	return assessed
 }
 
-// serves reports whether the token command can hand out a token: the one at hand is
-// good, or it may be refreshed right now.
+// serves reports whether bezoar token has a token: the access token is valid, or may be
+// refreshed right now.
 func (v *View) serves() bool {
 	assessed := v.Assess()
 	mayRefresh := assessed.Phase == machine.Stale && assessed.Action == machine.ActionNone
 	return assessed.Usable || mayRefresh
 }
 
-// Code is the exit code that says the same.
+// Code is the exit code for the state.
 func (v *View) Code() int {
 	if v.serves() {
 		return cli.ExitOK
@@ -92,7 +92,7 @@ func (v *View) colour() string {
 	return cli.Bold
 }
 
-// next is what to do, as the end of a line.
+// next is the next step, as the end of a line.
 func (v *View) next() string {
 	if step := v.nextStep(); step != "" {
 		return "Next: " + step
@@ -100,7 +100,7 @@ func (v *View) next() string {
 	return "Nothing to do."
 }
 
-// nextStep is what to do, "" for nothing.
+// nextStep is a command to run or a time to wait for, "" for none.
 func (v *View) nextStep() string {
 	assessed := v.Assess()
 	switch assessed.Action {
@@ -120,8 +120,8 @@ func (v *View) nextStep() string {
 	return ""
 }
 
-// waitUntil is when to come back. What is less than a second away is over when it
-// has been read.
+// waitUntil is when to try again. A time less than a second away is over before the
+// user has read it.
 func waitUntil(then, now time.Time) string {
 	if then.Sub(now) < time.Second {
 		return "try again in a moment"

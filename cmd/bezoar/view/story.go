@@ -13,8 +13,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// happening is a sentence of the story: one entry of the ledger, or several of a
-// kind that followed each other.
+// happening is a sentence of the story: one entry of the ledger, or several in a row that
+// are alike.
 type happening struct {
 	At    cli.Stamp    `json:"at"` // of the last one
 	Kind  persist.Kind `json:"kind"`
@@ -22,16 +22,17 @@ type happening struct {
 	Text  string       `json:"text"`
 }
 
-// story is what led to the present state, the oldest first: everything from the
-// last login or logout on, and what happened before to the refresh token in use.
+// story is how the login came to its state, the oldest sentence first: everything since
+// the last login or logout, and what happened before to the refresh token in use.
 func (v *View) story() []happening {
 	return append(v.beginning(), v.sentences(v.entriesTold())...)
 }
 
-// tellAll tells entries, the oldest first, those together that are alike.
+// sentences describe entries, the oldest first. Entries in a row that are alike make one
+// sentence.
 func (v *View) sentences(entries []persist.Entry) []happening {
 	var story []happening
-	var first, last persist.Entry // of those that are told together
+	var first, last persist.Entry // of the present sentence
 	count := 0
 	tell := func() {
 		if count > 0 {
@@ -51,25 +52,25 @@ func (v *View) sentences(entries []persist.Entry) []happening {
 	return story
 }
 
-// unseen is the kind of a happening that the ledger does not have.
+// unseen is the kind of a sentence about what happened outside bezoar.
 const unseen persist.Kind = "unseen"
 
-// prologue tells where the tokens came from if it was not bezoar that got them.
+// beginning says where the tokens came from, if they were issued outside bezoar.
 func (v *View) beginning() []happening {
 	known := func(e persist.Entry) bool { return begins(e) || e.NextID != "" && e.NextID == v.tokenID() }
 	at := v.State.LastRefresh()
 	if at.IsZero() || slices.ContainsFunc(v.entries, known) {
 		return []happening{}
 	}
-	return []happening{{cli.Stamp{Time: at}, unseen, 1, "The tokens were issued, and bezoar had no part in it: another program logged in or refreshed them."}}
+	return []happening{{cli.Stamp{Time: at}, unseen, 1, "Tokens were issued outside bezoar: another program logged in or refreshed them."}}
 }
 
-// isBeginning reports whether a story can begin with the entry.
+// begins reports whether a story can begin with the entry.
 func begins(e persist.Entry) bool {
 	return e.Kind == persist.Login && e.Method != machine.MethodExternal || e.Kind == persist.Logout || e.Kind == persist.Adopted
 }
 
-// isAlike reports whether two entries in a row make one sentence.
+// alike reports whether two entries in a row make one sentence.
 func alike(a, b persist.Entry) bool {
 	switch b.Kind {
 	case persist.Rotated:
@@ -98,9 +99,9 @@ func (v *View) entriesTold() []persist.Entry {
 	return told
 }
 
-// isOutcomeKnown reports whether the entry is an intent whose outcome is known: the
-// process that made it tells, or its successor was found and put in place later. What
-// came of the post of another process says nothing about this one.
+// isOutcomeKnown reports whether the entry is an intent whose outcome the ledger has: its
+// process recorded it, or its new tokens were found and stored later. The outcome of
+// another process's post says nothing about this one.
 func (v *View) isOutcomeKnown(i int) bool {
 	intent := v.entries[i]
 	if intent.Kind != persist.Intended {
@@ -115,9 +116,9 @@ func (v *View) isOutcomeKnown(i int) bool {
 	return false
 }
 
-// isKnownFromBefore reports whether the entry is of a login that was taken up by one
-// process after another one of this home had written down where it came from, and had not
-// ended it since: then no other program made it.
+// isKnownFromBefore reports whether the entry says that a process loaded a login which
+// another process of this home had recorded before and not ended since: then no other
+// program made it.
 func (v *View) isKnownFromBefore(i int) bool {
 	taken := v.entries[i]
 	if taken.Kind != persist.Adopted {
@@ -134,48 +135,48 @@ func (v *View) isKnownFromBefore(i int) bool {
 	return false
 }
 
-// sentence tells of entries that are alike.
+// sentence describes entries that are alike.
 func (v *View) sentence(first, last persist.Entry, count int) string {
 	who := fmt.Sprintf("process %d", last.PID)
 	switch last.Kind {
 	case persist.Login:
 		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
 	case persist.Adopted:
-		return fmt.Sprintf("Another program stored a login%s, and it was taken up (%s).", withMethod(last), who)
+		return fmt.Sprintf("Another program stored a login%s, and bezoar loaded it (%s).", withMethod(last), who)
 	case persist.Logout:
 		return fmt.Sprintf("Logged out (%s).", who)
 	case persist.Revoked:
-		return fmt.Sprintf("The issuer was told to forget the login that had ended (%s).", who)
+		return fmt.Sprintf("The login that had ended was revoked at the issuer (%s).", who)
 	case persist.Intended:
 		return fmt.Sprintf("Refresh token %s was about to be sent%s; the outcome was not recorded (%s).", short(last.TokenID), OnCause(last.Cause), v.stillAt(last))
 	case persist.Rotated:
 		return v.rotation(first, last, count, who)
 	case persist.Saved:
-		return fmt.Sprintf("Refresh token %s, which had been in memory alone, was stored (%s).", short(last.TokenID), who)
+		return fmt.Sprintf("Refresh token %s was stored, which until then was in memory only (%s).", short(last.TokenID), who)
 	case persist.Refused:
 		return fmt.Sprintf("Refresh token %s was sent%s (%s): %s. %s", short(last.TokenID), OnCause(last.Cause), who, Because(last.Reason), v.consequence(last))
 	case persist.Deferred:
 		return v.deferral(first, last, count, who)
 	}
-	return fmt.Sprintf("Something that this version does not know happened: %s (%s).", cli.Printable(string(last.Kind)), who)
+	return fmt.Sprintf("This version does not know the entry %s (%s).", cli.Printable(string(last.Kind)), who)
 }
 
-// stillAt is the process of an intent without an outcome: it works on it still, for
-// all that is known, or was ended.
+// stillAt describes the process of an intent without an outcome: it may still wait for
+// the answer, or it has ended.
 func (v *View) stillAt(intent persist.Entry) string {
 	if v.At.Sub(intent.At) < v.Config.RefreshDeadline+session.StoreMargin {
 		return fmt.Sprintf("process %d may still wait for the answer", intent.PID)
 	}
-	return fmt.Sprintf("process %d was ended before that", intent.PID)
+	return fmt.Sprintf("process %d ended before that", intent.PID)
 }
 
 func (v *View) rotation(first, last persist.Entry, count int, who string) string {
 	became := "is now " + short(last.NextID)
 	switch last.NextID {
 	case "":
-		became = "has no successor: it was dropped, for somebody had logged in or out meanwhile"
+		became = "has no successor: the new tokens were dropped, because a login or logout came first"
 	case first.TokenID:
-		became = "goes on"
+		became = "stays in use"
 	}
 	how := OnCause(last.Cause)
 	if count > 1 {
@@ -187,7 +188,7 @@ func (v *View) rotation(first, last persist.Entry, count int, who string) string
 func (v *View) deferral(first, last persist.Entry, count int, who string) string {
 	what := cmp.Or(answered(last.Evidence), "the issuer was unavailable")
 	if last.Lost {
-		what += ", so that an answer may be lost and the token spent"
+		what += ", so an answer may be lost and the token spent"
 	}
 	if last.NextID != "" {
 		what += fmt.Sprintf(", but with a new refresh token, %s", short(last.NextID))
@@ -197,7 +198,7 @@ func (v *View) deferral(first, last persist.Entry, count int, who string) string
 	}
 	wait := ""
 	if !last.NotBefore.IsZero() {
-		wait = fmt.Sprintf(" No attempt was to follow before %s.", cli.ExactTime(last.NotBefore, v.At))
+		wait = fmt.Sprintf(" Next attempt not before %s.", cli.ExactTime(last.NotBefore, v.At))
 	}
 	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s).%s", short(last.TokenID), OnCause(last.Cause), what, who, wait)
 }
@@ -225,20 +226,20 @@ func withMethod(e persist.Entry) string {
 	return token
 }
 
-// onCause is why a refresh was wanted.
+// OnCause is why a refresh was wanted, in words.
 func OnCause(cause endpoint.Cause) string {
 	switch cause {
 	case endpoint.CauseDemanded:
 		return " because a client demanded it"
 	case endpoint.CauseExpiring:
-		return " because the access token was at its end"
+		return " because the access token was about to expire"
 	case endpoint.CauseOld:
 		return " because the last refresh was long ago"
 	case endpoint.CauseRejected:
-		return " because the access token had been refused"
+		return " because a server had rejected the access token"
 	}
 	return ""
 }
 
-// short is a fingerprint for people. A ledger can be edited.
+// short is a fingerprint as it is printed. A ledger can be edited, so it is made legible.
 func short(f secret.Fingerprint) string { return cli.Printable(f.Short()) }

@@ -1,3 +1,5 @@
+// Package view reports on the login of a home without changing it: the state in one line
+// and as JSON, the story behind it, its likely causes, and the next step.
 package view
 
 import (
@@ -16,8 +18,8 @@ import (
 	"github.com/bezoar-auth/bezoar/store/fallback"
 )
 
-// View is what can be seen of a home's login by looking: nobody is asked, nothing
-// is locked and nothing is written.
+// View is the login of a home as one look finds it. The look reads only: it asks no
+// issuer, locks nothing and writes nothing.
 type View struct {
 	Config  config.Config
 	At      time.Time
@@ -25,14 +27,14 @@ type View struct {
 	History history.TokenHistory
 	entries []persist.Entry // of the ledger, the oldest first
 
-	noHome        bool  // there is no home yet
-	inMemory      bool  // logins are kept in the memory of other processes
-	forbidden     bool  // what is stored may not be used here
-	StoreProblem  error // why nobody can tell what is stored, or that it is no login
-	ledgerProblem error // why nobody can tell what the ledger knows
+	noHome        bool  // the home is not there yet
+	inMemory      bool  // logins are kept in the memory of each process
+	forbidden     bool  // a restriction forbids the stored login
+	StoreProblem  error // why the store cannot be read, or that it holds no login
+	ledgerProblem error // why the ledger cannot be read
 }
 
-// LookLimit is for a disk that hangs, or a keyring that waits for a person.
+// LookLimit bounds a look: a disk may hang, and a keyring may wait for the user.
 const LookLimit = 2 * time.Second
 
 // Open looks at a home.
@@ -51,6 +53,7 @@ func Open(env cli.Environment, settings config.Flags) (View, error) {
 	return v, nil
 }
 
+// Look looks at the home and fills in the view.
 func (v *View) Look(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), LookLimit)
 	defer cancel()
@@ -58,7 +61,7 @@ func (v *View) Look(log *slog.Logger) {
 	v.LookAt(ctx, session.StoreOf(v.Config, fallback.Options{Log: log, Look: true}), ledger, log)
 }
 
-// LookAt is a look through a store that settles nothing, and its ledger.
+// LookAt is Look with a store that changes nothing when it is read, and its ledger.
 func (v *View) LookAt(ctx context.Context, login persist.Store, ledger persist.Ledger, log *slog.Logger) {
 	seen := engine.Peek(ctx, engine.Options{
 		Policy: session.PolicyOf(v.Config), Store: login, Ledger: ledger,
@@ -66,18 +69,19 @@ func (v *View) LookAt(ctx context.Context, login persist.Store, ledger persist.L
 	})
 	v.State, v.History, v.forbidden = seen.Snapshot, seen.History, seen.IsForbidden
 	v.StoreProblem, v.ledgerProblem = seen.StoreProblem, seen.LedgerProblem
-	v.entries, _ = EntriesOf(ledger) // the lineage has the same problem and reports it
+	v.entries, _ = EntriesOf(ledger) // the same problem is in LedgerProblem
 }
 
-// entriesKept is more than any story tells of.
+// entriesKept is more than any story needs.
 const entriesKept = 512
 
-// audited is a ledger that can tell its entries.
+// audited is a ledger whose entries can be read.
 type audited interface {
 	Newest(n int) ([]persist.Entry, error)
 }
 
-// AuditOf is the ledger as one that can tell its entries, also behind a bound.
+// AuditOf is the ledger as one whose entries can be read, also behind a time bound. ok
+// is false if they cannot.
 func AuditOf(ledger persist.Ledger) (trail audited, ok bool) {
 	if behind, ok := ledger.(interface{ Unwrap() persist.Ledger }); ok {
 		ledger = behind.Unwrap()
@@ -86,7 +90,7 @@ func AuditOf(ledger persist.Ledger) (trail audited, ok bool) {
 	return trail, ok
 }
 
-// EntriesOf are the newest entries of a ledger, none if it cannot tell them.
+// EntriesOf are the newest entries of a ledger, none if they cannot be read.
 func EntriesOf(ledger persist.Ledger) ([]persist.Entry, error) {
 	trail, ok := AuditOf(ledger)
 	if !ok {
@@ -95,8 +99,8 @@ func EntriesOf(ledger persist.Ledger) ([]persist.Entry, error) {
 	return trail.Newest(entriesKept)
 }
 
-// last is the last entry of one of the kinds that is about the refresh token
-// in use, or about any login if it has none.
+// last is the last entry of one of the kinds about the refresh token in use, or about
+// any login if there is no refresh token.
 func (v *View) last(kinds ...persist.Kind) (persist.Entry, bool) {
 	key := v.tokenID()
 	for i := len(v.entries) - 1; i >= 0; i-- {
@@ -115,31 +119,43 @@ func (v *View) tokenID() secret.Fingerprint {
 	return v.State.TokenID()
 }
 
-// since is when the present state began, zero if nobody knows.
+// since is when the present state began, zero if that is not known.
 func (v *View) since() time.Time {
 	switch v.State.Phase() {
 	case machine.Poisoned:
-		verdict, _ := v.State.Verdict()
-		if e, ok := v.last(persist.Intended); ok && verdict.Reason == history.ReasonInDoubt {
-			return e.At // the verdict may be this look's own
-		}
-		return verdict.At
+		return v.poisonedSince()
 	case machine.Stale:
 		issued := v.State.LastRefresh()
-		if issued.After(v.State.DueAt()) { // it lives for less than the time that it is due before its end
+		if issued.After(v.State.DueAt()) { // its lifetime is shorter than the margin before its expiry
 			return issued
 		}
 		return v.State.DueAt()
 	case machine.Fresh:
 		return v.State.LastRefresh()
 	case machine.ApiKey:
-		if e, ok := v.last(persist.Login); ok && e.Access == v.State.Access() {
-			return e.At
-		}
-	case machine.NoAuth:
-		if e, ok := v.last(persist.Logout); ok && v.History.LoggedOut && v.StoreProblem == nil && !v.forbidden {
-			return e.At
-		}
+		return v.keySince()
+	}
+	return v.loggedOutSince()
+}
+
+func (v *View) poisonedSince() time.Time {
+	verdict, _ := v.State.Verdict()
+	if e, ok := v.last(persist.Intended); ok && verdict.Reason == history.ReasonInDoubt {
+		return e.At // this look itself may have made the verdict
+	}
+	return verdict.At
+}
+
+func (v *View) keySince() time.Time {
+	if e, ok := v.last(persist.Login); ok && e.Access == v.State.Access() {
+		return e.At
+	}
+	return time.Time{}
+}
+
+func (v *View) loggedOutSince() time.Time {
+	if e, ok := v.last(persist.Logout); ok && v.History.LoggedOut && v.StoreProblem == nil && !v.forbidden {
+		return e.At
 	}
 	return time.Time{}
 }
