@@ -3,29 +3,22 @@ package file
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/history"
-	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
-// A crash here is a real one: a process of its own, which kills itself before
-// the system call that it was told. Nothing is deferred, nothing is flushed.
-
-// crashes are what a process may be doing when it dies. Arming comes before
-// the part that it may die in.
-var crashes = map[string]func(ledger *Ledger, arm func()) error{
+// postDeeds are what a process may be doing with a ledger when it dies.
+var postDeeds = map[string]func(ledger *Ledger, arm func()) error{
 	"intend": func(ledger *Ledger, arm func()) error {
 		arm()
 		return ledger.Intend(background, crashedIntent, history.Doubt{})
@@ -52,63 +45,25 @@ var crashes = map[string]func(ledger *Ledger, arm func()) error{
 	},
 }
 
+func init() {
+	for name, deed := range postDeeds {
+		deeds[name] = func(home string, step disk.Step, arm func()) error {
+			return deed(OpenLedger(home, storetest.LedgerIssuer, LedgerOptions{Step: step}), arm)
+		}
+	}
+}
+
 var (
 	crashedIntent  = persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now().UTC()}
 	crashedOutcome = persist.Entry{Kind: persist.Rotated, TokenID: ledgerKey(1), NextID: ledgerKey(2), At: ledgerNoon}
 )
 
-const crashVariable = "BEZOAR_TEST_LEDGER_CRASH" // what, after how many steps, in which folder
-
-// TestLedgerCrashes is the process that dies. It is no test on its own.
-func TestLedgerCrashes(t *testing.T) {
-	order, ok := os.LookupEnv(crashVariable)
-	if !ok {
-		t.Skip("this is not the process that dies")
-	}
-	what, rest, _ := strings.Cut(order, ",")
-	steps, dir, _ := strings.Cut(rest, ",")
-	left, err := strconv.Atoi(steps)
-	require.NoError(t, err)
-	isArmed := false
-	ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{Step: func(step string) {
-		if !isArmed {
-			return
-		}
-		if left--; left < 0 {
-			os.Stdout.WriteString("died before " + step + "\n")
-			self, _ := os.FindProcess(os.Getpid())
-			self.Kill()
-			select {}
-		}
-	}})
-	require.NoError(t, crashes[what](ledger, func() { isArmed = true }))
-	os.Stdout.WriteString("died at the end\n")
-	os.Exit(0)
-}
-
-// crashEverywhere runs what in one process after the other, each of which dies
-// one system call later, and calls look at what it left. It returns what look
-// said, by the place of the death.
-func crashEverywhere(t *testing.T, what string, prepare func(dir string), look func(place string, ledger *Ledger) string) map[string]string {
+// crashLedgerEverywhere is [crashEverywhere] for those who look at the ledger.
+func crashLedgerEverywhere(t *testing.T, what string, prepare func(dir string), look func(ledger *Ledger) string) map[string]string {
 	t.Helper()
-	outcomes := map[string]string{}
-	for steps := 0; ; steps++ {
-		dir := machinetest.Dir(t)
-		prepare(dir)
-		child := exec.Command(os.Args[0], "-test.run=^TestLedgerCrashes$")
-		child.Env = append(os.Environ(), crashVariable+"="+what+","+strconv.Itoa(steps)+","+dir)
-		output, _ := child.Output()
-		place, found := strings.CutPrefix(strings.SplitN(string(output), "\n", 2)[0], "died ")
-		require.True(t, found, string(output))
-		outcome := look(place, OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{LimitBytes: 1}))
-		if earlier, ok := outcomes[place]; ok && earlier != outcome {
-			outcome = earlier + ", then " + outcome
-		}
-		outcomes[place] = outcome
-		if place == "at the end" {
-			return outcomes
-		}
-	}
+	return crashEverywhere(t, what, prepare, func(_, home string) string {
+		return look(OpenLedger(home, storetest.LedgerIssuer, LedgerOptions{LimitBytes: 1}))
+	})
 }
 
 // standing says what a ledger makes of the token that a process died over, and
@@ -147,11 +102,11 @@ func TestAKillBeforeThePostLeavesTheTokenUnspentOrInDoubt(t *testing.T) {
 		"before append: write":              inDoubt,
 		"before append: sync folder":        inDoubt,
 		"at the end":                        inDoubt,
-	}, crashEverywhere(t, "intend", inNothing, func(_ string, ledger *Ledger) string { return standing(t, ledger) }))
+	}, crashLedgerEverywhere(t, "intend", inNothing, func(ledger *Ledger) string { return standing(t, ledger) }))
 }
 
 func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
-	look := func(_ string, ledger *Ledger) string { return standing(t, ledger) }
+	look := func(ledger *Ledger) string { return standing(t, ledger) }
 	for _, what := range []string{"rotate", "replay"} {
 		t.Run(what, func(t *testing.T) {
 			require.Equal(t, map[string]string{
@@ -159,7 +114,7 @@ func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
 				"before append: sync":   "spent",
 				"before intent: remove": "spent",
 				"at the end":            "spent",
-			}, crashEverywhere(t, what, inNothing, look))
+			}, crashLedgerEverywhere(t, what, inNothing, look))
 		})
 	}
 	t.Run("take back", func(t *testing.T) {
@@ -167,7 +122,7 @@ func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
 			"before intent: remove": "in doubt, holder gone",
 			"before append: write":  "unspent",
 			"at the end":            "unspent",
-		}, crashEverywhere(t, "take back", inNothing, look))
+		}, crashLedgerEverywhere(t, "take back", inNothing, look))
 	})
 }
 
@@ -181,7 +136,7 @@ func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
 			appendAll(t, ledger, persist.Entry{Kind: persist.Deferred, Endpoint: "elsewhere"})
 		}
 	}
-	look := func(_ string, ledger *Ledger) string {
+	look := func(ledger *Ledger) string {
 		require.Equal(t, []secret.Fingerprint{ledgerKey(7)}, verdictsOf(t, ledger))
 		known, err := ledger.History(background)
 		require.NoError(t, err)
@@ -208,5 +163,5 @@ func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
 		"before compact: rename":      "old journal",
 		"before compact: sync folder": "new journal",
 		"at the end":                  "new journal",
-	}, crashEverywhere(t, "compact", prepare, look))
+	}, crashLedgerEverywhere(t, "compact", prepare, look))
 }

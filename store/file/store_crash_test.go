@@ -1,11 +1,10 @@
 package file
 
 import (
+	"errors"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,11 +13,9 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
-
-// As in ledger_crash_test.go, a crash is a process that kills itself before the
-// system call that it was told.
 
 var (
 	oldLogin   = storetest.TokenSet(1)
@@ -52,63 +49,41 @@ var writes = map[string]func(s *Store) error{
 	"delete": func(s *Store) error { return s.Delete(background) },
 }
 
-const (
-	killVariable     = "BEZOAR_TEST_STORE_KILL"     // what, after how many steps, in which folder
-	intruderVariable = "BEZOAR_TEST_STORE_INTRUDER" // set if there is a login just before an exchange
-)
-
-// TestStoreKills is the process that dies. Without an order it does nothing.
-func TestStoreKills(t *testing.T) {
-	order, ok := os.LookupEnv(killVariable)
-	if !ok {
-		return
-	}
-	fields := strings.SplitN(order, ",", 3)
-	left, err := strconv.Atoi(fields[1])
-	require.NoError(t, err)
-	_, isIntruded := os.LookupEnv(intruderVariable)
-	s := Open(fields[2], Options{Step: func(step string) {
-		if left--; left < 0 {
-			os.Stdout.WriteString("died before " + step + "\n")
-			self, _ := os.FindProcess(os.Getpid())
-			self.Kill()
-			select {}
+func init() {
+	for name, write := range writes {
+		deeds[name] = func(home string, step disk.Step, arm func()) error {
+			_, intruded := os.LookupEnv(intruderVariable)
+			s := Open(home, Options{Step: func(name string) {
+				step(name)
+				if name == "swap: exchange" && intruded {
+					_ = Open(home, Options{}).Replace(background, otherLogin)
+				}
+			}})
+			arm()
+			err := write(s)
+			switch {
+			case !intruded:
+				return err
+			case errors.Is(err, persist.ErrConflict):
+				return nil
+			}
+			return fmt.Errorf("the other login is no conflict: %w", err)
 		}
-		if step == "swap: exchange" && isIntruded {
-			require.NoError(t, Open(fields[2], Options{}).Replace(background, otherLogin))
-		}
-	}})
-	err = writes[fields[0]](s)
-	if isIntruded {
-		require.ErrorIs(t, err, persist.ErrConflict)
-	} else {
-		require.NoError(t, err)
 	}
-	os.Stdout.WriteString("died at the end\n")
-	os.Exit(0)
 }
 
-// killEverywhere runs what in one process after the other, each of which dies
-// one system call later. It returns what was stored then, and what was once
-// another process had taken the lock, by the place of the death.
+const intruderVariable = "BEZOAR_TEST_STORE_INTRUDER" // set if another login comes just before an exchange
+
+// killEverywhere returns what was stored after each crash, and what was once another
+// process had taken the lock, by the place of the death.
 func killEverywhere(t *testing.T, what string, prepare func(home string), environment ...string) map[string]string {
 	t.Helper()
-	outcomes := map[string]string{}
-	for steps := 0; ; steps++ {
-		home := machinetest.Dir(t)
-		prepare(home)
-		child := exec.Command(os.Args[0], "-test.run=^TestStoreKills$")
-		child.Env = append(os.Environ(), killVariable+"="+what+","+strconv.Itoa(steps)+","+home)
-		child.Env = append(child.Env, environment...)
-		output, _ := child.Output()
-		place, found := strings.CutPrefix(strings.SplitN(string(output), "\n", 2)[0], "died ")
-		require.True(t, found, string(output))
-		require.NotContains(t, outcomes, place, "each step has a name of its own")
-		outcomes[place] = aftermath(t, home)
-		if place == "at the end" {
-			return outcomes
-		}
-	}
+	places := map[string]bool{}
+	return crashEverywhere(t, what, prepare, func(place, home string) string {
+		require.False(t, places[place], "each step has a name of its own")
+		places[place] = true
+		return aftermath(t, home)
+	}, environment...)
 }
 
 func aftermath(t *testing.T, home string) string {
