@@ -222,7 +222,7 @@ var mutants = []mutant{
 		"a new login is noticed by the next ask", engineUnit, false},
 	{"an intent is taken back by its number alone", "store/file/intent.go",
 		`each.PID == l.pid && each.process == l.me()`, `each.PID == l.pid`,
-		"a token in doubt stays in doubt", "./store/file -run=^TestAProcessTakesBack", false},
+		"a token in doubt stays in doubt", "./store/file -run=^TestTakeBack", false},
 	{"an unreadable auth.json counts as none", "store/fallback/store.go",
 		"if _, err := s.file.Load(ctx); !errors.Is(err, persist.ErrNotFound) {\n		return false, nil\n	}\n	mark", "if _, err := s.file.Load(ctx); err == nil {\n		return false, nil\n	}\n	mark",
 		"at any moment one place is where the login is", "./store/fallback -run=^TestAnUnreadableFile", false},

@@ -334,7 +334,7 @@ func anyLogin(t *rapid.T) machine.Credential {
 	return c
 }
 
-func TestEveryLoginComesBackAsItWasAndWhateverItReplaced(t *testing.T) {
+func TestEncodeAndDecodeKeepEveryLogin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first, second := anyLogin(t), anyLogin(t)
 		strange := fmt.Sprintf(`{"s": %q}`, rapid.StringMatching(`[a-z]{0,9}`).Draw(t, "stranger"))

@@ -96,7 +96,7 @@ func within(t *testing.T, limit time.Duration, do func(ctx context.Context)) tim
 	return time.Since(begun)
 }
 
-func TestALookAtADeadHomeCostsTwoSecondsOnceAndThenNothing(t *testing.T) {
+func TestReadOfADeadHomeWaitsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		of := &hanging{Store: memory.NewStore(), takes: time.Hour}
 		s := bounded.NewStore(of)

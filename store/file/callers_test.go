@@ -38,7 +38,7 @@ func TestACallerIsOneProcessAndNotALaterOneOfItsNumber(t *testing.T) {
 	require.NotEqual(t, earlier.name, nameOf(other.pid, other.who))
 }
 
-func TestCallersThatHaveEndedAreForgottenAndTheRestIsBounded(t *testing.T) {
+func TestCallersFolderForgetsEndedProcesses(t *testing.T) {
 	home := machinetest.Dir(t)
 	body := exec.Command("sleep", "60")
 	require.NoError(t, body.Start())

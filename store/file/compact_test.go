@@ -50,7 +50,7 @@ func TestTheJournalStaysSmallHoweverLongTheHistory(t *testing.T) {
 	require.Empty(t, intentFiles(t, ledger))
 }
 
-func TestAJournalThatCannotBeShortIsNotCompactedOverAndOver(t *testing.T) {
+func TestJournalDoublesBeforeItIsCompactedAgain(t *testing.T) {
 	compactions := 0
 	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Step: func(step string) {
 		if step == "compact: rename" {
@@ -63,7 +63,7 @@ func TestAJournalThatCannotBeShortIsNotCompactedOverAndOver(t *testing.T) {
 	require.Less(t, compactions, 12)
 }
 
-func TestACompactionKeepsWhatOnlyANewerVersionUnderstands(t *testing.T) {
+func TestCompactionKeepsLinesOfNewerVersions(t *testing.T) {
 	ledger := openTestLedger(t, LedgerOptions{Log: slog.New(slog.DiscardHandler)})
 	newer := []string{
 		`{"kind":"pardon","by":{"who":"operator"}}` + "\n",

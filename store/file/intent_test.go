@@ -42,7 +42,7 @@ func earlier() process {
 	return h
 }
 
-func TestThePostOfALivingProcessIsLeftAloneUntilItMustHaveEnded(t *testing.T) {
+func TestIntentOfALivingProcessIsRespected(t *testing.T) {
 	_, doubt := intended(t, func(*Ledger) {})
 	require.Equal(t, history.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
 	require.False(t, doubt(35*time.Second).HolderGone)
@@ -201,7 +201,7 @@ func TestCompactionSweepsOldIntents(t *testing.T) {
 // Two containers on one home may give the same number to their processes. Only
 // the process that made an intent may take it back: what another one left open
 // is a doubt about a token that may be spent.
-func TestAProcessTakesBackItsOwnIntentAndNoneOfItsNumber(t *testing.T) {
+func TestTakeBackSparesAnotherProcessOfTheSameNumber(t *testing.T) {
 	key := ledgerKey(1)
 	made := func(l *Ledger, doubt history.Doubt) {
 		require.NoError(t, l.Intend(background, persist.Entry{Kind: persist.Intended, TokenID: key, At: ledgerNoon}, doubt))

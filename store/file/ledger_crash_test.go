@@ -90,7 +90,7 @@ func standing(t *testing.T, ledger *Ledger) string {
 
 func inNothing(string) {}
 
-func TestAKillBeforeThePostLeavesTheTokenUnspentOrInDoubt(t *testing.T) {
+func TestKillBeforeThePostLeavesADoubtAtMost(t *testing.T) {
 	const unspent, inDoubt = "unspent", "in doubt, holder gone"
 	require.Equal(t, map[string]string{
 		"before intent: make folder":        unspent,
@@ -105,7 +105,7 @@ func TestAKillBeforeThePostLeavesTheTokenUnspentOrInDoubt(t *testing.T) {
 	}, crashLedgerEverywhere(t, "intend", inNothing, func(ledger *Ledger) string { return standing(t, ledger) }))
 }
 
-func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
+func TestKillAfterThePostLeavesADoubtOrAVerdict(t *testing.T) {
 	look := func(ledger *Ledger) string { return standing(t, ledger) }
 	for _, what := range []string{"rotate", "replay"} {
 		t.Run(what, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestAKillAfterThePostLeavesTheTokenInDoubtOrSpent(t *testing.T) {
 	})
 }
 
-func TestAKillInACompactionLosesNothingNeeded(t *testing.T) {
+func TestKillInACompactionLosesNothingNeeded(t *testing.T) {
 	prepare := func(dir string) {
 		ledger := OpenLedger(dir, storetest.LedgerIssuer, LedgerOptions{})
 		require.NoError(t, ledger.Intend(background, crashedIntent, history.Doubt{}))

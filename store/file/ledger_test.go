@@ -353,7 +353,7 @@ func TestOnlyWhatIsNewIsRead(t *testing.T) {
 	require.Len(t, known.Verdicts, 201)
 }
 
-func TestADamagedLedgerIsReportedOnceAndWithoutItsContent(t *testing.T) {
+func TestDamagedLedgerIsReportedOnce(t *testing.T) {
 	var log bytes.Buffer
 	ledger := openTestLedger(t, LedgerOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, os.WriteFile(ledger.journal.path, []byte("S3NT1NEL\nS3NT1NEL\n"), 0o600))
@@ -367,7 +367,7 @@ func TestADamagedLedgerIsReportedOnceAndWithoutItsContent(t *testing.T) {
 	require.NotContains(t, log.String(), "S3NT1NEL")
 }
 
-func TestAnAppendIsRepeatedIfItsJournalWasReplacedUnderItsHands(t *testing.T) {
+func TestAppendIsRepeatedInAReplacedJournal(t *testing.T) {
 	for _, moment := range []string{"append: write", "append: sync"} {
 		t.Run(moment, func(t *testing.T) {
 			var ledger *Ledger

@@ -23,7 +23,7 @@ func logIn(t *testing.T, home string, n int) func() {
 	return func() { require.NoError(t, quiet(home).Replace(background, storetest.TokenSet(n))) }
 }
 
-func TestLoginsThatComeWhileOneIsPutBackStayInTheirOrder(t *testing.T) {
+func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	back := 0
@@ -63,7 +63,7 @@ func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsGivenASecondNameInTheMiddleOfASwapKeepsIt(t *testing.T) {
+func TestSwapKeepsASecondNameGivenMeanwhile(t *testing.T) {
 	home, other, isDone := machinetest.Dir(t), filepath.Join(machinetest.Dir(t), "other"), false
 	loggedIn(t)(home)
 	s := stepping(home, "swap: exchange", func() {
@@ -142,7 +142,7 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 	require.Equal(t, "none", stored(t, s), "what is left of a refresh does not undo a logout")
 }
 
-func TestTheFilesOfThoseWhoCannotBeAskedForAreLeftForAnHour(t *testing.T) {
+func TestSweepLeavesFilesOfUnknownProcessesForAnHour(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	file := leave(t, home, owner{1, process{Started: "1", PIDNamespace: "another"}})

@@ -123,7 +123,7 @@ func shared(t *testing.T) func(home string) {
 	}
 }
 
-func TestAKillInALoginLeavesTheOldOneOrTheNewOne(t *testing.T) {
+func TestKillInALoginLeavesOneLogin(t *testing.T) {
 	afterwards := func(old string) map[string]string {
 		return map[string]string{
 			"before replace: create":      old,
@@ -138,7 +138,7 @@ func TestAKillInALoginLeavesTheOldOneOrTheNewOne(t *testing.T) {
 	require.Equal(t, afterwards("old"), killEverywhere(t, "replace", loggedIn(t)))
 }
 
-func TestAKillInARefreshLosesNoTokenThatIsWritten(t *testing.T) {
+func TestKillInARefreshLosesNoToken(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before swap: create":      "old",
 		"before swap: write":       "old",
@@ -152,7 +152,7 @@ func TestAKillInARefreshLosesNoTokenThatIsWritten(t *testing.T) {
 
 // The room that is held from before the post becomes the new login, and from the
 // moment in which it holds all of it the login is not lost.
-func TestAKillInASwapIntoTheRoomLosesNoTokenThatIsWritten(t *testing.T) {
+func TestKillInASwapIntoTheRoomLosesNoToken(t *testing.T) {
 	swap := map[string]string{
 		"before reserve: create":       "old",
 		"before reserve: write":        "old",
@@ -196,7 +196,7 @@ func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
 	require.NoError(t, reserve(quiet(home), oldLogin))
 }
 
-func TestAKillInARefreshLosesNoLoginThatCameInBetween(t *testing.T) {
+func TestKillInARefreshLosesNoOtherLogin(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before swap: create":        "old",
 		"before swap: write":         "old",
@@ -208,7 +208,7 @@ func TestAKillInARefreshLosesNoLoginThatCameInBetween(t *testing.T) {
 	}, killEverywhere(t, "swap", loggedIn(t), intruderVariable+"=1"))
 }
 
-func TestAKillInAWriteInPlaceLeavesTheOldLoginOrTheNewOne(t *testing.T) {
+func TestKillInAWriteInPlaceLeavesOneLogin(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before replace: create":            "old",
 		"before replace: write":             "old",
@@ -235,7 +235,7 @@ func TestAKillInAWriteInPlaceLeavesTheOldLoginOrTheNewOne(t *testing.T) {
 	}, killEverywhere(t, "swap", shared(t)))
 }
 
-func TestAKillInAReservationOrALogoutLeavesNothingElse(t *testing.T) {
+func TestKillInAReservationOrLogoutLeavesNoLitter(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"before reserve: create":       "old",
 		"before reserve: write":        "old",

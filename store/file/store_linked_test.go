@@ -111,7 +111,7 @@ func TestADeviceIsNoLogin(t *testing.T) {
 	requireNoPlaceForALogin(t, home, "a device is in its place")
 }
 
-func TestATornFileIsReadFromTheCopyThatIsNotAndFromNoOther(t *testing.T) {
+func TestTornFileIsReadFromItsWholeCopyOnly(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
 	s := quiet(home)

@@ -79,7 +79,7 @@ func TestUnnoticedMountIsWrittenInPlace(t *testing.T) {
 	}
 }
 
-func TestAMountedFileThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
+func TestReserveNoticesAReadOnlyMountedFile(t *testing.T) {
 	home, _ := mounted(t)
 	loggedIn(t)(home)
 	path, s := filepath.Join(home, authFile), quiet(home)
@@ -140,7 +140,7 @@ func TestAFolderThatMayNotBeWrittenIsNoticedBeforeAPost(t *testing.T) {
 	})
 }
 
-func TestALoginThatMayNotBeReadIsUnavailableAndNotAbsent(t *testing.T) {
+func TestLoginThatMayNotBeReadIsUnavailable(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
 	base := revisionIn(t, quiet(home))
@@ -293,7 +293,7 @@ func TestStickyFolderHasAnotherUsersLoginWrittenInPlace(t *testing.T) {
 	}
 }
 
-func TestAnAppendOnlyFolderIsNoticedBeforeAPostAndStaysClean(t *testing.T) {
+func TestReserveNoticesAnAppendOnlyFolder(t *testing.T) {
 	home := t.TempDir()
 	loggedIn(t)(home)
 	folder, err := os.Open(home)
@@ -314,7 +314,7 @@ func TestAnAppendOnlyFolderIsNoticedBeforeAPostAndStaysClean(t *testing.T) {
 	require.Equal(t, "none", stored(t, s))
 }
 
-func TestADiskThatFillsUpAfterThePostStillTakesTheNewLogin(t *testing.T) {
+func TestSwapNeedsNoRoomOnAFullDisk(t *testing.T) {
 	home := t.TempDir()
 	if !mount(t, "tmpfs", home, "tmpfs", 0, "size=64k") {
 		t.Skip("nothing can be mounted here")
@@ -402,7 +402,7 @@ func TestTwoHomesWithOneFileRefreshOneAfterTheOther(t *testing.T) {
 
 // A file that is mounted into a home and replaced where it came from cannot be
 // refreshed there: its token is spent elsewhere.
-func TestAMountedFileThatWasReplacedWhereItCameFromIsNotRefreshed(t *testing.T) {
+func TestMountedFileReplacedAtItsSourceIsNotRefreshed(t *testing.T) {
 	homes, ok := twoHomes(t)["mounted"]
 	if !ok {
 		t.Skip("nothing may be mounted here")

@@ -58,7 +58,7 @@ func TestReplayOfADroppedResponseIsSpentAndNoLogin(t *testing.T) {
 	require.True(t, lineage.LoggedOut)
 }
 
-func TestAnExplainedRefusalIsAVerdictAndAnUnexplainedOneAWait(t *testing.T) {
+func TestReplayTellsVerdictsFromWaits(t *testing.T) {
 	refused := persist.Entry{Kind: persist.Refused, TokenID: "a", Access: "access", Endpoint: here, At: noon, NotBefore: noon, Failures: 4}
 	refused.Reason = history.ReasonExpired
 	require.Equal(t, history.TokenHistory{
@@ -87,7 +87,7 @@ func TestTheExpiryOfAnAccessTokenIsRemembered(t *testing.T) {
 	require.Zero(t, fold(persist.Entry{Kind: persist.Login}.WithExpiry(machine.Credential{AccessToken: secret.New("opaque")})).Expiries)
 }
 
-func TestARefreshTokenThatCameAloneSpendsTheOldOneAndWaits(t *testing.T) {
+func TestReplaySpendsATokenWhoseSuccessorCameAlone(t *testing.T) {
 	kept := deferred
 	kept.TokenID, kept.NextID = "a", "b"
 	require.Equal(t, history.ReasonSpent, fold(kept).VerdictOn("a").Reason)
@@ -279,7 +279,7 @@ func TestACompactionKeepsTheLastWordOnAToken(t *testing.T) {
 	require.Equal(t, []bool{false, true, false, true}, journal.Retain(entries, nil)[:4])
 }
 
-func TestACompactionKeepsTheNewestOfWhatOnlyALaterVersionKnows(t *testing.T) {
+func TestRetainKeepsTheNewestOfUnknownKinds(t *testing.T) {
 	entries := make([]persist.Entry, 1000)
 	for i := range entries {
 		entries[i].Kind = persist.Intended

@@ -71,7 +71,7 @@ func aftermath(t *testing.T, home string, ring *vault, limitBytes int) string {
 	return found
 }
 
-func TestACrashInALoginOrARefreshLeavesTheOldOneOrTheNewOne(t *testing.T) {
+func TestCrashInAWriteLeavesOneLogin(t *testing.T) {
 	for _, what := range []string{"replace", "swap"} {
 		require.Equal(t, map[string]string{
 			"before lock":         "old",

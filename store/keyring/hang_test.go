@@ -85,7 +85,7 @@ func TestAKeyringThatHangsIsUnavailableWithinTwoSeconds(t *testing.T) {
 	}
 }
 
-func TestThoseWhoWaitBehindAHangingCallHavePatienceOfTheirOwn(t *testing.T) {
+func TestCallersBehindAHangingCallWaitTheirOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		s := openImpatient(machinetest.Dir(t), &vault{before: func(string) error { <-free; return nil }}, 0)

@@ -74,7 +74,7 @@ func TestASealedLoginOpensInItsHomeAndGenerationOnly(t *testing.T) {
 	require.ErrorIs(t, err, errNotSealedHere, "another key")
 }
 
-func TestAnOlderSealedFilePutInPlaceOfTheNewOneIsUnreadable(t *testing.T) {
+func TestOlderSealedFileDoesNotOpen(t *testing.T) {
 	s, _, file := sealedLogin(t)
 	older, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -106,7 +106,7 @@ func TestInASessionALargeLoginIsKept(t *testing.T) {
 }
 
 // Other programs give their items more attributes than this one.
-func TestInASessionAnotherProgramsItemIsFoundAndReplaced(t *testing.T) {
+func TestInASessionAnotherItemIsReplaced(t *testing.T) {
 	if !isInSession(t) {
 		return
 	}

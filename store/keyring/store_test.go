@@ -145,7 +145,7 @@ func TestALogoutLeavesNoOlderItem(t *testing.T) {
 	require.Equal(t, "none", stored(t, s))
 }
 
-func TestAKeyringThatForgetsNothingOrStoresNothingIsFoundOut(t *testing.T) {
+func TestKeyringThatLiesIsFoundOut(t *testing.T) {
 	home, ring := machinetest.Dir(t), new(vault)
 	s := openQuiet(home, stubborn{ring}, 0)
 	require.ErrorContains(t, s.Replace(background, newLogin), "does not give back")
