@@ -82,9 +82,9 @@ func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
 	case protocol.LoginExternalTokens:
 		s.loginExternal(id, params.External)
 	case protocol.LoginChatGPT:
-		s.follow(id, s.options.Logins.Browser(), asBrowserLogin)
+		s.follow(id, s.options.Logins.Browser(), browserResponse)
 	case protocol.LoginDeviceCode:
-		s.follow(id, s.options.Logins.Device(), asDeviceLogin)
+		s.follow(id, s.options.Logins.Device(), deviceResponse)
 	}
 }
 
@@ -113,7 +113,7 @@ func (s *Server) loginAPIKey(id jsonrpc.ID, key secret.Token) {
 
 // login saves a credential that is complete. It interrupts the login under way before.
 func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) {
-	ctx, cancel := s.briefly()
+	ctx, cancel := s.commandContext()
 	defer cancel()
 	err := s.endLogin(ctx)
 	if err == nil {
@@ -125,14 +125,14 @@ func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, fa
 	}
 	s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
 	s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
-	s.accountUpdated()
+	s.notifyUpdated()
 }
 
-func asBrowserLogin(id string, prompt login.Prompt) any {
+func browserResponse(id string, prompt login.Prompt) any {
 	return protocol.ChatGPTLoginResponse{Type: protocol.LoginChatGPT, LoginID: id, AuthURL: prompt.AuthURL}
 }
 
-func asDeviceLogin(id string, prompt login.Prompt) any {
+func deviceResponse(id string, prompt login.Prompt) any {
 	return protocol.DeviceCodeLoginResponse{
 		Type: protocol.LoginDeviceCode, LoginID: id, UserCode: prompt.UserCode, VerificationURL: prompt.VerificationURL,
 	}
@@ -155,7 +155,7 @@ func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, l
 			return
 		}
 		s.conn.Reply(id, as(attempt.ID, prompt))
-		s.completed(attempt.ID, attempt.Wait())
+		s.notifyCompleted(attempt.ID, attempt.Wait())
 	})
 }
 
@@ -176,15 +176,15 @@ func startError(err error) *jsonrpc.Error {
 	return internal(err.Error())
 }
 
-// completed notifies the client of the end of a login. The errors have Codex's texts.
-func (s *Server) completed(loginID string, err error) {
+// notifyCompleted notifies the client of the end of a login. The errors have Codex's texts.
+func (s *Server) notifyCompleted(loginID string, err error) {
 	ended := protocol.LoginCompletedNotification{LoginID: &loginID, Success: err == nil}
 	if err != nil {
 		ended.Error = nullable(err.Error())
 	}
 	s.notify(protocol.LoginCompleted, ended)
 	if err == nil {
-		s.accountUpdated()
+		s.notifyUpdated()
 	}
 }
 
@@ -222,7 +222,7 @@ const revocationLimit = 2 * time.Second
 // accountLogout deletes the login, and answers when its tokens are revoked or
 // revocationLimit is over.
 func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
-	ctx, cancel := s.briefly()
+	ctx, cancel := s.commandContext()
 	defer cancel()
 	err := s.endLogin(ctx)
 	var revoked <-chan engine.Revocation
@@ -235,21 +235,21 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	}
 	select {
 	case <-revoked:
-		s.loggedOut(id)
+		s.replyLogout(id)
 	default:
 		s.inflight.Go(func() {
 			select {
 			case <-revoked:
 			case <-time.After(revocationLimit):
 			}
-			s.loggedOut(id)
+			s.replyLogout(id)
 		})
 	}
 }
 
-// loggedOut answers a logout. The notification shows the login as it is by then: a
+// replyLogout answers a logout. The notification shows the login as it is by then: a
 // login behind the logout may have been answered before.
-func (s *Server) loggedOut(id jsonrpc.ID) {
+func (s *Server) replyLogout(id jsonrpc.ID) {
 	s.conn.Reply(id, protocol.LogoutResponse{})
-	s.accountUpdated()
+	s.notifyUpdated()
 }

@@ -180,7 +180,7 @@ func (s *Server) notify(method string, params any) {
 // than the engine waits for the store, so that the client gets the store's error.
 const commandLimit = 12 * time.Second
 
-func (s *Server) briefly() (context.Context, context.CancelFunc) {
+func (s *Server) commandContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), commandLimit)
 }
 

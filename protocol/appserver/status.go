@@ -104,16 +104,16 @@ func account(snapshot machine.Snapshot) (account any, userID *string) {
 	}, nullable(who.UserID)
 }
 
-// accountUpdated notifies the client of the login as it is now. It may be called
+// notifyUpdated notifies the client of the login as it is now. It may be called
 // concurrently: the last notification shows the latest login.
-func (s *Server) accountUpdated() {
+func (s *Server) notifyUpdated() {
 	s.update.Lock()
 	defer s.update.Unlock()
-	s.notify(protocol.AccountUpdated, updated(s.options.Engine.Snapshot()))
+	s.notify(protocol.AccountUpdated, updatedNotification(s.options.Engine.Snapshot()))
 }
 
-// updated is the notification for the login that a snapshot shows.
-func updated(snapshot machine.Snapshot) protocol.AccountUpdatedNotification {
+// updatedNotification is the notification for the login that a snapshot shows.
+func updatedNotification(snapshot machine.Snapshot) protocol.AccountUpdatedNotification {
 	method := snapshot.LoginMethod()
 	update := protocol.AccountUpdatedNotification{AuthMode: nullable(string(method))}
 	if method != "" && method != machine.MethodAPIKey {

@@ -186,14 +186,14 @@ func (c *Conn) read() {
 		if !c.out.begin() {
 			return
 		}
-		c.take(line)
+		c.handle(line)
 		if !c.out.flush(c.in.more()) {
 			return
 		}
 	}
 }
 
-func (c *Conn) take(line []byte) {
+func (c *Conn) handle(line []byte) {
 	m, err := parse(line)
 	if err == errBlank {
 		return

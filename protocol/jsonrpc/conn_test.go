@@ -185,7 +185,7 @@ func TestPollCostsNoAllocation(t *testing.T) {
 	line := fmt.Appendf(nil, poll, math.MaxInt64)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		c.out.begin()
-		c.take(line)
+		c.handle(line)
 		c.out.flush(false)
 	}))
 }

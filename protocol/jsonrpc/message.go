@@ -100,7 +100,7 @@ var (
 
 // parse decides what a line is. Unknown members are ignored, also "jsonrpc".
 func parse(line []byte) (message, error) {
-	m, err := cut(line)
+	m, err := parseEnvelope(line)
 	if err != nil {
 		return message{}, err
 	}
@@ -137,11 +137,11 @@ func parse(line []byte) (message, error) {
 // envelope has the values of the members of a message, nil for a missing one.
 type envelope struct{ id, method, params, result, err []byte }
 
-// cut finds the members of a line, without a copy. It validates all of the line, also
+// parseEnvelope finds the members of a line, without a copy. It validates all of the line, also
 // params and result, so that what is inside can be trusted later. UTF-8 is checked in a
 // pass of its own: utf8.Valid reads eight bytes at a time, which costs less than a check of
 // each byte in the scanner.
-func cut(line []byte) (envelope, error) {
+func parseEnvelope(line []byte) (envelope, error) {
 	var m envelope
 	duplicate := false
 	s := scanner{text: line}
@@ -183,7 +183,7 @@ func cut(line []byte) (envelope, error) {
 // EachMember calls visit with each member of a JSON object, in its order: the name without
 // quotes and escapes, and the value, which may be parts of text. It is false for a text
 // that is no JSON object; visit may have been called by then. For params it is a second
-// pass over bytes that cut has validated: to keep what cut saw would cost the poll an
+// pass over bytes that parse has validated: to keep what it saw would cost the poll an
 // allocation, and this pass a few hundred nanoseconds.
 func EachMember(text json.RawMessage, visit func(name, value []byte)) bool {
 	s := scanner{text: text}

@@ -50,18 +50,18 @@ type outbox struct {
 	fail  func(error) // called after a failed Write
 	late  *time.Timer // runs relieve, while armed
 
-	mu         sync.Mutex
-	changed    sync.Cond // a Write is over, or closed is set
-	queue      []*batch  // none is empty, and all but the last are full
-	waiting    int       // bytes in the queue and in the Write
-	writing    bool      // a goroutine is in drain, or about to be
-	collecting bool      // the reading goroutine will flush
-	lent       bool      // the reading goroutine is in drain
-	drains     uint64    // of the reading goroutine: how often it has drained
-	armed      bool      // relieve will run
-	armedAt    uint64    // the value of drains that it will be late for
-	closed     bool
-	err        error // of the Write that failed; there is none after it
+	mu           sync.Mutex
+	changed      sync.Cond // a Write is over, or closed is set
+	queue        []*batch  // none is empty, and all but the last are full
+	waiting      int       // bytes in the queue and in the Write
+	writing      bool      // a goroutine is in drain, or about to be
+	collecting   bool      // the reading goroutine will flush
+	readerDrains bool      // the reading goroutine is in drain
+	drains       uint64    // of the reading goroutine: how often it has drained
+	armed        bool      // relieve will run
+	armedAt      uint64    // the value of drains that it will be late for
+	closed       bool
+	err          error // of the Write that failed; there is none after it
 }
 
 func newOutbox(w io.Writer, limit int, read func(), fail func(error)) *outbox {
@@ -80,7 +80,7 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 		return
 	}
 	first := len(o.queue) == 0
-	b := o.filling()
+	b := o.lastBatch()
 	before := len(b.lines)
 	b.lines = append(appendLine(b.lines), '\n')
 	o.waiting += len(b.lines) - before
@@ -94,8 +94,8 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 	}
 }
 
-// filling is the batch for the next line.
-func (o *outbox) filling() *batch {
+// lastBatch is the batch for the next line.
+func (o *outbox) lastBatch() *batch {
 	if n := len(o.queue); n > 0 && len(o.queue[n-1].lines) < batchBytes {
 		return o.queue[n-1]
 	}
@@ -136,11 +136,11 @@ func (o *outbox) flush(more bool) bool {
 	if o.writing || len(o.queue) == 0 {
 		return true
 	}
-	o.writing, o.lent = true, true
+	o.writing, o.readerDrains = true, true
 	o.drain()
 	o.drains++
-	still := o.lent
-	o.lent = false
+	still := o.readerDrains
+	o.readerDrains = false
 	return still
 }
 
@@ -149,14 +149,14 @@ func (o *outbox) relieve() {
 	o.mu.Lock()
 	o.armed = false
 	if o.armedAt != o.drains { // that drain is over; the next one has its own time
-		if o.lent || o.collecting && len(o.queue) > 0 {
+		if o.readerDrains || o.collecting && len(o.queue) > 0 {
 			o.arm()
 		}
 		o.mu.Unlock()
 		return
 	}
-	if o.lent {
-		o.lent = false
+	if o.readerDrains {
+		o.readerDrains = false
 		o.mu.Unlock()
 		o.read()
 		return

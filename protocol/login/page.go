@@ -55,18 +55,18 @@ func failurePage(err error) page {
 	return failure
 }
 
-// look is the template of all pages, and the policy that allows its style.
-type look struct {
+// pages has the template of all pages, and the policy that allows its style.
+type pages struct {
 	page   *template.Template
 	style  template.CSS
 	policy string
 }
 
-// loadLook is called for the first page: a program that shows none parses none.
-var loadLook = sync.OnceValue(func() look {
+// loadPages is called for the first page: a program that shows none parses none.
+var loadPages = sync.OnceValue(func() pages {
 	style, _ := files.ReadFile("page.css") // it is in the program
 	hash := sha256.Sum256(style)
-	return look{
+	return pages{
 		page:  template.Must(template.ParseFS(files, "page.html")),
 		style: template.CSS(style),
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
@@ -76,16 +76,16 @@ var loadLook = sync.OnceValue(func() look {
 
 // servePage serves a page with status 200, also for a failure, as Codex does.
 func servePage(w http.ResponseWriter, p page) {
-	look := loadLook()
-	p.Style = look.style
+	pages := loadPages()
+	p.Style = pages.style
 	var body bytes.Buffer
-	if err := look.page.Execute(&body, p); err != nil {
+	if err := pages.page.Execute(&body, p); err != nil {
 		answer(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
 	loopback.Protect(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", look.policy)
+	w.Header().Set("Content-Security-Policy", pages.policy)
 	w.Write(body.Bytes())
 }
 

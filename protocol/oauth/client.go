@@ -158,7 +158,7 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 		return unreachable
 	}
 	if answered.isPage() {
-		return answered.page()
+		return answered.pageError()
 	}
 	if !answered.ok() {
 		return &StatusError{Call: "token revocation failed with status", Status: answered.status}

@@ -43,7 +43,7 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 	case unreachable != nil:
 		return Device{}, unreachable
 	case answered.isPage():
-		return Device{}, answered.page()
+		return Device{}, answered.pageError()
 	case answered.status == http.StatusNotFound:
 		return Device{}, ErrNoDeviceLogin
 	case !answered.ok():
@@ -60,7 +60,7 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 		Interval:        interval,
 	}
 	if device.ID.IsAbsent() || device.UserCode == "" || !ok {
-		return Device{}, answered.unreadable()
+		return Device{}, answered.unreadableError()
 	}
 	return device, nil
 }

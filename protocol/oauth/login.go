@@ -127,7 +127,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenRespons
 		return endpoint.TokenResponse{}, unreachable
 	}
 	if answered.isPage() {
-		return endpoint.TokenResponse{}, answered.page()
+		return endpoint.TokenResponse{}, answered.pageError()
 	}
 	m := answered.members()
 	if !answered.ok() || m.saysError() {
@@ -136,7 +136,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenRespons
 	}
 	response := m.tokenResponse()
 	if response.IDToken.IsAbsent() || response.AccessToken.IsAbsent() || response.RefreshToken.IsAbsent() {
-		return endpoint.TokenResponse{}, answered.unreadable()
+		return endpoint.TokenResponse{}, answered.unreadableError()
 	}
 	return response.SentAt(sentAt), nil
 }
@@ -160,7 +160,7 @@ func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.
 	}
 	key := answered.members().accessToken()
 	if key.IsAbsent() {
-		return secret.Token{}, answered.unreadable()
+		return secret.Token{}, answered.unreadableError()
 	}
 	return key, nil
 }

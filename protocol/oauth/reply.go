@@ -62,20 +62,20 @@ func (r reply) refused() bool {
 	return fromIssuer && !r.isPage()
 }
 
-// unreadable is the error of a successful answer without the requested members.
-func (r reply) unreadable() error {
+// unreadableError is the error of a successful answer without the requested members.
+func (r reply) unreadableError() error {
 	if r.cut != "" {
 		return &UnreachableError{Problem: r.cut, Sent: true}
 	}
 	if r.isPage() {
-		return r.page()
+		return r.pageError()
 	}
 	return ErrUnreadable
 }
 
-// page is the error of an HTML page in place of the issuer's answer. A page with 502 or
+// pageError is the error of an HTML page in place of the issuer's answer. A page with 502 or
 // 504 is that of a gateway, which did send the request on.
-func (r reply) page() *UnreachableError {
+func (r reply) pageError() *UnreachableError {
 	return &UnreachableError{Problem: evidence.ProblemPage, Sent: r.lost()}
 }
 

@@ -25,7 +25,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols.SetHTTP1(true) // HTTP/2 may send a request again after a reset
 	return &http.Transport{
 		Proxy:                  outbound.Proxy,
-		OnProxyConnectResponse: tunnelled,
+		OnProxyConnectResponse: checkTunnel,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		Protocols:              protocols,
 		DisableKeepAlives:      true,
@@ -34,9 +34,9 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-// tunnelled is nil if the proxy has opened a tunnel to the issuer. What it says
+// checkTunnel is nil if the proxy has opened a tunnel to the issuer. What it says
 // when it does not (407: it wants a password) is its own text, which is not shown.
-func tunnelled(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+func checkTunnel(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode != http.StatusOK {
 		return evidence.ProblemProxyRefused
 	}

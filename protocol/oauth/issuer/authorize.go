@@ -14,7 +14,7 @@ import (
 
 // authorize is the authorization endpoint (RFC 6749 section 4.1.1), where the browser comes
 // first.
-func (i *Issuer) authorize(request asked) answer {
+func (i *Issuer) authorize(request parsedRequest) answer {
 	if reply, ok := i.checkAuthorization(request); !ok {
 		return reply
 	}
@@ -27,7 +27,7 @@ func (i *Issuer) authorize(request asked) answer {
 }
 
 // consent is the button on the page. The form repeats the request, which is checked again.
-func (i *Issuer) consent(request asked) answer {
+func (i *Issuer) consent(request parsedRequest) answer {
 	if reply, ok := i.checkAuthorization(request); !ok {
 		return reply
 	}
@@ -36,7 +36,7 @@ func (i *Issuer) consent(request asked) answer {
 
 // checkAuthorization checks a request before the browser is redirected: an issuer must not
 // redirect to an address that it does not know (RFC 9700 section 4.11).
-func (i *Issuer) checkAuthorization(request asked) (answer, bool) {
+func (i *Issuer) checkAuthorization(request parsedRequest) (answer, bool) {
 	query := request.query
 	switch {
 	case query.Get("client_id") != i.options.ClientID:
@@ -51,7 +51,7 @@ func (i *Issuer) checkAuthorization(request asked) (answer, bool) {
 	return answer{}, true
 }
 
-func (i *Issuer) consented(request asked, allowed bool) answer {
+func (i *Issuer) consented(request parsedRequest, allowed bool) answer {
 	wanted := request.query.Get("allowed_workspace_id")
 	elsewhere := wanted != "" && !slices.Contains(strings.Split(wanted, ","), i.account.ID)
 	switch {
@@ -65,7 +65,7 @@ func (i *Issuer) consented(request asked, allowed bool) answer {
 }
 
 // sendBack redirects the browser to the client (RFC 6749 section 4.1.2).
-func sendBack(request asked, result url.Values) answer {
+func sendBack(request parsedRequest, result url.Values) answer {
 	target, _ := url.Parse(request.query.Get("redirect_uri")) // loopbackURL has parsed it
 	query := target.Query()
 	for name := range result {

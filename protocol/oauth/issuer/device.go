@@ -30,7 +30,7 @@ const (
 const deviceLifetime = 15 * time.Minute
 
 // userCode begins a device login (RFC 8628 section 3.1, in the dialect of Codex's issuer).
-func (i *Issuer) userCode(request asked) answer {
+func (i *Issuer) userCode(request parsedRequest) answer {
 	if request.values["client_id"] != i.options.ClientID {
 		return refuse(401, "invalid_client", "Unknown client.")
 	}
@@ -45,7 +45,7 @@ func (i *Issuer) userCode(request asked) answer {
 
 // devicePoll answers whether the user has decided (RFC 8628 section 3.5). In the dialect of
 // Codex's issuer, a pending login is a 403.
-func (i *Issuer) devicePoll(request asked) answer {
+func (i *Issuer) devicePoll(request parsedRequest) answer {
 	id := secret.New(request.values["device_auth_id"]).Fingerprint()
 	polled := i.devices[id]
 	if polled == nil || polled.userCode != request.values["user_code"] {
@@ -99,11 +99,11 @@ func (i *Issuer) resolve(userCode string, decided decision) bool {
 }
 
 // devicePage is the page for the user code.
-func (i *Issuer) devicePage(asked) answer {
+func (i *Issuer) devicePage(parsedRequest) answer {
 	return page(200, "device", map[string]any{"Account": i.account})
 }
 
-func (i *Issuer) deviceConsent(request asked) answer {
+func (i *Issuer) deviceConsent(request parsedRequest) answer {
 	decided := denied
 	if request.values["decision"] == "allow" {
 		decided = allowed

@@ -131,7 +131,7 @@ func (i *Issuer) expired(token *refreshToken, now time.Time) bool {
 
 // refresh rotates (RFC 6749 section 6). After a second use it cannot be known which of the
 // two came from a thief: the family ends.
-func (i *Issuer) refresh(request asked) answer {
+func (i *Issuer) refresh(request parsedRequest) answer {
 	token := i.families.refresh[secret.New(request.values["refresh_token"]).Fingerprint()]
 	switch {
 	case token == nil:
@@ -149,7 +149,7 @@ func (i *Issuer) refresh(request asked) answer {
 	return granted(token.successor)
 }
 
-func (i *Issuer) replayed(token *refreshToken, request asked) answer {
+func (i *Issuer) replayed(token *refreshToken, request parsedRequest) answer {
 	i.counts.Replays++
 	recent := request.at.Before(token.spentAt.Add(i.options.ReuseLeeway))
 	successor := i.families.refresh[token.successor.RefreshToken.Fingerprint()]

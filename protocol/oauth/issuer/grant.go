@@ -16,7 +16,7 @@ const (
 )
 
 // grant is the token endpoint.
-func (i *Issuer) grant(request asked) answer {
+func (i *Issuer) grant(request parsedRequest) answer {
 	if request.values["client_id"] != i.options.ClientID {
 		reply := refuse(401, "invalid_client", "Unknown client.")
 		if request.call == Refresh {
@@ -57,7 +57,7 @@ func (i *Issuer) newCode(account Account, challenge, redirectURI string, at time
 
 // exchange exchanges a code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.6). A code
 // that comes twice ends the login that it was exchanged for.
-func (i *Issuer) exchange(request asked) answer {
+func (i *Issuer) exchange(request parsedRequest) answer {
 	code := i.codes[secret.New(request.values["code"]).Fingerprint()]
 	verifier := secret.New(request.values["code_verifier"])
 	switch {
@@ -79,7 +79,7 @@ func (i *Issuer) exchange(request asked) answer {
 
 // exchangeKey exchanges an ID token for an API key (RFC 8693, in the dialect of Codex's
 // issuer).
-func (i *Issuer) exchangeKey(request asked) answer {
+func (i *Issuer) exchangeKey(request parsedRequest) answer {
 	family := i.families.tokens[secret.New(request.values["subject_token"]).Fingerprint()]
 	switch {
 	case request.values["requested_token"] != "openai-api-key":
@@ -93,7 +93,7 @@ func (i *Issuer) exchangeKey(request asked) answer {
 }
 
 // revoke ends a login. An unknown token counts as revoked (RFC 7009 section 2.2).
-func (i *Issuer) revoke(request asked) answer {
+func (i *Issuer) revoke(request parsedRequest) answer {
 	token := request.values["token"]
 	if token == "" {
 		return refuse(400, "invalid_request", "There is no token.")

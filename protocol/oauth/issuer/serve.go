@@ -14,8 +14,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// asked is a request that was read.
-type asked struct {
+// parsedRequest is a request that was read.
+type parsedRequest struct {
 	call   Call
 	values map[string]string // members of the JSON object, the form or the query
 	query  url.Values
@@ -35,13 +35,13 @@ const requestLimitBytes = 64 << 10
 // handle serves a pattern: it reads and records the request, and plays the script. work is
 // what the issuer does without a script; it is called with the lock held. An empty call is
 // named by its grant type.
-func (i *Issuer) handle(pattern string, call Call, work func(asked) answer) {
+func (i *Issuer) handle(pattern string, call Call, work func(parsedRequest) answer) {
 	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimitBytes))
 		if err != nil {
 			panic(http.ErrAbortHandler) // half a request is none
 		}
-		request := asked{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), at: i.options.Now()}
+		request := parsedRequest{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), at: i.options.Now()}
 		if call == "" {
 			request.call = callOf(request.values["grant_type"])
 		}
@@ -51,7 +51,7 @@ func (i *Issuer) handle(pattern string, call Call, work func(asked) answer) {
 }
 
 // arrive records a request and takes the next step of the script.
-func (i *Issuer) arrive(request asked, r *http.Request, body []byte) (*Request, Step) {
+func (i *Issuer) arrive(request parsedRequest, r *http.Request, body []byte) (*Request, Step) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	record := recordOf(request, r, body)
@@ -147,7 +147,7 @@ func refuse(status int, code, description string) answer {
 }
 
 // tokenOf is the secret that a request is about.
-func (r asked) tokenOf() secret.Token {
+func (r parsedRequest) tokenOf() secret.Token {
 	for _, name := range []string{"refresh_token", "code", "subject_token", "token", "device_auth_id"} {
 		if r.values[name] != "" {
 			return secret.New(r.values[name])
@@ -198,7 +198,7 @@ func (i *Issuer) Counts() Counts {
 	return i.counts
 }
 
-func recordOf(request asked, r *http.Request, body []byte) *Request {
+func recordOf(request parsedRequest, r *http.Request, body []byte) *Request {
 	header := r.Header.Clone()
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		if header.Get(name) != "" {

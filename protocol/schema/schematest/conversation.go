@@ -23,20 +23,20 @@ type T interface {
 // a request before the server gets it, an answer after the server has sent it. Its methods
 // may be called concurrently.
 type Conversation struct {
-	t     T
-	mu    sync.Mutex
-	asked map[string]*asked // by id, which a client may use twice
+	t       T
+	mu      sync.Mutex
+	pending map[string]*pending // by id, which a client may use twice
 }
 
-// asked are the requests with one id. An error answer does not say which of them it is for.
-type asked struct {
+// pending has the requests with one id. An error answer does not say which of them it is for.
+type pending struct {
 	methods []string // without those that were answered with a result
 	refused int      // how many of them were answered with an error
 }
 
 // New starts the check of a conversation; each mistake fails t.
 func New(t T) *Conversation {
-	return &Conversation{t: t, asked: map[string]*asked{}}
+	return &Conversation{t: t, pending: map[string]*pending{}}
 }
 
 // Client records a line of the client, which is not checked.
@@ -49,10 +49,10 @@ func (c *Conversation) Client(line []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := string(request["id"])
-	if c.asked[id] == nil {
-		c.asked[id] = &asked{}
+	if c.pending[id] == nil {
+		c.pending[id] = &pending{}
 	}
-	c.asked[id].methods = append(c.asked[id].methods, method)
+	c.pending[id].methods = append(c.pending[id].methods, method)
 }
 
 // Server checks that a line of the server is a message of the protocol and, for an answer,
@@ -86,7 +86,7 @@ func (c *Conversation) check(line []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	waiting := c.asked[message.id]
+	waiting := c.pending[message.id]
 	if waiting == nil || len(waiting.methods) == waiting.refused {
 		return fmt.Errorf("no request has the id %s", message.id)
 	}
