@@ -129,7 +129,7 @@ func (s State) taking(e Event) State {
 	panic("machine: an event that brings no credential")
 }
 
-// without is the state with nobody logged in. What it knows of refresh tokens
+// without is the state without a login. What it knows of refresh tokens
 // stays: the same one may be put back.
 func (s State) without() State {
 	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, told: s.told}

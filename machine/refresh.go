@@ -113,7 +113,7 @@ func (s State) isRefusedBy(e Event) bool {
 }
 
 // learning keeps the verdict that a late answer brings: the refresh token is
-// as dead as if somebody had waited.
+// as dead as if a caller had waited.
 func (s State) learning(e Event) (State, []Effect) {
 	if refused, ok := e.(RefreshFailedPermanent); ok {
 		s.Verdicts = s.Verdicts.With(refused.Verdict)

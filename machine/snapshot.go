@@ -64,7 +64,7 @@ func (s Snapshot) Token() secret.Token { return s.shown().state.Token() }
 
 func (s Snapshot) TokenAt(at time.Time) secret.Token { return s.shown().state.TokenAt(at) }
 
-// Method is how a client is told that the user is logged in, "" for no login or one
+// Method is the kind of login that a client sees, "" for no login or one
 // with nothing to hand out; see [State.Method].
 func (s Snapshot) Method() Method { return s.shown().state.Method() }
 

@@ -42,7 +42,7 @@ func (p Policy) attemptLimit() time.Duration { return cmp.Or(p.AttemptLimit, def
 const defaultAttemptLimit = 65 * time.Second
 
 // State is the whole memory of the machine. It is a value: Step returns a new
-// one, and a published State is a snapshot that anybody may read at any time.
+// one, and a published State is a snapshot that every goroutine may read at any time.
 type State struct {
 	Policy     Policy
 	Phase      Phase
@@ -64,7 +64,7 @@ type State struct {
 	Evidence     evidence.Repeated    // Stale: what came of asking the issuer the last time, here or in another process
 	InDoubt      bool                 // Stale: the refresh token may be spent, and its successor lost
 	LastAttempt  time.Time            // when the last refresh was started
-	RefreshedAt  time.Time            // when this credential came out of a refresh, anybody's; zero if it did not
+	RefreshedAt  time.Time            // when this credential came out of a refresh, of any process; zero if it did not
 
 	Attempts      AttemptID        // how many refreshes this process has started
 	Verdicts      history.Verdicts // condemned refresh tokens this process knows of
@@ -84,7 +84,7 @@ func New(policy Policy) State {
 	return s
 }
 
-// Method is how somebody is logged in, as a client is told; "" for none. A
+// Method is the kind of login that a client sees, "" for none. A
 // poisoned login keeps its method: the client must not think it is signed out.
 func (s State) Method() Method {
 	if !s.Credential.isUsable() {
