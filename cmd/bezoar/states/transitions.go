@@ -182,8 +182,7 @@ func after(state machine.State, events ...machine.Event) machine.State {
 var demand = machine.Asked{At: at(0), Ask: machine.Ask{Refresh: true}}
 
 func typicalStates() []machine.State {
-	noAuth := machine.New(policy)
-	good := tokens("first", time.Hour)
+	noAuth, good := machine.New(policy), tokens("first", time.Hour)
 	fresh := after(noAuth, machine.LoggedIn{At: at(0), Credential: good})
 	refreshing := after(fresh, demand)
 	condemned := after(noAuth, machine.CredentialLoaded{
