@@ -1,56 +1,129 @@
-// Package machine decides: it is the auth state machine, and it is pure. There is
-// no clock in it, no goroutine, no lock and no I/O; its driver (package engine)
-// brings events and carries out orders.
+// Package machine decides what happens to a login. It is the auth state machine, and it
+// is pure: no clock, no goroutine, no lock, no I/O. A driver tells it what happened
+// ([Event]), and it answers with the next [State] and the orders to carry out ([Effect]).
+// Package machine/engine is the driver of the program; tests and the simulation under
+// properties are others.
 //
 // # States
 //
-// A login is in one of five states. NoAuth: there is none. ApiKey: a static key.
-// Fresh: a token set that has not aged. Stale: a token set that should be
-// refreshed. Poisoned: the issuer refused this very refresh token for good.
-// Stale alone has arrows to the issuer, so that "a poisoned credential never
-// reaches the network" is a property of one table and not a habit of callers.
+// The [Phase] of a login is one of five:
 //
-// # A step
+//	NoAuth    there is no login
+//	ApiKey    a static key, which never ages
+//	Fresh     a token set that has not aged
+//	Stale     a token set that should be refreshed
+//	Poisoned  the issuer refused this refresh token for good
 //
-// [Step] takes a [State] and an [Event] and gives the next State and a list of
-// [Effect]s. It works in three moves, each in a file of its own:
+// Only in Stale does the machine order a refresh. That a poisoned login causes no
+// request is therefore a property of one table, [Table], and not a habit of callers.
+// STATES.md shows the table with its reasons; it is written by running [Step] in each
+// row.
 //
-//  1. trigger.go looks: which name does the table have for this event in this
-//     state? All guards are there, and they change nothing.
-//  2. table.go moves: the trigger and the state give the next state. The table is
-//     data with a reason in each row; looplab/fsm walks it, and STATES.md, the
-//     diagrams and the properties are made from it.
-//  3. step.go fills in: the data of the next state, and the orders.
+// # The loop
 //
-// An event that the table has no row for is an [*IllegalTransitionError] and
-// changes nothing.
+// A driver keeps one State and does this for each event, one event after the other:
 //
-// # Orders and their order
+//	state := machine.New(policy)
+//	for event := range events {
+//		next, effects, err := machine.Step(state, event)
+//		if err != nil {
+//			log.Error("bug", "error", err) // the state has not changed; go on
+//			continue
+//		}
+//		state = next
+//		for _, effect := range effects {
+//			switch effect := effect.(type) {
+//			case machine.Publish:
+//				publish(state.Snapshot())
+//			case machine.Notify:
+//				notify(state.Snapshot())
+//			case machine.LookInStore:
+//				enqueue(look()) // CredentialLoaded, NothingLoaded or LoggedOut
+//			case machine.StartRefresh:
+//				go func() { enqueue(refresh(state, effect.Attempt)) }()
+//			case machine.SaveAgain:
+//				enqueue(save()) // Saved, SaveFailed or CredentialLoaded
+//			case machine.Revoke:
+//				go revoke(effect.Credential) // ends in no event
+//			}
+//		}
+//	}
 //
-// Effects are carried out as they are listed. What ends in an event comes back
-// through Step: there is no other way in, and a failing disk or a conflict is an
-// event as well as a good answer is. See [Effect] for what is durable when.
+// There is no other way in. A full disk, a login by another program, an issuer that is
+// away: each comes back as an event.
+//
+// # What the driver owes
+//
+//   - Effects are carried out in the order of the slice. A look or a save may be stepped
+//     as soon as it has ended.
+//   - Publish: the new state is what every reader sees from now on.
+//   - Notify: tell the subscribers. It comes right after a Publish, and only if a
+//     subscriber would see a difference.
+//   - LookInStore: read the store and the ledger. Build the event with [State.Loaded].
+//   - StartRefresh: run one refresh transaction; see below. It ends in exactly one event
+//     with its Attempt: [RefreshSucceeded], [RefreshFailedTransient],
+//     [RefreshFailedPermanent], [CredentialLoaded] or [LoggedOut]. An
+//     [AnswerOverdue] may come before it.
+//   - SaveAgain: try to store the login that is in memory alone.
+//   - Revoke: tell the issuer that a login has ended. Nothing depends on the answer.
+//   - What a login or a verdict must survive is durable before its event: a login is
+//     stored first and then reported with [LoggedIn]; a refresh reports only what its
+//     transaction has written down.
+//   - Each event carries the time of the wall clock. Times need not increase: clocks are
+//     set back.
+//
+// A driver may read a State at any time and from any goroutine: it is a value. It must
+// not change one, and must not hand one out that holds a refresh token; [State.Snapshot]
+// is what others may see.
+//
+// # A refresh
+//
+// The transaction takes the store's lock, reads the store and the ledger again, and asks
+// [State.Preflight] whether the refresh is still needed and allowed. An event as its
+// answer ends the refresh without a post; nil means: post. Before the post, an intent is
+// written to the ledger. The issuer's answer (package machine/endpoint) goes through
+// [State.Judge], which finds out a stale answer from a cache. What it means is saved and
+// written down, the intent is closed, and then the event is reported.
+//
+// Two rules make a lost token impossible to spend twice. First, [Policy.TokenID] names a
+// refresh token together with its endpoint and client; verdicts, intents and losses are
+// filed under it (package machine/history), so that a token that comes back from a
+// backup meets its verdict again, and no other login does. Second, a post without an
+// outcome is a doubt: the token is tried once more when the access token is of no use
+// any more, and never a third time.
+//
+// # An ask
+//
+// [State.AnswersAtOnce] says whether an ask changes nothing and can be answered from the
+// snapshot. Else it becomes an [Asked] event. After its effects, [State.Waits] says
+// whether the caller waits for the refresh in flight: there is at most one, and all
+// callers share it. A caller is given [State.TokenAt]; how the login fares, and what the
+// user or the administrator has to do, is [State.Assess].
 //
 // # Time
 //
-// Every event says when it happened, by the wall clock. Deadlines in a State are
-// points in time that are compared with the next event's; nothing counts down.
-// So a laptop that slept is treated as one that waited. A deadline further in
-// the future than any the machine ever sets comes from a clock that has since
+// A deadline in a State is a point in time that is compared with the time of the next
+// event; nothing counts down. A laptop that slept is treated as one that waited. A
+// deadline further away than the machine ever sets comes from a clock that has since
 // gone back, and does not hold.
 //
-// # Verdicts
+// # Where to read
 //
-// A [history.Verdict] belongs to bytes: it is filed under a fingerprint of the refresh
-// token, its token endpoint and the client, and says nothing about an account, a
-// file or a later login. Whatever brings the condemned token back (a reload, a
-// login, a backup) meets the verdict again; whatever brings another token does
-// not. [State.Preflight] is the second look that a refresh takes, under the
-// store's lock, right before it would post.
+// step.go is the whole of Step: [TriggerOf] names the event in the words of the table,
+// the table gives the next phase, and apply fills in data and orders. The guards, the
+// data and the orders of one story stand in one file:
+//
+//	asked.go      a client asks, or reports a rejected token: is a refresh due, and may it start?
+//	preflight.go  under the store's lock, before the post: is it still needed, and allowed?
+//	refresh.go    the issuer answered, or did not; how long to wait
+//	login.go      a login, a logout, and what a look at the store found; what to revoke
+//	aging.go      when a token set expires and is due
+//	assess.go     how the login fares, and who has to act
 //
 // # To add an event
 //
-// A struct in event.go that says who observes it; its guards in trigger.go; rows
-// in table.go, each with a why; a case in step.go; a sample for the diagram; a
-// line in the model of the properties. go test ./... names what is missing.
+// Write a struct in event.go that says who observes it; its guard and its data in the
+// file of its story, with a case in TriggerOf and in apply; rows in table.go, each with
+// its reason; a sample in cmd/bezoar/states; a line in the model in properties/model.
+// go test ./... names what is missing, and go run ./cmd/bezoar states writes STATES.md.
 package machine

@@ -138,7 +138,7 @@ type order struct{}
 
 func (order) isEffect() {}
 
-// Publish makes the new state the snapshot that everybody reads.
+// Publish makes the new state the snapshot that every reader sees.
 type Publish struct{ order }
 
 // Notify tells subscribers that the login or its health has changed.

@@ -14,16 +14,16 @@ import (
 // store or an issuer does can lead there: it is a bug where the event was made.
 func Step(s State, e Event) (State, []Effect, error) {
 	trigger := TriggerOf(s, e)
-	label, err := advance(s.Phase, trigger)
+	phase, err := advance(s.Phase, trigger)
 	if err != nil {
 		return s, nil, err
 	}
 	next, effects := s.apply(trigger, e)
-	next.Phase = label
-	if label != s.Phase || s.Since.IsZero() {
+	next.Phase = phase
+	if phase != s.Phase || s.Since.IsZero() {
 		next.Since = e.at()
 	}
-	if isPublished(effects) {
+	if publishes(effects) {
 		if next.told = next.Assess(e.at()).news(); next.told != s.told || !next.Credential.Equal(s.Credential) {
 			effects = slices.Insert(effects, 1, Effect(Notify{}))
 		}
@@ -31,14 +31,14 @@ func Step(s State, e Event) (State, []Effect, error) {
 	return next, append(effects, s.revoking(trigger, e, next)...), nil
 }
 
-// isPublished reports whether effects begin with the Publish that every change
-// begins with.
-func isPublished(effects []Effect) bool {
+// publishes reports whether effects begin with the Publish that every change begins
+// with.
+func publishes(effects []Effect) bool {
 	return len(effects) > 0 && effects[0] == Effect(Publish{})
 }
 
-// TriggerOf says what the table calls an event in this state. All guards of
-// the machine are in this file; they look, and change nothing.
+// TriggerOf says what the table calls an event in this state. The guards behind it stand
+// in the files of their stories; they look, and change nothing.
 func TriggerOf(s State, e Event) Trigger {
 	if s.isLate(e) {
 		return outcomeLate
