@@ -11,19 +11,27 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine/internal/owner"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Engine gives many callers one Owner. All methods may be called concurrently.
 type Engine struct {
-	owner   *Owner               // its goroutine's; others only load the snapshot
-	inbox   chan func(*Owner)    // what callers want done, in the order they came
-	ended   chan func(*Owner)    // refreshes and revocations
-	closing chan context.Context // goes before the inbox, where many may wait
-	ready   chan struct{}        // closed when the owner has looked
-	done    chan struct{}        // closed when the owner has left
-	settle  context.CancelFunc   // from now on nothing is posted
+	owner   *owner.Owner            // its goroutine's; others only load the snapshot
+	inbox   chan func(*owner.Owner) // what callers want done, in the order they came
+	ended   chan func(*owner.Owner) // refreshes and revocations
+	closing chan context.Context    // goes before the inbox, where many may wait
+	ready   chan struct{}           // closed when the owner has looked
+	done    chan struct{}           // closed when the owner has left
+	settle  context.CancelFunc      // from now on nothing is posted
+}
+
+// Revocation is what came of telling the authorization server that a login has ended
+// (RFC 7009).
+type Revocation struct {
+	Asked bool  // there was something to revoke, and the authorization server was to be told
+	Err   error // why it could not be told; nil if it knows, or was not asked
 }
 
 // ErrClosed reports a call after Close. Start another engine.
@@ -36,8 +44,8 @@ func Start(options Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		inbox:   make(chan func(*Owner)),
-		ended:   make(chan func(*Owner)),
+		inbox:   make(chan func(*owner.Owner)),
+		ended:   make(chan func(*owner.Owner)),
 		closing: make(chan context.Context),
 		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
@@ -45,7 +53,7 @@ func Start(options Options) (*Engine, error) {
 	lifetime, abandon := context.WithCancel(context.Background())
 	posting, settle := context.WithCancel(lifetime)
 	e.settle = settle
-	e.owner = NewOwner(options, goroutines{e, lifetime, posting})
+	e.owner = owner.New(options.inside(), goroutines{e, lifetime, posting})
 	go e.run(abandon)
 	return e, nil
 }
@@ -73,7 +81,7 @@ func (e *Engine) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
 
 // Queue is Ask for what Known does not answer: the engine's goroutine does.
 func (e *Engine) Enqueue(ask machine.Ask, answer func(machine.Snapshot)) {
-	if e.tell(context.Background(), func(o *Owner) { o.Ask(ask, answer) }) != nil {
+	if e.tell(context.Background(), func(o *owner.Owner) { o.Ask(ask, answer) }) != nil {
 		answer(e.Snapshot())
 	}
 }
@@ -82,8 +90,7 @@ func (e *Engine) Enqueue(ask machine.Ask, answer func(machine.Snapshot)) {
 // and then at Queue, need not make an answer function, which is an allocation, for
 // each poll.
 func (e *Engine) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known bool) {
-	held, at := e.owner.published.Load(), e.owner.Now()
-	return held.snapshot, held.state.AnswersAtOnce(ask, at) || held.state.NeedsALook(ask, at) && e.owner.isCurrent(held)
+	return e.owner.TryAnswer(ask)
 }
 
 // Status is Ask for a caller that can wait. It returns ctx's error if ctx ends
@@ -96,7 +103,7 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (machine.Snapshot,
 	if snapshot, isKnown := e.TryAnswer(ask); isKnown {
 		return snapshot, nil
 	}
-	return await(ctx, e, func(o *Owner, answer func(machine.Snapshot)) { o.Ask(ask, answer) })
+	return await(ctx, e, func(o *owner.Owner, answer func(machine.Snapshot)) { o.Ask(ask, answer) })
 }
 
 // Rejected reports that a resource server answered 401 to the access token with
@@ -104,14 +111,14 @@ func (e *Engine) Status(ctx context.Context, ask machine.Ask) (machine.Snapshot,
 // token, try that once; if it holds none, a login is needed. A token that is no
 // longer in use is not refreshed. It returns ctx's error if ctx ends first.
 func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (machine.Snapshot, error) {
-	return await(ctx, e, func(o *Owner, answer func(machine.Snapshot)) { o.Reject(access, answer) })
+	return await(ctx, e, func(o *owner.Owner, answer func(machine.Snapshot)) { o.Reject(access, answer) })
 }
 
 // RejectedPastFloor is Rejected for a 401 that is believed also in the first seconds
 // of a token's life, in which [Engine.Rejected] takes it for the fault of the resource
 // server. Call it at most once in a row: not about a token that came of it.
 func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprint) (machine.Snapshot, error) {
-	return await(ctx, e, func(o *Owner, answer func(machine.Snapshot)) { o.RejectPastFloor(access, answer) })
+	return await(ctx, e, func(o *owner.Owner, answer func(machine.Snapshot)) { o.RejectPastFloor(access, answer) })
 }
 
 // Login stores a credential and then uses it, in place of whatever is there. A
@@ -120,7 +127,7 @@ func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprin
 // stored and that nothing has changed, unless it is a [*persist.UnknownError]: the store
 // did not say in time whether it has the login.
 func (e *Engine) Login(ctx context.Context, c machine.Credential) error {
-	return e.order(ctx, func(o *Owner) error { return o.Login(c) })
+	return e.order(ctx, func(o *owner.Owner) error { return o.Login(c) })
 }
 
 // Logout removes the stored login and forgets the one in memory, external
@@ -142,9 +149,9 @@ func (e *Engine) LogoutLocally(ctx context.Context) error {
 
 func (e *Engine) logOut(ctx context.Context, isLocal bool) (<-chan Revocation, error) {
 	revoked := make(chan Revocation, 1)
-	err := e.order(ctx, func(o *Owner) error {
-		return o.Logout(isLocal, func(outcome Revocation) {
-			revoked <- outcome
+	err := e.order(ctx, func(o *owner.Owner) error {
+		return o.Logout(isLocal, func(asked bool, err error) {
+			revoked <- Revocation{asked, err}
 			close(revoked)
 		})
 	})
@@ -154,7 +161,7 @@ func (e *Engine) logOut(ctx context.Context, isLocal bool) (<-chan Revocation, e
 // Reload looks at the store, whether or not it seems to have changed, and
 // takes what it finds by the machine's rules.
 func (e *Engine) Reload(ctx context.Context) error {
-	return e.order(ctx, func(o *Owner) error {
+	return e.order(ctx, func(o *owner.Owner) error {
 		o.Reload()
 		return nil
 	})
@@ -168,26 +175,26 @@ func (e *Engine) Reload(ctx context.Context) error {
 // and more than once; it does not wait. No call of changed begins after stop has
 // returned, but one that has begun before may still run.
 func (e *Engine) Subscribe(changed func(from, to machine.Snapshot)) (stop func()) {
-	s := &subscriber{changed: changed}
-	_ = e.tell(context.Background(), func(o *Owner) { o.subscribe(s) })
-	return func() { s.stopped.Store(true) }
+	s := owner.NewSubscriber(changed)
+	_ = e.tell(context.Background(), func(o *owner.Owner) { o.Subscribe(s) })
+	return s.Stop
 }
 
 // Rest waits until no refresh is in flight that its callers could still wait for, or
 // until ctx ends; then its error is returned.
 func (e *Engine) Rest(ctx context.Context) error {
-	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
-		o.whenResting(func() { answer(struct{}{}) })
+	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
+		o.WhenResting(func() { answer(struct{}{}) })
 	})
 	return err
 }
 
 // Hear waits until no refresh is in flight at all: the answer to one that has posted
-// has come and is written down, or is given up for lost [HearingLimit] after the
+// has come and is written down, or is given up for lost [persist.HearingLimit] after the
 // deadline. It returns ctx's error if ctx ends first.
 func (e *Engine) Hear(ctx context.Context) error {
-	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
-		o.whenHeard(func() { answer(struct{}{}) })
+	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
+		o.WhenHeard(func() { answer(struct{}{}) })
 	})
 	return err
 }
@@ -202,16 +209,16 @@ const beginLimit = 250 * time.Millisecond
 // when ctx ends: then those who still wait are answered with what there is. Close has
 // to follow.
 func (e *Engine) Drain(ctx context.Context) {
-	if e.tell(ctx, (*Owner).end) != nil {
+	if e.tell(ctx, (*owner.Owner).End) != nil {
 		e.settle()
 	}
 	defer time.AfterFunc(beginLimit, e.settle).Stop()
-	_, err := await(ctx, e, func(o *Owner, answer func(struct{})) {
-		o.whenUnwaited(func() { answer(struct{}{}) })
+	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
+		o.WhenUnwaited(func() { answer(struct{}{}) })
 	})
 	if err != nil {
-		_, _ = await(context.Background(), e, func(o *Owner, answer func(struct{})) {
-			o.drain()
+		_, _ = await(context.Background(), e, func(o *owner.Owner, answer func(struct{})) {
+			o.Drain()
 			answer(struct{}{})
 		})
 	}
@@ -238,76 +245,36 @@ func (e *Engine) run(abandon context.CancelFunc) {
 	o := e.owner
 	o.Look()
 	close(e.ready)
-	for o.closing == nil || o.running > 0 {
+	var limit <-chan struct{} // of the wait for what runs; nil until Close is called
+	closeBy := func(ctx context.Context) {
+		o.Close()
+		limit = ctx.Done()
+	}
+	for !o.IsOver() {
 		select {
-		case o.closing = <-e.closing:
+		case ctx := <-e.closing:
+			closeBy(ctx)
 			continue
 		default:
 		}
 		select {
-		case o.closing = <-e.closing:
+		case ctx := <-e.closing:
+			closeBy(ctx)
 		case do := <-e.inbox:
 			do(o)
 		case conclude := <-e.ended:
 			conclude(o)
-		case <-o.patience():
-			o.running = 0 // they are abandoned on return
+		case <-limit:
+			o.Abandon()
 		}
 	}
-	o.leave()
-}
-
-// goroutines run what the owner must not wait for; they end with the engine.
-type goroutines struct {
-	engine   *Engine
-	lifetime context.Context // ends when the owner has left
-	posting  context.Context // ends before that, when nothing may be posted any more
-}
-
-func (g goroutines) Refresh(run func(context.Context, Listen) machine.Event) {
-	ctx, over := context.WithCancel(g.lifetime)
-	go g.release(ctx)
-	go func() {
-		defer over()
-		outcome := run(g.posting, func(overdue func() machine.AnswerOverdue) (context.Context, func()) {
-			return g.listen(g.posting, overdue)
-		})
-		g.report(func(o *Owner) { o.Conclude(outcome) })
-	}()
-}
-
-// release lets no caller wait for longer than a deadline while a refresh runs, which
-// may be longer: it waits for the lock of another one first.
-func (g goroutines) release(running context.Context) {
-	for {
-		select {
-		case <-running.Done():
-			return
-		case <-time.After(time.Second):
-			g.report((*Owner).releasePatient)
-		}
-	}
-}
-
-func (g goroutines) Revoke(run func(context.Context) (ended func())) {
-	go func() {
-		ended := run(g.lifetime)
-		g.report(func(*Owner) { ended() })
-	}()
-}
-
-// report tells the owner, unless it has left.
-func (g goroutines) report(conclude func(*Owner)) {
-	select {
-	case g.engine.ended <- conclude:
-	case <-g.engine.done:
-	}
+	o.Leave()
 }
 
 // tell puts something to do into the inbox and waits until the owner has taken
 // it up, not until it is done. With an error it never will be: [ErrClosed], or
 // ctx's.
-func (e *Engine) tell(ctx context.Context, do func(*Owner)) error {
+func (e *Engine) tell(ctx context.Context, do func(*owner.Owner)) error {
 	select {
 	case e.inbox <- do:
 		return nil
@@ -320,9 +287,9 @@ func (e *Engine) tell(ctx context.Context, do func(*Owner)) error {
 
 // await has the owner do what ends in an answer, and waits for that. The error is
 // [ErrClosed] or ctx's.
-func await[T any](ctx context.Context, e *Engine, request func(o *Owner, answer func(T))) (answer T, err error) {
+func await[T any](ctx context.Context, e *Engine, request func(o *owner.Owner, answer func(T))) (answer T, err error) {
 	answered := make(chan T, 1)
-	err = e.tell(ctx, func(o *Owner) {
+	err = e.tell(ctx, func(o *owner.Owner) {
 		request(o, func(given T) { answered <- given })
 	})
 	if err != nil {
@@ -338,9 +305,9 @@ func await[T any](ctx context.Context, e *Engine, request func(o *Owner, answer 
 
 // order has the owner do something that takes effect before anything that the
 // caller asks for afterwards.
-func (e *Engine) order(ctx context.Context, do func(*Owner) error) error {
+func (e *Engine) order(ctx context.Context, do func(*owner.Owner) error) error {
 	var isTaken atomic.Bool
-	failure, err := await(ctx, e, func(o *Owner, answer func(error)) {
+	failure, err := await(ctx, e, func(o *owner.Owner, answer func(error)) {
 		isTaken.Store(true)
 		answer(do(o))
 	})

@@ -3,11 +3,11 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/engine/internal/owner"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -64,28 +64,9 @@ type Renewer interface {
 	Renew(ctx context.Context, login machine.Credential) (machine.Credential, error)
 }
 
-// Default bounds of a refresh.
-const (
-	DefaultDeadline = 30 * time.Second
-	lockMargin      = 5 * time.Second
-)
-
-// How long those are waited for who need not answer.
-const (
-	revokeLimit = 10 * time.Second
-	renewLimit  = 10 * time.Second
-)
-
-// How long a store may take. A look costs an answer two seconds at the most, and not
-// the program; the clients' reading goroutine waits a moment only, and then lets the
-// engine look. A slow disk is given more for a refresh, and most for what the issuer
-// has granted: no caller waits for that.
-const (
-	storeLimit    = 2 * time.Second
-	glanceLimit   = 50 * time.Millisecond
-	stepLimit     = 10 * time.Second
-	timelessLimit = 30 * time.Second
-)
+// DefaultDeadline is how long callers wait for a post, and how old an intent may be when
+// the post begins, if [Options] says nothing else.
+const DefaultDeadline = owner.DefaultDeadline
 
 // OptionError reports an option that [Start] cannot work with. It is a mistake in the
 // program, or in a setting that it handed on.
@@ -120,38 +101,12 @@ func (o Options) check() error {
 	return nil
 }
 
-func (o Options) withDefaults() Options {
-	o.Store = persist.Recalling(o.Store, o.Ledger)
-	if o.Deadline == 0 {
-		o.Deadline = DefaultDeadline
+// inside are the options as the owner of the state takes them.
+func (o Options) inside() owner.Options {
+	return owner.Options{
+		Policy: o.Policy, Store: o.Store, Ledger: o.Ledger, Issuer: o.Issuer, Renewer: o.Renewer,
+		Deadline: o.Deadline, LockWait: o.LockWait, SaveWait: o.SaveWait,
+		Log: o.Log, Now: o.Now, Random: o.Random, Uptime: o.Uptime, ProcessID: o.ProcessID,
+		Elsewhere: o.Elsewhere, Before: o.Before,
 	}
-	if o.LockWait == 0 {
-		o.LockWait = o.Deadline + lockMargin
-	}
-	if o.Policy.AttemptLimit == 0 {
-		o.Policy.AttemptLimit = o.LockWait + o.Deadline
-	}
-	if o.SaveWait == 0 {
-		o.SaveWait = 10 * time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Random == nil {
-		o.Random = rand.Float64
-	}
-	if o.Uptime == nil {
-		o.Uptime = uptime
-	}
-	if o.Before == nil {
-		o.Before = func(string) {}
-	}
-	return o
 }
-
-// at is the present as the embedded time of an event. The monotonic reading is
-// stripped: it stops while a machine sleeps, and deadlines are of the wall clock.
-func (o *Options) at() machine.At { return machine.At{Time: o.Now().Round(0)} }

@@ -2,14 +2,10 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/engine/internal/owner"
 	"github.com/bezoar-auth/bezoar/machine/history"
-	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Sight is what a process that only looks can tell of a login.
@@ -29,82 +25,5 @@ type Sight struct {
 // Log. A due refresh that would be posted now leaves the state Stale, with no
 // trouble unless several ended alike.
 func Peek(ctx context.Context, options Options) Sight {
-	o := options.withDefaults()
-	seen, state := Sight{}, machine.New(o.Policy)
-	seen.History, seen.LedgerProblem = o.Ledger.History(ctx)
-	record, err := o.Store.Load(ctx)
-	if !errors.Is(err, persist.ErrNotFound) {
-		seen.StoreProblem = err
-	}
-	seen.IsForbidden = err == nil && !o.Policy.Restriction.Admits(record.Credential)
-	state = mustStep(state, o.found(&state, seen.History, record, err))
-	if state.Phase == machine.Stale && seen.StoreProblem == nil {
-		state = o.foresee(ctx, state, seen.History, record.Credential)
-	}
-	seen.Snapshot = state.Snapshot()
-	return seen
-}
-
-// mustStep panics on an event that has no row: Peek made it itself, out of nothing
-// that another process said.
-func mustStep(s machine.State, event machine.Event) machine.State {
-	next, _, err := machine.Step(s, event)
-	if err != nil {
-		panic(err)
-	}
-	return next
-}
-
-// foresee is the state that a refresh which is due would lead to if it ended without a
-// post, and the same state with the evidence of the last attempt if it would be posted.
-func (o *Options) foresee(ctx context.Context, due machine.State, history history.TokenHistory, stored machine.Credential) machine.State {
-	state := due
-	asked := mustStep(due, machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
-	if outcome := o.withheld(ctx, asked, history, stored); outcome != nil {
-		state = mustStep(asked, outcome)
-		state.LastAttempt = time.Time{} // there was none
-	}
-	state.Evidence = history.Deferral.Evidence
-	if state.Blocked == "" && state.Phase == machine.Stale && state.WayOut() != "" {
-		state.Blocked = evidence.BlockIssuerUnavailable // the next post will hardly end otherwise
-	}
-	return state
-}
-
-// withheld is how a refresh would end without a post, nil if it would be posted.
-func (o *Options) withheld(ctx context.Context, asked machine.State, history history.TokenHistory, stored machine.Credential) machine.Event {
-	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: asked.Attempt}
-	doubt, err := doubtOf(ctx, o.Ledger, o.keyOf(stored))
-	if err != nil {
-		withheld.Blocked = evidence.BlockStoreUnavailable
-		return withheld
-	}
-	if outcome := asked.Preflight(machine.Stored{Credential: &stored, History: history, Doubt: doubt}, o.at().Time); outcome != nil {
-		return outcome
-	}
-	if o.probe(ctx) != nil {
-		withheld.Blocked = evidence.BlockStoreNotDurable
-		return withheld
-	}
-	return nil
-}
-
-// probe reports why a refresh could not be written down, as far as that can be seen.
-func (o *Options) probe(ctx context.Context) error {
-	for _, each := range []any{o.Store, o.Ledger} {
-		if room, ok := each.(persist.Prober); ok {
-			if err := room.Probe(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// doubtOf asks a ledger of which it is enough to look, where it makes a difference.
-func doubtOf(ctx context.Context, ledger persist.Ledger, key secret.Fingerprint) (history.Doubt, error) {
-	if looks, ok := ledger.(persist.DoubtPeeker); ok {
-		return looks.PeekDoubt(ctx, key)
-	}
-	return ledger.Doubt(ctx, key)
+	return Sight(owner.Peek(ctx, options.inside()))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -276,9 +277,9 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				held := s.stored()
 				shaky := &dying{Store: s.store, Ledger: s.ledger.Process(7), until: until, fails: fails}
-				leaving := engine.NewOwner(engine.Options{Policy: policy, Store: shaky, Ledger: shaky, Issuer: s.issuer}, none{})
+				leaving := enginetest.NewOwner(enginetest.Options{Policy: policy, Store: shaky, Ledger: shaky, Issuer: s.issuer}, none{})
 				leaving.Look()
-				err := leaving.Logout(false, func(engine.Revocation) {})
+				err := leaving.Logout(false, func(bool, error) {})
 				_, missing := s.store.Store.Load(t.Context())
 				isGone := errors.Is(missing, persist.ErrNotFound)
 				require.Equal(t, isGone, err == nil)
@@ -305,7 +306,7 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 // none runs nothing.
 type none struct{}
 
-func (none) Refresh(func(context.Context, engine.Listen) machine.Event) {}
+func (none) Refresh(func(context.Context, enginetest.Listen) machine.Event) {}
 func (none) Revoke(func(context.Context) (ended func()))                {}
 
 // One page of a gateway after an outage is the first such page, for this process and

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -49,7 +48,7 @@ func (o logsOut) do(w *world) string {
 	if p == nil {
 		return ""
 	}
-	return p.speak("a logout", "", o.halt, func() error { return p.owner.Logout(false, func(engine.Revocation) {}) })
+	return p.speak("a logout", "", o.halt, func() error { return p.owner.Logout(false, func(bool, error) {}) })
 }
 
 // saying is a login or a logout as a coroutine, for its process to stand still in it.

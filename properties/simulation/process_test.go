@@ -7,20 +7,20 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-// process is one program on the store: a real engine.Owner whose refreshes are
+// process is one program on the store: a real enginetest.Owner whose refreshes are
 // coroutines that an operation moves.
 type process struct {
 	world     *world
 	name      string
 	pid       int
 	lives     int           // how often it was started
-	owner     *engine.Owner // nil while it is dead
+	owner     *enginetest.Owner // nil while it is dead
 	isStopped bool          // it stands still, and the clock runs: what comes for it waits
 	asleep    []machine.Ask // what its clients have asked since
 	word      *saying       // the login or logout that it stands still in; nil for none
@@ -37,7 +37,7 @@ func (p *process) start() {
 	p.lives++
 	p.ledger = p.world.ledger.Process(p.pid)
 	p.rejected = map[string]bool{}
-	p.owner = engine.NewOwner(engine.Options{
+	p.owner = enginetest.NewOwner(enginetest.Options{
 		Policy: propertytest.Policy, Store: siteStore{p.world.store, p.world, p}, Ledger: siteLedger{p.ledger, p}, Issuer: p.world,
 		Now:    p.world.clock,
 		Uptime: func() time.Duration { return p.world.now.Sub(machinetest.Dawn) },
@@ -100,8 +100,8 @@ func (r *refresh) isInDoubt() bool {
 // crash is what unwinds the coroutine of a process that died.
 type crash struct{}
 
-// Refresh implements engine.Runner.
-func (p *process) Refresh(run func(context.Context, engine.Listen) machine.Event) {
+// Refresh implements enginetest.Runner.
+func (p *process) Refresh(run func(context.Context, enginetest.Listen) machine.Event) {
 	state := *p.owner.State()
 	if state.Phase != machine.Stale || state.Attempt == 0 {
 		p.world.violate("%s starts a refresh in state %s", p.name, state.Phase)
@@ -125,13 +125,13 @@ func (p *process) Refresh(run func(context.Context, engine.Listen) machine.Event
 	p.refreshes = append(p.refreshes, r)
 }
 
-// listen implements engine.Listen: an operation lets the deadline strike.
+// listen implements enginetest.Listen: an operation lets the deadline strike.
 func (r *refresh) listen(overdue func() machine.AnswerOverdue) (context.Context, func()) {
 	r.overdue = func() { r.process.owner.Overdue(overdue()) }
 	return context.Background(), func() { r.overdue = nil }
 }
 
-// Revoke implements engine.Runner: it takes no time.
+// Revoke implements enginetest.Runner: it takes no time.
 func (p *process) Revoke(run func(context.Context) (ended func())) {
 	run(context.Background())()
 }

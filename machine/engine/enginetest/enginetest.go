@@ -2,7 +2,10 @@
 // without its goroutine for a simulation that wants to choose what happens next.
 package enginetest
 
-import "github.com/bezoar-auth/bezoar/machine/engine"
+import (
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/engine/internal/owner"
+)
 
 // Start is [engine.Start] with options that are known to be good: it panics if they
 // are not. Close the engine.
@@ -13,3 +16,17 @@ func Start(options engine.Options) *engine.Engine {
 	}
 	return e
 }
+
+// Owner is the engine without its goroutine: it owns the state, and one caller at a
+// time may call it. A Runner runs what the owner must not wait for, and is given a
+// Listen for each post. Options are those of package engine, of which an owner needs
+// Store, Ledger and Issuer.
+type (
+	Owner   = owner.Owner
+	Runner  = owner.Runner
+	Listen  = owner.Listen
+	Options = owner.Options
+)
+
+// NewOwner makes an owner that has no login yet: let it Look first.
+func NewOwner(options Options, runner Runner) *Owner { return owner.New(options, runner) }

@@ -1,7 +1,8 @@
-package engine
+package owner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -27,18 +28,18 @@ type Owner struct {
 	hasLooked   bool
 	problem     string // of the store at the last look, as it was logged
 	waiters     []waiter
-	subscribers []*subscriber
-	running     int             // refreshes and revocations that have not ended
-	revocations []*revocation   // of these
-	loggingOut  *revocation     // what the logout that is being taken up leaves to revoke
-	closing     context.Context // not nil: leave when nothing runs, or when this ends
-	renewing    chan struct{}   // full while the client of external tokens is asked
-	renewed     chan struct{}   // closed when a later renewal begins; nil before the first
-	isEnding    bool            // no refresh is begun any more
-	isDrained   bool            // callers are answered at once, with what there is
-	unwaited    []func()        // called when no caller waits any more
-	resting     []func()        // called when no refresh is in flight that could be waited for
-	heard       []func()        // called when no refresh is in flight at all
+	subscribers []*Subscriber
+	running     int           // refreshes and revocations that have not ended
+	revocations []*revocation // of these
+	loggingOut  *revocation   // what the logout that is being taken up leaves to revoke
+	isClosing   bool          // it leaves when nothing runs any more
+	renewing    chan struct{} // full while the client of external tokens is asked
+	renewed     chan struct{} // closed when a later renewal begins; nil before the first
+	isEnding    bool          // no refresh is begun any more
+	isDrained   bool          // callers are answered at once, with what there is
+	unwaited    []func()      // called when no caller waits any more
+	resting     []func()      // called when no refresh is in flight that could be waited for
+	heard       []func()      // called when no refresh is in flight at all
 }
 
 // waiter is a caller whose answer depends on a refresh.
@@ -55,14 +56,22 @@ type published struct {
 	snapshot machine.Snapshot
 }
 
-// subscriber is called after each change, until it is stopped.
-type subscriber struct {
+// Subscriber is called after each change, until it is stopped.
+type Subscriber struct {
 	changed func(from, to machine.Snapshot)
 	stopped atomic.Bool
 }
 
-// NewOwner makes an owner that knows of nobody: let it Look first.
-func NewOwner(options Options, runner Runner) *Owner {
+// NewSubscriber makes a subscriber of a function. Stop may be called from anywhere.
+func NewSubscriber(changed func(from, to machine.Snapshot)) *Subscriber {
+	return &Subscriber{changed: changed}
+}
+
+// Stop ends the calls.
+func (s *Subscriber) Stop() { s.stopped.Store(true) }
+
+// New makes an owner that knows of nobody: let it Look first.
+func New(options Options, runner Runner) *Owner {
 	options = options.withDefaults()
 	o := &Owner{
 		Options: options, runner: runner, state: machine.New(options.Policy),
@@ -74,6 +83,13 @@ func NewOwner(options Options, runner Runner) *Owner {
 
 // Snapshot is what callers are given of the state that was published last.
 func (o *Owner) Snapshot() machine.Snapshot { return o.published.Load().snapshot }
+
+// TryAnswer is the answer to an ask if it needs no step of the machine. Any goroutine
+// may call it.
+func (o *Owner) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known bool) {
+	held, at := o.published.Load(), o.Now()
+	return held.snapshot, held.state.AnswersAtOnce(ask, at) || held.state.NeedsALook(ask, at) && o.isCurrent(held)
+}
 
 // State is the state that was published last, with its refresh token.
 func (o *Owner) State() *machine.State { return &o.published.Load().state }
@@ -114,7 +130,7 @@ func (o *Owner) reject(refusal machine.TokenRejected, answer func(machine.Snapsh
 func (o *Owner) goOn(before *machine.State) {
 	isNew := !o.state.Credential.AccessToken.Equal(before.Credential.AccessToken)
 	isFree := before.Attempt == 0 && !before.NotBefore.IsZero() && o.state.NotBefore.IsZero()
-	isEnding := o.closing != nil || o.isDrained
+	isEnding := o.isClosing || o.isDrained
 	if !isEnding && o.state.Phase == machine.Stale && o.state.Attempt == 0 && (isNew || isFree) {
 		o.step(machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
 	}
@@ -147,7 +163,7 @@ func (o *Owner) Login(c machine.Credential) error {
 //
 // ended is called once the authorization server has been told or given up on, at once
 // if there is nothing to tell or it is not to be told, and never if the logout failed.
-func (o *Owner) Logout(isLocal bool, ended func(Revocation)) error {
+func (o *Owner) Logout(isLocal bool, ended func(asked bool, err error)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
 	defer cancel()
 	o.noteLogout(ctx, o.state.Credential)
@@ -164,7 +180,7 @@ func (o *Owner) Logout(isLocal bool, ended func(Revocation)) error {
 	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
 	if o.loggingOut != nil { // the step ordered no revocation
 		o.loggingOut = nil
-		ended(Revocation{})
+		ended(false, nil)
 	}
 	return nil
 }
@@ -234,8 +250,8 @@ func call(list *[]func()) {
 	}
 }
 
-// whenResting calls done as soon as no refresh is in flight, or its deadline has struck.
-func (o *Owner) whenResting(done func()) {
+// WhenResting calls done as soon as no refresh is in flight, or its deadline has struck.
+func (o *Owner) WhenResting(done func()) {
 	if o.isResting() {
 		done()
 		return
@@ -245,9 +261,9 @@ func (o *Owner) whenResting(done func()) {
 
 func (o *Owner) isResting() bool { return o.state.Attempt == 0 || o.state.Overdue }
 
-// whenHeard calls done as soon as no refresh is in flight, also none whose deadline has
+// WhenHeard calls done as soon as no refresh is in flight, also none whose deadline has
 // struck or whose login has been replaced.
-func (o *Owner) whenHeard(done func()) {
+func (o *Owner) WhenHeard(done func()) {
 	if o.isHeard() {
 		done()
 		return
@@ -295,14 +311,14 @@ func (o *Owner) notify(event machine.Event, before *machine.State) {
 	o.forgetStopped()
 }
 
-// subscribe has changed called after each change, until the subscriber is stopped.
-func (o *Owner) subscribe(s *subscriber) {
+// Subscribe has a subscriber called after each change.
+func (o *Owner) Subscribe(s *Subscriber) {
 	o.forgetStopped()
 	o.subscribers = append(o.subscribers, s)
 }
 
 func (o *Owner) forgetStopped() {
-	o.subscribers = slices.DeleteFunc(o.subscribers, func(each *subscriber) bool { return each.stopped.Load() })
+	o.subscribers = slices.DeleteFunc(o.subscribers, func(each *Subscriber) bool { return each.stopped.Load() })
 }
 
 // logChange writes one line, in the words of the table and of the ledger. A login
@@ -336,9 +352,9 @@ func (o *Owner) await(w waiter) {
 	o.waiters = append(o.waiters, w)
 }
 
-// releasePatient answers the callers that have waited for a deadline, be it for another
+// ReleasePatient answers the callers that have waited for a deadline, be it for another
 // process's refresh, for the issuer or for both: what there is is better than waiting on.
-func (o *Owner) releasePatient() {
+func (o *Owner) ReleasePatient() {
 	now := o.Now().Round(0)
 	o.waiters = slices.DeleteFunc(o.waiters, func(w waiter) bool {
 		isPatient := now.Sub(w.since.Round(0)) >= o.Deadline
@@ -375,8 +391,8 @@ func (o *Owner) answerAll() {
 	call(&o.unwaited)
 }
 
-// whenUnwaited calls done as soon as no caller waits.
-func (o *Owner) whenUnwaited(done func()) {
+// WhenUnwaited calls done as soon as no caller waits.
+func (o *Owner) WhenUnwaited(done func()) {
 	if len(o.waiters) == 0 {
 		done()
 		return
@@ -384,25 +400,28 @@ func (o *Owner) whenUnwaited(done func()) {
 	o.unwaited = append(o.unwaited, done)
 }
 
-// end lets no refresh begin from now on.
-func (o *Owner) end() { o.isEnding = true }
+// End lets no refresh begin from now on.
+func (o *Owner) End() { o.isEnding = true }
 
-// drain lets all callers go, now and from now on.
-func (o *Owner) drain() {
+// Drain answers all callers at once, now and from now on, with what there is.
+func (o *Owner) Drain() {
 	o.isDrained = true
 	o.answerAll()
 }
 
-// patience ends when a close has waited long enough.
-func (o *Owner) patience() <-chan struct{} {
-	if o.closing == nil {
-		return nil
-	}
-	return o.closing.Done()
-}
+// Close says that the engine leaves as soon as nothing runs any more.
+func (o *Owner) Close() { o.isClosing = true }
 
-// leave does what must not stay undone, and lets everybody go.
-func (o *Owner) leave() {
+// Abandon gives up what still runs.
+func (o *Owner) Abandon() { o.running = 0 }
+
+// IsOver reports whether the engine may leave.
+func (o *Owner) IsOver() bool { return o.isClosing && o.running == 0 }
+
+var errAbandoned = errors.New("the engine was closed before the answer came")
+
+// Leave does what must not stay undone, and answers all who wait.
+func (o *Owner) Leave() {
 	if o.state.IsUnsaved() {
 		o.step(o.saving())
 	}
@@ -410,7 +429,7 @@ func (o *Owner) leave() {
 	call(&o.resting)
 	call(&o.heard)
 	for _, each := range o.revocations {
-		each.ended(Revocation{Asked: true, Err: ErrClosed})
+		each.ended(true, errAbandoned)
 	}
 	o.revocations = nil
 }

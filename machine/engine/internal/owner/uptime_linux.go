@@ -1,4 +1,4 @@
-package engine
+package owner
 
 import (
 	"time"
@@ -7,11 +7,10 @@ import (
 )
 
 // uptime is a clock that runs while this process is stopped and while the machine
-// sleeps, and that cannot be set: CLOCK_MONOTONIC, which on this system goes on
-// in sleep.
+// sleeps, and that cannot be set: CLOCK_BOOTTIME.
 func uptime() time.Duration {
 	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return wallTime()
 	}
 	return time.Duration(now.Nano())

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !windows
 
-package engine
+package owner
 
 import "time"
 

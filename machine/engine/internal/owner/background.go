@@ -1,4 +1,4 @@
-package engine
+package owner
 
 import (
 	"cmp"
@@ -30,6 +30,9 @@ type Runner interface {
 // with another one when the engine abandons the refresh. Call stop when the post is
 // over.
 type Listen func(overdue func() machine.AnswerOverdue) (hearing context.Context, stop func())
+
+// ErrUnheard is why the hearing of an answer ends: it counts as lost.
+var ErrUnheard = errors.New("the answer of the issuer did not come")
 
 // refresh starts the refresh that the machine ordered: at the issuer, or at the
 // client that refreshes its own tokens.
@@ -137,25 +140,18 @@ func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 	return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
 }
 
-// Revocation is what came of telling the authorization server that a login has ended
-// (RFC 7009).
-type Revocation struct {
-	Asked bool  // there was something to revoke, and the authorization server was to be told
-	Err   error // why it could not be told; nil if it knows, or was not asked
-}
-
 // revocation is one that is to be made, and what is called with its outcome.
 type revocation struct {
 	isLocal bool // it is not to be made
-	ended   func(Revocation)
+	ended   func(asked bool, err error)
 }
 
 // revoke tells the authorization server that a login is given up.
 func (o *Owner) revoke(login machine.Credential) {
-	pending := cmp.Or(o.loggingOut, &revocation{ended: func(Revocation) {}})
+	pending := cmp.Or(o.loggingOut, &revocation{ended: func(bool, error) {}})
 	o.loggingOut = nil
 	if pending.isLocal {
-		pending.ended(Revocation{})
+		pending.ended(false, nil)
 		return
 	}
 	o.running++
@@ -182,5 +178,5 @@ func (o *Options) revoke(ctx context.Context, login machine.Credential) error {
 func (o *Owner) revoked(which *revocation, err error) {
 	o.running--
 	o.revocations = slices.DeleteFunc(o.revocations, func(each *revocation) bool { return each == which })
-	which.ended(Revocation{Asked: true, Err: err})
+	which.ended(true, err)
 }
