@@ -307,7 +307,7 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 type none struct{}
 
 func (none) Refresh(func(context.Context, enginetest.Listen) machine.Event) {}
-func (none) Revoke(func(context.Context) (ended func()))                {}
+func (none) Revoke(func(context.Context) (ended func()))                    {}
 
 // One page of a gateway after an outage is the first such page, for this process and
 // for the others.

@@ -19,11 +19,11 @@ type process struct {
 	world     *world
 	name      string
 	pid       int
-	lives     int           // how often it was started
+	lives     int               // how often it was started
 	owner     *enginetest.Owner // nil while it is dead
-	isStopped bool          // it stands still, and the clock runs: what comes for it waits
-	asleep    []machine.Ask // what its clients have asked since
-	word      *saying       // the login or logout that it stands still in; nil for none
+	isStopped bool              // it stands still, and the clock runs: what comes for it waits
+	asleep    []machine.Ask     // what its clients have asked since
+	word      *saying           // the login or logout that it stands still in; nil for none
 	ledger    *memory.Process
 	refreshes []*refresh
 	asks      []*question
