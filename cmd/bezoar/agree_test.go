@@ -39,6 +39,7 @@ func newGenerousIssuer(t *testing.T) *httptest.Server {
 // TestCommandsAgree runs the commands on every kind of home: what they say, in words,
 // in JSON and by exit code, must be one opinion.
 func TestCommandsAgree(t *testing.T) {
+	t.Parallel()
 	issuer := newGenerousIssuer(t)
 	variables := map[string]string{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE": issuer.URL + "/oauth/token", "NO_PROXY": "127.0.0.1"}
 	now := time.Now()
@@ -109,6 +110,7 @@ func TestCommandsAgree(t *testing.T) {
 		"no home2": {home: func(t *testing.T) string { return "/proc/self/mem" }, code: cli.ExitOperator},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			home := each.home(t)
 			run := func(args ...string) (stdout, stderr string, code int) {
 				command := exec.Command("bezoar", append(append(args, "--home", home), each.flags...)...)

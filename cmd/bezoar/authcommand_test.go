@@ -43,7 +43,8 @@ func (s *slowSite) said(command *exec.Cmd) string {
 // isFirst reports whether a token is the one that was stored at first.
 func (s *slowSite) isFirst(token string) bool { return token == s.before.AccessToken.Reveal() }
 
-func TestACallThatComesTooEarlyRefusesThatVeryTokenOnce(t *testing.T) {
+func TestAuthCommandTakesAnEarlyCallForARejection(t *testing.T) {
+	t.Parallel()
 	s := newOpenSite(t)
 	require.True(t, s.isFirst(s.call()))
 	require.Zero(t, s.Counts().Posts)
@@ -63,7 +64,8 @@ func TestACallThatComesTooEarlyRefusesThatVeryTokenOnce(t *testing.T) {
 	require.Zero(t, s.Counts().Replays)
 }
 
-func TestACallAfterTheIntervalIsNoRefusal(t *testing.T) {
+func TestAuthCommandTakesALateCallForAPoll(t *testing.T) {
+	t.Parallel()
 	s := newOpenSite(t)
 	require.True(t, s.isFirst(s.call()))
 	require.True(t, s.isFirst(s.call("--refresh-interval", "0.000000001s")), "codex asks again of itself when its interval is over")
@@ -72,7 +74,8 @@ func TestACallAfterTheIntervalIsNoRefusal(t *testing.T) {
 	require.Equal(t, 1, s.Counts().Posts)
 }
 
-func TestTwoProgramsWhoseTokenIsRefusedShareOneRefresh(t *testing.T) {
+func TestAuthCommandSharesOneRefreshAmongPrograms(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("the second program is a shell")
 	}
@@ -103,7 +106,8 @@ func TestTwoProgramsWhoseTokenIsRefusedShareOneRefresh(t *testing.T) {
 }
 
 // Codex kills its command after timeout_ms and asks again later.
-func TestACommandThatWasKilledAfterARefusalIsAnsweredByTheNextCall(t *testing.T) {
+func TestAuthCommandKilledInARefreshIsMadeUpFor(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, time.Minute)
 	require.True(t, s.isFirst(s.call()))
 	killed := s.program("token", "--auth-command")
@@ -116,7 +120,8 @@ func TestACommandThatWasKilledAfterARefusalIsAnsweredByTheNextCall(t *testing.T)
 	s.isSaved()
 }
 
-func TestAGuessedRefusalTakesNoTokenAwayWhileTheIssuerCannotBeAsked(t *testing.T) {
+func TestAuthCommandKeepsItsTokenWhileIssuerIsDown(t *testing.T) {
+	t.Parallel()
 	s := newOpenSite(t)
 	s.Always(issuer.Refresh, issuer.Step{
 		Status: http.StatusServiceUnavailable,

@@ -96,7 +96,7 @@ func codexTurn(t *testing.T, s *slowSite, p *modelProvider) (said string, err er
 	return string(out), err
 }
 
-func TestARealCodexGoesOnAfterARefusalWithOneRefresh(t *testing.T) {
+func TestCodexGoesOnAfterARejectionWithOneRefresh(t *testing.T) {
 	s := newOpenSite(t)
 	p := &modelProvider{refuses: 1, refused: func(int) {}}
 	said, err := codexTurn(t, s, p)
@@ -112,7 +112,7 @@ func TestARealCodexGoesOnAfterARefusalWithOneRefresh(t *testing.T) {
 
 // The issuer needs longer than codex's timeout_ms: codex kills the command, tries with
 // the token that it has, is refused again, and asks again.
-func TestARealCodexThatKillsItsCommandLosesNothing(t *testing.T) {
+func TestCodexThatKillsItsCommandLosesNothing(t *testing.T) {
 	s := newSlowSite(t, time.Minute)
 	p := &modelProvider{refuses: 2, refused: func(n int) {
 		if n == 2 {
@@ -128,7 +128,7 @@ func TestARealCodexThatKillsItsCommandLosesNothing(t *testing.T) {
 	s.isSaved()
 }
 
-func TestARealCodexShowsWhatTheCommandSays(t *testing.T) {
+func TestCodexShowsTheMessageOfTheCommand(t *testing.T) {
 	s := newOpenSite(t)
 	require.NoError(t, os.Remove(filepath.Join(s.home, "auth.json")))
 	said, err := codexTurn(t, s, &modelProvider{refuses: 100, refused: func(int) {}})

@@ -56,9 +56,9 @@ func codeIn(page string) []string {
 // linked is what a page shows or leads to.
 var linked = regexp.MustCompile(`\]\(([^)]+)\)|src="([^"]+)"`)
 
-// TestEveryCommandInTheDocsExists parses what the pages tell people to type, as
+// TestDocsNameExistingCommands parses what the pages tell people to type, as
 // the program itself would.
-func TestEveryCommandInTheDocsExists(t *testing.T) {
+func TestDocsNameExistingCommands(t *testing.T) {
 	calls := 0
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
@@ -91,7 +91,7 @@ func requireCommand(t *testing.T, page, line string) {
 	}
 }
 
-func TestWhatTheDocsShowAndLeadToIsThere(t *testing.T) {
+func TestDocsLinkToExistingFiles(t *testing.T) {
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
@@ -104,9 +104,10 @@ func TestWhatTheDocsShowAndLeadToIsThere(t *testing.T) {
 	}
 }
 
-// TestTheDocsShowWhatHappens runs the scripts of testdata/docs, which set scenes
+// TestDocsShowRealOutput runs the scripts of testdata/docs, which set scenes
 // for the pages and replay their recordings.
-func TestTheDocsShowWhatHappens(t *testing.T) {
+func TestDocsShowRealOutput(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{

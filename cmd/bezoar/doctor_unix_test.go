@@ -30,7 +30,7 @@ func newOtherUsers(t *testing.T) otherUsers {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be another user")
 	}
-	outer, err := os.MkdirTemp("", "bezoar-owner-*") // t.TempDir() lets nobody else in
+	outer, err := os.MkdirTemp("", "bezoar-owner-*") // other users cannot enter t.TempDir()
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(outer) })
 	require.NoError(t, os.Chmod(outer, 0o755))
@@ -53,6 +53,7 @@ func (o otherUsers) run(uid uint32, env []string, words ...string) (string, int)
 }
 
 func TestDoctorSaysWhoseHomeItIs(t *testing.T) {
+	t.Parallel()
 	users := newOtherUsers(t)
 	home := filepath.Join(users.folder, "home")
 	require.NoError(t, os.Mkdir(home, 0o700))
@@ -71,7 +72,8 @@ func TestDoctorSaysWhoseHomeItIs(t *testing.T) {
 }
 
 // The default home is made at the first login, if it can be.
-func TestADefaultHomeThatCannotBeMadeIsSaid(t *testing.T) {
+func TestDefaultHomeThatCannotBeMadeIsReported(t *testing.T) {
+	t.Parallel()
 	users := newOtherUsers(t)
 	env := []string{"HOME=" + filepath.Join(users.folder, "none")}
 	for words, says := range map[string]string{
@@ -85,7 +87,8 @@ func TestADefaultHomeThatCannotBeMadeIsSaid(t *testing.T) {
 }
 
 // A home that shows nothing to a user is no home without a login.
-func TestWhatCannotBeReadIsNoStory(t *testing.T) {
+func TestUnreadableHomeIsReportedByAll(t *testing.T) {
+	t.Parallel()
 	users := newOtherUsers(t)
 	home := filepath.Join(users.folder, "home")
 	require.NoError(t, os.Mkdir(home, 0o700))
@@ -100,7 +103,8 @@ func TestWhatCannotBeReadIsNoStory(t *testing.T) {
 
 // A login in a folder that takes no files is not refreshed, and no other process is to
 // blame for that.
-func TestATokenThatCouldNotBeStoredIsNotWaitedFor(t *testing.T) {
+func TestTokenSaysThatNewTokensCannotBeStored(t *testing.T) {
+	t.Parallel()
 	users := newOtherUsers(t)
 	home := filepath.Join(users.folder, "home")
 	require.NoError(t, os.Mkdir(home, 0o755))

@@ -19,6 +19,7 @@ import (
 // TestFollowedLogPrintsWhatComes runs the real program and waits for its lines,
 // not for time.
 func TestFollowedLogPrintsWhatComes(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	ledger := file.OpenLedger(home, machine.Issuer{}, file.LedgerOptions{})
 	log := exec.Command("bezoar", "log", "--follow", "--home", home)
@@ -38,6 +39,7 @@ func TestFollowedLogPrintsWhatComes(t *testing.T) {
 
 // TestFollowedLogEndsWithItsReader closes a pipe that nothing is written to.
 func TestFollowedLogEndsWithItsReader(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("a pipe tells only those that write")
 	}

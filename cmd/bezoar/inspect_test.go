@@ -80,6 +80,7 @@ func fetch(t *testing.T, url string) string {
 }
 
 func TestAppServerShowsItsPageUntilItEnds(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	_, stderr, code := inspected(home)
 	require.Equal(t, cli.ExitError, code)
@@ -115,6 +116,7 @@ func pageFiles(t *testing.T, home string) []string {
 }
 
 func TestInspectFindsEachAppServerOfAHome(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	first := startShown(t, home)
 	before := time.Now().Add(-time.Minute)
@@ -135,6 +137,7 @@ func TestInspectFindsEachAppServerOfAHome(t *testing.T) {
 }
 
 func TestAppServerRefusesAPageForOtherMachines(t *testing.T) {
+	t.Parallel()
 	var said bytes.Buffer
 	env := cli.Environment{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &said, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(&said)}
 	require.Equal(t, cli.ExitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))

@@ -35,9 +35,10 @@ func echoes(t *testing.T, terminal *os.File) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// TestAKeyThatIsTypedIsNotShown types a key at a real terminal, and Ctrl-C, after
+// TestLoginDoesNotEchoTheKey types a key at a real terminal, and Ctrl-C, after
 // which the terminal must show again what is typed.
-func TestAKeyThatIsTypedIsNotShown(t *testing.T) {
+func TestLoginDoesNotEchoTheKey(t *testing.T) {
+	t.Parallel()
 	for typed, code := range map[string]int{"sk-typed-by-hand\n": cli.ExitOK, "sk-ty\x03": cli.ExitInterrupted} {
 		person, terminal := openTerminal(t)
 		command := exec.Command("bezoar", "login", "--with-api-key", "--home", t.TempDir())

@@ -15,9 +15,10 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
 
-// TestDeviceLoginTellsAProgramWhatToShow leads a person through a login as a script
+// TestLoginPrintsTheDevicePromptAsJSON leads a person through a login as a script
 // does: from the first line of standard output, while the login waits.
-func TestDeviceLoginTellsAProgramWhatToShow(t *testing.T) {
+func TestLoginPrintsTheDevicePromptAsJSON(t *testing.T) {
+	t.Parallel()
 	person := issuer.New(issuer.Options{})
 	server := httptest.NewServer(person)
 	defer server.Close()

@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 // TestCommandLine runs the scripts of testdata/script against the real program,
 // as a person at a shell would, with an issuer on loopback for each.
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	undoNohup(t)
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",

@@ -101,9 +101,11 @@ func (s *slowSite) isSaved() {
 
 // An editor that dies takes the pipes with it. The answers of the server go nowhere
 // then, and the refresh that has posted is saved all the same.
-func TestAServerThatLosesItsClientSavesWhatTheIssuerGrants(t *testing.T) {
+func TestServerWithoutItsClientSavesNewTokens(t *testing.T) {
+	t.Parallel()
 	for name, log := range map[string]string{"its output": "error", "its log": "debug"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSlowSite(t, 2*time.Hour)
 			server := s.program("app-server", "--log-level", log)
 			input, err := server.StdinPipe()
@@ -132,7 +134,8 @@ func TestAServerThatLosesItsClientSavesWhatTheIssuerGrants(t *testing.T) {
 	}
 }
 
-func TestATokenThatCannotBeWrittenIsAnErrorAndNotLost(t *testing.T) {
+func TestTokenThatCannotBePrintedIsStillSaved(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
 	command := s.program("token")
 	output, err := command.StdoutPipe()

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestTheMemoryOfTheProgramIsItsOwn starts one as a user who is not root, for
+// TestProcessMemoryIsPrivate starts one as a user who is not root, for
 // root may read everything. The kernel gives what is in /proc of a process that
 // cannot be dumped to root.
-func TestTheMemoryOfTheProgramIsItsOwn(t *testing.T) {
+func TestProcessMemoryIsPrivate(t *testing.T) {
 	var limit unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_CORE, &limit))
 	raised := unix.Rlimit{Cur: limit.Max, Max: limit.Max}

@@ -31,7 +31,8 @@ func signalGroup(t *testing.T, command *exec.Cmd, signal syscall.Signal) {
 }
 
 // Codex kills its auth command after five seconds, whatever the issuer does.
-func TestACommandThatIsKilledLosesNothing(t *testing.T) {
+func TestTokenCommandKilledLosesNothing(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
 	command := s.program("token")
 	var out, errs bytes.Buffer // pipes: codex waits until no process has them any more
@@ -51,7 +52,8 @@ func TestACommandThatIsKilledLosesNothing(t *testing.T) {
 }
 
 // The deadline ends the waiting of the command, and not the process that listens.
-func TestWhatIsGrantedAfterTheCommandHasGivenUpWaitingIsSaved(t *testing.T) {
+func TestLateTokensAreSavedAfterTheCommandEnded(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
 	command := s.program("token")
 	command.Env = append(command.Env, "BEZOAR_REFRESH_DEADLINE=5s") // a busy machine needs a while for the post
@@ -62,7 +64,8 @@ func TestWhatIsGrantedAfterTheCommandHasGivenUpWaitingIsSaved(t *testing.T) {
 	s.isSaved()
 }
 
-func TestAtTheFirstCtrlCARefreshThatHasPostedIsFinishedAndSaid(t *testing.T) {
+func TestFirstCtrlCFinishesAPostedRefreshAndSaysSo(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
 	command := s.program("token")
 	errs, err := command.StderrPipe()
@@ -79,7 +82,8 @@ func TestAtTheFirstCtrlCARefreshThatHasPostedIsFinishedAndSaid(t *testing.T) {
 	s.isSaved()
 }
 
-func TestTheSecondCtrlCEndsTheCommandAndNotTheRefresh(t *testing.T) {
+func TestSecondCtrlCEndsTheCommandNotTheRefresh(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
 	command := s.program("token")
 	errs, err := command.StderrPipe()
@@ -96,7 +100,8 @@ func TestTheSecondCtrlCEndsTheCommandAndNotTheRefresh(t *testing.T) {
 	s.isSaved()
 }
 
-func TestWithNothingPostedTheFirstCtrlCEndsAtOnce(t *testing.T) {
+func TestFirstCtrlCEndsAtOnceBeforeThePost(t *testing.T) {
+	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
 	unlock, err := disk.Lock(context.Background(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
 	require.NoError(t, err)

@@ -11,11 +11,11 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
-func TestTheTimeOfACallDecidesWhetherItIsEarly(t *testing.T) {
+func TestAuthCommandKnowsAnEarlyCallByItsTime(t *testing.T) {
 	at := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	for age, want := range map[time.Duration]bool{
 		0: true, codexInterval - 1: true, codexInterval: false, time.Hour: false,
-		-time.Second: false, // a clock was set back: nobody can tell
+		-time.Second: false, // a clock was set back: not known
 	} {
 		a := authCommand{enabled: true, interval: codexInterval}
 		a.last.At = at
@@ -25,7 +25,7 @@ func TestTheTimeOfACallDecidesWhetherItIsEarly(t *testing.T) {
 	}
 }
 
-func TestTheFlagsOfAnAuthCommandGoTogether(t *testing.T) {
+func TestAuthCommandFlagsGoTogether(t *testing.T) {
 	for words, want := range map[string]string{
 		"--refresh-interval 1m":                  "--refresh-interval goes with --auth-command",
 		"--auth-command --refresh-interval -1s":  "--refresh-interval takes a time such as 300000ms, or 0",

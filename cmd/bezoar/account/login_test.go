@@ -17,7 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-func TestTheEndOfALoginIsToldInWordsThatFit(t *testing.T) {
+func TestLoginExplainsItsError(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	key := machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("sk-given")}
@@ -60,7 +60,7 @@ func TestTheEndOfALoginIsToldInWordsThatFit(t *testing.T) {
 }
 
 // An issuer, or who writes the file, decides what an account is called.
-func TestTheNameOfALoginIsLegible(t *testing.T) {
+func TestLoginNameIsLegible(t *testing.T) {
 	named := machine.State{Account: machine.Account{Email: "ada\u202e@example.com", PlanType: "plus\x1b[2J"}}
 	require.Equal(t, "as ada @example.com (plus [2J)", NameOf(named.Snapshot()))
 	named.Account.PlanType = ""

@@ -13,7 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
-func TestAProcessApartThatStandsStillIsNotWaitedFor(t *testing.T) {
+func TestRefreshProcessThatHangsIsNotWaitedFor(t *testing.T) {
 	const soon = 100 * time.Millisecond
 	for name, c := range map[string]struct {
 		says                string
@@ -43,7 +43,7 @@ func TestAProcessApartThatStandsStillIsNotWaitedFor(t *testing.T) {
 }
 
 // Each flag that a command takes must reach the process that makes its refresh.
-func TestTheProcessApartGetsTheFlagsOfItsCommand(t *testing.T) {
+func TestRefreshProcessGetsTheFlagsOfItsCommand(t *testing.T) {
 	var given, told config.Flags
 	flags := cli.NewFlags("token")
 	given.Register(flags)

@@ -114,8 +114,7 @@ func tree(t *testing.T, folder string) []string {
 	return all
 }
 
-// TestStatusAgreesWithAnEngine starts one on the same home, which is told nothing
-// but to look.
+// TestStatusAgreesWithAnEngine starts an engine on the same home, which only reads it.
 func TestStatusAgreesWithAnEngine(t *testing.T) {
 	for name, s := range map[string]*scenetest.Scene{
 		"fresh":    scenetest.New(t, time.Hour),
@@ -138,7 +137,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 	}
 }
 
-func TestStoryTellsRepetitionsInOneSentence(t *testing.T) {
+func TestStoryJoinsRepetitions(t *testing.T) {
 	s := scenetest.New(t, -time.Hour)
 	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
 	for i := range 3 {
@@ -159,7 +158,7 @@ Next: wait until 12:05
 `, key), story)
 }
 
-func TestStoryTellsOfRotationsInARowFromTheFirstToTheLast(t *testing.T) {
+func TestStoryJoinsRotationsInARow(t *testing.T) {
 	s := scenetest.New(t, time.Hour)
 	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
 	token := func(n int) secret.Fingerprint { return s.Issuer.TokenID(secret.New(fmt.Sprint("refresh-", n))) }

@@ -15,8 +15,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// TestTheStoryIsWhatHappened has ledgers, and what why must and must not say of each.
-func TestTheStoryIsWhatHappened(t *testing.T) {
+// TestStoryMatchesTheLedger has ledgers, and what why must and must not say of each.
+func TestStoryMatchesTheLedger(t *testing.T) {
 	intent := func(pid int) persist.Entry {
 		return persist.Entry{Kind: persist.Intended, PID: pid, Cause: endpoint.CauseExpiring}
 	}
@@ -99,7 +99,7 @@ func TestTheStoryIsWhatHappened(t *testing.T) {
 }
 
 // The process apart of bezoar token refreshes, and bezoar token takes up what it stored.
-func TestATokenSetThatAProcessOfThisHomeGotIsOfNoOtherProgram(t *testing.T) {
+func TestStoryKnowsTokensOfThisHome(t *testing.T) {
 	const another = "Another program stored a login"
 	s := scenetest.New(t, time.Hour)
 	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, PID: 10}).Note(2*time.Hour, persist.Entry{Kind: persist.Rotated, PID: 12, NextID: s.Key})

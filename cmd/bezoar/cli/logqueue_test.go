@@ -14,7 +14,7 @@ import (
 
 // A client that starts the server with a pipe for its log and never reads it must not
 // stop anything but the log.
-func TestTheLogNeverBlocksWhoWritesIt(t *testing.T) {
+func TestLogQueueNeverBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe() // no byte of it is buffered
 		queue := NewLogQueue(write)
@@ -69,7 +69,7 @@ func rest(t *testing.T, queue *logQueue, read *io.PipeReader) string {
 	return <-said
 }
 
-func TestALineUnderWayCountsToTheBoundOfTheLog(t *testing.T) {
+func TestLogQueueCountsTheLineBeingWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, read := stuckQueue(t, logQueueBytes/2)
 		for range logQueueBytes {
@@ -80,7 +80,7 @@ func TestALineUnderWayCountsToTheBoundOfTheLog(t *testing.T) {
 }
 
 // A logger writes its next line into the same bytes.
-func TestALineThatWaitsIsNotWrittenOver(t *testing.T) {
+func TestLogQueueCopiesItsLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, read := stuckQueue(t, 1)
 		line := []byte("the first\n")

@@ -26,14 +26,14 @@ func load(t *testing.T, flags Flags, env environment) Config {
 	return config
 }
 
-func TestAServerLogsWarningsAndACommandForPeopleErrorsAlone(t *testing.T) {
+func TestServerLogsWarningsAndCommandsLogErrors(t *testing.T) {
 	home := Flags{Home: t.TempDir()}
 	require.Equal(t, slog.LevelError, load(t, home, nil).LogLevel)
 	home.IsServer = true
 	require.Equal(t, slog.LevelWarn, load(t, home, nil).LogLevel)
 }
 
-func TestNothingSetGivesTheDefaults(t *testing.T) {
+func TestDefaultsHoldWithoutSettings(t *testing.T) {
 	home := t.TempDir()
 	require.Equal(t, Config{
 		Home:               home,
@@ -83,14 +83,14 @@ func inDatabase(t *testing.T, home string) {
 	t.Cleanup(func() { homeOfUser = before })
 }
 
-func TestAServiceWithoutHOMEHasAHomeInTheUserDatabase(t *testing.T) {
+func TestHomeComesFromTheUserDatabaseWithoutHOME(t *testing.T) {
 	user := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(user, ".codex"), 0o700))
 	inDatabase(t, user)
 	require.Equal(t, filepath.Join(user, ".codex"), load(t, Flags{}, nil).Home)
 }
 
-func TestTheUserDatabaseIsRead(t *testing.T) {
+func TestUserDatabaseIsRead(t *testing.T) {
 	require.NotEmpty(t, homeOfUser())
 }
 

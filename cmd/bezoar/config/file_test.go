@@ -133,7 +133,7 @@ func TestBadChatGPTBaseURLGivesTheDefault(t *testing.T) {
 	}
 }
 
-func TestOtherKeysAreNoneOfOurBusiness(t *testing.T) {
+func TestUnknownKeysAreIgnored(t *testing.T) {
 	config := loadFile(t, "model = 7\nforced_login = \"api\"\n[features]\nforced_login_method = \"api\"\n[mcp_servers.x]\ncommand = []\n")
 	require.Equal(t, load(t, Flags{Home: config.Home}, nil), config)
 	require.Zero(t, config.Restriction)

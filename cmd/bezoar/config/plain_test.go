@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPlainHTTPToAnotherMachineIsWarnedOfUntilItIsAllowed(t *testing.T) {
+func TestPlainHTTPToAnotherMachineGivesAWarning(t *testing.T) {
 	for _, name := range []string{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE", "BEZOAR_LOGIN_ISSUER", "BEZOAR_REVOKE_TOKEN_URL_OVERRIDE"} {
 		env := environment{"BEZOAR_HOME": t.TempDir(), name: "http://issuer.test/x"}
 		config := load(t, Flags{}, env)
@@ -26,7 +26,7 @@ func TestPlainHTTPToAnotherMachineIsWarnedOfUntilItIsAllowed(t *testing.T) {
 	require.Contains(t, load(t, backend, environment{"BEZOAR_HOME": t.TempDir()}).Warnings[0].Summary, "chatgpt_base_url")
 }
 
-func TestOnlyOneAllowsPlainHTTP(t *testing.T) {
+func TestPlainHTTPIsAllowedByOneOnly(t *testing.T) {
 	for _, value := range []string{"true", "yes", "http"} {
 		_, err := Load(Flags{}, environment{"BEZOAR_HOME": t.TempDir(), "BEZOAR_ALLOW_PLAIN_HTTP": value}.get)
 		require.ErrorContains(t, err, "BEZOAR_ALLOW_PLAIN_HTTP")

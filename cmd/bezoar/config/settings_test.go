@@ -47,7 +47,7 @@ func TestBezoarVariableGoesBeforeItsTwin(t *testing.T) {
 	}
 }
 
-func TestAnOverrideOfTheTokenEndpointIsOneOfEveryLogin(t *testing.T) {
+func TestTokenEndpointOverrideHoldsForEveryLogin(t *testing.T) {
 	home := environment{"BEZOAR_HOME": t.TempDir()}
 	require.False(t, load(t, Flags{}, home).TokenURLOverridden)
 	home["CODEX_REFRESH_TOKEN_URL_OVERRIDE"] = "http://127.0.0.1:4000/oauth/token"
@@ -57,7 +57,7 @@ func TestAnOverrideOfTheTokenEndpointIsOneOfEveryLogin(t *testing.T) {
 	require.Equal(t, "https://auth.openai.com", config.Issuer, "only a login goes to the issuer")
 }
 
-func TestPathsCanBePutBehindTheIssuer(t *testing.T) {
+func TestIssuerTakesAPath(t *testing.T) {
 	config := load(t, Flags{}, environment{"BEZOAR_HOME": t.TempDir(), "BEZOAR_LOGIN_ISSUER": "http://127.0.0.1:4000/tenant//"})
 	require.Equal(t, "http://127.0.0.1:4000/tenant", config.Issuer)
 }
@@ -82,7 +82,7 @@ func TestZeroSwitchesFloorAndBackoffOff(t *testing.T) {
 	}
 }
 
-func TestEachWordThatIsOfferedIsTaken(t *testing.T) {
+func TestOfferedWordsAreAccepted(t *testing.T) {
 	for _, level := range LogLevels {
 		load(t, Flags{Home: t.TempDir(), LogLevel: level}, nil)
 	}
@@ -100,7 +100,7 @@ func TestLogLevelIsSlogs(t *testing.T) {
 	}
 }
 
-func TestLogsAreTextUnlessJSONIsAskedFor(t *testing.T) {
+func TestLogFormatIsTextByDefault(t *testing.T) {
 	home := t.TempDir()
 	require.False(t, load(t, Flags{}, environment{"BEZOAR_HOME": home}).LogJSON)
 	require.True(t, load(t, Flags{}, environment{"BEZOAR_HOME": home, "BEZOAR_LOG_FORMAT": "json"}).LogJSON)

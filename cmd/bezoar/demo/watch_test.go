@@ -12,7 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
-func TestTheBarIsDrawnNoMoreOftenThanEyesSeeAndThenTakenAway(t *testing.T) {
+func TestProgressBarIsDrawnRarelyAndRemoved(t *testing.T) {
 	var screen bytes.Buffer
 	now := time.Unix(0, 0)
 	p := &progress{out: &screen, now: func() time.Time { return now }, total: 1000}
@@ -26,7 +26,7 @@ func TestTheBarIsDrawnNoMoreOftenThanEyesSeeAndThenTakenAway(t *testing.T) {
 	require.True(t, strings.HasSuffix(screen.String(), "\r\x1b[K"))
 }
 
-func TestThereIsNoBarWhereNobodySeesIt(t *testing.T) {
+func TestProgressBarIsForTerminalsOnly(t *testing.T) {
 	getenv := func(string) string { return "xterm" }
 	require.Nil(t, newProgress(cli.Environment{Stdout: io.Discard, Getenv: getenv, Now: time.Now}, 10).out)
 }

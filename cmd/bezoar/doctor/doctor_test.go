@@ -63,7 +63,7 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 		"file":                    {config.File, locked, resultSkip},
 		"keyring, locked":         {config.Keyring, locked, resultFail},
 		"auto, locked":            {config.Auto, locked, resultFail},
-		"keyring, nobody":         {config.Keyring, persist.ErrNotFound, resultOK},
+		"keyring, no login":       {config.Keyring, persist.ErrNotFound, resultOK},
 		"keyring, something else": {config.Keyring, &persist.UnreadableError{Problem: "no login"}, resultOK},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 	}
 }
 
-func TestDoctorHasARemedyForEveryProblemOnTheWayToTheIssuer(t *testing.T) {
+func TestDoctorHasARemedyForEachIssuerProblem(t *testing.T) {
 	for _, problem := range []evidence.Problem{
 		evidence.ProblemTimedOut, evidence.ProblemConnectionRefused, evidence.ProblemConnectionBroken, evidence.ProblemNameUnknown, evidence.ProblemProxyUnreachable,
 		evidence.ProblemProxyRefused, evidence.ProblemCertificate, evidence.ProblemCAFileUnreadable, evidence.ProblemAddress,
@@ -133,7 +133,7 @@ func TestDoctorSaysThatADiskIsSlowOrHangs(t *testing.T) {
 	})
 }
 
-func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
+func TestDoctorHasARemedyForEachDiskProblem(t *testing.T) {
 	p := &probe{config: config.Config{Home: "/home/ada/.codex"}}
 	for errno, want := range map[error]string{
 		syscall.ENOSPC:   "make room on the disk",
@@ -160,7 +160,7 @@ func TestDoctorsRemedyFitsWhatIsWrongWithTheDisk(t *testing.T) {
 
 // A login that was made elsewhere is refreshed there, so that it is there that doctor
 // has to look.
-func TestDoctorKnocksAtTheIssuerOfTheLogin(t *testing.T) {
+func TestDoctorAsksTheIssuerOfTheLogin(t *testing.T) {
 	c := machine.Credential{
 		Method: machine.MethodChatGPT, IDToken: secret.New("e30.e30.c2ln"), AccessToken: secret.New("a"), RefreshToken: secret.New("r"),
 		Provenance: machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, OwnerID: "owner",

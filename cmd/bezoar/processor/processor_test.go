@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestThereIsOneProcessorUnlessGOMAXPROCSSaysOtherwise(t *testing.T) {
+func TestProcessorIsOneUnlessGOMAXPROCSIsSet(t *testing.T) {
 	if os.Getenv("COUNT_PROCESSORS") != "" {
 		fmt.Println("processors:", runtime.GOMAXPROCS(0))
 		return

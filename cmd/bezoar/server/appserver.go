@@ -36,7 +36,8 @@ four seconds, closes standard output, and waits for a refresh that has been sent
 its deadline (30 s), to save the new tokens. A second signal does not shorten this;
 kill -9 loses such a refresh.
 
-Example: echo '{"id":1,"method":"initialize","params":{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
+Example: printf '%s%s\n' '{"id":1,"method":"initialize","params":' \
+           '{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
 	Early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of Codex pass some of them there
 	Run:   appServer,
 }

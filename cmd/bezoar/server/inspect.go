@@ -30,8 +30,8 @@ others. Everyone who has the address can look at the page until the app-server e
 the browser gets it through a file that only you can read, never as an argument, and
 --no-browser prints it to standard output alone.
 
-Example: bezoar app-server --inspect 127.0.0.1:0   (in the settings of an editor)
-         bezoar inspect`,
+Example: bezoar app-server --inspect 127.0.0.1:0
+Example: bezoar inspect`,
 	Run: inspect,
 }
 

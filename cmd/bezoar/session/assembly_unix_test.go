@@ -18,7 +18,7 @@ import (
 )
 
 // The file of authorities is another one that a person names, and may be anything.
-func TestAFileOfAuthoritiesKeepsNoCallWaitingAndFillsNoMemory(t *testing.T) {
+func TestAuthoritiesFileNeitherBlocksNorFillsMemory(t *testing.T) {
 	pipe, huge := filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "huge")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	require.NoError(t, os.WriteFile(huge, nil, 0o600))

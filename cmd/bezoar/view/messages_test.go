@@ -10,7 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 )
 
-func TestEveryProblemOnTheWayToTheIssuerHasWords(t *testing.T) {
+func TestMessagesKnowEveryIssuerProblem(t *testing.T) {
 	for _, problem := range evidence.Problems() {
 		said := answered(evidence.Evidence{Status: 502, Problem: problem})
 		require.NotEmpty(t, said, problem)
@@ -20,7 +20,7 @@ func TestEveryProblemOnTheWayToTheIssuerHasWords(t *testing.T) {
 	require.Empty(t, answered(evidence.Evidence{}))
 }
 
-func TestAWaitIsNeverUntilAMomentThatIsOver(t *testing.T) {
+func TestWaitNeverEndsInThePast(t *testing.T) {
 	for after, want := range map[time.Duration]string{
 		-time.Second: "try again in a moment", 0: "try again in a moment", 900 * time.Millisecond: "try again in a moment",
 		time.Second: "wait until 12:00:01", 1500 * time.Millisecond: "wait until 12:00:02", 10 * time.Minute: "wait until 12:10",
