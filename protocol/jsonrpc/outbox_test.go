@@ -1,12 +1,8 @@
 package jsonrpc
 
 import (
-	"bufio"
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,73 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
-
-// A client is the other end of a connection: it writes to in, reads from out,
-// and keeps count.
-type client struct {
-	t      testingT
-	c      *Conn
-	in     *io.PipeWriter
-	out    *io.PipeReader
-	lines  *bufio.Reader
-	served chan error
-
-	writes atomic.Int64 // by the server
-	taken  atomic.Int64 // requests that the handler was given
-}
-
-// testingT is what *testing.T and *rapid.T share.
-type testingT interface {
-	require.TestingT
-	Helper()
-	Cleanup(func())
-	Context() context.Context
-}
-
-// connect serves a connection over pipes that hold nothing: a Write waits for
-// the Read of the other side.
-func connect(t testingT, o Options, serve func(*Conn, Request)) *client {
-	t.Helper()
-	p := &client{t: t, served: make(chan error, 1)}
-	r, in := io.Pipe()
-	out, w := io.Pipe()
-	p.in, p.out, p.lines = in, out, bufio.NewReader(out)
-	t.Cleanup(func() { in.Close(); out.Close() }) // ends a Read or Write under way
-	p.c = New(r, writerFunc(func(lines []byte) (int, error) { p.writes.Add(1); return w.Write(lines) }), o)
-	go func() {
-		p.served <- p.c.Serve(handler{c: p.c, request: func(c *Conn, r Request) { p.taken.Add(1); serve(c, r) }})
-	}()
-	return p
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-func (p *client) send(lines string) { fmt.Fprint(p.in, lines) }
-
-func (p *client) line() string {
-	p.t.Helper()
-	line, err := p.lines.ReadString('\n')
-	require.NoError(p.t, err)
-	return strings.TrimSuffix(line, "\n")
-}
-
-func (p *client) statuses(n int) (answers []string) {
-	p.t.Helper()
-	for range n {
-		answers = append(answers, p.line())
-	}
-	return answers
-}
-
-// end ends the input and waits for the end of the connection.
-func (p *client) end() {
-	p.t.Helper()
-	p.in.Close()
-	require.NoError(p.t, <-p.served)
-	require.NoError(p.t, p.c.Close(p.t.Context()))
-}
 
 func TestBurstIsAnsweredInOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -329,100 +258,4 @@ func requireSharedOutput(t *testing.T, output string, writers, each int) {
 	for _, n := range next {
 		require.Equal(t, each, n)
 	}
-}
-
-func TestCloseWritesWhatIsQueuedAndDropsTheRest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := connect(t, Options{}, answerStatus)
-		p.send(polls(100))
-		p.in.Close()
-		require.NoError(t, <-p.served)
-		closed := make(chan error, 1)
-		go func() { closed <- p.c.Close(t.Context()) }()
-		time.Sleep(time.Hour) // the client reads late
-		require.Empty(t, closed)
-		p.c.Reply(ID{}, "dropped")
-		p.c.Notify("dropped", nil)
-		requireStatuses(t, 100, p.statuses(100))
-		require.NoError(t, <-closed)
-		synctest.Wait()
-		require.EqualValues(t, 1, p.writes.Load())
-	})
-}
-
-func TestCloseIsBoundedByItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := connect(t, Options{}, answerStatus)
-		p.send(polls(100))
-		synctest.Wait() // answered
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		require.ErrorIs(t, p.c.Close(ctx), context.DeadlineExceeded)
-		require.Equal(t, time.Second, time.Since(start))
-		require.NoError(t, <-p.served)
-	})
-}
-
-func TestCloseEndsServeThoughTheInputIsOpen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := connect(t, Options{}, answerStatus)
-		p.send(polls(1))
-		p.line()
-		synctest.Wait() // the Write is over
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		require.NoError(t, p.c.Close(ended)) // there is nothing left to wait for
-		require.NoError(t, <-p.served)
-		p.send(polls(1)) // the lines of the Read under way are not handled
-		synctest.Wait()
-		require.EqualValues(t, 1, p.taken.Load())
-	})
-}
-
-func TestRequestsBeforeStopAreAnswered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		asked := make(chan ID, 1)
-		p := connect(t, Options{}, func(_ *Conn, r Request) { asked <- r.ID })
-		p.send(polls(1))
-		id := <-asked
-		p.c.Stop()
-		require.NoError(t, <-p.served)
-		answerStatus(p.c, Request{ID: id})
-		require.Equal(t, status(0), p.line())
-		require.NoError(t, p.c.Close(t.Context()))
-	})
-}
-
-func TestBrokenOutputEndsServeThoughTheInputIsOpen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := connect(t, Options{}, answerStatus)
-		broken := errors.New("broken")
-		p.out.CloseWithError(broken)
-		p.send(polls(2))
-		require.ErrorIs(t, <-p.served, broken)
-		p.c.Reply(ID{}, "dropped")
-		p.c.Notify("dropped", nil)
-		require.Empty(t, p.c.out.queue)
-		require.ErrorIs(t, p.c.Close(t.Context()), broken)
-		require.EqualValues(t, 1, p.writes.Load())
-	})
-}
-
-func TestBrokenOutputFreesAHeldReading(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := connect(t, Options{QueueLimitBytes: 1000}, answerStatus)
-		go p.send(polls(100))
-		time.Sleep(time.Hour)
-		require.EqualValues(t, 10, p.taken.Load())
-		p.out.Close()
-		require.ErrorIs(t, <-p.served, io.ErrClosedPipe)
-		synctest.Wait()
-		require.EqualValues(t, 10, p.taken.Load())
-	})
-}
-
-func TestShortWriteIsAnError(t *testing.T) {
-	c := New(strings.NewReader(polls(1)), writerFunc(func(lines []byte) (int, error) { return len(lines) - 1, nil }), Options{})
-	require.ErrorIs(t, c.Serve(handler{c: c, request: answerStatus}), io.ErrShortWrite)
 }
