@@ -47,7 +47,7 @@ var circumstances = []circumstance{
 // of it must be what the table says; and the table must have each place, and no
 // other.
 func TestEveryFailpointHasItsOutcome(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	unmet := map[states.Failpoint]bool{}
 	for _, each := range states.RefreshFailpoints() {
 		unmet[each] = true
@@ -73,6 +73,14 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 	}
 	if machinetest.Long() {
 		require.Empty(t, unmet, "places that no refresh comes to")
+	}
+}
+
+// besideOthers lets the short form of a test run beside others: it waits most of its
+// time. The long form has the machine to itself, for its deadlines are real.
+func besideOthers(t *testing.T) {
+	if !machinetest.Long() {
+		t.Parallel()
 	}
 }
 
@@ -202,7 +210,7 @@ func (s *scene) goesOn(t *testing.T, name string) {
 	e := s.engineAt(t, time.Minute)
 	e.demand(t)
 	after, state := s.issuer.Counts(), e.Snapshot()
-	require.Equal(t, before.Grants+1, after.Grants, name)
+	require.Equal(t, before.Grants+1, after.Grants, "%s\n%s", name, s.log.String())
 	require.Zero(t, after.Replays, name)
 	require.Equal(t, machine.Fresh, state.Phase(), name)
 	require.False(t, state.InDoubt(), name)

@@ -42,7 +42,7 @@ func wordCircumstances() (all []circumstance) {
 // of a login and of a logout. A sister that was there all the time, and the next
 // process, make of it what the table says; and what died half-way can be repeated.
 func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	unmet := map[states.Failpoint]bool{}
 	for _, each := range states.AccountFailpoints() {
 		unmet[each] = true

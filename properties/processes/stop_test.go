@@ -91,7 +91,7 @@ func (s *scene) sisterAsks(t *testing.T) {
 // along, and then lets it go on. No process died, so there is no excuse: each token
 // is posted once, and the login lives.
 func TestStoppedRefreshDoesNoHarm(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	if !canStop {
 		t.Skip("no process can be stopped here")
 	}
@@ -168,6 +168,7 @@ func (s *stopped) judge(t *testing.T) {
 		require.Equal(t, 1, times, "%s: %s is posted again", s.name, token)
 	}
 	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), "%s: the stored login is dead\n%s\n%s", s.name, s.Stderr.String(), s.log.String())
+	s.settings = func(*engine.Options) {} // no process is in the way of the next one
 	s.goesOn(t, s.name)
 }
 
@@ -203,7 +204,7 @@ func (h *halting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // waiting, never the hearing. What lies in the socket when a process goes on is
 // heard, however long it stood still.
 func TestAnswerToAStoppedProcessCounts(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	if !canStop {
 		t.Skip("no process can be stopped here")
 	}

@@ -32,7 +32,7 @@ var sisterActs = []sisterAct{refreshes, leaves, enters}
 // lets it go on. The word that changed the store last counts, for each process, and no
 // token is posted twice. Without BEZOAR_TEST_LONG every other place has one sister.
 func TestLastLoginOrLogoutCountsThoughStopped(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	if !canStop {
 		t.Skip("no process can be stopped here")
 	}
