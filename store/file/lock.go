@@ -11,11 +11,11 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Lock implements [store.Store] with two locks, in this order: that of the home
-// (see [disk.RefreshLock]), and that of the file which the login is in. The second
-// one is for those who have the same file in another home: mounted into two
-// containers, linked, or at the end of a symbolic link. What a crash left behind
-// is cleared up in between, for that may put another file in place.
+// Lock implements [persist.Store] with two locks, in this order: the lock of the home
+// (see [disk.RefreshLock]), and that of the file which has the login. The second one
+// is for homes that share the file: mounted into two containers, linked, or at the end
+// of a symbolic link. In between, Lock recovers what a crash left, because that may
+// put another file in place.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	unlockHome, err := s.lock.Acquire(ctx)
 	if err != nil {
@@ -37,15 +37,15 @@ func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	}, nil
 }
 
-// contentPoll is how often one looks whether another home has done with the file.
+// contentPoll is the time between two tries to lock a file that another home has.
 const contentPoll = 5 * time.Millisecond
 
-// commitPatience is how long a write waits for another one.
+// commitPatience is how long a write waits for another write.
 const commitPatience = 5 * time.Second
 
-// lockCommit lets those who compare and replace a file take turns, with the
-// lock file that Codex 0.169.0 uses for the same. Who does not get it goes on
-// without: to lose new tokens would be worse.
+// lockCommit locks the comparison and the exchange of a swap, with the lock file that
+// Codex 0.169.0 uses for the same. On timeout the swap goes on without the lock:
+// losing the new tokens would be worse.
 func lockCommit(ctx context.Context, path string) (unlock func()) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
@@ -54,9 +54,10 @@ func lockCommit(ctx context.Context, path string) (unlock func()) {
 	return func() { lock.Close() }
 }
 
-// lockContent lets one at a time write in place: it locks the file itself, which
-// has one inode under all its names. Where nothing can be locked one goes on
-// without, but not where another writes: of two writes at once nothing is left.
+// lockContent locks the file itself for a write in place: it has one inode under all
+// its names. Where the file system cannot lock, the write goes on without; where
+// another process holds the lock, it does not, because two such writes at once destroy
+// both logins.
 func lockContent(ctx context.Context, path string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
@@ -72,8 +73,8 @@ func lockContent(ctx context.Context, path string) (unlock func(), err error) {
 	return func() { lock.Close() }, nil
 }
 
-// journalLock keeps appends out of a compaction, where the file system can
-// lock. It is a file of its own, for the journal itself is replaced.
+// journalLock keeps appends out of a compaction, where the file system can lock. It is
+// a file of its own, because a compaction replaces the journal.
 type journalLock struct{ path string }
 
 const (
@@ -81,8 +82,8 @@ const (
 	lockPoll     = time.Millisecond
 )
 
-// share waits for a compaction to end, and goes on without the lock if it does
-// not or if there is none to be had.
+// share waits for a compaction to end. On timeout, or where there is no lock, the
+// append goes on without.
 func (l journalLock) share() (release func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
@@ -91,7 +92,7 @@ func (l journalLock) share() (release func()) {
 	return func() { lock.Close() }
 }
 
-// exclude reports whether no process appends now, as far as a lock can show.
+// exclude reports whether no other process appends now, as far as a lock can show.
 func (l journalLock) exclude() (release func(), alone bool) {
 	lock := disk.NewLock(l.path)
 	locked, err := lock.TryLock()

@@ -19,9 +19,9 @@ import (
 
 const authFile = "auth.json"
 
-// place is where the record really is: auth.json, or what it links to.
+// place is where the record really is: auth.json, or the file that it links to.
 type place struct {
-	path   string // no symbolic link, unless one is made now
+	path   string // not a symbolic link, unless a process makes one now
 	folder string // of path
 	name   string // in folder
 }
@@ -29,8 +29,8 @@ type place struct {
 // linksLimit is how many symbolic links Linux follows.
 const linksLimit = 40
 
-// find follows symbolic links, also to what does not exist yet. Paths are not
-// cleaned: behind a link to a folder, ".." is not what the text says.
+// find follows symbolic links, also to a file that does not exist yet. It does not
+// clean paths: behind a link to a folder, ".." is not what the text says.
 func (s *Store) find() (place, error) {
 	path := filepath.Join(s.home, authFile)
 	for range linksLimit {
@@ -47,9 +47,9 @@ func (s *Store) find() (place, error) {
 	return place{path: path}, errors.New("too many symbolic links lead to it")
 }
 
-// mustKeepFile reports whether the file has to be written in place: to put another
-// one there would break a hard link, or cannot be done. It is an error if what
-// is there is no file or may not be changed.
+// mustKeepFile reports whether the record must be written in place: a new file there
+// would break a hard link, or cannot be put there. It returns an error if the place
+// has something else than a file, or a file that may not be changed.
 func (p place) mustKeepFile() (bool, error) {
 	info, err := os.Lstat(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,8 +71,8 @@ func (p place) mustKeepFile() (bool, error) {
 	return mounted || hasOtherNames(info) || p.isStuck(info), nil
 }
 
-// isStuck reports whether the folder is one in which its users may not replace
-// each other's files, and the file is another user's (sticky(7)). Of root that
+// isStuck reports whether the folder is sticky (sticky(7)), so that its users may not
+// replace each other's files, and the file is another user's. What root may do there
 // depends on its capabilities.
 func (p place) isStuck(info os.FileInfo) bool {
 	if ownedByUser(info) {
@@ -82,8 +82,8 @@ func (p place) isStuck(info os.FileInfo) bool {
 	return err == nil && folder.Mode()&fs.ModeSticky != 0 && !ownedByUser(folder)
 }
 
-// takesFiles is an error if what is made in the folder can neither be given
-// another name nor be removed.
+// takesFiles returns an error if a file that is made in the folder can neither be
+// renamed nor removed.
 func (p place) takesFiles() error {
 	if _, immutable := attributes(p.folder); immutable {
 		return errAppendOnly
@@ -96,9 +96,9 @@ var (
 	errAppendOnly = errors.New("its folder is marked as immutable or append-only (lsattr -d shows it)")
 )
 
-// ErrReplaced reports that auth.json is a mount point whose file has been
-// replaced where it came from: what is seen here is the old one, which is gone
-// there. Mount the folder and not the file.
+// ErrReplaced reports that auth.json is a mount point, and that its file has been
+// replaced at the source of the mount: this home sees the old file, which has no name
+// there any more. Mount the folder and not the file.
 var ErrReplaced = errors.New("it was replaced where it is mounted from, and is an old copy here; mount its folder, not the file")
 
 // immovable reports that a rename failed because of a mount point.
@@ -106,19 +106,19 @@ func immovable(err error) bool {
 	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV)
 }
 
-// finding is what was found at a place.
+// finding is what a read found at a place.
 type finding struct {
 	record  persist.Record
 	content []byte // of the record
 	raw     []byte // of the file: content, or part of it if a write in place is not complete
 }
 
-// readings is how often a file is read that changes meanwhile.
+// readings is how often read starts again because the file changed meanwhile.
 const readings = 5
 
-// read returns the record, or the errors of Load. A file that is written in
-// place changes under the hands of its reader, who then might see the begin of
-// one record and the end of another: it counts if it was the same all the time.
+// read returns the record, or the errors of Load. A file that is written in place
+// changes while it is read, and a reader could see the begin of one record and the end
+// of another: a read counts if the file stayed the same.
 func (p place) read() (found finding, err error) {
 	for range readings {
 		raw, before, err := p.readFile()
@@ -138,8 +138,8 @@ func (p place) read() (found finding, err error) {
 	return p.decode(raw, info)
 }
 
-// unfinished reports whether the record is that of a write in place which
-// has not ended. Nothing can be wrong with it: it is another file.
+// unfinished reports whether the record is that of a write in place which has not
+// ended. It comes from a staged file, which does not change.
 func (f finding) unfinished() bool { return f.content != nil && !bytes.Equal(f.content, f.raw) }
 
 func (p place) readFile() ([]byte, os.FileInfo, error) {
@@ -161,9 +161,9 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 	return raw, info, nil
 }
 
-// decode reads the record in a file, or the one that was about to be written
-// there when a process died. A login without a date of its own was refreshed when
-// the file was written, as far as can be told.
+// decode reads the record in a file, or the staged one that a process was writing
+// there when it died. A login without a date counts as refreshed when the file was
+// written.
 func (p place) decode(raw []byte, info os.FileInfo) (finding, error) {
 	credential, err := authjson.Decode(raw)
 	if credential.LastRefresh.Equal(authjson.Undated) {
@@ -185,7 +185,8 @@ func (p place) decode(raw []byte, info os.FileInfo) (finding, error) {
 	return finding{raw: raw}, err
 }
 
-// revisionOf is a hash of the file: other programs change it without a number.
+// revisionOf is a hash of the content: other programs change the file without a
+// number.
 func revisionOf(content []byte) persist.Revision {
 	sum := sha256.Sum256(content)
 	return persist.Revision(hex.EncodeToString(sum[:]))

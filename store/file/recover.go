@@ -16,8 +16,8 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// sweep clears up what those left who died in a write. It never touches the
-// files of those who live.
+// sweep recovers the staged files of processes that died in a write. It never touches
+// those of living processes.
 func (s *Store) sweep(ctx context.Context, where place) {
 	for _, each := range where.leftovers() {
 		if each.abandoned(s.owner(), s.now()) {
@@ -26,10 +26,10 @@ func (s *Store) sweep(ctx context.Context, where place) {
 	}
 }
 
-// recover ends a write whose process died, as that process would have: then
-// neither the tokens that an issuer just gave nor the login that was displaced
-// by them is lost. A leftover of any other kind is removed. What cannot be put in
-// place now is left for the next sweep.
+// recover ends a write as its process would have, had it not died: so neither the
+// tokens that an issuer just gave nor a login that they displaced is lost. It removes
+// a leftover of any other kind, and leaves for the next sweep what it cannot put in
+// place now.
 func (s *Store) recover(ctx context.Context, l leftover) {
 	t, ok := s.claim(l)
 	if !ok {
@@ -55,7 +55,7 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 func (s *Store) complete(ctx context.Context, t *temp) error {
 	inPlace, err := t.where.mustKeepFile()
 	if err == nil {
-		err = s.sync(t) // who died may have done so before this
+		err = s.sync(t) // the process may have died before it did this
 	}
 	if err == nil {
 		err = s.put(ctx, t, inPlace)
@@ -63,7 +63,8 @@ func (s *Store) complete(ctx context.Context, t *temp) error {
 	return err
 }
 
-// claim makes the file ours: of several who find it, one gets it.
+// claim renames the leftover to one of this process: of several processes that find
+// it, one gets it.
 func (s *Store) claim(l leftover) (*temp, bool) {
 	t := l.temp
 	t.verb, t.owner, t.path = "sweep", s.owner(), s.name(l.where, l.was, l.named)
@@ -71,8 +72,8 @@ func (s *Store) claim(l leftover) (*temp, bool) {
 	return &t, os.Rename(l.path, t.path) == nil
 }
 
-// needed reports whether the write would have gone on, raw being what the
-// file holds now.
+// needed reports whether the write would have gone on, raw being the content of the
+// record's file.
 func (l *leftover) needed(raw []byte) bool {
 	if _, err := authjson.Decode(l.content); err != nil {
 		return false
@@ -99,15 +100,15 @@ func (s *Store) sync(t *temp) error {
 	return file.Sync()
 }
 
-// leftover is a temporary file as it is found. What it holds need not be what
-// its name says.
+// leftover is a staged file that a process finds. Its content need not be what its
+// name says.
 type leftover struct {
 	temp
 	named   persist.Revision // the mark of the new content
 	changed time.Time
 }
 
-// leftovers are all temporary files of a place, also of those who live.
+// leftovers are all staged files of a place, also those of living processes.
 func (p place) leftovers() []leftover {
 	files, _ := disk.ReadFolder(p.folder) // a folder that cannot be read has none for us
 	var found []leftover
@@ -151,7 +152,7 @@ func (l *leftover) load() bool {
 	return true
 }
 
-// readPlain reads a file that is no symbolic link.
+// readPlain reads a file that is not a symbolic link.
 func readPlain(path string) ([]byte, os.FileInfo, error) {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
@@ -162,7 +163,7 @@ func readPlain(path string) ([]byte, os.FileInfo, error) {
 // whole reports whether the file holds what it was made to hold.
 func (l *leftover) whole() bool { return l.is() == l.named }
 
-// completes is the login that was being written in place when raw is what
+// completes returns the login that a process was writing in place, if raw is what
 // there is of it: its begin, and zeros where a power failure lost the rest.
 func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 	raw = bytes.TrimRight(raw, "\x00")
@@ -173,9 +174,9 @@ func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 	return credential, err == nil
 }
 
-// leftoverLifetime is after how long a temporary file is abandoned whose owner
-// cannot be asked for: one on another machine, in another container, or from
-// before the last boot. A write takes milliseconds.
+// leftoverLifetime is the age at which a staged file is abandoned whose process cannot
+// be looked up: it ran on another machine, in another container, or before the last
+// boot. A write takes milliseconds.
 const leftoverLifetime = time.Hour
 
 func (l *leftover) abandoned(me owner, now time.Time) bool {

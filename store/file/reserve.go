@@ -17,9 +17,9 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Reserve implements [persist.Store]. It makes and syncs a file beside the login,
-// which the next Swap writes the successor into, and proves that this file can
-// take the login's place.
+// Reserve implements [persist.Store]. It makes and syncs a file beside the login, the
+// room. The next Swap writes the successor into the room. Reserve proves that the room
+// can take the place of the login.
 func (s *Store) Reserve(_ context.Context, c machine.Credential) (release func(), err error) {
 	where, err := s.find()
 	if err == nil {
@@ -40,9 +40,9 @@ func (s *Store) Reserve(_ context.Context, c machine.Credential) (release func()
 	}, nil
 }
 
-// checkSuccessor is a conflict if there is a new login beside the one in place: of
-// a process that died, which another one is about to finish for. Only who did
-// not get the lock comes just then.
+// checkSuccessor returns [persist.ErrConflict] if a crashed writer left a successor of
+// the login in place, which a sweep is about to put there. Only a process that goes on
+// without the lock meets that.
 func (p place) checkSuccessor() error {
 	beside := p.leftovers()
 	found, _ := p.read() // nothing there has no successor
@@ -86,11 +86,10 @@ func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 	return room, nil
 }
 
-// prove shows that the room can take the place of the login, by letting it take
-// that of another file of the same owner, in the ways that [Store.move] has. A
-// folder may let files be made and not be replaced: an append-only one, a sticky
-// one of other users, a file system or a sandbox that refuses it. Then the login
-// has to be one that can be written in place.
+// prove lets the room take the place of another file of the same owner, in the ways of
+// [Store.move]. A folder may accept new files and refuse to have them replaced: an
+// append-only folder, a sticky one of another user, a file system or a sandbox that
+// refuses. Then the login must be one that can be written in place.
 func (s *Store) prove(room *temp) error {
 	probe, err := s.create(room.where, change{verb: "reserve probe"})
 	if err != nil {
@@ -123,10 +122,9 @@ func canWrite(path string) error {
 	return file.Close()
 }
 
-// stageInRoom makes the staged file of a change in the room that is held for it, or
-// in a new file if there is none. Before it is written to, the file gets the
-// name that says what it will hold: so there is no moment in which a new login
-// is on the disk and cannot be told from what it was made of.
+// stageInRoom stages a change in the room that is held for it, or in a new file if
+// there is none. It first gives the file the name that says what the file will hold,
+// so that a new login on the disk can be told from the one it replaces at any moment.
 func (s *Store) stageInRoom(where place, c change) (*temp, error) {
 	room := s.rooms.take(where)
 	if room == nil {
@@ -166,7 +164,7 @@ func (s *Store) rewriteRoom(room *temp, path string) error {
 	return s.fill(room)
 }
 
-// rooms are the files of this process that are held for the next swap.
+// rooms are the files that this process holds for its next swap.
 type rooms struct {
 	mu   sync.Mutex
 	free []*temp
@@ -179,7 +177,7 @@ func (r *rooms) keep(room *temp) {
 	r.free = append(r.free, room)
 }
 
-// take is a room beside the login at this place, nil if none is held there.
+// take returns the room beside the login at this place, nil if none is held there.
 func (r *rooms) take(where place) *temp {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,8 +190,8 @@ func (r *rooms) take(where place) *temp {
 	return room
 }
 
-// takeUnused takes the room if it may be given back: it is not in use, and what
-// is in it is in place, or was never meant to be.
+// takeUnused takes the room back if it can be discarded: no swap uses it, and it does
+// not keep a login.
 func (r *rooms) takeUnused(room *temp) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,19 +13,19 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// change is what a write does to the file.
+// change is one write to the record.
 type change struct {
 	verb    string // in the names of its steps
 	content []byte
 	was     persist.Revision // of the file that it may take the place of; "" for any
 }
 
-// temp is a file beside the one that is written: what that is to be, whole and
-// synced. Its name says whose it is and what it is for, so that the next process
-// after a crash knows what it holds: the new content still, or already that
-// which it was exchanged for.
+// temp is a staged file beside the record: whole and synced before it takes the place
+// of the record. Its name tells its owner and its content, so that after a crash the
+// next process knows whether it holds the new content still, or the old one that it
+// was exchanged for.
 //
-//	auth.json.PID-STARTED-REALM.WAS.IS.RANDOM.tmp
+//	auth.json.PID-STARTED-NAMESPACE.WAS.IS.RANDOM.tmp
 type temp struct {
 	change
 	where place
@@ -36,7 +36,7 @@ type temp struct {
 	keep  bool // not to be removed: it may be all that is left of a login
 }
 
-// mark is a revision as it stands in a name.
+// mark is a revision, shortened for a file name.
 func mark(r persist.Revision) persist.Revision { return r[:min(len(r), 16)] }
 
 // is is the mark of the new content.
@@ -48,7 +48,7 @@ func (s *Store) name(where place, was, is persist.Revision) string {
 	return where.folder + fmt.Sprintf("%s.%s.%s.%s.%d%s", where.name, s.owner(), mark(was), is, rand.Uint64(), tempSuffix)
 }
 
-// create makes the temporary file of a change, with nothing in it yet.
+// create makes the staged file of a change, with nothing in it yet.
 func (s *Store) create(where place, c change) (*temp, error) {
 	t := &temp{change: c, where: where, owner: s.owner(), path: s.name(where, c.was, c.is())}
 	s.options.Step(c.verb + ": create")
@@ -60,7 +60,7 @@ func (s *Store) create(where place, c change) (*temp, error) {
 	return t, err
 }
 
-// stage makes the temporary file of a change, or nothing.
+// stage makes and fills the staged file of a change, or leaves none.
 func (s *Store) stage(where place, c change) (*temp, error) {
 	t, err := s.create(where, c)
 	if err != nil {
@@ -74,12 +74,11 @@ func (s *Store) stage(where place, c change) (*temp, error) {
 	return t, nil
 }
 
-// fill writes the content, on the disk, and does what else makes the file fit to
-// take the login's place. It dates it, to the nanosecond: the system's own times
-// are too coarse for a stamp, and a new file may get the inode of the one before
-// the last. It is given to its owner after that, for then root may have no right
-// to date it any more. Both may fail, where a system refuses it, and are no reason
-// to lose a login.
+// fill writes and syncs the content, and prepares the file for the login's place. It
+// dates the file to the nanosecond: the system's own times are too coarse for a stamp,
+// and a new file may get the inode of the one before the last. Then it gives the file
+// to the owner of the login, in this order, because root may have no right to date it
+// afterwards. A system may refuse both; that is no reason to lose a login.
 func (s *Store) fill(t *temp) error {
 	s.options.Step(t.verb + ": write")
 	if _, err := t.file.WriteAt(t.content, 0); err != nil {

@@ -1,5 +1,6 @@
-// Package file keeps a login in a folder, as Codex does: auth.json, and
-// auth.lock to wait at. Beside it is the ledger, which is bezoar's own.
+// Package file keeps a login in a folder as Codex does, in auth.json, and refreshes
+// take turns at auth.lock. Beside the login it keeps bezoar's own ledger.
+// cmd/bezoar/docs/home.md lists the files and the locks.
 package file
 
 import (
@@ -27,21 +28,21 @@ import (
 type Store struct {
 	options       Options
 	home          string
-	owner         func() owner // who the temporary files of this process belong to
+	owner         func() owner // of the staged files of this process
 	lock          *disk.RefreshLock
 	now           func() time.Time
 	rooms         rooms
 	exchangeNames func(a, b string) error // in one step; a test may take it away
 }
 
-// Options are what a store may be told. The zero value is fit for use.
+// Options are settings of a store. The zero value is fit for use.
 type Options struct {
 	Log  *slog.Logger // nil is slog.Default()
 	Step disk.Step    // called before each system call that leaves a trace, so that a test can end there
 }
 
-// Open is the store in the folder home. Nothing is read or written yet. A
-// login can be stored once home exists: it is never made.
+// Open returns the store in the folder home. It reads and writes nothing yet. The
+// store never makes home: a login can be stored once the folder exists.
 func Open(home string, options Options) *Store {
 	if options.Log == nil {
 		options.Log = slog.Default()
@@ -77,9 +78,9 @@ func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
 	return stampOf(info), true
 }
 
-// Replace implements [persist.Store]. It returns a [*persist.NotDurableError] if
-// the login cannot be written, and another error if it is none that auth.json
-// has a place for.
+// Replace implements [persist.Store]. It returns a [*persist.NotDurableError] if the
+// login cannot be written, and another error if auth.json has no place for such a
+// login.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	content, err := authjson.Encode(c, nil)
 	if err != nil {
@@ -96,8 +97,8 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	return undurable(where, err)
 }
 
-// swaps is how often a swap starts again because the file changed and its
-// content did not: it got another name, or the same was written once more.
+// swaps is how often a swap starts again because the file changed and its content did
+// not: it got another name, or another process wrote the same once more.
 const swaps = 3
 
 // Swap implements [persist.Store]. Its other errors are those of Load, and of
@@ -132,12 +133,13 @@ func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.C
 	return undurable(where, err)
 }
 
-// emptyRecord is what is left in a file that has to stay when its login goes. It is
-// not empty, for so is one that a login is being written to.
+// emptyRecord is the content of a file that must stay when its login goes. It is not
+// empty: an empty file is one that a process is writing a login to.
 var emptyRecord = []byte("\n")
 
-// Delete implements [persist.Store]. A file that is written in place is emptied
-// in place: each home that shares it is logged out as well, and shares the next login.
+// Delete implements [persist.Store]. A file that must be written in place is emptied
+// in place: every home that shares it is logged out as well, and shares the next
+// login.
 func (s *Store) Delete(ctx context.Context) error {
 	where, err := s.find()
 	if err == nil {
@@ -175,8 +177,8 @@ func (s *Store) remove(ctx context.Context, where place) error {
 	return disk.SyncFolder(where.folder)
 }
 
-// undurable is err as callers of a write get it: with the file that it is
-// about, and without the names of temporary ones.
+// undurable is the error of a write for its caller: it names the file of the login,
+// and no temporary file.
 func undurable(where place, err error) error {
 	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err
@@ -199,13 +201,13 @@ func plain(err error) error {
 	return err
 }
 
-// asides bounds how many files that were no login are kept.
+// asides bounds how many unreadable files are kept.
 const asides = 100
 
-// setAside keeps what is in the place of the login and is none, before a login or
-// a logout takes it away: it may be a login that was damaged, or another file that
-// a link leads to. It is an error if what is there may not be read, for then it
-// may be a good one.
+// setAside keeps what stands in the place of the login and is no login, before a login
+// or a logout takes it away: it may be a damaged login, or another file that a link
+// leads to. It returns an error if the file may not be read, for then it may be a good
+// login.
 func (s *Store) setAside(where place) error {
 	raw, info, err := where.readFile()
 	if _, unavailable := errors.AsType[*persist.UnavailableError](err); unavailable {
@@ -225,8 +227,8 @@ func (s *Store) setAside(where place) error {
 	return err
 }
 
-// keepAside copies it, so that it is in its place until a login is. It returns ""
-// if there is a copy of it already.
+// keepAside copies the file, so that it stays in its place until a login replaces it.
+// It returns "" if there is a copy of it already.
 func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 	for n := range asides {
 		aside = filepath.Join(s.home, disk.UnreadableFile)

@@ -14,8 +14,8 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// write does a change. When it returns nil, the new content is on the disk; a
-// crash at any moment leaves the old content or the new one.
+// write does a change. When it returns nil, the new content is on the disk. A crash at
+// any moment leaves the old content or the new one.
 func (s *Store) write(ctx context.Context, where place, c change) error {
 	inPlace, err := where.mustKeepFile()
 	if err == nil {
@@ -35,9 +35,9 @@ func (s *Store) write(ctx context.Context, where place, c change) error {
 	return s.put(ctx, t, inPlace)
 }
 
-// put brings a staged file to where it belongs: by a move, and where nothing can
-// be moved there, by writing in place. A refreshed login that cannot be put there
-// at all stays beside the old one, for it cannot be had again.
+// put brings a staged file to its place: by a move, or in place where nothing can be
+// moved there. A refreshed login that cannot be put there at all stays staged, because
+// the issuer gives it only once.
 func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 	if !inPlace {
 		err = s.move(ctx, t)
@@ -57,15 +57,15 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 	return s.putAside(t, err)
 }
 
-// isStuck reports that a staged file could not be moved, for a reason of the
-// folder and not of the login.
+// isStuck reports that a staged file could not be moved, for a reason of the folder
+// and not of the login.
 func isStuck(err error) bool {
 	return err != nil && !errors.Is(err, persist.ErrConflict) && !errors.Is(err, fs.ErrNotExist)
 }
 
-// putAside ends a put that failed. After a conflict the room may be used again;
-// in the end it is given back. After anything else it keeps the login for the next
-// swap or sweep.
+// putAside ends a put that failed. After a conflict the next swap may use the room
+// again, or release gives it back. After any other error the staged file keeps the
+// login for the next swap or sweep.
 func (s *Store) putAside(t *temp, err error) error {
 	ours := t.was != "" && markOf(t.path) == t.is()
 	if ours && isStuck(err) {
@@ -81,7 +81,7 @@ func (s *Store) putAside(t *temp, err error) error {
 	return err
 }
 
-// stagedError says of a write that failed that its content is on the disk.
+// stagedError is the error of a write whose content is on the disk, in a staged file.
 type stagedError struct{ error }
 
 func (e *stagedError) Unwrap() error { return e.error }
@@ -102,14 +102,14 @@ func (t *temp) rename() error {
 	return err
 }
 
-// exchange puts the staged file in the place of that which was read. To
-// compare first and rename then would lose a login that comes in between, so
-// the two files change places, and what came out is looked at. Two who do this
-// at once would take each other's attempt for a login: they take turns.
+// exchange puts the staged file in the place of the record that was read. A comparison
+// and then a rename would lose a login that comes in between; so the two files change
+// places, and confirm looks at what came out. Two processes that did this at once
+// would each take the other's attempt for a login: lockCommit keeps them apart.
 //
-// Where there is no exchange, or it is refused, the file is renamed, and a login
-// that comes after the comparison is lost. That takes microseconds, and nearly all
-// logins are made by people.
+// Where the system has no exchange, or refuses it, the file is renamed, and a login
+// that comes after the comparison is lost. That window is microseconds, and people
+// make nearly all logins.
 func (s *Store) exchange(ctx context.Context, t *temp) error {
 	defer lockCommit(ctx, t.where.path)()
 	if markOf(t.where.path) != mark(t.was) {
@@ -129,7 +129,7 @@ func (s *Store) exchange(ctx context.Context, t *temp) error {
 	return t.rename()
 }
 
-// gone is a conflict if it is not the staged file that is missing.
+// gone is a conflict, unless it is the staged file that is missing.
 func (t *temp) gone(err error) error {
 	if _, missing := os.Lstat(t.path); missing != nil {
 		return err
@@ -137,13 +137,13 @@ func (t *temp) gone(err error) error {
 	return persist.ErrConflict
 }
 
-// settlings bounds how many logins may come while one is put back.
+// confirmations bounds how many logins may come while confirm puts one back.
 const confirmations = 16
 
-// confirm looks at what came out of an exchange. If it is not what was read, it
-// is a login that came in between and belongs back. Then what comes out must be
-// what was put in: if it is not, it came even later, and so on. A process that
-// dies here leaves a file for the sweep, which does the same.
+// confirm looks at what came out of an exchange. If it is not the record that was
+// read, it is a login that came in between: confirm puts it back. Then the staged file
+// must come out; if another file does, that login came even later, and so on. A
+// process that dies here leaves a file for the sweep, which does the same.
 func (s *Store) confirm(t *temp) error {
 	put, out := t.is(), markOf(t.path)
 	if out == mark(t.was) {
@@ -169,8 +169,8 @@ func (s *Store) confirm(t *temp) error {
 	return persist.ErrConflict
 }
 
-// markOf is the mark of a file, and of none if it is not one that may be
-// taken away: a link, or a file with a second name.
+// markOf is the mark of a file; "" for a link or a file with a second name, which may
+// not be taken away.
 func markOf(path string) persist.Revision {
 	content, info, err := readPlain(path)
 	if err != nil || hasOtherNames(info) {
@@ -179,9 +179,8 @@ func markOf(path string) persist.Revision {
 	return mark(revisionOf(content))
 }
 
-// putInPlace writes the content of the staged file into the one that is there.
-// While it is incomplete, readers are given the staged one: its name has to be
-// on the disk before.
+// putInPlace writes the content of the staged file into the record's file. While that
+// is incomplete, readers get the staged one: so its name has to be on the disk before.
 func (s *Store) putInPlace(ctx context.Context, t *temp) error {
 	s.options.Step(t.verb + ": sync folder first")
 	if err := disk.SyncFolder(t.where.folder); err != nil {
@@ -190,7 +189,7 @@ func (s *Store) putInPlace(ctx context.Context, t *temp) error {
 	return s.overwrite(ctx, t)
 }
 
-// overwrite writes into a file that has to stay the one it is.
+// overwrite writes into a file that must stay the one it is.
 func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	unlock, err := lockContent(ctx, t.where.path)
 	if err != nil {
@@ -224,9 +223,9 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	return err
 }
 
-// rewrite reads back what it wrote: where nothing can be locked, two may write at
-// once. Then a login that another process put there while this one stood still is
-// the later one, unless this is a login as well.
+// rewrite reads back what it wrote, because two processes may write at once where
+// nothing can be locked. A login that another process put there while this one stood
+// still is the later one, and a conflict.
 func (s *Store) rewrite(file *os.File, c change) error {
 	if err := file.Truncate(0); err != nil {
 		return err
