@@ -24,13 +24,13 @@ const (
 	sourceLimitBytes = 4 << 10 // far more than is ever written there
 )
 
-// voids reports whether a login of the keyring counts for nothing. A refresh
-// dates it with the clock of this machine, and so does a login with an
-// issuer. A key has no date: it counts as there before.
+// voids reports whether a login of the keyring counts for nothing. A refresh or a
+// login with an issuer dates it with the clock of this machine. An API key has no
+// date, and counts as older.
 func (s source) voids(c machine.Credential) bool { return !c.LastRefresh.After(s.FileSince) }
 
-// readSource is nil if there is none. One that cannot be understood voids what
-// it finds: it was written because of a keyring that could not be used.
+// readSource returns nil if there is no such file. One that cannot be understood voids
+// what it finds: a process wrote it because it could not use the keyring.
 func (s *Store) readSource() (*source, error) {
 	content, _, err := disk.Read(s.path(sourceFile), sourceLimitBytes)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -100,8 +100,8 @@ func (s *Store) Stamp(ctx context.Context) (persist.Stamp, bool) {
 	return stamp, true
 }
 
-// loadFile is what auth.json holds. Its stamp is taken before: if the file is
-// written meanwhile, the stamp is that of none that was read.
+// loadFile reads auth.json. It takes the stamp first: if the file changes meanwhile,
+// the stamp is that of no login that was read.
 func (s *Store) loadFile(ctx context.Context) (persist.Record, error) {
 	stamp, known := s.file.Stamp(ctx)
 	record, err := s.file.Load(ctx)
@@ -124,8 +124,8 @@ func (s *Store) Load(ctx context.Context) (persist.Record, error) {
 	return s.loadFile(ctx) // a login may have come to auth.json, and then left the keyring
 }
 
-// loadKeyring is what the keyring holds and counts. If there is a note that it
-// does not, and the keyring answers, the note has served.
+// loadKeyring returns the keyring's login, if it counts. When auth.source says that it
+// does not, and the keyring answers, the file has served and can go.
 func (s *Store) loadKeyring(ctx context.Context) (persist.Record, error) {
 	mark, err := s.readSource()
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *Store) loadKeyring(ctx context.Context) (persist.Record, error) {
 		return persist.Record{}, persist.ErrNotFound
 	}
 	if !s.options.Look {
-		s.finish(ctx)
+		s.tryRemoveVoid(ctx)
 	}
 	if err == nil && !mark.voids(record.Credential) {
 		return record, nil
@@ -182,8 +182,8 @@ func (s *Store) Probe(ctx context.Context) error {
 // Lock implements [persist.Store], with that of auth.json: it is the home's.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.file.Lock(ctx) }
 
-// loginInKeyring reports where the login is, or would be if there were one. What is
-// in auth.json has to be dealt with there, also if it is no login.
+// loginInKeyring reports where the login is, or would be. Whatever is in auth.json
+// must be dealt with there, also if it is no login.
 func (s *Store) loginInKeyring(ctx context.Context) (bool, error) {
 	if _, err := s.file.Load(ctx); !errors.Is(err, persist.ErrNotFound) {
 		return false, nil
@@ -201,12 +201,12 @@ const (
 	turnPoll     = time.Millisecond
 	turnPatience = 5 * time.Second
 
-	finishPatience = 10 * time.Millisecond
+	tryPatience = 10 * time.Millisecond
 )
 
-// inTurn lets those who change where the login is take turns. Who does not get
-// one in time goes on without, for it may be a keyring that keeps the other one,
-// and nothing is lost: of two at once, the one or the other counts in the end.
+// inTurn lets processes that change where the login is take turns. On timeout the
+// change goes on without: another process's keyring may hang, and nothing is lost,
+// because of two changes at once one counts in the end.
 func (s *Store) inTurn(ctx context.Context) (release func()) {
 	release, err := s.exclude(ctx, turnPatience)
 	if err != nil {

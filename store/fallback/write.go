@@ -13,7 +13,7 @@ import (
 // auth.json. Its errors are those of auth.json's store.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	defer s.inTurn(ctx)()
-	err := s.settle(ctx) // what counts afterwards is what the keyring has, at once
+	err := s.removeVoid(ctx) // what counts afterwards is what the keyring has, at once
 	if err == nil {
 		s.sawKeyring(c)
 		s.options.Step("replace: keyring")
@@ -110,23 +110,24 @@ func (s *Store) Delete(ctx context.Context) error {
 	return nil
 }
 
-// finish ends what auth.source is there for, with a keyring that answers. What
-// is void is removed from it: a logout that did not reach it, or a login that
-// went to auth.json and is gone from there. What is not was put there by another
-// program. It looks again in its turn, for a login may be under way. If another
-// caller has the turn, the next reader will do it.
-func (s *Store) finish(ctx context.Context) {
-	release, err := s.exclude(ctx, finishPatience)
+// tryRemoveVoid ends what auth.source is there for, with a keyring that answers: it
+// removes a void login from the keyring, which a logout did not reach or which a login
+// in auth.json has replaced. A login that is not void was put there by another program.
+// It looks again in its turn, for a login may be under way. If another process has the
+// turn, the next reader does it.
+func (s *Store) tryRemoveVoid(ctx context.Context) {
+	release, err := s.exclude(ctx, tryPatience)
 	if err != nil {
 		return
 	}
 	defer release()
-	if err := s.settle(ctx); err != nil {
+	if err := s.removeVoid(ctx); err != nil {
 		s.options.Log.Warn("that the keyring's login is void cannot be settled yet", "error", err)
 	}
 }
 
-func (s *Store) settle(ctx context.Context) error {
+// removeVoid removes the keyring's login if it is void, and then auth.source.
+func (s *Store) removeVoid(ctx context.Context) error {
 	mark, err := s.readSource()
 	if err != nil || mark == nil {
 		return err

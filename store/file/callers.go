@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,10 +15,10 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Caller is another program on this machine that has its tokens from this home, and
-// the file auth.callers/NAME in which it is remembered what it was given last. The
-// name is that of one process in one boot, so that a later process of its number is
-// another caller. No token is in the file.
+// Caller is another program on this machine that gets its tokens from this home. The
+// file auth.callers/NAME remembers the last token it got, as a fingerprint. NAME is
+// that of one process in one boot, so that a later process with the same number is
+// another caller.
 type Caller struct {
 	folder string
 	name   string
@@ -25,7 +26,7 @@ type Caller struct {
 	pid    int
 }
 
-// Handing is one token that was given to a caller.
+// Handing is one token that a caller got.
 type Handing struct {
 	At        time.Time          `json:"at"`
 	Access    secret.Fingerprint `json:"access"`
@@ -39,8 +40,8 @@ type called struct {
 	Handing
 }
 
-// OpenCaller is the process with this number as a caller of a home. Nothing is read
-// or written yet but what the system says of the process.
+// OpenCaller returns the process with this number as a caller of a home. It reads what
+// the system knows about the process, and no file of the home.
 func OpenCaller(home string, pid int) *Caller {
 	who := identify(pid)
 	return &Caller{folder: filepath.Join(home, "auth.callers"), name: nameOf(pid, who), who: who, pid: pid}
@@ -54,7 +55,7 @@ func nameOf(pid int, who process) string {
 // callerLimitBytes bounds a caller's file. No version writes one that long.
 const callerLimitBytes = 4 << 10
 
-// Last is what the caller was given last. It is false if that is not known.
+// Last returns what the caller got last, false if that is unknown.
 func (c *Caller) Last() (Handing, bool) {
 	content, _, err := disk.Read(filepath.Join(c.folder, c.name), callerLimitBytes)
 	var found called
@@ -64,8 +65,8 @@ func (c *Caller) Last() (Handing, bool) {
 	return found.Handing, true
 }
 
-// Note remembers what the caller is given, and forgets callers that have ended. An
-// error says that it could not: then the next call of this one counts as the first.
+// Note remembers what the caller gets, and forgets callers that have ended. If it
+// returns an error, the next call of this caller counts as its first.
 func (c *Caller) Note(given Handing) error {
 	content, err := json.Marshal(called{c.pid, c.who, given})
 	if err != nil {
@@ -90,40 +91,40 @@ func (c *Caller) Note(given Handing) error {
 	return err
 }
 
-// callersKept bounds the folder; those that were given nothing for the longest time go.
+// callersKept bounds the folder. The callers that have waited longest for a token go
+// first.
 const callersKept = 64
 
-// sweep leaves room for one more caller.
+// sweep leaves room for one more caller: it removes those that have ended, and of the
+// others the oldest.
 func (c *Caller) sweep() {
 	files, err := disk.ReadFolder(c.folder)
 	if err != nil {
 		return
 	}
-	type kept struct {
-		path string
-		at   time.Time
-	}
-	var rest []kept
-	me := thisProcess()
+	times := map[string]time.Time{} // of the last change, by path
 	for _, each := range files {
 		path := filepath.Join(c.folder, each.Name())
 		info, err := each.Info()
-		if err != nil {
-			continue
-		}
-		content, _, err := disk.Read(path, callerLimitBytes)
-		var found called
-		readable := err == nil && json.Unmarshal(content, &found) == nil
-		if readable && found.ended(found.PID, me) {
+		switch {
+		case err != nil:
+		case callerEnded(path):
 			os.Remove(path)
-			continue
+		default:
+			times[path] = info.ModTime()
 		}
-		rest = append(rest, kept{path, info.ModTime()})
 	}
-	slices.SortFunc(rest, func(a, b kept) int { return b.at.Compare(a.at) })
-	for _, each := range rest[min(len(rest), callersKept-1):] {
-		if err := os.Remove(each.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	newest := slices.SortedFunc(maps.Keys(times), func(a, b string) int { return times[b].Compare(times[a]) })
+	for _, path := range newest[min(len(newest), callersKept-1):] {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 	}
+}
+
+// callerEnded reports whether the process of a caller's file has surely ended.
+func callerEnded(path string) bool {
+	content, _, err := disk.Read(path, callerLimitBytes)
+	var found called
+	return err == nil && json.Unmarshal(content, &found) == nil && found.ended(found.PID, thisProcess())
 }

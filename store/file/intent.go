@@ -18,9 +18,9 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// intent is one file of the folder auth.intents: a process was about to post a
-// refresh token. Its name is the token's key and how many such files there were
-// then, so that the replay of a post in doubt is exclusive as well.
+// intent is one file of the folder auth.intents: a process was about to post a refresh
+// token. Its name is the token's id and the number of such files then, so that the
+// replay of a post in doubt is exclusive as well.
 type intent struct {
 	persist.Entry // as in the journal
 	process
@@ -30,7 +30,8 @@ type intent struct {
 	times int // 1 for the first post, 2 for its replay
 }
 
-// makeIntent makes the file, or nothing and [persist.ErrIntended] if it is there.
+// makeIntent makes the file. It returns [persist.ErrIntended] if the file is there
+// already.
 func (l *Ledger) makeIntent(e persist.Entry, times int) (intent, error) {
 	if e.TokenID == "" {
 		return intent{}, errors.New("there is no refresh token to make an intent for")
@@ -88,7 +89,7 @@ func (l *Ledger) create(path string, content []byte) error {
 	return err
 }
 
-// intentsOf lists the intent files of a key, the newest last.
+// intentsOf lists the intents of a token id, the newest last.
 func (l *Ledger) intentsOf(key secret.Fingerprint) ([]intent, error) {
 	return l.intentsIf(func(each secret.Fingerprint) bool { return each == key })
 }
@@ -119,9 +120,8 @@ func (l *Ledger) intentsIf(wanted func(key secret.Fingerprint) bool) ([]intent, 
 // intentLimitBytes bounds an intent file. No version writes one that long.
 const intentLimitBytes = 16 << 10
 
-// readIntent believes the name alone of what it is about: a crash may have
-// left the file empty, and what is no file has no content at all. Then its holder
-// is not known, and the file's age decides.
+// readIntent takes the token id from the name alone: a crash may have left the file
+// empty. Then the process that made it is unknown, and the file's age decides.
 func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
 	key, times, _ := strings.Cut(file.Name(), ".")
 	info, err := file.Info()
@@ -139,14 +139,14 @@ func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
 	return found, true
 }
 
-// closeAll closes the intents of a key whose outcome is written.
+// closeAll removes the intents of a token id whose outcome is written.
 func (l *Ledger) closeAll(key secret.Fingerprint) {
 	if open, err := l.intentsOf(key); err == nil {
 		l.close(open...)
 	}
 }
 
-// takeBack closes the last intent that this process made for a key.
+// takeBack removes the last intent that this process made for a token id.
 func (l *Ledger) takeBack(key secret.Fingerprint) {
 	open, _ := l.intentsOf(key)
 	for _, each := range slices.Backward(open) {
@@ -157,8 +157,8 @@ func (l *Ledger) takeBack(key secret.Fingerprint) {
 	}
 }
 
-// close removes intent files. One that stays is no danger: the journal says
-// that it is over, or it raises a doubt too many.
+// close removes intent files. One that stays does no harm: the journal has its
+// outcome, or it raises a doubt too many.
 func (l *Ledger) close(intents ...intent) {
 	for _, each := range intents {
 		l.options.Step("intent: remove")
@@ -168,12 +168,11 @@ func (l *Ledger) close(intents ...intent) {
 	}
 }
 
-// gone reports whether the process that made an intent will write no outcome
-// any more: it has ended, or its post must have, and the process cannot be asked
-// after. One that is known to live is believed for as long as it may listen for a
-// late answer, and for as long as it stands still: it goes on with the answer in
-// its socket. Usually the lock tells as much; where nothing can be locked this is
-// all there is.
+// gone reports whether the process that made an intent will not write an outcome any
+// more: it has ended, or it cannot be looked up and its post must have ended. A
+// process that runs gets the time in which it may hear a late answer, and any time in
+// which it is stopped: it goes on with the answer in its socket. Usually the lock says
+// as much; where nothing can be locked, this is all there is.
 func (l *Ledger) gone(i intent) bool {
 	now, me := l.options.Now(), l.me()
 	switch {
@@ -185,8 +184,8 @@ func (l *Ledger) gone(i intent) bool {
 	return i.olderThan(now, 0)
 }
 
-// olderThan reports whether the post must have ended so long ago. An intent from the
-// future was made by a clock that has since gone back: its age says nothing.
+// olderThan reports whether the post must have ended that long ago. An intent from the
+// future was made before the clock was set back: its age says nothing.
 func (i intent) olderThan(now time.Time, more time.Duration) bool {
 	return now.Sub(i.At).Abs() > i.Deadline.Sub(i.At)+more
 }

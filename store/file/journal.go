@@ -42,7 +42,7 @@ func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *jour
 	}
 }
 
-// history replays all entries. Only those that are new are read.
+// history replays all entries, and reads only the new ones.
 func (j *journalFile) history() (history.TokenHistory, error) {
 	history, unreadable, err := j.Reader.History()
 	if unreadable > 0 {
@@ -51,11 +51,11 @@ func (j *journalFile) history() (history.TokenHistory, error) {
 	return history, err
 }
 
-// replacements is how often an append starts again because the file was
-// replaced under its hands. Compactions are hours apart.
+// replacements is how often an append starts again because another process replaced
+// the file meanwhile. Compactions are hours apart.
 const replacements = 8
 
-// append writes e behind the other entries, in one write.
+// append writes e after the other entries, in one write.
 func (j *journalFile) append(e persist.Entry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -74,8 +74,8 @@ func (j *journalFile) append(e persist.Entry) error {
 	return &persist.NotDurableError{Err: errors.New("the ledger is replaced again and again")}
 }
 
-// write reports whether the file it wrote to is still the journal. The lock
-// sees to that; a file system that does not lock, or a person, may not.
+// write reports whether the file it wrote to is still the journal. The lock ensures
+// that, unless the file system does not lock or a person replaces the file.
 func (j *journalFile) write(line []byte, synced bool) (stands bool, err error) {
 	file, info, err := disk.Open(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
@@ -120,8 +120,8 @@ func torn(file *os.File, size int64) bool {
 // intentLifetime is how long a process may still ask for a refresh token.
 const intentLifetime = 30 * 24 * time.Hour
 
-// compactIfDue shortens a journal that has grown over its limit. It is no
-// failure of the append before it if that cannot be done.
+// compactIfDue shortens a journal that has grown over its limit. If that fails, the
+// append before it has not failed.
 func (l *Ledger) compactIfDue() {
 	if !l.journal.due() {
 		return
@@ -131,8 +131,8 @@ func (l *Ledger) compactIfDue() {
 	}
 }
 
-// due lets a journal double before it is compacted again, whatever had to be
-// kept of it.
+// due lets a journal double before it is compacted again, however much of it had to be
+// kept.
 func (j *journalFile) due() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -140,8 +140,8 @@ func (j *journalFile) due() bool {
 	return err == nil && info.Size() > max(j.limitBytes, 2*j.compactedBytes)
 }
 
-// compact puts a new journal in the place of the old one: a reader sees the one
-// or the other. No process appends meanwhile.
+// compact puts a shorter journal in the place of the old one: a reader sees the one or
+// the other. No process appends meanwhile.
 func (l *Ledger) compact() error {
 	release, alone := l.journal.lock.exclude()
 	if !alone {
@@ -164,7 +164,7 @@ func (l *Ledger) compact() error {
 	return l.journal.replace(info, content)
 }
 
-// shortened is what the journal can be replaced by.
+// shortened is the content of the shorter journal.
 func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]byte, error) {
 	history, err := l.journal.history()
 	if err != nil {
@@ -177,8 +177,8 @@ func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]by
 	return journal.Shorten(journal.Lines(old), past, open)
 }
 
-// sweep clears away the intents that are not asked for any more, and returns the
-// keys of the others.
+// sweep removes the intents that are answered or too old, and returns the token ids of
+// the others.
 func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 	intents, err := l.allIntents()
 	open = map[secret.Fingerprint]bool{}
@@ -223,7 +223,7 @@ func (j *journalFile) replace(old os.FileInfo, content []byte) error {
 	return disk.SyncFolder(folder)
 }
 
-// removeTemps removes what those left who died in a compaction.
+// removeTemps removes what a process left that died in a compaction.
 func removeTemps(folder, name string) {
 	files, _ := disk.ReadFolder(folder)
 	for _, each := range files {

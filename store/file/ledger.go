@@ -17,9 +17,9 @@ import (
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
-// Ledger is the [persist.Ledger] in a folder: the journal auth.ledger, one JSON
-// object a line, and a file in auth.intents for each post without an outcome.
-// Programs that do not know them lose nothing. It keeps no file open.
+// Ledger is the [persist.Ledger] in a folder: the journal auth.ledger, one JSON object
+// a line, and a file in auth.intents for each post without an outcome. Programs that
+// do not know these files lose nothing. A Ledger keeps no file open.
 type Ledger struct {
 	issuer  machine.Issuer
 	options LedgerOptions
@@ -32,7 +32,7 @@ type Ledger struct {
 // LedgerName is the name of a ledger's journal in its folder.
 const LedgerName = "auth.ledger"
 
-// LedgerOptions are what a ledger may be told. The zero value is fit for use.
+// LedgerOptions are settings of a ledger. The zero value is fit for use.
 type LedgerOptions struct {
 	PostDeadline time.Duration    // how long a post takes at most; 0 is 30 s
 	LimitBytes   int64            // the journal is compacted when it is larger; 0 is 256 KiB
@@ -41,7 +41,8 @@ type LedgerOptions struct {
 	Step         disk.Step        // called before each system call that leaves a trace, so that a test can end there
 }
 
-// intentMargin is how much longer than a post an intent is left alone.
+// intentMargin is how much longer than the post itself an intent stands for a post
+// under way.
 const intentMargin = 5 * time.Second
 
 func (o LedgerOptions) withDefaults() LedgerOptions {
@@ -63,8 +64,9 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 	return o
 }
 
-// OpenLedger is the ledger in dir, for those who ask issuer. Nothing is read
-// or written yet, and dir need not exist before there is something to write.
+// OpenLedger returns the ledger in dir, for a process that uses the token endpoint of
+// issuer. It reads and writes nothing yet, and dir need not exist before there is
+// something to write.
 func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledger {
 	options = options.withDefaults()
 	return &Ledger{
@@ -75,8 +77,8 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 	}
 }
 
-// TokenHistory implements [persist.Ledger]. While the journal is as it was it costs
-// one stat; else only what is new is read.
+// History implements [persist.Ledger]. While the journal is unchanged it costs one
+// stat; else it reads only the new lines.
 func (l *Ledger) History(context.Context) (history.TokenHistory, error) { return l.journal.history() }
 
 // Entries are the entries that can be read, in the order of the journal: the
@@ -91,14 +93,15 @@ func (l *Ledger) Newest(n int) ([]persist.Entry, error) {
 	return l.journal.Newest(n)
 }
 
-// Append implements [persist.Ledger]. It waits at most a second for a compaction
-// and then goes on without: what is to be written has happened, with or without a lock.
+// Append implements [persist.Ledger]. It waits at most a second for a compaction and
+// then goes on without the lock: what the entry says has happened.
 func (l *Ledger) Append(_ context.Context, e persist.Entry) error {
 	return l.journal.append(e.By(l.pid, l.issuer))
 }
 
-// Doubt implements [persist.Ledger]. An intent that the journal has the outcome
-// of raises none and is cleared away: the process that made it died before it could.
+// Doubt implements [persist.Ledger]. It removes an intent whose outcome is in the
+// journal, and raises no doubt for it: the process that made it died before it could
+// remove it.
 func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
 	doubt, over, err := l.doubt(key)
 	l.close(over...)
@@ -111,7 +114,7 @@ func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (history.D
 	return doubt, err
 }
 
-// doubt also finds the intents that the journal has the outcome of.
+// doubt also returns the intents whose outcome is in the journal.
 func (l *Ledger) doubt(key secret.Fingerprint) (doubt history.Doubt, over []intent, err error) {
 	open, err := l.intentsOf(key)
 	if err != nil || len(open) == 0 {
@@ -128,9 +131,9 @@ func (l *Ledger) doubt(key secret.Fingerprint) (doubt history.Doubt, over []inte
 	return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.gone(newest)}, nil, nil
 }
 
-// Intend implements [persist.Ledger]. The file is made first, and then the
-// journal is looked at again: the process that closed the intent that was there
-// before has written the verdict before that.
+// Intend implements [persist.Ledger]. It makes the file first and then reads the
+// journal again: a process that removed an earlier intent had written the verdict
+// before.
 func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doubt) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -148,8 +151,8 @@ func (l *Ledger) Intend(ctx context.Context, e persist.Entry, doubt history.Doub
 	return err
 }
 
-// checkFree returns [persist.ErrIntended] if another process made the post that made
-// is for after all, or is about to.
+// checkFree returns [persist.ErrIntended] if another process has made the post that
+// the intent made announces, or is about to.
 func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 	open, err := l.intentsOf(made.TokenID)
 	if err != nil {
@@ -167,9 +170,10 @@ func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 	return nil
 }
 
-// Conclude implements [persist.Ledger]. An answer is on the disk before the intents
-// go, so that a crash between the two loses no doubt. A post that got none goes
-// the other way, so that a crash makes no doubt where there is none.
+// Conclude implements [persist.Ledger]. It writes an answer before it removes the
+// intents, so that a crash between the two loses no doubt. For a post without an
+// answer it removes the intent first, so that a crash makes no doubt where there is
+// none.
 func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome persist.Entry) error {
 	outcome.TokenID = key
 	isOver := outcome.Kind == persist.Deferred && !outcome.Lost && !outcome.IsAnswer()

@@ -6,16 +6,15 @@ import (
 	"sync"
 )
 
-// process tells the process that made an intent from a later one that happens
-// to have its number.
+// process tells one process from a later one with the same number.
 type process struct {
 	Host         string `json:"host,omitempty"`    // for people
 	PIDNamespace string `json:"realm,omitempty"`   // in which process numbers mean the same; "" if unknown
 	Started      string `json:"started,omitempty"` // when the process did, in the words of its system
 }
 
-// thisProcess is this process, which is looked up when something is written or
-// doubted: a start has no time for it.
+// thisProcess is looked up at the first write or doubt: the start of the program has
+// no time for it.
 var thisProcess = sync.OnceValue(func() process { return identify(os.Getpid()) })
 
 func identify(pid int) process {
@@ -27,10 +26,10 @@ func identify(pid int) process {
 	return process{Host: host, PIDNamespace: pidNamespace(host), Started: started}
 }
 
-// ended reports whether the process surely has ended. That cannot be told of one
-// on another machine, before a restart of this one, or in another container. Two
-// ways of asking have to agree that there is no such process: each of them may be
-// kept from knowing (/proc hides the processes of other users with hidepid=2).
+// ended reports whether the process has surely ended. It cannot tell for a process on
+// another machine, before a restart of this one, or in another container. Two ways of
+// asking must agree, because each may be kept from knowing (/proc hides the processes
+// of other users with hidepid=2).
 func (h process) ended(pid int, me process) bool {
 	if h.PIDNamespace == "" || h.PIDNamespace != me.PIDNamespace {
 		return false
@@ -51,7 +50,8 @@ func (h process) alive(pid int, me process) bool {
 	return running && started != "" && started == h.Started
 }
 
-// owner is a process with temporary files. Its realm is a hash, fit for a name.
+// owner is a process with staged files. Its PIDNamespace is a hash, which fits into a
+// file name.
 type owner struct {
 	pid int
 	process

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// pidNamespace is one boot of one machine, and one namespace of processes in it.
+// pidNamespace is one boot of one machine, and one namespace of process numbers in it.
 func pidNamespace(string) string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -27,9 +27,9 @@ func pidNamespace(string) string {
 // proc is where the system shows its processes.
 var proc = "/proc"
 
-// processStart is when a process started, in clock ticks since boot, and
-// whether it runs: a zombie does not, and what cannot be read may. Both stand in
-// stat behind the name, which may be any (proc(5), fields 3 and 22).
+// processStart returns when a process started, in clock ticks since boot, and whether
+// it runs: a zombie does not, and a process that cannot be read may. Both stand in
+// stat behind the name, which can hold any character (proc(5), fields 3 and 22).
 func processStart(pid int) (started string, running bool) {
 	stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
@@ -43,8 +43,8 @@ func processStart(pid int) (started string, running bool) {
 	return fields[start], fields[state] != "Z" && fields[state] != "X"
 }
 
-// existsOtherwise asks the kernel what /proc did not show. A zombie, which /proc
-// did show as one, has ended.
+// existsByKill asks the kernel for a process that /proc did not show. A zombie, which
+// /proc does show, has ended.
 func existsByKill(pid int) bool {
 	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return false
@@ -53,8 +53,8 @@ func existsByKill(pid int) bool {
 	return err != nil // else it is a zombie
 }
 
-// stopped reports whether a process stands still because of a signal or a
-// debugger (proc(5), field 3 of stat). A frozen control group does not show there.
+// stopped reports whether a signal or a debugger has stopped a process (proc(5), field
+// 3 of stat). A frozen control group does not show there.
 func stopped(pid int) bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {

@@ -21,8 +21,8 @@ func processStart(pid int) (started string, running bool) {
 	return "", !errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
-// existsOtherwise has no second way to ask.
+// existsByKill has no second way to ask on this system.
 func existsByKill(int) bool { return false }
 
-// stopped: elsewhere no file says so.
+// stopped cannot tell on this system.
 func stopped(int) bool { return false }

@@ -45,7 +45,18 @@ func (f *Follower) News(each func(Line) error) (unreadable int, err error) {
 	if err != nil {
 		return 0, f.unread(err)
 	}
-	var refused error
+	unreadable, refused, err := f.readOn(file, from, each)
+	switch {
+	case err != nil:
+		return unreadable, f.unread(err)
+	case refused == nil:
+		f.seen = info
+	}
+	return unreadable, refused
+}
+
+// readOn returns the error of each apart from that of the file.
+func (f *Follower) readOn(file io.ReaderAt, from cursor, each func(Line) error) (unreadable int, refused, err error) {
 	f.upTo, err = scan(file, from, func(raw []byte, _ int64) bool {
 		e, ok := decode(raw)
 		if raw != nil {
@@ -58,13 +69,7 @@ func (f *Follower) News(each func(Line) error) (unreadable int, err error) {
 		refused = each(Line{raw, e})
 		return refused == nil
 	})
-	switch {
-	case err != nil:
-		return unreadable, f.unread(err)
-	case refused == nil:
-		f.seen = info
-	}
-	return unreadable, refused
+	return unreadable, refused, err
 }
 
 // resume is where the news begin. In a file that was replaced they follow the last

@@ -19,11 +19,12 @@ type finding struct {
 	generation string // of the sealed file that has it, "" if the keyring does
 }
 
-// readings is how often a login is read whose sealed file is gone. Another
-// writer may have put a new one there after the keyring was asked.
+// readings is how often a login is read again whose sealed file is missing: another
+// writer may have replaced it after the keyring was asked.
 const readings = 5
 
-// read returns the errors of Load, and the generation with an error too.
+// read returns the record, or an error of Load. The generation is known also with an
+// error.
 func (s *Store) read(place item) (finding, error) { return s.readWith(place, s.readSealed) }
 
 func (s *Store) readWith(place item, readSealed func(name string) ([]byte, error)) (found finding, err error) {

@@ -14,17 +14,17 @@ import (
 	"github.com/bezoar-auth/bezoar/store/authjson"
 )
 
-// Ring is a keyring, as package github.com/zalando/go-keyring has it: what is
-// not there is its ErrNotFound, and any other error says that it is unknown.
-// A Store makes one call at a time. No error may tell what a secret is.
+// Ring is a keyring, as package github.com/zalando/go-keyring has it. Its ErrNotFound
+// says that there is no such item, any other error that the keyring cannot tell. A
+// Store makes one call at a time. No error may hold a secret.
 type Ring interface {
 	Get(service, account string) (secret string, err error)
 	Set(service, account, secret string) error
 	Delete(service, account string) error
 }
 
-// guarded is a ring whose panics are errors: the libraries take for granted what a bus
-// may answer otherwise. Those of this program are not caught.
+// guarded turns the panics of a ring into errors: the libraries trust what a bus
+// answers. It does not catch panics of this program.
 type guarded struct{ ring Ring }
 
 var errBrokeOff = errors.New("the keyring's library broke off")
@@ -51,7 +51,7 @@ func (g guarded) Delete(service, account string) (err error) {
 	return g.ring.Delete(service, account)
 }
 
-// system is the keyring of the user who runs this.
+// system is the keyring of the user who runs this process.
 type system struct{}
 
 func (system) Get(service, account string) (string, error) { return keyring.Get(service, account) }
@@ -60,9 +60,8 @@ func (system) Set(service, account, secret string) error {
 }
 func (system) Delete(service, account string) error { return keyring.Delete(service, account) }
 
-// systemLimitBytes is how long an item may be: on Windows because of the
-// system, on macOS because the library hands it over in one command line, in
-// base64. The Secret Service takes whatever can be a login.
+// systemLimitBytes bounds an item: Windows itself does, and on macOS the library hands
+// the item over in one command line, in base64. The Secret Service takes every login.
 func systemLimitBytes() int {
 	const (
 		windowsBytes = 2560
@@ -86,7 +85,7 @@ type item struct {
 	account string
 }
 
-// item is found by where the home really is, as Codex does it.
+// item finds the home's item by the real path of the home, as Codex does.
 func (s *Store) item() item {
 	home := s.home
 	if absolute, err := filepath.Abs(home); err == nil {
@@ -111,8 +110,8 @@ func (i item) get() (string, error) {
 	return value, nil
 }
 
-// set looks at what is there then: of several items with these attributes, of
-// which other programs may have made one, a keyring may answer with another.
+// set reads back what it wrote: of several items with these attributes, some of
+// another program, a keyring may answer with another one.
 func (i item) set(value string) error {
 	if err := i.ring.Set(service, i.account, value); err != nil {
 		return &persist.UnavailableError{Err: fmt.Errorf("write to the keyring: %w", err)}
@@ -126,8 +125,8 @@ func (i item) set(value string) error {
 // itemsLimit is how many items of the same name are removed.
 const itemsLimit = 16
 
-// delete goes on until there is none left: an older one would otherwise take
-// the place of the one that is removed, and the user would be logged in again.
+// delete goes on until there is no item left: an older one would otherwise take the
+// place of the one that is removed, and bring back its login.
 func (i item) delete() error {
 	for range itemsLimit {
 		err := i.ring.Delete(service, i.account)

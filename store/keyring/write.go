@@ -27,9 +27,9 @@ type turn struct {
 	alone bool // no other process writes, as far as can be told
 }
 
-// inTurn lets do write. The turn lasts as long as the keyring takes, even if
-// the caller has gone: what it was asked for and may still do comes before what
-// the next one asks for.
+// inTurn lets do write. Its turn lasts as long as the keyring takes, also when the
+// caller has left: what the keyring may still do comes before what the next writer
+// asks for.
 func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error) error {
 	_, err := calling(ctx, s, func(ctx context.Context) (struct{}, error) {
 		if !s.homeExists() {
@@ -45,9 +45,10 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 	return err
 }
 
-// exclude keeps other processes from writing. Where no file can be locked one
-// goes on without; not where another one has the lock, for its keyring may hang.
-// Some of the patience is left, so that the error says which of the two it is.
+// exclude keeps other processes from writing. Where no file can be locked, the write
+// goes on without. Where another process has the lock, it does not: that process's
+// keyring may hang. The wait leaves a part of the patience, so that the error says
+// which of the two it is.
 func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Patience*3/4)
 	defer cancel()
@@ -63,10 +64,9 @@ func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err er
 	return func() {}, false, nil
 }
 
-// put makes content the record. Setting the item is what commits it: before, a
-// new sealed file counts for nothing, and after, an old one does. A Set that
-// failed may take place after all, so the file it would need stays until the next
-// turn.
+// put makes content the record. The set of the item commits it: before that a new
+// sealed file counts for nothing, and after it the old one does. A set that failed may
+// still take place, so the file that it would need stays until the next turn.
 func (s *Store) put(ctx context.Context, turn turn, old string, content []byte) error {
 	s.sweep(turn, old)
 	value, generation, err := s.valueOf(turn.item, content)
@@ -101,8 +101,8 @@ func (s *Store) valueOf(place item, content []byte) (value, generation string, e
 	return value, p.Generation, err
 }
 
-// tidy removes what a login was before. What cannot be removed does no harm to
-// the new one.
+// tidy removes what had the login before. If it cannot, that does no harm to the new
+// login.
 func (s *Store) tidy(turn turn, generation string) {
 	s.sweep(turn, generation)
 	if s.options.KeepFile {
@@ -126,8 +126,8 @@ func (s *Store) removeFile() error {
 	return disk.Remove(path, s.options.Step.In("tidy: "))
 }
 
-// sweep removes all sealed files but one. Without the lock a caller may not tell a
-// file that is left over from one that is about to be needed.
+// sweep removes all sealed files but one. Without the lock it removes none: another
+// process may be about to need one.
 func (s *Store) sweep(turn turn, keep string) {
 	if !turn.alone {
 		return
@@ -144,9 +144,9 @@ func (s *Store) sweep(turn turn, keep string) {
 	}
 }
 
-// Reserve implements [persist.Store]. A keyring has no room to hold: it has to
-// take an item of the size that a successor has, beside the login, and to give it
-// back. If a successor may have to be sealed, a file is made, synced and removed.
+// Reserve implements [persist.Store]. A keyring cannot hold room: it must take an item
+// of the size of a successor, beside the login, and remove it. If a successor may have
+// to be sealed, Reserve also makes, syncs and removes a file.
 func (s *Store) Reserve(ctx context.Context, c machine.Credential) (release func(), err error) {
 	_, err = calling(ctx, s, func(context.Context) (struct{}, error) { return struct{}{}, s.reserve(c) })
 	return func() {}, undurable("reserve room for a new login", err)
@@ -182,9 +182,9 @@ func (s *Store) reserve(c machine.Credential) error {
 	return disk.Remove(path, s.options.Step.In("reserve: "))
 }
 
-// tryItem writes an item that is no login, as long as one, and removes it. It
-// has an account of its own: to write the login itself once more would undo one
-// that another program writes just then.
+// tryItem writes an item as long as a login, and removes it. The item has an account
+// of its own: to write the login itself once more could undo a login that another
+// program writes just then.
 func (s *Store) tryItem(place item, size int) error {
 	account := place.account + " room"
 	s.options.Step("reserve: set")
