@@ -1,6 +1,3 @@
-// Package engine is the shell around the machine: one goroutine owns the state,
-// feeds it events, carries out its effects and publishes snapshots. It decides
-// nothing that the machine could decide.
 package engine
 
 import (

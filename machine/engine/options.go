@@ -65,7 +65,7 @@ type Renewer interface {
 }
 
 // DefaultDeadline is how long callers wait for a post, and how old an intent may be when
-// the post begins, if [Options] says nothing else.
+// the post begins, if [Options] says nothing else: 30 s.
 const DefaultDeadline = owner.DefaultDeadline
 
 // OptionError reports an option that [Start] cannot work with. It is a mistake in the

@@ -47,8 +47,8 @@ func (o *Owner) Look() {
 	record, err := o.Store.Load(ctx)
 	event := o.found(&o.state, lineage, record, err)
 	o.tellProblem(err)
-	unreadable := new(persist.UnreadableError)
-	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || errors.As(err, &unreadable)
+	_, unreadable := errors.AsType[*persist.UnreadableError](err)
+	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || unreadable
 	o.seen = sighting{stamp, known, isRead, o.Now()}
 	before := o.state.Credential
 	o.step(event)
@@ -140,12 +140,12 @@ func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
 // light of what its ledger knows.
 func (o *Options) found(s *machine.State, lineage history.TokenHistory, record persist.Record, err error) machine.Event {
 	at := o.at()
-	switch unreadable := new(persist.UnreadableError); {
+	switch unreadable, ok := errors.AsType[*persist.UnreadableError](err); {
 	case err == nil:
 		return s.Loaded(lineage, record.Credential, at.Time)
 	case errors.Is(err, persist.ErrNotFound) && lineage.LoggedOut:
 		return machine.LoggedOut{At: at}
-	case errors.Is(err, persist.ErrNotFound), errors.As(err, &unreadable) && !unreadable.BlocksWrites:
+	case errors.Is(err, persist.ErrNotFound), ok && !unreadable.BlocksWrites:
 		return machine.NothingLoaded{At: at}
 	}
 	return machine.NothingLoaded{At: at, Blocked: evidence.BlockStoreUnavailable}

@@ -121,15 +121,14 @@ func (t *transaction) reread(ctx context.Context) {
 	lineage := t.lineage(ctx)
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
-	if unavailable := new(persist.UnavailableError); errors.As(err, &unavailable) {
+	if _, ok := errors.AsType[*persist.UnavailableError](err); ok {
 		t.withhold(evidence.BlockStoreUnavailable, err)
 		return
 	} else if err != nil {
 		found = nil
 	}
-	unreadable := new(persist.UnreadableError)
-	isUnreadable := errors.As(err, &unreadable)
-	if isUnreadable {
+	_, unreadable := errors.AsType[*persist.UnreadableError](err)
+	if unreadable {
 		t.Log.Warn("the stored login cannot be read", "error", err)
 	}
 	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
@@ -140,7 +139,7 @@ func (t *transaction) reread(ctx context.Context) {
 	doubt.AnswersLost = lineage.Losses(t.keyOf(t.state.Credential))
 	t.record, t.doubt = record, doubt
 	t.outcome = t.state.Preflight(machine.Stored{
-		Credential: found, Unreadable: isUnreadable, History: lineage, Doubt: doubt,
+		Credential: found, Unreadable: unreadable, History: lineage, Doubt: doubt,
 	}, t.at().Time)
 }
 
