@@ -3,8 +3,11 @@
 package legible
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Line is the text on one line, with a blank for each invisible character:
@@ -32,4 +35,23 @@ func Brief(text string) string {
 		return string(runes[:briefRunes]) + "…"
 	}
 	return string(runes)
+}
+
+// JSON escapes in a JSON text the characters for which Line has a blank and which
+// encoding/json does not escape: DEL, C1 controls, bidirectional marks and characters
+// without width. A decoder reads the same strings.
+func JSON(text []byte) []byte {
+	safe := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		switch {
+		case r < unicode.MaxASCII || unicode.IsPrint(r): // encoding/json has escaped what is below a space
+			safe = utf8.AppendRune(safe, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
+		default:
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		}
+	}
+	return safe
 }

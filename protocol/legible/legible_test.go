@@ -1,6 +1,7 @@
 package legible
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -26,4 +27,15 @@ func TestTextIsCutOffByCharacters(t *testing.T) {
 	require.Equal(t, limit, Brief(limit))
 	require.Equal(t, limit+"…", Brief(limit+"é"))
 	require.Equal(t, strings.Repeat(" ", briefRunes)+"…", Brief(strings.Repeat("\n", briefRunes+1)))
+}
+
+func TestJSONIsEscapedAndMeansTheSame(t *testing.T) {
+	const hidden = "\x7f\u009b\u202e\u200b\U000e0041 日本語 👍\n"
+	text, err := json.Marshal(hidden)
+	require.NoError(t, err)
+	safe := JSON(text)
+	require.Equal(t, `"\u007f\u009b\u202e\u200b\udb40\udc41 日本語 👍\n"`, string(safe))
+	var read string
+	require.NoError(t, json.Unmarshal(safe, &read))
+	require.Equal(t, hidden, read)
 }

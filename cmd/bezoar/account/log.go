@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
@@ -221,7 +222,7 @@ func entryJSON(raw []byte) ([]byte, error) {
 		key, _ := json.Marshal(name)
 		fmt.Fprintf(&text, "%s%s:%s", between, key, entryValue(name, value))
 	}
-	return cli.Escaped(append(text.Bytes(), '}')), nil
+	return legible.JSON(append(text.Bytes(), '}')), nil
 }
 
 func entryValue(name json.Token, value json.RawMessage) []byte {
@@ -248,7 +249,7 @@ func showRow(env cli.Environment, line journal.Line) error {
 	}
 	row := fmt.Sprintf("%s  %-8s  %-19s  %-8d  %s",
 		e.At.In(env.Now().Location()).Format(time.DateTime), e.Kind, tokens, e.PID, strings.Join(details(e, env.Now()), ", "))
-	_, err := fmt.Fprintln(env.Stdout, strings.TrimRight(cli.Printable(row), " "))
+	_, err := fmt.Fprintln(env.Stdout, strings.TrimRight(legible.Line(row), " "))
 	return err
 }
 

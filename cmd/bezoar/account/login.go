@@ -25,6 +25,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -157,7 +158,7 @@ func (l *newLogin) showAddress(env cli.Environment, prompt login.Prompt, chosen 
 		if opening, err := browser.Open(prompt.AuthURL, env.Getenv); err == nil {
 			fmt.Fprintln(env.Stderr, "A browser is opening it. Ctrl-C cancels.")
 			return opening.Watch(func(err error) {
-				fmt.Fprintf(env.Stderr, "No browser has opened it (%s): open the address above yourself.\n", cli.Printable(err.Error()))
+				fmt.Fprintf(env.Stderr, "No browser has opened it (%s): open the address above yourself.\n", legible.Line(err.Error()))
 			})
 		}
 	}
@@ -176,7 +177,7 @@ func showCode(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leav
 		_ = cli.PrintJSONLine(env.Stdout, DevicePrompt{prompt.VerificationURL, prompt.UserCode}) // if it fails, printing the result fails as well
 	}
 	fmt.Fprintf(env.Stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
-		cli.Printable(prompt.VerificationURL), cli.Printable(prompt.UserCode))
+		legible.Line(prompt.VerificationURL), legible.Line(prompt.UserCode))
 	return func() {}
 }
 
@@ -309,7 +310,7 @@ func NameOf(s machine.Snapshot) string {
 	case s.Account().Email == "":
 		return "with ChatGPT"
 	case s.Account().PlanType == "":
-		return "as " + cli.Printable(s.Account().Email)
+		return "as " + legible.Line(s.Account().Email)
 	}
-	return fmt.Sprintf("as %s (%s)", cli.Printable(s.Account().Email), cli.Printable(s.Account().PlanType))
+	return fmt.Sprintf("as %s (%s)", legible.Line(s.Account().Email), legible.Line(s.Account().PlanType))
 }

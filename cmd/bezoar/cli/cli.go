@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // Environment is what a command sees of the process. A test can provide another.
@@ -59,7 +61,7 @@ func (l Commands) Run(env Environment, args []string) int {
 	}
 	usage, _ := errors.AsType[usageError](err)
 	for _, each := range joinedErrors(err) {
-		fmt.Fprintf(env.Stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), Printable(each.Error()))
+		fmt.Fprintf(env.Stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), legible.Line(each.Error()))
 	}
 	return CodeFor(err)
 }

@@ -11,9 +11,6 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -41,27 +38,8 @@ func encode(out io.Writer, value any, indent string) error {
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	_, err := out.Write(Escaped(text.Bytes()))
+	_, err := out.Write(legible.JSON(text.Bytes()))
 	return err
-}
-
-// Escaped escapes in JSON the characters that a terminal would obey or hide and that
-// encoding/json does not escape: DEL, C1 controls, bidirectional marks and zero-width
-// characters.
-func Escaped(text []byte) []byte {
-	safe := make([]byte, 0, len(text))
-	for _, r := range string(text) {
-		switch {
-		case r < unicode.MaxASCII || unicode.IsPrint(r): // encoding/json has escaped what is below a space
-			safe = utf8.AppendRune(safe, r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
-		default:
-			safe = fmt.Appendf(safe, `\u%04x`, r)
-		}
-	}
-	return safe
 }
 
 // IsTerminal reports whether the stream is a terminal.
@@ -98,10 +76,6 @@ func (p Paint) In(colour, text string) string {
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
-
-// Printable is a text from a file or from outside in a form that a terminal can show
-// safely.
-func Printable(text string) string { return legible.Line(text) }
 
 // DayTime is a time for users, without the date if that is today's.
 func DayTime(at, now time.Time) string { return onDay(at, now, "15:04") }
@@ -163,7 +137,7 @@ func IsOrAre(n int) string {
 }
 
 // LogLine prints a note on standard error.
-func LogLine(env Environment, text string) { fmt.Fprintln(env.Stderr, "bezoar: "+Printable(text)) }
+func LogLine(env Environment, text string) { fmt.Fprintln(env.Stderr, "bezoar: "+legible.Line(text)) }
 
 // WithoutPath is the error of a file system without its path.
 func WithoutPath(err error) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
@@ -174,7 +175,7 @@ func (c *console) usage(w http.ResponseWriter, r *http.Request) {
 // ServeHTTP lets the issuer answer, if it is up, and logs the request.
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answered := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-	defer func() { c.say("%s %s: %d", r.Method, cli.Printable(r.URL.Path), answered.status) }()
+	defer func() { c.say("%s %s: %d", r.Method, legible.Line(r.URL.Path), answered.status) }()
 	if c.down.Load() {
 		http.Error(answered, "down", http.StatusServiceUnavailable)
 		return

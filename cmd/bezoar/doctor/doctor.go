@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/fallback"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -238,9 +239,9 @@ func report(env cli.Environment, findings []finding, asJSON bool) error {
 var colourOf = map[result]string{resultOK: cli.Green, resultWarn: cli.Yellow, resultFail: cli.Red}
 
 func (f finding) print(out io.Writer, p cli.Paint) error {
-	text := fmt.Sprintf("%s  %-11s  %s\n", p.In(colourOf[f.Result], fmt.Sprintf("%-4s", f.Result)), f.Check, cli.Printable(f.Found))
+	text := fmt.Sprintf("%s  %-11s  %s\n", p.In(colourOf[f.Result], fmt.Sprintf("%-4s", f.Result)), f.Check, legible.Line(f.Found))
 	if f.Remedy != nil {
-		text += fmt.Sprintf("%19s→ %s\n", "", cli.Printable(*f.Remedy))
+		text += fmt.Sprintf("%19s→ %s\n", "", legible.Line(*f.Remedy))
 	}
 	_, err := io.WriteString(out, text)
 	return err

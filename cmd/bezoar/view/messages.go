@@ -9,6 +9,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // Clause describes the login, as the middle of a line.
@@ -26,9 +27,9 @@ func (v *View) known() string {
 	case v.inMemory:
 		return "this home keeps logins in the memory of each process, where no other process can read them (cli_auth_credentials_store)"
 	case v.isUnavailable():
-		return "the stored login cannot be read: " + cli.Printable(cli.WithoutPrefix(v.StoreProblem).Error())
+		return "the stored login cannot be read: " + legible.Line(cli.WithoutPrefix(v.StoreProblem).Error())
 	case v.isUnreadable():
-		return cli.Printable(v.StoreProblem.Error())
+		return legible.Line(v.StoreProblem.Error())
 	case v.forbidden:
 		return "the stored login may not be used here (forced_login_method or forced_chatgpt_workspace_id in config.toml)"
 	}
@@ -142,7 +143,7 @@ func Because(reason history.Reason) string {
 	case history.ReasonSpent:
 		return "this refresh token was replaced by a newer one, which is not stored here"
 	}
-	return "this refresh token is refused: " + cli.Printable(strings.ReplaceAll(string(reason), "_", " "))
+	return "this refresh token is refused: " + legible.Line(strings.ReplaceAll(string(reason), "_", " "))
 }
 
 // answered is evidence in words: what the issuer answered, or why there was no answer.
@@ -153,7 +154,7 @@ func answered(e evidence.Evidence) string {
 		status = fmt.Sprintf(" %d", e.Status)
 	}
 	if e.Code != "" {
-		status += " " + cli.Printable(e.Code)
+		status += " " + legible.Line(e.Code)
 	}
 	switch e.Problem {
 	case "":
@@ -171,7 +172,7 @@ func answered(e evidence.Evidence) string {
 	if words, ok := noAnswer[e.Problem]; ok {
 		return words
 	}
-	return "the issuer could not be reached: " + cli.Printable(e.Problem.Error())
+	return "the issuer could not be reached: " + legible.Line(e.Problem.Error())
 }
 
 // noAnswer are the reasons for which the issuer did not answer.

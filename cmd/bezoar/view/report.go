@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // Status is the state of the login, as JSON. Its members are named as in the answer to
@@ -94,7 +95,7 @@ func (v *View) Print(out io.Writer, p cli.Paint) error {
 	}
 	switch {
 	case v.ledgerProblem != nil:
-		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", cli.Printable(cli.WithoutPrefix(v.ledgerProblem).Error()))
+		fmt.Fprintf(&text, "The ledger cannot be read: %s.\n", legible.Line(cli.WithoutPrefix(v.ledgerProblem).Error()))
 	case len(story) == 0:
 		fmt.Fprintln(&text, "The ledger has no entry about this login: it was made outside bezoar, or there is no login.")
 	}

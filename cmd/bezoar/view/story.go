@@ -11,6 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // happening is a sentence of the story: one entry of the ledger, or several in a row that
@@ -158,7 +159,7 @@ func (v *View) sentence(first, last persist.Entry, count int) string {
 	case persist.Deferred:
 		return v.deferral(first, last, count, who)
 	}
-	return fmt.Sprintf("This version does not know the entry %s (%s).", cli.Printable(string(last.Kind)), who)
+	return fmt.Sprintf("This version does not know the entry %s (%s).", legible.Line(string(last.Kind)), who)
 }
 
 // stillAt describes the process of an intent without an outcome: it may still wait for
@@ -242,4 +243,4 @@ func OnCause(cause endpoint.Cause) string {
 }
 
 // short is a fingerprint as it is printed. A ledger can be edited, so it is made legible.
-func short(f secret.Fingerprint) string { return cli.Printable(f.Short()) }
+func short(f secret.Fingerprint) string { return legible.Line(f.Short()) }
