@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // named is a token that says whose it is.
 func named(email, plan string) secret.Token {
-	return claiming(fmt.Sprintf(`{"email":%q,"https://api.openai.com/auth":{"chatgpt_plan_type":%q}}`, email, plan))
+	return machinetest.JWT(fmt.Sprintf(`{"email":%q,"https://api.openai.com/auth":{"chatgpt_plan_type":%q}}`, email, plan))
 }
 
 func TestTheTokenThatCarriesTheClaimsSaysWhoseItIs(t *testing.T) {
@@ -52,7 +53,7 @@ func TestAgeOfAGrant(t *testing.T) {
 	opaque.LastRefresh = noon
 	meant := func(from, to time.Duration) machine.Credential {
 		c := login("", "r2")
-		c.AccessToken = claiming(fmt.Sprintf(`{"iat":%d,"exp":%d}`, noon.Add(from).Unix(), noon.Add(to).Unix()))
+		c.AccessToken = machinetest.JWT(fmt.Sprintf(`{"iat":%d,"exp":%d}`, noon.Add(from).Unix(), noon.Add(to).Unix()))
 		return c
 	}
 	for name, each := range map[string]struct {

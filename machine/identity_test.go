@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -14,7 +15,7 @@ func TestWhoseLoginItIsHasOneRule(t *testing.T) {
 	of := func(account, claimed, access, refresh string) machine.Credential {
 		c := login(access, refresh)
 		c.AccountID = account
-		c.IDToken = claiming(`{"https://api.openai.com/auth":{"chatgpt_account_id":"` + claimed + `"}}`)
+		c.IDToken = machinetest.JWT(`{"https://api.openai.com/auth":{"chatgpt_account_id":"` + claimed + `"}}`)
 		return c
 	}
 	ada := of("ada", "", "a", "r")
@@ -48,6 +49,6 @@ func TestALoginWithoutAnAccountIdIsRefreshedLikeAnyOther(t *testing.T) {
 	nameless.AccountID = ""
 	require.Nil(t, refreshing(t, nameless).Preflight(machine.Stored{Credential: &nameless}, noon))
 	restricted := machine.Restriction{Workspaces: []string{"ada"}}
-	nameless.IDToken = claiming(`{"https://api.openai.com/auth":{"chatgpt_account_id":"ada"}}`)
+	nameless.IDToken = machinetest.JWT(`{"https://api.openai.com/auth":{"chatgpt_account_id":"ada"}}`)
 	require.True(t, restricted.Admits(nameless))
 }

@@ -1,8 +1,6 @@
 package machine_test
 
 import (
-	"encoding/base64"
-	"fmt"
 	"testing"
 	"time"
 
@@ -11,6 +9,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -23,16 +22,6 @@ var policy = machine.Policy{
 	RefreshFloor: 5 * time.Second,
 }
 
-// jwt is an access token that expires some time after noon.
-func jwtOf(expires time.Duration) secret.Token {
-	return claiming(fmt.Sprintf(`{"exp":%d}`, noon.Add(expires).Unix()))
-}
-
-// claiming is a JWT with these claims.
-func claiming(claims string) secret.Token {
-	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln")
-}
-
 // login is a token set of one account, whose access token cannot be dated.
 func login(access, refresh string) machine.Credential {
 	return machine.Credential{
@@ -43,7 +32,7 @@ func login(access, refresh string) machine.Credential {
 
 func expiring(refresh string, expires time.Duration) machine.Credential {
 	c := login("", refresh)
-	c.AccessToken = jwtOf(expires)
+	c.AccessToken = machinetest.Expiring("subject", noon.Add(expires))
 	return c
 }
 
@@ -333,7 +322,7 @@ func TestAnEventOutOfPlaceIsRefusedByName(t *testing.T) {
 
 func TestAMergeNeverLosesARotation(t *testing.T) {
 	held := login("a", "r")
-	held.IDToken = jwtOf(time.Hour)
+	held.IDToken = machinetest.Expiring("subject", noon.Add(time.Hour))
 	merged := held.Merge(endpoint.TokenResponse{IDToken: secret.New("garbage"), RefreshToken: secret.New("r2")}, noon)
 	require.True(t, merged.RefreshToken.Equal(secret.New("r2")))
 	require.True(t, merged.IDToken.Equal(held.IDToken), "a bad ID token does not replace a good one")

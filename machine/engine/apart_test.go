@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -95,7 +96,7 @@ func (c *supplier) Renew(context.Context, machine.Credential) (machine.Credentia
 
 func external(name string) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodExternal, AccessToken: jwtOf(name, time.Hour), AccountID: "account", LastRefresh: time.Now(),
+		Method: machine.MethodExternal, AccessToken: machinetest.Expiring(name, time.Now().Add(time.Hour)), AccountID: "account", LastRefresh: time.Now(),
 	}
 }
 

@@ -2,9 +2,7 @@ package engine_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -278,7 +277,7 @@ func refused(reason history.Reason) endpoint.Refused { return endpoint.Refused{R
 // login is a token set of one account that expires in so long from now.
 func login(name string, expires time.Duration) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: jwtOf("id", time.Hour), AccessToken: jwtOf(name, expires),
+		Method: machine.MethodChatGPT, IDToken: machinetest.Expiring("id", time.Now().Add(time.Hour)), AccessToken: machinetest.Expiring(name, time.Now().Add(expires)),
 		RefreshToken: secret.New("refresh-" + name), AccountID: "account", LastRefresh: time.Now().UTC(),
 	}
 }
@@ -287,11 +286,6 @@ func otherAccount(name string) machine.Credential {
 	c := login(name, time.Hour)
 	c.AccountID = "another account"
 	return c
-}
-
-func jwtOf(subject string, expires time.Duration) secret.Token {
-	payload := fmt.Sprintf(`{"sub":%q,"exp":%d}`, subject, time.Now().Add(expires).Unix())
-	return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
 }
 
 // The logins that a store starts with.

@@ -1,7 +1,6 @@
 package authjson_test
 
 import (
-	"encoding/base64"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/authjson"
@@ -152,7 +152,7 @@ func TestDecodeRefusesWhatCodexRefusesAndLeaksNothing(t *testing.T) {
 		"the ID token is opaque":        withTokens(idToken, "S3NT1NEL"),
 		"the ID token has two parts":    withTokens(idToken, "e30.e30"),
 		"the ID token is padded":        withTokens(idToken, "e30.e30=.c2ln"),
-		"the ID token holds a list":     withTokens(idToken, "e30."+base64.RawURLEncoding.EncodeToString([]byte("[]"))+".c2ln"),
+		"the ID token holds a list":     withTokens(idToken, machinetest.JWT("[]").Reveal()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := authjson.Decode([]byte(document))
@@ -315,7 +315,7 @@ func anyLogin(t *rapid.T) machine.Credential {
 	payload := rapid.SampledFrom([]string{"{}", `{"email":"é"}`, `{"exp":1}`}).Draw(t, "payload")
 	c := machine.Credential{
 		Method:       rapid.SampledFrom([]machine.Method{machine.MethodChatGPT, machine.MethodExternal}).Draw(t, "method"),
-		IDToken:      secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c"),
+		IDToken:      machinetest.JWT(payload),
 		AccessToken:  token.Draw(t, "access token"),
 		RefreshToken: token.Draw(t, "refresh token"),
 		AccountID:    rapid.String().Draw(t, "account"),
