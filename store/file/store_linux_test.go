@@ -212,6 +212,7 @@ func TestAnImmutableFileIsNoticedBeforeAPost(t *testing.T) {
 // A user may remove a lock file that seems to be left over, and the next process makes
 // another.
 func TestALockFileThatIsReplacedMakesNoSecondLock(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	path := filepath.Join(home, lockFile)
 	removed := flock.New(path)

@@ -43,6 +43,7 @@ exit $outcome`
 // TestARealSecretServiceKeepsTheContract runs the tests below, in a session bus
 // of their own with gnome-keyring on it.
 func TestARealSecretServiceKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"dbus-run-session", "dbus-send", "gnome-keyring-daemon", "secret-tool"} {
 		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") != "" {
 			t.Fatalf("CI has to have %s: apt-get install -y --no-install-recommends gnome-keyring dbus libsecret-tools", tool)
