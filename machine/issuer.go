@@ -21,6 +21,9 @@ func (i Issuer) TokenID(refresh secret.Token) secret.Fingerprint {
 	return refresh.Bind(i.TokenEndpoint, i.ClientID)
 }
 
+// EndpointID names the token endpoint in the entries of a ledger.
+func (i Issuer) EndpointID() secret.Fingerprint { return secret.New(i.TokenEndpoint).Fingerprint() }
+
 // Provenance says where a login was made: auth.json's oauth_provenance. The zero
 // Provenance is that of a login that does not say.
 type Provenance struct {

@@ -92,3 +92,10 @@ func MayPost(ctx context.Context) bool {
 	mayPost, ok := ctx.Value(mayPostKey{}).(func() bool)
 	return !ok || mayPost()
 }
+
+// HearingLimit is how much longer than its deadline the answer to a post is listened
+// for, by the process that posted. It is longer than any gateway in front of an issuer
+// holds a request (one to four minutes are usual, and then it answers something). As
+// long as that process is known to live, its intent is believed for as long, so that no
+// other one posts the same token.
+const HearingLimit = 5 * time.Minute

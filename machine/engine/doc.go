@@ -58,7 +58,7 @@
 // token in doubt.
 //
 // The deadline of a post ([Options].Deadline) ends the waiting of callers, not the post.
-// Its answer is heard for [persist.HearingLimit] more, and no other post begins meanwhile.
+// Its answer is heard for [endpoint.HearingLimit] more, and no other post begins meanwhile.
 //
 // # The end
 //

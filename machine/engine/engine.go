@@ -187,7 +187,7 @@ func (e *Engine) Rest(ctx context.Context) error {
 }
 
 // Hear waits until no refresh is in flight at all: the answer to one that has posted
-// has come and is written down, or is given up for lost [persist.HearingLimit] after the
+// has come and is written down, or is given up for lost [endpoint.HearingLimit] after the
 // deadline. It returns ctx's error if ctx ends first.
 func (e *Engine) Hear(ctx context.Context) error {
 	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine/internal/owner"
-	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // goroutines run what the owner must not wait for; they end with the engine.
@@ -67,7 +67,7 @@ const lastCall = time.Second
 func (g goroutines) listen(posting context.Context, overdue func() machine.AnswerOverdue) (context.Context, func()) {
 	hearing, end := context.WithCancelCause(g.lifetime)
 	giveUp := sync.OnceFunc(func() { time.AfterFunc(lastCall, func() { end(owner.ErrUnheard) }) })
-	limit := time.AfterFunc(g.engine.owner.Deadline+persist.HearingLimit, giveUp)
+	limit := time.AfterFunc(g.engine.owner.Deadline+endpoint.HearingLimit, giveUp)
 	go func() {
 		if !strikes(hearing, g.engine.owner.Deadline) {
 			return

@@ -14,7 +14,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
-	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -81,7 +80,7 @@ func TestWhileAnAnswerIsHeardNoSecondPostBegins(t *testing.T) {
 		s.overdue()
 		health := s.Snapshot().Assess(time.Now())
 		require.Equal(t, machine.ActionWait, health.Action)
-		require.Equal(t, begun.Add(engine.DefaultDeadline+persist.HearingLimit).Round(0).UTC(), s.Snapshot().NotBefore().UTC(), "a wait has a time")
+		require.Equal(t, begun.Add(engine.DefaultDeadline+endpoint.HearingLimit).Round(0).UTC(), s.Snapshot().NotBefore().UTC(), "a wait has a time")
 		for time.Since(begun) < 5*time.Minute {
 			for _, ask := range []machine.Ask{demand, poll, glance} {
 				require.True(t, s.asking(ask).isAnswered(), "and no caller waits")
@@ -108,7 +107,7 @@ func TestAnAnswerThatNeverComesIsGivenUpForLost(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held := s.stored()
 		s.overdue()
-		time.Sleep(persist.HearingLimit + 2*time.Second)
+		time.Sleep(endpoint.HearingLimit + 2*time.Second)
 		synctest.Wait()
 		require.True(t, s.Snapshot().InDoubt())
 		require.Equal(t, evidence.BlockInDoubt, s.Snapshot().Blocked())

@@ -50,17 +50,6 @@ type Ledger interface {
 	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
 }
 
-// HearingLimit is how much longer than its deadline the answer to a post is
-// listened for, by the process that posted. As long as that process is known to
-// live, its intent is believed for as long.
-const HearingLimit = 5 * time.Minute
-
-// DoubtPeeker is a Ledger that can tell of a doubt without clearing up what it finds,
-// and without the lock: a post in flight counts as one.
-type DoubtPeeker interface {
-	PeekDoubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
-}
-
 // ErrIntended reports that another process makes, or made, the same post.
 var ErrIntended = errors.New("a refresh of this token is already intended")
 
@@ -80,7 +69,6 @@ const (
 	LogoutFailed Kind = "logout_failed" // the login could not be removed and goes on, as if there had been no Logout
 	Saved        Kind = "saved"         // the successor Key, which was Unsaved, is stored now
 	Revoked      Kind = "revoked"       // told the issuer to forget a token
-	Past         Kind = "past"          // what a compaction left of old verdicts: their keys, shortened
 )
 
 // Entry is one line of the ledger. Members that do not apply are left out.
@@ -160,12 +148,7 @@ func (e Entry) By(pid int, issuer machine.Issuer) Entry {
 		e.PID = pid
 	}
 	if e.Endpoint == "" {
-		e.Endpoint = Endpoint(issuer)
+		e.Endpoint = issuer.EndpointID()
 	}
 	return e
-}
-
-// Endpoint names an issuer's token endpoint in the entries of a ledger.
-func Endpoint(issuer machine.Issuer) secret.Fingerprint {
-	return secret.New(issuer.TokenEndpoint).Fingerprint()
 }

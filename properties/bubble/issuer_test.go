@@ -99,7 +99,7 @@ func (i *moodyIssuer) finish(name string, answer endpoint.Answer, took time.Dura
 	case endpoint.Unavailable:
 		i.early[name] = time.Now().Add(max(leastBackoff, answer.RetryAfter))
 	}
-	if took > engine.DefaultDeadline+persist.HearingLimit+time.Second { // it is heard for so long, with a last call
+	if took > engine.DefaultDeadline+endpoint.HearingLimit+time.Second { // it is heard for so long, with a last call
 		i.accuse("a post of %s takes %v", name, took)
 	}
 }

@@ -194,7 +194,7 @@ func (w *cosmos) note(e persist.Entry) {
 	e.At = w.now
 	e = e.By(1, propertytest.Policy.Issuer)
 	w.journal = append(slices.Clip(w.journal), e)
-	endpoint := persist.Endpoint(propertytest.Policy.Issuer)
+	endpoint := propertytest.Policy.Issuer.EndpointID()
 	w.lineage = journal.Replay(w.lineage, slices.Values(w.journal[len(w.journal)-1:]), endpoint)
 	if again := journal.Replay(history.TokenHistory{}, slices.Values(w.journal), endpoint); nameOfLineage(again) != nameOfLineage(w.lineage) {
 		w.violate("the journal alone does not rebuild what is known")

@@ -192,5 +192,5 @@ func TestEarlierPastLinesAreRead(t *testing.T) {
 	require.Equal(t, known, again)
 	past, err := journal.Newest(ledger.Entries(), 1<<20)
 	require.NoError(t, err)
-	require.Equal(t, persist.Past, past[0].Kind)
+	require.Equal(t, journal.Past, past[0].Kind)
 }

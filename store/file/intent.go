@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -179,7 +180,7 @@ func (l *Ledger) gone(i intent) bool {
 	case i.ended(i.PID, me):
 		return true
 	case i.alive(i.PID, me):
-		return i.olderThan(now, persist.HearingLimit) && !stopped(i.PID)
+		return i.olderThan(now, endpoint.HearingLimit) && !stopped(i.PID)
 	}
 	return i.olderThan(now, 0)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
@@ -46,8 +47,8 @@ func TestIntentOfALivingProcessIsRespected(t *testing.T) {
 	_, doubt := intended(t, func(*Ledger) {})
 	require.Equal(t, history.Doubt{Since: ledgerNoon, Times: 1}, doubt(0))
 	require.False(t, doubt(35*time.Second).HolderGone)
-	require.False(t, doubt(35*time.Second+persist.HearingLimit).HolderGone, "it may still listen for the answer")
-	require.True(t, doubt(35*time.Second+persist.HearingLimit+1).HolderGone)
+	require.False(t, doubt(35*time.Second+endpoint.HearingLimit).HolderGone, "it may still listen for the answer")
+	require.True(t, doubt(35*time.Second+endpoint.HearingLimit+1).HolderGone)
 }
 
 func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {

@@ -37,7 +37,7 @@ type journalFile struct {
 
 func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *journalFile {
 	return &journalFile{
-		Reader: journal.NewReader(path, persist.Endpoint(issuer)), path: path, limitBytes: options.LimitBytes,
+		Reader: journal.NewReader(path, issuer.EndpointID()), path: path, limitBytes: options.LimitBytes,
 		log: options.Log, step: options.Step, lock: journalLock{path + ".lock"},
 	}
 }

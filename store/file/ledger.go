@@ -108,7 +108,7 @@ func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt
 	return doubt, err
 }
 
-// PeekDoubt implements [persist.DoubtPeeker].
+// PeekDoubt is Doubt without a trace; see [persist.Ledger].
 func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
 	doubt, _, err := l.doubt(key)
 	return doubt, err

@@ -44,7 +44,7 @@ func BenchmarkLedgerFirstRead(b *testing.B) {
 		b.Run(strconv.Itoa(entries), func(b *testing.B) {
 			ledger := longLedger(b, entries)
 			for b.Loop() {
-				ledger.journal.Reader = journal.NewReader(ledger.journal.path, persist.Endpoint(ledger.issuer))
+				ledger.journal.Reader = journal.NewReader(ledger.journal.path, ledger.issuer.EndpointID())
 				_, err := ledger.History(background)
 				require.NoError(b, err)
 			}

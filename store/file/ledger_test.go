@@ -399,7 +399,7 @@ func FuzzJournal(f *testing.F) {
 		require.NoError(t, err)
 		known, err := ledger.History(background)
 		require.NoError(t, err)
-		require.Equal(t, journal.Replay(history.TokenHistory{}, slices.Values(before), persist.Endpoint(ledger.issuer)), known)
+		require.Equal(t, journal.Replay(history.TokenHistory{}, slices.Values(before), ledger.issuer.EndpointID()), known)
 
 		require.NoError(t, ledger.compact())
 		after, err := journal.Newest(ledger.Entries(), 1<<20)

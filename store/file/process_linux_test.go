@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 )
 
 // A process that was stopped after its post goes on with the answer in its
@@ -26,7 +26,7 @@ func TestThePostOfAStoppedProcessIsLeftAlone(t *testing.T) {
 		me := identify(l.pid)
 		l.me = func() process { return me }
 	})
-	const long = time.Hour + persist.HearingLimit
+	const long = time.Hour + endpoint.HearingLimit
 	require.True(t, doubt(long).HolderGone, "it runs, and must have heard the answer by now")
 	require.NoError(t, body.Process.Signal(syscall.SIGSTOP))
 	var status syscall.WaitStatus

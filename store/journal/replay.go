@@ -129,7 +129,7 @@ func factsOf(e persist.Entry) facts {
 		return facts{ofLogin: true, loggedOut: true, ended: history.Ending{TokenID: e.TokenID}}
 	case persist.LogoutFailed:
 		return facts{ofLogin: true, ended: history.Ending{TokenID: e.TokenID, Undone: true}}
-	case persist.Past:
+	case Past:
 		return facts{condemned: e.Keys}
 	case persist.Intended, persist.Revoked, persist.Saved:
 		return facts{}

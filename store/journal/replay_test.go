@@ -343,7 +343,7 @@ func TestALostAnswerLeavesADoubt(t *testing.T) {
 
 func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {
 	issuer := machine.Issuer{TokenEndpoint: "https://issuer.test/token"}
-	require.Equal(t, persist.Entry{PID: 7, Endpoint: persist.Endpoint(issuer)}, persist.Entry{}.By(7, issuer))
+	require.Equal(t, persist.Entry{PID: 7, Endpoint: issuer.EndpointID()}, persist.Entry{}.By(7, issuer))
 	named := persist.Entry{PID: 1, Endpoint: elsewhere}
 	require.Equal(t, named, named.By(7, issuer))
 }

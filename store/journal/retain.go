@@ -73,6 +73,10 @@ func (l latest) isFirst(name secret.Fingerprint) bool {
 	return true
 }
 
+// Past is the kind of the entries that a compaction leaves of old verdicts: their token
+// ids, shortened.
+const Past persist.Kind = "past"
+
 // PastEntries keep the ids of the refused tokens whose verdicts themselves the journal
 // forgets. A compacted journal begins with them, in place of those that it had. There
 // are none while no verdict is forgotten.
@@ -83,7 +87,7 @@ func PastEntries(known history.TokenHistory, at time.Time) []persist.Entry {
 	}
 	var entries []persist.Entry
 	for _, ids := range known.Condemned.Texts(idsALine) {
-		entries = append(entries, persist.Entry{Kind: persist.Past, At: at, Keys: ids})
+		entries = append(entries, persist.Entry{Kind: Past, At: at, Keys: ids})
 	}
 	return entries
 }
@@ -102,7 +106,7 @@ func Shorten(lines iter.Seq2[Line, error], past []persist.Entry, open map[secret
 		if err != nil {
 			return nil, err
 		}
-		if line.Entry.Kind == persist.Past {
+		if line.Entry.Kind == Past {
 			continue // past says anew what it says
 		}
 		line.Raw = bytes.Clone(line.Raw)

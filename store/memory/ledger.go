@@ -173,7 +173,7 @@ func (p *Process) takeBack(key secret.Fingerprint) {
 // append adds an entry, and drops those that are not needed when there are too many.
 func (l *Ledger) append(e persist.Entry) {
 	l.entries = append(l.entries, e)
-	l.history = journal.Replay(l.history, slices.Values([]persist.Entry{e}), persist.Endpoint(l.issuer))
+	l.history = journal.Replay(l.history, slices.Values([]persist.Entry{e}), l.issuer.EndpointID())
 	if len(l.entries) <= entriesLimit {
 		return
 	}

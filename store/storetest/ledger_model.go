@@ -89,7 +89,7 @@ func (h *ledgerModel) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist
 		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), At: h.now(), TokenID: key,
 		NextID:    rapid.SampledFrom(append(historyKeys, "")).Draw(t, "next"),
 		Reason:    rapid.SampledFrom(reasons).Draw(t, "reason"),
-		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{persist.Endpoint(LedgerIssuer), "elsewhere"}).Draw(t, "endpoint"),
+		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{LedgerIssuer.EndpointID(), "elsewhere"}).Draw(t, "endpoint"),
 		NotBefore: tick(rapid.IntRange(0, 99).Draw(t, "not before")),
 		Lost:      rapid.Bool().Draw(t, "lost"),
 		Losses:    rapid.IntRange(0, 3).Draw(t, "losses"),
@@ -213,7 +213,7 @@ func (h *ledgerModel) refreshedAt(key secret.Fingerprint) time.Time {
 func (h *ledgerModel) deferral() history.Deferral {
 	e, _ := h.last(func(e persist.Entry) bool {
 		kinds := []persist.Kind{persist.Rotated, persist.Refused, persist.Deferred, persist.Login}
-		isElsewhere := e.Endpoint != persist.Endpoint(LedgerIssuer) || e.Kind == persist.Login && e.Method == machine.MethodExternal
+		isElsewhere := e.Endpoint != LedgerIssuer.EndpointID() || e.Kind == persist.Login && e.Method == machine.MethodExternal
 		return slices.Contains(kinds, e.Kind) && !isElsewhere
 	})
 	if e.Kind == persist.Deferred || e.Kind == persist.Refused && e.Reason == history.ReasonUnexplained {

@@ -261,7 +261,7 @@ func details(e persist.Entry, now time.Time) []string {
 			said = append(said, strings.ReplaceAll(each, "_", " "))
 		}
 	}
-	if e.Kind == persist.Past {
+	if e.Kind == journal.Past {
 		said = append(said, "the token ids of older verdicts")
 	}
 	if e.Lost {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
-	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
@@ -76,8 +75,9 @@ func direction(skew time.Duration) string {
 // tokenEndpoint is the token endpoint of the stored login, or of the default issuer
 // without one.
 func (p *probe) tokenEndpoint(ctx context.Context) string {
-	record, _ := persist.Recalling(p.store, p.ledger).Load(ctx)
-	return session.PolicyOf(p.config).IssuerOf(record.Credential).TokenEndpoint
+	record, _ := p.store.Load(ctx)
+	known, _ := p.ledger.History(ctx) // a ledger that cannot be read knows nothing
+	return session.PolicyOf(p.config).IssuerOf(record.Credential.Completed(known)).TokenEndpoint
 }
 
 // headIssuer sends one HEAD request to the host of the token endpoint, without a token.

@@ -70,7 +70,7 @@ const (
 
 func (o Options) withDefaults() Options {
 	o.Deadline = cmp.Or(o.Deadline, DefaultDeadline)
-	o.Store = persist.Recalling(o.Store, o.Ledger)
+	o.Store = recall(o.Store, o.Ledger)
 	if o.LockWait == 0 {
 		o.LockWait = o.Deadline + lockMargin
 	}

@@ -101,10 +101,14 @@ func (o *Options) probe(ctx context.Context) error {
 	return nil
 }
 
-// doubtOf asks a ledger of which it is enough to look, where it makes a difference.
+// doubtOf asks a ledger without letting it clear up what it finds, if it makes that
+// difference: see [persist.Ledger].
 func doubtOf(ctx context.Context, ledger persist.Ledger, key secret.Fingerprint) (history.Doubt, error) {
-	if looks, ok := ledger.(persist.DoubtPeeker); ok {
-		return looks.PeekDoubt(ctx, key)
+	peeker, ok := ledger.(interface {
+		PeekDoubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
+	})
+	if ok {
+		return peeker.PeekDoubt(ctx, key)
 	}
 	return ledger.Doubt(ctx, key)
 }

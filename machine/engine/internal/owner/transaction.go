@@ -215,7 +215,7 @@ func (t *transaction) post(context.Context) {
 // overdue is the event for the deadline of the post.
 func (t *transaction) overdue() machine.AnswerOverdue {
 	at := t.at()
-	return machine.AnswerOverdue{At: at, Attempt: t.state.Attempt, Until: at.Time.Add(persist.HearingLimit)}
+	return machine.AnswerOverdue{At: at, Attempt: t.state.Attempt, Until: at.Time.Add(endpoint.HearingLimit)}
 }
 
 // takeBack ends a refresh between its intent and the first byte of its post: the

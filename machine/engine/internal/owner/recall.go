@@ -1,15 +1,16 @@
-package persist
+package owner
 
 import (
 	"context"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// Recalling is a store whose logins say where they were made, also those whose record
+// recall is a store whose logins say where they were made, also those whose record
 // has lost it: the ledger remembers. A refresh token that is sent under another client
 // than its own is refused for good.
-func Recalling(s Store, l Ledger) Store {
+func recall(s persist.Store, l persist.Ledger) persist.Store {
 	if _, recalls := s.(recalling); recalls {
 		return s
 	}
@@ -17,13 +18,13 @@ func Recalling(s Store, l Ledger) Store {
 }
 
 type recalling struct {
-	Store
-	ledger Ledger
+	persist.Store
+	ledger persist.Ledger
 }
 
-// Load implements [Store]. The ledger is asked only about a login that has lost
+// Load implements [persist.Store]. The ledger is asked only about a login that has lost
 // something; one that cannot be read knows nothing.
-func (r recalling) Load(ctx context.Context) (Record, error) {
+func (r recalling) Load(ctx context.Context) (persist.Record, error) {
 	record, err := r.Store.Load(ctx)
 	if c := record.Credential; err == nil && c.OwnerID != "" && c.Provenance == (machine.Provenance{}) {
 		lineage, _ := r.ledger.History(ctx)
@@ -32,10 +33,10 @@ func (r recalling) Load(ctx context.Context) (Record, error) {
 	return record, err
 }
 
-// Probe implements [Prober]: a store that cannot be probed has room as far as can be
+// Probe implements [persist.Prober]: a store that cannot be probed has room as far as can be
 // seen.
 func (r recalling) Probe(ctx context.Context) error {
-	if prober, ok := r.Store.(Prober); ok {
+	if prober, ok := r.Store.(persist.Prober); ok {
 		return prober.Probe(ctx)
 	}
 	return nil
