@@ -16,7 +16,7 @@ import (
 var faces = map[string]int{"machine": 60, "machine/engine": 18, "machine/persist": 25}
 
 // wide is how many more a package may still have. It only shrinks, to nothing.
-var wide = map[string]int{"machine/engine": 3, "machine/persist": 7}
+var wide = map[string]int{}
 
 func TestLawPublicFacesAreSmall(t *testing.T) {
 	exported := map[string][]string{}
