@@ -13,6 +13,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -25,7 +26,7 @@ func TestDayOfPollingLeavesNothingBehind(t *testing.T) {
 	writePast(t, home, 2000)
 	require.Greater(t, journalBytes(t, home), int64(journalLimit), "what is in no need of a limit shows none")
 	synctest.Test(t, func(t *testing.T) {
-		r := newResident(t, file.Open(home, file.Options{}), file.OpenLedger(home, residentNames, file.LedgerOptions{LimitBytes: journalLimit}))
+		r := newResident(t, file.Open(home, file.Options{}), file.OpenLedger(home, programtest.Issuer, file.LedgerOptions{LimitBytes: journalLimit}))
 		defer r.close()
 		r.liveThroughADay(t, home)
 	})

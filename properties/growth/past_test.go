@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -37,13 +38,13 @@ var pasts = []past{
 func withLedger(t testing.TB, entries int) *resident {
 	home := t.TempDir()
 	writePast(t, home, entries)
-	return newResident(t, file.Open(home, file.Options{}), file.OpenLedger(home, residentNames, file.LedgerOptions{}))
+	return newResident(t, file.Open(home, file.Options{}), file.OpenLedger(home, programtest.Issuer, file.LedgerOptions{}))
 }
 
 // with begins with nothing and then does something so often.
 func with(do func(*resident)) func(testing.TB, int) *resident {
 	return func(t testing.TB, times int) *resident {
-		r := newResident(t, memory.NewStore(), memory.NewLedger(residentNames).Process(1))
+		r := newResident(t, memory.NewStore(), memory.NewLedger(programtest.Issuer).Process(1))
 		for range times {
 			do(r)
 		}
@@ -102,7 +103,7 @@ func (p past) allocations(t *testing.T, size int) (each [2]float64) {
 // 2,048 entries: half a megabyte more or less, as measured.
 func TestPastLoginsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newResident(t, memory.NewStore(), memory.NewLedger(residentNames).Process(1))
+		r := newResident(t, memory.NewStore(), memory.NewLedger(programtest.Issuer).Process(1))
 		defer r.close()
 		inUse := func(logins int) uint64 {
 			for range logins {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"sync"
 	"testing"
@@ -13,13 +12,8 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
-	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
-	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
-	"github.com/bezoar-auth/bezoar/protocol/login"
-	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
 )
 
 // resident is what stays under an editor for days: all of the program but its
@@ -40,31 +34,14 @@ const (
 	noToken  = `"authToken":null`
 )
 
-var residentNames = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: oauth.DefaultClientID}
-
 func newResident(t testing.TB, kept persist.Store, ledger persist.Ledger) *resident {
 	r := &resident{t: t, store: kept, issuer: &frugalIssuer{}}
 	require.NoError(t, kept.Replace(t.Context(), r.issuer.login()))
-	issuer := oauth.New(oauth.Options{Transport: r.issuer})
-	r.Engine = enginetest.Start(engine.Options{
-		Policy: machine.Policy{Issuer: residentNames}, Store: kept, Ledger: ledger, Issuer: issuer,
-		Random: func() float64 { return 0.5 },
+	a := programtest.Assemble(programtest.Parts{
+		Store: kept, Ledger: ledger, Transport: r.issuer, Random: func() float64 { return 0.5 },
 	})
-	read, input := io.Pipe()
-	output, write := io.Pipe()
-	r.input, r.lines = input, bufio.NewReader(output)
-	conn := jsonrpc.New(read, write, jsonrpc.Options{})
-	server := appserver.New(conn, appserver.Options{
-		Engine: r.Engine, Home: "/home/ada/.codex", Version: "1.2.3", Terminal: "xterm", RequiresAuth: true,
-		Logins: login.New(login.Options{Issuer: issuer, Save: r.Login}), Backend: chatgpt.New(chatgpt.Options{Transport: r.issuer}),
-		Introduce: issuer.Introduce,
-	})
-	served := make(chan error, 1)
-	go func() { served <- conn.Serve(server) }()
-	r.close = sync.OnceFunc(func() {
-		input.Close()
-		require.NoError(t, errors.Join(<-served, server.Close(context.Background()), conn.Close(context.Background())))
-	})
+	r.Engine, r.input, r.lines = a.Engine, a.Input, bufio.NewReader(a.Output)
+	r.close = sync.OnceFunc(func() { require.NoError(t, a.Close(context.Background())) })
 	<-r.Ready()
 	r.send(greeting)
 	return r

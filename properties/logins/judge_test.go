@@ -82,7 +82,7 @@ func (p *loginPlay) judge() {
 	for id := 1; id <= p.lastID; id++ {
 		require.Len(p.t, p.heard.answers[id], 1, "answers to request %d", id)
 	}
-	snapshot := p.engine.Snapshot()
+	snapshot := p.Engine.Snapshot()
 	p.agree(snapshot.Method(), snapshot.Token().Fingerprint())
 	for _, each := range p.tales {
 		told := p.heard.login(each.request)

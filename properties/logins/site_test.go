@@ -17,14 +17,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/engine"
-	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
-	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
-	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
-	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
 	"github.com/bezoar-auth/bezoar/store/memory"
@@ -33,17 +27,13 @@ import (
 // loginSite is a whole server in a synctest bubble, with its client, its issuer,
 // its store and the person who logs in.
 type loginSite struct {
+	*programtest.Assembly
 	t       *rapid.T
 	begun   time.Time
 	issuer  *issuer.Issuer
 	wire    *issuer.Transport
 	network *loopback
 	store   *diary
-	engine  *engine.Engine
-	server  *appserver.Server
-	conn    *jsonrpc.Conn
-	input   *io.PipeWriter
-	served  chan error
 	schema  *schematest.Conversation
 
 	busy   sync.WaitGroup // browsers
@@ -59,51 +49,27 @@ type loginTale struct {
 	back    *url.URL
 }
 
-const issuerAddress = "https://issuer.example"
-
 func openLoginSite(t *rapid.T, stored *machine.Credential) *loginSite {
 	authority := issuer.New(issuer.Options{AutoConsent: true, AccessLifetime: 1000 * time.Hour})
 	s := &loginSite{
 		t: t, begun: time.Now(), issuer: authority, wire: authority.Transport(), network: newLoopback(),
-		store: &diary{Store: memory.NewStore()}, served: make(chan error, 1), schema: schematest.New(t),
+		store: &diary{Store: memory.NewStore()}, schema: schematest.New(t),
 	}
 	s.heard.init()
 	if stored != nil {
 		require.NoError(t, s.store.Store.Replace(context.Background(), *stored))
 	}
-	s.serve()
+	s.Assembly = programtest.Assemble(programtest.Parts{
+		Store: s.store, Ledger: memory.NewLedger(programtest.Issuer).Process(1), Transport: s.wire,
+		Logins: login.Options{Listen: s.network.listen, Dial: s.network.dial},
+	})
+	s.busy.Go(func() { s.listen(s.Output) })
 	s.request("initialize", map[string]any{
 		"clientInfo":   map[string]string{"name": "editor", "version": "1"},
 		"capabilities": map[string]bool{"experimentalApi": true},
 	})
 	synctest.Wait()
 	return s
-}
-
-// serve assembles the server as cmd/bezoar does.
-func (s *loginSite) serve() {
-	client := oauth.New(oauth.Options{
-		LoginIssuer: issuerAddress, Transport: s.wire,
-	})
-	read, input := io.Pipe()
-	output, write := io.Pipe()
-	s.input, s.conn = input, jsonrpc.New(read, write, jsonrpc.Options{})
-	policy := machine.Policy{Issuer: machine.Issuer{TokenEndpoint: issuerAddress + "/oauth/token", ClientID: oauth.DefaultClientID}}
-	s.engine = enginetest.Start(engine.Options{
-		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: client,
-		Renewer: appserver.Client{Conn: s.conn, Now: time.Now},
-	})
-	s.server = appserver.New(s.conn, appserver.Options{
-		Engine: s.engine, Home: "/home/ada/.codex", Version: "1", Terminal: "xterm", RequiresAuth: true,
-		Logins:    login.New(login.Options{Issuer: client, Save: s.engine.Login, Listen: s.network.listen, Dial: s.network.dial}),
-		Backend:   chatgpt.New(chatgpt.Options{BaseURL: issuerAddress, Transport: s.wire}),
-		Introduce: func(string, string) {},
-	})
-	go func() {
-		s.served <- s.conn.Serve(s.server)
-	}()
-	s.busy.Go(func() { s.listen(output) })
-	s.heard.hangUp = func() { write.Close() }
 }
 
 func (s *loginSite) listen(output io.Reader) {
@@ -129,7 +95,7 @@ func (s *loginSite) request(method string, params any) int {
 	require.NoError(s.t, err)
 	s.tell("client: %s", line)
 	s.schema.Client(line)
-	_, err = s.input.Write(append(line, '\n'))
+	_, err = s.Input.Write(append(line, '\n'))
 	require.NoError(s.t, err)
 	return s.lastID
 }
@@ -219,15 +185,9 @@ func (s *loginSite) decide(n int, decision func(string) bool) {
 // goroutine that is left.
 func (s *loginSite) end() {
 	s.tell("client: end of input")
-	s.input.Close()
-	require.NoError(s.t, <-s.served)
-	drain, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	drain, cancel := context.WithTimeout(context.Background(), 4500*time.Millisecond)
 	defer cancel()
-	require.NoError(s.t, s.server.Close(drain))
-	flush, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
-	defer cancel()
-	require.NoError(s.t, s.conn.Close(flush))
-	s.heard.hangUp()
+	require.NoError(s.t, s.Close(drain))
 	s.busy.Wait()
 	require.Zero(s.t, s.network.held(), "ports left")
 }

@@ -17,8 +17,6 @@ import (
 
 // transcript is what a client has heard.
 type transcript struct {
-	hangUp func()
-
 	mu        sync.Mutex    // guards all below
 	ending    map[int][]int // by requests that end logins: the requests for these
 	answers   map[int][]answered
