@@ -26,7 +26,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// world of TestCommandsAgree: an issuer that grants every refresh.
+// newGenerousIssuer is an issuer that grants every refresh.
 func newGenerousIssuer(t *testing.T) *httptest.Server {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

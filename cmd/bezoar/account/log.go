@@ -41,36 +41,20 @@ Example: bezoar log --json | jq 'select(.kind == "refused")'`,
 }
 
 func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
-	var settings config.Flags
-	settings.Register(flags)
-	asJSON := cli.JSONFlag(flags)
-	follow := flags.Bool("follow", false, "go on printing what is new, until Ctrl-C")
-	const newest = "print only the newest `N` entries"
-	limit := flags.Int("lines", -1, newest)
-	flags.IntVar(limit, "n", -1, newest)
-	when := flags.String("since", "", "print only what happened after this `time`: 2h (ago), 15:04, or 2006-01-02T15:04:05Z")
-	if err := cli.Parse(flags, args); err != nil {
+	var chosen logFlags
+	if err := chosen.parse(flags, args, env.Now); err != nil {
 		return err
 	}
-	limited := false
-	flags.Visit(func(f *flag.Flag) { limited = limited || f.Name == "lines" || f.Name == "n" })
-	if limited && *limit < 0 {
-		return cli.Misuse("-n takes a number of entries, 0 or more")
-	}
-	since, err := timeOf(*when, env.Now())
-	if err != nil {
-		return err
-	}
-	c, _, err := session.Peek(settings, env.Getenv)
+	c, _, err := session.Peek(chosen.settings, env.Getenv)
 	if err != nil {
 		return err
 	}
 	show := showRow
-	if *asJSON {
+	if *chosen.asJSON {
 		show = showLine
 	}
 	ledger := journal.Follow(filepath.Join(c.Home, file.LedgerName))
-	shown := selection{since: since, limit: *limit, show: func(line journal.Line) error { return show(env, line) }}
+	shown := selection{since: chosen.since, limit: *chosen.limit, show: func(line journal.Line) error { return show(env, line) }}
 	unreadable, err := ledger.News(shown.take)
 	if err == nil {
 		err = shown.end()
@@ -80,12 +64,41 @@ func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	printUnreadable(env, unreadable)
 	switch {
-	case *follow:
+	case *chosen.follow:
 		return ledgerFault(followLog(env, ledger, show))
-	case !shown.any && unreadable == 0 && !*asJSON:
+	case !shown.any && unreadable == 0 && !*chosen.asJSON:
 		cli.LogLine(env, "the ledger of "+c.Home+" has no entries yet")
 	}
 	return nil
+}
+
+// logFlags are the flags of log.
+type logFlags struct {
+	settings       config.Flags
+	asJSON, follow *bool
+	limit          *int // below 0 for all entries
+	since          time.Time
+}
+
+func (f *logFlags) parse(flags *flag.FlagSet, args []string, now func() time.Time) error {
+	f.settings.Register(flags)
+	f.asJSON = cli.JSONFlag(flags)
+	f.follow = flags.Bool("follow", false, "go on printing what is new, until Ctrl-C")
+	const newest = "print only the newest `N` entries"
+	f.limit = flags.Int("lines", -1, newest)
+	flags.IntVar(f.limit, "n", -1, newest)
+	when := flags.String("since", "", "print only what happened after this `time`: 2h (ago), 15:04, or 2006-01-02T15:04:05Z")
+	if err := cli.Parse(flags, args); err != nil {
+		return err
+	}
+	limited := false
+	flags.Visit(func(f *flag.Flag) { limited = limited || f.Name == "lines" || f.Name == "n" })
+	if limited && *f.limit < 0 {
+		return cli.Misuse("-n takes a number of entries, 0 or more")
+	}
+	var err error
+	f.since, err = timeOf(*when, now())
+	return err
 }
 
 // ledgerFault gives the error of an unreadable ledger the exit code for the operator.

@@ -83,11 +83,7 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 	if err != nil {
 		return err
 	}
-	if endpoint.Cause(*cause) == endpoint.CauseRejected {
-		_, _ = s.Engine.RejectedPastFloor(ctx, secret.Fingerprint(*access))
-	} else {
-		_, _ = s.Engine.Status(ctx, machine.Ask{Token: true, Refresh: endpoint.Cause(*cause) == endpoint.CauseDemanded})
-	}
+	ask(ctx, s, endpoint.Cause(*cause), secret.Fingerprint(*access))
 	if hasPosted.Load() { // from now on neither the end of the command nor the deadline ends this process
 		_ = s.Engine.Rest(signals)
 		if s.Engine.Snapshot().Overdue() {
@@ -100,6 +96,15 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 		fmt.Fprintln(env.Stdout, sayUnsaved)
 	}
 	return nil // the home has the outcome
+}
+
+// ask has the session make the refresh. Its outcome is in the home.
+func ask(ctx context.Context, s *session.Session, cause endpoint.Cause, access secret.Fingerprint) {
+	if cause == endpoint.CauseRejected {
+		_, _ = s.Engine.RejectedPastFloor(ctx, access)
+		return
+	}
+	_, _ = s.Engine.Status(ctx, machine.Ask{Token: true, Refresh: cause == endpoint.CauseDemanded})
 }
 
 // refreshProcess is the process that makes refreshes, as its command sees it.

@@ -45,54 +45,73 @@ Example: curl -H "$(bezoar token --output header)" https://api.example.com/`,
 	Run:    token,
 }
 
-func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
-	var settings config.Flags
-	settings.Register(flags)
-	settings.RegisterRefresh(flags)
-	format := flags.String("output", "plain", "the `format`: "+strings.Join(tokenFormats, ", "))
-	var codex authCommand
-	codex.register(flags)
+// tokenFlags are the flags of token.
+type tokenFlags struct {
+	settings config.Flags
+	codex    authCommand
+	format   string
+}
+
+func (f *tokenFlags) parse(flags *flag.FlagSet, args []string) error {
+	f.settings.Register(flags)
+	f.settings.RegisterRefresh(flags)
+	flags.StringVar(&f.format, "output", "plain", "the `format`: "+strings.Join(tokenFormats, ", "))
+	f.codex.register(flags)
 	asJSON := flags.Bool("json", false, "short for --output json")
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
 	if *asJSON {
-		*format = "json"
+		f.format = "json"
 	}
-	if err := codex.check(); err != nil {
+	if err := f.codex.check(); err != nil {
 		return err
 	}
-	if !slices.Contains(tokenFormats, *format) {
+	if !slices.Contains(tokenFormats, f.format) {
 		return cli.Misuse("--output takes %s", strings.Join(tokenFormats, ", "))
 	}
-	if _, noHome, err := session.Peek(settings, env.Getenv); err != nil || noHome {
+	return nil
+}
+
+func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
+	var chosen tokenFlags
+	if err := chosen.parse(flags, args); err != nil {
+		return err
+	}
+	if _, noHome, err := session.Peek(chosen.settings, env.Getenv); err != nil || noHome {
 		return cmp.Or(err, cli.Exit(cli.ExitLogin, errors.New("no token: not logged in. Next: bezoar login")))
 	}
 	cli.IgnoreBrokenPipes()
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	apart := newRefreshProcess(env, settings)
-	s, err := session.Open(env, settings, apart.runIn)
+	refreshes := newRefreshProcess(env, chosen.settings)
+	s, err := session.Open(env, chosen.settings, refreshes.runIn)
 	if err != nil {
 		return err
 	}
-	s.Leaving = func(ctx context.Context) { apart.explainWait(ctx, s.Config.RefreshDeadline) }
-	err = codex.ask(ctx, s, env.Now())
+	s.Leaving = func(ctx context.Context) { refreshes.explainWait(ctx, s.Config.RefreshDeadline) }
+	err = chosen.codex.ask(ctx, s, env.Now())
 	s.Close(ctx) // waits for a refresh that runs, whose token is newer
 	switch {
 	case err != nil:
 		return cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was interrupted"))
-	case apart.unsaved.Load(), s.Engine.Snapshot().Unsaved():
+	case refreshes.unsaved.Load(), s.Engine.Snapshot().Unsaved():
 		return cli.Exit(cli.ExitOperator, errNotStored)
 	}
-	state := codex.usable(s.Engine.Snapshot())
+	return chosen.give(env, s)
+}
+
+// give prints the token that the session has by now, or returns the error that says why
+// there is none.
+func (f *tokenFlags) give(env cli.Environment, s *session.Session) error {
+	state := f.codex.usable(s.Engine.Snapshot())
 	if !state.Assess(env.Now()).Usable {
 		return noToken(env, s.Config, state)
 	}
-	if err := printToken(env, state, *format); err != nil {
+	if err := printToken(env, state, f.format); err != nil {
 		return err
 	}
-	codex.note(s.Log, state, env.Now())
+	f.codex.note(s.Log, state, env.Now())
 	return nil
 }
 

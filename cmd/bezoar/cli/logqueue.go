@@ -28,6 +28,7 @@ type logQueue struct {
 	idle    chan struct{}
 }
 
+// NewLogQueue is a queue that writes to out.
 func NewLogQueue(out io.Writer) *logQueue { return &logQueue{out: out} }
 
 // Write queues a line, or drops it. It never fails and never waits.

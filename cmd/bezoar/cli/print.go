@@ -21,6 +21,7 @@ import (
 // JSONFlag is the flag of every command that prints a result.
 func JSONFlag(flags *flag.FlagSet) *bool { return flags.Bool("json", false, "print JSON") }
 
+// PrintJSON writes a value as indented JSON.
 func PrintJSON(out io.Writer, value any) error {
 	return encode(out, value, "  ")
 }
@@ -52,6 +53,7 @@ func IsTerminal(stream any) bool {
 // them (https://no-color.org).
 type Paint bool
 
+// PaintFor is the paint for a stream.
 func PaintFor(out io.Writer, getenv func(string) string) Paint {
 	return Paint(getenv("NO_COLOR") == "" && CanDraw(out, getenv))
 }
@@ -70,6 +72,7 @@ const (
 	Yellow = "33"
 )
 
+// In is the text in a colour.
 func (p Paint) In(colour, text string) string {
 	if !p || colour == "" {
 		return text
@@ -111,6 +114,7 @@ func Timestamp(at time.Time) *string {
 // Stamp is a time that JSON has as [Timestamp] does.
 type Stamp struct{ time.Time }
 
+// MarshalJSON implements [json.Marshaler].
 func (s Stamp) MarshalJSON() ([]byte, error) { return json.Marshal(Timestamp(s.Time)) }
 
 // Nullable is a text, nil for none.
@@ -129,6 +133,7 @@ func Amount(n int, thing string) string {
 	return fmt.Sprintf("%d %s", n, thing)
 }
 
+// IsOrAre is the verb for a number of things.
 func IsOrAre(n int) string {
 	if n == 1 {
 		return "is"

@@ -16,6 +16,8 @@ type usageError struct {
 
 func (e usageError) Error() string { return e.problem }
 
+// Misuse is an error in the command line, for the exit code 2. It should not repeat a
+// value, which may be a secret.
 func Misuse(format string, args ...any) error {
 	return usageError{problem: fmt.Sprintf(format, args...)}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 )
 
+// Version is bezoar version.
 var Version = Command{
 	Name:    "version",
 	Summary: "Print the version, and what it was built with.",

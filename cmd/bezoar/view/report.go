@@ -34,6 +34,7 @@ type Status struct {
 	Home            string  `json:"home"`
 }
 
+// Report is the state of the login, as JSON.
 func (v *View) Report() Status {
 	assessed := v.Assess()
 	report := Status{
@@ -74,6 +75,7 @@ type Explanation struct {
 	Next   *string     `json:"next"`   // a command to run, or what to wait for; null if there is nothing to do
 }
 
+// Explain is the state and the story of the login, as JSON.
 func (v *View) Explain() Explanation {
 	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.nextStep())}
 }
@@ -84,6 +86,7 @@ func (v *View) IsUnread() bool {
 	return v.Phase() == Unknown || v.StoreProblem != nil && v.Code() == cli.ExitOperator
 }
 
+// Print writes the state, its story and its causes for the user.
 func (v *View) Print(out io.Writer, p cli.Paint) error {
 	var text strings.Builder
 	story, width := v.story(), 0
@@ -111,6 +114,7 @@ func (v *View) Print(out io.Writer, p cli.Paint) error {
 // PageWords are the sentences of status and why, for the live page.
 type PageWords struct{}
 
+// State describes the state of the login and the next step.
 func (PageWords) State(s machine.Snapshot, entries []persist.Entry, now time.Time) (known, toDo string) {
 	v := View{State: s, entries: entries, At: now}
 	for _, e := range entries {
@@ -125,6 +129,7 @@ func (PageWords) State(s machine.Snapshot, entries []persist.Entry, now time.Tim
 	return strings.ToUpper(known[:1]) + known[1:] + ".", v.next()
 }
 
+// Story describes entries of the ledger, the oldest first.
 func (PageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 	v := View{entries: entries, At: now}
 	var open []persist.Entry
@@ -140,6 +145,8 @@ func (PageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 	return told
 }
 
+// Reason is the reason of a verdict, in words.
 func (PageWords) Reason(reason history.Reason) string { return Because(reason) }
 
+// Cause is why a refresh was wanted, in words.
 func (PageWords) Cause(cause endpoint.Cause) string { return strings.TrimPrefix(OnCause(cause), " ") }

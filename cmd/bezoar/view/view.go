@@ -114,7 +114,7 @@ func (v *View) last(kinds ...persist.Kind) (persist.Entry, bool) {
 	return persist.Entry{}, false
 }
 
-// key names the refresh token in use, "" for none.
+// tokenID is the token id of the refresh token in use, "" for none.
 func (v *View) tokenID() secret.Fingerprint {
 	return v.State.TokenID()
 }
