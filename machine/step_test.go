@@ -350,7 +350,7 @@ func TestAnUnsavedLoginIsServedAndTriedAgain(t *testing.T) {
 
 // The ledger may know of a stored login that it is dead when this process does
 // not: a good login is not given up for it.
-func TestALoginThatTheLedgerCondemnsDoesNotTakeThePlaceOfALivingOne(t *testing.T) {
+func TestCondemnedLoginDoesNotReplaceALivingOne(t *testing.T) {
 	held, dead := expiring("r", time.Hour), expiring("r2", time.Hour)
 	condemned := verdict(dead, history.ReasonReused)
 	loaded := machine.CredentialLoaded{At: at(0), Credential: dead, Verdict: &condemned}

@@ -39,7 +39,7 @@ func TestALogoutEndsTheNewestLoginAtTheIssuer(t *testing.T) {
 	})
 }
 
-func TestALogoutDoesNotSendADeadTokenToAnybody(t *testing.T) {
+func TestLogoutDoesNotSendADeadToken(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
 		s.answer(refused(history.ReasonReused))

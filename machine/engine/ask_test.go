@@ -17,7 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-func TestWhoDemandsARefreshWaitsForItAndNobodyElse(t *testing.T) {
+func TestOnlyTheCallerThatDemandsARefreshWaits(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		old, next := s.stored(), login("next", time.Hour)
 		demanding := s.asking(demand)
@@ -87,8 +87,8 @@ func TestACallerThatGivesUpDoesNotStopTheRefresh(t *testing.T) {
 
 // What a hanging store costs a caller does not add up: not for one who waits no
 // longer than that, and not at the end.
-func TestNobodyWaitsLongerThanTheyWantForThoseBeforeThem(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+func TestCallerWaitsNoLongerThanItWants(t *testing.T) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		s.store.hangs.Store(true)
 		var callers sync.WaitGroup
 		for range 10 {
@@ -197,8 +197,8 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 	})
 }
 
-func TestAStoreThatCannotBeReadNeedsSomebodyAndNoLogin(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+func TestUnreadableStoreNeedsTheOperatorAndNoLogin(t *testing.T) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		var told []machine.Assessment
 		s.Subscribe(func(_, to machine.Snapshot) { told = append(told, to.Assess(time.Now())) })
 		s.store.hangs.Store(true)

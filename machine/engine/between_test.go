@@ -91,7 +91,7 @@ func (l tardy) Conclude(ctx context.Context, key secret.Fingerprint, e persist.E
 	return l.Ledger.Conclude(ctx, key, e)
 }
 
-// The last entry decides whether somebody is logged in, so one that is late may not
+// The last entry decides whether there is a login, so one that is late may not
 // undo a logout.
 func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 	next := login("next", time.Hour)

@@ -42,7 +42,7 @@ func (s *site) note(entry persist.Entry) {
 	require.NoError(s.t, s.ledger.Process(99).Append(context.Background(), entry))
 }
 
-func TestNobodyComplainsWhenAllIsWell(t *testing.T) {
+func TestLogIsEmptyWhenAllIsWell(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		_, said := s.lines(func() {
 			demanding, next := s.asking(demand), login("next", time.Hour)
@@ -69,7 +69,7 @@ func TestTheEndOfALoginIsWaitedForAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestSomebodyElsesLoginIsNotedOnce(t *testing.T) {
+func TestLoginOfAnotherProgramIsNotedOnce(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		reload := func() []persist.Entry {
 			require.NoError(t, s.Reload(t.Context()))
@@ -85,7 +85,7 @@ func TestSomebodyElsesLoginIsNotedOnce(t *testing.T) {
 
 		s.note(persist.Entry{Kind: persist.Logout})
 		s.restart(func(*engine.Options) {})
-		require.Len(t, s.entries(persist.Adopted), 2, "somebody is logged in again, though the ledger says otherwise")
+		require.Len(t, s.entries(persist.Adopted), 2, "there is a login again, though the ledger says otherwise")
 	})
 }
 
@@ -105,7 +105,7 @@ func TestALoginThatIsGoneAgainIsNotNoted(t *testing.T) {
 	})
 }
 
-// Whoever reformats the file again and again must stop some time.
+// A program that reformats the file again and again must stop some time.
 func TestAConflictWithTheSameLoginIsTriedThreeTimes(t *testing.T) {
 	for name, each := range map[string]struct {
 		err   error
@@ -163,7 +163,7 @@ func TestWhatChangesWhileRoomIsMadeIsLookedAtFirst(t *testing.T) {
 }
 
 // An outcome names the successor unless a logout has removed it: sister processes
-// would take that for somebody being logged in again.
+// would take that for a new login.
 func TestASuccessorThatALogoutRemovedIsNotNamed(t *testing.T) {
 	next := func() machine.Credential { return login("next", time.Hour) }
 	for name, each := range map[string]struct {

@@ -76,16 +76,16 @@ func (e *Engine) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
 	e.Enqueue(ask, answer)
 }
 
-// Queue is Ask for what Known does not answer: the engine's goroutine does.
+// Enqueue is Ask for what TryAnswer does not answer: the engine's goroutine does.
 func (e *Engine) Enqueue(ask machine.Ask, answer func(machine.Snapshot)) {
 	if e.tell(context.Background(), func(o *owner.Owner) { o.Ask(ask, answer) }) != nil {
 		answer(e.Snapshot())
 	}
 }
 
-// Known is what Ask answers before it returns, if it does. Who looks here first,
-// and then at Queue, need not make an answer function, which is an allocation, for
-// each poll.
+// TryAnswer gives the answer that Ask gives before it returns, if there is one. A
+// caller that tries this first, and Enqueue then, makes no answer function for each
+// poll, which saves an allocation.
 func (e *Engine) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known bool) {
 	return e.owner.TryAnswer(ask)
 }

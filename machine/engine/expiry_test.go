@@ -41,7 +41,7 @@ func TestAnOpaqueTokenExpiresWhenItsIssuerSaidToAllProcesses(t *testing.T) {
 }
 
 func TestTheExpiryOfALoginIsKeptForTheNextProcess(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		c := login("first", time.Hour)
 		c.AccessToken, c.ExpiresAt = secret.New("opaque"), time.Now().Add(time.Hour).Round(0)
 		require.NoError(t, s.Login(t.Context(), c))
@@ -116,7 +116,7 @@ func TestAGrantOfTheTokenThatIsOverHasRefreshedNothing(t *testing.T) {
 		})
 	})
 	t.Run("prolonged", func(t *testing.T) {
-		inBubble(t, nobody, func(t *testing.T, s *site) {
+		inBubble(t, noLogin, func(t *testing.T, s *site) {
 			c := login("first", time.Hour)
 			c.AccessToken, c.ExpiresAt = secret.New("opaque"), time.Now().Add(time.Hour).Round(0)
 			require.NoError(t, s.Login(t.Context(), c))

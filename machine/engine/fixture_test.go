@@ -289,9 +289,9 @@ func otherAccount(name string) machine.Credential {
 }
 
 // The logins that a store starts with.
-func nobody() *machine.Credential { return nil }
-func good() *machine.Credential   { c := login("first", time.Hour); return &c }
-func aged() *machine.Credential   { c := login("first", 4*time.Minute); return &c }
+func noLogin() *machine.Credential { return nil }
+func good() *machine.Credential    { c := login("first", time.Hour); return &c }
+func aged() *machine.Credential    { c := login("first", 4*time.Minute); return &c }
 func expired() *machine.Credential {
 	c := login("first", -time.Minute)
 	return &c

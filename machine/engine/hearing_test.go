@@ -288,7 +288,7 @@ func (c *slowClient) Renew(ctx context.Context, _ machine.Credential) (machine.C
 }
 
 func TestTheClientIsAskedForOneThingAtATime(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		client := new(slowClient)
 		s.restart(func(o *engine.Options) { o.Renewer = client })
 		var last secret.Fingerprint

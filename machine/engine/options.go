@@ -19,7 +19,7 @@ type Options struct {
 	Store   persist.Store
 	Ledger  persist.Ledger
 	Issuer  AuthorizationServer
-	Renewer Renewer // who gave an external login; nil if nobody can
+	Renewer Renewer // the client that gave an external login; nil if it cannot renew it
 
 	Deadline time.Duration // how long callers wait for a post to the issuer, and how old an intent may be when it begins; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
@@ -42,7 +42,7 @@ type Options struct {
 	Before func(step string)
 }
 
-// Issuer asks those who give tokens. It may be called from any goroutine, and gives
+// AuthorizationServer sends the engine's requests to an issuer. It may be called from any goroutine, and gives
 // up when ctx ends.
 type AuthorizationServer interface {
 	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
@@ -50,7 +50,7 @@ type AuthorizationServer interface {
 	// ends ctx long after its deadline. It asks [endpoint.MayPost] before the first byte of the body
 	// leaves, and sends nothing if it may not. The engine has one such call at a time.
 	Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer
-	// Revoke tells issuer that nobody will use a login any more (RFC 7009). An error is
+	// Revoke tells issuer that a login is not used any more (RFC 7009). An error is
 	// written down, and that is all that comes of it.
 	Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
 }

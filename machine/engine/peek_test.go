@@ -31,7 +31,7 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 		stored func() *machine.Credential
 		happen func(s *site)
 	}{
-		"no login":   {nobody, func(*site) {}},
+		"no login":   {noLogin, func(*site) {}},
 		"a good one": {good, func(*site) {}},
 		"a refused one": {expired, func(s *site) {
 			s.asking(poll)

@@ -24,7 +24,7 @@ func TestANewerLoginInTheStoreIsAdoptedAndNothingPosted(t *testing.T) {
 	})
 }
 
-func TestTheGuardedReloadLeavesSomebodyElsesLoginAlone(t *testing.T) {
+func TestReloadUnderTheLockLeavesOtherAccountsAlone(t *testing.T) {
 	for name, change := range map[string]func(s *site){
 		"another account": func(s *site) { s.write(otherAccount("other")) },
 		"nothing":         func(s *site) { require.NoError(s.t, s.store.Delete(s.t.Context())) },
@@ -270,7 +270,7 @@ func TestALoginOrALogoutIsNotUndoneByTheRefreshInFlight(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				demanding := s.asking(demand)
 				require.NoError(t, s.Login(t.Context(), again))
-				demanding.gives(again.APIKey, "nobody waits for an answer that does not matter")
+				demanding.gives(again.APIKey, "no caller waits for an answer that does not matter")
 				s.answer(answer())
 				s.asking(poll).gives(again.APIKey)
 				require.Equal(t, machine.MethodAPIKey, s.stored().Method)

@@ -45,7 +45,7 @@ func onDeafStore(s *site) (*engine.Engine, *deaf) {
 }
 
 func TestADeadHomeCostsTwoSecondsAndNotTheProgram(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		e, d := onDeafStore(s)
 		d.takes = time.Hour
 		begun := time.Now()
@@ -82,13 +82,13 @@ func TestThePollThatLooksFirstDoesNotStopTheReader(t *testing.T) {
 	})
 }
 
-func TestWhatIsToldOfALoginIsWhatIsStored(t *testing.T) {
+func TestLoginReportsWhatIsStored(t *testing.T) {
 	for name, row := range map[string]struct {
 		takes time.Duration
 		known bool
 	}{"slow": {8 * time.Second, true}, "too slow": {20 * time.Second, false}} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, nobody, func(t *testing.T, s *site) {
+			inBubble(t, noLogin, func(t *testing.T, s *site) {
 				e, d := onDeafStore(s)
 				d.takes = row.takes
 				next := login("next", time.Hour)
@@ -115,7 +115,7 @@ func TestWhatIsToldOfALoginIsWhatIsStored(t *testing.T) {
 }
 
 func TestALoginWhoseCallerGaveUpIsNotToldAsFailed(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		e, d := onDeafStore(s)
 		d.takes = 5 * time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

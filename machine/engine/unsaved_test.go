@@ -55,7 +55,7 @@ func keeping(next machine.Credential) endpoint.Answer {
 	}
 }
 
-func TestARefreshTokenWithoutAnAccessTokenIsStoredAndNothingIsFresh(t *testing.T) {
+func TestRefreshTokenAloneIsStoredAndStaysStale(t *testing.T) {
 	inBubble(t, aged, func(t *testing.T, s *site) {
 		held, next := s.stored(), login("next", time.Hour)
 		demanding := s.asking(demand)
@@ -88,7 +88,7 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 		s.answer(keeping(next))
 		require.True(t, s.Snapshot().Unsaved())
 		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
-		require.True(t, last.Unsaved, "and the neighbours are told")
+		require.True(t, last.Unsaved, "and other processes see it")
 		require.Equal(t, policy.TokenID(next), last.NextID)
 		s.store.isFull.Store(false)
 		s.Close(t.Context())
@@ -148,7 +148,7 @@ func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
 }
 
 // The save of an unsaved token set while its own refresh token is posted is not
-// somebody else's login: what the issuer grants takes its place.
+// another login: what the issuer grants takes its place.
 func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
 	for name, answer := range map[string]endpoint.Answer{"granted": nil, "refused": refused(history.ReasonReused)} {
 		t.Run(name, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestTheSameLoginWrittenAgainIsNoConflict(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsForTheRefreshAndAnswersWhoeverWaits(t *testing.T) {
+func TestCloseWaitsForTheRefreshAndAnswersCallers(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		demanding, next := s.asking(demand), login("next", time.Hour)
 		go func() {
@@ -236,7 +236,7 @@ func TestCloseLeavesAHangingRefreshBehindWithItsIntentOpen(t *testing.T) {
 		synctest.Wait()
 		doubt, err := s.ledger.Process(99).Doubt(t.Context(), policy.TokenID(held))
 		require.NoError(t, err)
-		require.Equal(t, 1, doubt.Times, "whoever comes next must know that the token may be spent")
+		require.Equal(t, 1, doubt.Times, "the next process must know that the token may be spent")
 	})
 }
 
@@ -252,7 +252,7 @@ func TestALoginOrLogoutThatCannotBeStoredChangesNothing(t *testing.T) {
 }
 
 func TestExternalTokensAreKeptInMemoryAlone(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		external := login("external", time.Hour)
 		external.Method = machine.MethodExternal
 		require.NoError(t, s.Login(t.Context(), external))

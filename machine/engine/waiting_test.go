@@ -119,7 +119,7 @@ func TestARefreshThatEndsInAnAgedLoginGoesOn(t *testing.T) {
 	})
 }
 
-func TestATokenThatExpiresOnItsWayIsRefreshedOnceMoreAndThenLessOften(t *testing.T) {
+func TestTokenExpiredOnItsWayIsRefreshedLessAndLessOften(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		asked := s.asking(poll)
 		for n, name := range []string{"first", "second"} {
@@ -211,7 +211,7 @@ type unstamped struct{ *countingStore }
 func (unstamped) Stamp(context.Context) (persist.Stamp, bool) { return persist.Stamp{}, false }
 
 func TestAStoreWithoutAStampIsReadOnceInAWhile(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		s.restart(func(o *engine.Options) { o.Store = unstamped{s.store} })
 		loads := s.store.loads.Load()
 		for range 1000 {
@@ -226,7 +226,7 @@ func TestAStoreWithoutAStampIsReadOnceInAWhile(t *testing.T) {
 }
 
 func TestAClockThatIsSetBackEndsNoLooks(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		var back time.Duration
 		s.restart(func(o *engine.Options) {
 			o.Store = unstamped{s.store}
@@ -354,7 +354,7 @@ func (unreadable) Load(context.Context) (persist.Record, error) {
 }
 
 func TestAProblemOfTheStoreIsLoggedOnceAndNotForEachPoll(t *testing.T) {
-	inBubble(t, nobody, func(t *testing.T, s *site) {
+	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		var lines bytes.Buffer
 		s.restart(func(o *engine.Options) {
 			o.Store = unreadable{s.store}

@@ -129,7 +129,7 @@ var mutants = []mutant{
 
 	// The transaction.
 	{"no look at the store under the lock", "machine/engine/internal/owner/transaction.go",
-		"	{\"reread\", (*transaction).reread},   // somebody may have done it already\n", "",
+		"	{\"reread\", (*transaction).reread},   // another process may have done it already\n", "",
 		"what another process refreshed is adopted", engineUnit, true},
 	{"no room is reserved", "machine/engine/internal/owner/transaction.go",
 		"	{\"reserve\", (*transaction).reserve}, // no place for the successor, no post\n", "",

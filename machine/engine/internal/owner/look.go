@@ -83,7 +83,7 @@ func (o *Owner) share() {
 	o.shared.Store(&seen)
 }
 
-// forget makes the next look a look, whatever the stamp. Nobody may think that a
+// forget makes the next look a look, whatever the stamp. No caller may think that a
 // snapshot that is published from now on was made of what was seen.
 func (o *Owner) forget() {
 	o.seen = sighting{}
@@ -91,7 +91,7 @@ func (o *Owner) forget() {
 }
 
 // isCurrent reports whether the store still holds what the snapshot was made of.
-// Anybody may ask, which saves a poll without a token the way to the owner and
+// Any goroutine may ask, which saves a poll without a token the way to the owner and
 // back.
 func (o *Owner) isCurrent(held *published) bool {
 	shared := o.shared.Load()
@@ -104,7 +104,7 @@ func (o *Owner) isCurrent(held *published) bool {
 	return known && stamp == shared.stamp && o.published.Load() == held // else it was made of something older
 }
 
-// noteAdopted tells the ledger of a login that somebody else stored, and that is
+// noteAdopted tells the ledger of a login that another program stored, and that is
 // in use now: above all, that a logout before it is over. A logout after it is
 // not: so it must still be there.
 func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before machine.Credential) {
@@ -120,7 +120,7 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	o.endIfGone(ctx, c)
 }
 
-// endIfGone follows an entry by which somebody is logged in. The last entry decides:
+// endIfGone follows an entry by which there is a login. The last entry decides:
 // if nothing is stored any more, a logout came between the look at the store and the
 // entry, and it is noted again. This process may have stood still in between. Nothing
 // waits long for that.

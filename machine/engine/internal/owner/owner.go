@@ -14,7 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Owner is the engine without its goroutine: it owns the state, and whoever
+// Owner is the engine without its goroutine: it owns the state, and the code that
 // calls it must be the only one who does. Programs use an Engine; a simulation
 // that wants to choose what happens next uses an Owner. Only Snapshot and isCurrent
 // may be called by others.
@@ -70,7 +70,7 @@ func NewSubscriber(changed func(from, to machine.Snapshot)) *Subscriber {
 // Stop ends the calls.
 func (s *Subscriber) Stop() { s.stopped.Store(true) }
 
-// New makes an owner that knows of nobody: let it Look first.
+// New makes an owner that knows no login yet: let it Look first.
 func New(options Options, runner Runner) *Owner {
 	options = options.withDefaults()
 	o := &Owner{

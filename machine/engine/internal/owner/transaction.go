@@ -31,7 +31,7 @@ type transaction struct {
 	doubt   history.Doubt
 	answer  endpoint.Answer
 	next    machine.Credential // what the issuer's grant makes of it
-	entry   persist.Entry      // what the ledger is told of the post
+	entry   persist.Entry      // what the ledger gets of the post
 	outcome machine.Event      // how it ended; nil while it has not
 }
 
@@ -49,7 +49,7 @@ type step struct {
 // last one done: nothing has been spent.
 var untilPost = []step{
 	{"lock", (*transaction).lock},       // politeness towards other processes
-	{"reread", (*transaction).reread},   // somebody may have done it already
+	{"reread", (*transaction).reread},   // another process may have done it already
 	{"reserve", (*transaction).reserve}, // no place for the successor, no post
 	{"intend", (*transaction).intend},   // one intent per refresh token: one post
 	{"post", (*transaction).post},       // now the token may be spent
@@ -239,7 +239,7 @@ var (
 )
 
 // withhold ends the refresh without a post because of something at home. Soon
-// is early enough for the next try: nobody outside is asked.
+// is early enough for the next try: no request leaves the machine.
 func (t *transaction) withhold(trouble evidence.BlockReason, err error) {
 	if !errors.Is(err, errEnding) {
 		t.Log.Warn("the refresh was not started", "error", err)
