@@ -77,7 +77,7 @@ func (c Credential) isUsable() bool {
 // time. An ID token that cannot be read is left out rather than let it cost
 // the rotated refresh token that came with it. The account id never changes.
 func (c Credential) Merge(grant endpoint.TokenResponse, at time.Time) Credential {
-	if _, err := jwt.Parse(grant.IDToken); err == nil {
+	if _, err := jwt.Parse(grant.IDToken, jwt.Paths{}); err == nil {
 		c.IDToken = grant.IDToken
 	}
 	if !grant.AccessToken.IsAbsent() {
@@ -90,17 +90,6 @@ func (c Credential) Merge(grant endpoint.TokenResponse, at time.Time) Credential
 	return c
 }
 
-// Keeping is the credential with a refresh token that came without an access token
-// that can be used. It counts as refreshed, as in Codex, unless the date of
-// its last refresh is all that tells that its access token has aged.
-func (c Credential) Keeping(kept endpoint.TokenResponse, at time.Time) Credential {
-	next, due := c.Merge(kept, at), c.dueAt()
-	if c.expiry().IsZero() && !due.IsZero() && !at.Before(due) {
-		next.LastRefresh = c.LastRefresh
-	}
-	return next
-}
-
 // Account is who a login belongs to, as its tokens say.
 type Account struct {
 	Email    string // "" when no claim tells
@@ -109,8 +98,8 @@ type Account struct {
 }
 
 // account reads the claims of the token that carries them.
-func (c Credential) account() Account {
-	said, _ := jwt.Parse(c.identity()) // an opaque token says nothing
+func (p Policy) account(c Credential) Account {
+	said, _ := jwt.Parse(c.identity(), p.Claims) // an opaque token says nothing
 	account := Account{Email: said.Email, PlanType: said.PlanType, UserID: said.UserID}
 	if c.PlanType != "" {
 		account.PlanType = c.PlanType
@@ -127,11 +116,11 @@ func (c Credential) account() Account {
 //   - Where one of them does not, they are the same if they share a token: a refresh
 //     that rotates one of the two is still of the same login. Else it is unknown,
 //     and the answer is no.
-func (c Credential) SharesAccount(d Credential) bool {
+func (p Policy) SharesAccount(c, d Credential) bool {
 	if c.Method != d.Method || c.Method == MethodAPIKey || c.Method == "" {
 		return false
 	}
-	if ours, theirs := c.accountID(), d.accountID(); ours != "" && theirs != "" {
+	if ours, theirs := p.accountID(c), p.accountID(d); ours != "" && theirs != "" {
 		return ours == theirs
 	}
 	isSame := func(a, b secret.Token) bool { return !a.IsEmpty() && a.Equal(b) }
@@ -139,11 +128,11 @@ func (c Credential) SharesAccount(d Credential) bool {
 }
 
 // accountID is the account that a token set belongs to, "" if it does not say.
-func (c Credential) accountID() string {
+func (p Policy) accountID(c Credential) string {
 	if c.AccountID != "" {
 		return c.AccountID
 	}
-	said, _ := jwt.Parse(c.identity())
+	said, _ := jwt.Parse(c.identity(), p.Claims)
 	return said.AccountID
 }
 
@@ -164,9 +153,10 @@ type Restriction struct {
 }
 
 // Admits reports whether the restriction allows the login.
-func (r Restriction) Admits(c Credential) bool {
+func (p Policy) Admits(c Credential) bool {
+	r := p.Restriction
 	if c.Method == MethodAPIKey {
 		return !r.ForbidAPIKey
 	}
-	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, c.accountID()))
+	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, p.accountID(c)))
 }

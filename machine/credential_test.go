@@ -14,7 +14,7 @@ import (
 
 // named is a token that says whose it is.
 func named(email, plan string) secret.Token {
-	return machinetest.JWT(fmt.Sprintf(`{"email":%q,"https://api.openai.com/auth":{"chatgpt_plan_type":%q}}`, email, plan))
+	return machinetest.JWT(fmt.Sprintf(`{"email":%q,"plan":%q}`, email, plan))
 }
 
 func TestTheTokenThatCarriesTheClaimsSaysWhoseItIs(t *testing.T) {
@@ -62,13 +62,13 @@ func TestAgeOfAGrant(t *testing.T) {
 	}{
 		"an hour":              {expiring("r2", time.Hour), 55 * time.Minute},
 		"less than the lead":   {expiring("r2", 100*time.Second), 80 * time.Second},
-		"expired at its birth": {expiring("r2", -time.Hour), machine.ExpiryLead},
-		"not a moment":         {expiring("r2", 0), machine.ExpiryLead},
+		"expired at its birth": {expiring("r2", -time.Hour), 5 * time.Minute},
+		"not a moment":         {expiring("r2", 0), 5 * time.Minute},
 		"slower than its life": {meant(-2*time.Second, -time.Second), time.Second},
-		"meant to last":        {meant(-2*time.Hour, -time.Hour), machine.ExpiryLead},
-		"from the year 1970":   {meant(-noon.Sub(time.Unix(0, 0)), -time.Hour), machine.ExpiryLead},
-		"meant to be dead":     {meant(-time.Hour, -2*time.Hour), machine.ExpiryLead},
-		"of unknown lifetime":  {opaque, machine.LastRefreshAge},
+		"meant to last":        {meant(-2*time.Hour, -time.Hour), 5 * time.Minute},
+		"from the year 1970":   {meant(-noon.Sub(time.Unix(0, 0)), -time.Hour), 5 * time.Minute},
+		"meant to be dead":     {meant(-time.Hour, -2*time.Hour), 5 * time.Minute},
+		"of unknown lifetime":  {opaque, 8 * 24 * time.Hour},
 	} {
 		state := run(t, machine.LoggedIn{At: at(0), Credential: login("a", "r")}, demand,
 			machine.RefreshSucceeded{At: at(0), Attempt: 1, Credential: each.granted})
@@ -94,7 +94,7 @@ func TestARestrictionAdmitsWhatItNames(t *testing.T) {
 	} {
 		var admitted []machine.Credential
 		for _, c := range []machine.Credential{key, ours, external} {
-			if each.restriction.Admits(c) {
+			if (machine.Policy{Restriction: each.restriction}).Admits(c) {
 				admitted = append(admitted, c)
 			}
 		}

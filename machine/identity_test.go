@@ -15,7 +15,7 @@ func TestWhoseLoginItIsHasOneRule(t *testing.T) {
 	of := func(account, claimed, access, refresh string) machine.Credential {
 		c := login(access, refresh)
 		c.AccountID = account
-		c.IDToken = machinetest.JWT(`{"https://api.openai.com/auth":{"chatgpt_account_id":"` + claimed + `"}}`)
+		c.IDToken = machinetest.JWT(`{"account":"` + claimed + `"}`)
 		return c
 	}
 	ada := of("ada", "", "a", "r")
@@ -39,8 +39,8 @@ func TestWhoseLoginItIsHasOneRule(t *testing.T) {
 		"the same in another method": {ada, external, false},
 		"one key":                    {key, key, false},
 	} {
-		require.Equal(t, each.isSame, each.one.SharesAccount(each.other), name)
-		require.Equal(t, each.isSame, each.other.SharesAccount(each.one), name)
+		require.Equal(t, each.isSame, policy.SharesAccount(each.one, each.other), name)
+		require.Equal(t, each.isSame, policy.SharesAccount(each.other, each.one), name)
 	}
 }
 
@@ -48,7 +48,8 @@ func TestALoginWithoutAnAccountIdIsRefreshedLikeAnyOther(t *testing.T) {
 	nameless := expiring("r", -time.Minute)
 	nameless.AccountID = ""
 	require.Nil(t, refreshing(t, nameless).Preflight(machine.Stored{Credential: &nameless}, noon))
-	restricted := machine.Restriction{Workspaces: []string{"ada"}}
-	nameless.IDToken = machinetest.JWT(`{"https://api.openai.com/auth":{"chatgpt_account_id":"ada"}}`)
+	restricted := policy
+	restricted.Restriction.Workspaces = []string{"ada"}
+	nameless.IDToken = machinetest.JWT(`{"account":"ada"}`)
 	require.True(t, restricted.Admits(nameless))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-var reference = machine.Issuer{TokenEndpoint: "https://auth.openai.com/oauth/token", ClientID: "app_reference"}
+var ours = machine.Issuer{TokenEndpoint: "https://issuer.example/oauth/token", ClientID: "app_ours"}
 
 func TestARefreshTokenGoesToItsOwnEndpointUnderItsOwnClient(t *testing.T) {
 	const override = "http://127.0.0.1:4000/oauth/token"
@@ -19,14 +19,14 @@ func TestARefreshTokenGoesToItsOwnEndpointUnderItsOwnClient(t *testing.T) {
 		overridden bool
 		want       machine.Issuer
 	}{
-		"a login that does not say":         {machine.Provenance{}, false, reference},
+		"a login that does not say":         {machine.Provenance{}, false, ours},
 		"one that was made elsewhere":       {elsewhere, false, machine.Issuer{TokenEndpoint: "https://auth.example.com/oauth/token", ClientID: "app_other"}},
 		"a slash at the end":                {machine.Provenance{Issuer: "https://auth.example.com/t/", ClientID: "c"}, false, machine.Issuer{TokenEndpoint: "https://auth.example.com/t/oauth/token", ClientID: "c"}},
 		"an override beats the issuer only": {elsewhere, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_other"}},
-		"an override, and it does not say":  {machine.Provenance{}, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_reference"}},
+		"an override, and it does not say":  {machine.Provenance{}, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_ours"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			policy := machine.Policy{Issuer: reference, EndpointOverridden: row.overridden}
+			policy := machine.Policy{Issuer: ours, EndpointOverridden: row.overridden}
 			if row.overridden {
 				policy.Issuer.TokenEndpoint = override
 			}
@@ -38,11 +38,11 @@ func TestARefreshTokenGoesToItsOwnEndpointUnderItsOwnClient(t *testing.T) {
 // What an older build wrote down about a login is known to this one, and the
 // other way round, as long as both ask the same issuer as the same client.
 func TestALoginMadeAtTheDefaultIssuerHasTheKeyItAlwaysHad(t *testing.T) {
-	policy := machine.Policy{Issuer: reference}
+	policy := machine.Policy{Issuer: ours}
 	silent := machine.Credential{RefreshToken: secret.New("r")}
 	saying := silent
-	saying.Provenance = machine.Provenance{Issuer: "https://auth.openai.com", ClientID: reference.ClientID}
-	require.Equal(t, reference.TokenID(silent.RefreshToken), policy.TokenID(silent))
+	saying.Provenance = machine.Provenance{Issuer: "https://issuer.example", ClientID: ours.ClientID}
+	require.Equal(t, ours.TokenID(silent.RefreshToken), policy.TokenID(silent))
 	require.Equal(t, policy.TokenID(silent), policy.TokenID(saying))
 
 	saying.Provenance.ClientID = "app_other"

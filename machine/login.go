@@ -32,13 +32,9 @@ func (e CredentialLoaded) sentAt() time.Time {
 	return sent
 }
 
-func (e CredentialLoaded) dueAt() time.Time { return e.Credential.dueAtSince(e.sentAt()) }
-
-func (e CredentialLoaded) expiry() time.Time { return e.Credential.expirySince(e.sentAt()) }
-
 func (s State) onLoaded(e CredentialLoaded) Trigger {
 	switch {
-	case !s.Policy.Restriction.Admits(e.Credential):
+	case !s.Policy.Admits(e.Credential):
 		return s.orElseSighted("")
 	case e.Credential.Equal(s.Credential):
 		return s.onSame(e)
@@ -50,7 +46,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 	if e.Verdict != nil {
 		s.Verdicts = s.Verdicts.With(*e.Verdict)
 	}
-	return s.takenAs(e.Credential, e.dueAt(), e.at())
+	return s.takenAs(e.Credential, s.Policy.dates(e.Credential, e.sentAt()), e.at())
 }
 
 // onSame is the trigger for a look that found the login in use. Another process may
@@ -84,7 +80,7 @@ func (s State) isSucceededBy(e CredentialLoaded) bool {
 	_, weAre := s.verdictOn(s.Credential)
 	weAre = weAre || e.InUse != nil
 	switch {
-	case s.Credential.SharesAccount(e.Credential):
+	case s.Policy.SharesAccount(s.Credential, e.Credential):
 		return weAre || !isDead && e.Verdict == nil
 	case s.Credential.Method != MethodChatGPT:
 		return false // a key is good for ever, and it is the client that replaces its tokens
@@ -94,20 +90,19 @@ func (s State) isSucceededBy(e CredentialLoaded) bool {
 	return weAre || !s.serves(e.at())
 }
 
-// takenAs is how the table calls a credential that takes the place of whatever is
-// there and is due at some time. A condemned refresh token poisons it, unless its
-// access token is another one than the refused and still good.
-func (s State) takenAs(c Credential, due, at time.Time) Trigger {
-	isDue := !due.IsZero() && !at.Before(due)
+// takenAs is how the table calls a credential that takes the place of what is in use. A
+// condemned refresh token poisons it, unless its access token is another one than the
+// refused and still good.
+func (s State) takenAs(c Credential, d dates, at time.Time) Trigger {
 	verdict, condemned := s.verdictOn(c)
 	switch {
 	case c.Method == MethodAPIKey:
 		return loadedAPIKey
 	case c.Method == MethodExternal:
 		return loadedFresh
-	case condemned && (isDue || verdict.Covers(c.AccessToken.Fingerprint())):
+	case condemned && (d.isDue(at) || verdict.Covers(c.AccessToken.Fingerprint())):
 		return loadedRefused
-	case isDue:
+	case d.isDue(at):
 		return loadedStale
 	}
 	return loadedFresh
@@ -117,14 +112,14 @@ func (s State) takenAs(c Credential, due, at time.Time) Trigger {
 func (s State) taking(e Event) State {
 	switch e := e.(type) {
 	case LoggedIn:
-		return s.with(e.Credential)
+		return s.with(e.Credential, s.Policy.dates(e.Credential, time.Time{}))
 	case CredentialLoaded:
 		if e.Verdict != nil {
 			s.Verdicts = s.Verdicts.With(*e.Verdict)
 		}
-		s = s.with(e.Credential)
+		s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
 		s.RefreshedAt = e.RefreshedAt
-		return s.dated(e.expiry(), e.dueAt())
+		return s
 	}
 	panic("machine: an event that brings no credential")
 }
@@ -136,17 +131,11 @@ func (s State) without() State {
 }
 
 // with is the state with another credential in use; nothing of the old one is left.
-func (s State) with(c Credential) State {
+func (s State) with(c Credential, d dates) State {
 	s = s.without()
-	s.Credential, s.Account, s.Expiry, s.DueAt = c, c.account(), c.expiry(), c.dueAt()
+	s.Credential, s.Account = c, s.Policy.account(c)
+	s.Expiry, s.DueAt, s.ClockWrong = d.expiry, d.due, d.clockWrong
 	s.Cause = s.dueCause()
-	return s
-}
-
-// dated is the state once it is known when its token set came out of a refresh.
-func (s State) dated(expiry, due time.Time) State {
-	s.ClockWrong = !expiry.Equal(s.Expiry)
-	s.Expiry, s.DueAt = expiry, due
 	return s
 }
 
@@ -177,7 +166,7 @@ func (s State) keeping(e Event) (State, []Effect) {
 // meanwhile might be of the same family, and would be ended with it.
 func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
 	ended := s.ended(trigger, e)
-	if ended == nil || ended.Method != MethodChatGPT || next.Credential.SharesAccount(*ended) {
+	if ended == nil || ended.Method != MethodChatGPT || s.Policy.SharesAccount(next.Credential, *ended) {
 		return nil
 	}
 	verdict, condemned := next.verdictOn(*ended)

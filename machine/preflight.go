@@ -27,7 +27,7 @@ func (s State) Preflight(stored Stored, at time.Time) Event {
 	switch found := stored.Credential; {
 	case found == nil && stored.History.LoggedOut:
 		return LoggedOut{At: At{at}, Attempt: s.Attempt}
-	case found == nil, !s.Policy.Restriction.Admits(*found), !s.Credential.SharesAccount(*found):
+	case found == nil, !s.Policy.Admits(*found), !s.Policy.SharesAccount(s.Credential, *found):
 		return s.straying(stored, at)
 	case s.isSuperseded(*found, stored.History):
 		return s.adopting(*found, stored.History, at)
@@ -86,7 +86,7 @@ func (s State) straying(stored Stored, at time.Time) Event {
 		kept.Blocked = evidence.BlockStoreUnavailable
 	}
 	found := stored.Credential
-	isForUs := found != nil && s.Policy.Restriction.Admits(*found)
+	isForUs := found != nil && s.Policy.Admits(*found)
 	verdict := stored.History.VerdictOn(s.Policy.TokenID(s.Credential))
 	switch {
 	case isForUs && (found.Method == MethodAPIKey || verdict != nil || !s.serves(at)):
@@ -139,7 +139,7 @@ const recheck = time.Second
 // into the store; nor if there was a logout from the login in use.
 func (s State) MayReplace(stored Credential, lineage history.TokenHistory) bool {
 	verdict := lineage.VerdictOn(s.Policy.TokenID(stored))
-	if verdict == nil || !stored.SharesAccount(s.Credential) {
+	if verdict == nil || !s.Policy.SharesAccount(stored, s.Credential) {
 		return false
 	}
 	hasSuccessor := verdict.Reason == history.ReasonSpent && stored.LastRefresh.After(s.Credential.LastRefresh)

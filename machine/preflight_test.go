@@ -70,7 +70,7 @@ func TestWhatPutsARefreshOffIsNamed(t *testing.T) {
 		return history.TokenHistory{Lost: []history.Loss{{TokenID: policy.TokenID(c), Times: 1}}}
 	}
 	longLived, shortLived := expiring("r", time.Hour), expiring("r", 10*time.Minute)
-	longest, old := noon.Add(15*time.Minute), held.LastRefresh.Add(machine.LastRefreshAge)
+	longest, old := noon.Add(15*time.Minute), held.LastRefresh.Add(8*24*time.Hour)
 	over := expiring("r", -time.Minute)
 	for name, c := range map[string]struct {
 		held      machine.Credential
@@ -171,7 +171,7 @@ func TestATokenThatExpiredAtItsBirthServesASisterAsLong(t *testing.T) {
 	found := machine.CredentialLoaded{At: at(time.Minute), Credential: expiring("r", -time.Hour), RefreshedAt: noon}
 	state := runFrom(t, machine.New(policy), found)
 	require.Equal(t, machine.Fresh, state.Phase)
-	require.Equal(t, noon.Add(machine.ExpiryLead), state.DueAt)
+	require.Equal(t, noon.Add(5*time.Minute), state.DueAt)
 	found.At = at(time.Hour)
 	require.Equal(t, machine.Stale, runFrom(t, machine.New(policy), found).Phase)
 	found.RefreshedAt = noon.Add(2 * time.Hour) // by a clock that has gone back

@@ -32,17 +32,25 @@ func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
 	return kept
 }
 
-func (e RefreshSucceeded) dueAt() time.Time {
-	return e.Credential.dueAtSince(cmp.Or(e.SentAt, e.at()))
+// datesOf are those of the token set that a refresh brought.
+func (p Policy) datesOf(e RefreshSucceeded) dates {
+	return p.dates(e.Credential, cmp.Or(e.SentAt, e.at()))
 }
 
-func (e RefreshSucceeded) expiry() time.Time {
-	return e.Credential.expirySince(cmp.Or(e.SentAt, e.at()))
+// Keeping is the login in use with a refresh token that came without an access token
+// that can be used. It counts as refreshed, as in Codex, unless the date of its last
+// refresh is all that tells that its access token has aged.
+func (s State) Keeping(kept endpoint.TokenResponse, at time.Time) Credential {
+	next, held := s.Credential.Merge(kept, at), s.Policy.dates(s.Credential, time.Time{})
+	if held.expiry.IsZero() && held.isDue(at) {
+		next.LastRefresh = s.Credential.LastRefresh
+	}
+	return next
 }
 
 func (s State) granted(e RefreshSucceeded) State {
 	inARow := s.Failures + 1
-	s = s.spending(e.Credential, e.at()).with(e.Credential).dated(e.expiry(), e.dueAt())
+	s = s.spending(e.Credential, e.at()).with(e.Credential, s.Policy.datesOf(e))
 	s.RefreshedAt, s.Base = e.at(), e.Base
 	if s.isDue(e.at()) {
 		s.spareIssuerOfOldTokens(inARow, e.at())

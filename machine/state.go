@@ -7,6 +7,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
@@ -32,6 +33,10 @@ type Policy struct {
 	BackoffOff   bool          // no waiting after a failure, also not after a lost answer; for tests of the wire
 	AttemptLimit time.Duration // how long one refresh takes at the most, with its wait for the lock; 0: defaultAttemptLimit
 	Restriction  Restriction
+
+	Claims      jwt.Paths     // where the issuer's tokens say whose they are
+	RefreshLead time.Duration // how long before its expiry an access token is due; 0: defaultRefreshLead
+	RefreshAge  time.Duration // after how long a token set is due that does not say when it expires; 0: defaultRefreshAge
 
 	EndpointOverridden bool // Issuer.TokenEndpoint is that of every login, wherever it was made
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"slices"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 )
@@ -53,11 +54,11 @@ func TriggerOf(s State, e Event) Trigger {
 	case NothingLoaded:
 		return s.orElseSighted(e.Blocked)
 	case LoggedIn:
-		return s.takenAs(e.Credential, e.Credential.dueAt(), e.at())
+		return s.takenAs(e.Credential, s.Policy.dates(e.Credential, time.Time{}), e.at())
 	case LoggedOut:
 		return loggedOut
 	case RefreshSucceeded:
-		if due := e.dueAt(); !due.IsZero() && !e.at().Before(due) {
+		if s.Policy.datesOf(e).isDue(e.at()) {
 			return refreshSucceededAged
 		}
 		return refreshSucceeded

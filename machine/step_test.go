@@ -9,6 +9,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -20,6 +21,7 @@ func at(after time.Duration) machine.At { return machine.At{Time: noon.Add(after
 var policy = machine.Policy{
 	Issuer:       machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"},
 	RefreshFloor: 5 * time.Second,
+	Claims:       jwt.Paths{Email: []jwt.Path{{"email"}}, PlanType: []jwt.Path{{"plan"}}, UserID: []jwt.Path{{"user"}}, AccountID: []jwt.Path{{"account"}}},
 }
 
 // login is a token set of one account, whose access token cannot be dated.
@@ -172,7 +174,7 @@ func TestAKeyIsNeverRefreshedAndNeverAges(t *testing.T) {
 
 func TestAgeOfATokenSet(t *testing.T) {
 	old, undated := login("opaque", "r"), login("opaque", "r")
-	old.LastRefresh, undated.LastRefresh = noon.Add(-machine.LastRefreshAge), time.Time{}
+	old.LastRefresh, undated.LastRefresh = noon.Add(-8*24*time.Hour), time.Time{}
 	expiryWins := expiring("r", time.Hour)
 	expiryWins.LastRefresh = noon.Add(-1000 * time.Hour)
 	for name, c := range map[string]struct {

@@ -41,8 +41,20 @@ type Organization struct {
 	IsOwner     bool // the user may set it up
 }
 
+// Path leads to a member of a token: the names of the objects around it, and its own.
+type Path []string
+
+// Paths say where an issuer puts what the registered claims (RFC 7519 section 4.1, and
+// email of OpenID Connect) do not say. Of several paths the first that leads to
+// something counts. The zero Paths read the registered claims alone.
+type Paths struct {
+	Email, PlanType, UserID, AccountID []Path // texts
+	OrganizationID, ProjectID          []Path // texts
+	IsOnboarded, IsOwner               []Path // booleans
+}
+
 // Parse reads the claims of token, or returns [ErrNotJWT].
-func Parse(token secret.Token) (Claims, error) {
+func Parse(token secret.Token, paths Paths) (Claims, error) {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
 		return Claims{}, ErrNotJWT
@@ -55,52 +67,54 @@ func Parse(token secret.Token) (Claims, error) {
 	if err := json.Unmarshal(payload, &body); err != nil || body == nil {
 		return Claims{}, ErrNotJWT
 	}
-	return body.claims(), nil
+	return body.claims(paths), nil
 }
 
 // members is a decoded object whose values are only looked at one by one, so
 // that a surprising type in one member does not hide the others.
 type members map[string]json.RawMessage
 
-// The namespaces of OpenAI's private claims.
-const (
-	authNamespace    = "https://api.openai.com/auth"
-	profileNamespace = "https://api.openai.com/profile"
-)
-
-func (m members) claims() Claims {
-	auth := m.object(authNamespace)
+func (m members) claims(paths Paths) Claims {
 	return Claims{
 		Expiry:    m.time("exp"),
 		IssuedAt:  m.time("iat"),
-		Email:     firstNonEmpty(m.text("email"), m.object(profileNamespace).text("email")),
-		PlanType:  auth.text("chatgpt_plan_type"),
-		UserID:    firstNonEmpty(auth.text("chatgpt_user_id"), auth.text("user_id")),
-		AccountID: auth.text("chatgpt_account_id"),
+		Email:     first[string](m, append([]Path{{"email"}}, paths.Email...)),
+		PlanType:  first[string](m, paths.PlanType),
+		UserID:    first[string](m, paths.UserID),
+		AccountID: first[string](m, paths.AccountID),
 		Organization: Organization{
-			ID:          auth.text("organization_id"),
-			ProjectID:   auth.text("project_id"),
-			IsOnboarded: auth.isTrue("completed_platform_onboarding"),
-			IsOwner:     auth.isTrue("is_org_owner"),
+			ID:          first[string](m, paths.OrganizationID),
+			ProjectID:   first[string](m, paths.ProjectID),
+			IsOnboarded: first[bool](m, paths.IsOnboarded),
+			IsOwner:     first[bool](m, paths.IsOwner),
 		},
 	}
 }
 
-func (m members) object(name string) members {
-	var value members
-	_ = json.Unmarshal(m[name], &value) // another type is an absent object
-	return value
+// first is the value at the first path that leads to one which is not zero. A value of
+// another type is none.
+func first[T comparable](m members, paths []Path) T {
+	var none T
+	for _, path := range paths {
+		if value := at[T](m, path); value != none {
+			return value
+		}
+	}
+	return none
 }
 
-func (m members) text(name string) string {
-	var value string
-	_ = json.Unmarshal(m[name], &value) // another type is an absent text
-	return value
-}
-
-func (m members) isTrue(name string) bool {
-	var value bool
-	_ = json.Unmarshal(m[name], &value) // another type is not true
+func at[T any](m members, path Path) T {
+	var value T
+	for len(path) > 1 {
+		var inner members
+		_ = json.Unmarshal(m[path[0]], &inner) // another type is an absent object
+		m, path = inner, path[1:]
+	}
+	if len(path) == 1 {
+		if json.Unmarshal(m[path[0]], &value) != nil {
+			return *new(T)
+		}
+	}
 	return value
 }
 
@@ -122,11 +136,4 @@ func (m members) time(name string) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(int64(math.Floor(seconds)), 0).UTC()
-}
-
-func firstNonEmpty(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

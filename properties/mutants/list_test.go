@@ -69,7 +69,7 @@ var mutants = []mutant{
 		`attempt != s.Attempt && !s.isRefusedBy(e)`, `attempt != s.Attempt`,
 		"poison is terminal for its bytes", table, false},
 	{"another account's login is taken while one is in use", "machine/login.go",
-		`	case s.Credential.SharesAccount(e.Credential):
+		`	case s.Policy.SharesAccount(s.Credential, e.Credential):
 		return weAre ||`, `	case true:
 		return weAre ||`,
 		"a reload of another account changes nothing", table, false},
@@ -83,7 +83,7 @@ var mutants = []mutant{
 		"	if e.Verdict != nil {\n		s.Verdicts = s.Verdicts.With(*e.Verdict)\n	}\n	return s.takenAs", "	return s.takenAs",
 		"a verdict outlives the process", server, true},
 	{"poison is keyed by the account", "machine/login.go",
-		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case s.Phase == Poisoned && s.Credential.SharesAccount(e.Credential) || s.IsUnsaved() && e.Credential.Equal(*s.Base):`,
+		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case s.Phase == Poisoned && s.Policy.SharesAccount(s.Credential, e.Credential) || s.IsUnsaved() && e.Credential.Equal(*s.Base):`,
 		"poison clears for another credential", unit, false},
 	{"verdicts are forgotten at a login", "machine/login.go",
 		`LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, told`, `LastAttempt: s.LastAttempt, told`,
@@ -95,7 +95,7 @@ var mutants = []mutant{
 		`s.RefreshedAt, s.Base = e.at(), e.Base`, `s.RefreshedAt, s.Base = e.at(), nil`,
 		"no rotation is lost while the process lives", engineUnit, false},
 	{"the lead before the expiry has the wrong sign", "machine/aging.go",
-		`return expiry.Add(-ExpiryLead)`, `return expiry.Add(ExpiryLead)`,
+		`return expiry.Add(-p.lead())`, `return expiry.Add(p.lead())`,
 		"a token is refreshed before it expires", unit, false},
 	{"the account guards nothing", "machine/credential.go",
 		`return ours == theirs`, `return true`,
@@ -104,7 +104,7 @@ var mutants = []mutant{
 		`return at.Add(max(wait, min(retryAfter, backoffCeiling)))`, `return at.Add(wait)`,
 		"politeness in an outage", unit + " " + engineUnit, false},
 	{"a login whose family is in use is revoked", "machine/login.go",
-		`ended.Method != MethodChatGPT || next.Credential.SharesAccount(*ended)`, `ended.Method != MethodChatGPT`,
+		`ended.Method != MethodChatGPT || s.Policy.SharesAccount(next.Credential, *ended)`, `ended.Method != MethodChatGPT`,
 		"a revocation ends no login in use", table, false},
 
 	// The second look before a post.

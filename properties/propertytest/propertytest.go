@@ -11,12 +11,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 )
 
 const FloorSeconds = 5
 
 // policy is that of the processes in a story.
 var Policy = machine.Policy{
+	Claims:       chatgpt.Claims,
 	Issuer:       machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"},
 	RefreshFloor: FloorSeconds * time.Second,
 }

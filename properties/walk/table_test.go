@@ -182,7 +182,7 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 	}
 	for _, effect := range effects {
 		revoke, isRevoke := effect.(machine.Revoke)
-		demand(!isRevoke || !to.Credential.SharesAccount(revoke.Credential), "a revocation ends no login in use")
+		demand(!isRevoke || !to.Policy.SharesAccount(to.Credential, revoke.Credential), "a revocation ends no login in use")
 	}
 	demand(to.Credential.Method != machine.MethodAPIKey || to.Attempt == 0, "a key is never refreshed")
 	return broken

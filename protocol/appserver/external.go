@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
@@ -31,7 +32,7 @@ var externalTokensObject = objectOf(loginParamsName,
 var errNotJWT = errors.New("invalid ID token format")
 
 func (t externalTokens) credential(now time.Time) (machine.Credential, error) {
-	if _, err := jwt.Parse(t.AccessToken); err != nil {
+	if _, err := jwt.Parse(t.AccessToken, jwt.Paths{}); err != nil {
 		return machine.Credential{}, errNotJWT
 	}
 	c := machine.Credential{
@@ -49,12 +50,17 @@ func (s *Server) loginExternal(id jsonrpc.ID, tokens externalTokens) {
 	switch {
 	case err != nil:
 		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
-	case !s.options.Restriction.Admits(c):
+	case !s.admits(c):
 		s.conn.ReplyError(id, invalid(fmt.Sprintf("External auth must use workspace %s, but received %q.",
 			strings.Join(s.options.Restriction.Workspaces, " or "), c.AccountID)))
 	default:
 		s.login(id, protocol.LoginExternalTokens, c, failure)
 	}
+}
+
+// admits reports whether the administrator allows a login.
+func (s *Server) admits(c machine.Credential) bool {
+	return machine.Policy{Restriction: s.options.Restriction, Claims: chatgpt.Claims}.Admits(c)
 }
 
 // Client asks the client on a connection for external tokens, for the engine. It

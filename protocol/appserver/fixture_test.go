@@ -109,7 +109,7 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	if stored != nil {
 		require.NoError(t, s.store.Replace(context.Background(), *stored))
 	}
-	policy := machine.Policy{BackoffOff: true, Issuer: machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"}}
+	policy := machine.Policy{Claims: chatgpt.Claims, BackoffOff: true, Issuer: machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"}}
 	parts := engine.Options{
 		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: s.issuer,
 	}

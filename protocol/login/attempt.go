@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
@@ -183,7 +184,7 @@ func (a *Attempt) redeem(code oauth.Code, failure string) (machine.Credential, e
 	if err != nil {
 		return machine.Credential{}, notRedeemed(failure, err)
 	}
-	claims, err := jwt.Parse(response.IDToken)
+	claims, err := jwt.Parse(response.IDToken, chatgpt.Claims)
 	if err != nil { // auth.json has no place for an ID token that is no JWT
 		return machine.Credential{}, notRedeemed(failure, oauth.ErrUnreadable)
 	}
@@ -234,7 +235,7 @@ func notRedeemed(failure string, err error) error {
 
 // admit refuses a login that the administrator does not allow.
 func (a *Attempt) admit(credential machine.Credential) error {
-	if a.options.Restriction.Admits(credential) {
+	if (machine.Policy{Restriction: a.options.Restriction, Claims: chatgpt.Claims}).Admits(credential) {
 		return nil
 	}
 	message := "Login is restricted to workspace id(s) " + strings.Join(a.options.Restriction.Workspaces, ", ") + "."

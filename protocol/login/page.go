@@ -14,6 +14,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
@@ -96,8 +97,8 @@ const platformURL = "https://platform.openai.com"
 // the ID token, which would stay in the browser's history. It is relative, so that it
 // also holds where the port is forwarded. Our page uses none of the query.
 func successURL(credential machine.Credential) string {
-	identity, _ := jwt.Parse(credential.IDToken)   // redeem has parsed it
-	access, _ := jwt.Parse(credential.AccessToken) // an opaque one has no plan
+	identity, _ := jwt.Parse(credential.IDToken, chatgpt.Claims)   // redeem has parsed it
+	access, _ := jwt.Parse(credential.AccessToken, chatgpt.Claims) // an opaque one has no plan
 	organization := identity.Organization
 	query := url.Values{
 		"needs_setup":  {strconv.FormatBool(needsSetup(organization))},

@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
@@ -68,7 +69,7 @@ func TestCodeIsExchangedForATokenSetThatWorks(t *testing.T) {
 	grant, err := client.Exchange(t.Context(), code)
 	require.NoError(t, err)
 	require.True(t, i.IsAlive(grant.RefreshToken))
-	said, err := jwt.Parse(grant.IDToken)
+	said, err := jwt.Parse(grant.IDToken, chatgpt.Claims)
 	require.NoError(t, err)
 	require.Equal(t, "ada@example.com", said.Email)
 	require.Equal(t, "account-ada", said.AccountID)

@@ -134,7 +134,7 @@ func loginCheck(ctx context.Context, p *probe) finding {
 		return blocking("auth.json cannot be read: permission denied", "check its owner (ls -l "+path+"), and give "+us+" permission to read it")
 	case err != nil:
 		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.WithoutPrefix(err)), "check that the disk works, and that "+us+" may read "+path)
-	case !session.PolicyOf(p.config).Restriction.Admits(record.Credential):
+	case !session.PolicyOf(p.config).Admits(record.Credential):
 		return problem(resultWarn, "the stored login may not be used here",
 			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml require")
 	}

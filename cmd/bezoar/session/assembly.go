@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/store/bounded"
@@ -93,7 +94,7 @@ func issuerOf(c config.Config) machine.Issuer {
 func PolicyOf(c config.Config) machine.Policy {
 	return machine.Policy{
 		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
-		Restriction: c.Restriction, EndpointOverridden: c.TokenURLOverridden,
+		Restriction: c.Restriction, EndpointOverridden: c.TokenURLOverridden, Claims: chatgpt.Claims,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 )
@@ -78,7 +79,7 @@ func TestTokensExpireByTheIssuersClock(t *testing.T) {
 		Now: func() time.Time { return now }, AccessLifetime: 10 * time.Minute, RefreshLifetime: time.Hour,
 	})
 	grant := i.Login(issuer.Ada, now.Add(-30*time.Minute))
-	said, err := jwt.Parse(grant.AccessToken)
+	said, err := jwt.Parse(grant.AccessToken, chatgpt.Claims)
 	require.NoError(t, err)
 	require.Equal(t, now.Add(-20*time.Minute), said.Expiry)
 	require.Equal(t, "plus", said.PlanType)

@@ -132,7 +132,7 @@ func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 	switch {
 	case err != nil:
 		r.Log.Warn("the client gave no new tokens", "error", err)
-	case !r.Policy.Restriction.Admits(renewed):
+	case !r.Policy.Admits(renewed):
 		r.Log.Warn("the client gave tokens of a workspace that may not be used here")
 	default:
 		return machine.RefreshSucceeded{At: r.at(), Attempt: attempt, Credential: renewed}

@@ -116,7 +116,7 @@ func (t *transaction) kept(ctx context.Context, grant endpoint.TokenResponse, ou
 	if grant.RefreshToken.IsAbsent() {
 		return nil
 	}
-	t.next = t.state.Credential.Keeping(grant, outcome.Time)
+	t.next = t.state.Keeping(grant, outcome.Time)
 	if err := t.swap(ctx); err != nil {
 		if displaced := t.displaced(ctx, &t.next); displaced != nil {
 			t.entry.Kind = persist.Rotated // and the successor is dropped

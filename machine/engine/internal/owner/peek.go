@@ -36,7 +36,7 @@ func Peek(ctx context.Context, options Options) Sight {
 	if !errors.Is(err, persist.ErrNotFound) {
 		seen.StoreProblem = err
 	}
-	seen.IsForbidden = err == nil && !o.Policy.Restriction.Admits(record.Credential)
+	seen.IsForbidden = err == nil && !o.Policy.Admits(record.Credential)
 	state = mustStep(state, o.found(&state, seen.History, record, err))
 	if state.Phase == machine.Stale && seen.StoreProblem == nil {
 		state = o.foresee(ctx, state, seen.History, record.Credential)
