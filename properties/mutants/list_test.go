@@ -187,7 +187,7 @@ var mutants = []mutant{
 		"	if e.Lost {\n		said.lost", "	if false {\n		said.lost",
 		"a token whose answer was lost is not posted again at once", "./store/journal", false},
 	{"a compaction drops verdicts", "store/journal/retain.go",
-		`said.verdict.TokenID != "" && m.verdicts.isFirst(said.verdict.TokenID),`, `m.verdicts.isFirst("") && false,`,
+		`said.verdict.TokenID != "" && m.verdicts.first(said.verdict.TokenID),`, `m.verdicts.first("") && false,`,
 		"a verdict outlives every compaction", "./store/journal", true},
 	{"the journal is read backwards", "store/journal/replay.go",
 		`*list = append(slices.DeleteFunc(*list, old), last)`, `*list = append([]T{last}, slices.DeleteFunc(*list, old)...)`,

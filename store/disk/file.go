@@ -1,5 +1,5 @@
-// Package disk is what the backends that live in a home do to it: files that
-// appear there whole, and locks. It knows no credential.
+// Package disk makes files that appear whole in a home, and locks them. It knows no
+// credential.
 package disk
 
 import (

@@ -14,12 +14,12 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// LockFile is what those who refresh wait at, in their home. Codex locks it as
-// well, from 0.169.0 on.
+// LockFile is the file of a home that a refresh locks. Codex locks it as well, from
+// 0.169.0 on.
 const LockFile = "auth.lock"
 
-// UnreadableFile is where an auth.json is kept that was no login, when it is
-// replaced or removed.
+// UnreadableFile keeps what stood in auth.json and was no login, when a login or a
+// logout takes it away.
 const UnreadableFile = "auth.json.unreadable"
 
 // RefreshLock is the lock of one home, whatever store its login is in: polite
@@ -33,15 +33,15 @@ type RefreshLock struct {
 	noLock sync.Once     // one line of the log says that there is no lock to be had
 }
 
-// NewRefreshLock is the lock of home. Nothing is made or opened yet.
+// NewRefreshLock returns the lock of home. It makes and opens nothing yet.
 func NewRefreshLock(home string, log *slog.Logger, step Step) *RefreshLock {
 	return &RefreshLock{home: home, log: log, step: step, turn: make(chan struct{}, 1)}
 }
 
-// Acquire waits for the lock until ctx ends; then its error is returned. A disk
-// that cannot lock is reported once and survived, for nothing rests on the lock;
-// then only the users of this value exclude each other. A home that does not
-// exist is an error. Call unlock exactly once.
+// Acquire waits for the lock until ctx ends, and returns its error then. If the disk
+// cannot lock, it logs that once and goes on, because no promise rests on the lock;
+// then only the users of this value exclude each other. It returns an error if the
+// home does not exist. Call unlock exactly once.
 func (l *RefreshLock) Acquire(ctx context.Context) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -79,10 +79,10 @@ func (l *RefreshLock) lockHome(ctx context.Context) (release func(), err error) 
 
 const turnPoll = 5 * time.Millisecond // a post takes a hundred
 
-// Lock waits for flock(2) on a file, which is made if there is none, and again
-// if it was replaced meanwhile: then others wait at another one. Two locks
-// of one process exclude each other too. It is an error if ctx ends, or if the
-// file cannot be locked at all.
+// Lock waits for flock(2) on a file, which it makes if there is none. It starts again
+// if another file took that name meanwhile, because other processes then wait at that
+// one. Two locks of one process exclude each other too. It returns an error if ctx
+// ends, or if the file cannot be locked at all.
 func Lock(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
 	for {
 		lock := NewLock(path)
@@ -100,8 +100,8 @@ func Lock(ctx context.Context, path string, poll time.Duration) (release func(),
 	}
 }
 
-// NewLock is flock(2) on a file that is made if there is none, and is not taken
-// yet. What is in its place may be anything: nothing waits for it to be opened.
+// NewLock returns flock(2) on a file, not taken yet. It makes the file if there is
+// none. Whatever stands in its place, opening it does not block.
 func NewLock(path string) *flock.Flock {
 	prepare(path)
 	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|NonBlocking), flock.SetPermissions(0o600))

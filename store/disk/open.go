@@ -38,9 +38,9 @@ func Open(path string, flag int) (*os.File, os.FileInfo, error) {
 	return file, info, nil
 }
 
-// prepare makes a file for root, whose it should not be, if it is not there.
-// What is there already keeps its owner: it may be a link to a file that the
-// owner of the folder must not have.
+// prepare makes a missing file, if root would make it in another user's folder. A file
+// that is there keeps its owner: it may be a link to a file that the owner of the
+// folder must not get.
 func prepare(path string) {
 	if !mayEntrust(filepath.Dir(path)) {
 		return
@@ -63,8 +63,8 @@ func New(path string) (*os.File, error) {
 	return file, nil
 }
 
-// Bequeath gives a new file to the owner of the one that it takes the place of.
-// What root left behind goes to the owner of the folder.
+// Bequeath gives a new file to the owner of the file that it replaces. If that is
+// root, the owner of the folder gets it.
 func Bequeath(file *os.File, old string) {
 	if !mayBequeath() || entrust(file, old) {
 		return

@@ -71,9 +71,8 @@ type Options struct {
 	Look bool             // a load writes nothing: it leaves to others what it could settle
 }
 
-// Open is the store of the home that keyring and file are the two places of.
-// The keyring's store must not touch auth.json itself. Nothing is read or
-// written yet.
+// Open returns the store of a home whose login is in keyring or in file. The keyring's
+// store must not touch auth.json itself. Open reads and writes nothing yet.
 func Open(home string, keyring, file persist.Store, options Options) *Store {
 	if options.Log == nil {
 		options.Log = slog.Default()

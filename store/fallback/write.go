@@ -26,8 +26,8 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	return s.fallBack(ctx, c)
 }
 
-// races bounds how often two who change where the login is may get into each
-// other's way, if nothing can be locked.
+// races bounds how often two processes that change where the login is can undo each
+// other's change, where nothing can be locked.
 const races = 4
 
 // fallBack makes the login in auth.json the one that counts. Another process may
@@ -70,9 +70,9 @@ func (s *Store) leaveFile(ctx context.Context) error {
 	return nil
 }
 
-// Swap implements [persist.Store], where the login is. A keyring that cannot be
-// used then is an error, and no reason to go elsewhere: it would be unknown
-// which login is undone.
+// Swap implements [persist.Store], in the place where the login is. If that is a
+// keyring that cannot be used, Swap fails and does not go to auth.json: it could undo
+// a login that it cannot see.
 func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
 	defer s.inTurn(ctx)()
 	inKeyring, err := s.loginInKeyring(ctx)
@@ -87,9 +87,8 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 	return s.file.Swap(ctx, base, c)
 }
 
-// Delete implements [persist.Store]. A keyring that cannot be reached does not
-// keep its login: it is void from now on, and removed when the keyring answers
-// again.
+// Delete implements [persist.Store]. If the keyring cannot be reached, its login is
+// void from now on, and the first process that reaches the keyring removes it.
 func (s *Store) Delete(ctx context.Context) error {
 	defer s.inTurn(ctx)()
 	s.options.Step("delete: keyring")

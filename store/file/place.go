@@ -68,13 +68,13 @@ func (p place) mustKeepFile() (bool, error) {
 	if hasNoName(info) {
 		return true, ErrReplaced
 	}
-	return mounted || hasOtherNames(info) || p.isStuck(info), nil
+	return mounted || hasOtherNames(info) || p.sticky(info), nil
 }
 
-// isStuck reports whether the folder is sticky (sticky(7)), so that its users may not
+// sticky reports whether the folder is sticky (sticky(7)), so that its users may not
 // replace each other's files, and the file is another user's. What root may do there
 // depends on its capabilities.
-func (p place) isStuck(info os.FileInfo) bool {
+func (p place) sticky(info os.FileInfo) bool {
 	if ownedByUser(info) {
 		return false
 	}

@@ -41,7 +41,7 @@ func (s *Store) write(ctx context.Context, where place, c change) error {
 func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 	if !inPlace {
 		err = s.move(ctx, t)
-		inPlace = isStuck(err)
+		inPlace = cannotMove(err)
 	}
 	if inPlace {
 		if stuck := err; stuck == nil || immovable(stuck) || canWrite(t.where.path) == nil {
@@ -57,9 +57,9 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 	return s.putAside(t, err)
 }
 
-// isStuck reports that a staged file could not be moved, for a reason of the folder
+// cannotMove reports that a staged file could not be moved, for a reason of the folder
 // and not of the login.
-func isStuck(err error) bool {
+func cannotMove(err error) bool {
 	return err != nil && !errors.Is(err, persist.ErrConflict) && !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -68,7 +68,7 @@ func isStuck(err error) bool {
 // login for the next swap or sweep.
 func (s *Store) putAside(t *temp, err error) error {
 	ours := t.was != "" && markOf(t.path) == t.is()
-	if ours && isStuck(err) {
+	if ours && cannotMove(err) {
 		t.keep = true
 		err = &stagedError{err}
 	}

@@ -45,13 +45,13 @@ func newMet() *met {
 func (m *met) decides(e persist.Entry) bool {
 	said := factsOf(e)
 	decisions := []bool{
-		said.verdict.TokenID != "" && m.verdicts.isFirst(said.verdict.TokenID),
-		said.rotation.TokenID != "" && m.rotations.isFirst(said.rotation.TokenID),
-		said.expiry.Access != "" && m.expiries.isFirst(said.expiry.Access),
-		said.lost.TokenID != "" && m.losses.isFirst(said.lost.TokenID),
-		said.ended.TokenID != "" && m.ends.isFirst(said.ended.TokenID),
-		said.ofEndpoint && m.endpoints.isFirst(e.Endpoint),
-		e.Owner != "" && m.origins.isFirst(e.Owner),
+		said.verdict.TokenID != "" && m.verdicts.first(said.verdict.TokenID),
+		said.rotation.TokenID != "" && m.rotations.first(said.rotation.TokenID),
+		said.expiry.Access != "" && m.expiries.first(said.expiry.Access),
+		said.lost.TokenID != "" && m.losses.first(said.lost.TokenID),
+		said.ended.TokenID != "" && m.ends.first(said.ended.TokenID),
+		said.ofEndpoint && m.endpoints.first(e.Endpoint),
+		e.Owner != "" && m.origins.first(e.Owner),
 		said.ofLogin && !m.login,
 		said.unknown && m.unknown < remembered,
 	}
@@ -65,7 +65,7 @@ func (m *met) decides(e persist.Entry) bool {
 // latest are the names of one kind that were met, as many as a list remembers.
 type latest map[secret.Fingerprint]bool
 
-func (l latest) isFirst(name secret.Fingerprint) bool {
+func (l latest) first(name secret.Fingerprint) bool {
 	if l[name] || len(l) == remembered {
 		return false
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// pointer is what the keyring holds of a login that is too long for it: the key
-// of the file that has it. Each login has a key and a file of its own, and the
-// old file stays until the keyring has the new pointer: so that one write in
-// the keyring changes both, and a crash leaves the old login or the new one.
+// pointer is the keyring's item for a login that is too long for it: the key of the
+// file that has the login. Each login has a key and a file of its own, and the old
+// file stays until the keyring has the new pointer: so one write in the keyring
+// changes both, and a crash leaves the old login or the new one.
 //
-// The file is AES-256-GCM under a key that seals nothing else. Its associated
-// data binds it to the home and to its generation: a file of another home, or an
-// older one put in its place, does not open.
+// The file is AES-256-GCM under a key that seals nothing else. Its associated data
+// binds it to the home and to its generation: a file of another home, or an older one
+// put in its place, does not open.
 type pointer struct {
 	Generation string `json:"generation"` // names the file: hexadecimal digits
 	Key        []byte `json:"key"`

@@ -196,7 +196,7 @@ type homeError struct{ home string }
 
 func (e *homeError) Error() string { return fmt.Sprintf("home %s does not exist", e.home) }
 
-// undurable is err as callers of a write get it.
+// undurable is the error of a write for its caller.
 func undurable(what string, err error) error {
 	if err == nil || errors.Is(err, persist.ErrConflict) {
 		return err

@@ -36,7 +36,8 @@ type intent struct {
 	times  int // 1 for the first post, 2 for its replay
 }
 
-// NewLedger is an empty journal for those who ask issuer.
+// NewLedger returns an empty journal for processes that use the token endpoint of
+// issuer.
 func NewLedger(issuer machine.Issuer) *Ledger {
 	return &Ledger{issuer: issuer, intents: map[secret.Fingerprint][]intent{}}
 }
@@ -48,7 +49,7 @@ type Process struct {
 	crashed bool // guarded by the ledger's mutex
 }
 
-// Process is one more process that has the ledger open. Those that live at the
+// Process returns the ledger as one more process opens it. Processes that live at the
 // same time need different numbers.
 func (l *Ledger) Process(pid int) *Process { return &Process{ledger: l, pid: pid} }
 
@@ -82,7 +83,7 @@ func (p *Process) enter() (leave func(), err error) {
 	return p.ledger.mu.Unlock, nil
 }
 
-// TokenHistory implements [persist.Ledger].
+// History implements [persist.Ledger].
 func (p *Process) History(context.Context) (history.TokenHistory, error) {
 	leave, err := p.enter()
 	if err != nil {

@@ -43,10 +43,10 @@ type ledgerModel struct {
 }
 
 type post struct {
-	by     persist.Ledger
-	at     time.Time
-	times  int
-	isOver bool // its process is gone: no outcome will be written
+	by    persist.Ledger
+	at    time.Time
+	times int
+	over  bool // its process is gone: no outcome will be written
 }
 
 func (h *ledgerModel) now() time.Time {
@@ -71,7 +71,7 @@ func (h *ledgerModel) crash(t *rapid.T) {
 	h.running = slices.DeleteFunc(h.running, func(each persist.Ledger) bool { return each == dead })
 	for _, posts := range h.posts {
 		for i := range posts {
-			posts[i].isOver = posts[i].isOver || posts[i].by == dead
+			posts[i].over = posts[i].over || posts[i].by == dead
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (h *ledgerModel) check(t *rapid.T) {
 	for _, ledger := range h.running {
 		lineage := lineageOf(t, ledger)
 		require.Equal(t, h.deferral(), lineage.Deferral)
-		require.Equal(t, h.isLoggedOut(), lineage.LoggedOut)
+		require.Equal(t, h.loggedOut(), lineage.LoggedOut)
 		for _, key := range historyKeys {
 			var reason history.Reason
 			if verdict := lineage.VerdictOn(key); verdict != nil {
@@ -154,7 +154,7 @@ func (h *ledgerModel) check(t *rapid.T) {
 			require.Equal(t, h.verdictOn(key), reason)
 			require.Equal(t, h.refreshedAt(key), lineage.Rotation(key).At)
 			require.Equal(t, h.losses(key), lineage.Losses(key))
-			require.Equal(t, h.isEnded(key), lineage.IsEnded(key))
+			require.Equal(t, h.ended(key), lineage.IsEnded(key))
 			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
 		}
 	}
@@ -165,7 +165,7 @@ func (h *ledgerModel) doubt(key secret.Fingerprint) history.Doubt {
 		return history.Doubt{}
 	}
 	newest := h.posts[key][len(h.posts[key])-1]
-	return history.Doubt{Since: newest.at, Times: newest.times, HolderGone: newest.isOver}
+	return history.Doubt{Since: newest.at, Times: newest.times, HolderGone: newest.over}
 }
 
 // last is the newest entry that tells, and whether there is one.
@@ -180,9 +180,9 @@ func (h *ledgerModel) last(tells func(persist.Entry) bool) (persist.Entry, bool)
 
 func (h *ledgerModel) verdictOn(key secret.Fingerprint) history.Reason {
 	e, _ := h.last(func(e persist.Entry) bool {
-		isFinal := e.Kind == persist.Refused && e.Reason != history.ReasonUnexplained
+		final := e.Kind == persist.Refused && e.Reason != history.ReasonUnexplained
 		isKept := e.Kind == persist.Deferred && e.NextID != "" && e.NextID != key
-		return e.TokenID == key && (isFinal || isKept || e.Kind == persist.Rotated && e.NextID != key)
+		return e.TokenID == key && (final || isKept || e.Kind == persist.Rotated && e.NextID != key)
 	})
 	if e.Kind == persist.Rotated || e.Kind == persist.Deferred {
 		return history.ReasonSpent
@@ -200,9 +200,9 @@ func (h *ledgerModel) losses(key secret.Fingerprint) int {
 	return max(e.Losses, 1)
 }
 
-func (h *ledgerModel) isEnded(key secret.Fingerprint) bool {
-	_, isEnded := h.last(func(e persist.Entry) bool { return e.TokenID == key && e.Kind == persist.Logout })
-	return isEnded
+func (h *ledgerModel) ended(key secret.Fingerprint) bool {
+	_, ended := h.last(func(e persist.Entry) bool { return e.TokenID == key && e.Kind == persist.Logout })
+	return ended
 }
 
 func (h *ledgerModel) refreshedAt(key secret.Fingerprint) time.Time {
@@ -213,8 +213,8 @@ func (h *ledgerModel) refreshedAt(key secret.Fingerprint) time.Time {
 func (h *ledgerModel) deferral() history.Deferral {
 	e, _ := h.last(func(e persist.Entry) bool {
 		kinds := []persist.Kind{persist.Rotated, persist.Refused, persist.Deferred, persist.Login}
-		isElsewhere := e.Endpoint != LedgerIssuer.EndpointID() || e.Kind == persist.Login && e.Method == machine.MethodExternal
-		return slices.Contains(kinds, e.Kind) && !isElsewhere
+		elsewhere := e.Endpoint != LedgerIssuer.EndpointID() || e.Kind == persist.Login && e.Method == machine.MethodExternal
+		return slices.Contains(kinds, e.Kind) && !elsewhere
 	})
 	if e.Kind == persist.Deferred || e.Kind == persist.Refused && e.Reason == history.ReasonUnexplained {
 		return history.Deferral{
@@ -224,7 +224,7 @@ func (h *ledgerModel) deferral() history.Deferral {
 	return history.Deferral{}
 }
 
-func (h *ledgerModel) isLoggedOut() bool {
+func (h *ledgerModel) loggedOut() bool {
 	e, _ := h.last(func(e persist.Entry) bool {
 		return e.Kind == persist.Logout || e.Kind == persist.Adopted || e.Kind == persist.Rotated && e.NextID != "" ||
 			e.Kind == persist.Login && e.Method != machine.MethodExternal

@@ -206,8 +206,8 @@ func stampTells(t *testing.T, site StoreSite) {
 	requireNew := func(n int) sighting {
 		is := stampOf(t, site, reader)
 		if is.known {
-			_, isOld := seen[is.stamp]
-			require.False(t, isOld, "login %d has the stamp of login %d", n, seen[is.stamp])
+			_, again := seen[is.stamp]
+			require.False(t, again, "login %d has the stamp of login %d", n, seen[is.stamp])
 			seen[is.stamp] = n
 		}
 		return is

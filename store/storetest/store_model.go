@@ -103,7 +103,7 @@ func (m *storeModel) check(t *rapid.T) {
 			require.Equal(t, m.revision, revision, "both see one revision")
 		}
 		requireUnchanged(t, stamp, stampOf(t, m.site, s), "to read is no change")
-		if earlier, isKnown := m.stamps[stamp.stamp]; stamp.known && isKnown {
+		if earlier, known := m.stamps[stamp.stamp]; stamp.known && known {
 			require.Equal(t, earlier, m.revision, "one stamp, one record")
 		}
 		if stamp.known {
@@ -113,7 +113,7 @@ func (m *storeModel) check(t *rapid.T) {
 	if m.current == nil {
 		return
 	}
-	if earlier, isKnown := m.revisions[m.revision]; isKnown {
+	if earlier, known := m.revisions[m.revision]; known {
 		require.True(t, earlier.Equal(*m.current), "one revision, one login")
 	}
 	m.bases = append(m.bases, m.revision)
