@@ -12,12 +12,14 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -291,6 +293,7 @@ func callbackPort(ts *testscript.TestScript, neg bool, args []string) {
 // file and goes where it is sent. What it sees at the end is left in a file, and
 // then the issuer is asked for /closed.
 func browse() {
+	signal.Ignore(syscall.SIGHUP) // the terminal of the login goes before a browser does
 	page, address, err := visit(os.Args[1])
 	if bytes.Contains(page, []byte(`value="allow"`)) {
 		page, err = read(http.PostForm(address, url.Values{"decision": {"allow"}}))
