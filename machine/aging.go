@@ -36,7 +36,7 @@ func (p Policy) dates(c Credential, sent time.Time) dates {
 	said, _ := jwt.Parse(c.AccessToken, jwt.Paths{}) // an opaque token says nothing
 	expiry := c.expirySaid(said)
 	d := dates{expiry: expiry, due: p.dueAt(c, expiry)}
-	if sent.IsZero() || c.Method != MethodChatGPT {
+	if sent.IsZero() || c.Method != MethodTokens {
 		return d
 	}
 	if !expiry.IsZero() && !expiry.After(sent) {
@@ -76,7 +76,7 @@ func (c Credential) expirySaid(said jwt.Claims) time.Time {
 // cannot be dated. What cannot be refreshed has no use for a lead.
 func (p Policy) dueAt(c Credential, expiry time.Time) time.Time {
 	switch {
-	case c.Method != MethodChatGPT:
+	case c.Method != MethodTokens:
 		return time.Time{}
 	case !expiry.IsZero() && c.RefreshToken.IsEmpty():
 		return expiry

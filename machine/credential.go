@@ -9,13 +9,14 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Method is the kind of a login, in the words of the app-server protocol.
+// Method is the kind of a login. Its texts stand in ledgers and in JSON, which older builds
+// and other programs read: a text never changes.
 type Method string
 
 // The methods of a credential. The zero Method is no login.
 const (
 	MethodAPIKey   Method = "apikey"
-	MethodChatGPT  Method = "chatgpt"           // tokens that this program refreshes
+	MethodTokens   Method = "chatgpt"           // tokens that this program refreshes
 	MethodExternal Method = "chatgptAuthTokens" // tokens that the client refreshes
 )
 
@@ -67,7 +68,7 @@ func (c Credential) isUsable() bool {
 	switch c.Method {
 	case MethodAPIKey:
 		return !c.APIKey.IsEmpty()
-	case MethodChatGPT, MethodExternal:
+	case MethodTokens, MethodExternal:
 		return !c.AccessToken.IsEmpty() && !c.LastRefresh.IsZero()
 	}
 	return false
@@ -147,9 +148,9 @@ func (c Credential) identity() secret.Token {
 
 // Restriction is what an administrator forbids; the zero Restriction is nothing.
 type Restriction struct {
-	ForbidAPIKey  bool
-	ForbidChatGPT bool     // external tokens too
-	Workspaces    []string // the only ChatGPT account ids that may be used; empty for any
+	ForbidAPIKey bool
+	ForbidTokens bool     // external tokens too
+	Workspaces   []string // the only account ids that may be used; empty for any
 }
 
 // Admits reports whether the restriction allows the login.
@@ -158,5 +159,5 @@ func (p Policy) Admits(c Credential) bool {
 	if c.Method == MethodAPIKey {
 		return !r.ForbidAPIKey
 	}
-	return !r.ForbidChatGPT && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, p.accountID(c)))
+	return !r.ForbidTokens && (len(r.Workspaces) == 0 || slices.Contains(r.Workspaces, p.accountID(c)))
 }

@@ -87,8 +87,8 @@ func TestARestrictionAdmitsWhatItNames(t *testing.T) {
 	}{
 		"none":                        {machine.Restriction{}, []machine.Credential{key, ours, external}},
 		"no keys":                     {machine.Restriction{ForbidAPIKey: true}, []machine.Credential{ours, external}},
-		"keys alone":                  {machine.Restriction{ForbidChatGPT: true}, []machine.Credential{key}},
-		"keys alone, and a workspace": {machine.Restriction{ForbidChatGPT: true, Workspaces: []string{"account"}}, []machine.Credential{key}},
+		"keys alone":                  {machine.Restriction{ForbidTokens: true}, []machine.Credential{key}},
+		"keys alone, and a workspace": {machine.Restriction{ForbidTokens: true, Workspaces: []string{"account"}}, []machine.Credential{key}},
 		"this workspace":              {machine.Restriction{Workspaces: []string{"other", "account"}}, []machine.Credential{key, ours, external}},
 		"another workspace":           {machine.Restriction{Workspaces: []string{"other"}}, []machine.Credential{key}},
 	} {

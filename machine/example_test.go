@@ -17,7 +17,7 @@ func Example() {
 	at := func(after time.Duration) machine.At { return machine.At{Time: machinetest.Dawn.Add(after)} }
 	policy := machine.Policy{Issuer: machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"}}
 	login := machine.Credential{
-		Method:      machine.MethodChatGPT,
+		Method:      machine.MethodTokens,
 		AccessToken: machinetest.Expiring("user", machinetest.Dawn.Add(time.Hour)), RefreshToken: secret.New("refresh"),
 		LastRefresh: machinetest.Dawn,
 	}

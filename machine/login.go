@@ -82,7 +82,7 @@ func (s State) isSucceededBy(e CredentialLoaded) bool {
 	switch {
 	case s.Policy.SharesAccount(s.Credential, e.Credential):
 		return weAre || !isDead && e.Verdict == nil
-	case s.Credential.Method != MethodChatGPT:
+	case s.Credential.Method != MethodTokens:
 		return false // a key is good for ever, and it is the client that replaces its tokens
 	case e.Credential.Method == MethodAPIKey:
 		return true
@@ -166,7 +166,7 @@ func (s State) keeping(e Event) (State, []Effect) {
 // meanwhile might be of the same family, and would be ended with it.
 func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
 	ended := s.ended(trigger, e)
-	if ended == nil || ended.Method != MethodChatGPT || s.Policy.SharesAccount(next.Credential, *ended) {
+	if ended == nil || ended.Method != MethodTokens || s.Policy.SharesAccount(next.Credential, *ended) {
 		return nil
 	}
 	verdict, condemned := next.verdictOn(*ended)
@@ -202,7 +202,7 @@ func (s State) ended(trigger Trigger, e Event) *Credential {
 // the store held, for another process may have refreshed it, unless the one in
 // memory was refreshed after it.
 func newest(held, stored Credential) *Credential {
-	if held.Method == MethodChatGPT && (stored.Method != MethodChatGPT || held.LastRefresh.After(stored.LastRefresh)) {
+	if held.Method == MethodTokens && (stored.Method != MethodTokens || held.LastRefresh.After(stored.LastRefresh)) {
 		return &held
 	}
 	return &stored

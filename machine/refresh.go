@@ -69,7 +69,7 @@ func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
 // spending is the state that knows that the refresh token in use is spent, if next
 // has another one.
 func (s State) spending(next Credential, at time.Time) State {
-	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodChatGPT {
+	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodTokens {
 		s.Verdicts = s.Verdicts.With(history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: history.ReasonSpent, At: at,

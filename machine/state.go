@@ -112,7 +112,7 @@ func (s State) Token() secret.Token {
 
 // Verdict is the one that condemns the credential in use, if any does.
 func (s State) Verdict() (history.Verdict, bool) {
-	if s.Credential.Method != MethodChatGPT {
+	if s.Credential.Method != MethodTokens {
 		return history.Verdict{}, false
 	}
 	return s.verdictOn(s.Credential)
@@ -121,7 +121,7 @@ func (s State) Verdict() (history.Verdict, bool) {
 // verdictOn also knows the token set that has nothing to refresh with: it is
 // as good as its access token, and its verdict names none.
 func (s State) verdictOn(c Credential) (history.Verdict, bool) {
-	if c.Method == MethodChatGPT && c.RefreshToken.IsEmpty() {
+	if c.Method == MethodTokens && c.RefreshToken.IsEmpty() {
 		return history.Verdict{Reason: history.ReasonMissing}, true
 	}
 	return s.Verdicts.On(s.Policy.TokenID(c))

@@ -27,7 +27,7 @@ var policy = machine.Policy{
 // login is a token set of one account, whose access token cannot be dated.
 func login(access, refresh string) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
+		Method: machine.MethodTokens, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
 		AccountID: "account", LastRefresh: noon.Add(-time.Hour),
 	}
 }
@@ -87,7 +87,7 @@ func poisoned(t *testing.T) machine.State {
 func TestPoisonedLoginKeepsItsMethodAndLosesItsToken(t *testing.T) {
 	state := poisoned(t)
 	require.Equal(t, machine.Poisoned, state.Phase)
-	require.Equal(t, machine.MethodChatGPT, state.Method())
+	require.Equal(t, machine.MethodTokens, state.Method())
 	require.True(t, state.Token().IsAbsent())
 	held, condemned := state.Verdict()
 	require.True(t, condemned)

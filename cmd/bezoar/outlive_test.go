@@ -56,7 +56,7 @@ func newSlowSite(t *testing.T, age time.Duration) *slowSite {
 	at := time.Now().Add(-age)
 	grant := s.Login(issuer.Ada, at)
 	s.before = machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
+		Method: machine.MethodTokens, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,
 	}
 	require.NoError(t, file.Open(s.home, file.Options{}).Replace(t.Context(), s.before))

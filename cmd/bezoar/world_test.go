@@ -178,7 +178,7 @@ func loggedIn(ts *testscript.TestScript, neg bool, args []string) {
 	home := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(home, 0o700))
 	ts.Check(file.Open(home, file.Options{}).Replace(context.Background(), machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
+		Method: machine.MethodTokens, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,
 	}))
 }

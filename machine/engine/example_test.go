@@ -44,7 +44,7 @@ func Example() {
 	}
 	stop := e.Subscribe(func(from, to machine.Snapshot) { fmt.Println(from.Phase(), "to", to.Phase()) })
 	err = e.Login(ctx, machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: secret.New("access-1"), RefreshToken: secret.New("refresh-1"), LastRefresh: time.Now(),
+		Method: machine.MethodTokens, AccessToken: secret.New("access-1"), RefreshToken: secret.New("refresh-1"), LastRefresh: time.Now(),
 	})
 	fmt.Println("logged in:", err == nil)
 	for range 3 {

@@ -277,7 +277,7 @@ func refused(reason history.Reason) endpoint.Refused { return endpoint.Refused{R
 // login is a token set of one account that expires in so long from now.
 func login(name string, expires time.Duration) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: machinetest.Expiring("id", time.Now().Add(time.Hour)), AccessToken: machinetest.Expiring(name, time.Now().Add(expires)),
+		Method: machine.MethodTokens, IDToken: machinetest.Expiring("id", time.Now().Add(time.Hour)), AccessToken: machinetest.Expiring(name, time.Now().Add(expires)),
 		RefreshToken: secret.New("refresh-" + name), AccountID: "account", LastRefresh: time.Now().UTC(),
 	}
 }

@@ -62,7 +62,7 @@ func TestPoisonedCredentialIsNeverSentAgain(t *testing.T) {
 			for _, ask := range []machine.Ask{poll, demand, glance} {
 				asked := s.asking(ask)
 				asked.gives(secret.Token{})
-				require.Equal(t, machine.MethodChatGPT, asked.states[0].Method(), "the client must not think it is signed out")
+				require.Equal(t, machine.MethodTokens, asked.states[0].Method(), "the client must not think it is signed out")
 			}
 			time.Sleep(time.Hour)
 		}

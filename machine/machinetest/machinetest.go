@@ -37,7 +37,7 @@ func Expiring(subject string, at time.Time) secret.Token {
 // Login is the login of an account that an issuer's token response makes at that time.
 func Login(account string, response endpoint.TokenResponse, at time.Time) machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: response.IDToken, AccessToken: response.AccessToken,
+		Method: machine.MethodTokens, IDToken: response.IDToken, AccessToken: response.AccessToken,
 		RefreshToken: response.RefreshToken, AccountID: account, LastRefresh: at.UTC(),
 	}
 }

@@ -248,9 +248,9 @@ func (s lifeline) shown() sight {
 	case accountNamed(s.held) == "":
 		return sight{machine.MethodAPIKey, s.held}
 	case s.poisoned:
-		return sight{machine.MethodChatGPT, ""}
+		return sight{machine.MethodTokens, ""}
 	}
-	return sight{machine.MethodChatGPT, s.held}
+	return sight{machine.MethodTokens, s.held}
 }
 
 // excuses reports whether a demanded refresh may end with what is there now: it
@@ -276,7 +276,7 @@ func credentialNamed(login string, at time.Time) machine.Credential {
 		return machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(login)}
 	}
 	return machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: secret.New(login), RefreshToken: secret.New("refresh " + login),
+		Method: machine.MethodTokens, AccessToken: secret.New(login), RefreshToken: secret.New("refresh " + login),
 		AccountID: accountNamed(login), LastRefresh: at,
 	}
 }

@@ -31,7 +31,7 @@ func (p *loginPlay) rest() {
 
 	method, token := machine.Method(text(told.AuthMethod)), secret.New(text(told.AuthToken)).Fingerprint()
 	require.Equal(p.t, map[machine.Method]string{
-		"": "", machine.MethodAPIKey: protocol.AccountAPIKey, machine.MethodChatGPT: protocol.AccountChatGPT,
+		"": "", machine.MethodAPIKey: protocol.AccountAPIKey, machine.MethodTokens: protocol.AccountChatGPT,
 		machine.MethodExternal: protocol.AccountChatGPT,
 	}[method], func() string {
 		if who.Account == nil {
@@ -72,7 +72,7 @@ func (p *loginPlay) agree(method machine.Method, token secret.Fingerprint) {
 	if updates := p.heard.updates; len(updates) > 0 {
 		last := updates[len(updates)-1]
 		require.Equal(p.t, string(method), text(last.AuthMode), "the last account/updated and the status")
-		isChatGPT := method == machine.MethodChatGPT || method == machine.MethodExternal
+		isChatGPT := method == machine.MethodTokens || method == machine.MethodExternal
 		require.Equal(p.t, isChatGPT, last.PlanType != nil, "a plan for who can have one")
 	}
 }

@@ -49,7 +49,7 @@ func storedBefore(who string) *machine.Credential {
 	switch who {
 	case "bob":
 		return &machine.Credential{
-			Method: machine.MethodChatGPT, AccountID: "account-bob", LastRefresh: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+			Method: machine.MethodTokens, AccountID: "account-bob", LastRefresh: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
 			IDToken: machinetest.JWT(`{}`), AccessToken: secret.New("access-bob"), RefreshToken: secret.New("refresh-bob"),
 		}
 	case "a key":

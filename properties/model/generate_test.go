@@ -32,7 +32,7 @@ func (c credential) real() machine.Credential {
 		return machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New(c.key)}
 	}
 	return machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: secret.New(c.access), RefreshToken: secret.New(c.refresh),
+		Method: machine.MethodTokens, AccessToken: secret.New(c.access), RefreshToken: secret.New(c.refresh),
 		AccountID: c.account, LastRefresh: second(c.due).Time.Add(-8 * 24 * time.Hour),
 	}
 }

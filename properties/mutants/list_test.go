@@ -104,7 +104,7 @@ var mutants = []mutant{
 		`return at.Add(max(wait, min(retryAfter, backoffCeiling)))`, `return at.Add(wait)`,
 		"politeness in an outage", unit + " " + engineUnit, false},
 	{"a login whose family is in use is revoked", "machine/login.go",
-		`ended.Method != MethodChatGPT || s.Policy.SharesAccount(next.Credential, *ended)`, `ended.Method != MethodChatGPT`,
+		`ended.Method != MethodTokens || s.Policy.SharesAccount(next.Credential, *ended)`, `ended.Method != MethodTokens`,
 		"a revocation ends no login in use", table, false},
 
 	// The second look before a post.

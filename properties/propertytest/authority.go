@@ -49,7 +49,7 @@ func (a *Authority) issue(f *Family, life time.Duration, now time.Time) *Grant {
 	n := len(a.Issued) + 1
 	g := &Grant{Access: fmt.Sprintf("a%d", n), Refresh: fmt.Sprintf("r%d", n), Family: f, expires: now.Add(life)}
 	g.Credential = machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: machinetest.Expiring(f.Account, now.Add(life)),
+		Method: machine.MethodTokens, IDToken: machinetest.Expiring(f.Account, now.Add(life)),
 		AccessToken: machinetest.Expiring(g.Access, g.expires), RefreshToken: secret.New(g.Refresh),
 		AccountID: f.Account, LastRefresh: now,
 	}

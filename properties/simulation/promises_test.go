@@ -56,7 +56,7 @@ func (p *process) check() {
 	for _, r := range p.refreshes {
 		r.abandoned = r.abandoned || s.Attempt != r.state.Attempt
 	}
-	if held.Method == machine.MethodChatGPT && !w.authority.IsWhole(held) {
+	if held.Method == machine.MethodTokens && !w.authority.IsWhole(held) {
 		w.violate("%s mixes logins: %s", p.name, w.nameOf(&held))
 	}
 	switch {
@@ -138,7 +138,7 @@ func (p *process) checkServed() {
 	held := w.store.holds()
 	isOther := held == nil || !held.Equal(s.Credential)
 	isInUse := s.Phase != machine.NoAuth && s.Phase != machine.Poisoned
-	if held == nil || held.Method != machine.MethodChatGPT || isOther && isInUse {
+	if held == nil || held.Method != machine.MethodTokens || isOther && isInUse {
 		return
 	}
 	g := w.authority.Of(*held)

@@ -93,7 +93,7 @@ func bigBang(operations, faults int, lockless bool) cosmos {
 func tokensOf(family, generation int, at time.Time) machine.Credential {
 	name := fmt.Sprintf("%d.%d", family, generation)
 	return machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: accessNamed(name, at.Add(accessLife)),
+		Method: machine.MethodTokens, AccessToken: accessNamed(name, at.Add(accessLife)),
 		RefreshToken: secret.New("r" + name), AccountID: "alice", LastRefresh: at,
 	}
 }

@@ -228,7 +228,7 @@ func errorOf(t require.TestingT, line string) (code int, message string) {
 // tokens are a ChatGPT login of the present with opaque tokens.
 func tokens(access, refresh string) *machine.Credential {
 	return &machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
+		Method: machine.MethodTokens, AccessToken: secret.New(access), RefreshToken: secret.New(refresh),
 		IDToken:   machinetest.JWT(`{"email":"ada@example.com","https://api.openai.com/auth":{"chatgpt_plan_type":"plus","chatgpt_user_id":"user-ada"}}`),
 		AccountID: "account-ada", LastRefresh: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), // when a bubble begins
 	}

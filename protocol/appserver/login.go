@@ -97,9 +97,9 @@ func (s *Server) forbids(loginType string) *jsonrpc.Error {
 		return invalid("account/login/start.chatgptAuthTokens requires experimentalApi capability")
 	case loginType == protocol.LoginAPIKey && s.options.Restriction.ForbidAPIKey:
 		return invalid("API key login is disabled. Use ChatGPT login instead.")
-	case external && s.options.Restriction.ForbidChatGPT:
+	case external && s.options.Restriction.ForbidTokens:
 		return invalid("External ChatGPT auth is disabled. Use API key login instead.")
-	case loginType != protocol.LoginAPIKey && s.options.Restriction.ForbidChatGPT:
+	case loginType != protocol.LoginAPIKey && s.options.Restriction.ForbidTokens:
 		return invalid("ChatGPT login is disabled. Use API key login instead.")
 	case !external && s.options.Engine.Snapshot().LoginMethod() == machine.MethodExternal:
 		return invalid("External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it.")

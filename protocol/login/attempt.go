@@ -189,7 +189,7 @@ func (a *Attempt) redeem(code oauth.Code, failure string) (machine.Credential, e
 		return machine.Credential{}, notRedeemed(failure, oauth.ErrUnreadable)
 	}
 	credential := machine.Credential{
-		Method:       machine.MethodChatGPT,
+		Method:       machine.MethodTokens,
 		IDToken:      response.IDToken,
 		AccessToken:  response.AccessToken,
 		RefreshToken: response.RefreshToken,

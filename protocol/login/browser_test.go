@@ -66,7 +66,7 @@ func TestSavedCredentialHasTokensAndAPIKey(t *testing.T) {
 		attempt, back := w.started()
 		w.visit(back)
 		saved := w.disk.saved[0]
-		require.Equal(t, machine.MethodChatGPT, saved.Method)
+		require.Equal(t, machine.MethodTokens, saved.Method)
 		require.Equal(t, secret.New("sk-exchanged").Fingerprint(), saved.APIKey.Fingerprint())
 		require.Equal(t, "acct_new", saved.AccountID)
 		require.True(t, saved.LastRefresh.Equal(time.Now()))

@@ -46,7 +46,7 @@ func TestDeviceLoginIsSavedOnceTheUserAllowedIt(t *testing.T) {
 		require.NoError(t, attempt.Wait())
 		require.Equal(t, []string{issuer.Ada.ID}, w.disk.logins())
 		saved := w.disk.saved[0]
-		require.Equal(t, machine.MethodChatGPT, saved.Method)
+		require.Equal(t, machine.MethodTokens, saved.Method)
 		require.True(t, saved.APIKey.IsAbsent(), "no key comes with it")
 		require.Empty(t, w.issuer.Requests(issuer.KeyExchange))
 		require.Zero(t, w.network.listeners())

@@ -52,7 +52,7 @@ func Decode(data []byte) (machine.Credential, error) {
 		return machine.Credential{}, unreadable("there is no API key")
 	case method == machine.MethodAPIKey:
 		return machine.Credential{Method: method, APIKey: token(key)}, nil
-	case method != machine.MethodChatGPT && method != machine.MethodExternal:
+	case method != machine.MethodTokens && method != machine.MethodExternal:
 		return machine.Credential{}, unreadable("%s is unknown", memberMode)
 	case tokens == nil:
 		return machine.Credential{}, unreadable("there are no tokens")
@@ -70,7 +70,7 @@ func methodOf(mode, key *string) machine.Method {
 	case key != nil:
 		return machine.MethodAPIKey
 	}
-	return machine.MethodChatGPT
+	return machine.MethodTokens
 }
 
 // Encode writes c as an auth.json: Codex's members in its order and layout, then

@@ -24,7 +24,7 @@ const tokens = `{"id_token": "` + idToken + `", "access_token": "access", "refre
 
 func tokenSet() machine.Credential {
 	return machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: secret.New(idToken), AccessToken: secret.New("access"),
+		Method: machine.MethodTokens, IDToken: secret.New(idToken), AccessToken: secret.New("access"),
 		RefreshToken: secret.New("refresh"), AccountID: "acct",
 	}
 }
@@ -314,7 +314,7 @@ func anyLogin(t *rapid.T) machine.Credential {
 	}
 	payload := rapid.SampledFrom([]string{"{}", `{"email":"é"}`, `{"exp":1}`}).Draw(t, "payload")
 	c := machine.Credential{
-		Method:       rapid.SampledFrom([]machine.Method{machine.MethodChatGPT, machine.MethodExternal}).Draw(t, "method"),
+		Method:       rapid.SampledFrom([]machine.Method{machine.MethodTokens, machine.MethodExternal}).Draw(t, "method"),
 		IDToken:      machinetest.JWT(payload),
 		AccessToken:  token.Draw(t, "access token"),
 		RefreshToken: token.Draw(t, "refresh token"),

@@ -45,7 +45,7 @@ func loadEarlier(t *testing.T, s *Store) machine.Credential {
 	record, err := s.Load(background)
 	require.NoError(t, err)
 	c := record.Credential
-	require.Equal(t, machine.MethodChatGPT, c.Method)
+	require.Equal(t, machine.MethodTokens, c.Method)
 	require.False(t, c.AccessToken.IsAbsent() || c.RefreshToken.IsAbsent() || c.IDToken.IsAbsent())
 	require.False(t, c.LastRefresh.IsZero())
 	require.Equal(t, machine.Provenance{Issuer: c.Provenance.Issuer, ClientID: "app_EMoamEEZ73f0CkXaXp7hrann"}, c.Provenance)

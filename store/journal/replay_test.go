@@ -107,7 +107,7 @@ func TestTheWaitBelongsToOneEndpoint(t *testing.T) {
 }
 
 func TestALoginEndsTheWait(t *testing.T) {
-	require.Zero(t, fold(deferred, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT, Endpoint: here}))
+	require.Zero(t, fold(deferred, persist.Entry{Kind: persist.Login, Method: machine.MethodTokens, Endpoint: here}))
 	require.NotZero(t, fold(deferred, persist.Entry{Kind: persist.Login, Method: machine.MethodExternal, Endpoint: here}),
 		"a login that lives in one process says nothing of the endpoint")
 }
@@ -168,7 +168,7 @@ func anyEntries(t *rapid.T) []persist.Entry {
 		persist.Intended, persist.Rotated, persist.Refused, persist.Deferred, persist.Adopted, persist.Login, persist.Logout, persist.Revoked, persist.Saved, "pardon",
 	}
 	reasons := []history.Reason{history.ReasonReused, history.ReasonUnexplained}
-	methods := []machine.Method{machine.MethodChatGPT, machine.MethodExternal}
+	methods := []machine.Method{machine.MethodTokens, machine.MethodExternal}
 	some := func() secret.Fingerprint {
 		if n := source.IntN(keys + 1); n > 0 {
 			return key(n)
@@ -352,7 +352,7 @@ func TestTheWriterIsFilledInWhereItIsMissing(t *testing.T) {
 func TestAnEntryIsWrittenAsItAlwaysWas(t *testing.T) {
 	full := persist.Entry{
 		Kind: persist.Refused, At: noon, PID: 1, Attempt: 2, Cause: endpoint.CauseDemanded, TokenID: "k", NextID: "n", Access: "a",
-		Endpoint: "e", Reason: history.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodChatGPT,
+		Endpoint: "e", Reason: history.ReasonReused, NotBefore: noon, Failures: 3, Method: machine.MethodTokens,
 	}
 	line, err := json.Marshal(full)
 	require.NoError(t, err)

@@ -94,7 +94,7 @@ func (h *ledgerModel) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist
 		Lost:      rapid.Bool().Draw(t, "lost"),
 		Losses:    rapid.IntRange(0, 3).Draw(t, "losses"),
 		Failures:  rapid.IntRange(0, 9).Draw(t, "failures"),
-		Method:    rapid.SampledFrom([]machine.Method{machine.MethodChatGPT, machine.MethodExternal}).Draw(t, "method"),
+		Method:    rapid.SampledFrom([]machine.Method{machine.MethodTokens, machine.MethodExternal}).Draw(t, "method"),
 	}
 }
 

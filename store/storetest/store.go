@@ -84,7 +84,7 @@ func RunStore(t *testing.T, open func(t *testing.T) StoreSite) {
 func TokenSet(n int) machine.Credential {
 	payload := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"email":"%d@example.com"}`, n))
 	return machine.Credential{
-		Method:       machine.MethodChatGPT,
+		Method:       machine.MethodTokens,
 		IDToken:      secret.New("e30." + payload + ".signature"),
 		AccessToken:  secret.New(fmt.Sprintf("access-%d", n)),
 		RefreshToken: secret.New(fmt.Sprintf("refresh-%d", n)),

@@ -114,7 +114,7 @@ func (l *newLogin) logIn(ctx context.Context, env cli.Environment, chosen loginF
 		return errors.New("API key login is disabled by config.toml; log in with bezoar login")
 	case chosen.withKey:
 		return l.logInWithKey(ctx, env)
-	case restriction.ForbidChatGPT:
+	case restriction.ForbidTokens:
 		return errors.New("ChatGPT login is disabled by config.toml; log in with bezoar login --with-api-key")
 	}
 	logins := login.New(login.Options{Issuer: l.Client, Save: l.save, Restriction: restriction, Log: l.Log})

@@ -139,7 +139,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 
 func TestStoryJoinsRepetitions(t *testing.T) {
 	s := scenetest.New(t, -time.Hour)
-	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
+	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodTokens})
 	for i := range 3 {
 		ago := time.Duration(30-10*i) * time.Minute
 		s.Note(ago+time.Second, persist.Entry{Kind: persist.Intended, Cause: endpoint.CauseExpiring})
@@ -160,7 +160,7 @@ Next: wait until 12:05
 
 func TestStoryJoinsRotationsInARow(t *testing.T) {
 	s := scenetest.New(t, time.Hour)
-	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodChatGPT})
+	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, Method: machine.MethodTokens})
 	token := func(n int) secret.Fingerprint { return s.Issuer.TokenID(secret.New(fmt.Sprint("refresh-", n))) }
 	for i := range 3 {
 		s.Note(time.Duration(30-10*i)*time.Minute, persist.Entry{Kind: persist.Rotated, NextID: token(i), Cause: endpoint.CauseExpiring})

@@ -151,6 +151,6 @@ func TestFlagsReachTheConfig(t *testing.T) {
 	require.Equal(t, home, config.Home)
 	require.Zero(t, config.RefreshFloor)
 	require.Equal(t, slog.LevelDebug, config.LogLevel)
-	require.Equal(t, machine.Restriction{ForbidChatGPT: true}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidTokens: true}, config.Restriction)
 	require.Equal(t, Auto, config.CredentialStore)
 }

@@ -154,14 +154,14 @@ func (d *document) restriction() machine.Restriction {
 	case "chatgpt":
 		r.ForbidAPIKey = true
 	case "api":
-		r.ForbidChatGPT = true
+		r.ForbidTokens = true
 	default:
-		r.ForbidAPIKey, r.ForbidChatGPT = true, true
+		r.ForbidAPIKey, r.ForbidTokens = true, true
 		d.warn("forced_login_method", `It must be "chatgpt" or "api". Until it is, no login is allowed.`)
 	}
 	workspaces, ok := workspaceIDs(d.values["forced_chatgpt_workspace_id"])
 	if !ok {
-		r.ForbidChatGPT = true
+		r.ForbidTokens = true
 		d.warn("forced_chatgpt_workspace_id", `It must be one workspace id or a list of them, ["a", "b"]. Until it is, no ChatGPT login is allowed.`)
 	}
 	r.Workspaces = workspaces

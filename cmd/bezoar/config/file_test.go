@@ -33,7 +33,7 @@ func TestRestrictionIsTakenFromTheFile(t *testing.T) {
 	for text, want := range map[string]machine.Restriction{
 		``:                                     {},
 		`forced_login_method = "chatgpt"`:      {ForbidAPIKey: true},
-		`forced_login_method = "api"`:          {ForbidChatGPT: true},
+		`forced_login_method = "api"`:          {ForbidTokens: true},
 		`forced_chatgpt_workspace_id = "w1"`:   {Workspaces: []string{"w1"}},
 		`forced_chatgpt_workspace_id = " w1 "`: {Workspaces: []string{"w1"}},
 		`forced_chatgpt_workspace_id = ["w1", " w2", ""]`:                         {Workspaces: []string{"w1", "w2"}},
@@ -54,11 +54,11 @@ func TestUnreadableRestrictionStaysClosed(t *testing.T) {
 	}{
 		"forced_login_method": {
 			[]string{`"ChatGPT"`, `""`, `true`, `["chatgpt"]`, `{a = "api"}`},
-			machine.Restriction{ForbidAPIKey: true, ForbidChatGPT: true},
+			machine.Restriction{ForbidAPIKey: true, ForbidTokens: true},
 		},
 		"forced_chatgpt_workspace_id": {
 			[]string{`"w1,w2"`, `["w1", 2]`, `[["w1"]]`, `1`, `{id = "w1"}`},
-			machine.Restriction{ForbidChatGPT: true},
+			machine.Restriction{ForbidTokens: true},
 		},
 	} {
 		for _, value := range test.values {
@@ -143,7 +143,7 @@ func TestUnknownKeysAreIgnored(t *testing.T) {
 func TestOneBadKeyLeavesTheOthersInForce(t *testing.T) {
 	config := loadFile(t, "forced_login_method = \"api\"\nforced_chatgpt_workspace_id = \"w1\"\ncli_auth_credentials_store = \"auto\"\nchatgpt_base_url = 7\n")
 	requireWarning(t, config, "chatgpt_base_url")
-	require.Equal(t, machine.Restriction{ForbidChatGPT: true, Workspaces: []string{"w1"}}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidTokens: true, Workspaces: []string{"w1"}}, config.Restriction)
 	require.Equal(t, Auto, config.CredentialStore)
 }
 
@@ -196,7 +196,7 @@ func requireSymlink(t *testing.T, target, path string) {
 func TestLargestFileIsStillRead(t *testing.T) {
 	text := "forced_login_method = \"api\"\n"
 	config := loadFile(t, text+strings.Repeat("#", fileLimitBytes-len(text)))
-	require.True(t, config.Restriction.ForbidChatGPT)
+	require.True(t, config.Restriction.ForbidTokens)
 }
 
 func TestWarningsNeverRepeatTheFile(t *testing.T) {
@@ -238,7 +238,7 @@ func TestBadOverrideIsNotBlamedOnTheFile(t *testing.T) {
 	config := loadFile(t, `forced_login_method = "api"`, "forced_login_method=\"api\"\ncli_auth_credentials_store=\"auto\"")
 	require.Len(t, config.Warnings, 1)
 	require.Empty(t, config.Warnings[0].Path)
-	require.Equal(t, machine.Restriction{ForbidAPIKey: true, ForbidChatGPT: true}, config.Restriction)
+	require.Equal(t, machine.Restriction{ForbidAPIKey: true, ForbidTokens: true}, config.Restriction)
 	require.Equal(t, File, config.CredentialStore, "one override sets one key")
 }
 

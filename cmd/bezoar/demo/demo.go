@@ -245,7 +245,7 @@ func (s *show) login(ctx context.Context) error {
 
 func (s *show) store(ctx context.Context, grant endpoint.TokenResponse, at time.Time) error {
 	return file.Open(s.home, file.Options{}).Replace(ctx, machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
+		Method: machine.MethodTokens, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,
 	})
 }

@@ -162,7 +162,7 @@ func TestDoctorHasARemedyForEachDiskProblem(t *testing.T) {
 // has to look.
 func TestDoctorAsksTheIssuerOfTheLogin(t *testing.T) {
 	c := machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: secret.New("e30.e30.c2ln"), AccessToken: secret.New("a"), RefreshToken: secret.New("r"),
+		Method: machine.MethodTokens, IDToken: secret.New("e30.e30.c2ln"), AccessToken: secret.New("a"), RefreshToken: secret.New("r"),
 		Provenance: machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, OwnerID: "owner",
 	}
 	kept, ledger := memory.NewStore(), memory.NewLedger(machine.Issuer{}).Process(1)

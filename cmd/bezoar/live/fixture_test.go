@@ -37,7 +37,7 @@ func tokens(name string, expires time.Duration) machine.Credential {
 	payload := fmt.Sprintf(`{"exp":%d,"jti":%q,"email":"%s@example.com"}`, noon.Add(expires).Unix(), name+sentinel, sentinel)
 	jwt := "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." + sentinel
 	return machine.Credential{
-		Method: machine.MethodChatGPT, AccessToken: secret.New(jwt), IDToken: secret.New(jwt),
+		Method: machine.MethodTokens, AccessToken: secret.New(jwt), IDToken: secret.New(jwt),
 		RefreshToken: secret.New("refresh-" + name + sentinel), AccountID: sentinel, LastRefresh: noon,
 	}
 }
@@ -72,7 +72,7 @@ func states(t testing.TB) map[machine.Phase]*machine.State {
 func entries() []persist.Entry {
 	first, second := policy.Issuer.TokenID(secret.New("a"+sentinel)), policy.Issuer.TokenID(secret.New("b"+sentinel))
 	return []persist.Entry{
-		{Kind: persist.Login, At: noon, PID: 4711, TokenID: first, Method: machine.MethodChatGPT},
+		{Kind: persist.Login, At: noon, PID: 4711, TokenID: first, Method: machine.MethodTokens},
 		{Kind: persist.Intended, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, Cause: endpoint.CauseExpiring, TokenID: first},
 		{Kind: persist.Rotated, At: noon.Add(time.Minute), PID: 4711, Attempt: 1, TokenID: first, NextID: second},
 		{Kind: persist.Deferred, At: noon.Add(2 * time.Minute), PID: 4712, TokenID: second, NotBefore: noon.Add(17 * time.Minute), Failures: 1},

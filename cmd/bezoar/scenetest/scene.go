@@ -47,7 +47,7 @@ func NewAt(t *testing.T, at time.Time, valid time.Duration, getenv func(string) 
 		return secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".unsigned")
 	}
 	c := machine.Credential{
-		Method: machine.MethodChatGPT, IDToken: jwt(`{"email":"ada@example.com"}`),
+		Method: machine.MethodTokens, IDToken: jwt(`{"email":"ada@example.com"}`),
 		AccessToken:  jwt(fmt.Sprintf(`{"exp":%d}`, at.Add(valid).Unix())),
 		RefreshToken: secret.New("the refresh token"), AccountID: "ada", LastRefresh: at.Add(-time.Hour),
 	}

@@ -150,7 +150,7 @@ var policy = machine.Policy{Issuer: machine.Issuer{TokenEndpoint: "https://issue
 func tokens(name string, expires time.Duration) machine.Credential {
 	payload := fmt.Sprintf(`{"exp":%d,"jti":%q}`, noon.Add(expires).Unix(), name)
 	return machine.Credential{
-		Method:       machine.MethodChatGPT,
+		Method:       machine.MethodTokens,
 		AccessToken:  secret.New("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln"),
 		RefreshToken: secret.New("refresh-" + name),
 		AccountID:    "account", LastRefresh: noon,

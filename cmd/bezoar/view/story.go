@@ -219,7 +219,7 @@ func withMethod(e persist.Entry) string {
 	switch e.Method {
 	case machine.MethodAPIKey:
 		return " with an API key, " + short(e.Access)
-	case machine.MethodChatGPT:
+	case machine.MethodTokens:
 		return " with ChatGPT" + token
 	case machine.MethodExternal:
 		return " with tokens that a client brought"
