@@ -2,12 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
+	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/file"
 )
 
 // said is what the program writes when it is called without an environment.
@@ -81,5 +91,41 @@ func TestHelpFitsATerminal(t *testing.T) {
 		for line := range strings.Lines(page) {
 			require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), 80, "%s: %s", each, line)
 		}
+	}
+}
+
+func TestCompletedValuesStandInTheHelp(t *testing.T) {
+	found := 0
+	for _, each := range cli.Commands(commands).Shown() {
+		for name, values := range each.Values {
+			for _, value := range values {
+				require.Regexp(t, `\b`+value+`\b`, each.Flags().Lookup(name).Usage, "bezoar %s --%s: its help names another value", each.Name, name)
+				found++
+			}
+		}
+	}
+	require.NotZero(t, found)
+}
+
+func TestFilesPageHasEveryFileOfAHome(t *testing.T) {
+	s := scenetest.New(t, -time.Hour).Note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused})
+	ledger := file.OpenLedger(s.Home, s.Issuer, file.LedgerOptions{})
+	require.NoError(t, ledger.Intend(context.Background(), persist.Entry{Kind: persist.Intended, At: scenetest.Noon, TokenID: "other"}, history.Doubt{}))
+	unlock, err := file.Open(s.Home, file.Options{}).Lock(context.Background())
+	require.NoError(t, err)
+	unlock()
+	found, err := os.ReadDir(s.Home)
+	require.NoError(t, err)
+	require.Greater(t, len(found), 4)
+	page, _, _ := said("help", "files")
+	var known []string
+	for _, row := range regexp.MustCompile(`(?m)^  (\S.*?)(?:  |$)`).FindAllStringSubmatch(page, -1) {
+		known = append(known, strings.Split(row[1], ", ")...)
+	}
+	for _, each := range found {
+		require.True(t, slices.ContainsFunc(known, func(pattern string) bool {
+			matched, err := filepath.Match(pattern, each.Name())
+			return err == nil && matched
+		}), "bezoar help files does not know %s", each.Name())
 	}
 }
