@@ -17,7 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-func TestOnlyTheCallerThatDemandsARefreshWaits(t *testing.T) {
+func TestDemandAloneWaitsForItsRefresh(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		old, next := s.stored(), login("next", time.Hour)
 		demanding := s.asking(demand)
@@ -41,7 +41,7 @@ func TestAnAgedTokenIsServedWhileItIsRefreshed(t *testing.T) {
 	})
 }
 
-func TestWhoWantsAnExpiredTokenWaitsForAnother(t *testing.T) {
+func TestPollForAnExpiredTokenWaitsForAnother(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		polling := s.asking(poll)
 		require.False(t, polling.isAnswered())
@@ -52,7 +52,7 @@ func TestWhoWantsAnExpiredTokenWaitsForAnother(t *testing.T) {
 	})
 }
 
-func TestAllWhoWaitShareOnePost(t *testing.T) {
+func TestCallersThatWaitShareOnePost(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		var waiting []*pending
 		for range 200 {
@@ -87,7 +87,7 @@ func TestACallerThatGivesUpDoesNotStopTheRefresh(t *testing.T) {
 
 // What a hanging store costs a caller does not add up: not for one who waits no
 // longer than that, and not at the end.
-func TestCallerWaitsNoLongerThanItWants(t *testing.T) {
+func TestCallerWaitsNoLongerThanItsContext(t *testing.T) {
 	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		s.store.hangs.Store(true)
 		var callers sync.WaitGroup
@@ -115,7 +115,7 @@ func TestCallerWaitsNoLongerThanItWants(t *testing.T) {
 	})
 }
 
-func TestADemandWithinFiveSecondsOfASuccessIsThatSuccess(t *testing.T) {
+func TestDemandWithinTheFloorIsTheLastSuccess(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
 		next := login("next", time.Hour)
@@ -197,7 +197,7 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 	})
 }
 
-func TestUnreadableStoreNeedsTheOperatorAndNoLogin(t *testing.T) {
+func TestUnreadableStoreNeedsAnOperatorAndNoLogin(t *testing.T) {
 	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		var told []machine.Assessment
 		s.Subscribe(func(_, to machine.Snapshot) { told = append(told, to.Assess(time.Now())) })

@@ -37,7 +37,7 @@ func TestALogoutIsWrittenDownBeforeTheLoginIsGone(t *testing.T) {
 // A login that comes between the read and the end of a look is newer than what
 // was read. The mark of the look must be that of before, or the next ask takes
 // the new login for the one that was read.
-func TestALoginThatComesDuringALookIsNoticedByTheNextAsk(t *testing.T) {
+func TestLoginDuringALookIsNoticedByTheNextAsk(t *testing.T) {
 	for name, prepare := range map[string]func(s *site){
 		"signed out": func(s *site) { require.NoError(s.t, s.logout()) },
 		"poisoned": func(s *site) {
@@ -62,7 +62,7 @@ func TestALoginThatComesDuringALookIsNoticedByTheNextAsk(t *testing.T) {
 }
 
 // What is behind Drain closes the way out of the answers.
-func TestWhoWaitsIsAnsweredByTheTimeADrainReturns(t *testing.T) {
+func TestDrainReturnsWhenAllCallersAreAnswered(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		isAnswered := false
 		s.Ask(demand, func(machine.Snapshot) {
@@ -91,7 +91,7 @@ func (l tardy) Conclude(ctx context.Context, key secret.Fingerprint, e persist.E
 	return l.Ledger.Conclude(ctx, key, e)
 }
 
-// The last entry decides whether there is a login, so one that is late may not
+// The last entry decides whether the user is logged in, so one that is late may not
 // undo a logout.
 func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 	next := login("next", time.Hour)
@@ -135,4 +135,40 @@ func TestALogoutBeforeALateEntryCounts(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAdoptedLoginIsNotedOnce(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		reload := func() []persist.Entry {
+			require.NoError(t, s.Reload(t.Context()))
+			return s.entries(persist.Adopted)
+		}
+		require.Empty(t, reload(), "what is there at the start is no news")
+		another := login("another", time.Hour)
+		s.write(another)
+		adopted := reload()
+		require.Len(t, adopted, 1)
+		require.Equal(t, policy.TokenID(another), adopted[0].TokenID)
+		require.Equal(t, adopted, reload())
+
+		s.note(persist.Entry{Kind: persist.Logout})
+		s.restart(func(*engine.Options) {})
+		require.Len(t, s.entries(persist.Adopted), 2, "the user is logged in again, though the ledger says otherwise")
+	})
+}
+
+func TestALoginThatIsGoneAgainIsNotNoted(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		another := login("another", time.Hour)
+		s.write(another)
+		loads := s.store.loads.Load()
+		s.store.loading = func() {
+			if s.store.loads.Load() == loads+2 { // after the look, before the entry
+				s.write(login("third", time.Hour))
+			}
+		}
+		require.NoError(t, s.Reload(t.Context()))
+		require.Equal(t, another.Fingerprint(), s.Snapshot().Access(), "it was taken")
+		require.Empty(t, s.entries(persist.Adopted))
+	})
 }

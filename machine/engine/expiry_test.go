@@ -21,7 +21,7 @@ func opaque(name string, lifetime time.Duration) endpoint.Issued {
 	return given
 }
 
-func TestAnOpaqueTokenExpiresWhenItsIssuerSaidToAllProcesses(t *testing.T) {
+func TestExpiryOfAnOpaqueTokenIsKnownToAllProcesses(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		given := opaque("second", time.Hour)
 		s.asking(demand)
@@ -67,7 +67,7 @@ func TestAnExpiryIsThatOfOneTokenAlone(t *testing.T) {
 	})
 }
 
-func TestWhatATokenSaysOfItsEndGoesBeforeWhatWasSaidWithIt(t *testing.T) {
+func TestExpiryInTheTokenGoesBeforeExpiresIn(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		given := granted(login("second", time.Hour))
 		given.Response.Lifetime = time.Minute

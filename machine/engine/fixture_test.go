@@ -315,3 +315,28 @@ func (s *site) revoked() []secret.Fingerprint {
 	defer s.issuer.mu.Unlock()
 	return slices.Clone(s.issuer.revoked)
 }
+
+// before does something at one step of the refreshes from now on.
+func (s *site) before(step string, do func()) {
+	s.restart(func(o *engine.Options) {
+		o.Before = func(at string) {
+			if at == step {
+				do()
+			}
+		}
+	})
+}
+
+func (s *site) entries(kind persist.Kind) (found []persist.Entry) {
+	for _, entry := range s.ledger.Entries() {
+		if entry.Kind == kind {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+// note is what another process tells the ledger.
+func (s *site) note(entry persist.Entry) {
+	require.NoError(s.t, s.ledger.Process(99).Append(context.Background(), entry))
+}

@@ -165,7 +165,7 @@ func TestAnIntentThatIsTakenBackLeavesTheBackoffOfAll(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsForTheOwnDeadlineOfThePostAndNoLonger(t *testing.T) {
+func TestCloseWaitsForTheDeadlineOfThePost(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held, begun := s.stored(), time.Now()
 		s.asking(demand)
@@ -177,7 +177,7 @@ func TestCloseWaitsForTheOwnDeadlineOfThePostAndNoLonger(t *testing.T) {
 	})
 }
 
-func TestCloseBehindTheDeadlineOfThePostWaitsForItsLastCallAlone(t *testing.T) {
+func TestCloseBehindTheDeadlineWaitsForTheLastCall(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held := s.stored()
 		s.overdue()
@@ -240,7 +240,7 @@ func TestOnceToldToEndNothingIsPosted(t *testing.T) {
 	})
 }
 
-func TestDrainAnswersThoseWhoWaitAtItsEndAndTheAnswerIsStillSaved(t *testing.T) {
+func TestDrainAnswersCallersAndStillSavesTheAnswer(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held, demanding, begun := s.stored(), s.asking(demand), time.Now()
 		drain, cancel := context.WithTimeout(t.Context(), 4*time.Second)

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // change is a line of the log about a change of the state.
@@ -45,7 +47,7 @@ func (s *site) logged(do func()) []change {
 	return slices.DeleteFunc(said, func(c change) bool { return c.Msg != "state changed" })
 }
 
-func TestEveryChangeIsOneLineWithItsTriggerAndFingerprints(t *testing.T) {
+func TestLogHasOneLineForEachChange(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		first := s.stored()
 		key, access := policy.TokenID(first).Short(), first.AccessToken.Fingerprint().Short()
@@ -79,5 +81,22 @@ func TestATokenSetThatIsInMemoryAloneIsAWarning(t *testing.T) {
 		}
 		require.Equal(t, "WARN", levels["RefreshSucceeded"])
 		require.Equal(t, "INFO", levels["SaveSucceeded"])
+	})
+}
+
+func TestLogHasNoWarningWhenAllIsWell(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		_, said := s.lines(func() {
+			demanding, next := s.asking(demand), login("next", time.Hour)
+			s.answer(granted(next))
+			demanding.gives(next.AccessToken)
+			require.NoError(t, s.Login(t.Context(), otherAccount("another")))
+			require.NoError(t, s.logout())
+			synctest.Wait()
+		})
+		for _, each := range said {
+			require.Equal(t, "INFO", each.Level, each.Msg)
+		}
+		require.Len(t, s.entries(persist.Revoked), 1)
 	})
 }

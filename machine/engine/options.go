@@ -19,7 +19,7 @@ type Options struct {
 	Store   persist.Store
 	Ledger  persist.Ledger
 	Issuer  AuthorizationServer
-	Renewer Renewer // the client that gave an external login; nil if it cannot renew it
+	Renewer Renewer // the program that gave an external login; nil if none did
 
 	Deadline time.Duration // how long callers wait for a post to the issuer, and how old an intent may be when it begins; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
@@ -42,21 +42,21 @@ type Options struct {
 	Before func(step string)
 }
 
-// AuthorizationServer sends the engine's requests to an issuer. It may be called from any goroutine, and gives
-// up when ctx ends.
+// AuthorizationServer speaks to the servers that issue tokens. Its methods may be
+// called from any goroutine, and give up when ctx ends.
 type AuthorizationServer interface {
 	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
 	// request, and reports whatever happens as an answer, however late: the engine
 	// ends ctx long after its deadline. It asks [endpoint.MayPost] before the first byte of the body
 	// leaves, and sends nothing if it may not. The engine has one such call at a time.
 	Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer
-	// Revoke tells issuer that a login is not used any more (RFC 7009). An error is
-	// written down, and that is all that comes of it.
+	// Revoke tells issuer that a login has ended (RFC 7009). An error is logged and
+	// reported by [Engine.Logout], and changes nothing else.
 	Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
 }
 
-// Client is the program that gave an external login: it has the tokens and this
-// program has not. It may be called from any goroutine, once at a time.
+// Renewer is the program that gave an external login: it can renew the tokens and this
+// program cannot. It may be called from any goroutine, once at a time.
 type Renewer interface {
 	// Renew asks for tokens in place of those of a login whose access token a
 	// resource server refused. It gives up when ctx ends. An error says that there

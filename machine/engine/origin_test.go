@@ -58,7 +58,7 @@ func TestLogoutRevokesAtTheIssuerOfTheLogin(t *testing.T) {
 	})
 }
 
-func TestTheOriginOfALoginIsWrittenDownOnceAndWithoutASecret(t *testing.T) {
+func TestOriginOfALoginIsNotedOnceWithoutASecret(t *testing.T) {
 	inBubble(t, foreign, func(t *testing.T, s *site) {
 		s.restart(func(*engine.Options) {})
 		s.restart(func(*engine.Options) {})

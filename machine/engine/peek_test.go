@@ -26,7 +26,7 @@ func (s *site) peek(stored persist.Store) engine.Sight {
 }
 
 // Whatever an engine came to is what a process that only looks comes to.
-func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
+func TestPeekComesToWhatAnEngineCameTo(t *testing.T) {
 	for name, each := range map[string]struct {
 		stored func() *machine.Credential
 		happen func(s *site)
@@ -69,7 +69,7 @@ func TestWhoOnlyLooksComesToWhatAnEngineCameTo(t *testing.T) {
 	}
 }
 
-func TestWhoOnlyLooksSeesThatNoSuccessorCouldBeStored(t *testing.T) {
+func TestPeekSeesThatNoSuccessorCouldBeStored(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		require.Equal(t, machine.ActionNone, s.peek(s.store).Snapshot.Assess(time.Now()).Action)
 		assessed := s.peek(roomless{s.store}).Snapshot.Assess(time.Now())
@@ -78,7 +78,7 @@ func TestWhoOnlyLooksSeesThatNoSuccessorCouldBeStored(t *testing.T) {
 	})
 }
 
-func TestWhoOnlyLooksSaysWhyTheStoreCannotTell(t *testing.T) {
+func TestPeekSaysWhyTheStoreCannotTell(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.store.hangs.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -24,7 +24,7 @@ func TestANewerLoginInTheStoreIsAdoptedAndNothingPosted(t *testing.T) {
 	})
 }
 
-func TestReloadUnderTheLockLeavesOtherAccountsAlone(t *testing.T) {
+func TestReloadLeavesAnotherAccountAlone(t *testing.T) {
 	for name, change := range map[string]func(s *site){
 		"another account": func(s *site) { s.write(otherAccount("other")) },
 		"nothing":         func(s *site) { require.NoError(s.t, s.store.Delete(s.t.Context())) },
@@ -89,7 +89,7 @@ func TestAnUnexplainedRefusalBindsThisProcessAlone(t *testing.T) {
 	})
 }
 
-func TestARefusalCountsOnlyIfItsLoginIsStillTheCurrentOne(t *testing.T) {
+func TestRefusalCountsForTheCurrentLoginAlone(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		old := s.stored()
 		demanding := s.asking(demand)
@@ -143,7 +143,7 @@ func TestAnUnchangedFileIsNotReadAgain(t *testing.T) {
 }
 
 // A poll without a token does not queue behind what the engine is busy with.
-func TestWhoSeesThatNothingHasChangedNeedNotWaitForTheEngine(t *testing.T) {
+func TestPollThatSeesNoChangeSkipsTheQueue(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
 		s.answer(refused(history.ReasonExpired))
@@ -163,7 +163,7 @@ func TestWhoSeesThatNothingHasChangedNeedNotWaitForTheEngine(t *testing.T) {
 	})
 }
 
-func TestATransientFailureKeepsTheTokenAndWaitsBeforeTheNextPost(t *testing.T) {
+func TestTransientFailureKeepsTheTokenAndWaits(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held := s.stored()
 		demanding := s.asking(demand)

@@ -55,7 +55,7 @@ func keeping(next machine.Credential) endpoint.Answer {
 	}
 }
 
-func TestRefreshTokenAloneIsStoredAndStaysStale(t *testing.T) {
+func TestRefreshTokenWithoutAnAccessTokenIsStored(t *testing.T) {
 	inBubble(t, aged, func(t *testing.T, s *site) {
 		held, next := s.stored(), login("next", time.Hour)
 		demanding := s.asking(demand)
@@ -80,7 +80,7 @@ func TestRefreshTokenAloneIsStoredAndStaysStale(t *testing.T) {
 	})
 }
 
-func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
+func TestRefreshTokenAloneIsNotLostOnAFullDisk(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		next := login("next", time.Hour)
 		s.store.isFull.Store(true)
@@ -88,7 +88,7 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 		s.answer(keeping(next))
 		require.True(t, s.Snapshot().Unsaved())
 		last := s.ledger.Entries()[len(s.ledger.Entries())-1]
-		require.True(t, last.Unsaved, "and other processes see it")
+		require.True(t, last.Unsaved, "and the other processes learn of it")
 		require.Equal(t, policy.TokenID(next), last.NextID)
 		s.store.isFull.Store(false)
 		s.Close(t.Context())
@@ -97,7 +97,7 @@ func TestARefreshTokenWithoutAnAccessTokenIsNotLostOnAFullDisk(t *testing.T) {
 }
 
 // A neighbour that looks at the store alone would tell its user to log in.
-func TestTheLedgerTellsWhoHoldsWhatCouldNotBeStored(t *testing.T) {
+func TestLedgerNamesTheHolderOfUnsavedTokens(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		next := unsaved(s)
 		key := policy.TokenID(next)
@@ -114,7 +114,7 @@ func TestTheLedgerTellsWhoHoldsWhatCouldNotBeStored(t *testing.T) {
 	})
 }
 
-func TestAnUnsavedTokenSetIsSavedAtTheLatestWhenTheProgramEnds(t *testing.T) {
+func TestUnsavedTokenSetIsSavedByClose(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		next := unsaved(s)
 		s.store.isFull.Store(false)
@@ -123,7 +123,7 @@ func TestAnUnsavedTokenSetIsSavedAtTheLatestWhenTheProgramEnds(t *testing.T) {
 	})
 }
 
-func TestAnUnsavedTokenSetGivesWayToSomebodysLogin(t *testing.T) {
+func TestUnsavedTokenSetGivesWayToALogin(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		unsaved(s)
 		s.store.isFull.Store(false)
@@ -149,7 +149,7 @@ func TestALookDoesNotCostAnUnsavedTokenSet(t *testing.T) {
 
 // The save of an unsaved token set while its own refresh token is posted is not
 // another login: what the issuer grants takes its place.
-func TestASaveDuringItsRefreshDoesNotCostTheNextRotation(t *testing.T) {
+func TestSaveDuringARefreshKeepsTheNextRotation(t *testing.T) {
 	for name, answer := range map[string]endpoint.Answer{"granted": nil, "refused": refused(history.ReasonReused)} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
@@ -224,7 +224,7 @@ func TestCloseWaitsForTheRefreshAndAnswersCallers(t *testing.T) {
 	})
 }
 
-func TestCloseLeavesAHangingRefreshBehindWithItsIntentOpen(t *testing.T) {
+func TestCloseLeavesAHangingRefreshWithAnOpenIntent(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		held, demanding := s.stored(), s.asking(demand)
 		limited, cancel := context.WithTimeout(t.Context(), 4*time.Second)

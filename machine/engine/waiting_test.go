@@ -119,7 +119,7 @@ func TestARefreshThatEndsInAnAgedLoginGoesOn(t *testing.T) {
 	})
 }
 
-func TestTokenExpiredOnItsWayIsRefreshedLessAndLessOften(t *testing.T) {
+func TestTokenThatExpiresOnItsWayIsRefreshedLessOften(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		asked := s.asking(poll)
 		for n, name := range []string{"first", "second"} {
@@ -353,7 +353,7 @@ func (unreadable) Load(context.Context) (persist.Record, error) {
 	return persist.Record{}, &persist.UnavailableError{Err: errors.New("permission denied")}
 }
 
-func TestAProblemOfTheStoreIsLoggedOnceAndNotForEachPoll(t *testing.T) {
+func TestProblemOfTheStoreIsLoggedOnce(t *testing.T) {
 	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		var lines bytes.Buffer
 		s.restart(func(o *engine.Options) {

@@ -218,7 +218,7 @@ var mutants = []mutant{
 		"errors.Is(err, persist.ErrNotFound) {\n		o.noteLogout", "errors.Is(err, persist.ErrNotFound) && false {\n		o.noteLogout",
 		"the word that changed the store last counts", "./machine/engine -run=^TestALogoutBefore", false},
 	{"the mark of a look is taken after the read", "machine/engine/internal/owner/look.go",
-		"	o.seen = sighting{stamp, known,", "	stamp, known = o.Store.Stamp(ctx)\n	o.seen = sighting{stamp, known,",
+		"	o.lastLook = look{stamp, known,", "	stamp, known = o.Store.Stamp(ctx)\n	o.lastLook = look{stamp, known,",
 		"a new login is noticed by the next ask", engineUnit, false},
 	{"an intent is taken back by its number alone", "store/file/intent.go",
 		`each.PID == l.pid && each.process == l.me()`, `each.PID == l.pid`,

@@ -59,7 +59,7 @@ func (t *transaction) runElsewhere(posting context.Context, listen Listen) machi
 		t.Log.Warn("no other process could make the refresh, so this one does", "error", err)
 		return t.run(posting, listen)
 	}
-	ctx, cancel := timeless(posting)
+	ctx, cancel := detached(posting, detachedLimit)
 	defer cancel()
 	if t.reread(ctx); t.outcome == nil {
 		t.hindered(ctx, began)

@@ -13,7 +13,7 @@ import (
 
 // save turns the issuer's answer into the outcome, and into what is stored.
 func (t *transaction) save(ctx context.Context) {
-	ctx, cancel := timeless(ctx)
+	ctx, cancel := detached(ctx, detachedLimit)
 	defer cancel()
 	t.entry.At = t.at().Time
 	switch answer := t.answer.(type) {
@@ -47,8 +47,8 @@ func (t *transaction) granted(ctx context.Context, grant endpoint.TokenResponse)
 }
 
 // swap writes the new token set. A record that says the same in other bytes is
-// not another login, so it is replaced too; three times, for a program that
-// reformats the file must stop some time.
+// not another login, so it is replaced too; three times, for a program that reformats
+// the file has to stop some time.
 func (t *transaction) swap(ctx context.Context) error {
 	for tries := 3; ; tries-- {
 		err := t.Store.Swap(ctx, t.record.Revision, t.next)
@@ -72,7 +72,7 @@ func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) boo
 		t.state.MayReplace(stored, t.lineage(ctx))
 }
 
-// refused is a verdict, unless there was a login while the issuer was asked:
+// refused is a verdict, unless the user logged in anew while the issuer was asked:
 // then that login is in use, and the verdict is kept for the old token alone.
 func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 	at := t.at()
@@ -130,8 +130,8 @@ func (t *transaction) kept(ctx context.Context, grant endpoint.TokenResponse, ou
 }
 
 // displaced is the event for a login that was stored while the issuer was
-// asked, or a logout; nil if the stored login is still ours, or that is unknown.
-// dropped are the new tokens, which no login uses then; nil for none.
+// asked, or a logout; nil if the stored login is still ours, or if that
+// cannot be found out. dropped is the token set that no login is left for, nil for none.
 func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential) machine.Event {
 	lineage := t.lineage(ctx) // before the store is, see reread
 	record, err := t.Store.Load(ctx)
@@ -160,7 +160,7 @@ func (t *transaction) isStored(ctx context.Context) bool {
 // that a logout has removed meanwhile is not named: a sister process would take
 // that for a new login.
 func (t *transaction) close(ctx context.Context) {
-	ctx, cancel := timeless(ctx)
+	ctx, cancel := detached(ctx, detachedLimit)
 	defer cancel()
 	if t.lineage(ctx).LoggedOut && !t.isStored(ctx) {
 		t.entry.NextID = ""

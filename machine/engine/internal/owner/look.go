@@ -12,10 +12,10 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// sighting is the last look: the store's mark of what was there, and when. While the
+// look is the last look: the store's mark of what was there, and when. While the
 // mark does not change there is nothing new to read. Where there is none (a keyring,
 // a failing disk) a look is good for a moment, so that polls cost one and not each.
-type sighting struct {
+type look struct {
 	stamp  persist.Stamp
 	known  bool
 	isRead bool // the store could tell; else it may be readable without a change
@@ -26,7 +26,7 @@ type sighting struct {
 const lookAge = time.Second
 
 // holds reports whether a look with this mark can find nothing new.
-func (s sighting) holds(stamp persist.Stamp, known bool, now time.Time) bool {
+func (s look) holds(stamp persist.Stamp, known bool, now time.Time) bool {
 	if s.at.IsZero() || s.known != known || s.stamp != stamp {
 		return false
 	}
@@ -40,7 +40,7 @@ func (o *Owner) Look() {
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
 	defer cancel()
 	stamp, known := o.Store.Stamp(ctx)
-	if o.seen.holds(stamp, known, o.Now()) {
+	if o.lastLook.holds(stamp, known, o.Now()) {
 		return
 	}
 	lineage := o.lineageWithin(ctx, storeLimit*3/4) // a ledger that is slow to read hides no login
@@ -49,7 +49,7 @@ func (o *Owner) Look() {
 	o.tellProblem(err)
 	_, unreadable := errors.AsType[*persist.UnreadableError](err)
 	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || unreadable
-	o.seen = sighting{stamp, known, isRead, o.Now()}
+	o.lastLook = look{stamp, known, isRead, o.Now()}
 	before := o.state.Credential
 	o.step(event)
 	o.share()
@@ -75,26 +75,26 @@ func (o *Owner) tellProblem(err error) {
 // share lets all callers know what was looked at, once the snapshot says what came
 // of it.
 func (o *Owner) share() {
-	seen := o.seen
+	seen := o.lastLook
 	if !seen.known || !seen.isRead {
-		o.shared.Store(nil)
+		o.publishedLook.Store(nil)
 		return
 	}
-	o.shared.Store(&seen)
+	o.publishedLook.Store(&seen)
 }
 
-// forget makes the next look a look, whatever the stamp. No caller may think that a
-// snapshot that is published from now on was made of what was seen.
+// forget makes the next look a look, whatever the stamp, and denies that a
+// snapshot which is published from now on was made of what was seen.
 func (o *Owner) forget() {
-	o.seen = sighting{}
-	o.shared.Store(nil)
+	o.lastLook = look{}
+	o.publishedLook.Store(nil)
 }
 
 // isCurrent reports whether the store still holds what the snapshot was made of.
 // Any goroutine may ask, which saves a poll without a token the way to the owner and
 // back.
 func (o *Owner) isCurrent(held *published) bool {
-	shared := o.shared.Load()
+	shared := o.publishedLook.Load()
 	if shared == nil {
 		return false
 	}
@@ -120,7 +120,7 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	o.endIfGone(ctx, c)
 }
 
-// endIfGone follows an entry by which there is a login. The last entry decides:
+// endIfGone follows an entry by which the user is logged in. The last entry decides:
 // if nothing is stored any more, a logout came between the look at the store and the
 // entry, and it is noted again. This process may have stood still in between. Nothing
 // waits long for that.

@@ -65,7 +65,7 @@ const (
 	storeLimit    = 2 * time.Second
 	glanceLimit   = 50 * time.Millisecond
 	stepLimit     = 10 * time.Second
-	timelessLimit = 30 * time.Second
+	detachedLimit = 30 * time.Second
 )
 
 func (o Options) withDefaults() Options {

@@ -14,32 +14,32 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Owner is the engine without its goroutine: it owns the state, and the code that
-// calls it must be the only one who does. Programs use an Engine; a simulation
+// Owner is the engine without its goroutine: it owns the state, and only
+// one goroutine at a time may call it. Programs use an Engine; a simulation
 // that wants to choose what happens next uses an Owner. Only Snapshot and isCurrent
 // may be called by others.
 type Owner struct {
 	Options
-	runner      Runner
-	published   atomic.Pointer[published]
-	state       machine.State
-	seen        sighting
-	shared      atomic.Pointer[sighting] // seen, when the snapshot is what came of it; else nil
-	hasLooked   bool
-	problem     string // of the store at the last look, as it was logged
-	waiters     []waiter
-	subscribers []*Subscriber
-	running     int           // refreshes and revocations that have not ended
-	revocations []*revocation // of these
-	loggingOut  *revocation   // what the logout that is being taken up leaves to revoke
-	isClosing   bool          // it leaves when nothing runs any more
-	renewing    chan struct{} // full while the client of external tokens is asked
-	renewed     chan struct{} // closed when a later renewal begins; nil before the first
-	isEnding    bool          // no refresh is begun any more
-	isDrained   bool          // callers are answered at once, with what there is
-	unwaited    []func()      // called when no caller waits any more
-	resting     []func()      // called when no refresh is in flight that could be waited for
-	heard       []func()      // called when no refresh is in flight at all
+	runner        Runner
+	published     atomic.Pointer[published]
+	state         machine.State
+	lastLook      look
+	publishedLook atomic.Pointer[look] // lastLook, when the snapshot is what came of it; else nil
+	hasLooked     bool
+	problem       string // of the store at the last look, as it was logged
+	waiters       []waiter
+	subscribers   []*Subscriber
+	running       int           // refreshes and revocations that have not ended
+	revocations   []*revocation // of these
+	loggingOut    *revocation   // what the logout that is being taken up leaves to revoke
+	isClosing     bool          // it leaves when nothing runs any more
+	renewing      chan struct{} // full while the client of external tokens is asked
+	renewed       chan struct{} // closed when a later renewal begins; nil before the first
+	isEnding      bool          // no refresh is begun any more
+	isDrained     bool          // callers are answered at once, with what there is
+	unwaited      []func()      // called when no caller waits any more
+	resting       []func()      // called when no refresh is in flight that could be waited for
+	heard         []func()      // called when no refresh is in flight at all
 }
 
 // waiter is a caller whose answer depends on a refresh.
@@ -70,7 +70,7 @@ func NewSubscriber(changed func(from, to machine.Snapshot)) *Subscriber {
 // Stop ends the calls.
 func (s *Subscriber) Stop() { s.stopped.Store(true) }
 
-// New makes an owner that knows no login yet: let it Look first.
+// New makes an owner that knows of no login: let it Look first.
 func New(options Options, runner Runner) *Owner {
 	options = options.withDefaults()
 	o := &Owner{

@@ -31,7 +31,7 @@ type transaction struct {
 	doubt   history.Doubt
 	answer  endpoint.Answer
 	next    machine.Credential // what the issuer's grant makes of it
-	entry   persist.Entry      // what the ledger gets of the post
+	entry   persist.Entry      // what the ledger gets to know of the post
 	outcome machine.Event      // how it ended; nil while it has not
 }
 
@@ -150,7 +150,7 @@ func (t *transaction) reread(ctx context.Context) {
 // What it begins to make is waited for although the program ends, as an intent is: it
 // would be made when there is no process any more to remove it.
 func (t *transaction) reserve(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepLimit)
+	ctx, cancel := detached(ctx, stepLimit)
 	defer cancel()
 	vacate, err := t.Store.Reserve(ctx, t.record.Credential)
 	if err == nil {
@@ -170,7 +170,7 @@ func (t *transaction) reserve(ctx context.Context) {
 }
 
 func (t *transaction) intend(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepLimit)
+	ctx, cancel := detached(ctx, stepLimit)
 	defer cancel()
 	credential := t.state.Credential
 	t.intent = t.Uptime()
@@ -222,7 +222,7 @@ func (t *transaction) overdue() machine.AnswerOverdue {
 // program ends, or it was stopped in between, and what it had reread is old too. What
 // all processes know of the issuer stays as it was.
 func (t *transaction) takeBack(reason error) {
-	ctx, cancel := timeless(context.Background())
+	ctx, cancel := detached(context.Background(), detachedLimit)
 	defer cancel()
 	t.entry.At, t.entry.Kind = t.at().Time, persist.Deferred
 	deferral := t.lineage(ctx).Deferral
@@ -239,7 +239,7 @@ var (
 )
 
 // withhold ends the refresh without a post because of something at home. Soon
-// is early enough for the next try: no request leaves the machine.
+// is early enough for the next try: it costs no server anything.
 func (t *transaction) withhold(trouble evidence.BlockReason, err error) {
 	if !errors.Is(err, errEnding) {
 		t.Log.Warn("the refresh was not started", "error", err)
@@ -256,7 +256,8 @@ func (t *transaction) release(context.Context) {
 	t.vacate, t.unlock = func() {}, func() {}
 }
 
-// timeless is a context for what must be written down whatever ends.
-func timeless(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), timelessLimit)
+// detached is a context for what must be finished although ctx ends: it ends after limit
+// and not before.
+func detached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

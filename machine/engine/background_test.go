@@ -39,7 +39,7 @@ func TestALogoutEndsTheNewestLoginAtTheIssuer(t *testing.T) {
 	})
 }
 
-func TestLogoutDoesNotSendADeadToken(t *testing.T) {
+func TestLogoutSendsNoDeadToken(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.asking(demand)
 		s.answer(refused(history.ReasonReused))
@@ -100,7 +100,7 @@ func external(name string) machine.Credential {
 	}
 }
 
-func TestExternalTokensAreRenewedByTheirClientWhenTheyAreRefused(t *testing.T) {
+func TestRenewerIsAskedWhenExternalTokensAreRefused(t *testing.T) {
 	for name, err := range map[string]error{"renewed": nil, "not renewed": errors.New("no")} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
@@ -135,7 +135,7 @@ func TestExternalTokensAreRenewedByTheirClientWhenTheyAreRefused(t *testing.T) {
 
 // The process apart tells nothing but what the store and the ledger know when it has
 // ended.
-func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
+func TestRefreshElsewhereSaysWhatStoodInItsWay(t *testing.T) {
 	for name, each := range map[string]struct {
 		elsewhere func(s *site)
 		change    func(*engine.Options)
@@ -172,4 +172,14 @@ func TestARefreshElsewhereThatCameToNothingSaysWhatStoodInItsWay(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheEndOfALoginIsWaitedForAtTheEnd(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.issuer.hangs.Store(true)
+		begun := time.Now()
+		require.NoError(t, s.logout())
+		s.Engine.Close(t.Context())
+		require.Equal(t, 10*time.Second, time.Since(begun))
+	})
 }
