@@ -18,8 +18,12 @@ import (
 // called concurrently, also by several processes. Losing it costs at most one
 // extra post for each token.
 //
-// A post goes through it like this: TokenHistory and Doubt say whether it may be,
+// A post goes through it like this: History and Doubt say whether it may be made,
 // Intend makes sure that no other process makes it, Conclude says how it ended.
+//
+// A Ledger whose Doubt clears up what it finds has a method PeekDoubt as well, with the
+// same parameters and results: it changes nothing, may be called without the lock, and
+// counts a post in flight as one without an outcome.
 type Ledger interface {
 	// TokenHistory folds the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing

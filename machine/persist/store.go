@@ -1,7 +1,3 @@
-// Package persist is the contract of everything that a credential survives in: the
-// Store that holds it, and the Ledger that remembers what became of its refresh tokens.
-// The engine needs them and the packages under store provide them; the suite of
-// store/storetest holds each of those to what is written here.
 package persist
 
 import (
