@@ -41,6 +41,29 @@ func (s State) Waits(ask Ask, at time.Time) bool {
 	return ask.Token && !s.serves(at)
 }
 
+// move implements [Event].
+func (e Asked) move(s State) move {
+	at, trigger := e.at(), s.onAsked(e.Ask, e.at())
+	switch trigger {
+	case refreshDemanded:
+		return s.starting(trigger, endpoint.CauseDemanded, at)
+	case aged:
+		return s.starting(trigger, s.dueCause(), at)
+	case refreshDue:
+		if e.Refresh {
+			return s.starting(trigger, endpoint.CauseDemanded, at)
+		}
+		return s.starting(trigger, s.Cause, at)
+	case cannotRefresh:
+		return s.givingUp()
+	case lookNeeded:
+		return move{trigger: trigger, next: s, effects: []Effect{LookInStore{}}}
+	case saveDue:
+		return move{trigger: trigger, next: s, effects: []Effect{SaveAgain{}}}
+	}
+	return move{trigger: trigger, next: s} // nothingToDo
+}
+
 func (s State) onAsked(ask Ask, at time.Time) Trigger {
 	isSaveDue := s.IsUnsaved() && !at.Before(s.SaveNotBefore)
 	switch {
@@ -88,6 +111,18 @@ func (s State) mayAttempt(at time.Time) bool {
 	return s.Phase == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
 }
 
+// move implements [Event].
+func (e TokenRejected) move(s State) move {
+	switch trigger := s.onRejected(e); trigger {
+	case tokenRejected:
+		return s.rejected(e.at())
+	case cannotRefresh:
+		return s.givingUp()
+	default:
+		return move{trigger: trigger, next: s} // nothingToDo
+	}
+}
+
 // onRejected believes a 401 only about the very token in use, and not in the
 // first seconds of its life, unless it is past the floor: then the resource server is
 // wrong, and one more refresh would not help it.
@@ -108,26 +143,33 @@ func (s State) orElseCondemned(trigger Trigger) Trigger {
 	return trigger
 }
 
-// starting is the state with one refresh in flight. It is the only place that
-// orders one, and the table lets only Stale come here.
-func (s State) starting(cause endpoint.Cause, at time.Time) (State, []Effect) {
-	s.Attempts++
-	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at
-	return s, []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}
+// givingUp is the move of a token set that needs a refresh and has nothing to spend on it.
+func (s State) givingUp() move {
+	s.Base = nil
+	return publishing(cannotRefresh, s)
 }
 
-func (s State) rejected(at time.Time) (State, []Effect) {
+// starting is the move to a refresh in flight. It is the only place that orders one,
+// and the table lets only Stale come here.
+func (s State) starting(trigger Trigger, cause endpoint.Cause, at time.Time) move {
+	s.Attempts++
+	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at
+	return move{trigger: trigger, next: s, effects: []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}}
+}
+
+func (s State) rejected(at time.Time) move {
 	s.Rejected, s.Cause = true, endpoint.CauseRejected
 	if !s.SparesIssuer && !s.Overdue {
 		s.NotBefore = time.Time{} // it was for the sake of the token
 	}
 	if s.Phase == Fresh || s.mayAttempt(at) {
-		return s.starting(endpoint.CauseRejected, at)
+		return s.starting(tokenRejected, endpoint.CauseRejected, at)
 	}
-	if s.Attempt != 0 || !s.refreshesItself() {
-		return s, []Effect{Publish{}}
+	m := publishing(tokenRejected, s)
+	if s.Attempt == 0 && s.refreshesItself() {
+		m.effects = append(m.effects, LookInStore{}) // there may be another login by now
 	}
-	return s, []Effect{Publish{}, LookInStore{}} // there may be another login by now
+	return m
 }
 
 // dueCause tells the issuer which rule made the token set age.

@@ -109,9 +109,10 @@
 //
 // # Where to read
 //
-// step.go is the whole of Step: [TriggerOf] names the event in the words of the table,
-// the table gives the next phase, and apply fills in data and orders. The guards, the
-// data and the orders of one story stand in one file:
+// step.go is the whole of Step. Each event has a method move: it names the event in the
+// words of the table and gives the next state's data and the orders. The table gives the
+// next phase, or has no row, and then nothing has happened. The moves of one story stand
+// in one file, with their guards:
 //
 //	asked.go      a client asks, or reports a rejected token: is a refresh due, and may it start?
 //	preflight.go  under the store's lock, before the post: is it still needed, and allowed?
@@ -122,8 +123,7 @@
 //
 // # To add an event
 //
-// Write a struct in event.go that says who observes it; its guard and its data in the
-// file of its story, with a case in TriggerOf and in apply; rows in table.go, each with
-// its reason; a sample in cmd/bezoar/states; a line in the model in properties/model.
+// Write a struct in event.go that says who observes it; its method move in the file
+// of its story; its name for the table and the rows in table.go, each with its reason; a sample in cmd/bezoar/states; a line in the model in properties/model.
 // go test ./... names what is missing, and go run ./cmd/bezoar states writes STATES.md.
 package machine

@@ -13,15 +13,15 @@ import (
 // Every event carries its time: the machine has no clock.
 type Event interface {
 	at() time.Time
-	isEvent()
+	// move is what the event leads to. It stands in the file of the event's story and
+	// changes nothing.
+	move(s State) move
 }
 
 // At is when an event happened; every event embeds it.
 type At struct{ Time time.Time }
 
 func (a At) at() time.Time { return a.Time }
-
-func (At) isEvent() {}
 
 // Asked reports that a client asked for its status.
 type Asked struct {
@@ -142,7 +142,10 @@ func (order) isEffect() {}
 type Publish struct{ order }
 
 // Notify tells subscribers that the login or its health has changed.
-type Notify struct{ order }
+type Notify struct {
+	order
+	Trigger Trigger // what the table calls the event that changed it
+}
 
 // LookInStore reads what the store holds. It ends in CredentialLoaded,
 // NothingLoaded or LoggedOut.

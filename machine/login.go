@@ -32,10 +32,59 @@ func (e CredentialLoaded) sentAt() time.Time {
 	return sent
 }
 
+// move implements [Event].
+func (e CredentialLoaded) move(s State) move {
+	m := move{trigger: outcomeLate, next: s, ended: e.Dropped}
+	if s.isLate(e.Attempt) {
+		return m
+	}
+	switch m.trigger = s.onLoaded(e); m.trigger {
+	case loginKept:
+		if e.Attempt == 0 {
+			return m
+		}
+		m.next.Attempt, m.next.Overdue, m.next.NotBefore = 0, false, time.Time{} // it must not take what it found
+	case storeStatusChanged:
+		m.next = s.withStoreStatus("")
+	default:
+		m.next = s.loaded(e)
+	}
+	m.effects = []Effect{Publish{}}
+	return m
+}
+
+// move implements [Event].
+func (e NothingLoaded) move(s State) move {
+	if trigger := s.onNothingNew(e.Blocked); trigger != storeStatusChanged {
+		return move{trigger: trigger, next: s} // loginKept
+	}
+	return publishing(storeStatusChanged, s.withStoreStatus(e.Blocked))
+}
+
+// move implements [Event].
+func (e LoggedIn) move(s State) move {
+	d := s.Policy.dates(e.Credential, time.Time{})
+	return publishing(s.takenAs(e.Credential, d, e.at()), s.with(e.Credential, d))
+}
+
+// move implements [Event].
+func (e LoggedOut) move(s State) move {
+	ended := e.Dropped
+	if e.Removed != nil {
+		ended = newest(s.Credential, *e.Removed)
+	}
+	if s.isLate(e.Attempt) {
+		return move{trigger: outcomeLate, next: s, ended: ended}
+	}
+	m := publishing(loggedOut, s.without())
+	m.ended = ended
+	return m
+}
+
 func (s State) onLoaded(e CredentialLoaded) Trigger {
 	switch {
 	case !s.Policy.Admits(e.Credential):
-		return s.orElseSighted("")
+		return s.onNothingNew("")
 	case e.Credential.Equal(s.Credential):
 		return s.onSame(e)
 	case s.IsUnsaved() && e.Credential.Equal(*s.Base):
@@ -59,12 +108,12 @@ func (s State) onSame(e CredentialLoaded) Trigger {
 	case s.Phase == Stale && s.Attempt == 0 && s.Blocked.IsOfStore():
 		return storeStatusChanged
 	}
-	return s.orElseSighted("")
+	return s.onNothingNew("")
 }
 
-// orElseSighted is the trigger for a look that found nothing to take up. Only who
-// has no login asks why.
-func (s State) orElseSighted(trouble evidence.BlockReason) Trigger {
+// onNothingNew is the trigger for a look that found nothing to take up. Why
+// there is none matters in NoAuth alone.
+func (s State) onNothingNew(trouble evidence.BlockReason) Trigger {
 	if s.Phase == NoAuth && trouble != s.Blocked {
 		return storeStatusChanged
 	}
@@ -108,20 +157,14 @@ func (s State) takenAs(c Credential, d dates, at time.Time) Trigger {
 	return loadedFresh
 }
 
-// taking is the state with the credential of a load or a login.
-func (s State) taking(e Event) State {
-	switch e := e.(type) {
-	case LoggedIn:
-		return s.with(e.Credential, s.Policy.dates(e.Credential, time.Time{}))
-	case CredentialLoaded:
-		if e.Verdict != nil {
-			s.Verdicts = s.Verdicts.With(*e.Verdict)
-		}
-		s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
-		s.RefreshedAt = e.RefreshedAt
-		return s
+// loaded is the state with the credential of a look.
+func (s State) loaded(e CredentialLoaded) State {
+	if e.Verdict != nil {
+		s.Verdicts = s.Verdicts.With(*e.Verdict)
 	}
-	panic("machine: an event that brings no credential")
+	s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
+	s.RefreshedAt = e.RefreshedAt
+	return s
 }
 
 // without is the state without a login. What it knows of refresh tokens
@@ -139,63 +182,28 @@ func (s State) with(c Credential, d dates) State {
 	return s
 }
 
-// sighted is the state after a look that changed nothing but what is known of the
+// withStoreStatus is the state after a look that changed nothing but what is known of the
 // store: why it holds no login, or that it holds the one in use again.
-func (s State) sighted(e Event) (State, []Effect) {
-	s.Blocked, s.NotBefore = "", time.Time{}
-	if nothing, ok := e.(NothingLoaded); ok {
-		s.Blocked = nothing.Blocked
-	}
-	return s, []Effect{Publish{}}
+func (s State) withStoreStatus(why evidence.BlockReason) State {
+	s.Blocked, s.NotBefore = why, time.Time{}
+	return s
 }
 
-// keeping ends the refresh that found a login it must not take.
-func (s State) keeping(e Event) (State, []Effect) {
-	if attemptOf(e) == 0 {
-		return s, nil
-	}
-	s.Attempt, s.Overdue, s.NotBefore = 0, false, time.Time{}
-	return s, []Effect{Publish{}}
-}
-
-// revoking is the order to end, at the issuer, a login that is not used any more
-// after an event: none, or one. next is the state that the event led to.
+// revoking is the order to end, at the issuer, a login that no process uses any more:
+// none, or one.
 //
 // A refresh token that was refused or spent is never sent again, not
 // even to be revoked. Nor is a login whose account is in use: what was logged in
 // meanwhile might be of the same family, and would be ended with it.
-func (s State) revoking(trigger Trigger, e Event, next State) []Effect {
-	ended := s.ended(trigger, e)
-	if ended == nil || ended.Method != MethodTokens || s.Policy.SharesAccount(next.Credential, *ended) {
+func (s State) revoking(ended Credential) []Effect {
+	if ended.Method != MethodTokens || s.Policy.SharesAccount(s.Credential, ended) {
 		return nil
 	}
-	verdict, condemned := next.verdictOn(*ended)
+	verdict, condemned := s.verdictOn(ended)
 	if condemned && verdict.Reason != history.ReasonMissing || ended.RefreshToken.IsEmpty() && ended.AccessToken.IsEmpty() {
 		return nil
 	}
-	return []Effect{Revoke{Credential: *ended}}
-}
-
-// ended is the login that no process uses after an event, nil if there is none.
-func (s State) ended(trigger Trigger, e Event) *Credential {
-	switch e := e.(type) {
-	case RefreshSucceeded:
-		if trigger == outcomeLate && e.Base != nil { // else it is stored, and another process may use it
-			return &e.Credential
-		}
-	case RefreshFailedTransient:
-		if trigger == outcomeLate && e.Base != nil {
-			return e.Kept
-		}
-	case CredentialLoaded:
-		return e.Dropped
-	case LoggedOut:
-		if e.Removed != nil {
-			return newest(s.Credential, *e.Removed)
-		}
-		return e.Dropped
-	}
-	return nil
+	return []Effect{Revoke{Credential: ended}}
 }
 
 // newest is the one of a logout's two logins that can still be refreshed: what

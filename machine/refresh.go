@@ -32,9 +32,24 @@ func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
 	return kept
 }
 
-// datesOf are those of the token set that a refresh brought.
-func (p Policy) datesOf(e RefreshSucceeded) dates {
-	return p.dates(e.Credential, cmp.Or(e.SentAt, e.at()))
+// isLate reports whether an attempt is no longer the one in flight, because a login or a
+// logout came first. Zero is no attempt.
+func (s State) isLate(attempt AttemptID) bool { return attempt != 0 && attempt != s.Attempt }
+
+// move implements [Event].
+func (e RefreshSucceeded) move(s State) move {
+	if s.isLate(e.Attempt) {
+		late := move{trigger: outcomeLate, next: s}
+		if e.Base != nil { // else it is stored, and another process may use it
+			late.ended = &e.Credential
+		}
+		return late
+	}
+	d, trigger := s.Policy.dates(e.Credential, cmp.Or(e.SentAt, e.at())), refreshSucceeded
+	if d.isDue(e.at()) {
+		trigger = refreshSucceededAged
+	}
+	return publishing(trigger, s.granted(e, d))
 }
 
 // Keeping is the login in use with a refresh token that came without an access token
@@ -48,9 +63,9 @@ func (s State) Keeping(kept endpoint.TokenResponse, at time.Time) Credential {
 	return next
 }
 
-func (s State) granted(e RefreshSucceeded) State {
+func (s State) granted(e RefreshSucceeded, d dates) State {
 	inARow := s.Failures + 1
-	s = s.spending(e.Credential, e.at()).with(e.Credential, s.Policy.datesOf(e))
+	s = s.spending(e.Credential, e.at()).with(e.Credential, d)
 	s.RefreshedAt, s.Base = e.at(), e.Base
 	if s.isDue(e.at()) {
 		s.spareIssuerOfOldTokens(inARow, e.at())
@@ -70,12 +85,30 @@ func (s *State) spareIssuerOfOldTokens(inARow int, at time.Time) {
 // has another one.
 func (s State) spending(next Credential, at time.Time) State {
 	if !s.Credential.RefreshToken.Equal(next.RefreshToken) && s.Credential.Method == MethodTokens {
-		s.Verdicts = s.Verdicts.With(history.Verdict{
+		return s.condemning(history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: history.ReasonSpent, At: at,
 		})
 	}
 	return s
+}
+
+// condemning is the state that knows of one more verdict.
+func (s State) condemning(verdict history.Verdict) State {
+	s.Verdicts = s.Verdicts.With(verdict)
+	return s
+}
+
+// move implements [Event].
+func (e RefreshFailedTransient) move(s State) move {
+	if s.isLate(e.Attempt) {
+		late := move{trigger: outcomeLate, next: s}
+		if e.Base != nil {
+			late.ended = e.Kept
+		}
+		return late
+	}
+	return publishing(refreshFailedTransient, s.deferred(e))
 }
 
 func (s State) deferred(e RefreshFailedTransient) State {
@@ -95,39 +128,52 @@ func (s State) deferred(e RefreshFailedTransient) State {
 	return s
 }
 
+// move implements [Event]. A late verdict still condemns: the refresh token is as dead
+// as if a caller had waited. It is not late for the login that Stale would spend, which
+// may have come back while its first refresh was in flight.
+func (e RefreshFailedPermanent) move(s State) move {
+	isInUse := s.Phase == Stale && e.Verdict.TokenID == s.Policy.TokenID(s.Credential)
+	if s.isLate(e.Attempt) && !isInUse {
+		return publishing(outcomeLate, s.condemning(e.Verdict))
+	}
+	return publishing(refreshFailedPermanent, s.refused(e))
+}
+
 func (s State) refused(e RefreshFailedPermanent) State {
 	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Blocked, s.InDoubt = 0, false, time.Time{}, 0, "", false
 	s.Evidence = evidence.Repeated{}
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
 	}
-	s.Verdicts = s.Verdicts.With(e.Verdict)
-	return s
+	return s.condemning(e.Verdict)
 }
 
-// overdue is the state of which callers need not wait any more. The refresh stays
-// in flight: as long as it does, no other one starts.
-func (s State) overdue(e AnswerOverdue) State {
-	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, evidence.BlockIssuerUnavailable
-	return s
-}
-
-// isRefusedBy reports whether an event, however late, condemns the refresh token
-// that Stale would spend: the login may have come back while its first refresh
-// was in flight.
-func (s State) isRefusedBy(e Event) bool {
-	refused, ok := e.(RefreshFailedPermanent)
-	return ok && s.Phase == Stale && refused.Verdict.TokenID == s.Policy.TokenID(s.Credential)
-}
-
-// learning keeps the verdict that a late answer brings: the refresh token is
-// as dead as if a caller had waited.
-func (s State) learning(e Event) (State, []Effect) {
-	if refused, ok := e.(RefreshFailedPermanent); ok {
-		s.Verdicts = s.Verdicts.With(refused.Verdict)
-		return s, []Effect{Publish{}}
+// move implements [Event]. Callers need not wait any more. The refresh stays in flight:
+// as long as it does, no other one starts.
+func (e AnswerOverdue) move(s State) move {
+	if s.isLate(e.Attempt) {
+		return move{trigger: outcomeLate, next: s}
 	}
-	return s, nil
+	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, evidence.BlockIssuerUnavailable
+	return publishing(answerOverdue, s)
+}
+
+// move implements [Event].
+func (e Saved) move(s State) move {
+	if !s.IsUnsaved() {
+		return move{trigger: outcomeLate, next: s}
+	}
+	s.Base = nil
+	return publishing(saveSucceeded, s)
+}
+
+// move implements [Event].
+func (e SaveFailed) move(s State) move {
+	if !s.IsUnsaved() {
+		return move{trigger: outcomeLate, next: s}
+	}
+	s.SaveNotBefore = e.NotBefore
+	return publishing(saveFailed, s)
 }
 
 // The bounds of the wait after a transient failure, and the least one after a

@@ -62,11 +62,11 @@ var mutants = []mutant{
 	{"an aged condemned login is refreshed", "machine/asked.go",
 		"	if _, condemned := s.Verdict(); condemned {\n		return cannotRefresh", "	if _, condemned := s.Verdict(); condemned && false {\n		return cannotRefresh",
 		"poison is terminal for its bytes", poisoned, false},
-	{"a late outcome counts", "machine/step.go",
-		`return attempt != 0 && attempt != s.Attempt && !s.isRefusedBy(e)`, `return attempt != 0 && false`,
+	{"a late outcome counts", "machine/refresh.go",
+		`return attempt != 0 && attempt != s.Attempt }`, `return attempt != 0 && false }`,
 		"a login is never undone by a refresh in flight", unit, false},
-	{"a late verdict on the login in use is filed and forgotten", "machine/step.go",
-		`attempt != s.Attempt && !s.isRefusedBy(e)`, `attempt != s.Attempt`,
+	{"a late verdict on the login in use is filed and forgotten", "machine/refresh.go",
+		`s.isLate(e.Attempt) && !isInUse`, `s.isLate(e.Attempt)`,
 		"poison is terminal for its bytes", table, false},
 	{"another account's login is taken while one is in use", "machine/login.go",
 		`	case s.Policy.SharesAccount(s.Credential, e.Credential):
@@ -104,7 +104,7 @@ var mutants = []mutant{
 		`return at.Add(max(wait, min(retryAfter, backoffCeiling)))`, `return at.Add(wait)`,
 		"politeness in an outage", unit + " " + engineUnit, false},
 	{"a login whose family is in use is revoked", "machine/login.go",
-		`ended.Method != MethodTokens || s.Policy.SharesAccount(next.Credential, *ended)`, `ended.Method != MethodTokens`,
+		`ended.Method != MethodTokens || s.Policy.SharesAccount(s.Credential, ended)`, `ended.Method != MethodTokens`,
 		"a revocation ends no login in use", table, false},
 
 	// The second look before a post.
@@ -169,8 +169,8 @@ var mutants = []mutant{
 		"	o.step(machine.LoggedIn{At: o.at(), Credential: c})\n	if c.Method != machine.MethodExternal {\n		if err := o.Store.Replace",
 		"a login that cannot be stored changes nothing", engineUnit, false},
 	{"callers are answered before the effects", "machine/engine/internal/owner/owner.go",
-		"	for _, effect := range effects {\n		o.perform(effect, event, &before)\n	}\n	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one\n		o.relieve(&before)\n	}\n",
-		"	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one\n		o.relieve(&before)\n	}\n	for _, effect := range effects {\n		o.perform(effect, event, &before)\n	}\n",
+		"	for _, effect := range effects {\n		o.perform(effect, &before)\n	}\n	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one\n		o.relieve(&before)\n	}\n",
+		"	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one\n		o.relieve(&before)\n	}\n	for _, effect := range effects {\n		o.perform(effect, &before)\n	}\n",
 		"who waited sees what came of it", engineUnit, false},
 
 	// The ledger.

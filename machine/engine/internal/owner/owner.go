@@ -231,7 +231,7 @@ func (o *Owner) step(event machine.Event) {
 		o.forget() // what was of no use in one state may be a login in another
 	}
 	for _, effect := range effects {
-		o.perform(effect, event, &before)
+		o.perform(effect, &before)
 	}
 	if len(o.waiters) > 0 && (o.state.Overdue || o.waiters[0].attempt != o.state.Attempt) { // all wait for the same one
 		o.relieve(&before)
@@ -275,12 +275,12 @@ func (o *Owner) isHeard() bool { return o.running == len(o.revocations) }
 
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
-func (o *Owner) perform(effect machine.Effect, event machine.Event, before *machine.State) {
+func (o *Owner) perform(effect machine.Effect, before *machine.State) {
 	switch effect := effect.(type) {
 	case machine.Publish:
 		o.publish()
 	case machine.Notify:
-		o.notify(event, before)
+		o.notify(effect.Trigger, before)
 	case machine.LookInStore:
 		o.Look()
 	case machine.SaveAgain:
@@ -296,9 +296,9 @@ func (o *Owner) publish() {
 	o.published.Store(&published{state: o.state, snapshot: o.state.Snapshot()})
 }
 
-func (o *Owner) notify(event machine.Event, before *machine.State) {
+func (o *Owner) notify(trigger machine.Trigger, before *machine.State) {
 	after := o.published.Load()
-	o.logChange(machine.TriggerOf(*before, event), before, &after.state)
+	o.logChange(trigger, before, &after.state)
 	if len(o.subscribers) == 0 {
 		return
 	}
