@@ -106,7 +106,7 @@ func TestRenewerIsAskedWhenExternalTokensAreRefused(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				client := &supplier{next: external("second"), err: err}
 				e := enginetest.Start(engine.Options{
-					Policy: policy, Store: s.store, Ledger: s.ledger.Process(9), Issuer: s.issuer, Renewer: client,
+					Policy: policy, Store: s.store, Ledger: s.ledger.Process(9), AuthorizationServer: s.issuer, Renewer: client,
 				})
 				defer e.Close(ended())
 				stored, first := s.stored(), external("first")

@@ -43,7 +43,7 @@ func started(b *testing.B) *engine.Engine {
 	kept, refuses := memory.NewStore(), &issuer{answers: make(chan endpoint.Answer, 1)}
 	refuses.answers <- refused(history.ReasonReused)
 	require.NoError(b, kept.Replace(b.Context(), login("first", 24*time.Hour)))
-	e := enginetest.Start(engine.Options{Policy: policy, Store: kept, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: refuses})
+	e := enginetest.Start(engine.Options{Policy: policy, Store: kept, Ledger: memory.NewLedger(policy.Issuer).Process(1), AuthorizationServer: refuses})
 	b.Cleanup(func() { e.Close(context.Background()) })
 	<-e.Ready()
 	return e

@@ -36,7 +36,7 @@ func Example() {
 	issuer := machine.Issuer{TokenEndpoint: "https://auth.example/token", ClientID: "client"}
 	e, err := engine.Start(engine.Options{
 		Policy: machine.Policy{Issuer: issuer},
-		Store:  memory.NewStore(), Ledger: memory.NewLedger(issuer).Process(1), Issuer: server,
+		Store:  memory.NewStore(), Ledger: memory.NewLedger(issuer).Process(1), AuthorizationServer: server,
 	})
 	if err != nil {
 		fmt.Println(err)

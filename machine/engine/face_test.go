@@ -16,11 +16,11 @@ import (
 )
 
 func TestStartNamesTheOptionOfNoUse(t *testing.T) {
-	good := engine.Options{Store: memory.NewStore(), Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: &issuer{}}
+	good := engine.Options{Store: memory.NewStore(), Ledger: memory.NewLedger(policy.Issuer).Process(1), AuthorizationServer: &issuer{}}
 	for option, spoil := range map[string]func(*engine.Options){
 		"Store":               func(o *engine.Options) { o.Store = nil },
 		"Ledger":              func(o *engine.Options) { o.Ledger = nil },
-		"Issuer":              func(o *engine.Options) { o.Issuer = nil },
+		"AuthorizationServer": func(o *engine.Options) { o.AuthorizationServer = nil },
 		"Deadline":            func(o *engine.Options) { o.Deadline = -1 },
 		"Policy.RefreshFloor": func(o *engine.Options) { o.Policy.RefreshFloor = -1 },
 	} {

@@ -190,7 +190,7 @@ func (s *site) start() *engine.Engine { return s.startWith(func(*engine.Options)
 func (s *site) startWith(change func(*engine.Options)) *engine.Engine {
 	s.pid++
 	options := engine.Options{
-		Policy: policy, Store: s.store, Ledger: s.ledger.Process(s.pid), Issuer: s.issuer,
+		Policy: policy, Store: s.store, Ledger: s.ledger.Process(s.pid), AuthorizationServer: s.issuer,
 		Random: func() float64 { return 0.5 },
 	}
 	change(&options)

@@ -15,11 +15,11 @@ import (
 // Options is what an engine is made of. Store, Ledger and Issuer are required;
 // every other zero value stands for its default.
 type Options struct {
-	Policy  machine.Policy
-	Store   persist.Store
-	Ledger  persist.Ledger
-	Issuer  AuthorizationServer
-	Renewer Renewer // the program that gave an external login; nil if none did
+	Policy              machine.Policy
+	Store               persist.Store
+	Ledger              persist.Ledger
+	AuthorizationServer AuthorizationServer
+	Renewer             Renewer // the program that gave an external login; nil if none did
 
 	Deadline time.Duration // how long callers wait for a post to the issuer, and how old an intent may be when it begins; 30 s
 	LockWait time.Duration // for another process's refresh; Deadline + 5 s
@@ -82,7 +82,7 @@ func (o Options) check() error {
 	for _, each := range []struct {
 		option    string
 		isMissing bool
-	}{{"Store", o.Store == nil}, {"Ledger", o.Ledger == nil}, {"Issuer", o.Issuer == nil}} {
+	}{{"Store", o.Store == nil}, {"Ledger", o.Ledger == nil}, {"AuthorizationServer", o.AuthorizationServer == nil}} {
 		if each.isMissing {
 			return &OptionError{each.option, "is missing"}
 		}
@@ -104,7 +104,7 @@ func (o Options) check() error {
 // inside are the options as the owner of the state takes them.
 func (o Options) inside() owner.Options {
 	return owner.Options{
-		Policy: o.Policy, Store: o.Store, Ledger: o.Ledger, Issuer: o.Issuer, Renewer: o.Renewer,
+		Policy: o.Policy, Store: o.Store, Ledger: o.Ledger, AuthorizationServer: o.AuthorizationServer, Renewer: o.Renewer,
 		Deadline: o.Deadline, LockWait: o.LockWait, SaveWait: o.SaveWait,
 		Log: o.Log, Now: o.Now, Random: o.Random, Uptime: o.Uptime, ProcessID: o.ProcessID,
 		Elsewhere: o.Elsewhere, Before: o.Before,

@@ -22,7 +22,7 @@ func (roomless) Probe(context.Context) error { return &persist.NotDurableError{E
 
 // peek looks at a site as a process that only looks does.
 func (s *site) peek(stored persist.Store) engine.Sight {
-	return engine.Peek(s.t.Context(), engine.Options{Policy: policy, Store: stored, Ledger: s.ledger.Process(99), Issuer: s.issuer})
+	return engine.Peek(s.t.Context(), engine.Options{Policy: policy, Store: stored, Ledger: s.ledger.Process(99), AuthorizationServer: s.issuer})
 }
 
 // Whatever an engine came to is what a process that only looks comes to.
@@ -83,7 +83,7 @@ func TestPeekSaysWhyTheStoreCannotTell(t *testing.T) {
 		s.store.hangs.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		seen := engine.Peek(ctx, engine.Options{Policy: policy, Store: s.store, Ledger: s.ledger.Process(99), Issuer: s.issuer})
+		seen := engine.Peek(ctx, engine.Options{Policy: policy, Store: s.store, Ledger: s.ledger.Process(99), AuthorizationServer: s.issuer})
 		require.Error(t, seen.StoreProblem)
 		require.Equal(t, machine.ActionOperator, seen.Snapshot.Assess(time.Now()).Action)
 	})
@@ -97,7 +97,7 @@ func (mute) Probe(context.Context) error { return &persist.NotDurableError{Err: 
 func TestALedgerThatTakesNoEntryIsTheOperatorsMatter(t *testing.T) {
 	inBubble(t, expired, func(t *testing.T, s *site) {
 		ledger := mute{s.ledger.Process(99)}
-		seen := engine.Peek(t.Context(), engine.Options{Policy: policy, Store: s.store, Ledger: ledger, Issuer: s.issuer})
+		seen := engine.Peek(t.Context(), engine.Options{Policy: policy, Store: s.store, Ledger: ledger, AuthorizationServer: s.issuer})
 		require.Equal(t, machine.ActionOperator, seen.Snapshot.Assess(time.Now()).Action, "to who looks")
 		s.restart(func(o *engine.Options) {
 			o.Ledger = ledger

@@ -277,7 +277,7 @@ func TestALogoutThatIsCutShortOrFailsIsOneOrNone(t *testing.T) {
 			inBubble(t, good, func(t *testing.T, s *site) {
 				held := s.stored()
 				shaky := &dying{Store: s.store, Ledger: s.ledger.Process(7), until: until, fails: fails}
-				leaving := enginetest.NewOwner(enginetest.Options{Policy: policy, Store: shaky, Ledger: shaky, Issuer: s.issuer}, none{})
+				leaving := enginetest.NewOwner(enginetest.Options{Policy: policy, Store: shaky, Ledger: shaky, AuthorizationServer: s.issuer}, none{})
 				leaving.Look()
 				err := leaving.Logout(false, func(bool, error) {})
 				_, missing := s.store.Store.Load(t.Context())

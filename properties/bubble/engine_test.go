@@ -105,7 +105,7 @@ func (p plan) run(t *rapid.T) {
 	require.NoError(t, r.store.Replace(t.Context(), r.issuer.newLogin("alice", p.first)))
 	r.Engine = enginetest.Start(engine.Options{
 		Policy: propertytest.Policy, Store: &flakyStore{Store: r.store, failing: p.failing},
-		Ledger: memory.NewLedger(propertytest.Policy.Issuer).Process(1), Issuer: r.issuer,
+		Ledger: memory.NewLedger(propertytest.Policy.Issuer).Process(1), AuthorizationServer: r.issuer,
 		Random: func() float64 { return halfJitter },
 	})
 	var clients sync.WaitGroup

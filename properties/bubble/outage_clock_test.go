@@ -48,7 +48,7 @@ func (c *clocked) start(t *testing.T) *engine.Engine {
 	e := enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: c.names, RefreshFloor: 5 * time.Second}, Now: c.now, ProcessID: c.pid,
 		Store: c.store, Ledger: c.ledger.Process(c.pid),
-		Issuer: oauth.New(oauth.Options{Transport: c.issuer.Transport(), Now: c.now}),
+		AuthorizationServer: oauth.New(oauth.Options{Transport: c.issuer.Transport(), Now: c.now}),
 	})
 	<-e.Ready()
 	return e

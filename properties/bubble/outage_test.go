@@ -104,7 +104,7 @@ func newOutage(t *testing.T) *outage {
 		o.engines = append(o.engines, enginetest.Start(engine.Options{
 			Policy: machine.Policy{Issuer: names, RefreshFloor: 5 * time.Second}, ProcessID: n + 1,
 			Store: o.store, Ledger: o.ledger.Process(n + 1),
-			Issuer: oauth.New(oauth.Options{Transport: o}),
+			AuthorizationServer: oauth.New(oauth.Options{Transport: o}),
 		}))
 	}
 	return o

@@ -130,7 +130,7 @@ func (p party) run(t watcher, floor, slack time.Duration) {
 	require.NoError(t, g.store.Replace(context.Background(), credentialNamed(firstLogin, time.Now())))
 	g.Engine = enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: propertytest.Policy.Issuer, RefreshFloor: floor, BackoffOff: true},
-		Store:  g.store, Ledger: memory.NewLedger(propertytest.Policy.Issuer).Process(1), Issuer: g,
+		Store:  g.store, Ledger: memory.NewLedger(propertytest.Policy.Issuer).Process(1), AuthorizationServer: g,
 	})
 	<-g.Ready()
 	var clients sync.WaitGroup

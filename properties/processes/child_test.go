@@ -64,10 +64,10 @@ func (m mortal) serve() {
 	issuer := oauth.New(oauth.Options{LoginIssuer: m.URL, Log: log})
 	fate := &fate{mortal: m}
 	auth, err := engine.Start(engine.Options{
-		Policy: machine.Policy{Issuer: names, Claims: chatgpt.Claims},
-		Store:  file.Open(m.Home, file.Options{Log: log, Step: fate.calls}),
-		Ledger: file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Step: fate.calls, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
-		Issuer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
+		Policy:              machine.Policy{Issuer: names, Claims: chatgpt.Claims},
+		Store:               file.Open(m.Home, file.Options{Log: log, Step: fate.calls}),
+		Ledger:              file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Step: fate.calls, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
+		AuthorizationServer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
 	})
 	if err != nil {
 		panic(err)

@@ -96,9 +96,9 @@ func (s *scene) engineAt(t *testing.T, ahead time.Duration) onlooker {
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	options := engine.Options{
 		Policy: machine.Policy{Issuer: s.names}, Now: now, ProcessID: os.Getpid(), Log: log,
-		Store:  file.Open(s.home, file.Options{Log: log}),
-		Ledger: file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Now: now}),
-		Issuer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),
+		Store:               file.Open(s.home, file.Options{Log: log}),
+		Ledger:              file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Now: now}),
+		AuthorizationServer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),
 	}
 	s.settings(&options)
 	e := enginetest.Start(options)

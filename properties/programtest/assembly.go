@@ -56,7 +56,7 @@ func Assemble(parts Parts) *Assembly {
 	a.Output, a.hangUp = io.Pipe()
 	a.Conn = jsonrpc.New(read, a.hangUp, jsonrpc.Options{})
 	a.Engine = enginetest.Start(engine.Options{
-		Policy: machine.Policy{Issuer: Issuer, Claims: chatgpt.Claims}, Store: parts.Store, Ledger: parts.Ledger, Issuer: issuer,
+		Policy: machine.Policy{Issuer: Issuer, Claims: chatgpt.Claims}, Store: parts.Store, Ledger: parts.Ledger, AuthorizationServer: issuer,
 		Renewer: appserver.Client{Conn: a.Conn, Now: time.Now}, Random: parts.Random,
 	})
 	parts.Logins.Issuer, parts.Logins.Save = issuer, a.Engine.Login

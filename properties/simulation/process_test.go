@@ -38,7 +38,7 @@ func (p *process) start() {
 	p.ledger = p.world.ledger.Process(p.pid)
 	p.rejected = map[string]bool{}
 	p.owner = enginetest.NewOwner(enginetest.Options{
-		Policy: propertytest.Policy, Store: siteStore{p.world.store, p.world, p}, Ledger: siteLedger{p.ledger, p}, Issuer: p.world,
+		Policy: propertytest.Policy, Store: siteStore{p.world.store, p.world, p}, Ledger: siteLedger{p.ledger, p}, AuthorizationServer: p.world,
 		Now:    p.world.clock,
 		Uptime: func() time.Duration { return p.world.now.Sub(machinetest.Dawn) },
 		Random: func() float64 { return 0.5 },

@@ -68,7 +68,7 @@ func mallocs() uint64 {
 func benchOptions(b testing.TB, held machine.Credential) Options {
 	kept := memory.NewStore()
 	require.NoError(b, kept.Replace(b.Context(), held))
-	auth := enginetest.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}})
+	auth := enginetest.Start(engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), AuthorizationServer: hasty{}})
 	b.Cleanup(func() { auth.Close(context.Background()) })
 	<-auth.Ready()
 	return offline(auth, Options{Terminal: "xterm", RequiresAuth: true, Introduce: func(string, string) {}})

@@ -191,7 +191,7 @@ func TestTokenThatTheBackendRefusedIsNotResent(t *testing.T) {
 			adjust := func(o *Options, e *engine.Options) {
 				guarded(g)(o, e)
 				e.Policy.RefreshFloor = 5 * time.Second
-				e.Issuer.(*issuer).answers = []endpoint.Answer{grants("second", "r2")}
+				e.AuthorizationServer.(*issuer).answers = []endpoint.Answer{grants("second", "r2")}
 			}
 			experimental(t, tokens("first", "r1"), adjust, func(t *testing.T, s *site) {
 				s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)

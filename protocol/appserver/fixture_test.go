@@ -111,7 +111,7 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	}
 	policy := machine.Policy{Claims: chatgpt.Claims, BackoffOff: true, Issuer: machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"}}
 	parts := engine.Options{
-		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), Issuer: s.issuer,
+		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), AuthorizationServer: s.issuer,
 	}
 	options := Options{
 		Home: "/home/ada/.codex", Version: "1.2.3", Terminal: "xterm", RequiresAuth: true,

@@ -78,7 +78,7 @@ func serveAll(t *testing.T, input []byte, loggedIn bool) string {
 	if loggedIn {
 		require.NoError(t, kept.Replace(t.Context(), *tokens("access-1", "refresh-1")))
 	}
-	parts := engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), Issuer: hasty{}}
+	parts := engine.Options{Store: kept, Ledger: memory.NewLedger(machine.Issuer{}).Process(1), AuthorizationServer: hasty{}}
 	auth := enginetest.Start(parts)
 	var output bytes.Buffer
 	conn := jsonrpc.New(bytes.NewReader(input), &output, jsonrpc.Options{})

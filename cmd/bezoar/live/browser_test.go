@@ -110,7 +110,7 @@ func TestPageFollowsTheEngine(t *testing.T) {
 	issuer := watched{&scripted{answers: []endpoint.Answer{endpoint.Refused{Reason: history.ReasonReused}}}, recorder}
 	ledger := memory.NewLedger(policy.Issuer).Process(1)
 	auth := enginetest.Start(engine.Options{
-		Policy: policy, Store: memory.NewStore(), Ledger: ledger, Issuer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Policy: policy, Store: memory.NewStore(), Ledger: ledger, AuthorizationServer: issuer, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	t.Cleanup(func() { auth.Close(context.Background()) })
 	page := newPage(recorder, Options{Source: auth, Words: plain{}, Version: "0.0.0"})

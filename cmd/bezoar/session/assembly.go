@@ -102,7 +102,7 @@ func PolicyOf(c config.Config) machine.Policy {
 func EngineOptions(c config.Config, issuer engine.AuthorizationServer, log *slog.Logger) engine.Options {
 	return engine.Options{
 		Policy: PolicyOf(c),
-		Store:  bounded.NewStore(StoreOf(c, fallback.Options{Log: log})), Ledger: bounded.NewLedger(LedgerOf(c, log)), Issuer: issuer,
+		Store:  bounded.NewStore(StoreOf(c, fallback.Options{Log: log})), Ledger: bounded.NewLedger(LedgerOf(c, log)), AuthorizationServer: issuer,
 		Deadline: c.RefreshDeadline, Log: log, ProcessID: os.Getpid(),
 	}
 }

@@ -20,7 +20,7 @@ func (t *transaction) save(ctx context.Context) {
 	case endpoint.Issued:
 		t.granted(ctx, answer.Response)
 	case endpoint.Refused:
-		t.entry.Repeated = answer.Evidence.After(t.state.Evidence, t.lineage(ctx).Deferral.Evidence)
+		t.entry.Repeated = answer.Evidence.After(t.state.Evidence, t.tokenHistory(ctx).Deferral.Evidence)
 		t.refused(ctx, answer.Reason)
 	case endpoint.Unavailable:
 		t.deferred(ctx, answer)
@@ -69,7 +69,7 @@ func (t *transaction) swap(ctx context.Context) error {
 // is as good.
 func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) bool {
 	return stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential) ||
-		t.state.MayReplace(stored, t.lineage(ctx))
+		t.state.MayReplace(stored, t.tokenHistory(ctx))
 }
 
 // refused is a verdict, unless the user logged in anew while the issuer was asked:
@@ -78,7 +78,7 @@ func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 	at := t.at()
 	t.entry.Kind, t.entry.Reason = persist.Refused, reason
 	if !reason.IsExplained() {
-		t.entry.Failures = t.lineage(ctx).Deferral.After(0, true)
+		t.entry.Failures = t.tokenHistory(ctx).Deferral.After(0, true)
 		t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
 	}
 	if t.outcome = t.displaced(ctx, nil); t.outcome != nil {
@@ -91,12 +91,12 @@ func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 
 func (t *transaction) deferred(ctx context.Context, answer endpoint.Unavailable) {
 	at := t.at()
-	lineage := t.lineage(ctx)
-	t.entry.Kind, t.entry.Failures = persist.Deferred, lineage.Deferral.After(t.state.Failures, false)
+	known := t.tokenHistory(ctx)
+	t.entry.Kind, t.entry.Failures = persist.Deferred, known.Deferral.After(t.state.Failures, false)
 	t.entry.NotBefore = t.Policy.NextAttempt(at.Time, t.entry.Failures, answer.RetryAfter, t.Random())
-	t.entry.Repeated = answer.Evidence.After(t.state.Evidence, lineage.Deferral.Evidence)
+	t.entry.Repeated = answer.Evidence.After(t.state.Evidence, known.Deferral.Evidence)
 	if answer.Lost {
-		t.entry.Lost, t.entry.Losses = true, lineage.Losses(t.entry.TokenID)+1
+		t.entry.Lost, t.entry.Losses = true, known.Losses(t.entry.TokenID)+1
 	}
 	outcome := machine.RefreshFailedTransient{
 		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Blocked: evidence.BlockIssuerUnavailable,
@@ -133,9 +133,9 @@ func (t *transaction) kept(ctx context.Context, grant endpoint.TokenResponse, ou
 // asked, or a logout; nil if the stored login is still ours, or if that
 // cannot be found out. dropped is the token set that no login is left for, nil for none.
 func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential) machine.Event {
-	lineage := t.lineage(ctx) // before the store is, see reread
+	known := t.tokenHistory(ctx) // before the store is, see reread
 	record, err := t.Store.Load(ctx)
-	if errors.Is(err, persist.ErrNotFound) && lineage.LoggedOut {
+	if errors.Is(err, persist.ErrNotFound) && known.LoggedOut {
 		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt, Dropped: dropped}
 	}
 	if err != nil {
@@ -145,7 +145,7 @@ func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential
 		t.record = record
 		return nil
 	}
-	event := t.state.Loaded(lineage, record.Credential, t.at().Time)
+	event := t.state.Loaded(known, record.Credential, t.at().Time)
 	event.Attempt, event.Dropped = t.state.Attempt, dropped
 	return event
 }
@@ -162,7 +162,7 @@ func (t *transaction) isStored(ctx context.Context) bool {
 func (t *transaction) close(ctx context.Context) {
 	ctx, cancel := detached(ctx, detachedLimit)
 	defer cancel()
-	if t.lineage(ctx).LoggedOut && !t.isStored(ctx) {
+	if t.tokenHistory(ctx).LoggedOut && !t.isStored(ctx) {
 		t.entry.NextID = ""
 	}
 	if err := t.Ledger.Conclude(ctx, t.entry.TokenID, t.entry); err != nil {

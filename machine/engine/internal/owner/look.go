@@ -43,9 +43,9 @@ func (o *Owner) Look() {
 	if o.lastLook.holds(stamp, known, o.Now()) {
 		return
 	}
-	lineage := o.lineageWithin(ctx, storeLimit*3/4) // a ledger that is slow to read hides no login
+	past := o.tokenHistoryWithin(ctx, storeLimit*3/4) // a ledger that is slow to read hides no login
 	record, err := o.Store.Load(ctx)
-	event := o.found(&o.state, lineage, record, err)
+	event := o.found(&o.state, past, record, err)
 	o.tellProblem(err)
 	_, unreadable := errors.AsType[*persist.UnreadableError](err)
 	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || unreadable
@@ -53,7 +53,7 @@ func (o *Owner) Look() {
 	before := o.state.Credential
 	o.step(event)
 	o.share()
-	if o.hasLooked || lineage.LoggedOut || !record.Credential.OriginIsIn(lineage) { // what is there at the start is no news, unless the ledger thinks otherwise
+	if o.hasLooked || past.LoggedOut || !record.Credential.OriginIsIn(past) { // what is there at the start is no news, unless the ledger thinks otherwise
 		o.noteAdopted(ctx, event, before)
 	}
 	o.hasLooked = true
@@ -120,30 +120,14 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	o.endIfGone(ctx, c)
 }
 
-// endIfGone follows an entry by which the user is logged in. The last entry decides:
-// if nothing is stored any more, a logout came between the look at the store and the
-// entry, and it is noted again. This process may have stood still in between. Nothing
-// waits long for that.
-func (o *Options) endIfGone(ctx context.Context, c machine.Credential) {
-	looking, cancel := context.WithTimeout(ctx, glanceLimit)
-	defer cancel()
-	if _, err := o.Store.Load(looking); errors.Is(err, persist.ErrNotFound) {
-		o.noteLogout(ctx, c)
-	}
-}
-
-func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
-	o.note(ctx, persist.Entry{Kind: persist.Logout, Method: c.Method, TokenID: o.keyOf(c)})
-}
-
 // found is the event for what a store holds, or for the error that it gave, in the
 // light of what its ledger knows.
-func (o *Options) found(s *machine.State, lineage history.TokenHistory, record persist.Record, err error) machine.Event {
+func (o *Options) found(s *machine.State, known history.TokenHistory, record persist.Record, err error) machine.Event {
 	at := o.at()
 	switch unreadable, ok := errors.AsType[*persist.UnreadableError](err); {
 	case err == nil:
-		return s.Loaded(lineage, record.Credential, at.Time)
-	case errors.Is(err, persist.ErrNotFound) && lineage.LoggedOut:
+		return s.Loaded(known, record.Credential, at.Time)
+	case errors.Is(err, persist.ErrNotFound) && known.LoggedOut:
 		return machine.LoggedOut{At: at}
 	case errors.Is(err, persist.ErrNotFound), ok && !unreadable.BlocksWrites:
 		return machine.NothingLoaded{At: at}
@@ -151,20 +135,20 @@ func (o *Options) found(s *machine.State, lineage history.TokenHistory, record p
 	return machine.NothingLoaded{At: at, Blocked: evidence.BlockStoreUnavailable}
 }
 
-// lineageWithin is lineage for those who wait no longer than limit.
-func (o *Options) lineageWithin(ctx context.Context, limit time.Duration) history.TokenHistory {
+// lineageWithin is known for those who wait no longer than limit.
+func (o *Options) tokenHistoryWithin(ctx context.Context, limit time.Duration) history.TokenHistory {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return o.lineage(ctx)
+	return o.tokenHistory(ctx)
 }
 
-// lineage is what the ledger knows; a ledger that cannot be read knows nothing.
-func (o *Options) lineage(ctx context.Context) history.TokenHistory {
-	lineage, err := o.Ledger.History(ctx)
+// tokenHistory is what the ledger knows; a ledger that cannot be read knows nothing.
+func (o *Options) tokenHistory(ctx context.Context) history.TokenHistory {
+	known, err := o.Ledger.History(ctx)
 	if err != nil {
 		o.Log.Warn("the ledger could not be read", "error", err)
 	}
-	return lineage
+	return known
 }
 
 // note appends an entry that nothing waits for.
@@ -188,7 +172,7 @@ func (o *Owner) saving() machine.Event {
 	defer cancel()
 	failed := machine.SaveFailed{At: o.at()}
 	failed.NotBefore = failed.Time.Add(saveRetry)
-	lineage := o.lineage(ctx) // before the store is, see reread
+	known := o.tokenHistory(ctx) // before the store is, see reread
 	record, err := o.Store.Load(ctx)
 	if err != nil {
 		return failed
@@ -197,7 +181,7 @@ func (o *Owner) saving() machine.Event {
 		return o.saved(ctx) // a write that was given up has taken place
 	}
 	if !record.Credential.Equal(*o.state.Base) {
-		displaced := o.state.Loaded(lineage, record.Credential, o.at().Time)
+		displaced := o.state.Loaded(known, record.Credential, o.at().Time)
 		displaced.Displaced = true
 		return displaced
 	}

@@ -16,11 +16,11 @@ import (
 // Options are those of package engine, where each of them is explained. Store, Ledger
 // and Issuer are there; the other zero values stand for their defaults.
 type Options struct {
-	Policy  machine.Policy
-	Store   persist.Store
-	Ledger  persist.Ledger
-	Issuer  Issuer
-	Renewer Renewer
+	Policy              machine.Policy
+	Store               persist.Store
+	Ledger              persist.Ledger
+	AuthorizationServer Issuer
+	Renewer             Renewer
 
 	Deadline, LockWait, SaveWait time.Duration
 

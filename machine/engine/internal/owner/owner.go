@@ -3,15 +3,11 @@ package owner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Owner is the engine without its goroutine: it owns the state, and only
@@ -40,14 +36,6 @@ type Owner struct {
 	unwaited      []func()      // called when no caller waits any more
 	resting       []func()      // called when no refresh is in flight that could be waited for
 	heard         []func()      // called when no refresh is in flight at all
-}
-
-// waiter is a caller whose answer depends on a refresh.
-type waiter struct {
-	attempt machine.AttemptID
-	ask     machine.Ask
-	since   time.Time // when it asked
-	answer  func(machine.Snapshot)
 }
 
 // published is a state that has been published, and what callers are given of it.
@@ -94,108 +82,6 @@ func (o *Owner) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known boo
 // State is the state that was published last, with its refresh token.
 func (o *Owner) State() *machine.State { return &o.published.Load().state }
 
-// Ask takes up what a client wants; see Engine.Ask.
-func (o *Owner) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
-	before := o.State()
-	o.step(machine.Asked{At: o.at(), Ask: ask})
-	o.goOn(before)
-	o.answer(ask, answer)
-}
-
-// Reject takes up a 401 of a resource server; see Engine.Rejected.
-func (o *Owner) Reject(access secret.Fingerprint, answer func(machine.Snapshot)) {
-	o.reject(machine.TokenRejected{At: o.at(), Access: access}, answer)
-}
-
-// RejectPastFloor takes up a 401 that is believed whatever the age of the token; see
-// Engine.RejectedPastFloor.
-func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(machine.Snapshot)) {
-	o.reject(machine.TokenRejected{At: o.at(), Access: access, PastFloor: true}, answer)
-}
-
-func (o *Owner) reject(refusal machine.TokenRejected, answer func(machine.Snapshot)) {
-	before := o.State()
-	o.step(refusal)
-	o.goOn(before)
-	if o.isResting() || o.isDrained {
-		answer(o.Snapshot())
-		return
-	}
-	o.waiters = append(o.waiters, waiter{o.state.Attempt, machine.Ask{Refresh: true}, o.Now(), answer})
-}
-
-// goOn refreshes a login that was taken up or granted and has aged as well, or that
-// need not wait any longer after a look. What another process stored is the refresh
-// that was asked for, so that none follows if it is good.
-func (o *Owner) goOn(before *machine.State) {
-	isNew := !o.state.Credential.AccessToken.Equal(before.Credential.AccessToken)
-	isFree := before.Attempt == 0 && !before.NotBefore.IsZero() && o.state.NotBefore.IsZero()
-	isEnding := o.isClosing || o.isDrained
-	if !isEnding && o.state.Phase == machine.Stale && o.state.Attempt == 0 && (isNew || isFree) {
-		o.step(machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
-	}
-}
-
-// Login stores a credential and then uses it; see Engine.Login.
-func (o *Owner) Login(c machine.Credential) error {
-	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
-	defer cancel()
-	if c.Method != machine.MethodExternal {
-		if err := o.Store.Replace(ctx, c); err != nil {
-			return fmt.Errorf("store login: %w", err)
-		}
-		o.forget()
-		login := persist.Entry{Kind: persist.Login, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()}
-		o.note(ctx, login.WithExpiry(c).Of(c))
-		o.endIfGone(ctx, c)
-	}
-	o.step(machine.LoggedIn{At: o.at(), Credential: c})
-	return nil
-}
-
-// Logout removes the stored login; see Engine.Logout. It writes its entry before it
-// removes the record: a sister process that finds the record gone must know that it
-// was on purpose, also if this one dies in between. If the record is still there
-// then, a second entry takes the first one back; if the process dies before that, the
-// next one to start on the home finds the login and writes that it goes on. What a
-// sister wrote between the entry and the removal says so as well: then the entry is
-// written again.
-//
-// ended is called once the authorization server has been told or given up on, at once
-// if there is nothing to tell or it is not to be told, and never if the logout failed.
-func (o *Owner) Logout(isLocal bool, ended func(asked bool, err error)) error {
-	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
-	defer cancel()
-	o.noteLogout(ctx, o.state.Credential)
-	stored, _ := o.Store.Load(ctx) // whatever it is, it goes
-	if err := o.Store.Delete(ctx); err != nil {
-		o.takeBackLogout(stored)
-		return fmt.Errorf("remove stored login: %w", err)
-	}
-	o.forget()
-	if _, err := o.Store.Load(ctx); err != nil && !o.lineage(ctx).LoggedOut {
-		o.noteLogout(ctx, stored.Credential)
-	}
-	o.loggingOut = &revocation{isLocal: isLocal, ended: ended}
-	o.step(machine.LoggedOut{At: o.at(), Removed: &stored.Credential})
-	if o.loggingOut != nil { // the step ordered no revocation
-		o.loggingOut = nil
-		ended(false, nil)
-	}
-	return nil
-}
-
-// takeBackLogout tells the ledger that a logout has changed nothing, if it has not:
-// the record may be gone all the same.
-func (o *Owner) takeBackLogout(stored persist.Record) {
-	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
-	defer cancel()
-	if found, err := o.Store.Load(ctx); err == nil && found.Revision == stored.Revision {
-		held := o.state.Credential
-		o.note(ctx, persist.Entry{Kind: persist.LogoutFailed, Method: held.Method, TokenID: o.keyOf(held)})
-	}
-}
-
 // Reload looks at the store even if it seems not to have changed.
 func (o *Owner) Reload() {
 	o.forget()
@@ -240,38 +126,6 @@ func (o *Owner) step(event machine.Event) {
 		call(&o.resting)
 	}
 }
-
-// call calls all functions of a list, and empties it.
-func call(list *[]func()) {
-	all := *list
-	*list = nil
-	for _, each := range all {
-		each()
-	}
-}
-
-// WhenResting calls done as soon as no refresh is in flight, or its deadline has struck.
-func (o *Owner) WhenResting(done func()) {
-	if o.isResting() {
-		done()
-		return
-	}
-	o.resting = append(o.resting, done)
-}
-
-func (o *Owner) isResting() bool { return o.state.Attempt == 0 || o.state.Overdue }
-
-// WhenHeard calls done as soon as no refresh is in flight, also none whose deadline has
-// struck or whose login has been replaced.
-func (o *Owner) WhenHeard(done func()) {
-	if o.isHeard() {
-		done()
-		return
-	}
-	o.heard = append(o.heard, done)
-}
-
-func (o *Owner) isHeard() bool { return o.running == len(o.revocations) }
 
 // perform carries out one effect. Those that end in an event do so here, but
 // for a refresh, which takes its time.
@@ -335,69 +189,6 @@ func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State)
 	o.Log.Log(context.Background(), level, "state changed",
 		"from", before.Phase, "to", after.Phase, "trigger", trigger, "reason", after.Assess(o.Now()).Reason,
 		"key", o.keyOf(after.Credential).Short(), "access", after.Credential.Fingerprint().Short())
-}
-
-// answer answers now, or when the refresh in flight has ended.
-func (o *Owner) answer(ask machine.Ask, answer func(machine.Snapshot)) {
-	o.await(waiter{ask: ask, since: o.Now(), answer: answer})
-}
-
-// await is answer for a caller that may have waited already.
-func (o *Owner) await(w waiter) {
-	if o.isDrained || !o.state.Waits(w.ask, o.Now()) {
-		w.answer(o.Snapshot())
-		return
-	}
-	w.attempt = o.state.Attempt
-	o.waiters = append(o.waiters, w)
-}
-
-// ReleasePatient answers the callers that have waited for a deadline, be it for another
-// process's refresh, for the issuer or for both: what there is is better than waiting on.
-func (o *Owner) ReleasePatient() {
-	now := o.Now().Round(0)
-	o.waiters = slices.DeleteFunc(o.waiters, func(w waiter) bool {
-		isPatient := now.Sub(w.since.Round(0)) >= o.Deadline
-		if isPatient {
-			w.answer(o.Snapshot())
-		}
-		return isPatient
-	})
-	if len(o.waiters) == 0 {
-		call(&o.unwaited)
-	}
-}
-
-// relieve answers those whose refresh has ended, unless what it brought has to be
-// refreshed too: then they wait for that.
-func (o *Owner) relieve(before *machine.State) {
-	waiting := o.waiters
-	o.waiters = nil
-	o.goOn(before)
-	for _, each := range waiting {
-		o.await(each)
-	}
-	if len(o.waiters) == 0 {
-		call(&o.unwaited)
-	}
-}
-
-func (o *Owner) answerAll() {
-	waiting := o.waiters
-	o.waiters = nil
-	for _, each := range waiting {
-		each.answer(o.Snapshot())
-	}
-	call(&o.unwaited)
-}
-
-// WhenUnwaited calls done as soon as no caller waits.
-func (o *Owner) WhenUnwaited(done func()) {
-	if len(o.waiters) == 0 {
-		done()
-		return
-	}
-	o.unwaited = append(o.unwaited, done)
 }
 
 // End lets no refresh begin from now on.

@@ -27,8 +27,8 @@ type recalling struct {
 func (r recalling) Load(ctx context.Context) (persist.Record, error) {
 	record, err := r.Store.Load(ctx)
 	if c := record.Credential; err == nil && c.OwnerID != "" && c.Provenance == (machine.Provenance{}) {
-		lineage, _ := r.ledger.History(ctx)
-		record.Credential = c.Completed(lineage)
+		known, _ := r.ledger.History(ctx)
+		record.Credential = c.Completed(known)
 	}
 	return record, err
 }

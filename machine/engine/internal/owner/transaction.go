@@ -118,7 +118,7 @@ func (t *transaction) lock(ending context.Context) {
 func (t *transaction) reread(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	lineage := t.lineage(ctx)
+	known := t.tokenHistory(ctx)
 	record, err := t.Store.Load(ctx)
 	found := &record.Credential
 	if _, ok := errors.AsType[*persist.UnavailableError](err); ok {
@@ -136,10 +136,10 @@ func (t *transaction) reread(ctx context.Context) {
 		t.withhold(evidence.BlockStoreUnavailable, fmt.Errorf("ask the ledger for intents: %w", err))
 		return
 	}
-	doubt.AnswersLost = lineage.Losses(t.keyOf(t.state.Credential))
+	doubt.AnswersLost = known.Losses(t.keyOf(t.state.Credential))
 	t.record, t.doubt = record, doubt
 	t.outcome = t.state.Preflight(machine.Stored{
-		Credential: found, Unreadable: unreadable, History: lineage, Doubt: doubt,
+		Credential: found, Unreadable: unreadable, History: known, Doubt: doubt,
 	}, t.at().Time)
 }
 
@@ -197,7 +197,7 @@ func (t *transaction) post(context.Context) {
 	mayPost := true
 	login := t.state.Credential
 	t.entry.SentAt = t.at().Time
-	t.answer = t.Issuer.Refresh(endpoint.WithIntent(hearing, func() bool {
+	t.answer = t.AuthorizationServer.Refresh(endpoint.WithIntent(hearing, func() bool {
 		mayPost = t.Uptime()-t.intent <= t.Deadline
 		return mayPost
 	}), t.Policy.IssuerOf(login), login.RefreshToken, t.state.Cause)
@@ -225,7 +225,7 @@ func (t *transaction) takeBack(reason error) {
 	ctx, cancel := detached(context.Background(), detachedLimit)
 	defer cancel()
 	t.entry.At, t.entry.Kind = t.at().Time, persist.Deferred
-	deferral := t.lineage(ctx).Deferral
+	deferral := t.tokenHistory(ctx).Deferral
 	t.entry.NotBefore, t.entry.Failures, t.entry.Repeated = deferral.NotBefore, deferral.Failures, deferral.Evidence
 	if err := t.Ledger.Conclude(ctx, t.entry.TokenID, t.entry); err != nil {
 		t.Log.Warn("the intent could not be taken back", "error", err)

@@ -1,15 +1,12 @@
 package owner
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
-	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
 // Runner runs what takes its time, apart from the owner, whose memory it does
@@ -71,7 +68,7 @@ func (t *transaction) runElsewhere(posting context.Context, listen Listen) machi
 // its way. A wait that the issuer's failure brought may be over by now, and a store that
 // takes no successor may take no entry of the ledger either.
 func (t *transaction) hindered(ctx context.Context, began time.Time) {
-	if deferral := t.lineage(ctx).Deferral; deferral.NotBefore.After(began) {
+	if deferral := t.tokenHistory(ctx).Deferral; deferral.NotBefore.After(began) {
 		t.outcome = machine.RefreshFailedTransient{
 			At: t.at(), Attempt: t.state.Attempt, NotBefore: deferral.NotBefore,
 			Blocked: evidence.BlockIssuerUnavailable, Evidence: deferral.Evidence,
@@ -138,45 +135,4 @@ func (r renewal) run(ctx context.Context, _ Listen) machine.Event {
 		return machine.RefreshSucceeded{At: r.at(), Attempt: attempt, Credential: renewed}
 	}
 	return machine.RefreshFailedTransient{At: r.at(), Attempt: attempt}
-}
-
-// revocation is one that is to be made, and what is called with its outcome.
-type revocation struct {
-	isLocal bool // it is not to be made
-	ended   func(asked bool, err error)
-}
-
-// revoke tells the authorization server that a login is given up.
-func (o *Owner) revoke(login machine.Credential) {
-	pending := cmp.Or(o.loggingOut, &revocation{ended: func(bool, error) {}})
-	o.loggingOut = nil
-	if pending.isLocal {
-		pending.ended(false, nil)
-		return
-	}
-	o.running++
-	o.revocations = append(o.revocations, pending)
-	options := &o.Options
-	o.runner.Revoke(func(ctx context.Context) func() {
-		err := options.revoke(ctx, login)
-		return func() { o.revoked(pending, err) }
-	})
-}
-
-func (o *Options) revoke(ctx context.Context, login machine.Credential) error {
-	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
-	defer cancel()
-	if err := o.Issuer.Revoke(ctx, o.Policy.IssuerOf(login), login); err != nil {
-		o.Log.Warn("the issuer was not told that a login has ended", "error", err)
-		return err
-	}
-	o.note(ctx, persist.Entry{Kind: persist.Revoked, Method: login.Method, TokenID: o.keyOf(login)})
-	return nil
-}
-
-// revoked takes the end of a revocation.
-func (o *Owner) revoked(which *revocation, err error) {
-	o.running--
-	o.revocations = slices.DeleteFunc(o.revocations, func(each *revocation) bool { return each == which })
-	which.ended(true, err)
 }
