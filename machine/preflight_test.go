@@ -47,6 +47,8 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 			Verdicts: []history.Verdict{spent}}}, machine.RefreshFailedPermanent{}},
 		"condemned by the ledger": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
 			Verdicts: []history.Verdict{verdict(held, history.ReasonReused)}}}, machine.RefreshFailedPermanent{}},
+		"condemned long ago": {held, machine.Stored{Credential: &held, History: history.TokenHistory{
+			Condemned: history.Condemned{}.With(verdict(held, history.ReasonReused))}}, machine.RefreshFailedPermanent{}},
 		"the newer one is dead, ours is not": {held, machine.Stored{Credential: &newer, History: history.TokenHistory{
 			Verdicts: []history.Verdict{dead}}}, nil},
 		"both are dead": {held, machine.Stored{Credential: &newer, History: history.TokenHistory{

@@ -22,7 +22,10 @@ func TestStartNamesTheOptionOfNoUse(t *testing.T) {
 		"Ledger":              func(o *engine.Options) { o.Ledger = nil },
 		"AuthorizationServer": func(o *engine.Options) { o.AuthorizationServer = nil },
 		"Deadline":            func(o *engine.Options) { o.Deadline = -1 },
+		"LockWait":            func(o *engine.Options) { o.LockWait = -1 },
+		"SaveWait":            func(o *engine.Options) { o.SaveWait = -1 },
 		"Policy.RefreshFloor": func(o *engine.Options) { o.Policy.RefreshFloor = -1 },
+		"Policy.AttemptLimit": func(o *engine.Options) { o.Policy.AttemptLimit = -1 },
 	} {
 		options := good
 		spoil(&options)
@@ -72,6 +75,20 @@ func TestSubscriptionEndsWithItsStop(t *testing.T) {
 	})
 }
 
+func TestSubscriberIsNotCalledOnceAnotherHasStoppedIt(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		first, second, stopSecond := 0, 0, func() {}
+		s.Subscribe(func(_, _ machine.Snapshot) {
+			first++
+			stopSecond()
+		})
+		stopSecond = s.Subscribe(func(_, _ machine.Snapshot) { second++ })
+		s.asking(demand)
+		require.Equal(t, 1, first)
+		require.Zero(t, second, "it was stopped before its turn")
+	})
+}
+
 func TestLogoutReportsItsRevocation(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		revoked, err := s.Logout(t.Context())
@@ -80,6 +97,20 @@ func TestLogoutReportsItsRevocation(t *testing.T) {
 		revoked, err = s.Logout(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, engine.Revocation{}, <-revoked, "there is nothing to revoke")
+	})
+}
+
+func TestLogoutReportsARevocationGivenUpByClose(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.issuer.hangs.Store(true)
+		revoked, err := s.Logout(t.Context())
+		require.NoError(t, err)
+		s.Close(ended())
+		came := <-revoked
+		require.True(t, came.Asked)
+		require.Error(t, came.Err, "the issuer may not know")
+		_, ok := <-revoked
+		require.False(t, ok, "there is one outcome")
 	})
 }
 

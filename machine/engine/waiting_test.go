@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/engine/enginetest"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -400,5 +401,23 @@ func TestAWaitForARefreshLastsAsLongAsTheRefreshMay(t *testing.T) {
 		health := s.Snapshot().Assess(time.Now())
 		require.Equal(t, machine.ActionWait, health.Action)
 		require.True(t, begun.Add(65*time.Second+time.Minute).Equal(health.NextAttemptAt), "the wait at the lock and then the deadline")
+	})
+}
+
+// launched has a reading of the monotonic clock, which the times in a bubble do not have.
+var launched = time.Now()
+
+// The monotonic clock stands still while a machine sleeps.
+func TestPublishedTimesAreOfTheWallClockAlone(t *testing.T) {
+	require.Contains(t, launched.String(), " m=")
+	inBubble(t, good, func(t *testing.T, s *site) {
+		s.restart(func(o *engine.Options) { o.Now = func() time.Time { return launched } })
+		s.asking(demand)
+		s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Status: 503}})
+		shown := s.Snapshot()
+		for name, at := range map[string]time.Time{"Since": shown.Since(), "LastAttempt": shown.LastAttempt(), "NotBefore": shown.NotBefore()} {
+			require.False(t, at.IsZero(), name)
+			require.NotContains(t, at.String(), " m=", name)
+		}
 	})
 }
