@@ -64,6 +64,16 @@ func TestFollowerReadsEachLineOnce(t *testing.T) {
 	require.Equal(t, "f", news(t, follower))
 }
 
+func TestFollowerGoesOnAfterTheLastOfTwoEqualLines(t *testing.T) {
+	path := filepath.Join(machinetest.Dir(t), "journal")
+	require.NoError(t, os.WriteFile(path, []byte(line("a")+line("b")+line("a")), 0o600))
+	follower := journal.Follow(path)
+	require.Equal(t, "a b a", news(t, follower))
+	require.NoError(t, os.WriteFile(path+".new", []byte(line("a")+line("b")+line("a")+line("c")), 0o600))
+	require.NoError(t, os.Rename(path+".new", path))
+	require.Equal(t, "c", news(t, follower))
+}
+
 func TestFollowerCountsWhatItCannotRead(t *testing.T) {
 	path := filepath.Join(machinetest.Dir(t), "journal")
 	endless := strings.Repeat("x", 48<<10) + "\n"

@@ -157,6 +157,17 @@ func TestTheFoldIsBoundedAndKeepsTheKeysOfTheOldest(t *testing.T) {
 	require.Equal(t, key(1000), lineage.Rotations[255].TokenID)
 }
 
+func TestReplayOfALongJournalForgetsNoVerdict(t *testing.T) {
+	entries := make([]persist.Entry, 10_000)
+	for i := range entries {
+		entries[i] = persist.Entry{Kind: persist.Rotated, TokenID: key(i), NextID: key(i + 1)}
+	}
+	known := fold(entries...)
+	for n := range entries {
+		require.NotNil(t, known.VerdictOn(key(n)), n)
+	}
+}
+
 func key(n int) secret.Fingerprint { return secret.Fingerprint(fmt.Sprint("key", n)) }
 
 // anyEntries are so many that the oldest are forgotten, if keys do not repeat
