@@ -34,6 +34,7 @@ func TestLawPublicFacesAreSmall(t *testing.T) {
 		}
 	})
 	for folder, limit := range faces {
+		assert.NotEmpty(t, exported[folder], "%s is not there, or exports nothing", folder)
 		assert.LessOrEqual(t, len(exported[folder]), limit, "%s exports %s", folder, strings.Join(exported[folder], " "))
 	}
 }

@@ -21,16 +21,18 @@ var mention = regexp.MustCompile("`([\\w./-]+\\.go)(?::([\\w.]+))?`")
 
 // TestGuidesNameWhatExists holds README.md and CONTRIBUTING.md to the code.
 func TestGuidesNameWhatExists(t *testing.T) {
-	declared := declarations(t)
+	declared, places := declarations(t), 0
 	for _, guide := range []string{"README.md", ".github/CONTRIBUTING.md"} {
 		for _, found := range mention.FindAllStringSubmatch(read(t, guide), -1) {
 			file, name := found[1], found[2]
+			places++
 			names, exists := declared[file]
 			if assert.True(t, exists, "%s names %s, which is not there", guide, file) && name != "" {
 				assert.Contains(t, names, name, "%s names it in %s", guide, file)
 			}
 		}
 	}
+	assert.Greater(t, places, 20, "are the places not found?")
 }
 
 // TestReadmeShowsEveryPackage holds the map of the packages to the folders.
