@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+)
+
+func TestExitCodeSaysWhoHasToAct(t *testing.T) {
+	for _, each := range []struct {
+		err  error
+		code int
+	}{
+		{errors.New("any other"), 1},
+		{Misuse("name one shell"), 2},
+		{&config.SettingError{Name: "--log-level", Err: errors.New("want warn")}, 2},
+		{&config.SettingError{Name: "BEZOAR_LOG", Err: errors.New("want warn")}, 1},
+		{Exit(ExitLogin, nil), 3},
+		{Exit(ExitWait, errors.New("an outage")), 4},
+		{&config.HomeError{Path: "/home", Source: "--home", Err: fs.ErrNotExist}, 5},
+		{ErrCancelled, 130},
+	} {
+		require.Equal(t, each.code, CodeFor(each.err), each.err)
+		require.Equal(t, each.code, CodeFor(fmt.Errorf("while it ran: %w", each.err)), each.err)
+	}
+}
