@@ -46,7 +46,7 @@ var variables = []option{
 	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level takes precedence (default warn for app-server, error for other commands)"},
 	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format takes precedence"},
 	{word: "BEZOAR_REFRESH_FLOOR", meaning: "reuse a successful refresh for refreshes demanded within this time, such as 5s; 0: off; --refresh-floor takes precedence"},
-	{word: "BEZOAR_REFRESH_DEADLINE", meaning: "how long one refresh may take in all, such as 30s"},
+	{word: "BEZOAR_REFRESH_DEADLINE", meaning: "how long a caller waits for the issuer's answer, such as 30s"},
 	{word: "BEZOAR_ALLOW_PLAIN_HTTP", meaning: "1 lets tokens go to other machines over plain HTTP, where others can read them"},
 	{word: "BEZOAR_REFRESH_BACKOFF", meaning: "0 lets the next attempt follow a failed one at once; for tests"},
 	{word: "BEZOAR_CA_CERTIFICATE, CODEX_CA_CERTIFICATE, SSL_CERT_FILE", meaning: "a PEM file of certificate authorities to trust besides the system's"},
@@ -65,16 +65,16 @@ var variables = []option{
 
 // files are the files of a home.
 var files = []option{
-	{word: "auth.json", meaning: "the login, as Codex keeps it: the only file with secrets, unless a keyring has them"},
+	{word: "auth.json", meaning: "the login, as Codex keeps it"},
 	{word: "config.toml", meaning: "settings, as Codex reads them"},
 	{word: "auth.ledger", meaning: "the history of refresh tokens, as fingerprints; bezoar log prints it"},
 	{word: "auth.callers", meaning: "a folder with a file for each program whose auth command is bezoar token --auth-command: what it was given last, as a fingerprint"},
 	{word: "auth.intents", meaning: "a folder with a file for each refresh that has begun and has no outcome yet"},
 	{word: "auth.lock, auth.json.lock, auth.ledger.lock", meaning: "locks of the refresh, of a write of the login, and of a rewrite of the ledger; empty, and safe to remove while no bezoar runs"},
 	{word: "auth.json.*.tmp, auth.ledger.*.tmp", meaning: "space reserved for a new login, or the rest of an interrupted write; the next write removes it or finishes it, so leave it alone"},
-	{word: "auth.json.unreadable", meaning: "a former auth.json that was not a login, kept by a login or a logout; it may hold tokens"},
-	{word: "auth.inspect*", meaning: "where the live page of each app-server with --inspect is; its address is a secret"},
-	{word: "auth.source, auth.source.lock", meaning: "with cli_auth_credentials_store = \"auto\": where the login is kept, and the lock of a change"},
+	{word: "auth.json.unreadable, auth.json.unreadable.*", meaning: "a former auth.json that was not a login, kept by a login or a logout; it may hold tokens"},
+	{word: "auth.inspect*, .auth.inspect*", meaning: "where the live page of each app-server with --inspect is; its address is a secret. The name with a dot is used while the file is written"},
+	{word: "auth.source, auth.source.next, auth.source.lock", meaning: "with cli_auth_credentials_store = \"auto\": where the login is kept, the same while it is written, and the lock of a change"},
 	{word: "auth.sealed.*, auth.keyring.lock", meaning: "on systems whose keyring holds little: the login, encrypted with a key in the keyring, and the lock of a write"},
 	{word: "doctor.*.lock", meaning: "a file on which bezoar doctor tries a lock; it removes it again"},
 }

@@ -51,7 +51,7 @@ type Config struct {
 	// RefreshFloor is for how long a successful refresh also answers the
 	// refreshes demanded after it; 0 for not at all.
 	RefreshFloor time.Duration
-	// RefreshDeadline is how long one refresh may take in all; never 0.
+	// RefreshDeadline is how long a caller waits for the issuer's answer; never 0.
 	RefreshDeadline time.Duration
 	// NoRefreshBackoff lets the next attempt follow a transient failure at
 	// once. False leaves the backoff as the machine has it.

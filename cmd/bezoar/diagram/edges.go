@@ -1,6 +1,6 @@
-// Package diagram draws the machine's table: in a column for the live page, in a line
-// for the README, and in Mermaid for STATES.md. It is pure: the same table gives the
-// same bytes.
+// Package diagram draws the machine's table: in a column for the live page and in a line
+// for the pages of cmd/bezoar/docs, and in Mermaid for STATES.md. It is pure: the same
+// table gives the same bytes.
 package diagram
 
 import (

@@ -40,7 +40,7 @@ type Outcome string
 
 // The outcomes of a death.
 const (
-	Unspent   Outcome = "Unspent"   // the old login is there, and its refresh token may be posted
+	Unspent   Outcome = "Unspent"   // the login that was there when this process began, or that it found and put in place; its refresh token may be posted
 	InDoubt   Outcome = "InDoubt"   // the refresh token may be spent: it is posted once more when the access token is of no use
 	Committed Outcome = "Committed" // the new login is there, or is put there; nothing is posted
 	Displaced Outcome = "Displaced" // the other login that was stored meanwhile is there, or is put back

@@ -50,7 +50,7 @@ Generated from the machine by ` + "`bezoar states`" + `; do not edit. A test com
 | ApiKey | a static key | yes | never |
 | Fresh | a token set the issuer gave, not aged | yes | never |
 | Stale | a token set that should be refreshed | yes, while nothing says it is refused | **the only state that may** |
-| Poisoned | the issuer refused this very refresh token for good | **no**; the method stays visible | **never** |
+| Poisoned | the refresh token must not be posted: refused for good, already spent, in doubt twice, or missing | **no**; the method stays visible | **never** |
 
 A poisoned state never issues another network refresh: [properties/poisoned_test.go](properties/poisoned_test.go) is that
 sentence as a test to read.
@@ -72,11 +72,12 @@ const failpointsPart = `
 ## A death in a refresh, a login or a logout
 
 A process may be killed before any of these steps, and before any system call within one that leaves a trace. A test kills a
-process at each of these places. The outcome is what the next process makes of it. **Unspent**: the old login; it may be
-refreshed. **InDoubt**: the refresh token may be spent; the access token is handed out while it is good, then the refresh token is
-posted once more, and if it was spent, the login ends and says so. **Committed**: the new login, at once or when the next process
-has put it in place. **Displaced**: the other login that was stored meanwhile. **SignedOut**: no login, and each process knows
-that the user ended it. A login or a logout that was cut short can be repeated.
+process at each of these places. The outcome is what the next process makes of it. **Unspent**: the login that was there when this
+process began (or that it found and put in place); it may be refreshed. **InDoubt**: the refresh token may be spent; the access
+token is handed out while it is good, then the refresh token is posted once more, and if it was spent, the login ends and says so.
+**Committed**: the new login, at once or when the next process has put it in place. **Displaced**: the other login that was stored
+meanwhile. **SignedOut**: no login, and each process knows that the user ended it. A login or a logout that was cut short can be
+repeated.
 
 | killed before | when | leaves | outcome |
 |---|---|---|---|

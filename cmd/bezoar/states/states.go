@@ -1,5 +1,5 @@
-// Package states writes STATES.md and the pictures of the README. It holds what only
-// they and the tests of the promises need: the places at which a process may be killed,
+// Package states writes STATES.md and the pictures of cmd/bezoar/docs. It holds
+// what only they and the tests of the promises need: the places at which a process may be killed,
 // and the invariants.
 package states
 
