@@ -113,6 +113,18 @@ func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
 	require.True(t, doubt(36*time.Second).HolderGone)
 }
 
+// The process died between the outcome and the removal of its intent.
+func TestPeekDoubtLeavesTheIntentsWhereTheyAre(t *testing.T) {
+	us, doubt := intended(t, func(*Ledger) {})
+	require.NoError(t, us.Append(background, persist.Entry{Kind: persist.Refused, TokenID: ledgerKey(1), At: ledgerNoon}))
+	peeked, err := us.PeekDoubt(background, ledgerKey(1))
+	require.NoError(t, err)
+	require.Zero(t, peeked, "its outcome is known")
+	require.Len(t, intentFiles(t, us), 1)
+	require.Zero(t, doubt(0))
+	require.Empty(t, intentFiles(t, us), "who does not only look clears it up")
+}
+
 func TestADoubtOutlivesALostJournal(t *testing.T) {
 	us, doubt := intended(t, func(*Ledger) {})
 	require.NoError(t, os.Remove(us.journal.path))

@@ -61,6 +61,19 @@ func TestReaderForgetsAJournalThatWasReplaced(t *testing.T) {
 	}
 }
 
+func TestReaderFindsTheNewestOfLinesOfCommonLength(t *testing.T) {
+	path := filepath.Join(machinetest.Dir(t), "journal")
+	var content strings.Builder
+	for n := range 20 {
+		content.WriteString(spent(string(key(n)), 3<<10))
+	}
+	require.NoError(t, os.WriteFile(path, []byte(content.String()), 0o600))
+	found, err := journal.NewReader(path, here).Newest(4)
+	require.NoError(t, err)
+	require.Len(t, found, 4)
+	require.Equal(t, key(16), found[0].TokenID)
+}
+
 func TestNewestAreTheLastEntries(t *testing.T) {
 	var entries []persist.Entry
 	for n := range 20 {

@@ -269,6 +269,16 @@ func TestOldVerdictsAreKeptInLinesThatEveryVersionReads(t *testing.T) {
 	require.JSONEq(t, `{"kind": "past", "at": "2026-11-24T12:00:00Z", "pid": 0, "keys": "r2PcTIYB"}`, string(one))
 }
 
+func TestShortenWritesPastLinesAnew(t *testing.T) {
+	past := journal.PastEntries(history.TokenHistory{Condemned: history.Condemned{}.With(history.Verdict{TokenID: "a"})}, noon)
+	raw, err := json.Marshal(past[0])
+	require.NoError(t, err)
+	raw = append(raw, '\n')
+	content, err := journal.Shorten(func(yield func(journal.Line, error) bool) { yield(journal.Line{Raw: raw, Entry: past[0]}, nil) }, past, nil)
+	require.NoError(t, err)
+	require.Equal(t, string(raw), string(content), "they do not add up")
+}
+
 func TestACompactionForgetsWhatTheFoldForgets(t *testing.T) {
 	var entries []persist.Entry
 	for i := range 1000 {
