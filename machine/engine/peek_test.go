@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // roomless is a store that tells without a try that it takes no successor.
@@ -78,6 +79,26 @@ func TestPeekSeesThatNoSuccessorCouldBeStored(t *testing.T) {
 	})
 }
 
+func TestPeekSaysThatTheLoginIsForbidden(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		for name, each := range map[string]struct {
+			restriction machine.Restriction
+			isForbidden bool
+		}{
+			"any login":         {machine.Restriction{}, false},
+			"its workspace":     {machine.Restriction{Workspaces: []string{"account"}}, false},
+			"another workspace": {machine.Restriction{Workspaces: []string{"another account"}}, true},
+			"keys alone":        {machine.Restriction{ForbidTokens: true}, true},
+		} {
+			restricted := policy
+			restricted.Restriction = each.restriction
+			seen := engine.Peek(t.Context(), engine.Options{Policy: restricted, Store: s.store, Ledger: s.ledger.Process(99), AuthorizationServer: s.issuer})
+			require.Equal(t, each.isForbidden, seen.IsForbidden, name)
+			require.Equal(t, each.isForbidden, seen.Snapshot.Phase() == machine.NoAuth, name)
+		}
+	})
+}
+
 func TestPeekSaysWhyTheStoreCannotTell(t *testing.T) {
 	inBubble(t, good, func(t *testing.T, s *site) {
 		s.store.hangs.Store(true)
@@ -86,6 +107,30 @@ func TestPeekSaysWhyTheStoreCannotTell(t *testing.T) {
 		seen := engine.Peek(ctx, engine.Options{Policy: policy, Store: s.store, Ledger: s.ledger.Process(99), AuthorizationServer: s.issuer})
 		require.Error(t, seen.StoreProblem)
 		require.Equal(t, machine.ActionOperator, seen.Snapshot.Assess(time.Now()).Action)
+	})
+}
+
+// peeked is a ledger that would clear up intents if it was asked for a doubt.
+type peeked struct {
+	persist.Ledger
+	isCleared bool
+}
+
+func (p *peeked) Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error) {
+	p.isCleared = true
+	return p.Ledger.Doubt(ctx, key)
+}
+
+func (p *peeked) PeekDoubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error) {
+	return p.Ledger.Doubt(ctx, key)
+}
+
+func TestPeekClearsNoIntentUp(t *testing.T) {
+	inBubble(t, expired, func(t *testing.T, s *site) {
+		ledger := &peeked{Ledger: s.ledger.Process(99)}
+		seen := engine.Peek(t.Context(), engine.Options{Policy: policy, Store: s.store, Ledger: ledger, AuthorizationServer: s.issuer})
+		require.Equal(t, machine.Stale, seen.Snapshot.Phase())
+		require.False(t, ledger.isCleared)
 	})
 }
 

@@ -251,6 +251,20 @@ func TestALoginOrLogoutThatCannotBeStoredChangesNothing(t *testing.T) {
 	})
 }
 
+func TestLogoutThatFailsDoesNotReviveALoginThatWasReplaced(t *testing.T) {
+	inBubble(t, good, func(t *testing.T, s *site) {
+		held, theirs := s.stored(), otherAccount("theirs")
+		s.store.isReadOnly.Store(true)
+		s.store.loaded = func() {
+			s.store.loaded = nil
+			require.NoError(t, s.store.Store.Replace(t.Context(), theirs))
+		}
+		require.ErrorIs(t, s.logout(), errFull)
+		s.isStored(theirs)
+		require.True(t, s.lineage().IsEnded(policy.TokenID(held)), "it does not go on")
+	})
+}
+
 func TestExternalTokensAreKeptInMemoryAlone(t *testing.T) {
 	inBubble(t, noLogin, func(t *testing.T, s *site) {
 		external := login("external", time.Hour)
