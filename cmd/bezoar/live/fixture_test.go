@@ -84,6 +84,7 @@ func entries() []persist.Entry {
 type source struct {
 	state     atomic.Pointer[machine.State]
 	followers chan func(from, to machine.Snapshot)
+	isStopped atomic.Bool // the subscription of the page
 }
 
 func newSource(state *machine.State) *source {
@@ -95,7 +96,7 @@ func newSource(state *machine.State) *source {
 func (s *source) Snapshot() machine.Snapshot { return s.state.Load().Snapshot() }
 func (s *source) Subscribe(changed func(from, to machine.Snapshot)) (stop func()) {
 	s.followers <- changed
-	return func() {}
+	return func() { s.isStopped.Store(true) }
 }
 
 // plain are words that a test can look for.

@@ -40,6 +40,12 @@ func TestListenTakesLoopbackAlone(t *testing.T) {
 	require.ErrorContains(t, err, "address already in use")
 }
 
+func TestServerThatEndsHearsOfNoChange(t *testing.T) {
+	var w *world
+	t.Run("until its end", func(t *testing.T) { w = newWorld(t, states(t)[machine.Fresh]) })
+	require.Eventually(t, w.source.isStopped.Load, 5*time.Second, time.Millisecond)
+}
+
 // TestServerClosesUnknownConnectionsFirst opens too many connections that send nothing,
 // over and over: a request with the token gets in, and keeps its connection.
 func TestServerClosesUnknownConnectionsFirst(t *testing.T) {
