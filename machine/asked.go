@@ -149,8 +149,8 @@ func (s State) givingUp() move {
 	return publishing(cannotRefresh, s)
 }
 
-// starting is the move to a refresh in flight. It is the only place that orders one,
-// and the table lets only Stale come here.
+// starting is the move to a refresh in flight. It is the only place that orders one, and
+// the table leads it to Stale alone.
 func (s State) starting(trigger Trigger, cause endpoint.Cause, at time.Time) move {
 	s.Attempts++
 	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at

@@ -12,9 +12,10 @@
 //	ApiKey    a static key, which never ages
 //	Fresh     a token set that has not aged
 //	Stale     a token set that should be refreshed
-//	Poisoned  the issuer refused this refresh token for good
+//	Poisoned  the refresh token must not be posted: refused for good, already spent,
+//	          in doubt twice, or missing
 //
-// Only in Stale does the machine order a refresh. That a poisoned login causes no
+// Only a step that ends in Stale orders a refresh. That a poisoned login causes no
 // request is therefore a property of one table, [Table], and not a habit of callers.
 // STATES.md shows the table with its reasons; it is written by running [Step] in each
 // row.
@@ -85,12 +86,13 @@
 // [State.Judge], which finds out a stale answer from a cache. What it means is saved and
 // written down, the intent is closed, and then the event is reported.
 //
-// Two rules make a lost token impossible to spend twice. First, [Policy.TokenID] names a
-// refresh token together with its endpoint and client; verdicts, intents and losses are
-// filed under it (package machine/history), so that a token that comes back from a
-// backup meets its verdict again, and no other login does. Second, a post without an
-// outcome is a doubt: the token is tried once more when the access token is of no use
-// any more, and never a third time.
+// Two rules bound what a lost answer costs: one more post, and that only when the access
+// token is of no use. First, [Policy.TokenID] names a refresh token together with its
+// endpoint and client; verdicts, intents and losses are filed under it (package
+// machine/history), so that a token that comes back from a backup meets its verdict
+// again, and a verdict never touches another login. Second, a post without an outcome
+// puts the token in doubt: it is posted once more when the access token is of no use,
+// and never a third time.
 //
 // # An ask
 //

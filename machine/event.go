@@ -36,7 +36,7 @@ type LoggedIn struct {
 	Credential Credential
 }
 
-// LoggedOut reports a logout, here or, as the ledger says, in a sister process.
+// LoggedOut reports a logout, here or, as the ledger says, in another process.
 type LoggedOut struct {
 	At
 	Attempt AttemptID   // the refresh that found out, zero for none
@@ -99,7 +99,8 @@ type RefreshFailedTransient struct {
 	Base *Credential // not nil: Kept could not be saved, and this is what the store still holds
 }
 
-// RefreshFailedPermanent reports that the issuer refused the refresh token for good.
+// RefreshFailedPermanent reports that the refresh token must not be posted again: the
+// issuer refused it, now or as the ledger says, or it is in doubt for the second time.
 type RefreshFailedPermanent struct {
 	At
 	Attempt AttemptID
@@ -151,8 +152,8 @@ type Notify struct {
 // NothingLoaded or LoggedOut.
 type LookInStore struct{ order }
 
-// StartRefresh runs one refresh transaction: the only way to the network. It
-// ends in one of CredentialLoaded, RefreshSucceeded, RefreshFailedTransient,
+// StartRefresh runs one refresh transaction: the only way a refresh token is posted to
+// the token endpoint. It ends in one of CredentialLoaded, RefreshSucceeded, RefreshFailedTransient,
 // RefreshFailedPermanent and LoggedOut, with its Attempt where there is one.
 type StartRefresh struct {
 	order

@@ -15,7 +15,7 @@ type Issuer struct {
 	ClientID      string
 }
 
-// Key is what a verdict and an intent are filed under: the refresh token
+// TokenID is what a verdict and an intent are filed under: the refresh token
 // together with the endpoint and the client. It is "" without a token.
 func (i Issuer) TokenID(refresh secret.Token) secret.Fingerprint {
 	return refresh.Bind(i.TokenEndpoint, i.ClientID)

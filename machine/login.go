@@ -126,17 +126,17 @@ func (s State) onNothingNew(trouble evidence.BlockReason) Trigger {
 // not cost a login. Any other login may once ours is over.
 func (s State) isSucceededBy(e CredentialLoaded) bool {
 	_, isDead := s.verdictOn(e.Credential)
-	_, weAre := s.verdictOn(s.Credential)
-	weAre = weAre || e.InUse != nil
+	_, oursIsDead := s.verdictOn(s.Credential)
+	oursIsDead = oursIsDead || e.InUse != nil
 	switch {
 	case s.Policy.SharesAccount(s.Credential, e.Credential):
-		return weAre || !isDead && e.Verdict == nil
+		return oursIsDead || !isDead && e.Verdict == nil
 	case s.Credential.Method != MethodTokens:
 		return false // a key is good for ever, and it is the client that replaces its tokens
 	case e.Credential.Method == MethodAPIKey:
 		return true
 	}
-	return weAre || !s.serves(e.at())
+	return oursIsDead || !s.serves(e.at())
 }
 
 // takenAs is how the table calls a credential that takes the place of what is in use. A

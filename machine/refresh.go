@@ -214,8 +214,8 @@ func (p Policy) NextAttempt(at time.Time, failures int, retryAfter time.Duration
 }
 
 // AfterUnexplained is when another process may ask the issuer after a refusal
-// that no code explains, the last of so many in a row: it may be a wall in between
-// and not the issuer.
+// that no code explains, the last of so many in a row: it may come from a gateway in
+// front of the issuer.
 func (p Policy) AfterUnexplained(at time.Time, refusals int) time.Time {
 	if p.BackoffOff {
 		return at

@@ -20,7 +20,7 @@ const (
 	ApiKey   Phase = "ApiKey"   // a static key
 	Fresh    Phase = "Fresh"    // a token set the issuer gave, not aged
 	Stale    Phase = "Stale"    // a token set that should be refreshed: the only state that may
-	Poisoned Phase = "Poisoned" // the issuer refused this very refresh token for good
+	Poisoned Phase = "Poisoned" // the refresh token must not be posted: refused for good, already spent, in doubt twice, or missing
 )
 
 // Phases lists the states in the order in which they are documented.

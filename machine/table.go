@@ -54,7 +54,7 @@ type Row struct {
 func Table() []Row { return table }
 
 var table = concat(
-	row(loggedOut, Phases(), NoAuth, "a logout, here or in a sister process, ends every login"),
+	row(loggedOut, Phases(), NoAuth, "a logout, here or in another process, ends every login"),
 	row(loadedAPIKey, Phases(), ApiKey, "a key was loaded or logged in: it never ages and is never refreshed"),
 	row(loadedFresh, Phases(), Fresh, "a token set was loaded or logged in, and is not aged; one whose refresh token is condemned serves while its access token is another than the refused one"),
 	row(loadedStale, Phases(), Stale, "a token set was loaded that has aged while no process used it"),
@@ -65,11 +65,11 @@ var table = concat(
 	row(tokenRejected, []Phase{Fresh, Stale}, Stale, "a resource server answered 401 to the access token in use"),
 	row(cannotRefresh, []Phase{Fresh}, Poisoned, "aged or refused, and there is nothing that may be spent on a new one"),
 
-	row(refreshDue, []Phase{Stale}, Stale, "asked for, none in flight and the backoff is over: the only arrow to the issuer from a standing state"),
+	row(refreshDue, []Phase{Stale}, Stale, "asked for, none in flight and the backoff is over"),
 	row(refreshSucceeded, []Phase{Stale}, Fresh, "the issuer granted a new token set"),
 	row(refreshSucceededAged, []Phase{Stale}, Stale, "the issuer granted a token set that has aged on its way here: it lives from the request on and not from the answer on"),
 	row(refreshFailedTransient, []Phase{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
-	row(refreshFailedPermanent, []Phase{Stale}, Poisoned, "the issuer refused this refresh token for good: it is never sent again"),
+	row(refreshFailedPermanent, []Phase{Stale}, Poisoned, "this refresh token must not be posted again: the issuer refused it, or it is in doubt for the second time"),
 
 	row(answerOverdue, []Phase{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
 

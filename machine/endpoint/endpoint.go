@@ -40,7 +40,9 @@ type Issued struct {
 	Response TokenResponse
 }
 
-// Refused is a verdict: this refresh token will not work again.
+// Refused says that this process posts the refresh token no more. If the reason is
+// explained ([history.Reason.IsExplained]), the issuer refused the token for good, and no
+// process posts it again.
 type Refused struct {
 	answer
 	Reason   history.Reason

@@ -20,17 +20,17 @@
 // one caller take effect in their order.
 //
 //   - [Engine.Snapshot] is one atomic load and always returns. [Engine.TryAnswer] also
-//     says whether the snapshot is the answer to an ask; it may compare the stamp of the
-//     store, for at most 50 ms, and allocates nothing. Polls take this path.
+//     says whether the snapshot is the answer to an ask. It allocates nothing unless it
+//     has to compare the stamp of the store, which may take 50 ms. Polls take this path.
 //   - [Engine.Ask], [Engine.Status], [Engine.Rejected] and [Engine.RejectedPastFloor]
 //     wait if a refresh is needed for the answer: at most until the deadline of its post
 //     has struck, and then they answer with what there is. Only a caller that demands a
-//     refresh, or wants a token while none is good, waits.
+//     refresh, reports a rejected token, or wants a token while none is good, waits.
 //   - [Engine.Login], [Engine.Logout], [Engine.LogoutLocally] and [Engine.Reload] have
 //     taken effect when they return without an error.
 //   - Functions that are handed in (the answer of Ask, a subscriber) run on the
-//     engine's goroutine. They must not block, and must call no method but Snapshot and
-//     TryAnswer. The Store and the Ledger are called on that goroutine and on others,
+//     engine's goroutine. Such a function must not block, and may call Snapshot and
+//     TryAnswer only. The Store and the Ledger are called on that goroutine and on others,
 //     the [AuthorizationServer] and the Renewer on others only.
 //
 // # What is durable when
@@ -53,8 +53,8 @@
 //
 // The outcome is reported to the machine after that, and callers after the machine. If
 // the disk fails at save, the new tokens are served from memory, the snapshot says
-// Unsaved, and the save is tried again every two seconds and at Close. A process that
-// dies between intend and record leaves its intent open: the next one finds the refresh
+// Unsaved, and the save is tried again when a caller asks, at most every two seconds,
+// and at Close. A process that dies between intend and record leaves its intent open: the next one finds the refresh
 // token in doubt.
 //
 // The deadline of a post ([Options].Deadline) ends the waiting of callers, not the post.
@@ -66,7 +66,7 @@
 // until none is in flight at all. [Engine.Drain] begins the end: no refresh begins any
 // more, and one that has begun posts within 250 ms or not at all. [Engine.Close] ends
 // all posting at once, waits until what is in flight has ended and is written down, or
-// until its context ends, and answers everybody who still waits. After Close, Snapshot
+// until its context ends, and answers every caller that still waits. After Close, Snapshot
 // and Ask give what was published last and other calls return [ErrClosed]. A server
 // calls Drain, answers its clients, and then Close; a command calls Rest and Close.
 //
@@ -81,8 +81,8 @@
 // # Files
 //
 // engine.go has the calls, goroutines.go what runs beside the owner of the state, and
-// internal/owner the owner itself: owner.go from an event to its effects, transaction.go
-// and commit.go a refresh, look.go what the store holds, background.go renewals and
-// revocations. Package enginetest hands the owner to a simulation, which has no
+// internal/owner the owner itself: owner.go from an event to its effects, waiting.go the
+// callers, refresh.go how a refresh is started, transaction.go and commit.go its steps,
+// look.go what the store holds, account.go logins, logouts and revocations. Package enginetest hands the owner to a simulation, which has no
 // goroutine and chooses what happens next.
 package engine

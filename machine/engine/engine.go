@@ -27,8 +27,8 @@ type Engine struct {
 // Revocation is what came of telling the authorization server that a login has ended
 // (RFC 7009).
 type Revocation struct {
-	Asked bool  // there was something to revoke, and the authorization server was to be told
-	Err   error // why it could not be told; nil if it knows, or was not asked
+	Asked bool  // there was something to revoke, and the engine sent it to the authorization server
+	Err   error // why the authorization server does not know of it; nil if it knows, or was not asked
 }
 
 // ErrClosed reports a call after Close. Start another engine.
@@ -65,9 +65,9 @@ func (e *Engine) Snapshot() machine.Snapshot { return e.owner.Snapshot() }
 
 // Ask takes up what a client wants and calls answer exactly once with the
 // snapshot that it leads to: before Ask returns if that is known already, else
-// later on the engine's goroutine, where answer must not block nor call the
-// engine. After Close the answer is what was published last. Asks, logins and logouts of one caller take effect in their order; their
-// answers may overtake each other.
+// later on the engine's goroutine. It must not block, and may call Snapshot and TryAnswer
+// only. After Close the answer is what was published last. Asks, logins and logouts of
+// one caller take effect in their order; their answers may overtake each other.
 func (e *Engine) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
 	if snapshot, isKnown := e.TryAnswer(ask); isKnown {
 		answer(snapshot)
@@ -165,8 +165,8 @@ func (e *Engine) Reload(ctx context.Context) error {
 }
 
 // Subscribe calls changed after every change of the login or of its health,
-// with the snapshots before and after, on the engine's goroutine: it must not
-// block, nor call a method of the engine but Snapshot. It has no effect after Close.
+// with the snapshots before and after, on the engine's goroutine. It must not block, and
+// may call Snapshot and TryAnswer only. Subscribe has no effect after Close.
 //
 // stop ends the subscription. It may be called from anywhere, also by changed itself,
 // and more than once; it does not wait. No call of changed begins after stop has
@@ -223,9 +223,10 @@ func (e *Engine) Drain(ctx context.Context) {
 
 // Close ends all posting at once, and waits until the refresh in flight has
 // ended and is written down, which its deadline bounds, and the issuer knows of a
-// logout, or until ctx ends: then a refresh is left behind with its intent open. Everybody who waits is answered, an unsaved credential gets a
-// last try, and the engine is gone when Close returns. A store that hangs delays
-// that by four seconds at the most.
+// logout, or until ctx ends: then a refresh is left behind with its intent open. Close
+// answers every caller that waits and tries once more to save an unsaved credential; the
+// engine is gone when Close returns. A store that hangs delays that by four seconds at
+// the most.
 func (e *Engine) Close(ctx context.Context) {
 	e.settle()
 	select {

@@ -62,8 +62,8 @@ func (g goroutines) report(conclude func(*owner.Owner)) {
 // same time: this one is set when the process runs, so that the answer comes first.
 const lastCall = time.Second
 
-// listen implements [Listen] for one post. What was told to end listens no longer
-// than the deadline.
+// listen implements [owner.Listen] for one post. After [Engine.Close] was called, it
+// listens until the deadline.
 func (g goroutines) listen(posting context.Context, overdue func() machine.AnswerOverdue) (context.Context, func()) {
 	hearing, end := context.WithCancelCause(g.lifetime)
 	giveUp := sync.OnceFunc(func() { time.AfterFunc(lastCall, func() { end(owner.ErrUnheard) }) })

@@ -12,8 +12,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// Options is what an engine is made of. Store, Ledger and Issuer are required;
-// every other zero value stands for its default.
+// Options is what an engine is made of. Store, Ledger and AuthorizationServer are
+// required; every other zero value stands for its default.
 type Options struct {
 	Policy              machine.Policy
 	Store               persist.Store
@@ -37,8 +37,9 @@ type Options struct {
 	// refresh is made here. nil: it always is.
 	Elsewhere func(ctx context.Context, due machine.Snapshot) error
 
-	// Before is called with the name of each step of a refresh before it is
-	// done, on the refresh's own goroutine: where a test lets the process die.
+	// Before is called with the name of each step of a refresh before it is done, on the
+	// refresh's own goroutine. By it the command that makes a refresh for another process
+	// reports that it posts ([StepPost]), and a test lets the process die.
 	Before func(step string)
 }
 
@@ -47,8 +48,9 @@ type Options struct {
 type AuthorizationServer interface {
 	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
 	// request, and reports whatever happens as an answer, however late: the engine
-	// ends ctx long after its deadline. It asks [endpoint.MayPost] before the first byte of the body
-	// leaves, and sends nothing if it may not. The engine has one such call at a time.
+	// ends ctx long after its deadline. It asks [endpoint.MayPost] before the first byte
+	// of the body leaves, and sends nothing if it may not. The engine has one such call at
+	// a time.
 	Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer
 	// Revoke tells issuer that a login has ended (RFC 7009). An error is logged and
 	// reported by [Engine.Logout], and changes nothing else.
@@ -67,6 +69,9 @@ type Renewer interface {
 // DefaultDeadline is how long callers wait for a post, and how old an intent may be when
 // the post begins, if [Options] says nothing else: 30 s.
 const DefaultDeadline = owner.DefaultDeadline
+
+// StepPost is what [Options].Before is called with before the refresh token may be spent.
+const StepPost = owner.StepPost
 
 // OptionError reports an option that [Start] cannot work with. It is a mistake in the
 // program, or in a setting that it handed on.

@@ -25,7 +25,7 @@ import (
 // same parameters and results: it changes nothing, may be called without the lock, and
 // counts a post in flight as one without an outcome.
 type Ledger interface {
-	// TokenHistory folds the journal. A line that cannot be read is left out. It
+	// History replays the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
 	// is known: go on with the zero TokenHistory.
 	History(ctx context.Context) (history.TokenHistory, error)
@@ -35,20 +35,20 @@ type Ledger interface {
 	// A [*NotDurableError] says that the entry may be lost.
 	Append(ctx context.Context, e Entry) error
 
-	// Doubt tells of the posts of a refresh token that have no outcome yet. Hold
-	// the lock: without it, a post in flight may be told as one given up. It
+	// Doubt gives the posts of a refresh token that have no outcome yet. Hold the lock:
+	// without it, Doubt may take a post in flight for one that was given up. It
 	// returns an [*UnavailableError] if that is unknown; then do not post.
 	Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
 
-	// Intend makes the intent for intent.Key, durably and exclusively, and writes
+	// Intend makes the intent for intent.TokenID, durably and exclusively, and writes
 	// the entry: with nil the caller may post, once. It returns [ErrIntended] if
 	// there is an intent already that the given doubt does not cover, a verdict by
-	// now, or a lost answer that the doubt does not know of: then another process posts. A [*NotDurableError] says that it could not
-	// be written: do not post.
+	// now, or a lost answer that the doubt does not know of: then another process posts.
+	// A [*NotDurableError] says that it could not be written: do not post.
 	Intend(ctx context.Context, intent Entry, doubt history.Doubt) error
 
-	// Conclude writes the outcome of a post and then closes all intents of its
-	// key if it settles them (see Entry.IsAnswer). Else only the intent that this
+	// Conclude writes the outcome of a post and then closes all intents of its refresh
+	// token if it settles them (see Entry.IsAnswer). Else only the intent that this
 	// Ledger made is taken back, and an older one is as much in doubt as it was. A
 	// [*NotDurableError] says that the intents stand: the outcome counts as lost.
 	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
@@ -63,7 +63,7 @@ type Kind string
 // The kinds of entries.
 const (
 	Intended Kind = "intent"   // about to post
-	Rotated  Kind = "rotated"  // granted; the successor is stored, or dropped if there is no Next
+	Rotated  Kind = "rotated"  // granted; the successor is stored, or dropped if there is no NextID
 	Refused  Kind = "refused"  // refused, for good if the reason is explained
 	Deferred Kind = "deferred" // no verdict; when to try again
 	Adopted  Kind = "adopted"  // a token set that another program stored was taken
@@ -71,8 +71,8 @@ const (
 	Logout   Kind = "logout"
 
 	LogoutFailed Kind = "logout_failed" // the login could not be removed and goes on, as if there had been no Logout
-	Saved        Kind = "saved"         // the successor Key, which was Unsaved, is stored now
-	Revoked      Kind = "revoked"       // told the issuer to forget a token
+	Saved        Kind = "saved"         // the successor TokenID, which was Unsaved, is stored now
+	Revoked      Kind = "revoked"       // the issuer has revoked a token
 )
 
 // Entry is one line of the ledger. Members that do not apply are left out.
@@ -84,14 +84,14 @@ type Entry struct {
 	Cause     endpoint.Cause     `json:"cause,omitempty"`
 	TokenID   secret.Fingerprint `json:"key,omitempty"`      // of the refresh token it is about
 	NextID    secret.Fingerprint `json:"next,omitempty"`     // of its successor
-	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside Key
+	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside TokenID
 	Endpoint  secret.Fingerprint `json:"endpoint,omitempty"` // the token endpoint of the process that wrote it
 	Reason    history.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
-	Unsaved   bool               `json:"unsaved,omitempty"` // rotated, or deferred with a Next: the successor is in the memory of PID alone, until Saved
-	Lost      bool               `json:"lost,omitempty"`    // the answer to the post was lost: Key may be spent
-	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to Key by now
+	Unsaved   bool               `json:"unsaved,omitempty"` // rotated, or deferred with a NextID: the successor is in the memory of PID alone, until Saved
+	Lost      bool               `json:"lost,omitempty"`    // the answer to the post was lost: TokenID may be spent
+	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to TokenID by now
 	SentAt    time.Time          `json:"sent_at,omitzero"`  // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
 	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [history.Condemned.Texts]
@@ -141,7 +141,8 @@ func (e Entry) IsSynced() bool {
 }
 
 // IsAnswer reports whether the entry settles what became of a refresh token. A
-// refusal that no code explains does not: it may be a wall in between.
+// refusal that no code explains does not: it may be
+// that of a gateway in front of the issuer.
 func (e Entry) IsAnswer() bool {
 	return e.Kind == Rotated || e.Kind == Refused && e.Reason.IsExplained() || e.Kind == Deferred && e.NextID != ""
 }

@@ -16,7 +16,7 @@ import (
 // the method returns nil. When it returns an error the old record is still
 // there, whole. A reader sees the old record or the new one and nothing else.
 //
-// What a conflict is: Swap replaces the record it was told and no other. That
+// What a conflict is: Swap replaces the record with the revision base and no other. That
 // comparison, not the lock, is what keeps a late refresh from undoing a login.
 //
 // What the lock does and does not promise: it keeps polite processes from
@@ -65,7 +65,8 @@ type Store interface {
 
 // Prober is a Store that can tell without a trace on the disk why no successor of
 // its record could be stored: a [*NotDurableError] that says what Reserve would say.
-// A Ledger can be one too: it says what Intend would say, or the entry after it. It may miss what only a try can show, and never objects where Reserve would not.
+// A Ledger can be one too: it says what Intend would say, or the entry after it. It may
+// miss what only a try can show, and never objects where Reserve would not.
 type Prober interface {
 	Probe(ctx context.Context) error
 }
@@ -131,7 +132,7 @@ func (e *UnknownError) Error() string {
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // NotDurableError reports that the store cannot take a new record now: it is
-// read-only, full or gone. Tell the operator; the old record is untouched.
+// read-only, full or gone. Tell the administrator; the old record is untouched.
 type NotDurableError struct {
 	Err error
 	// Staged says that the new record has reached the disk, beside the old one.

@@ -70,11 +70,11 @@ var mutants = []mutant{
 		"poison is terminal for its bytes", table, false},
 	{"another account's login is taken while one is in use", "machine/login.go",
 		`	case s.Policy.SharesAccount(s.Credential, e.Credential):
-		return weAre ||`, `	case true:
-		return weAre ||`,
+		return oursIsDead ||`, `	case true:
+		return oursIsDead ||`,
 		"a reload of another account changes nothing", table, false},
 	{"a dead file takes the place of a good login", "machine/login.go",
-		`return weAre || !isDead && e.Verdict == nil`, `return weAre || isDead || !isDead`,
+		`return oursIsDead || !isDead && e.Verdict == nil`, `return oursIsDead || isDead || !isDead`,
 		"a file from a backup does not cost a login", unit + ";" + naive, false},
 	{"what an unsaved login was made from displaces it", "machine/login.go",
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case false:`,
@@ -209,7 +209,7 @@ var mutants = []mutant{
 
 	// What lived when twenty faults were planted one at a time: each dies in its own room since.
 	{"a dead login takes the place of a good one on the ledger's word", "machine/login.go",
-		`return weAre || !isDead && e.Verdict == nil`, `return weAre || !isDead`,
+		`return oursIsDead || !isDead && e.Verdict == nil`, `return oursIsDead || !isDead`,
 		"a file from a backup does not cost a login", unit, false},
 	{"a logout removes the login before it says so", "machine/engine/internal/owner/account.go",
 		"	o.noteLogout(ctx, o.state.Credential)\n	stored, _", "	stored, _",
@@ -241,7 +241,7 @@ var mutants = []mutant{
 		`t.entry.NotBefore, t.entry.Failures, t.entry.Repeated = deferral.NotBefore, deferral.Failures, deferral.Evidence`, `_ = deferral`,
 		"all processes share one backoff", engineUnit, false},
 	{"an intent that the end comes behind stays open", "machine/engine/internal/owner/transaction.go",
-		`if before == "post" {`, `if false {`,
+		`if before == StepPost {`, `if false {`,
 		"only kill -9 leaves an intent open", engineUnit, false},
 	{"a 401 after the drain waits for the refresh", "machine/engine/internal/owner/waiting.go",
 		`if o.isResting() || o.isDrained {`, `if o.isResting() {`,

@@ -25,8 +25,9 @@ var (
 
 // getAuthStatus is the poll. Most polls are answered here from the engine's snapshot, on
 // the reading goroutine, with no allocation but the parameters. A poll that needs a
-// refresh, or a look at the store, goes through the engine's queue: see
-// [engine.Engine.TryAnswer] and [engine.Engine.Enqueue].
+// refresh goes through the engine's queue; so does one that needs a look at the store,
+// unless the store's stamp is unchanged: see [engine.Engine.TryAnswer] and
+// [engine.Engine.Enqueue].
 func (s *Server) getAuthStatus(id jsonrpc.ID, ask machine.Ask) {
 	if snapshot, ok := s.known(ask); ok {
 		s.replyStatus(id, ask, snapshot)

@@ -14,7 +14,7 @@ import (
 )
 
 // Classify says what an answer of a token endpoint to a refresh means: a token response
-// (RFC 6749 section 5.1), a refusal for good (section 5.2), or neither. It knows the
+// (RFC 6749 section 5.1), a refusal (section 5.2), or neither. It knows the
 // dialects of Codex's issuer and of issuers that answer errors with 200. It is pure, and
 // the only place that knows statuses and error codes.
 //
@@ -51,7 +51,7 @@ func (r reply) classify(now time.Time) endpoint.Answer {
 	return unavailable
 }
 
-// refusal is an error response that says that a refresh token will not work again.
+// refusal is an error response after which this process posts the refresh token no more.
 type refusal struct {
 	status int
 	code   string // as the issuer says it, in lower case
@@ -63,8 +63,9 @@ const (
 	anyCode   = ""
 )
 
-// refusals lists all answers that refuse a refresh token for good; the first row that
-// covers an answer counts. Each row has a status, for a code can mean different things
+// refusals lists the answers after which this process posts the refresh token no more.
+// All rows but the last refuse it for good, for every process; see
+// [history.Reason.IsExplained]. The first row that covers an answer counts. Each row has a status, for a code can mean different things
 // at different statuses (RFC 6749 section 5.2: 400, and 401 for the client).
 //
 // What is left out, and why:

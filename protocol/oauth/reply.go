@@ -100,8 +100,8 @@ func (r reply) detail() string {
 	return "unknown error"
 }
 
-// decode reads the members of a body: a JSON object or, as GitHub answers who does
-// not ask for JSON, a form. It is nil for anything else.
+// decode reads the members of a body: a JSON object or, as GitHub answers a request that
+// does not ask for JSON, a form. It is nil for anything else.
 func decode(header http.Header, body []byte) members {
 	text := outbound.Text(body)
 	if m := decodeObject([]byte(text)); m != nil {

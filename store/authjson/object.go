@@ -27,7 +27,7 @@ var null = []byte("null")
 var byteOrderMark = []byte("\ufeff")
 
 // parseObject reads a whole document, or says why it is none in an
-// [*UnreadableError] without any of its content.
+// [*persist.UnreadableError] without any of its content.
 func parseObject(data []byte) (object, error) {
 	if len(data) > SizeLimitBytes {
 		return nil, unreadable("it is larger than %d bytes", SizeLimitBytes)

@@ -63,7 +63,7 @@ type sighting struct {
 	known bool
 }
 
-// Options are what a store may be told. The zero value is fit for use.
+// Options are the settings of a store. The zero value is fit for use.
 type Options struct {
 	Log  *slog.Logger     // nil is slog.Default()
 	Now  func() time.Time // the clock that logins are dated with as well; nil is time.Now

@@ -36,7 +36,7 @@ type reading struct {
 }
 
 // NewReader reads the journal at path for the processes that use one token endpoint
-// (see [persist.Endpoint]). Nothing is opened yet.
+// (see [machine.Issuer.EndpointID]). Nothing is opened yet.
 func NewReader(path string, endpoint secret.Fingerprint) *Reader {
 	return &Reader{path: path, endpoint: endpoint}
 }

@@ -43,7 +43,7 @@ type Store struct {
 	gate    *bounded.Gate // one call at a time
 }
 
-// Options are what a store may be told. The zero value is fit for use.
+// Options are the settings of a store. The zero value is fit for use.
 type Options struct {
 	Ring       Ring          // nil is the system's
 	LimitBytes int           // of one item; 0 is what the system's takes

@@ -74,7 +74,7 @@ func refreshApart(env cli.Environment, flags *flag.FlagSet, args []string) error
 	}()
 	s, err := session.Open(env, settings, func(o *engine.Options) {
 		o.Before = func(step string) {
-			if step == "post" {
+			if step == engine.StepPost {
 				hasPosted.Store(true)
 				fmt.Fprintln(env.Stdout, sayPosting)
 			}

@@ -20,7 +20,7 @@ func Start(options engine.Options) *engine.Engine {
 // Owner is the engine without its goroutine: it owns the state, and one caller at a
 // time may call it. A Runner runs what the owner must not wait for, and is given a
 // Listen for each post. Options are those of package engine, of which an owner needs
-// Store, Ledger and Issuer.
+// Store, Ledger and AuthorizationServer.
 type (
 	Owner   = owner.Owner
 	Runner  = owner.Runner

@@ -29,15 +29,15 @@ func (o *Owner) Login(c machine.Credential) error {
 }
 
 // Logout removes the stored login; see Engine.Logout. It writes its entry before it
-// removes the record: a sister process that finds the record gone must know that it
-// was on purpose, also if this one dies in between. If the record is still there
+// removes the record: another process that finds the record gone must know that
+// the user logged out, also if this process dies in between. If the record is still there
 // then, a second entry takes the first one back; if the process dies before that, the
-// next one to start on the home finds the login and writes that it goes on. What a
-// sister wrote between the entry and the removal says so as well: then the entry is
+// next one to start on the home finds the login and writes that it goes on. What another
+// process wrote between the entry and the removal says so as well: then the entry is
 // written again.
 //
-// ended is called once the authorization server has been told or given up on, at once
-// if there is nothing to tell or it is not to be told, and never if the logout failed.
+// ended is called once the authorization server has answered the revocation or has been
+// given up on, at once if nothing is to be revoked there, and never if the logout failed.
 func (o *Owner) Logout(isLocal bool, ended func(asked bool, err error)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), o.SaveWait)
 	defer cancel()

@@ -157,7 +157,7 @@ func (t *transaction) isStored(ctx context.Context) bool {
 }
 
 // close tells the ledger how the post ended, and closes the intent. A successor
-// that a logout has removed meanwhile is not named: a sister process would take
+// that a logout has removed meanwhile is not named: another process would take
 // that for a new login.
 func (t *transaction) close(ctx context.Context) {
 	ctx, cancel := detached(ctx, detachedLimit)

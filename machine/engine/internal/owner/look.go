@@ -135,7 +135,7 @@ func (o *Options) found(s *machine.State, known history.TokenHistory, record per
 	return machine.NothingLoaded{At: at, Blocked: evidence.BlockStoreUnavailable}
 }
 
-// lineageWithin is known for those who wait no longer than limit.
+// tokenHistoryWithin is tokenHistory for a caller that waits no longer than limit.
 func (o *Options) tokenHistoryWithin(ctx context.Context, limit time.Duration) history.TokenHistory {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -192,8 +192,8 @@ func (o *Owner) saving() machine.Event {
 	return o.saved(ctx)
 }
 
-// saved is the end of a save. The neighbours learn that no process holds the new tokens
-// alone any more.
+// saved is the end of a save. Its entry lets other processes know that the new tokens
+// are no longer in the memory of this one alone.
 func (o *Owner) saved(ctx context.Context) machine.Event {
 	o.forget()
 	c := o.state.Credential

@@ -14,7 +14,7 @@ import (
 )
 
 // Options are those of package engine, where each of them is explained. Store, Ledger
-// and Issuer are there; the other zero values stand for their defaults.
+// and AuthorizationServer are there; the other zero values stand for their defaults.
 type Options struct {
 	Policy              machine.Policy
 	Store               persist.Store
@@ -51,7 +51,7 @@ const DefaultDeadline = 30 * time.Second
 // lockMargin is what a refresh takes besides its post, so that it is waited for.
 const lockMargin = 5 * time.Second
 
-// How long those are waited for who need not answer.
+// How long the owner waits for a revocation and for the client.
 const (
 	revokeLimit = 10 * time.Second
 	renewLimit  = 10 * time.Second

@@ -12,8 +12,8 @@ import (
 
 // Owner is the engine without its goroutine: it owns the state, and only
 // one goroutine at a time may call it. Programs use an Engine; a simulation
-// that wants to choose what happens next uses an Owner. Only Snapshot and isCurrent
-// may be called by others.
+// that wants to choose what happens next uses an Owner. Any goroutine may call Snapshot,
+// State and TryAnswer.
 type Owner struct {
 	Options
 	runner        Runner

@@ -13,9 +13,9 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// transaction is one refresh: the only way to the network. Its steps are done
-// in their order, which is the safety, and each of them may end it with an
-// outcome. It owns nothing but itself: what it read and decided is reported as
+// transaction is one refresh: the only way a refresh token is posted to the token
+// endpoint. Its steps are done in their order, which is the safety, and each of them may
+// end it with an outcome. It owns nothing but itself: what it read and decided is reported as
 // one event when it is over.
 type transaction struct {
 	*Options
@@ -39,6 +39,9 @@ func newTransaction(options *Options, state machine.State) *transaction {
 	return &transaction{Options: options, state: state, unlock: func() {}, vacate: func() {}}
 }
 
+// StepPost names the step that may spend the refresh token.
+const StepPost = "post"
+
 // step is one step of a refresh, by name.
 type step struct {
 	name string
@@ -52,7 +55,7 @@ var untilPost = []step{
 	{"reread", (*transaction).reread},   // another process may have done it already
 	{"reserve", (*transaction).reserve}, // no place for the successor, no post
 	{"intend", (*transaction).intend},   // one intent per refresh token: one post
-	{"post", (*transaction).post},       // now the token may be spent
+	{StepPost, (*transaction).post},     // now the token may be spent
 }
 
 // fromAnswer are the steps that follow the answer. They are all done, whatever
@@ -88,7 +91,7 @@ func (t *transaction) run(posting context.Context, listen Listen) machine.Event 
 // end is for a refresh that may not post any more. An intent that it has made is
 // taken back: nothing was spent.
 func (t *transaction) end(before string) {
-	if before == "post" {
+	if before == StepPost {
 		t.takeBack(errEnding)
 		return
 	}
@@ -112,9 +115,9 @@ func (t *transaction) lock(ending context.Context) {
 }
 
 // reread asks the ledger first and the store then: a token that the ledger says
-// is spent has its successor stored by that time. The other way round a sister
-// that did not wait for the lock could come in between, and leave a login that
-// seems to be dead.
+// is spent has its successor stored by that time. The other way round,
+// another process that did not wait for the lock could refresh in between, and then the
+// login would seem to be dead.
 func (t *transaction) reread(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
@@ -144,8 +147,8 @@ func (t *transaction) reread(ctx context.Context) {
 }
 
 // reserve holds the room that save writes into. It looks at the record again
-// once there is room: a sister that did not wait for the lock may have put the
-// successor there that a dead one had left.
+// once there is room: another process that did not wait for the lock may have put a
+// successor in place that a dead process had left.
 //
 // What it begins to make is waited for although the program ends, as an intent is: it
 // would be made when there is no process any more to remove it.
