@@ -140,6 +140,9 @@ func TestAppServerRefusesAPageForOtherMachines(t *testing.T) {
 	t.Parallel()
 	var said bytes.Buffer
 	env := cli.Environment{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &said, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(&said)}
-	require.Equal(t, cli.ExitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", "0.0.0.0:0"}))
-	require.Contains(t, said.String(), "--inspect: the live page is for this machine alone")
+	for _, address := range []string{"0.0.0.0:0", "nope"} {
+		said.Reset()
+		require.Equal(t, cli.ExitError, run(env, []string{"app-server", "--home", t.TempDir(), "--inspect", address}))
+		require.Equal(t, "bezoar: --inspect takes 127.0.0.1:PORT (port 0: any), an address that no other machine can reach\n", said.String())
+	}
 }

@@ -30,8 +30,9 @@ and an arrow leads from one to its successor. With --follow new entries are prin
 they come, until Ctrl-C or until nothing reads them any more.
 
 With --json each entry is an object on a line of its own, with the members that the
-ledger has. Times are in UTC, to the second, and fingerprints have 8 digits, as in all
-that this program prints; the file auth.ledger has both in full.
+ledger has. at and not_before are in UTC, to the second, and key, next, access and
+endpoint have 8 digits, as in all that this program prints; other members are as in the
+file auth.ledger, which has all of them in full. Without --json times are local.
 
 Exit codes: 0 printed, 5 the ledger cannot be read.
 
@@ -87,7 +88,7 @@ func (f *logFlags) parse(flags *flag.FlagSet, args []string, now func() time.Tim
 	const newest = "print only the newest `N` entries"
 	f.limit = flags.Int("lines", -1, newest)
 	flags.IntVar(f.limit, "n", -1, newest)
-	when := flags.String("since", "", "print only what happened after this `time`: 2h (ago), 15:04, or 2006-01-02T15:04:05Z")
+	when := flags.String("since", "", "print only what happened after this `time`: 2h (ago), 15:04 (local), 2006-01-02, or 2006-01-02T15:04:05Z")
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -260,7 +261,7 @@ func showRow(env cli.Environment, line journal.Line) error {
 	if e.NextID != "" && e.NextID != e.TokenID {
 		tokens += " → " + e.NextID.Short()
 	}
-	row := fmt.Sprintf("%s  %-8s  %-19s  %-8d  %s",
+	row := fmt.Sprintf("%s  %-13s  %-19s  %-8d  %s",
 		e.At.In(env.Now().Location()).Format(time.DateTime), e.Kind, tokens, e.PID, strings.Join(details(e, env.Now()), ", "))
 	_, err := fmt.Fprintln(env.Stdout, strings.TrimRight(legible.Line(row), " "))
 	return err

@@ -98,6 +98,24 @@ func TestStoryMatchesTheLedger(t *testing.T) {
 	}
 }
 
+// A process records a logout before it removes the login, and then that this failed.
+func TestStoryHasNoLogoutThatFailed(t *testing.T) {
+	s := scenetest.New(t, time.Hour)
+	s.Note(3*time.Hour, persist.Entry{Kind: persist.Login, PID: 10}).Note(2*time.Hour, persist.Entry{Kind: persist.Logout, PID: 11})
+	s.Note(time.Hour, persist.Entry{Kind: persist.LogoutFailed, PID: 11})
+	told, _ := runOn(t, s, "why")
+	require.Contains(t, told, "Logged in")
+	require.Contains(t, told, "Tried to log out, but the stored login could not be removed (process 11).")
+	require.NotContains(t, told, "Logged out")
+
+	printed, _ := runOn(t, s, "log")
+	columns := map[int]bool{}
+	for line := range strings.Lines(printed) {
+		columns[strings.Index(line, "  1")] = true
+	}
+	require.Len(t, columns, 1, "the process stands in one column:\n"+printed)
+}
+
 // The process apart of bezoar token refreshes, and bezoar token takes up what it stored.
 func TestStoryKnowsTokensOfThisHome(t *testing.T) {
 	const another = "Another program stored a login"

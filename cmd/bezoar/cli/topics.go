@@ -26,7 +26,7 @@ var exitCodes = []option{
 	{word: "3", meaning: "a login is needed: bezoar login"},
 	{word: "4", meaning: "wait: another attempt comes later, or another process is making one"},
 	{word: "5", meaning: "this machine needs attention: bezoar doctor"},
-	{word: "130", meaning: "cancelled with Ctrl-C; of login: nothing has changed"},
+	{word: "130", meaning: "login or token was interrupted (Ctrl-C, SIGTERM, SIGHUP), of login: nothing has changed; log --follow, app-server and demo issuer end with 0"},
 }
 
 func exitCodesPage() string {
@@ -45,8 +45,8 @@ var variables = []option{
 	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home takes precedence (default ~/.codex)"},
 	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level takes precedence (default warn for app-server, error for other commands)"},
 	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format takes precedence"},
-	{word: "BEZOAR_REFRESH_FLOOR", meaning: "reuse a successful refresh for refreshes demanded within this time, such as 5s; 0: off; --refresh-floor takes precedence"},
-	{word: "BEZOAR_REFRESH_DEADLINE", meaning: "how long a caller waits for the issuer's answer, such as 30s"},
+	{word: "BEZOAR_REFRESH_FLOOR", meaning: "reuse a successful refresh for refreshes demanded within this time, such as 5s; 0: off; --refresh-floor takes precedence (default 5s)"},
+	{word: "BEZOAR_REFRESH_DEADLINE", meaning: "how long a caller waits for the issuer's answer, such as 30s (default 30s)"},
 	{word: "BEZOAR_ALLOW_PLAIN_HTTP", meaning: "1 lets tokens go to other machines over plain HTTP, where others can read them"},
 	{word: "BEZOAR_REFRESH_BACKOFF", meaning: "0 lets the next attempt follow a failed one at once; for tests"},
 	{word: "BEZOAR_CA_CERTIFICATE, CODEX_CA_CERTIFICATE, SSL_CERT_FILE", meaning: "a PEM file of certificate authorities to trust besides the system's"},

@@ -84,7 +84,7 @@ type Flags struct {
 
 // Register defines the flags on set, to be filled when set is parsed.
 func (f *Flags) Register(set *flag.FlagSet) {
-	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default ~/.codex)")
+	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default: BEZOAR_HOME, CODEX_HOME or ~/.codex, also for an empty one)")
 	set.StringVar(&f.LogLevel, "log-level", "", "the lowest `level` to log on stderr: "+choice(LogLevels)+" (default "+f.logDefault()+")")
 	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: "+choice(LogFormats)+" (default text)")
 	override := func(assignment string) error {

@@ -158,7 +158,7 @@ func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding 
 
 func ledgerCheck(ctx context.Context, p *probe) finding {
 	if p.config.CredentialStore == config.Ephemeral {
-		return skip("kept in the memory of each program")
+		return skip("kept in the memory of each process")
 	}
 	path := filepath.Join(p.config.Home, file.LedgerName)
 	if _, err := p.ledger.History(ctx); err != nil {

@@ -26,9 +26,9 @@ type Server struct {
 	end      func()
 }
 
-// ErrNotLoopback reports an address that another machine could reach. Choose
-// 127.0.0.1 with any port, or port 0.
-var ErrNotLoopback = errors.New("the live page is for this machine alone: want 127.0.0.1:PORT, with port 0 for any")
+// ErrNotLoopback reports an address that another machine could reach, or that is none.
+// Choose 127.0.0.1 with any port, or port 0.
+var ErrNotLoopback = errors.New("the live page takes 127.0.0.1:PORT (port 0: any), an address that no other machine can reach")
 
 // Listen takes a port at an address that only this machine can reach. It returns the nil
 // Server for no address, ErrNotLoopback for one that another machine could reach, and an
@@ -47,7 +47,7 @@ func Listen(address string) (*Server, error) {
 func listen(address string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotLoopback, err)
+		return nil, ErrNotLoopback
 	}
 	if host == "localhost" {
 		host = "127.0.0.1" // whatever a hosts file says

@@ -68,6 +68,9 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	signals, stop := signal.NotifyContext(context.Background(), cli.ShutdownSignals()...)
 	defer stop()
 	page, err := live.Listen(*inspectAt)
+	if errors.Is(err, live.ErrNotLoopback) {
+		return errors.New("--inspect takes 127.0.0.1:PORT (port 0: any), an address that no other machine can reach")
+	}
 	if err != nil {
 		return fmt.Errorf("--inspect: %w", err)
 	}

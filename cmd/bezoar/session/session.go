@@ -30,8 +30,8 @@ type Session struct {
 	Leaving func(ctx context.Context)
 }
 
-var errInMemory = errors.New("this home keeps logins in memory (cli_auth_credentials_store in config.toml): " +
-	"a login of this command would end with it; use bezoar app-server")
+var errInMemory = errors.New("this home keeps logins in the memory of each process (cli_auth_credentials_store in config.toml), " +
+	"so this command can neither see nor keep one; use bezoar app-server")
 
 // Open starts an engine on a home and waits until it has read the home. adjust changes
 // the options of the engine.

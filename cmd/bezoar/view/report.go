@@ -116,8 +116,8 @@ type PageWords struct{}
 
 // State describes the state of the login and the next step.
 func (PageWords) State(s machine.Snapshot, entries []persist.Entry, now time.Time) (known, toDo string) {
-	v := View{State: s, entries: entries, At: now}
-	for _, e := range entries {
+	v := View{State: s, entries: withoutFailedLogouts(entries), At: now}
+	for _, e := range v.entries {
 		if begins(e) {
 			v.History.LoggedOut = e.Kind == persist.Logout
 		}
@@ -131,9 +131,9 @@ func (PageWords) State(s machine.Snapshot, entries []persist.Entry, now time.Tim
 
 // Story describes entries of the ledger, the oldest first.
 func (PageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
-	v := View{entries: entries, At: now}
+	v := View{entries: withoutFailedLogouts(entries), At: now}
 	var open []persist.Entry
-	for i, e := range entries {
+	for i, e := range v.entries {
 		if !v.isOutcomeKnown(i) {
 			open = append(open, e)
 		}

@@ -71,6 +71,27 @@ func begins(e persist.Entry) bool {
 	return e.Kind == persist.Login && e.Method != machine.MethodExternal || e.Kind == persist.Logout || e.Kind == persist.Adopted
 }
 
+// withoutFailedLogouts are entries without each logout that failed: its process records
+// it before the login is removed, and then that the login could not be removed.
+func withoutFailedLogouts(entries []persist.Entry) []persist.Entry {
+	failed := map[int]bool{} // by the process, of its next logout back in time
+	var stood []persist.Entry
+	for _, e := range slices.Backward(entries) {
+		switch e.Kind {
+		case persist.LogoutFailed:
+			failed[e.PID] = true
+		case persist.Logout:
+			if failed[e.PID] {
+				failed[e.PID] = false
+				continue
+			}
+		}
+		stood = append(stood, e)
+	}
+	slices.Reverse(stood)
+	return stood
+}
+
 // alike reports whether two entries in a row make one sentence.
 func alike(a, b persist.Entry) bool {
 	switch b.Kind {
@@ -146,6 +167,8 @@ func (v *View) sentence(first, last persist.Entry, count int) string {
 		return fmt.Sprintf("Another program stored a login%s, and bezoar loaded it (%s).", withMethod(last), who)
 	case persist.Logout:
 		return fmt.Sprintf("Logged out (%s).", who)
+	case persist.LogoutFailed:
+		return fmt.Sprintf("Tried to log out, but the stored login could not be removed (%s).", who)
 	case persist.Revoked:
 		return fmt.Sprintf("The login that had ended was revoked at the issuer (%s).", who)
 	case persist.Intended:

@@ -69,7 +69,8 @@ func (v *View) LookAt(ctx context.Context, login persist.Store, ledger persist.L
 	})
 	v.State, v.History, v.forbidden = seen.Snapshot, seen.History, seen.IsForbidden
 	v.StoreProblem, v.ledgerProblem = seen.StoreProblem, seen.LedgerProblem
-	v.entries, _ = EntriesOf(ledger) // the same problem is in LedgerProblem
+	entries, _ := EntriesOf(ledger) // the same problem is in LedgerProblem
+	v.entries = withoutFailedLogouts(entries)
 }
 
 // entriesKept is more than any story needs.
