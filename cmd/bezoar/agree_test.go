@@ -42,12 +42,12 @@ func TestCommandsAgree(t *testing.T) {
 	t.Parallel()
 	issuer := newGenerousIssuer(t)
 	variables := map[string]string{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE": issuer.URL + "/oauth/token", "NO_PROXY": "127.0.0.1"}
-	now := time.Now()
+	// Each home is made when its turn comes: beside other tests that may be minutes later.
 	scene := func(t *testing.T, valid time.Duration) *scenetest.Scene {
-		return scenetest.NewAt(t, now, valid, func(name string) string { return variables[name] })
+		return scenetest.NewAt(t, time.Now(), valid, func(name string) string { return variables[name] })
 	}
 	deferred := func(e evidence.Evidence, times int) persist.Entry {
-		return persist.Entry{Kind: persist.Deferred, NotBefore: now.Add(10 * time.Minute), Failures: times, Repeated: evidence.Repeated{Evidence: e, Times: times}}
+		return persist.Entry{Kind: persist.Deferred, NotBefore: time.Now().Add(10 * time.Minute), Failures: times, Repeated: evidence.Repeated{Evidence: e, Times: times}}
 	}
 	refused := func(reason history.Reason) persist.Entry { return persist.Entry{Kind: persist.Refused, Reason: reason} }
 	file := func(t *testing.T, name, text string) string {
@@ -68,7 +68,7 @@ func TestCommandsAgree(t *testing.T) {
 		code  int
 	}{
 		"fresh":   {home: func(t *testing.T) string { return scene(t, time.Hour).Home }, code: cli.ExitOK},
-		"due":     {home: func(t *testing.T) string { return scene(t, time.Minute).Home }, code: cli.ExitOK},
+		"due":     {home: func(t *testing.T) string { return scene(t, 4*time.Minute).Home }, code: cli.ExitOK},
 		"expired": {home: func(t *testing.T) string { return scene(t, -time.Hour).Home }, code: cli.ExitOK},
 		"reused": {home: func(t *testing.T) string {
 			return scene(t, time.Hour).Note(time.Minute, refused(history.ReasonReused)).Home
@@ -83,7 +83,7 @@ func TestCommandsAgree(t *testing.T) {
 			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
 		}, code: cli.ExitWait},
 		"issuer down, token good": {home: func(t *testing.T) string {
-			return scene(t, time.Minute).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
+			return scene(t, 4*time.Minute).Note(time.Minute, deferred(evidence.Evidence{Status: 503}, 3)).Home
 		}, code: cli.ExitOK},
 		"the same 400 again and again": {home: func(t *testing.T) string {
 			return scene(t, -time.Hour).Note(time.Minute, deferred(evidence.Evidence{Status: 400, Code: "invalid_request"}, 5)).Home
