@@ -20,7 +20,7 @@ var generatedMutants = flag.String("mutants.generated", "", "a folder with greml
 // furtherTests are asked about a generated mutant that its room's own tests let
 // live, or do not reach: of the machine, the rooms that stand on it too.
 var furtherTests = strings.Join([]string{
-	unit + " " + engineUnit + " ./store ./protocol/oauth",
+	unit + " " + engineUnit + " ./machine/history ./store/journal ./store/file ./protocol/oauth",
 	"./properties/model ./properties/simulation ./properties/bubble -run=^(TestMachineAgrees|TestStoriesThat|TestSimulation$|TestEngineKeeps).* -rapid.checks=2000",
 	"./properties/walk",
 	clients,
@@ -47,7 +47,7 @@ var operators = map[string]map[string]string{
 
 // TestEveryGeneratedMutantIsKilledOrArgued puts each mutant of gremlins' reports
 // that the tests of its room do not kill to the tests of the other rooms. It is
-// for generated-mutants.sh, which makes the reports.
+// for generated.sh, which makes the reports.
 func TestEveryGeneratedMutantIsKilledOrArgued(t *testing.T) {
 	if *generatedMutants == "" {
 		return // minutes of work, and gremlins' reports are needed

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { programtest.Main(m) }
 // Each file in testdata/transcripts is a conversation, and what codex 0.169.0 did
 // in it. The first flag records that anew, the second compares without writing.
 var (
-	recordFrom = flag.String("transcripts.record", "", "a reference `program` whose behaviour is to be recorded")
-	verifyWith = flag.String("transcripts.verify", "", "a reference `program` that the records have to be of still")
+	recordFrom = flag.String("transcripts.record", "", "a `program`, Codex, whose behaviour is to be recorded")
+	verifyWith = flag.String("transcripts.verify", "", "a `program`, Codex, that the records must still agree with")
 )
 
 // TestDifferencesFromCodexAreIntended holds the same conversations with bezoar
