@@ -42,12 +42,14 @@ func TestBadCommandLineGivesOneLineWithAHint(t *testing.T) {
 		"status --json=maybe":              `bezoar status: --json takes no value (bezoar status --help)`,
 		"status --home":                    `bezoar status: --home needs a value (folder) (bezoar status --help)`,
 		"status now":                       `bezoar status: unexpected argument "now" (bezoar status --help)`,
-		"demo --polls many":                `bezoar demo: --polls takes another value (N) (bezoar demo --help)`,
+		"demo --polls many":                `bezoar demo: --polls takes a number (bezoar demo --help)`,
 		"demo --page --polls":              `bezoar demo: --polls needs a value (N) (bezoar demo --help)`,
 		"help statsu":                      `bezoar: no help on "statsu"; did you mean status? (bezoar help lists the commands)`,
 		"help exit-code":                   `bezoar: no help on "exit-code"; did you mean exit-codes? (bezoar help lists the commands)`,
 		"token --output xml":               `bezoar token: --output takes plain, header, env, json, exec-credential (bezoar token --help)`,
-		"status --home . --log-level loud": `bezoar: --log-level: want debug, info, warn or error`,
+		"status --home . --log-level loud": `bezoar status: --log-level takes debug, info, warn or error (bezoar status --help)`,
+		"demo issuer --access-lifetime x":  `bezoar demo issuer: --access-lifetime takes a time such as 5m (bezoar demo issuer --help)`,
+		"log -n x":                         `bezoar log: -n takes a number (bezoar log --help)`,
 	} {
 		stdout, stderr, code := said(strings.Fields(line)...)
 		require.Equal(t, want+"\n", stderr, line)

@@ -35,11 +35,11 @@ func echoes(t *testing.T, terminal *os.File) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// TestLoginDoesNotEchoTheKey types a key at a real terminal, and Ctrl-C, after
+// TestLoginDoesNotEchoTheKey types a key at a real terminal, and Ctrl-C and Ctrl-D, after
 // which the terminal must show again what is typed.
 func TestLoginDoesNotEchoTheKey(t *testing.T) {
 	t.Parallel()
-	for typed, code := range map[string]int{"sk-typed-by-hand\n": cli.ExitOK, "sk-ty\x03": cli.ExitInterrupted} {
+	for typed, code := range map[string]int{"sk-typed-by-hand\n": cli.ExitOK, "sk-ty\x03": cli.ExitInterrupted, "\x04": cli.ExitInterrupted} {
 		person, terminal := openTerminal(t)
 		command := exec.Command("bezoar", "login", "--with-api-key", "--home", t.TempDir())
 		command.Stdin, command.Stdout, command.Stderr = terminal, terminal, terminal

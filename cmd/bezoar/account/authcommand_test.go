@@ -29,7 +29,7 @@ func TestAuthCommandFlagsGoTogether(t *testing.T) {
 	for words, want := range map[string]string{
 		"--refresh-interval 1m":                  "--refresh-interval goes with --auth-command",
 		"--auth-command --refresh-interval -1s":  "--refresh-interval takes a time such as 300000ms, or 0",
-		"--auth-command --refresh-interval soon": "--refresh-interval takes another value",
+		"--auth-command --refresh-interval soon": "--refresh-interval takes a time such as 5m",
 	} {
 		var errs bytes.Buffer
 		env := cli.Environment{Stdin: bytes.NewReader(nil), Stdout: &errs, Stderr: &errs, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(&errs)}

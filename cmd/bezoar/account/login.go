@@ -245,6 +245,8 @@ func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 		}
 		key := strings.TrimSpace(text)
 		switch {
+		case errors.Is(read.err, errLeft):
+			return secret.Token{}, cli.ErrCancelled
 		case read.err != nil && !errors.Is(read.err, io.EOF):
 			return secret.Token{}, errors.New("standard input cannot be read")
 		case key == "":
@@ -256,8 +258,12 @@ func readKey(ctx context.Context, env cli.Environment) (secret.Token, error) {
 	}
 }
 
+// errLeft reports that the user left the prompt with Ctrl-C or Ctrl-D.
+var errLeft = errors.New("the prompt was left")
+
 // lineOf returns a function that reads one line of standard input without an echo, and
-// one that turns the echo on again: the user pastes a secret.
+// one that turns the echo on again: the user pastes a secret. The line of a terminal is
+// read in raw mode, in which Ctrl-D ends the input: term.ReadPassword goes on reading.
 func lineOf(env cli.Environment) (read func() (string, error), show func()) {
 	if !cli.IsTerminal(env.Stdin) {
 		input := bufio.NewReader(io.LimitReader(env.Stdin, keyLimitBytes+1))
@@ -265,10 +271,20 @@ func lineOf(env cli.Environment) (read func() (string, error), show func()) {
 	}
 	terminal := int(env.Stdin.(*os.File).Fd())
 	fmt.Fprint(env.Stderr, "Paste the API key and press Enter. It is not shown: ")
-	before, err := term.GetState(terminal)
+	before, err := term.MakeRaw(terminal)
 	read = func() (string, error) {
-		line, err := term.ReadPassword(terminal)
-		return string(line), err
+		if err != nil {
+			return "", err
+		}
+		input := struct {
+			io.Reader
+			io.Writer
+		}{env.Stdin, io.Discard}
+		line, err := term.NewTerminal(input, "").ReadPassword("")
+		if errors.Is(err, io.EOF) {
+			err = errLeft
+		}
+		return line, err
 	}
 	return read, func() {
 		if err == nil {

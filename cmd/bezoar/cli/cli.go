@@ -154,6 +154,12 @@ func (c Command) start(env Environment, args []string) error {
 	if problem, ok := errors.AsType[usageError](err); ok {
 		return problem.of(c)
 	}
+	if err == nil {
+		return nil
+	}
+	if problem, ok := ofSetting(err); ok {
+		return problem.of(c)
+	}
 	return err
 }
 

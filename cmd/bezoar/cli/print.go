@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -160,5 +161,16 @@ func WithoutPrefix(err error) error {
 	return err
 }
 
-// Quoted is text as one word of a POSIX shell.
+// ShellWord is text as one word of a POSIX shell, in quotes where it needs them.
+func ShellWord(text string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+:,@%", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return Quoted(text)
+}
+
+// Quoted is text as one word of a POSIX shell, in quotes.
 func Quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
 
 // usageError reports a command line that is not valid, in a few words.
@@ -53,10 +56,42 @@ func misparsed(flags *flag.FlagSet, args []string, err error) error {
 			value = args[i]
 		}
 		if found.Value.Set(value) != nil {
-			return Misuse("%s takes another value (%s)", dashed(name), takes)
+			return Misuse("%s takes %s", dashed(name), kindOf(found))
 		}
 	}
 	return Misuse("%v", err)
+}
+
+// kindOf are the words for what a flag takes.
+func kindOf(f *flag.Flag) string {
+	if typed, ok := f.Value.(flag.Getter); ok {
+		switch typed.Get().(type) {
+		case int, uint:
+			return "a number"
+		case time.Duration:
+			return "a time such as 5m"
+		}
+	}
+	takes, _ := flag.UnquoteUsage(f)
+	return "another value (" + takes + ")"
+}
+
+// ofSetting is the error of a flag whose value the configuration refused, if err is one
+// alone.
+func ofSetting(err error) (usageError, bool) {
+	all := joinedErrors(err)
+	if len(all) != 1 {
+		return usageError{}, false
+	}
+	setting, ok := errors.AsType[*config.SettingError](all[0])
+	if !ok || !setting.IsFlag() {
+		return usageError{}, false
+	}
+	problem := setting.Error()
+	if want, ok := strings.CutPrefix(setting.Err.Error(), "want "); ok {
+		problem = setting.Name + " takes " + want
+	}
+	return usageError{problem: problem}, true
 }
 
 // isSwitch reports whether a flag is on or off, and takes no value.

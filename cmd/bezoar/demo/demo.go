@@ -50,7 +50,7 @@ func demo(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if *polls < 1 {
-		return cli.Misuse("--polls wants a number above 0")
+		return cli.Misuse("--polls takes a number above 0")
 	}
 	signals, stop := cli.UntilSignalOrHangup()
 	defer stop()

@@ -53,10 +53,10 @@ func demoIssuer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if *port > math.MaxUint16 {
-		return cli.Misuse("--port wants a number up to %d", math.MaxUint16)
+		return cli.Misuse("--port takes a number up to %d", math.MaxUint16)
 	}
 	if *lifetime < time.Second {
-		return cli.Misuse("--access-lifetime wants a second or more")
+		return cli.Misuse("--access-lifetime takes a time of a second or more, such as 5m")
 	}
 	signals, stop := cli.UntilSignalOrHangup()
 	defer stop()

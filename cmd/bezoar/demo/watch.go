@@ -45,9 +45,9 @@ func (s *show) startEditor(ctx context.Context) (*editor, error) {
 
 // showPage opens a browser, if the user is at a terminal.
 func (s *show) showPage() error {
-	shown := live.PageFiles(s.home)
-	if len(shown) == 0 {
-		return live.ErrNoPage
+	shown, err := live.PageFiles(s.home)
+	if err != nil {
+		return err
 	}
 	url := shown[0].URL
 	s.say("\nWatch it at %s", url)

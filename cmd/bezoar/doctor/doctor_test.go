@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -43,6 +44,19 @@ func TestDoctorNoticesLocksThatDoNotLock(t *testing.T) {
 
 	p.config.Home = filepath.Join(p.config.Home, "gone")
 	require.Equal(t, resultFail, lockCheck(context.Background(), p).Result)
+}
+
+func TestDoctorQuotesPathsForAShell(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("it has no modes")
+	}
+	home := filepath.Join(t.TempDir(), "it's my home")
+	require.NoError(t, os.Mkdir(home, 0o700))
+	require.NoError(t, os.Chmod(home, 0o755))
+	found := permissionCheck(context.Background(), &probe{config: config.Config{Home: home}})
+	require.NotNil(t, found.Remedy)
+	require.Equal(t, "chmod 700 '"+filepath.Dir(home)+`/it'\''s my home'`, *found.Remedy)
 }
 
 // lockedKeyring is a store that only says why it cannot be asked.

@@ -73,11 +73,11 @@ func permissionCheck(_ context.Context, p *probe) finding {
 		}
 		if owner, _ := ownerOf(path); owner != folder {
 			open = append(open, fmt.Sprintf("%s belongs to %s", each.name, userName(owner)))
-			remedies = append(remedies, fmt.Sprintf("chown %s %s", userName(folder), path))
+			remedies = append(remedies, fmt.Sprintf("chown %s %s", cli.ShellWord(userName(folder)), cli.ShellWord(path)))
 		}
 		if info.Mode().Perm()&^each.mode != 0 {
 			open = append(open, fmt.Sprintf("%s has %04o", filepath.Base(path), info.Mode().Perm()))
-			remedies = append(remedies, fmt.Sprintf("chmod %o %s", each.mode, path))
+			remedies = append(remedies, fmt.Sprintf("chmod %o %s", each.mode, cli.ShellWord(path)))
 		}
 	}
 	if len(open) > 0 {
@@ -131,7 +131,7 @@ func loginCheck(ctx context.Context, p *probe) finding {
 	case damaged:
 		return problem(resultFail, "auth.json is not a login: "+unreadable.Problem, "bezoar login replaces it with a new login")
 	case errors.Is(err, fs.ErrPermission):
-		return blocking("auth.json cannot be read: permission denied", "check its owner (ls -l "+path+"), and give "+us+" permission to read it")
+		return blocking("auth.json cannot be read: permission denied", "check its owner (ls -l "+cli.ShellWord(path)+"), and give "+us+" permission to read it")
 	case err != nil:
 		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.WithoutPrefix(err)), "check that the disk works, and that "+us+" may read "+path)
 	case !session.PolicyOf(p.config).Admits(record.Credential):

@@ -55,16 +55,35 @@ func (f *PageFile) remove() { os.Remove(f.path) }
 // ErrNoPage reports a home without a live page.
 var ErrNoPage = errors.New("no app-server of this home shows its state; start one with: bezoar app-server --inspect 127.0.0.1:0")
 
+// SilentError reports that no page of a home answers, and that a process of this machine
+// still has one: it may be stopped, or busy. Name it to the user.
+type SilentError struct{ PID int }
+
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("process %d shows its state, but does not answer", e.PID)
+}
+
 // PageFiles are the files of a home whose pages answer, the newest first. It removes the
-// files of programs that were killed.
-func PageFiles(home string) []PageFile {
-	return slices.DeleteFunc(pageFilesIn(home), func(f PageFile) bool {
-		answers, gone := f.visit()
-		if gone {
+// files of programs that were killed. If no page answers, it returns ErrNoPage or a
+// [*SilentError].
+func PageFiles(home string) ([]PageFile, error) {
+	var answering []PageFile
+	none := ErrNoPage
+	for _, f := range slices.Backward(pageFilesIn(home)) {
+		switch answers, gone := f.visit(); {
+		case answers:
+			answering = append(answering, f)
+		case gone:
 			f.remove()
+		case f.isOfThisMachine():
+			none = &SilentError{f.PID}
 		}
-		return !answers
-	})
+	}
+	if len(answering) == 0 {
+		return nil, none
+	}
+	slices.Reverse(answering)
+	return answering, nil
 }
 
 // pageFilesIn are the files of a home that can be read, the newest first.
@@ -128,6 +147,10 @@ func (f *PageFile) visit() (answers, gone bool) {
 		answers = response.StatusCode == http.StatusOK
 	}
 	slow, ok := errors.AsType[net.Error](err)
+	return answers, !answers && f.isOfThisMachine() && !(ok && slow.Timeout())
+}
+
+func (f *PageFile) isOfThisMachine() bool {
 	host, _ := os.Hostname()
-	return answers, !answers && f.Host == host && !(ok && slow.Timeout())
+	return f.Host == host
 }

@@ -21,7 +21,7 @@ func servedFile(t *testing.T, home string) *PageFile {
 	return f
 }
 
-func urls(files []PageFile) (all []string) {
+func urls(files []PageFile, _ error) (all []string) {
 	for _, each := range files {
 		all = append(all, each.URL)
 	}
@@ -49,6 +49,25 @@ func TestPageFilesAreFoundNewestFirst(t *testing.T) {
 	require.Equal(t, []string{second.URL, first.URL}, urls(PageFiles(home)))
 }
 
+func requireNoPage(t *testing.T, home string) {
+	_, err := PageFiles(home)
+	require.ErrorIs(t, err, ErrNoPage)
+}
+
+// A program that is stopped has a port that takes connections, and no answer.
+func TestPageFileOfAStoppedProgramNamesIt(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	home := t.TempDir()
+	f := &PageFile{URL: "http://" + listener.Addr().String() + "/x/", PID: 9320}
+	require.NoError(t, f.write(home))
+	_, err = PageFiles(home)
+	require.EqualError(t, err, "process 9320 shows its state, but does not answer")
+	require.FileExists(t, f.path)
+}
+
 // freeURL is an address of this machine at which no page is.
 func freeURL(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,7 +80,7 @@ func TestPageFileOfAKilledProgramIsRemoved(t *testing.T) {
 	home := t.TempDir()
 	f := &PageFile{URL: freeURL(t), PID: 7}
 	require.NoError(t, f.write(home))
-	require.Empty(t, PageFiles(home))
+	requireNoPage(t, home)
 	require.NoFileExists(t, f.path)
 }
 
@@ -69,7 +88,7 @@ func TestPageFileOfAnotherMachineIsKept(t *testing.T) {
 	home := t.TempDir()
 	path := filepath.Join(home, "auth.inspect.7-abcdef")
 	require.NoError(t, os.WriteFile(path, []byte(`{"url":"`+freeURL(t)+`","pid":7,"host":"a.container"}`), 0o600))
-	require.Empty(t, PageFiles(home))
+	requireNoPage(t, home)
 	require.FileExists(t, path, "its loopback is another one")
 }
 

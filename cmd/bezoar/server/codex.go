@@ -35,7 +35,7 @@ func (f *codexFlags) register(flags *flag.FlagSet) {
 func (f *codexFlags) read() (*protocol.ClientInfo, error) {
 	if f.listen != listenStdio {
 		scheme, _, _ := strings.Cut(f.listen, ":")
-		return nil, cli.Misuse("--listen %s: not supported; leave --listen out, or use --listen %s", scheme, listenStdio)
+		return nil, cli.Misuse("--listen takes %s alone, and no %s transport: leave it out", listenStdio, scheme)
 	}
 	if f.client == "" {
 		return nil, nil

@@ -46,9 +46,9 @@ func inspect(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	shown := live.PageFiles(c.Home)
-	if len(shown) == 0 {
-		return live.ErrNoPage
+	shown, err := live.PageFiles(c.Home)
+	if err != nil {
+		return err
 	}
 	if _, err := fmt.Fprintln(env.Stdout, shown[0].URL); err != nil {
 		return err
