@@ -41,8 +41,8 @@ func (s State) Waits(ask Ask, at time.Time) bool {
 	return ask.Token && !s.serves(at)
 }
 
-// move implements [Event].
-func (e Asked) move(s State) move {
+// move starts a refresh, orders a look or a save, or changes nothing: onAsked decides.
+func (e Asked) move(s State) transition {
 	at, trigger := e.at(), s.onAsked(e.Ask, e.at())
 	switch trigger {
 	case refreshDemanded:
@@ -57,11 +57,11 @@ func (e Asked) move(s State) move {
 	case cannotRefresh:
 		return s.givingUp()
 	case lookNeeded:
-		return move{trigger: trigger, next: s, effects: []Effect{LookInStore{}}}
+		return transition{trigger: trigger, next: s, effects: []Effect{LookInStore{}}}
 	case saveDue:
-		return move{trigger: trigger, next: s, effects: []Effect{SaveAgain{}}}
+		return transition{trigger: trigger, next: s, effects: []Effect{SaveAgain{}}}
 	}
-	return move{trigger: trigger, next: s} // nothingToDo
+	return transition{trigger: trigger, next: s} // nothingToDo
 }
 
 func (s State) onAsked(ask Ask, at time.Time) Trigger {
@@ -111,15 +111,16 @@ func (s State) mayAttempt(at time.Time) bool {
 	return s.Phase == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
 }
 
-// move implements [Event].
-func (e TokenRejected) move(s State) move {
+// move makes the access token unusable and starts a refresh, unless onRejected does not
+// believe the 401 or the refresh token must not be spent.
+func (e TokenRejected) move(s State) transition {
 	switch trigger := s.onRejected(e); trigger {
 	case tokenRejected:
 		return s.rejected(e.at())
 	case cannotRefresh:
 		return s.givingUp()
 	default:
-		return move{trigger: trigger, next: s} // nothingToDo
+		return transition{trigger: trigger, next: s} // nothingToDo
 	}
 }
 
@@ -143,21 +144,21 @@ func (s State) orElseCondemned(trigger Trigger) Trigger {
 	return trigger
 }
 
-// givingUp is the move of a token set that needs a refresh and has nothing to spend on it.
-func (s State) givingUp() move {
+// givingUp is the transition of a token set that needs a refresh and has nothing to spend on it.
+func (s State) givingUp() transition {
 	s.Base = nil
 	return publishing(cannotRefresh, s)
 }
 
-// starting is the move to a refresh in flight. It is the only place that orders one, and
+// starting is the transition to a refresh in flight. It is the only place that orders one, and
 // the table leads it to Stale alone.
-func (s State) starting(trigger Trigger, cause endpoint.Cause, at time.Time) move {
+func (s State) starting(trigger Trigger, cause endpoint.Cause, at time.Time) transition {
 	s.Attempts++
 	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at
-	return move{trigger: trigger, next: s, effects: []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}}
+	return transition{trigger: trigger, next: s, effects: []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}}
 }
 
-func (s State) rejected(at time.Time) move {
+func (s State) rejected(at time.Time) transition {
 	s.Rejected, s.Cause = true, endpoint.CauseRejected
 	if !s.SparesIssuer && !s.Overdue {
 		s.NotBefore = time.Time{} // it was for the sake of the token

@@ -15,7 +15,7 @@ type Event interface {
 	at() time.Time
 	// move is what the event leads to. It stands in the file of the event's story and
 	// changes nothing.
-	move(s State) move
+	move(s State) transition
 }
 
 // At is when an event happened; every event embeds it.
@@ -95,8 +95,8 @@ type RefreshFailedTransient struct {
 	Blocked   evidence.BlockReason // what stood in the way, "" for nothing worth showing
 	Evidence  evidence.Repeated    // what the issuer answered, here or to another process; none if it was not asked
 
-	Kept *Credential // the login with a refresh token that came without a usable access token; nil for none
-	Base *Credential // not nil: Kept could not be saved, and this is what the store still holds
+	Credential *Credential // the login with a refresh token that came without a usable access token; nil for none
+	Base       *Credential // not nil: Credential could not be saved, and this is what the store still holds
 }
 
 // RefreshFailedPermanent reports that the refresh token must not be posted again: the

@@ -32,9 +32,10 @@ func (e CredentialLoaded) sentAt() time.Time {
 	return sent
 }
 
-// move implements [Event].
-func (e CredentialLoaded) move(s State) move {
-	m := move{trigger: outcomeLate, next: s, ended: e.Dropped}
+// move takes up what a look found, if onLoaded says so. A refresh that found it ends here
+// in any case, and the tokens that it brought for no login are revoked.
+func (e CredentialLoaded) move(s State) transition {
+	m := transition{trigger: outcomeLate, next: s, ended: e.Dropped}
 	if s.isLate(e.Attempt) {
 		return m
 	}
@@ -53,28 +54,30 @@ func (e CredentialLoaded) move(s State) move {
 	return m
 }
 
-// move implements [Event].
-func (e NothingLoaded) move(s State) move {
+// move keeps the login in use: a store that holds none is no logout. In NoAuth it notes
+// why there is no login.
+func (e NothingLoaded) move(s State) transition {
 	if trigger := s.onNothingNew(e.Blocked); trigger != storeStatusChanged {
-		return move{trigger: trigger, next: s} // loginKept
+		return transition{trigger: trigger, next: s} // loginKept
 	}
 	return publishing(storeStatusChanged, s.withStoreStatus(e.Blocked))
 }
 
-// move implements [Event].
-func (e LoggedIn) move(s State) move {
+// move puts the new login in place of any other.
+func (e LoggedIn) move(s State) transition {
 	d := s.Policy.dates(e.Credential, time.Time{})
 	return publishing(s.takenAs(e.Credential, d, e.at()), s.with(e.Credential, d))
 }
 
-// move implements [Event].
-func (e LoggedOut) move(s State) move {
+// move leaves no login. Of the one in memory and the one in the store, the login that can
+// still be refreshed is revoked, also if another login or logout was first.
+func (e LoggedOut) move(s State) transition {
 	ended := e.Dropped
 	if e.Removed != nil {
 		ended = newest(s.Credential, *e.Removed)
 	}
 	if s.isLate(e.Attempt) {
-		return move{trigger: outcomeLate, next: s, ended: ended}
+		return transition{trigger: outcomeLate, next: s, ended: ended}
 	}
 	m := publishing(loggedOut, s.without())
 	m.ended = ended
@@ -93,7 +96,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 		return loginKept // a refresh that found it has weighed it already, see Preflight
 	}
 	if e.Verdict != nil {
-		s.Verdicts = s.Verdicts.With(*e.Verdict)
+		s = s.condemning(*e.Verdict)
 	}
 	return s.takenAs(e.Credential, s.Policy.dates(e.Credential, e.sentAt()), e.at())
 }
@@ -160,7 +163,7 @@ func (s State) takenAs(c Credential, d dates, at time.Time) Trigger {
 // loaded is the state with the credential of a look.
 func (s State) loaded(e CredentialLoaded) State {
 	if e.Verdict != nil {
-		s.Verdicts = s.Verdicts.With(*e.Verdict)
+		s = s.condemning(*e.Verdict)
 	}
 	s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
 	s.RefreshedAt = e.RefreshedAt

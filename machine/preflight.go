@@ -36,10 +36,10 @@ func (s State) Preflight(stored Stored, at time.Time) Event {
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
 	}
 	if wait := stored.History.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
-		kept := s.withheld(evidence.BlockIssuerUnavailable, at)
-		kept.NotBefore = stored.History.Deferral.NotBefore
-		kept.Evidence = stored.History.Deferral.Evidence
-		return kept
+		withheld := s.withheld(evidence.BlockIssuerUnavailable, at)
+		withheld.NotBefore = stored.History.Deferral.NotBefore
+		withheld.Evidence = stored.History.Deferral.Evidence
+		return withheld
 	}
 	lost := stored.History.Losses(held)
 	if s.Policy.BackoffOff {
@@ -81,9 +81,9 @@ func (s State) adopting(found Credential, lineage history.TokenHistory, at time.
 // use must not change for a demand alone. When it is over, what is stored is the
 // only login there is; and if nothing is, nor a moment later, there is none.
 func (s State) straying(stored Stored, at time.Time) Event {
-	kept := s.withheld(evidence.BlockOtherLoginStored, at)
+	withheld := s.withheld(evidence.BlockOtherLoginStored, at)
 	if stored.Unreadable {
-		kept.Blocked = evidence.BlockStoreUnavailable
+		withheld.Blocked = evidence.BlockStoreUnavailable
 	}
 	found := stored.Credential
 	isForUs := found != nil && s.Policy.Admits(*found)
@@ -94,13 +94,13 @@ func (s State) straying(stored Stored, at time.Time) Event {
 	case verdict != nil:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
 	case s.serves(at):
-		kept.NotBefore = s.endOfService()
-	case s.Blocked == kept.Blocked && !at.Before(s.NotBefore):
+		withheld.NotBefore = s.endOfService()
+	case s.Blocked == withheld.Blocked && !at.Before(s.NotBefore):
 		return LoggedOut{At: At{at}, Attempt: s.Attempt}
 	default:
-		kept.NotBefore = at.Add(recheck)
+		withheld.NotBefore = at.Add(recheck)
 	}
-	return kept
+	return withheld
 }
 
 // doubting decides on a refresh token that may be spent already: its poster died, or
@@ -112,18 +112,18 @@ func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Even
 	case doubt.Times == 0 && answersLost == 0:
 		return nil
 	case doubt.Times > 0 && !doubt.HolderGone:
-		kept := s.withheld(evidence.BlockRefreshElsewhere, at)
-		kept.NotBefore = at.Add(recheck)
-		return kept
+		withheld := s.withheld(evidence.BlockRefreshElsewhere, at)
+		withheld.NotBefore = at.Add(recheck)
+		return withheld
 	case doubt.Times+answersLost > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: history.ReasonInDoubt, At: at,
 		}}
 	case s.serves(at):
-		kept := s.withheld(evidence.BlockInDoubt, at)
-		kept.NotBefore = s.endOfService()
-		return kept
+		withheld := s.withheld(evidence.BlockInDoubt, at)
+		withheld.NotBefore = s.endOfService()
+		return withheld
 	}
 	return nil
 }

@@ -25,21 +25,22 @@ func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
 	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
 		return a
 	}
-	kept := endpoint.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}}
+	temporary := endpoint.Unavailable{Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken}}
 	if !granted.Response.RefreshToken.Equal(s.Credential.RefreshToken) {
-		kept.Kept.RefreshToken = granted.Response.RefreshToken
+		temporary.RefreshTokenOnly.RefreshToken = granted.Response.RefreshToken
 	}
-	return kept
+	return temporary
 }
 
 // isLate reports whether an attempt is no longer the one in flight, because a login or a
 // logout came first. Zero is no attempt.
 func (s State) isLate(attempt AttemptID) bool { return attempt != 0 && attempt != s.Attempt }
 
-// move implements [Event].
-func (e RefreshSucceeded) move(s State) move {
+// move makes Fresh of Stale, or Stale again if the new token set has aged on its way. A
+// token response that is late ends the login it brought, if that is nowhere stored.
+func (e RefreshSucceeded) move(s State) transition {
 	if s.isLate(e.Attempt) {
-		late := move{trigger: outcomeLate, next: s}
+		late := transition{trigger: outcomeLate, next: s}
 		if e.Base != nil { // else it is stored, and another process may use it
 			late.ended = &e.Credential
 		}
@@ -52,11 +53,11 @@ func (e RefreshSucceeded) move(s State) move {
 	return publishing(trigger, s.granted(e, d))
 }
 
-// Keeping is the login in use with a refresh token that came without an access token
+// WithNewRefreshToken is the login in use with a refresh token that came without an access token
 // that can be used. It counts as refreshed, as in Codex, unless the date of its last
 // refresh is all that tells that its access token has aged.
-func (s State) Keeping(kept endpoint.TokenResponse, at time.Time) Credential {
-	next, held := s.Credential.Merge(kept, at), s.Policy.dates(s.Credential, time.Time{})
+func (s State) WithNewRefreshToken(response endpoint.TokenResponse, at time.Time) Credential {
+	next, held := s.Credential.Merge(response, at), s.Policy.dates(s.Credential, time.Time{})
 	if held.expiry.IsZero() && held.isDue(at) {
 		next.LastRefresh = s.Credential.LastRefresh
 	}
@@ -99,12 +100,13 @@ func (s State) condemning(verdict history.Verdict) State {
 	return s
 }
 
-// move implements [Event].
-func (e RefreshFailedTransient) move(s State) move {
+// move lets the next attempt wait. A failure that is late ends the login that its new
+// refresh token made, if that is nowhere stored.
+func (e RefreshFailedTransient) move(s State) transition {
 	if s.isLate(e.Attempt) {
-		late := move{trigger: outcomeLate, next: s}
+		late := transition{trigger: outcomeLate, next: s}
 		if e.Base != nil {
-			late.ended = e.Kept
+			late.ended = e.Credential
 		}
 		return late
 	}
@@ -121,17 +123,17 @@ func (s State) deferred(e RefreshFailedTransient) State {
 	if e.Posted {
 		s.Failures++
 	}
-	if e.Kept != nil {
-		s = s.spending(*e.Kept, e.at())
-		s.Credential, s.Base = *e.Kept, e.Base
+	if e.Credential != nil {
+		s = s.spending(*e.Credential, e.at())
+		s.Credential, s.Base = *e.Credential, e.Base
 	}
 	return s
 }
 
-// move implements [Event]. A late verdict still condemns: the refresh token is as dead
+// move condemns the refresh token. A late verdict still condemns: the refresh token is as dead
 // as if a caller had waited. It is not late for the login that Stale would spend, which
 // may have come back while its first refresh was in flight.
-func (e RefreshFailedPermanent) move(s State) move {
+func (e RefreshFailedPermanent) move(s State) transition {
 	isInUse := s.Phase == Stale && e.Verdict.TokenID == s.Policy.TokenID(s.Credential)
 	if s.isLate(e.Attempt) && !isInUse {
 		return publishing(outcomeLate, s.condemning(e.Verdict))
@@ -148,29 +150,29 @@ func (s State) refused(e RefreshFailedPermanent) State {
 	return s.condemning(e.Verdict)
 }
 
-// move implements [Event]. Callers need not wait any more. The refresh stays in flight:
-// as long as it does, no other one starts.
-func (e AnswerOverdue) move(s State) move {
+// move lets callers wait no longer. The refresh stays in flight: as long as it does, no
+// other one starts.
+func (e AnswerOverdue) move(s State) transition {
 	if s.isLate(e.Attempt) {
-		return move{trigger: outcomeLate, next: s}
+		return transition{trigger: outcomeLate, next: s}
 	}
 	s.Overdue, s.NotBefore, s.Blocked = true, e.Until, evidence.BlockIssuerUnavailable
 	return publishing(answerOverdue, s)
 }
 
-// move implements [Event].
-func (e Saved) move(s State) move {
+// move forgets what the store held in place of the login, which is stored now.
+func (e Saved) move(s State) transition {
 	if !s.IsUnsaved() {
-		return move{trigger: outcomeLate, next: s}
+		return transition{trigger: outcomeLate, next: s}
 	}
 	s.Base = nil
 	return publishing(saveSucceeded, s)
 }
 
-// move implements [Event].
-func (e SaveFailed) move(s State) move {
+// move sets the time before which no ask orders another save.
+func (e SaveFailed) move(s State) transition {
 	if !s.IsUnsaved() {
-		return move{trigger: outcomeLate, next: s}
+		return transition{trigger: outcomeLate, next: s}
 	}
 	s.SaveNotBefore = e.NotBefore
 	return publishing(saveFailed, s)

@@ -14,10 +14,10 @@ import (
 // that a caller could change. It is a small value that never changes: copy it, keep it,
 // read it from any goroutine. Two are equal (==) if they were published together. The
 // zero Snapshot is that of no login.
-type Snapshot struct{ of *published }
+type Snapshot struct{ of *shown }
 
-// published is a state without its refresh tokens, and what depends on them.
-type published struct {
+// shown is a state without its refresh tokens, and what depends on them.
+type shown struct {
 	state     State
 	tokenID   secret.Fingerprint
 	verdict   history.Verdict
@@ -26,18 +26,18 @@ type published struct {
 
 // Snapshot is the state as others may see it.
 func (s State) Snapshot() Snapshot {
-	shown := &published{state: s, tokenID: s.Policy.TokenID(s.Credential)}
-	shown.verdict, shown.condemned = s.Verdict()
-	shown.state.Credential.RefreshToken, shown.state.Verdicts = secret.Token{}, nil
+	of := &shown{state: s, tokenID: s.Policy.TokenID(s.Credential)}
+	of.verdict, of.condemned = s.Verdict()
+	of.state.Credential.RefreshToken, of.state.Verdicts = secret.Token{}, nil
 	if s.IsUnsaved() {
-		shown.state.Base = new(Credential) // that there is one, and not which
+		of.state.Base = new(Credential) // that there is one, and not which
 	}
-	return Snapshot{shown}
+	return Snapshot{of}
 }
 
 var noLogin = New(Policy{}).Snapshot()
 
-func (s Snapshot) shown() *published {
+func (s Snapshot) shown() *shown {
 	if s.of == nil {
 		return noLogin.of
 	}

@@ -30,17 +30,17 @@ func Step(s State, e Event) (State, []Effect, error) {
 	return next, effects, nil
 }
 
-// move is what an event leads to in a state. The table has the last word on it.
-type move struct {
+// transition is what an event leads to in a state. The table has the last word on it.
+type transition struct {
 	trigger Trigger     // what the table calls the event
 	next    State       // but for its phase, which the table gives
 	effects []Effect    // begin with Publish if readers may see a difference
 	ended   *Credential // a login that no process uses any more, nil for none
 }
 
-// publishing is a move that readers may see.
-func publishing(trigger Trigger, next State) move {
-	return move{trigger: trigger, next: next, effects: []Effect{Publish{}}}
+// publishing is a transition that readers may see.
+func publishing(trigger Trigger, next State) transition {
+	return transition{trigger: trigger, next: next, effects: []Effect{Publish{}}}
 }
 
 // publishes reports whether effects begin with the Publish that every change begins

@@ -52,10 +52,10 @@ type Refused struct {
 // Unavailable is no verdict: the issuer, or the way to it, is out of order for now.
 type Unavailable struct {
 	answer
-	RetryAfter time.Duration     // what the issuer wished; zero for nothing
-	Lost       bool              // the issuer may have answered with tokens that were lost: the refresh token may be spent
-	Evidence   evidence.Evidence // why it is no verdict
-	Kept       TokenResponse     // a refresh token that came without a usable access token; else empty
+	RetryAfter       time.Duration     // what the issuer wished; zero for nothing
+	Lost             bool              // the issuer may have answered with tokens that were lost: the refresh token may be spent
+	Evidence         evidence.Evidence // why it is no verdict
+	RefreshTokenOnly TokenResponse     // a refresh token that came without a usable access token; else empty
 }
 
 // TokenResponse is what an issuer gives (RFC 6749 section 5.1). An absent token means

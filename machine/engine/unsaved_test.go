@@ -50,8 +50,8 @@ func TestAnUnsavedTokenSetIsSavedAsSoonAsTheStoreCan(t *testing.T) {
 // keeping is the answer of an issuer that rotates, and gives no usable access token.
 func keeping(next machine.Credential) endpoint.Answer {
 	return endpoint.Unavailable{
-		Evidence: evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken},
-		Kept:     endpoint.TokenResponse{RefreshToken: next.RefreshToken},
+		Evidence:         evidence.Evidence{Status: 200, Problem: evidence.ProblemNoToken},
+		RefreshTokenOnly: endpoint.TokenResponse{RefreshToken: next.RefreshToken},
 	}
 }
 

@@ -35,7 +35,7 @@ func (r reply) classify(now time.Time) endpoint.Answer {
 		if !m.saysError() && !response.AccessToken.IsAbsent() {
 			return endpoint.Issued{Response: response}
 		}
-		if unavailable.Kept = m.kept(r.spent); !unavailable.Kept.RefreshToken.IsAbsent() {
+		if unavailable.RefreshTokenOnly = m.refreshTokenOnly(r.spent); !unavailable.RefreshTokenOnly.RefreshToken.IsAbsent() {
 			return unavailable
 		}
 		if m.code() != "" {

@@ -163,12 +163,12 @@ func TestRefreshTokenWithoutAUsableAccessTokenIsKept(t *testing.T) {
 	} {
 		answer, ok := classify(200, body).(endpoint.Unavailable)
 		require.True(t, ok, name)
-		require.Equal(t, fingerprintOf("r"), answer.Kept.RefreshToken.Fingerprint(), name)
-		require.True(t, answer.Kept.AccessToken.IsAbsent(), name)
+		require.Equal(t, fingerprintOf("r"), answer.RefreshTokenOnly.RefreshToken.Fingerprint(), name)
+		require.True(t, answer.RefreshTokenOnly.AccessToken.IsAbsent(), name)
 		require.False(t, answer.Lost, name)
 	}
 	for _, body := range []string{`{"refresh_token":"null"}`, `{"refresh_token":""}`, `{"refresh_token":"not found"}`, `{"refresh_token":7}`} {
-		require.True(t, classify(200, body).(endpoint.Unavailable).Kept.RefreshToken.IsAbsent(), body)
+		require.True(t, classify(200, body).(endpoint.Unavailable).RefreshTokenOnly.RefreshToken.IsAbsent(), body)
 	}
 }
 
@@ -183,7 +183,7 @@ func TestTruncatedResponseGivesAllTokensOrNone(t *testing.T) {
 		answer, ok := classify(200, body).(endpoint.Unavailable)
 		require.True(t, ok, body)
 		require.True(t, answer.Lost, body)
-		require.True(t, answer.Kept.RefreshToken.IsAbsent(), body)
+		require.True(t, answer.RefreshTokenOnly.RefreshToken.IsAbsent(), body)
 	}
 }
 

@@ -114,9 +114,9 @@ func (m members) refreshToken() secret.Token {
 	return secret.Token{}
 }
 
-// kept is what remains of an answer without an access token: its refresh token, if it
+// refreshTokenOnly is what remains of an answer without an access token: its refresh token, if it
 // has a new one, for the old one may be spent. A repeated old one is not new.
-func (m members) kept(spent secret.Token) endpoint.TokenResponse {
+func (m members) refreshTokenOnly(spent secret.Token) endpoint.TokenResponse {
 	token := m.refreshToken()
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
 	if strings.ContainsFunc(token.Reveal(), unfit) || token.Equal(spent) {

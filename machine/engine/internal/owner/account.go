@@ -20,7 +20,7 @@ func (o *Owner) Login(c machine.Credential) error {
 			return fmt.Errorf("store login: %w", err)
 		}
 		o.forget()
-		login := persist.Entry{Kind: persist.Login, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()}
+		login := persist.Entry{Kind: persist.Login, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint()}
 		o.note(ctx, login.WithExpiry(c).Of(c))
 		o.endIfGone(ctx, c)
 	}
@@ -67,7 +67,7 @@ func (o *Owner) takeBackLogout(stored persist.Record) {
 	defer cancel()
 	if found, err := o.Store.Load(ctx); err == nil && found.Revision == stored.Revision {
 		held := o.state.Credential
-		o.note(ctx, persist.Entry{Kind: persist.LogoutFailed, Method: held.Method, TokenID: o.keyOf(held)})
+		o.note(ctx, persist.Entry{Kind: persist.LogoutFailed, Method: held.Method, TokenID: o.tokenID(held)})
 	}
 }
 
@@ -84,7 +84,7 @@ func (o *Options) endIfGone(ctx context.Context, c machine.Credential) {
 }
 
 func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
-	o.note(ctx, persist.Entry{Kind: persist.Logout, Method: c.Method, TokenID: o.keyOf(c)})
+	o.note(ctx, persist.Entry{Kind: persist.Logout, Method: c.Method, TokenID: o.tokenID(c)})
 }
 
 // revocation is one that is to be made, and what is called with its outcome.
@@ -117,7 +117,7 @@ func (o *Options) revoke(ctx context.Context, login machine.Credential) error {
 		o.Log.Warn("the issuer was not told that a login has ended", "error", err)
 		return err
 	}
-	o.note(ctx, persist.Entry{Kind: persist.Revoked, Method: login.Method, TokenID: o.keyOf(login)})
+	o.note(ctx, persist.Entry{Kind: persist.Revoked, Method: login.Method, TokenID: o.tokenID(login)})
 	return nil
 }
 

@@ -39,10 +39,10 @@ func (t *transaction) granted(ctx context.Context, grant endpoint.TokenResponse)
 			return
 		}
 		t.Log.Error("the new tokens are not stored yet; they are kept in memory", "error", err)
-		success.Base, t.entry.Unsaved = &t.record.Credential, true
+		success.Base, t.entry.Unsaved = &t.stored.Credential, true
 	}
 	t.entry = t.entry.WithExpiry(t.next)
-	t.entry.NextID = t.keyOf(t.next)
+	t.entry.NextID = t.tokenID(t.next)
 	t.outcome = success
 }
 
@@ -51,7 +51,7 @@ func (t *transaction) granted(ctx context.Context, grant endpoint.TokenResponse)
 // the file has to stop some time.
 func (t *transaction) swap(ctx context.Context) error {
 	for tries := 3; ; tries-- {
-		err := t.Store.Swap(ctx, t.record.Revision, t.next)
+		err := t.Store.Swap(ctx, t.stored.Revision, t.next)
 		if tries == 1 || !errors.Is(err, persist.ErrConflict) {
 			return err
 		}
@@ -59,7 +59,7 @@ func (t *transaction) swap(ctx context.Context) error {
 		if loadErr != nil || !t.isOurs(ctx, found.Credential) {
 			return err
 		}
-		t.record = found
+		t.stored = found
 	}
 }
 
@@ -68,7 +68,7 @@ func (t *transaction) swap(ctx context.Context) error {
 // then it may have been saved while the issuer was asked. One that may be replaced
 // is as good.
 func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) bool {
-	return stored.Equal(t.record.Credential) || stored.Equal(t.state.Credential) ||
+	return stored.Equal(t.stored.Credential) || stored.Equal(t.state.Credential) ||
 		t.state.MayReplace(stored, t.tokenHistory(ctx))
 }
 
@@ -105,27 +105,27 @@ func (t *transaction) deferred(ctx context.Context, answer endpoint.Unavailable)
 	if answer.Lost {
 		outcome.Blocked = evidence.BlockInDoubt
 	}
-	if t.outcome = t.kept(ctx, answer.Kept, &outcome); t.outcome == nil {
+	if t.outcome = t.saveRefreshToken(ctx, answer.RefreshTokenOnly, &outcome); t.outcome == nil {
 		t.outcome = outcome
 	}
 }
 
-// kept saves a refresh token that came without a usable access token: the old one
+// saveRefreshToken saves a refresh token that came without a usable access token: the old one
 // is spent. It returns the event for a login that was stored meanwhile, else nil.
-func (t *transaction) kept(ctx context.Context, grant endpoint.TokenResponse, outcome *machine.RefreshFailedTransient) machine.Event {
+func (t *transaction) saveRefreshToken(ctx context.Context, grant endpoint.TokenResponse, outcome *machine.RefreshFailedTransient) machine.Event {
 	if grant.RefreshToken.IsAbsent() {
 		return nil
 	}
-	t.next = t.state.Keeping(grant, outcome.Time)
+	t.next = t.state.WithNewRefreshToken(grant, outcome.Time)
 	if err := t.swap(ctx); err != nil {
 		if displaced := t.displaced(ctx, &t.next); displaced != nil {
 			t.entry.Kind = persist.Rotated // and the successor is dropped
 			return displaced
 		}
 		t.Log.Error("the new refresh token is not stored yet; it is kept in memory", "error", err)
-		outcome.Base, t.entry.Unsaved = &t.record.Credential, true
+		outcome.Base, t.entry.Unsaved = &t.stored.Credential, true
 	}
-	t.entry.NextID, outcome.Kept = t.keyOf(t.next), &t.next
+	t.entry.NextID, outcome.Credential = t.tokenID(t.next), &t.next
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential
 		return nil
 	}
 	if t.isOurs(ctx, record.Credential) {
-		t.record = record
+		t.stored = record
 		return nil
 	}
 	event := t.state.Loaded(known, record.Credential, t.at().Time)
@@ -156,10 +156,10 @@ func (t *transaction) isStored(ctx context.Context) bool {
 	return err == nil && record.Credential.Equal(t.next)
 }
 
-// close tells the ledger how the post ended, and closes the intent. A successor
+// record tells the ledger how the post ended, and closes the intent. A successor
 // that a logout has removed meanwhile is not named: another process would take
 // that for a new login.
-func (t *transaction) close(ctx context.Context) {
+func (t *transaction) record(ctx context.Context) {
 	ctx, cancel := detached(ctx, detachedLimit)
 	defer cancel()
 	if t.tokenHistory(ctx).LoggedOut && !t.isStored(ctx) {

@@ -116,7 +116,7 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	if stored, err := o.Store.Load(ctx); err != nil || !stored.Credential.Equal(c) {
 		return
 	}
-	o.note(ctx, persist.Entry{Kind: persist.Adopted, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()}.Of(c))
+	o.note(ctx, persist.Entry{Kind: persist.Adopted, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint()}.Of(c))
 	o.endIfGone(ctx, c)
 }
 
@@ -159,7 +159,7 @@ func (o *Options) note(ctx context.Context, entry persist.Entry) {
 	}
 }
 
-func (o *Options) keyOf(c machine.Credential) secret.Fingerprint {
+func (o *Options) tokenID(c machine.Credential) secret.Fingerprint {
 	return o.Policy.TokenID(c)
 }
 
@@ -197,6 +197,6 @@ func (o *Owner) saving() machine.Event {
 func (o *Owner) saved(ctx context.Context) machine.Event {
 	o.forget()
 	c := o.state.Credential
-	o.note(ctx, persist.Entry{Kind: persist.Saved, Method: c.Method, TokenID: o.keyOf(c), Access: c.Fingerprint()})
+	o.note(ctx, persist.Entry{Kind: persist.Saved, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint()})
 	return machine.Saved{At: o.at()}
 }

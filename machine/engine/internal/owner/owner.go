@@ -188,7 +188,7 @@ func (o *Owner) logChange(trigger machine.Trigger, before, after *machine.State)
 	}
 	o.Log.Log(context.Background(), level, "state changed",
 		"from", before.Phase, "to", after.Phase, "trigger", trigger, "reason", after.Assess(o.Now()).Reason,
-		"key", o.keyOf(after.Credential).Short(), "access", after.Credential.Fingerprint().Short())
+		"key", o.tokenID(after.Credential).Short(), "access", after.Credential.Fingerprint().Short())
 }
 
 // End lets no refresh begin from now on.

@@ -74,7 +74,7 @@ func (o *Options) foresee(ctx context.Context, due machine.State, history histor
 // withheld is how a refresh would end without a post, nil if it would be posted.
 func (o *Options) withheld(ctx context.Context, asked machine.State, history history.TokenHistory, stored machine.Credential) machine.Event {
 	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: asked.Attempt}
-	doubt, err := doubtOf(ctx, o.Ledger, o.keyOf(stored))
+	doubt, err := doubtOf(ctx, o.Ledger, o.tokenID(stored))
 	if err != nil {
 		withheld.Blocked = evidence.BlockStoreUnavailable
 		return withheld

@@ -27,7 +27,7 @@ type transaction struct {
 	unlock  func()
 	vacate  func()         // gives back the room for the successor
 	intent  time.Duration  // when the intent was made, by the clock that never stands still
-	record  persist.Record // what the store held under the lock
+	stored  persist.Record // what the store held under the lock
 	doubt   history.Doubt
 	answer  endpoint.Answer
 	next    machine.Credential // what the issuer's grant makes of it
@@ -62,7 +62,7 @@ var untilPost = []step{
 // comes of each: what the issuer said must not get lost.
 var fromAnswer = []step{
 	{"save", (*transaction).save},      // the successor is on the disk
-	{"record", (*transaction).close},   // the ledger knows, and the intent is closed
+	{"record", (*transaction).record},  // the ledger knows, and the intent is closed
 	{"unlock", (*transaction).release}, // the next process may look
 }
 
@@ -134,13 +134,13 @@ func (t *transaction) reread(ctx context.Context) {
 	if unreadable {
 		t.Log.Warn("the stored login cannot be read", "error", err)
 	}
-	doubt, err := t.Ledger.Doubt(ctx, t.keyOf(t.state.Credential))
+	doubt, err := t.Ledger.Doubt(ctx, t.tokenID(t.state.Credential))
 	if err != nil {
 		t.withhold(evidence.BlockStoreUnavailable, fmt.Errorf("ask the ledger for intents: %w", err))
 		return
 	}
-	doubt.AnswersLost = known.Losses(t.keyOf(t.state.Credential))
-	t.record, t.doubt = record, doubt
+	doubt.AnswersLost = known.Losses(t.tokenID(t.state.Credential))
+	t.stored, t.doubt = record, doubt
 	t.outcome = t.state.Preflight(machine.Stored{
 		Credential: found, Unreadable: unreadable, History: known, Doubt: doubt,
 	}, t.at().Time)
@@ -155,11 +155,11 @@ func (t *transaction) reread(ctx context.Context) {
 func (t *transaction) reserve(ctx context.Context) {
 	ctx, cancel := detached(ctx, stepLimit)
 	defer cancel()
-	vacate, err := t.Store.Reserve(ctx, t.record.Credential)
+	vacate, err := t.Store.Reserve(ctx, t.stored.Credential)
 	if err == nil {
 		t.vacate = vacate
 		var again persist.Record
-		if again, err = t.Store.Load(ctx); err == nil && again.Revision != t.record.Revision {
+		if again, err = t.Store.Load(ctx); err == nil && again.Revision != t.stored.Revision {
 			err = persist.ErrConflict
 		}
 	}
@@ -179,7 +179,7 @@ func (t *transaction) intend(ctx context.Context) {
 	t.intent = t.Uptime()
 	t.entry = persist.Entry{
 		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
-		TokenID: t.keyOf(credential), Access: credential.AccessToken.Fingerprint(),
+		TokenID: t.tokenID(credential), Access: credential.AccessToken.Fingerprint(),
 	}.Of(credential)
 	intent := t.entry
 	intent.Kind = persist.Intended
