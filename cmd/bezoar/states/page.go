@@ -15,15 +15,11 @@ func page(transitions []transition) string {
 	out.WriteString(statesPart + "```mermaid\n" + diagram.Mermaid() + "```\n\n")
 	out.WriteString(transitionsPart)
 	for _, row := range merged(transitions) {
-		effects := strings.Join(row.effects, ", ")
-		if effects == "" {
-			effects = "–"
-		}
 		name := string(row.trigger)
 		if words, ok := diagram.Words(row.trigger); ok {
 			name += " (" + words + ")"
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.from, row.to, effects, row.why)
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.from, row.to, row.orders(), row.why)
 	}
 	out.WriteString(failpointsPart)
 	for _, row := range slices.Concat(RefreshFailpoints(), AccountFailpoints()) {
@@ -61,8 +57,8 @@ const transitionsPart = `The picture leaves out the rows that lead back to their
 
 ## The transitions
 
-The effects are what ` + "`machine.Step`" + ` ordered when this page was made; the engine carries them out in this order. In
-brackets: the words of the picture.
+The effects are what ` + "`machine.Step`" + ` ordered when this page was made; the engine carries them out in this order. After
+"also" stand those that only some states or events of the row bring. In brackets: the words of the picture.
 
 | event | from | to | effects | why |
 |---|---|---|---|---|

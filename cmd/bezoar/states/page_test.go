@@ -48,6 +48,12 @@ func TestPageHasFailpointsAndNoSecret(t *testing.T) {
 	require.NotContains(t, text, "refresh-first", "a secret of a sample")
 }
 
+func TestPageHasTheOrdersOfEverySample(t *testing.T) {
+	transitions, err := runTable()
+	require.NoError(t, err)
+	require.Contains(t, page(transitions), "| Stale | Stale | Publish, Notify; also StartRefresh or LookInStore |")
+}
+
 func TestMermaidHasThePhasesAndNoQuietRow(t *testing.T) {
 	for _, phase := range machine.Phases() {
 		require.Contains(t, diagram.Mermaid(), string(phase))

@@ -1,10 +1,12 @@
 package states
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -17,7 +19,8 @@ import (
 type transition struct {
 	trigger  machine.Trigger
 	from, to machine.Phase
-	effects  []string // what Step ordered
+	effects  []string // what Step orders in every sample
+	also     []string // what it orders in some samples
 	why      string
 }
 
@@ -27,11 +30,11 @@ type transition struct {
 func runTable() ([]transition, error) {
 	all, ways := transitions(), samples()
 	for i, each := range all {
-		way, ok := ways[cell{each.trigger, each.from}]
-		if !ok {
+		ways := ways[cell{each.trigger, each.from}]
+		if len(ways) == 0 {
 			return nil, fmt.Errorf("no sample for %s in %s", each.trigger, each.from)
 		}
-		if err := all[i].run(way); err != nil {
+		if err := all[i].run(ways); err != nil {
 			return nil, err
 		}
 	}
@@ -51,25 +54,48 @@ func transitions() []transition {
 	return all
 }
 
-func (t *transition) run(way sample) error {
-	next, effects, err := machine.Step(way.state, way.event)
-	if err != nil {
-		return fmt.Errorf("%s in %s: %w", t.trigger, t.from, err)
+// run runs the samples of a cell, of which there is at least one.
+func (t *transition) run(ways []sample) error {
+	times, orders := map[string]int{}, []string(nil) // in the order in which Step first gave them
+	for _, way := range ways {
+		next, effects, err := machine.Step(way.state, way.event)
+		if err != nil {
+			return fmt.Errorf("%s in %s: %w", t.trigger, t.from, err)
+		}
+		if next.Phase != t.to {
+			return fmt.Errorf("%s in %s leads to %s and not to %s", t.trigger, t.from, next.Phase, t.to)
+		}
+		for _, effect := range effects {
+			name := reflect.TypeOf(effect).Name()
+			if times[name]++; times[name] == 1 {
+				orders = append(orders, name)
+			}
+		}
 	}
-	if next.Phase != t.to {
-		return fmt.Errorf("%s in %s leads to %s and not to %s", t.trigger, t.from, next.Phase, t.to)
-	}
-	for _, effect := range effects {
-		t.effects = append(t.effects, reflect.TypeOf(effect).Name())
+	for _, name := range orders {
+		if times[name] == len(ways) {
+			t.effects = append(t.effects, name)
+		} else {
+			t.also = append(t.also, name)
+		}
 	}
 	return nil
+}
+
+// orders is what the page says of the effects: "Publish; also Notify".
+func (t transition) orders() string {
+	text := cmp.Or(strings.Join(t.effects, ", "), "–")
+	if len(t.also) > 0 {
+		text += "; also " + strings.Join(t.also, " or ")
+	}
+	return text
 }
 
 // posting are the states in which the machine ordered a refresh.
 func posting(transitions []transition) []machine.Phase {
 	var found []machine.Phase
 	for _, each := range transitions {
-		if slices.Contains(each.effects, "StartRefresh") && !slices.Contains(found, each.to) {
+		if slices.Contains(slices.Concat(each.effects, each.also), "StartRefresh") && !slices.Contains(found, each.to) {
 			found = append(found, each.to)
 		}
 	}
@@ -97,7 +123,7 @@ func merged(all []transition) []transition {
 
 // continues reports whether other is the same row from another state.
 func (t transition) continues(other transition) bool {
-	return t.trigger == other.trigger && t.to == other.to && slices.Equal(t.effects, other.effects)
+	return t.trigger == other.trigger && t.to == other.to && t.orders() == other.orders()
 }
 
 func quiet(trigger machine.Trigger) bool {
@@ -120,11 +146,12 @@ type cell struct {
 }
 
 // samples finds ways into the rows of the table: it tries typical events in typical
-// states, and the first one that leads into a cell stands for it.
-func samples() map[cell]sample {
-	found := map[cell]sample{}
-	for _, each := range slices.Backward(typicalSamples()) {
-		found[cell{machine.TriggerOf(each.state, each.event), each.state.Phase}] = each
+// states.
+func samples() map[cell][]sample {
+	found := map[cell][]sample{}
+	for _, each := range typicalSamples() {
+		in := cell{machine.TriggerOf(each.state, each.event), each.state.Phase}
+		found[in] = append(found[in], each)
 	}
 	return found
 }
