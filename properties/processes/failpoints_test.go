@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/properties/propertytest"
 )
 
 // circumstance is a state of a home in which a refresh makes its own system
@@ -95,8 +96,8 @@ func stride() int {
 
 func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
 	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced}
-	areComplete(t, states.RefreshFailpoints(), states.RefreshSteps(), refresh)
-	areComplete(t, states.AccountFailpoints(), states.AccountSteps(), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
+	areComplete(t, states.RefreshFailpoints(), propertytest.Steps(states.RefreshFailpoints()), refresh)
+	areComplete(t, states.AccountFailpoints(), propertytest.Steps(states.AccountFailpoints()), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
 }
 
 func areComplete(t *testing.T, table []states.Failpoint, all []string, outcomes []states.Outcome) {

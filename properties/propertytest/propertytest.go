@@ -5,11 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 )
@@ -87,4 +89,14 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// Steps are the steps of a table of failpoints in their order, each once.
+func Steps(table []states.Failpoint) (steps []string) {
+	for _, each := range table {
+		if !slices.Contains(steps, each.Step) {
+			steps = append(steps, each.Step)
+		}
+	}
+	return steps
 }

@@ -29,7 +29,7 @@ var pauses = rapid.SampledFrom([]string{"", "", beforeStore, beforeEntry})
 
 // halts is where a refresh is stopped: mostly nowhere.
 func halts() *rapid.Generator[string] {
-	steps := append(states.RefreshSteps(), "report")
+	steps := append(propertytest.Steps(states.RefreshFailpoints()), "report")
 	return rapid.Custom(func(t *rapid.T) string {
 		if rapid.IntRange(0, 3).Draw(t, "halts") < 3 {
 			return ""

@@ -73,7 +73,7 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 	for _, action := range []machine.Action{machine.ActionNone, machine.ActionWait, machine.ActionLogin, machine.ActionOperator} {
 		corners = append(corners, fmt.Sprintf("action %s", action))
 	}
-	for _, step := range append(states.RefreshSteps(), "report") {
+	for _, step := range append(propertytest.Steps(states.RefreshFailpoints()), "report") {
 		corners = append(corners, fmt.Sprintf("stands before %q", step), fmt.Sprintf("killed before %q", step))
 	}
 	for _, how := range propertytest.Ways {

@@ -13,20 +13,16 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
-// Classify says what an answer of a token endpoint to a refresh means: a token response
+// classify says what an answer of a token endpoint to a refresh means: a token response
 // (RFC 6749 section 5.1), a refusal (section 5.2), or neither. It knows the
 // dialects of Codex's issuer and of issuers that answer errors with 200. It is pure, and
-// the only place that knows statuses and error codes.
+// the only place that decides whether an answer ends a refresh token.
 //
 // A 2xx with a usable access token is a token response ([endpoint.Issued]), unless it says
 // that it is an error. What refusals lists is a refusal ([endpoint.Refused]), on which the
 // engine records a verdict. Everything else is temporary ([endpoint.Unavailable]); a
-// refresh token that came with it is kept. body may be truncated: a token response that
-// can be read counts.
-func Classify(status int, header http.Header, body []byte, now time.Time) endpoint.Answer {
-	return reply{status: status, header: header, body: body}.classify(now)
-}
-
+// refresh token that came with it is kept. The body may be truncated: a token response
+// that can be read counts.
 func (r reply) classify(now time.Time) endpoint.Answer {
 	m, answeredAs := r.members(), r.status
 	unavailable := endpoint.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence()}

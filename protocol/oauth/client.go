@@ -5,8 +5,8 @@
 // issuer. Every call is one request: nothing is retried, nothing is sent twice.
 //
 // A refresh is read in order in client.go ([Client.Refresh]), transport.go (the post),
-// reply.go and members.go (the answer), and classify.go: [Classify] alone decides what
-// an answer to a refresh means.
+// reply.go and members.go (the answer), and classify.go, which alone decides what an
+// answer to a refresh means.
 package oauth
 
 import (

@@ -110,8 +110,8 @@ func TestEveryMisbehaviourIsJudgedByItsContent(t *testing.T) {
 		"a refusal in gzip":                    endpoint.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
 		"a refusal in gzip without the header": endpoint.Refused{Reason: history.ReasonReused, Evidence: said(400, "refresh_token_reused")},
 	}
-	require.Len(t, want, len(issuer.Misbehaviours()), "each has its judgement")
-	for name, step := range issuer.Misbehaviours() {
+	require.Len(t, want, len(misbehaviours()), "each has its judgement")
+	for name, step := range misbehaviours() {
 		i, client := pair(issuer.Options{})
 		token := i.Login(issuer.Ada, time.Now()).RefreshToken
 		i.Script(issuer.Refresh, step)

@@ -5,15 +5,12 @@ import "slices"
 // Failpoint is a place in a refresh, a login or a logout at which a process may be
 // killed, and what becomes of the login then. The tests kill a process at each one.
 type Failpoint struct {
-	Step    string  // of the engine; see RefreshSteps and AccountSteps
+	Step    string  // of the engine, as engine.Options.Before has it
 	Call    string  // the system call within it, as store/file names it; "" before the first one
 	When    string  // the circumstance in which a process comes there; "" for any
 	Leaves  string  // what the killed process leaves on the disk
 	Outcome Outcome // what the next process makes of it
 }
-
-// RefreshSteps are the steps of a refresh in their order, as engine.Options.Before has them.
-func RefreshSteps() []string { return stepsOf(RefreshFailpoints()) }
 
 // The steps of a login and of a logout.
 const (
@@ -21,18 +18,6 @@ const (
 	StepLogout = "logout"
 	StepRevoke = "revoke" // the issuer hears of the logout
 )
-
-// AccountSteps are the steps of a login and of a logout in their order.
-func AccountSteps() []string { return stepsOf(AccountFailpoints()) }
-
-func stepsOf(table []Failpoint) (steps []string) {
-	for _, each := range table {
-		if !slices.Contains(steps, each.Step) {
-			steps = append(steps, each.Step)
-		}
-	}
-	return steps
-}
 
 // Outcome is what the next process makes of what a killed process left. The set is closed:
 // no login is lost without one of these names.
