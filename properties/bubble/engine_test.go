@@ -204,7 +204,7 @@ func (r *run) checkAnswers() {
 	defer r.mu.Unlock()
 	for _, count := range r.asked {
 		count.mu.Lock()
-		require.Equal(r.t, 1, count.answers, "everybody who asks is answered once")
+		require.Equal(r.t, 1, count.answers, "each ask has one answer")
 		if count.state.Phase() == machine.Poisoned {
 			require.True(r.t, count.state.Token().IsAbsent(), "poisoned")
 			require.NotEmpty(r.t, count.state.Method(), "poisoned")

@@ -23,7 +23,7 @@ import (
 type clocked struct {
 	issuer *issuer.Issuer
 	ahead  time.Duration // of the issuer's clock
-	jumped atomic.Int64  // nanoseconds that everybody's has, but for timers
+	jumped atomic.Int64  // nanoseconds that all clocks have jumped by, but for timers
 	store  *memory.Store
 	ledger *memory.Ledger
 	names  machine.Issuer

@@ -28,7 +28,7 @@ const (
 	outageLength  = 10 * time.Hour
 	outagePoll    = time.Minute // of each client
 	outagePosts   = 60
-	outageRest    = 15 * time.Minute // after the end, until everybody has a token
+	outageRest    = 15 * time.Minute // after the end, until each client has a token
 )
 
 // outages are ways to be down. They come one after the other, each for an equal

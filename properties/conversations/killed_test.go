@@ -78,7 +78,7 @@ func killPoints(kind string) []killPoint {
 			k.do("browser sees 302")
 		}})
 	}
-	points = append(points, killPoint{"when it was told", "new", func(k killing) {
+	points = append(points, killPoint{"when the client heard of it", "new", func(k killing) {
 		k.goOn(kind)
 		if kind == "browser" {
 			k.do("browser sees 302", "browser follows")

@@ -27,7 +27,7 @@ func TestConversationsKeepSecrets(t *testing.T) {
 	converse(t, testscript.Params{Dir: filepath.Join("testdata", "secrets")})
 }
 
-// shortestSecret is how long a secret must be to be told from other text.
+// shortestSecret is how long a secret must be to differ from other text.
 const shortestSecret = 6
 
 // remember adds to what must not leak. A script does so itself with the command
@@ -48,7 +48,7 @@ func (c *conversation) secret(args []string) error {
 }
 
 // leaks looks for the secrets of a conversation where none may be: in the log,
-// in what the client was told and did not ask for, and in every file that the
+// in what the server sent the client unasked, and in every file that the
 // program made but the one that is for it. The servers are gone by now.
 func (c *conversation) leaks() error {
 	var found []error

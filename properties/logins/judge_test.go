@@ -57,7 +57,7 @@ func text(pointer *string) string {
 	return *pointer
 }
 
-// agree compares what is in use with what the client was told last and with what
+// agree compares what is in use with what the client heard last and with what
 // is stored. External tokens are stored nowhere.
 func (p *loginPlay) agree(method machine.Method, token secret.Fingerprint) {
 	stored, of := p.store.kept()

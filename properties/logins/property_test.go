@@ -19,7 +19,7 @@ import (
 // that can happen to logins, in every order, at once or apart. A failure tells
 // the story.
 //
-// A login that a client was told of ends once. Every request has one answer. And
+// A login that a client has heard of ends once. Every request has one answer. And
 // once nothing happens any more, the client was last told what the status says,
 // and that is what the store has.
 func TestLoginsEndInAgreement(t *testing.T) {

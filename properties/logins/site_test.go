@@ -113,8 +113,8 @@ func (s *loginSite) begin(loginType string) {
 	s.tales = append(s.tales, tale)
 }
 
-// latest is the login that was asked for last, or the nth before it, with what
-// its client was told of it; nil if there is no such login, or nothing was told.
+// latest is the login that a client asked for last, or the nth before it, with the
+// server's answer; nil if there is no such login, or no answer.
 func (s *loginSite) latest(n int) (*loginTale, programtest.LoginAnswer) {
 	if n >= len(s.tales) {
 		return nil, programtest.LoginAnswer{}

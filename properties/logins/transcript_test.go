@@ -110,7 +110,7 @@ func (h *transcript) addCompleted(params json.RawMessage) error {
 	return nil
 }
 
-// knows reports whether a client was told of a login.
+// knows reports whether a client has heard of a login.
 func (h *transcript) knows(id string) bool {
 	for _, answers := range h.answers {
 		for _, each := range answers {

@@ -243,7 +243,7 @@ func Eventually(holds func() error) error {
 	}
 }
 
-// loginAnswer is what a client was told about a login that it began.
+// loginAnswer is what a client has heard about a login that it began.
 type LoginAnswer struct {
 	LoginID  string `json:"loginId"`
 	AuthURL  string `json:"authUrl"`

@@ -83,7 +83,7 @@ func (p *process) checkAssessment() {
 	}
 }
 
-// isRefusedTo reports whether this very process was told that a token is dead.
+// isRefusedTo reports whether this very process has heard that a token is dead.
 func (w *world) isRefusedTo(p *process, c machine.Credential) bool {
 	return slices.ContainsFunc(w.posts[c.RefreshToken.Reveal()], func(each *post) bool {
 		_, refused := each.answer.(endpoint.Refused)

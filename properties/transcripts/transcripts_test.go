@@ -131,7 +131,7 @@ func intendedDifferences(t *testing.T) (intended, unused map[string]string) {
 	return intended, unused
 }
 
-// differences are the places at which two values differ, as deep as can be told.
+// differences are the places at which two values differ, as deep as both have members.
 func differences(at string, want, got any) (places []string) {
 	switch want := want.(type) {
 	case map[string]any:

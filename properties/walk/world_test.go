@@ -240,7 +240,7 @@ func (w *cosmos) ask(p int, ask machine.Ask) {
 	}
 }
 
-// login takes a second: two logins of one moment could not be told apart.
+// login takes a second: two logins of one moment would look the same.
 func (w *cosmos) login(p int) {
 	w.now = w.now.Add(time.Second)
 	w.families = append(slices.Clone(w.families), kin{})

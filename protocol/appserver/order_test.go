@@ -220,7 +220,7 @@ func (m *model) compare(t *rapid.T, said []string) {
 		require.Equal(t, fmt.Sprintf(`{"id":%d,"result":%s}`, id, m.answers[id]), line, "the answer to %s", m.asked[id])
 		order = append(order, id)
 	}
-	require.Len(t, order, len(m.answers), "everybody is answered, once")
+	require.Len(t, order, len(m.answers), "each request has one answer")
 	for _, barrier := range m.barriers {
 		at := slices.Index(order, barrier)
 		for i, id := range order {
