@@ -75,7 +75,7 @@ func (s State) reason() string {
 		return string(evidence.BlockStoreNotDurable)
 	case s.Blocked == evidence.BlockIssuerUnavailable && s.Evidence.Problem.NeedsOperator():
 		return string(s.Evidence.Problem)
-	case s.Blocked == evidence.BlockIssuerUnavailable && (isOfThisMachine(s.Evidence.Evidence) || isOfTheLogin(s.Evidence.Evidence)):
+	case s.Blocked == evidence.BlockIssuerUnavailable && (s.Evidence.IsOfThisMachine() || s.Evidence.IsOfTheLogin()):
 		return reasonUngranted
 	case s.Blocked != "":
 		return string(s.Blocked)
@@ -124,41 +124,12 @@ const sameAnswers = 3
 func (s State) WayOut() Action {
 	e := s.Evidence
 	switch {
-	case isOfThisMachine(e.Evidence) && (e.Times >= sameAnswers || isCertain(e.Evidence)):
+	case e.IsOfThisMachine() && (e.Times >= sameAnswers || e.IsCertain()):
 		return ActionOperator
-	case isOfTheLogin(e.Evidence) && e.Times >= sameAnswers:
+	case e.IsOfTheLogin() && e.Times >= sameAnswers:
 		return ActionLogin
 	}
 	return ""
-}
-
-// isCertain reports whether not even a second attempt can end differently while
-// nothing is changed on this machine.
-func isCertain(e evidence.Evidence) bool {
-	switch e.Problem {
-	case evidence.ProblemPlainHTTP, evidence.ProblemCAFileUnreadable, evidence.ProblemCAFileNoCertificate, evidence.ProblemAddress, evidence.ProblemHeader:
-		return true
-	}
-	return false
-}
-
-// isOfThisMachine reports whether a setting of this machine or its network is at
-// fault, the client that it says it is included.
-func isOfThisMachine(e evidence.Evidence) bool {
-	isClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" // RFC 6749 section 5.2
-	isAddress := e.Problem == "" && (e.Status == 404 || e.Status == 405)
-	return e.Problem.NeedsOperator() || isClient || isAddress
-}
-
-// isOfTheLogin reports whether the issuer itself answered and means this login, as
-// far as a status can tell: not that it is busy, and not a page of what is in between.
-func isOfTheLogin(e evidence.Evidence) bool {
-	switch e.Status {
-	case 408, 425, 429: // RFC 9110 and 6585: not now
-		return false
-	}
-	isAnswer := e.Problem == "" && e.Status/100 == 4 || e.Problem == evidence.ProblemNoToken
-	return isAnswer && !isOfThisMachine(e)
 }
 
 // nextAttempt is when something changes by itself, zero if nothing does before

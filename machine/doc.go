@@ -123,9 +123,5 @@
 //	aging.go      when a token set expires and is due
 //	assess.go     how the login fares, and who has to act
 //
-// # To add an event
-//
-// Write a struct in event.go that says who observes it; its method move in the file
-// of its story; its name for the table and the rows in table.go, each with its reason; a sample in cmd/bezoar/states; a line in the model in properties/model.
-// go test ./... names what is missing, and go run ./cmd/bezoar states writes STATES.md.
+// .github/CONTRIBUTING.md says how to add an event.
 package machine

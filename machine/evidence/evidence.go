@@ -101,6 +101,35 @@ func (e Evidence) Clean() Evidence {
 	return e
 }
 
+// IsCertain reports whether not even a second attempt can end differently while
+// nothing is changed on this machine.
+func (e Evidence) IsCertain() bool {
+	switch e.Problem {
+	case ProblemPlainHTTP, ProblemCAFileUnreadable, ProblemCAFileNoCertificate, ProblemAddress, ProblemHeader:
+		return true
+	}
+	return false
+}
+
+// IsOfThisMachine reports whether a setting of this machine or its network is at
+// fault, the client that it says it is included.
+func (e Evidence) IsOfThisMachine() bool {
+	isClient := e.Code == "invalid_client" || e.Code == "unauthorized_client" // RFC 6749 section 5.2
+	isAddress := e.Problem == "" && (e.Status == 404 || e.Status == 405)
+	return e.Problem.NeedsOperator() || isClient || isAddress
+}
+
+// IsOfTheLogin reports whether the issuer itself answered and means this login, as
+// far as a status can tell: not that it is busy, and not a page of what is in between.
+func (e Evidence) IsOfTheLogin() bool {
+	switch e.Status {
+	case 408, 425, 429: // RFC 9110 and 6585: not now
+		return false
+	}
+	isAnswer := e.Problem == "" && e.Status/100 == 4 || e.Problem == ProblemNoToken
+	return isAnswer && !e.IsOfThisMachine()
+}
+
 // Repeated is evidence with the number of attempts in a row that ended in it, over
 // all processes of one store. The zero Repeated is none: an attempt that did not ask
 // the issuer leaves it as it was.

@@ -38,7 +38,7 @@ type Ledger interface {
 	// Doubt gives the posts of a refresh token that have no outcome yet. Hold the lock:
 	// without it, Doubt may take a post in flight for one that was given up. It
 	// returns an [*UnavailableError] if that is unknown; then do not post.
-	Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
+	Doubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error)
 
 	// Intend makes the intent for intent.TokenID, durably and exclusively, and writes
 	// the entry: with nil the caller may post, once. It returns [ErrIntended] if
@@ -51,7 +51,7 @@ type Ledger interface {
 	// token if it settles them (see Entry.IsAnswer). Else only the intent that this
 	// Ledger made is taken back, and an older one is as much in doubt as it was. A
 	// [*NotDurableError] says that the intents stand: the outcome counts as lost.
-	Conclude(ctx context.Context, key secret.Fingerprint, outcome Entry) error
+	Conclude(ctx context.Context, id secret.Fingerprint, outcome Entry) error
 }
 
 // ErrIntended reports that another process makes, or made, the same post.

@@ -88,7 +88,8 @@ func (o isRejected) do(w *world) string {
 	if p == nil || p.owner.State().Token().IsAbsent() {
 		return ""
 	}
-	name := w.nameOf(&p.owner.State().Credential)
+	held := p.owner.State().Credential
+	name := w.nameOf(&held)
 	p.reject()
 	p.begin(o.halt)
 	return fmt.Sprintf("a resource server refuses %s of %s%s", name, p.name, p.standing())

@@ -102,7 +102,7 @@ type crash struct{}
 
 // Refresh implements enginetest.Runner.
 func (p *process) Refresh(run func(context.Context, enginetest.Listen) machine.Event) {
-	state := *p.owner.State()
+	state := p.owner.State()
 	if state.Phase != machine.Stale || state.Attempt == 0 {
 		p.world.violate("%s starts a refresh in state %s", p.name, state.Phase)
 	}
@@ -171,7 +171,7 @@ func (r *refresh) goOn(halt string) {
 	}
 	p.refreshes = slices.DeleteFunc(p.refreshes, func(each *refresh) bool { return each == r })
 	w.reach("a refresh ends in %T", r.outcome)
-	before := *p.owner.State()
+	before := p.owner.State()
 	p.owner.Conclude(r.outcome)
 	after := p.owner.State()
 	if r.abandoned && !after.Credential.Equal(before.Credential) {

@@ -78,7 +78,7 @@ func (p *process) check() {
 func (p *process) checkAssessment() {
 	w, s := p.world, p.owner.State()
 	w.reach("action %s", s.Assess(w.now).Action)
-	if wrong := propertytest.WronglyTold(s, w.now); wrong != "" && !p.isStopped {
+	if wrong := propertytest.WronglyTold(&s, w.now); wrong != "" && !p.isStopped {
 		w.violate("%s %s", p.name, wrong)
 	}
 }

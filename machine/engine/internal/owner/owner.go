@@ -80,7 +80,7 @@ func (o *Owner) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known boo
 }
 
 // State is the state that was published last, with its refresh token.
-func (o *Owner) State() *machine.State { return &o.published.Load().state }
+func (o *Owner) State() machine.State { return o.published.Load().state }
 
 // Reload looks at the store even if it seems not to have changed.
 func (o *Owner) Reload() {

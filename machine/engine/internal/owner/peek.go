@@ -103,12 +103,12 @@ func (o *Options) probe(ctx context.Context) error {
 
 // doubtOf asks a ledger without letting it clear up what it finds, if it makes that
 // difference: see [persist.Ledger].
-func doubtOf(ctx context.Context, ledger persist.Ledger, key secret.Fingerprint) (history.Doubt, error) {
+func doubtOf(ctx context.Context, ledger persist.Ledger, id secret.Fingerprint) (history.Doubt, error) {
 	peeker, ok := ledger.(interface {
-		PeekDoubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error)
+		PeekDoubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error)
 	})
 	if ok {
-		return peeker.PeekDoubt(ctx, key)
+		return peeker.PeekDoubt(ctx, id)
 	}
-	return ledger.Doubt(ctx, key)
+	return ledger.Doubt(ctx, id)
 }
