@@ -19,7 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// revokes demands that the issuer was told of these logins and of no others.
+// revokes demands that the issuer heard of these logins and of no others.
 func (s *site) revokes(logins ...machine.Credential) {
 	s.t.Helper()
 	synctest.Wait()

@@ -22,7 +22,7 @@ import (
 
 // banned are words that hide who does what. A sentence that needs one of them is
 // rewritten: name the caller, the user, the process, Codex.
-var banned = regexp.MustCompile(`(?i)\b(?:whoever|whom(?:ever)?|somebody|someone|nobody|anybody|anyone|no\s+one|(?:is|are)\s+told|the\s+reference)\b`)
+var banned = regexp.MustCompile(`(?i)\b(?:whoever|whom(?:ever)?|somebody|someone|nobody|anybody|anyone|everybody|no\s+one|(?:is|are|was|were|be)\s+told|the\s+reference)\b`)
 
 // exceptions are files whose banned words stay, with the reason.
 var exceptions = map[string]string{

@@ -347,7 +347,7 @@ func TestEncodeAndDecodeKeepEveryLogin(t *testing.T) {
 	})
 }
 
-// FuzzDecode feeds what may be in a file. Nothing of it may panic or be told,
+// FuzzDecode feeds what may be in a file. Nothing of it may panic or stand in an error,
 // and what is a login stays one.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"OPENAI_API_KEY": "sk"}`))

@@ -124,7 +124,7 @@ func canWrite(path string) error {
 
 // stageInRoom stages a change in the room that is held for it, or in a new file if
 // there is none. It first gives the file the name that says what the file will hold,
-// so that a new login on the disk can be told from the one it replaces at any moment.
+// so that a new login on the disk differs from the one it replaces at any moment.
 func (s *Store) stageInRoom(where place, c change) (*temp, error) {
 	room := s.rooms.take(where)
 	if room == nil {

@@ -168,7 +168,7 @@ func TestAWriteInPlaceThatFailsIsUndone(t *testing.T) {
 	require.Empty(t, where.leftovers())
 }
 
-// A limit on the size of files is what everybody has of a full disk. It is for
+// A limit on the size of files stands for a full disk. It is for
 // a whole process, so the test is one of its own.
 func TestAFullDiskKeepsTheOldLogin(t *testing.T) {
 	const variable = "BEZOAR_TEST_FULL_DISK"

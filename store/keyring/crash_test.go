@@ -14,7 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
-// A crash is a goroutine that ends before the step it was told, with the
+// A crash is a goroutine that ends before the step that the test named, with the
 // keyring and the home as they are: no code of this package cleans up on its
 // way out, but locks are freed, as the system frees those of a process that dies.
 

@@ -24,7 +24,7 @@ const (
 // turn is a writer's turn.
 type turn struct {
 	item  item
-	alone bool // no other process writes, as far as can be told
+	alone bool // no other process writes, as far as this one sees
 }
 
 // inTurn lets do write. Its turn lasts as long as the keyring takes, also when the
@@ -71,7 +71,7 @@ func (s *Store) put(ctx context.Context, turn turn, old string, content []byte) 
 	s.sweep(turn, old)
 	value, generation, err := s.valueOf(turn.item, content)
 	if err == nil {
-		err = ctx.Err() // the caller has gone, and was told that nothing is written
+		err = ctx.Err() // the caller has gone with the answer that nothing is written
 	}
 	if err != nil {
 		return err

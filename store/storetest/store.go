@@ -60,7 +60,7 @@ type Unstamped interface {
 func RunStore(t *testing.T, open func(t *testing.T) StoreSite) {
 	t.Run("NoLoginAtFirst", func(t *testing.T) { noLoginAtFirst(t, open(t)) })
 	t.Run("WhatIsStoredIsLoaded", func(t *testing.T) { storedIsLoaded(t, open(t)) })
-	t.Run("ASwapReplacesTheRecordItWasToldAndNoOther", func(t *testing.T) { swapsWhatItWasTold(t, open(t)) })
+	t.Run("ASwapReplacesTheRecordOfItsBaseAndNoOther", func(t *testing.T) { swapsTheRecordOfItsBase(t, open(t)) })
 	t.Run("ASwapDoesNotBringBackADeletedLogin", func(t *testing.T) { swapAfterDelete(t, open(t)) })
 	t.Run("DeletingTwiceIsNoError", func(t *testing.T) { deleteTwice(t, open(t)) })
 	t.Run("AStampTellsOfEveryChange", func(t *testing.T) { stampTells(t, open(t)) })
@@ -163,7 +163,7 @@ func storedIsLoaded(t *testing.T, site StoreSite) {
 	require.Len(t, seen, 6, "each has a revision of its own")
 }
 
-func swapsWhatItWasTold(t *testing.T, site StoreSite) {
+func swapsTheRecordOfItsBase(t *testing.T, site StoreSite) {
 	s, other := site.Open(), site.Open()
 	require.NoError(t, s.Replace(background, TokenSet(1)))
 	first := requireStored(t, s, TokenSet(1))

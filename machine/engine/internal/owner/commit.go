@@ -166,7 +166,7 @@ func (t *transaction) record(ctx context.Context) {
 		t.entry.NextID = ""
 	}
 	if err := t.Ledger.Conclude(ctx, t.entry.TokenID, t.entry); err != nil {
-		t.Log.Warn("the ledger could not be told how the refresh ended", "error", err)
+		t.Log.Warn("the outcome of the refresh could not be written to the ledger", "error", err)
 	}
 	if t.entry.NextID != "" {
 		t.endIfGone(ctx, t.next)
