@@ -11,7 +11,7 @@ import (
 // Sight is what a process that only looks can tell of a login.
 type Sight struct {
 	Snapshot machine.Snapshot     // what an engine would come to if it was asked for the token now, up to its post
-	History  history.TokenHistory // what the ledger knows
+	History  history.TokenHistory // what the ledger knows; its lists are shared, and must not be changed
 
 	IsForbidden   bool  // what is stored may not be used here
 	StoreProblem  error // why the store cannot tell what it holds, or why that is no login; nil if it does or holds nothing

@@ -27,7 +27,8 @@ import (
 type Ledger interface {
 	// History replays the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
-	// is known: go on with the zero TokenHistory.
+	// is known: go on with the zero TokenHistory. Callers share the lists in it, and
+	// must not change them.
 	History(ctx context.Context) (history.TokenHistory, error)
 
 	// Append adds an entry; PID and Endpoint are filled in where they are missing.
