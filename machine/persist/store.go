@@ -105,7 +105,7 @@ func (e *UnreadableError) Error() string {
 	if e.Place == "" {
 		return "stored login is unreadable: " + e.Problem
 	}
-	return e.Place + " is no login: " + e.Problem
+	return e.Place + " is not a login: " + e.Problem
 }
 
 // UnavailableError reports that the store could not be asked: a permission, a

@@ -129,6 +129,10 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 	return DeviceApproved{code}, nil
 }
 
+// DevicePoll is the call of a [StatusError] that ends a device login: it was denied, or
+// the code has expired.
+const DevicePoll = "device auth failed with status"
+
 // unapproved tells waiting from refusal: only the issuer refuses. Codex's issuer
 // says by its status alone that a login is pending; the codes are those of RFC 8628
 // section 3.5.
@@ -146,7 +150,7 @@ func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
 		pending.Undecided = true
 		return pending, nil
 	}
-	return nil, &StatusError{Call: "device auth failed with status", Status: status}
+	return nil, &StatusError{Call: DevicePoll, Status: status}
 }
 
 func (c *Client) deviceEndpoint(name string) string {

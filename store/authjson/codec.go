@@ -180,7 +180,7 @@ func (r *reader) text(o object, name string) *string {
 	}
 	text, ok := unquote(raw)
 	if !ok {
-		r.fail("%s is no text", name)
+		r.fail("%s is not a text", name)
 	}
 	return &text
 }

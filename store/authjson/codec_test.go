@@ -129,7 +129,7 @@ func TestDecodeRefusesWhatCodexRefusesAndLeaksNothing(t *testing.T) {
 		"an unknown mode":               `{"auth_mode": "S3NT1NEL", "OPENAI_API_KEY": "sk"}`,
 		"a mode in other letters":       `{"auth_mode": "ApiKey", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"an empty mode":                 `{"auth_mode": "", "OPENAI_API_KEY": "S3NT1NEL"}`,
-		"a mode that is no text":        `{"auth_mode": 1, "OPENAI_API_KEY": "S3NT1NEL"}`,
+		"a mode that is not a text":     `{"auth_mode": 1, "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"mode says key, there is none":  `{"auth_mode": "apikey", "tokens": ` + tokens + `}`,
 		"mode says tokens, none there":  `{"auth_mode": "chatgpt", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"tokens are null":               `{"auth_mode": "chatgpt", "tokens": null}`,
@@ -137,8 +137,8 @@ func TestDecodeRefusesWhatCodexRefusesAndLeaksNothing(t *testing.T) {
 		"a provenance without client":   withTokens(`{`, `{"oauth_provenance": {"issuer": "S3NT1NEL", "client_id": null}, `),
 		"a provenance of nothing":       withTokens(`{`, `{"oauth_provenance": {"issuer": "", "client_id": "S3NT1NEL"}, `),
 		"a provenance that is text":     withTokens(`{`, `{"oauth_provenance": "S3NT1NEL", `),
-		"an owner that is no text":      withTokens(`{`, `{"login_owner_id": 1, `),
-		"the key is no text":            `{"OPENAI_API_KEY": 7}`,
+		"an owner that is not a text":   withTokens(`{`, `{"login_owner_id": 1, `),
+		"the key is not a text":         `{"OPENAI_API_KEY": 7}`,
 		"the key is an object":          `{"OPENAI_API_KEY": {"S3NT1NEL": 1}}`,
 		"tokens are no object":          `{"tokens": "S3NT1NEL"}`,
 		"tokens are a list":             `{"tokens": ["S3NT1NEL"]}`,
@@ -376,7 +376,7 @@ func FuzzDecode(f *testing.F) {
 
 // problems are all that an error may say.
 var problems = regexp.MustCompile(`^stored login is unreadable: (` +
-	`it is (larger than \d+ bytes|not UTF-8|UTF-16, and has to be UTF-8|not JSON|not JSON, from byte \d+ on|not a JSON object)|` +
+	`it is (larger than \d+ bytes|not UTF-8|UTF-16, and has to be UTF-8|not valid JSON|not valid JSON \(byte \d+\)|not a JSON object)|` +
 	`there is no API key|there are no tokens|there is no (id_token|access_token|refresh_token)|` +
 	`(auth_mode|OPENAI_API_KEY|tokens|id_token|access_token|refresh_token|account_id|last_refresh|` +
-	`oauth_provenance|issuer|client_id|login_owner_id) is (unknown|incomplete|there twice|no text|no object|not a JSON Web Token))$`)
+	`oauth_provenance|issuer|client_id|login_owner_id) is (unknown|incomplete|there twice|not a text|no object|not a JSON Web Token))$`)

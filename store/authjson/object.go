@@ -44,9 +44,9 @@ func parseObject(data []byte) (object, error) {
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
 		if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
-			return nil, unreadable("it is not JSON, from byte %d on", int(syntax.Offset)+mark)
+			return nil, unreadable("it is not valid JSON (byte %d)", int(syntax.Offset)+mark)
 		}
-		return nil, unreadable("it is not JSON")
+		return nil, unreadable("it is not valid JSON")
 	}
 	top, ok := split(data)
 	if !ok {

@@ -3,12 +3,10 @@ package journal
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
-	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -34,21 +32,21 @@ func (f *Follower) News(each func(Line) error) (unreadable int, err error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, f.unread(err)
+		return 0, unavailable(f.path, err)
 	}
 	file, info, err := disk.Open(f.path, os.O_RDONLY) // of this one: the name may belong to another by now
 	if err != nil {
-		return 0, f.unread(err)
+		return 0, unavailable(f.path, err)
 	}
 	defer file.Close()
 	from, err := f.resume(file, info)
 	if err != nil {
-		return 0, f.unread(err)
+		return 0, unavailable(f.path, err)
 	}
 	unreadable, refused, err := f.readOn(file, from, each)
 	switch {
 	case err != nil:
-		return unreadable, f.unread(err)
+		return unreadable, unavailable(f.path, err)
 	case refused == nil:
 		f.seen = info
 	}
@@ -92,12 +90,4 @@ func (f *Follower) resume(file io.ReaderAt, info os.FileInfo) (cursor, error) {
 		return cursor{}, err
 	}
 	return cursorAt(file, after)
-}
-
-// unread is err with the path of the journal, once.
-func (f *Follower) unread(err error) error {
-	if of, ok := errors.AsType[*fs.PathError](err); ok {
-		err = of.Err
-	}
-	return &persist.UnavailableError{Err: fmt.Errorf("%s: %w", f.path, err)}
 }

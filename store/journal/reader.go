@@ -66,7 +66,7 @@ func (r *Reader) History() (known history.TokenHistory, unreadable int, err erro
 	}
 	if err != nil {
 		r.read = reading{}
-		return history.TokenHistory{}, unreadable, unavailable(err)
+		return history.TokenHistory{}, unreadable, unavailable(r.path, err)
 	}
 	r.read.seen = info
 	return r.read.history, unreadable, nil
@@ -77,8 +77,12 @@ func unchanged(seen, info os.FileInfo) bool {
 	return seen != nil && os.SameFile(seen, info) && seen.Size() == info.Size() && seen.ModTime().Equal(info.ModTime())
 }
 
-func unavailable(err error) error {
-	return &persist.UnavailableError{Err: fmt.Errorf("read the ledger: %w", err)}
+// unavailable is err with the path once, in front.
+func unavailable(path string, err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		err = of.Err
+	}
+	return &persist.UnavailableError{Err: fmt.Errorf("%s: %w", path, err)}
 }
 
 // intentLine begins the line of an intent, which decides nothing. Half of a journal
@@ -132,7 +136,7 @@ func (r *Reader) entries(lastBytes int64) iter.Seq2[persist.Entry, error] {
 			return
 		}
 		if err != nil {
-			yield(persist.Entry{}, unavailable(err))
+			yield(persist.Entry{}, unavailable(r.path, err))
 			return
 		}
 		defer file.Close()
@@ -162,7 +166,7 @@ func lines(file *os.File, lastBytes int64) iter.Seq2[Line, error] {
 			})
 		}
 		if err != nil {
-			yield(Line{}, unavailable(err))
+			yield(Line{}, unavailable(file.Name(), err))
 		}
 	}
 }

@@ -39,7 +39,7 @@ var Login = cli.Command{
 Keep the address private: with it another person can finish the login with another
 account. The browser gets it through a file that only you can read, never as an
 argument. With --device it prints a code to enter on any other device. With
---with-api-key it reads an API key, one line, from standard input, so that the key is in
+--with-api-key it reads an API key, the first line, from standard input, so that the key is in
 no list of processes and in no history; a terminal does not show it. Ctrl-C cancels
 without any change, with exit code 130.
 
@@ -187,6 +187,7 @@ func (l *newLogin) explained(ctx context.Context, err error) error {
 	unreachable, unreached := errors.AsType[*oauth.UnreachableError](err)
 	failed, refused := errors.AsType[*login.FailedError](err)
 	undurable, notDurable := errors.AsType[*persist.NotDurableError](err)
+	status, answered := errors.AsType[*oauth.StatusError](err)
 	interruption, interrupted := errors.AsType[login.Interruption](err)
 	switch {
 	case err == nil, l.isSaved():
@@ -196,6 +197,8 @@ func (l *newLogin) explained(ctx context.Context, err error) error {
 	case noPort:
 		return fmt.Errorf("no port for the browser's answer: %w (tried: %s); close a program that has one, or use bezoar login --device",
 			port, strings.Join(port.Tried, ", "))
+	case unreached && unreachable.Problem == evidence.ProblemPlainHTTP && len(l.Config.Warnings) > 0:
+		return cli.Exit(cli.ExitError, nil) // a warning has said it
 	case unreached && unreachable.Problem != evidence.ProblemCancelled:
 		return cli.ForDoctor(err)
 	case interruption == login.Cancelled:
@@ -203,9 +206,11 @@ func (l *newLogin) explained(ctx context.Context, err error) error {
 	case interrupted:
 		return fmt.Errorf("%w; nothing has changed", interruption)
 	case notDurable:
-		return cli.Exit(cli.ExitOperator, cli.ForDoctor(fmt.Errorf("the new login is not stored: %w", undurable)))
+		return cli.Exit(cli.ExitOperator, cli.ForDoctor(fmt.Errorf("the new login is not stored: %w", cli.WithoutPrefix(undurable))))
 	case errors.Is(err, context.DeadlineExceeded):
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(errors.New("the store is too slow: it did not report in time whether it has the new login; bezoar status shows it later")))
+	case answered && status.Call == oauth.DevicePoll:
+		return errors.New("the login was denied at the issuer, or the code has expired. Nothing has changed.")
 	case refused && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
 		return errors.New("you or the issuer refused the login; nothing has changed")
 	}

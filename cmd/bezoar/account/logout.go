@@ -108,7 +108,7 @@ func (l loggedOut) withoutRevocation() string {
 	case l.wasUnreadable:
 		return "Removed what was stored, which could not be read as a login. If it was a file, it is kept as auth.json.unreadable. If it was a login, it was not revoked, and copies still work."
 	case !l.wasLoggedIn:
-		return "Not logged in: nothing to do."
+		return "Not logged in."
 	case l.local:
 		return "Logged out here. The login was not revoked: copies of it still work."
 	}

@@ -35,8 +35,9 @@ var Token = cli.Command{
 
 However many programs ask at once, one refresh is made. A process of its own makes it
 and saves the new tokens, even if this command has ended or was killed. The command
-waits for it for half a minute at most. Ctrl-C ends the command at once if no refresh
-has been sent; otherwise it still waits, and a second Ctrl-C stops waiting.
+waits 30 seconds for the issuer's answer, 35 for the refresh of another process, and 90
+in all at most. Ctrl-C ends it at once if no refresh has been sent; otherwise it waits
+until the new tokens are saved, prints no token, and a second Ctrl-C stops the wait.
 
 Exit codes: 0 printed, 3 login needed, 4 waiting, 5 operator needed.
 

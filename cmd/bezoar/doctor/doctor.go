@@ -32,7 +32,8 @@ var Command = cli.Command{
 its own that it removes again, asks the keyring if one is in use, and checks whether the
 issuer can be reached and which time it has. It sends no token.
 
-A cause is reported once: a check that would find it again says "skip", "see home".
+A cause is reported once: a check that would find it again prints "skip" and where
+the cause is, such as "see home".
 
 Exit codes: 0 no check failed (a warning is not a failure), 5 a check failed.
 

@@ -127,7 +127,7 @@ func loginCheck(ctx context.Context, p *probe) finding {
 	case errors.Is(err, persist.ErrNotFound):
 		return passed("there is no login; bezoar login makes one")
 	case damaged && unreadable.BlocksWrites:
-		return blocking("there is no login: "+unreadable.Problem, "move away what is at "+path)
+		return blocking(strings.Replace(unreadable.Problem, "in its place", "in the place of auth.json", 1), "move away what is at "+path)
 	case damaged:
 		return problem(resultFail, "auth.json is not a login: "+unreadable.Problem, "bezoar login replaces it with a new login")
 	case errors.Is(err, fs.ErrPermission):
@@ -175,12 +175,19 @@ func ledgerCheck(ctx context.Context, p *probe) finding {
 	}
 	prober, ok := p.ledger.(persist.Prober)
 	if !ok {
-		return passed("%d entries", entries)
+		return passed("%s", entryCount(entries))
 	}
 	if err := prober.Probe(ctx); err != nil {
 		return problem(resultFail, fmt.Sprintf("it cannot be written, so nothing is refreshed: %v", err), "check that this user may write to "+path+" and to auth.intents beside it")
 	}
-	return passed("%d entries", entries)
+	return passed("%s", entryCount(entries))
+}
+
+func entryCount(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // lockWait is how long the check waits for a lock that it must not get.

@@ -126,7 +126,7 @@ const pagesText = `
 
 {{define "buttons"}}<p><button name="decision" value="allow">Allow</button> <button name="decision" value="deny">Deny</button></p>{{end}}
 
-{{define "bottom"}}<p><small>This issuer is a part of bezoar. It asks for no password and guards nothing.</small></p></body></html>{{end}}
+{{define "bottom"}}<p><small>This issuer is a part of bezoar. It checks no password and protects nothing.</small></p></body></html>{{end}}
 
 {{define "consent"}}{{template "top"}}
 <p>{{with .Asker}}<strong>{{.}}</strong>{{else}}A program{{end}} wants to log in as <strong>{{.Account.Email}}</strong>.</p>
