@@ -45,8 +45,8 @@ func (l *Ledger) Append(ctx context.Context, e persist.Entry) error {
 }
 
 // Doubt implements [persist.Ledger].
-func (l *Ledger) Doubt(ctx context.Context, key secret.Fingerprint) (history.Doubt, error) {
-	return read(ctx, l.reads, func(ctx context.Context) (history.Doubt, error) { return l.of.Doubt(ctx, key) })
+func (l *Ledger) Doubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error) {
+	return read(ctx, l.reads, func(ctx context.Context) (history.Doubt, error) { return l.of.Doubt(ctx, id) })
 }
 
 // takeBackLimit is how long an intent is tried to be taken back.
@@ -66,8 +66,8 @@ func (l *Ledger) Intend(ctx context.Context, intent persist.Entry, doubt history
 }
 
 // Conclude implements [persist.Ledger].
-func (l *Ledger) Conclude(ctx context.Context, key secret.Fingerprint, outcome persist.Entry) error {
-	return asNotDurable(write(ctx, l.writes, func(ctx context.Context) error { return l.of.Conclude(ctx, key, outcome) }, nil))
+func (l *Ledger) Conclude(ctx context.Context, id secret.Fingerprint, outcome persist.Entry) error {
+	return asNotDurable(write(ctx, l.writes, func(ctx context.Context) error { return l.of.Conclude(ctx, id, outcome) }, nil))
 }
 
 // asNotDurable is err, but a ledger has no UnknownError: its entry may be lost.

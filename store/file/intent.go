@@ -91,23 +91,23 @@ func (l *Ledger) create(path string, content []byte) error {
 }
 
 // intentsOf lists the intents of a token id, the newest last.
-func (l *Ledger) intentsOf(key secret.Fingerprint) ([]intent, error) {
-	return l.intentsIf(func(each secret.Fingerprint) bool { return each == key })
+func (l *Ledger) intentsOf(id secret.Fingerprint) ([]intent, error) {
+	return l.intentsIf(func(each secret.Fingerprint) bool { return each == id })
 }
 
 func (l *Ledger) allIntents() ([]intent, error) {
 	return l.intentsIf(func(secret.Fingerprint) bool { return true })
 }
 
-func (l *Ledger) intentsIf(wanted func(key secret.Fingerprint) bool) ([]intent, error) {
+func (l *Ledger) intentsIf(wanted func(id secret.Fingerprint) bool) ([]intent, error) {
 	files, err := disk.ReadFolder(l.intents)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &persist.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
 	}
 	var intents []intent
 	for _, file := range files {
-		key, times, _ := strings.Cut(file.Name(), ".")
-		if number, err := strconv.Atoi(times); err != nil || number < 1 || !wanted(secret.Fingerprint(key)) {
+		id, times, _ := strings.Cut(file.Name(), ".")
+		if number, err := strconv.Atoi(times); err != nil || number < 1 || !wanted(secret.Fingerprint(id)) {
 			continue
 		}
 		if found, ok := l.readIntent(file); ok {
@@ -124,7 +124,7 @@ const intentLimitBytes = 16 << 10
 // readIntent takes the token id from the name alone: a crash may have left the file
 // empty. Then the process that made it is unknown, and the file's age decides.
 func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
-	key, times, _ := strings.Cut(file.Name(), ".")
+	id, times, _ := strings.Cut(file.Name(), ".")
 	info, err := file.Info()
 	if err != nil { // it is closed by now
 		return intent{}, false
@@ -132,24 +132,24 @@ func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
 	path := filepath.Join(l.intents, file.Name())
 	var found intent
 	content, _, err := disk.Read(path, intentLimitBytes)
-	if err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != key {
+	if err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != id {
 		found = intent{Entry: persist.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
 	}
-	found.TokenID, found.path = secret.Fingerprint(key), path
+	found.TokenID, found.path = secret.Fingerprint(id), path
 	found.times, _ = strconv.Atoi(times)
 	return found, true
 }
 
 // closeAll removes the intents of a token id whose outcome is written.
-func (l *Ledger) closeAll(key secret.Fingerprint) {
-	if open, err := l.intentsOf(key); err == nil {
+func (l *Ledger) closeAll(id secret.Fingerprint) {
+	if open, err := l.intentsOf(id); err == nil {
 		l.close(open...)
 	}
 }
 
 // takeBack removes the last intent that this process made for a token id.
-func (l *Ledger) takeBack(key secret.Fingerprint) {
-	open, _ := l.intentsOf(key)
+func (l *Ledger) takeBack(id secret.Fingerprint) {
+	open, _ := l.intentsOf(id)
 	for _, each := range slices.Backward(open) {
 		if each.PID == l.pid && each.process == l.me() {
 			l.close(each)

@@ -102,21 +102,21 @@ func (l *Ledger) Append(_ context.Context, e persist.Entry) error {
 // Doubt implements [persist.Ledger]. It removes an intent whose outcome is in the
 // journal, and raises no doubt for it: the process that made it died before it could
 // remove it.
-func (l *Ledger) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
-	doubt, over, err := l.doubt(key)
+func (l *Ledger) Doubt(_ context.Context, id secret.Fingerprint) (history.Doubt, error) {
+	doubt, over, err := l.doubt(id)
 	l.close(over...)
 	return doubt, err
 }
 
 // PeekDoubt is Doubt without a trace; see [persist.Ledger].
-func (l *Ledger) PeekDoubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
-	doubt, _, err := l.doubt(key)
+func (l *Ledger) PeekDoubt(_ context.Context, id secret.Fingerprint) (history.Doubt, error) {
+	doubt, _, err := l.doubt(id)
 	return doubt, err
 }
 
 // doubt also returns the intents whose outcome is in the journal.
-func (l *Ledger) doubt(key secret.Fingerprint) (doubt history.Doubt, over []intent, err error) {
-	open, err := l.intentsOf(key)
+func (l *Ledger) doubt(id secret.Fingerprint) (doubt history.Doubt, over []intent, err error) {
+	open, err := l.intentsOf(id)
 	if err != nil || len(open) == 0 {
 		return history.Doubt{}, nil, err
 	}
@@ -174,11 +174,11 @@ func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 // intents, so that a crash between the two loses no doubt. For a post without an
 // answer it removes the intent first, so that a crash makes no doubt where there is
 // none.
-func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome persist.Entry) error {
-	outcome.TokenID = key
+func (l *Ledger) Conclude(_ context.Context, id secret.Fingerprint, outcome persist.Entry) error {
+	outcome.TokenID = id
 	isOver := outcome.Kind == persist.Deferred && !outcome.Lost && !outcome.IsAnswer()
 	if isOver {
-		l.takeBack(key)
+		l.takeBack(id)
 	}
 	if err := l.journal.append(outcome.By(l.pid, l.issuer)); err != nil {
 		return err
@@ -186,9 +186,9 @@ func (l *Ledger) Conclude(_ context.Context, key secret.Fingerprint, outcome per
 	switch {
 	case isOver:
 	case outcome.IsAnswer():
-		l.closeAll(key)
+		l.closeAll(id)
 	default:
-		l.takeBack(key)
+		l.takeBack(id)
 	}
 	l.compactIfDue()
 	return nil

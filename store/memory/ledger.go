@@ -22,7 +22,7 @@ type Ledger struct {
 	mu      sync.Mutex // guards what follows
 	entries []persist.Entry
 	history history.TokenHistory
-	intents map[secret.Fingerprint][]intent // of a key, the newest last
+	intents map[secret.Fingerprint][]intent // of a token id, the newest last
 }
 
 // entriesLimit is how many entries there may be before they are compacted. A
@@ -105,13 +105,13 @@ func (p *Process) Append(_ context.Context, e persist.Entry) error {
 }
 
 // Doubt implements [persist.Ledger].
-func (p *Process) Doubt(_ context.Context, key secret.Fingerprint) (history.Doubt, error) {
+func (p *Process) Doubt(_ context.Context, id secret.Fingerprint) (history.Doubt, error) {
 	leave, err := p.enter()
 	if err != nil {
 		return history.Doubt{}, &persist.UnavailableError{Err: err}
 	}
 	defer leave()
-	open := p.ledger.intents[key]
+	open := p.ledger.intents[id]
 	if len(open) == 0 {
 		return history.Doubt{}, nil
 	}
@@ -144,28 +144,28 @@ func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt history.Dou
 }
 
 // Conclude implements [persist.Ledger].
-func (p *Process) Conclude(_ context.Context, key secret.Fingerprint, outcome persist.Entry) error {
+func (p *Process) Conclude(_ context.Context, id secret.Fingerprint, outcome persist.Entry) error {
 	leave, err := p.enter()
 	if err != nil {
 		return &persist.NotDurableError{Err: err}
 	}
 	defer leave()
-	outcome.TokenID = key
+	outcome.TokenID = id
 	p.ledger.append(outcome.By(p.pid, p.ledger.issuer))
 	if outcome.IsAnswer() {
-		delete(p.ledger.intents, key)
+		delete(p.ledger.intents, id)
 	} else {
-		p.takeBack(key)
+		p.takeBack(id)
 	}
 	return nil
 }
 
 // takeBack closes the last intent that this process made.
-func (p *Process) takeBack(key secret.Fingerprint) {
+func (p *Process) takeBack(id secret.Fingerprint) {
 	intents := p.ledger.intents
-	for at, each := range slices.Backward(intents[key]) {
+	for at, each := range slices.Backward(intents[id]) {
 		if each.holder == p {
-			intents[key] = slices.Delete(intents[key], at, at+1)
+			intents[id] = slices.Delete(intents[id], at, at+1)
 			return
 		}
 	}
@@ -179,8 +179,8 @@ func (l *Ledger) append(e persist.Entry) {
 		return
 	}
 	open := map[secret.Fingerprint]bool{}
-	for key, intents := range l.intents {
-		open[key] = len(intents) > 0
+	for id, intents := range l.intents {
+		open[id] = len(intents) > 0
 	}
 	var kept []persist.Entry
 	for i, retained := range journal.Retain(l.entries, open) {
