@@ -210,7 +210,7 @@ func (l *newLogin) explained(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(errors.New("the store is too slow: it did not report in time whether it has the new login; bezoar status shows it later")))
 	case answered && status.Call == oauth.DevicePoll:
-		return errors.New("the login was denied at the issuer, or the code has expired. Nothing has changed.")
+		return errors.New("the login was denied at the issuer, or the code has expired; nothing has changed")
 	case refused && failed.Code == "access_denied": // RFC 6749 section 4.1.2.1
 		return errors.New("you or the issuer refused the login; nothing has changed")
 	}

@@ -34,7 +34,7 @@ func TestLoginExplainsItsError(t *testing.T) {
 		"Ctrl-C, and stored before": {ctx: cancelled, err: context.Canceled, stored: true, code: cli.ExitOK},
 		"another login":             {err: login.Cancelled, text: "another login was started on this machine and took over the port", code: cli.ExitError},
 		"another login, wrapped":    {err: fmt.Errorf("Login server error: %w", login.Cancelled), text: "another login was started", code: cli.ExitError},
-		"denied on another device":  {err: &oauth.StatusError{Call: oauth.DevicePoll, Status: 400}, text: "the login was denied at the issuer, or the code has expired. Nothing has changed.", code: cli.ExitError},
+		"denied on another device":  {err: &oauth.StatusError{Call: oauth.DevicePoll, Status: 400}, text: "the login was denied at the issuer, or the code has expired; nothing has changed", code: cli.ExitError},
 		"denied":                    {err: fmt.Errorf("Login server error: %w", &login.FailedError{Code: "access_denied", Message: "Sign-in failed"}), text: "you or the issuer refused the login; nothing has changed", code: cli.ExitError},
 		"slow disk, stored":         {err: &login.FailedError{Code: "persist_failed", Err: context.DeadlineExceeded}, stored: true, code: cli.ExitOK},
 		"slow disk":                 {err: &login.FailedError{Code: "persist_failed", Err: context.DeadlineExceeded}, text: "the store is too slow", code: cli.ExitOperator},
