@@ -66,7 +66,7 @@ var mutants = []mutant{
 		`return attempt != 0 && attempt != s.Attempt }`, `return attempt != 0 && false }`,
 		"a login is never undone by a refresh in flight", unit, false},
 	{"a late verdict on the login in use is filed and forgotten", "machine/refresh.go",
-		`s.isLate(e.Attempt) && !isInUse`, `s.isLate(e.Attempt)`,
+		`s.isLate(e.Attempt) && !isInUse`, `s.isLate(e.Attempt) || isInUse && false`,
 		"poison is terminal for its bytes", table, false},
 	{"another account's login is taken while one is in use", "machine/login.go",
 		`	case s.Policy.SharesAccount(s.Credential, e.Credential):
@@ -145,7 +145,7 @@ var mutants = []mutant{
 		"a login made meanwhile stays", engineUnit, false},
 	{"who was displaced answers with its own grant", "machine/engine/internal/owner/commit.go",
 		"		if t.outcome = t.displaced(ctx, &t.next); t.outcome != nil {\n			return\n		}\n", "",
-		"the caller is answered with the login that is stored", clients, false},
+		"the caller is answered with the login that is stored", engineUnit + ";" + clients, false},
 	{"a later login whose successor is unsaved is overwritten", "machine/preflight.go",
 		`return !hasSuccessor && !lineage`, `return (hasSuccessor || !hasSuccessor) && !lineage`,
 		"a login is never undone by a refresh in flight", unit, false},
