@@ -138,6 +138,9 @@ func (sc *stage) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		sc.posts = append(sc.posts, map[string]any{"to": r.URL.Path, "body": body})
 		w.Header().Set("Content-Type", "application/json")
+		if next.Status >= http.StatusInternalServerError {
+			w.Header().Set("Retry-After", "60") // the first wait is drawn at random, and may be none
+		}
 		w.WriteHeader(next.Status)
 		_, _ = io.WriteString(w, written(next.Body)) // who has gone does not hear it
 	case "/oauth/revoke":
