@@ -81,7 +81,7 @@ var mutants = []mutant{
 		"no rotation is lost while the process lives", table, false},
 	{"a condemned login is loaded as a good one", "machine/login.go",
 		"	if e.Verdict != nil {\n		s = s.condemning(*e.Verdict)\n	}\n	return s.takenAs", "	return s.takenAs",
-		"a verdict outlives the process", server, true},
+		"a verdict outlives the process", server + ";" + engineUnit, true},
 	{"poison is keyed by the account", "machine/login.go",
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case s.Phase == Poisoned && s.Policy.SharesAccount(s.Credential, e.Credential) || s.IsUnsaved() && e.Credential.Equal(*s.Base):`,
 		"poison clears for another credential", unit, false},
