@@ -49,6 +49,7 @@ func (e CredentialLoaded) move(s State) transition {
 		m.next = s.withStoreStatus("")
 	default:
 		m.next = s.loaded(e)
+		m.trigger = cmp.Or(m.trigger, m.next.takenAs(e.at()))
 	}
 	m.effects = []Effect{Publish{}}
 	return m
@@ -65,8 +66,8 @@ func (e NothingLoaded) move(s State) transition {
 
 // move puts the new login in place of any other.
 func (e LoggedIn) move(s State) transition {
-	d := s.Policy.dates(e.Credential, time.Time{})
-	return publishing(s.takenAs(e.Credential, d, e.at()), s.with(e.Credential, d))
+	next := s.with(e.Credential, s.Policy.dates(e.Credential, time.Time{}))
+	return publishing(next.takenAs(e.at()), next)
 }
 
 // move leaves no login. Of the one in memory and the one in the store, the login that can
@@ -84,6 +85,8 @@ func (e LoggedOut) move(s State) transition {
 	return m
 }
 
+// onLoaded is the trigger for a look that found a login, "" if that is taken up and its
+// dates and verdicts say as what.
 func (s State) onLoaded(e CredentialLoaded) Trigger {
 	switch {
 	case !s.Policy.Admits(e.Credential):
@@ -95,10 +98,7 @@ func (s State) onLoaded(e CredentialLoaded) Trigger {
 	case s.inUse() && !e.Displaced && e.Attempt == 0 && !s.isSucceededBy(e):
 		return loginKept // a refresh that found it has weighed it already, see Preflight
 	}
-	if e.Verdict != nil {
-		s = s.condemning(*e.Verdict)
-	}
-	return s.takenAs(e.Credential, s.Policy.dates(e.Credential, e.sentAt()), e.at())
+	return ""
 }
 
 // onSame is the trigger for a look that found the login in use. Another process may
@@ -142,19 +142,19 @@ func (s State) isSucceededBy(e CredentialLoaded) bool {
 	return oursIsDead || !s.serves(e.at())
 }
 
-// takenAs is how the table calls a credential that takes the place of what is in use. A
-// condemned refresh token poisons it, unless its access token is another one than the
+// takenAs is how the table calls the event that has brought the credential of this state.
+// A condemned refresh token poisons it, unless its access token is another one than the
 // refused and still good.
-func (s State) takenAs(c Credential, d dates, at time.Time) Trigger {
-	verdict, condemned := s.verdictOn(c)
+func (s State) takenAs(at time.Time) Trigger {
+	verdict, condemned := s.verdictOn(s.Credential)
 	switch {
-	case c.Method == MethodAPIKey:
+	case s.Credential.Method == MethodAPIKey:
 		return loadedAPIKey
-	case c.Method == MethodExternal:
+	case s.Credential.Method == MethodExternal:
 		return loadedFresh
-	case condemned && (d.isDue(at) || verdict.Covers(c.AccessToken.Fingerprint())):
+	case condemned && (s.isDue(at) || verdict.Covers(s.Credential.AccessToken.Fingerprint())):
 		return loadedRefused
-	case d.isDue(at):
+	case s.isDue(at):
 		return loadedStale
 	}
 	return loadedFresh

@@ -80,7 +80,7 @@ var mutants = []mutant{
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case false:`,
 		"no rotation is lost while the process lives", table, false},
 	{"a condemned login is loaded as a good one", "machine/login.go",
-		"	if e.Verdict != nil {\n		s = s.condemning(*e.Verdict)\n	}\n	return s.takenAs", "	return s.takenAs",
+		"	if e.Verdict != nil {\n		s = s.condemning(*e.Verdict)\n	}\n	s = s.with", "	s = s.with",
 		"a verdict outlives the process", server + ";" + engineUnit, true},
 	{"poison is keyed by the account", "machine/login.go",
 		`case s.IsUnsaved() && e.Credential.Equal(*s.Base):`, `case s.Phase == Poisoned && s.Policy.SharesAccount(s.Credential, e.Credential) || s.IsUnsaved() && e.Credential.Equal(*s.Base):`,
