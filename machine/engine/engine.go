@@ -180,20 +180,14 @@ func (e *Engine) Subscribe(changed func(from, to machine.Snapshot)) (stop func()
 // Rest waits until no refresh is in flight that its callers could still wait for, or
 // until ctx ends; then its error is returned.
 func (e *Engine) Rest(ctx context.Context) error {
-	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
-		o.WhenResting(func() { answer(struct{}{}) })
-	})
-	return err
+	return e.wait(ctx, (*owner.Owner).WhenResting)
 }
 
 // Hear waits until no refresh is in flight at all: the answer to one that has posted
 // has come and is written down, or is given up for lost [endpoint.HearingLimit] after the
 // deadline. It returns ctx's error if ctx ends first.
 func (e *Engine) Hear(ctx context.Context) error {
-	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
-		o.WhenHeard(func() { answer(struct{}{}) })
-	})
-	return err
+	return e.wait(ctx, (*owner.Owner).WhenHeard)
 }
 
 // beginLimit is how long a refresh that was asked for before the end may take to begin
@@ -210,13 +204,10 @@ func (e *Engine) Drain(ctx context.Context) {
 		e.settle()
 	}
 	defer time.AfterFunc(beginLimit, e.settle).Stop()
-	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
-		o.WhenUnwaited(func() { answer(struct{}{}) })
-	})
-	if err != nil {
-		_, _ = await(context.Background(), e, func(o *owner.Owner, answer func(struct{})) {
+	if e.wait(ctx, (*owner.Owner).WhenUnwaited) != nil {
+		_ = e.wait(context.Background(), func(o *owner.Owner, done func()) {
 			o.Drain()
-			answer(struct{}{})
+			done()
 		})
 	}
 }
@@ -299,6 +290,14 @@ func await[T any](ctx context.Context, e *Engine, request func(o *owner.Owner, a
 	case <-ctx.Done():
 		return answer, ctx.Err()
 	}
+}
+
+// wait waits until the owner calls done. The error is that of await.
+func (e *Engine) wait(ctx context.Context, when func(o *owner.Owner, done func())) error {
+	_, err := await(ctx, e, func(o *owner.Owner, answer func(struct{})) {
+		when(o, func() { answer(struct{}{}) })
+	})
+	return err
 }
 
 // order has the owner do something that takes effect before anything that the

@@ -19,7 +19,7 @@ type Options struct {
 	Policy              machine.Policy
 	Store               persist.Store
 	Ledger              persist.Ledger
-	AuthorizationServer Issuer
+	AuthorizationServer AuthorizationServer
 	Renewer             Renewer
 
 	Deadline, LockWait, SaveWait time.Duration
@@ -34,9 +34,9 @@ type Options struct {
 	Before    func(step string)
 }
 
-// Issuer is an engine.AuthorizationServer, and Renewer an engine.Renewer.
+// AuthorizationServer is an engine.AuthorizationServer, and Renewer an engine.Renewer.
 type (
-	Issuer interface {
+	AuthorizationServer interface {
 		Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer
 		Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
 	}
@@ -69,17 +69,11 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	o.Deadline = cmp.Or(o.Deadline, DefaultDeadline)
 	o.Store = recall(o.Store, o.Ledger)
-	if o.LockWait == 0 {
-		o.LockWait = o.Deadline + lockMargin
-	}
-	if o.Policy.AttemptLimit == 0 {
-		o.Policy.AttemptLimit = o.LockWait + o.Deadline
-	}
-	if o.SaveWait == 0 {
-		o.SaveWait = 10 * time.Second
-	}
+	o.Deadline = cmp.Or(o.Deadline, DefaultDeadline)
+	o.LockWait = cmp.Or(o.LockWait, o.Deadline+lockMargin)
+	o.Policy.AttemptLimit = cmp.Or(o.Policy.AttemptLimit, o.LockWait+o.Deadline)
+	o.SaveWait = cmp.Or(o.SaveWait, 10*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

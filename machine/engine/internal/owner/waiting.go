@@ -113,36 +113,27 @@ func (o *Owner) answerAll() {
 }
 
 // WhenUnwaited calls done as soon as no caller waits.
-func (o *Owner) WhenUnwaited(done func()) {
-	if len(o.waiters) == 0 {
-		done()
-		return
-	}
-	o.unwaited = append(o.unwaited, done)
-}
+func (o *Owner) WhenUnwaited(done func()) { when(len(o.waiters) == 0, &o.unwaited, done) }
 
 // WhenResting calls done as soon as no refresh is in flight, or its deadline has struck.
-func (o *Owner) WhenResting(done func()) {
-	if o.isResting() {
-		done()
-		return
-	}
-	o.resting = append(o.resting, done)
-}
+func (o *Owner) WhenResting(done func()) { when(o.isResting(), &o.resting, done) }
 
 func (o *Owner) isResting() bool { return o.state.Attempt == 0 || o.state.Overdue }
 
 // WhenHeard calls done as soon as no refresh is in flight, also none whose deadline has
 // struck or whose login has been replaced.
-func (o *Owner) WhenHeard(done func()) {
-	if o.isHeard() {
+func (o *Owner) WhenHeard(done func()) { when(o.isHeard(), &o.heard, done) }
+
+func (o *Owner) isHeard() bool { return o.running == len(o.revocations) }
+
+// when calls a function now, or puts it into the list that is called later.
+func when(now bool, later *[]func(), done func()) {
+	if now {
 		done()
 		return
 	}
-	o.heard = append(o.heard, done)
+	*later = append(*later, done)
 }
-
-func (o *Owner) isHeard() bool { return o.running == len(o.revocations) }
 
 // call calls all functions of a list, and empties it.
 func call(list *[]func()) {
