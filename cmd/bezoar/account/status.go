@@ -24,17 +24,11 @@ Example: bezoar status --json`,
 }
 
 func status(env cli.Environment, flags *flag.FlagSet, args []string) error {
-	var settings config.Flags
-	settings.Register(flags)
-	asJSON := cli.JSONFlag(flags)
-	if err := cli.Parse(flags, args); err != nil {
-		return err
-	}
-	v, err := view.Open(env, settings)
+	v, asJSON, err := look(env, flags, args)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		err = cli.PrintJSON(env.Stdout, v.Report())
 	} else {
 		_, err = fmt.Fprintln(env.Stdout, v.Line(cli.PaintFor(env.Stdout, env.Getenv)))
@@ -61,17 +55,11 @@ Example: bezoar why`,
 }
 
 func why(env cli.Environment, flags *flag.FlagSet, args []string) error {
-	var settings config.Flags
-	settings.Register(flags)
-	asJSON := cli.JSONFlag(flags)
-	if err := cli.Parse(flags, args); err != nil {
-		return err
-	}
-	v, err := view.Open(env, settings)
+	v, asJSON, err := look(env, flags, args)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		err = cli.PrintJSON(env.Stdout, v.Explain())
 	} else {
 		err = v.Print(env.Stdout, cli.PaintFor(env.Stdout, env.Getenv))
@@ -80,4 +68,16 @@ func why(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		err = cli.Exit(cli.ExitOperator, nil)
 	}
 	return err
+}
+
+// look is the login of the home that a command line names, and whether to print JSON.
+func look(env cli.Environment, flags *flag.FlagSet, args []string) (v view.View, asJSON bool, err error) {
+	var settings config.Flags
+	settings.Register(flags)
+	json := cli.JSONFlag(flags)
+	if err := cli.Parse(flags, args); err != nil {
+		return view.View{}, false, err
+	}
+	v, err = view.Open(env, settings)
+	return v, *json, err
 }

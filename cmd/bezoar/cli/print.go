@@ -145,6 +145,11 @@ func IsOrAre(n int) string {
 // LogLine prints a note on standard error.
 func LogLine(env Environment, text string) { fmt.Fprintln(env.Stderr, "bezoar: "+legible.Line(text)) }
 
+// LogNoBrowser says that no browser opened an address which the user has seen.
+func LogNoBrowser(env Environment, err error) {
+	LogLine(env, "no browser opened it ("+err.Error()+"): open the address yourself")
+}
+
 // WithoutPath is the error of a file system without its path.
 func WithoutPath(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {

@@ -56,7 +56,7 @@ func (s *show) showPage() error {
 	}
 	if opening, err := browser.Open(url, s.env.Getenv); err == nil {
 		s.leave = opening.Watch(func(err error) {
-			cli.LogLine(s.env, "no browser opened it ("+err.Error()+"): open the address yourself")
+			cli.LogNoBrowser(s.env, err)
 		})
 	}
 	return nil

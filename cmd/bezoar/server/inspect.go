@@ -75,7 +75,7 @@ func visitPage(env cli.Environment, url string) {
 		err = opening.Wait(ctx)
 	}
 	if err != nil {
-		cli.LogLine(env, "no browser opened it ("+err.Error()+"): open the address yourself")
+		cli.LogNoBrowser(env, err)
 	}
 }
 

@@ -45,7 +45,7 @@ func (v *View) causes() string {
 // known. If the issuer granted new tokens then, that post spent the refresh token, and
 // not a copy of the login.
 func (v *View) lostAnswer() string {
-	key := v.tokenID()
+	key := v.State.TokenID()
 	for i := len(v.entries) - 1; i >= 0; i-- {
 		switch e := v.entries[i]; {
 		case e.TokenID != key:

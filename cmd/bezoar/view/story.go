@@ -58,7 +58,7 @@ const unseen persist.Kind = "unseen"
 
 // beginning says where the tokens came from, if they were issued outside bezoar.
 func (v *View) beginning() []happening {
-	known := func(e persist.Entry) bool { return begins(e) || e.NextID != "" && e.NextID == v.tokenID() }
+	known := func(e persist.Entry) bool { return begins(e) || e.NextID != "" && e.NextID == v.State.TokenID() }
 	at := v.State.LastRefresh()
 	if at.IsZero() || slices.ContainsFunc(v.entries, known) {
 		return []happening{}
@@ -110,7 +110,7 @@ func (v *View) entriesTold() []persist.Entry {
 			begin = i
 		}
 	}
-	key := v.tokenID()
+	key := v.State.TokenID()
 	var told []persist.Entry
 	for i, e := range v.entries {
 		ours := key != "" && (e.TokenID == key || e.NextID == key)

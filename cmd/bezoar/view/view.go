@@ -5,6 +5,7 @@ package view
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
@@ -14,7 +15,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/fallback"
 )
 
@@ -103,21 +103,13 @@ func EntriesOf(ledger persist.Ledger) ([]persist.Entry, error) {
 // last is the last entry of one of the kinds about the refresh token in use, or about
 // any login if there is no refresh token.
 func (v *View) last(kinds ...persist.Kind) (persist.Entry, bool) {
-	key := v.tokenID()
-	for i := len(v.entries) - 1; i >= 0; i-- {
-		e := v.entries[i]
-		for _, kind := range kinds {
-			if e.Kind == kind && (e.TokenID == key || key == "") {
-				return e, true
-			}
+	id := v.State.TokenID()
+	for _, e := range slices.Backward(v.entries) {
+		if slices.Contains(kinds, e.Kind) && (e.TokenID == id || id == "") {
+			return e, true
 		}
 	}
 	return persist.Entry{}, false
-}
-
-// tokenID is the token id of the refresh token in use, "" for none.
-func (v *View) tokenID() secret.Fingerprint {
-	return v.State.TokenID()
 }
 
 // since is when the present state began, zero if that is not known.
