@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
@@ -49,7 +48,7 @@ type Assembly struct {
 // Assemble starts a server. Only what is written to Input lets it do something, and
 // Output has to be read.
 func Assemble(parts Parts) *Assembly {
-	issuer := oauth.New(oauth.Options{LoginIssuer: IssuerAddress, Transport: parts.Transport})
+	issuer, renewer := oauth.New(oauth.Options{LoginIssuer: IssuerAddress, Transport: parts.Transport}), new(appserver.Renewer)
 	a := &Assembly{served: make(chan error, 1)}
 	var read *io.PipeReader
 	read, a.Input = io.Pipe()
@@ -57,11 +56,11 @@ func Assemble(parts Parts) *Assembly {
 	a.Conn = jsonrpc.New(read, a.hangUp, jsonrpc.Options{})
 	a.Engine = enginetest.Start(engine.Options{
 		Policy: machine.Policy{Issuer: Issuer, Claims: chatgpt.Claims}, Store: parts.Store, Ledger: parts.Ledger, AuthorizationServer: issuer,
-		Renewer: appserver.Client{Conn: a.Conn, Now: time.Now}, Random: parts.Random,
+		Renewer: renewer, Random: parts.Random,
 	})
 	parts.Logins.Issuer, parts.Logins.Save = issuer, a.Engine.Login
 	a.Server = appserver.New(a.Conn, appserver.Options{
-		Engine: a.Engine, Home: "/home/ada/.codex", Version: "1", Terminal: "xterm", RequiresAuth: true,
+		Engine: a.Engine, Renewer: renewer, Home: "/home/ada/.codex", Version: "1", Terminal: "xterm", RequiresAuth: true,
 		Logins:    login.New(parts.Logins),
 		Backend:   chatgpt.New(chatgpt.Options{BaseURL: IssuerAddress, Transport: parts.Transport}),
 		Introduce: issuer.Introduce,

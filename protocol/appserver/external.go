@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -54,7 +55,10 @@ func (s *Server) loginExternal(id jsonrpc.ID, tokens externalTokens) {
 		s.conn.ReplyError(id, invalid(fmt.Sprintf("External auth must use workspace %s, but received %q.",
 			strings.Join(s.options.Restriction.Workspaces, " or "), c.AccountID)))
 	default:
-		s.login(id, protocol.LoginExternalTokens, c, failure)
+		before := s.options.Renewer.giver.Swap(&giver{s.conn, s.options.Now}) // the engine may ask as soon as it has the tokens
+		if s.login(id, protocol.LoginExternalTokens, c, failure) != nil {
+			s.options.Renewer.giver.Store(before)
+		}
 	}
 }
 
@@ -63,17 +67,32 @@ func (s *Server) admits(c machine.Credential) bool {
 	return machine.Policy{Restriction: s.options.Restriction, Claims: chatgpt.Claims}.Admits(c)
 }
 
-// Client asks the client on a connection for external tokens, for the engine. It
-// is no part of the Server because the engine is made before the server.
-type Client struct {
-	Conn *jsonrpc.Conn
-	Now  func() time.Time // time.Now
+// Renewer asks the client that gave external tokens for new ones, for the engine. It is
+// no part of a Server because the engine is made before the first server, and has
+// several. The zero Renewer has no client yet; a Server sets it.
+type Renewer struct{ giver atomic.Pointer[giver] }
+
+// giver is a client that gave external tokens, on its connection.
+type giver struct {
+	conn *jsonrpc.Conn
+	now  func() time.Time
 }
+
+// errNoGiver is the error before external tokens were given.
+var errNoGiver = errors.New("no client has given tokens")
 
 // Renew asks the client for tokens in place of those that were refused. An answer that
 // comes after the end of ctx is ignored.
-func (c Client) Renew(ctx context.Context, login machine.Credential) (machine.Credential, error) {
-	answer, err := c.Conn.Call(ctx, protocol.ExternalRefresh, protocol.ExternalRefreshParams{
+func (r *Renewer) Renew(ctx context.Context, login machine.Credential) (machine.Credential, error) {
+	giver := r.giver.Load()
+	if giver == nil {
+		return machine.Credential{}, errNoGiver
+	}
+	return giver.renew(ctx, login)
+}
+
+func (g *giver) renew(ctx context.Context, login machine.Credential) (machine.Credential, error) {
+	answer, err := g.conn.Call(ctx, protocol.ExternalRefresh, protocol.ExternalRefreshParams{
 		Reason: protocol.RefreshUnauthorized, PreviousAccountID: nullable(login.AccountID),
 	})
 	if refused, ok := errors.AsType[*jsonrpc.Error](err); ok {
@@ -85,13 +104,13 @@ func (c Client) Renew(ctx context.Context, login machine.Credential) (machine.Cr
 	if err != nil {
 		return machine.Credential{}, fmt.Errorf("ask the client for tokens: %w", err)
 	}
-	return c.decode(answer)
+	return g.decode(answer)
 }
 
-func (c Client) decode(answer json.RawMessage) (machine.Credential, error) {
+func (g *giver) decode(answer json.RawMessage) (machine.Credential, error) {
 	var tokens externalTokens
 	if err := externalTokensObject.decode(answer, &tokens); err != nil {
 		return machine.Credential{}, errors.New("the client's answer holds no tokens")
 	}
-	return tokens.credential(c.Now())
+	return tokens.credential(g.now())
 }

@@ -123,7 +123,8 @@ func open(t testingT, stored *machine.Credential, adjust func(*Options, *engine.
 	read, input := io.Pipe()
 	output, write := io.Pipe()
 	conn := jsonrpc.New(read, write, jsonrpc.Options{})
-	parts.Renewer = Client{Conn: conn, Now: time.Now}
+	options.Renewer = new(Renewer)
+	parts.Renewer = options.Renewer
 	options = offline(enginetest.Start(parts), options)
 	s.input, s.server = input, New(conn, options)
 	served := make(chan error, 1)

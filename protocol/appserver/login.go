@@ -108,11 +108,12 @@ func (s *Server) forbids(loginType string) *jsonrpc.Error {
 }
 
 func (s *Server) loginAPIKey(id jsonrpc.ID, key secret.Token) {
-	s.login(id, protocol.LoginAPIKey, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}, "failed to save api key")
+	_ = s.login(id, protocol.LoginAPIKey, machine.Credential{Method: machine.MethodAPIKey, APIKey: key}, "failed to save api key")
 }
 
-// login saves a credential that is complete. It interrupts the login under way before.
-func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) {
+// login saves a credential that is complete, and answers. It interrupts the login under
+// way before. The error has been answered.
+func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) error {
 	ctx, cancel := s.commandContext()
 	defer cancel()
 	err := s.endLogin(ctx)
@@ -121,11 +122,12 @@ func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, fa
 	}
 	if err != nil {
 		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
-		return
+		return err
 	}
 	s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
 	s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
 	s.notifyUpdated()
+	return nil
 }
 
 func browserResponse(id string, prompt login.Prompt) any {

@@ -25,6 +25,7 @@ import (
 // Options configure a [Server]. Engine, Logins, Backend and Introduce are required.
 type Options struct {
 	Engine       *engine.Engine
+	Renewer      *Renewer             // the engine's, if it has one
 	Client       *protocol.ClientInfo // the client, if the command line names it; nil until initialize otherwise
 	Home         string               // absolute
 	Version      string
@@ -65,6 +66,9 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.Renewer == nil {
+		options.Renewer = new(Renewer)
+	}
 	s := &Server{options: options, conn: conn, queued: make(chan struct{}, queueLimit)}
 	if client := s.options.Client; client != nil && isHeaderValue(client.Name) {
 		s.options.Introduce(client.Name, s.userAgent(*client))
@@ -79,6 +83,12 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 func (s *Server) Drain(ctx context.Context) error {
 	_ = s.options.Logins.Close(ctx) // a login that is not over by then is not saved: the engine is drained
 	s.options.Engine.Drain(ctx)
+	return s.Finish(ctx)
+}
+
+// Finish is the part of [Server.Drain] that concerns this connection alone, for a server
+// whose engine goes on: it waits until every request is answered, and returns as Drain does.
+func (s *Server) Finish(ctx context.Context) error {
 	answered := s.inflight.Idle()
 	select {
 	case <-answered:

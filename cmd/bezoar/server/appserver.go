@@ -3,7 +3,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,12 +16,9 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
-	"github.com/bezoar-auth/bezoar/protocol/login"
 )
 
 // AppServer is bezoar app-server.
@@ -84,33 +80,19 @@ const (
 	flushLimit = 500 * time.Millisecond
 )
 
-// serve answers until the input ends or a signal arrives. Then it answers what is pending
-// and saves a refresh that is under way.
+// serve answers the client on standard input until the input ends or a signal arrives.
+// Then it answers what is pending and saves a refresh that is under way.
 func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) error {
-	conn := jsonrpc.New(env.Stdin, env.Stdout, jsonrpc.Options{Log: log})
-	issuer := session.NewIssuer(c, log)
-	limits := chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: session.RulesOf(c), Transport: issuer.Transport()})
-	options := session.EngineOptions(c, page.Watch(issuer), log)
-	options.Renewer = appserver.Client{Conn: conn, Now: time.Now}
-	auth, err := engine.Start(options)
+	h, err := newHost(env, c, client, log, page)
 	if err != nil {
 		return err
 	}
-	page.Show(c.Home, pageOptions(env.Version, auth, options.Ledger), func(line string) { cli.LogLine(env, line) })
 	defer page.Close()
-	logins := login.New(login.Options{Issuer: issuer, Save: auth.Login, Restriction: c.Restriction, Log: log})
-	server := appserver.New(conn, appserver.Options{
-		Engine: auth, Logins: logins, Backend: limits,
-		Client: client, Home: c.Home, Version: env.Version, Terminal: terminal(env.Getenv), Warnings: warnings(c),
-		RequiresAuth: c.RequiresOpenAIAuth, Restriction: c.Restriction,
-		Introduce: func(originator, userAgent string) {
-			issuer.Introduce(originator, userAgent)
-			limits.Introduce(originator, userAgent)
-		},
-	})
+	conn := jsonrpc.New(env.Stdin, env.Stdout, jsonrpc.Options{Log: log})
+	server := h.accept(conn)
 	context.AfterFunc(signals, conn.Stop)
 	err = conn.Serve(page.Count(server))
-	return errors.Join(err, end(server, conn, env.Stdout, c.RefreshDeadline+session.StoreMargin))
+	return errors.Join(err, end(server, conn, env.Stdout, h.refreshLimit()))
 }
 
 // end answers pending requests and closes the connection, so that the client does not
@@ -130,25 +112,4 @@ func end(server *appserver.Server, conn *jsonrpc.Conn, stdout io.Writer, refresh
 	defer cancel()
 	_ = server.Close(refresh) // the ledger has what is unfinished then
 	return err
-}
-
-func warnings(c config.Config) []protocol.ConfigWarningNotification {
-	var all []protocol.ConfigWarningNotification
-	for _, warning := range c.Warnings {
-		each := protocol.ConfigWarningNotification{Summary: warning.Summary, Path: warning.Path}
-		if warning.Details != "" {
-			each.Details = &warning.Details
-		}
-		all = append(all, each)
-	}
-	return all
-}
-
-// terminal is the name of the terminal in the user agent.
-func terminal(getenv func(string) string) string {
-	program, version := getenv("TERM_PROGRAM"), getenv("TERM_PROGRAM_VERSION")
-	if program != "" && version != "" {
-		return program + "/" + version
-	}
-	return cmp.Or(program, getenv("TERM"), "unknown")
 }
