@@ -110,8 +110,8 @@ func (s script) next(call Call) Step {
 	return step
 }
 
-// wait reports whether the pause came to its end.
-func (p Pause) wait(ctx context.Context) bool {
+// Wait waits, and reports whether the pause came to its end before ctx did.
+func (p Pause) Wait(ctx context.Context) bool {
 	if p.For > 0 {
 		timer := time.NewTimer(p.For)
 		defer timer.Stop()

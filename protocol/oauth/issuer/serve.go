@@ -64,11 +64,11 @@ func (i *Issuer) arrive(request parsedRequest, r *http.Request, body []byte) (*R
 
 // play answers a request as a step of the script says.
 func (i *Issuer) play(step Step, w http.ResponseWriter, r *http.Request, record *Request, work func() answer) {
-	if !step.Before.wait(r.Context()) || step.Drop == DropRequest {
+	if !step.Before.Wait(r.Context()) || step.Drop == DropRequest {
 		panic(http.ErrAbortHandler)
 	}
 	reply := i.decide(step, record, work)
-	if !step.After.wait(r.Context()) || step.Drop == DropAnswer {
+	if !step.After.Wait(r.Context()) || step.Drop == DropAnswer {
 		panic(http.ErrAbortHandler)
 	}
 	i.mu.Lock()
