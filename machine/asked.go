@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
@@ -97,6 +98,29 @@ func (s State) ignoresDemand(at time.Time) bool {
 func (s State) IsJustRefreshed(at time.Time) bool {
 	age := at.Sub(s.RefreshedAt)
 	return !s.RefreshedAt.IsZero() && age >= 0 && age < s.Policy.RefreshFloor
+}
+
+// ActsAt is when an ask would begin a refresh or a save though nothing is demanded: the
+// moment at which the token set is due, or at which the wait after a failure is over. A
+// moment that has passed means now; zero is never.
+func (s State) ActsAt(at time.Time) time.Time {
+	acts := s.refreshesAt(at)
+	if s.IsUnsaved() && (acts.IsZero() || s.SaveNotBefore.Before(acts)) {
+		return cmp.Or(s.SaveNotBefore, at)
+	}
+	return acts
+}
+
+func (s State) refreshesAt(at time.Time) time.Time {
+	switch {
+	case s.Phase == Fresh:
+		return s.DueAt
+	case s.Phase != Stale || s.Attempt != 0 || !s.refreshesItself():
+		return time.Time{}
+	case s.mayAttempt(at):
+		return at
+	}
+	return s.NotBefore
 }
 
 // refreshesItself reports whether an ask may start a refresh: it is the client

@@ -124,6 +124,9 @@ func (s Snapshot) LastAttempt() time.Time { return s.shown().state.LastAttempt }
 
 func (s Snapshot) NotBefore() time.Time { return s.shown().state.NotBefore }
 
+// ActsAt is when an ask would begin a refresh or a save; see [State.ActsAt].
+func (s Snapshot) ActsAt(at time.Time) time.Time { return s.shown().state.ActsAt(at) }
+
 // Cause is why a refresh is wanted, Blocked what stood in the way of the last one,
 // Evidence what the authorization server answered to it, and Failures how many have
 // failed in a row; see the members of [State].

@@ -11,8 +11,10 @@
 // Start: an aged login is refreshed when a caller first asks for it.
 //
 // A refresh, a revocation and a call of the [Renewer] run on goroutines of their own.
-// At most one refresh of a login is in flight. No timer runs while nothing is: a token
-// set ages by the clock that the next ask is compared with.
+// At most one refresh of a login is in flight. No timer runs while nothing is, unless a
+// program calls [Engine.Keep]: a token set ages by the clock that the next ask is compared
+// with. Keep is for a program whose clients never ask ahead. It refreshes what is due, and
+// looks at the store every two seconds.
 //
 // # Calls
 //
@@ -26,6 +28,8 @@
 //     wait if a refresh is needed for the answer: at most until the deadline of its post
 //     has struck, and then they answer with what there is. Only a caller that demands a
 //     refresh, reports a rejected token, or wants a token while none is good, waits.
+//   - [Engine.Look] looks at the store before it gives the snapshot: one stat, unless
+//     another program has stored something.
 //   - [Engine.Login], [Engine.Logout], [Engine.LogoutLocally] and [Engine.Reload] have
 //     taken effect when they return without an error.
 //   - Functions that are handed in (the answer of Ask, a subscriber) run on the
@@ -80,9 +84,10 @@
 //
 // # Files
 //
-// engine.go has the calls, goroutines.go what runs beside the owner of the state, and
-// internal/owner the owner itself: owner.go from an event to its effects, waiting.go the
-// callers, refresh.go how a refresh is started, transaction.go and commit.go its steps,
-// look.go what the store holds, account.go logins, logouts and revocations. Package enginetest hands the owner to a simulation, which has no
-// goroutine and chooses what happens next.
+// engine.go has the calls, keep.go the keeper, goroutines.go what runs beside the owner of
+// the state, and internal/owner the owner itself: owner.go from an event to its effects,
+// waiting.go the callers, refresh.go how a refresh is started, transaction.go and commit.go
+// its steps, look.go what the store holds, account.go logins, logouts and revocations.
+// Package enginetest hands the owner to a simulation, which has no goroutine and chooses
+// what happens next.
 package engine

@@ -113,7 +113,9 @@ func (e *Engine) Rejected(ctx context.Context, access secret.Fingerprint) (machi
 
 // RejectedPastFloor is Rejected for a 401 that is believed also in the first seconds
 // of a token's life, in which [Engine.Rejected] takes it for the fault of the resource
-// server. Call it at most once in a row: not about a token that came of it.
+// server. It is believed once in a row: about a token that came of it, also if another
+// caller reported that one, RejectedPastFloor is Rejected. So a resource server that
+// refuses everything costs no refresh for each call. Only this engine remembers that.
 func (e *Engine) RejectedPastFloor(ctx context.Context, access secret.Fingerprint) (machine.Snapshot, error) {
 	return await(ctx, e, func(o *owner.Owner, answer func(machine.Snapshot)) { o.RejectPastFloor(access, answer) })
 }
@@ -153,6 +155,25 @@ func (e *Engine) logOut(ctx context.Context, isLocal bool) (<-chan Revocation, e
 		})
 	})
 	return revoked, err
+}
+
+// Look looks at the store if its mark has changed, takes what it finds by the machine's
+// rules, and returns the snapshot that results. So a login that another program has stored
+// is noticed also while the one in use is good. Where nothing has changed it costs one
+// stat. It does not look while a refresh is in flight, which looks itself, nor for external
+// tokens; and it refreshes nothing: ask for a token for that. It returns ctx's error if ctx
+// ends first, and [ErrClosed] after Close.
+func (e *Engine) Look(ctx context.Context) (machine.Snapshot, error) {
+	if e.isClosed() {
+		return machine.Snapshot{}, ErrClosed
+	}
+	if snapshot, isCurrent := e.owner.TryLook(); isCurrent {
+		return snapshot, nil
+	}
+	return await(ctx, e, func(o *owner.Owner, answer func(machine.Snapshot)) {
+		o.LookBetween()
+		answer(o.Snapshot())
+	})
 }
 
 // Reload looks at the store, whether or not it seems to have changed, and

@@ -59,6 +59,24 @@ func (o *Owner) Look() {
 	o.hasLooked = true
 }
 
+// TryLook is the snapshot if LookBetween would find nothing new. Any goroutine may call it.
+func (o *Owner) TryLook() (snapshot machine.Snapshot, isCurrent bool) {
+	held := o.published.Load()
+	return held.snapshot, !mayLook(&held.state) || o.isCurrent(held)
+}
+
+// LookBetween is Look, unless the login is none of the store's, or a refresh is in flight:
+// that looks under the lock, and what it has just stored is not another program's.
+func (o *Owner) LookBetween() {
+	if mayLook(&o.state) {
+		o.Look()
+	}
+}
+
+func mayLook(s *machine.State) bool {
+	return s.Credential.Method != machine.MethodExternal && (s.Attempt == 0 || s.Overdue)
+}
+
 // tellProblem writes one line when the store begins to have a problem, and one when
 // it has another.
 func (o *Owner) tellProblem(err error) {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Owner is the engine without its goroutine: it owns the state, and only
@@ -23,19 +24,22 @@ type Owner struct {
 	publishedLook atomic.Pointer[look] // lastLook, when the snapshot is what came of it; else nil
 	hasLooked     bool
 	problem       string // of the store at the last look, as it was logged
-	waiters       []waiter
-	subscribers   []*Subscriber
-	running       int           // refreshes and revocations that have not ended
-	revocations   []*revocation // of these
-	loggingOut    *revocation   // what the logout that is being taken up leaves to revoke
-	isClosing     bool          // it leaves when nothing runs any more
-	renewing      chan struct{} // full while the client of external tokens is asked
-	renewed       chan struct{} // closed when a later renewal begins; nil before the first
-	isEnding      bool          // no refresh is begun any more
-	isDrained     bool          // callers are answered at once, with what there is
-	unwaited      []func()      // called when no caller waits any more
-	resting       []func()      // called when no refresh is in flight that could be waited for
-	heard         []func()      // called when no refresh is in flight at all
+
+	cameOfRejection secret.Fingerprint // the access token that a 401 past the floor led to last
+
+	waiters     []waiter
+	subscribers []*Subscriber
+	running     int           // refreshes and revocations that have not ended
+	revocations []*revocation // of these
+	loggingOut  *revocation   // what the logout that is being taken up leaves to revoke
+	isClosing   bool          // it leaves when nothing runs any more
+	renewing    chan struct{} // full while the client of external tokens is asked
+	renewed     chan struct{} // closed when a later renewal begins; nil before the first
+	isEnding    bool          // no refresh is begun any more
+	isDrained   bool          // callers are answered at once, with what there is
+	unwaited    []func()      // called when no caller waits any more
+	resting     []func()      // called when no refresh is in flight that could be waited for
+	heard       []func()      // called when no refresh is in flight at all
 }
 
 // published is a state that has been published, and what callers are given of it.

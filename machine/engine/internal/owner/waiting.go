@@ -24,15 +24,29 @@ func (o *Owner) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
 	o.answer(ask, answer)
 }
 
+// Keep takes up that a refresh or a save may be due though no caller asks; see
+// Engine.Keep.
+func (o *Owner) Keep() {
+	if !o.isClosing && !o.isEnding && !o.isDrained {
+		o.Ask(machine.Ask{Token: true}, func(machine.Snapshot) {})
+	}
+}
+
 // Reject takes up a 401 of a resource server; see Engine.Rejected.
 func (o *Owner) Reject(access secret.Fingerprint, answer func(machine.Snapshot)) {
 	o.reject(machine.TokenRejected{At: o.at(), Access: access}, answer)
 }
 
-// RejectPastFloor takes up a 401 that is believed whatever the age of the token; see
-// Engine.RejectedPastFloor.
+// RejectPastFloor takes up a 401 that is believed whatever the age of the token, unless
+// that came of such a 401 itself; see Engine.RejectedPastFloor.
 func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(machine.Snapshot)) {
-	o.reject(machine.TokenRejected{At: o.at(), Access: access, PastFloor: true}, answer)
+	isBelieved := access != o.cameOfRejection
+	o.reject(machine.TokenRejected{At: o.at(), Access: access, PastFloor: isBelieved}, func(after machine.Snapshot) {
+		if isBelieved && after.Access() != access {
+			o.cameOfRejection = after.Access()
+		}
+		answer(after)
+	})
 }
 
 func (o *Owner) reject(refusal machine.TokenRejected, answer func(machine.Snapshot)) {
