@@ -1,0 +1,33 @@
+package surface
+
+// IsForExperimental reports whether Codex sends a notification only to clients that
+// asked for experimentalApi. The schemas do not say it: they list all notifications.
+func IsForExperimental(notification string) bool { return notifications[notification] }
+
+// notifications are the ones that the source of Codex marks as experimental, and
+// thread/readState/changed, which 0.169.0 and 0.171.0 send to no other client.
+var notifications = map[string]bool{
+	"autoApprovalReview/strictReviewRequired": true,
+	"mcpServer/event/stream/notification":     true,
+	"process/exited":                          true,
+	"process/outputDelta":                     true,
+	"project/changed":                         true,
+	"thread/environment/connected":            true,
+	"thread/environment/disconnected":         true,
+	"thread/project/updated":                  true,
+	"thread/queue/changed":                    true,
+	"thread/readState/changed":                true,
+	"thread/realtime/closed":                  true,
+	"thread/realtime/error":                   true,
+	"thread/realtime/item/completed":          true,
+	"thread/realtime/item/started":            true,
+	"thread/realtime/item/transcript/delta":   true,
+	"thread/realtime/itemAdded":               true,
+	"thread/realtime/outputAudio/delta":       true,
+	"thread/realtime/sdp":                     true,
+	"thread/realtime/started":                 true,
+	"thread/realtime/transcript/delta":        true,
+	"thread/realtime/transcript/done":         true,
+	"thread/settings/updated":                 true,
+	"turn/moderationMetadata":                 true,
+}
