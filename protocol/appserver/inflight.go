@@ -18,18 +18,24 @@ type inflight struct {
 	cancels map[*context.CancelCauseFunc]bool // of the contexts of withLimit
 }
 
-// begin runs answer on a goroutine of its own.
+// Go runs answer on a goroutine of its own.
 func (a *inflight) Go(answer func()) {
+	answered := a.begin()
+	go func() {
+		defer answered()
+		answer()
+	}()
+}
+
+// begin takes up a request, until the function is called.
+func (a *inflight) begin() (answered func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.count == 0 {
 		a.idle = make(chan struct{})
 	}
 	a.count++
-	go func() {
-		defer a.end()
-		answer()
-	}()
+	return a.end
 }
 
 func (a *inflight) end() {

@@ -26,24 +26,55 @@ var (
 )
 
 func (s *Server) initialize(id jsonrpc.ID, params protocol.InitializeParams) {
+	if s.takeUp(id, params) {
+		s.Welcome(id, s.options.Version)
+	}
+}
+
+// Meet is the first part of initialize, for a proxy that asks another server before it
+// ends it with [Server.Welcome] or [Server.Welcomed]: it takes up what the client says of
+// itself. false: the request was answered with an error. The reading goroutine calls it.
+func (s *Server) Meet(request jsonrpc.Request) (protocol.InitializeParams, bool) {
+	params, err := initializeParams.params(request)
+	if err != nil {
+		s.conn.ReplyError(request.ID, err)
+		return params, false
+	}
+	return params, s.takeUp(request.ID, params)
+}
+
+// takeUp waits until the stored login is loaded, so that the first answer can be about it.
+func (s *Server) takeUp(id jsonrpc.ID, params protocol.InitializeParams) bool {
 	client := params.ClientInfo
 	switch {
 	case s.initialized:
 		s.conn.ReplyError(id, invalid("Already initialized"))
-		return
+		return false
 	case !isHeaderValue(client.Name):
 		s.conn.ReplyError(id, invalid(fmt.Sprintf("Invalid clientInfo.name: '%s'. Must be a valid HTTP header value.", client.Name)))
-		return
+		return false
 	}
-	<-s.options.Engine.Ready() // the stored login is loaded before the first answer about it
+	<-s.options.Engine.Ready()
 	s.initialized = true
+	s.client = client
 	s.experimental = params.Capabilities.ExperimentalAPI
 	s.silenced = params.Capabilities.OptOutNotificationMethods
-	agent := s.userAgent(client)
-	s.options.Introduce(client.Name, agent)
+	s.options.Introduce(client.Name, s.userAgent(client, s.options.Version))
+	return true
+}
+
+// Welcome answers initialize, in the name of a version of Codex. Any goroutine may call it,
+// once, after [Server.Meet].
+func (s *Server) Welcome(id jsonrpc.ID, version string) {
 	s.conn.Reply(id, protocol.InitializeResponse{
-		UserAgent: agent, CodexHome: s.options.Home, PlatformFamily: platformFamily(), PlatformOS: platformOS(),
+		UserAgent: s.userAgent(s.client, version), CodexHome: s.options.Home, PlatformFamily: platformFamily(), PlatformOS: platformOS(),
 	})
+	s.Welcomed()
+}
+
+// Welcomed follows an answer to initialize by another server, in place of
+// [Server.Welcome]: it notifies the client of what it has to know from the start.
+func (s *Server) Welcomed() {
 	for _, warning := range s.options.Warnings {
 		s.notify(protocol.ConfigWarning, warning)
 	}
@@ -59,8 +90,8 @@ func isHeaderValue(text string) bool {
 }
 
 // userAgent is NAME/SERVERVERSION (OS OSVERSION; ARCH) TERMINAL (NAME; VERSION).
-func (s *Server) userAgent(client protocol.ClientInfo) string {
-	agent := fmt.Sprintf("%s/%s (%s; %s) %s (%s; %s)", client.Name, s.options.Version,
+func (s *Server) userAgent(client protocol.ClientInfo, version string) string {
+	agent := fmt.Sprintf("%s/%s (%s; %s) %s (%s; %s)", client.Name, version,
 		operatingSystem(), architecture(), s.options.Terminal, client.Name, client.Version)
 	return strings.Map(func(r rune) rune {
 		if isHeaderValue(string(r)) {

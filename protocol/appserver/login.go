@@ -124,9 +124,11 @@ func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, fa
 		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
 		return err
 	}
-	s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
-	s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
-	s.notifyUpdated()
+	s.tell(true, func() {
+		s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
+		s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
+		s.notifyUpdated()
+	})
 	return nil
 }
 
@@ -156,7 +158,7 @@ func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, l
 			s.conn.ReplyError(id, startError(err))
 			return
 		}
-		s.conn.Reply(id, as(attempt.ID, prompt))
+		s.tell(false, func() { s.conn.Reply(id, as(attempt.ID, prompt)) })
 		s.notifyCompleted(attempt.ID, attempt.Wait())
 	})
 }
@@ -184,10 +186,12 @@ func (s *Server) notifyCompleted(loginID string, err error) {
 	if err != nil {
 		ended.Error = nullable(err.Error())
 	}
-	s.notify(protocol.LoginCompleted, ended)
-	if err == nil {
-		s.notifyUpdated()
-	}
+	s.tell(err == nil, func() {
+		s.notify(protocol.LoginCompleted, ended)
+		if err == nil {
+			s.notifyUpdated()
+		}
+	})
 }
 
 var cancelParams = objectOf("CancelLoginAccountParams",
@@ -252,6 +256,8 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 // replyLogout answers a logout. The notification shows the login as it is by then: a
 // login behind the logout may have been answered before.
 func (s *Server) replyLogout(id jsonrpc.ID) {
-	s.conn.Reply(id, protocol.LogoutResponse{})
-	s.notifyUpdated()
+	s.tell(true, func() {
+		s.conn.Reply(id, protocol.LogoutResponse{})
+		s.notifyUpdated()
+	})
 }

@@ -57,8 +57,11 @@ type Server struct {
 	// Of the reading goroutine alone.
 	prevLoginReported <-chan struct{} // closed when the client was notified of the end of the latest login; nil before the first
 	initialized       bool
+	client            protocol.ClientInfo
 	experimental      bool
 	silenced          []string // notification methods that the client does not want
+
+	hold func(isNew bool, send func()) // see Hold; nil for a server that stands alone
 }
 
 // New makes the server of conn; give it to conn.Serve.
@@ -71,7 +74,7 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	}
 	s := &Server{options: options, conn: conn, queued: make(chan struct{}, queueLimit)}
 	if client := s.options.Client; client != nil && isHeaderValue(client.Name) {
-		s.options.Introduce(client.Name, s.userAgent(*client))
+		s.options.Introduce(client.Name, s.userAgent(*client, s.options.Version))
 	}
 	return s
 }

@@ -15,6 +15,11 @@
 //     are queued for a client that does not read. So load refuses, drops and reorders
 //     nothing;
 //   - call.go sends the server's own requests to the client.
+//
+// Two connections make a proxy: the line of a message is handed on by [Conn.Pass], an
+// answer to no call of this connection goes to an [AnswerHandler], and a connection that may
+// not stop reading for the sake of its queue has [Options].ReadsOn, while the other one's
+// handler waits in [Conn.AwaitRoom].
 package jsonrpc
 
 import (
@@ -25,6 +30,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 )
@@ -35,6 +41,20 @@ import (
 type Handler interface {
 	Request(Request)
 	Notification(Notification)
+}
+
+// An AnswerHandler also gets the answers to requests that were not made by [Conn.Call] or
+// [Conn.Begin] but handed on by [Conn.Pass]. A handler that is none does not get them.
+type AnswerHandler interface {
+	Handler
+	Answer(Answer)
+}
+
+// A DropHandler also gets what is dropped because it is no message, or is longer than
+// the limit.
+type DropHandler interface {
+	Handler
+	Dropped(Dropped)
 }
 
 // Options of a connection. Each zero value stands for its default.
@@ -48,6 +68,12 @@ type Options struct {
 	// QueueLimitBytes is how much may be queued for the client before the connection
 	// stops reading lines, 4 MiB if 0. Answers to the lines before are still queued.
 	QueueLimitBytes int
+	// ReadsOn is true for a connection that reads on while its queue is full, for those
+	// who send to it wait themselves; see [Conn.AwaitRoom].
+	ReadsOn bool
+	// CallPrefix makes the ids of own requests strings that begin with it, for a
+	// connection on which requests of others go out too. "" for integers from 0.
+	CallPrefix string
 }
 
 // Conn is one connection. Any goroutine may call its methods, also from a handler. All
@@ -60,8 +86,9 @@ type Conn struct {
 	in      lines
 	out     *outbox
 	calls   calls
+	limit   int // of the queue, in bytes
 
-	lastMethod string // saves an allocation for each poll
+	methods map[string]string // each name once: an allocation saved for each message
 
 	endOnce sync.Once
 	ended   chan struct{}
@@ -71,15 +98,22 @@ type Conn struct {
 // New makes a connection that reads r and writes w. It reads nothing before Serve.
 func New(r io.Reader, w io.Writer, o Options) *Conn {
 	c := &Conn{
-		log:   cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
-		now:   o.Now,
-		ended: make(chan struct{}),
+		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		now:     o.Now,
+		calls:   calls{prefix: o.CallPrefix},
+		limit:   cmp.Or(o.QueueLimitBytes, 4<<20),
+		methods: map[string]string{},
+		ended:   make(chan struct{}),
 	}
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.log)
-	c.out = newOutbox(w, cmp.Or(o.QueueLimitBytes, 4<<20), c.read, c.end)
+	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.drop)
+	limit := c.limit
+	if o.ReadsOn {
+		limit = math.MaxInt
+	}
+	c.out = newOutbox(w, limit, c.read, c.end)
 	return c
 }
 
@@ -170,6 +204,16 @@ func (c *Conn) Notify(method string, params any) {
 	}
 }
 
+// Pass sends a line as it is, without its newline: a message that another program wrote.
+func (c *Conn) Pass(line []byte) {
+	c.out.add(func(batch []byte) []byte { return append(batch, line...) })
+}
+
+// AwaitRoom waits while QueueLimitBytes are queued, or until the connection is over. A
+// handler of another connection calls it before Pass, so that what it reads fills no
+// memory here. A handler of this connection must not.
+func (c *Conn) AwaitRoom() { c.out.awaitRoom(c.limit) }
+
 // read is the reading goroutine: it reads lines until the input or the connection ends,
 // or until another goroutine has taken over the reading (outbox.relieve).
 func (c *Conn) read() {
@@ -194,33 +238,60 @@ func (c *Conn) read() {
 }
 
 func (c *Conn) handle(line []byte) {
+	size := len(line)
+	line = bytes.TrimRight(line, "\r\n")
 	m, err := parse(line)
 	if err == errBlank {
 		return
 	}
 	if err != nil {
-		c.log.Warn("line dropped", "bytes", len(line), "reason", err)
+		c.drop(line[:min(len(line), headBytes)], size, err)
 		return
 	}
 	switch m.kind {
 	case request:
-		c.handler.Request(Request{m.id, c.methodName(m.method), m.params})
+		c.handler.Request(Request{ID: m.id, Method: c.methodName(m.method), Params: m.params, Line: line})
 	case notification:
-		c.handler.Notification(Notification{c.methodName(m.method), m.params})
+		c.handler.Notification(Notification{Method: c.methodName(m.method), Params: m.params, Line: line})
 	case answer:
-		if !c.calls.deliver(m) {
-			c.log.Debug("answer to no call of ours", "bytes", len(line))
-		}
+		c.answered(m, line)
 	}
 }
 
-// methodName is the method as a string. It remembers the last one, for a client that
-// polls sends the same method again and again.
-func (c *Conn) methodName(method []byte) string {
-	if string(method) != c.lastMethod {
-		c.lastMethod = string(method)
+func (c *Conn) answered(m message, line []byte) {
+	if c.calls.deliver(m, line) {
+		return
 	}
-	return c.lastMethod
+	if h, ok := c.handler.(AnswerHandler); ok {
+		h.Answer(Answer{ID: m.id, Result: m.result, Err: m.err, Line: line})
+		return
+	}
+	c.log.Debug("answer to no call of ours", "bytes", len(line)+1)
+}
+
+// drop reports what is not handed to the handler, which begins with head. Only its length
+// is logged, for it may be a secret.
+func (c *Conn) drop(head []byte, size int, reason error) {
+	c.log.Warn("line dropped", "bytes", size, "reason", reason)
+	if h, ok := c.handler.(DropHandler); ok {
+		h.Dropped(Dropped{Head: head, Bytes: size, Reason: reason})
+	}
+}
+
+// maxMethods is how many names of methods are remembered: more than a protocol has.
+const maxMethods = 1024
+
+// methodName is the method as a string. It remembers names, for clients send the same few
+// again and again.
+func (c *Conn) methodName(method []byte) string {
+	if name, ok := c.methods[string(method)]; ok {
+		return name
+	}
+	name := string(method)
+	if len(c.methods) < maxMethods && len(name) < 256 {
+		c.methods[name] = name
+	}
+	return name
 }
 
 // end ends Serve, and every Call.

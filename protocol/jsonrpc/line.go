@@ -3,8 +3,8 @@ package jsonrpc
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
-	"log/slog"
 )
 
 const (
@@ -21,12 +21,17 @@ type lines struct {
 	limit int    // bytes, with the line ending
 	long  []byte // a line that did not fit r's buffer
 	err   error  // what ended the input; it is not read again
-	log   *slog.Logger
+	drop  func(head []byte, size int, reason error)
 }
 
-func newLines(r io.Reader, limit int, log *slog.Logger) lines {
-	return lines{r: bufio.NewReaderSize(r, readBytes), limit: limit, log: log}
+func newLines(r io.Reader, limit int, drop func(head []byte, size int, reason error)) lines {
+	return lines{r: bufio.NewReaderSize(r, readBytes), limit: limit, drop: drop}
 }
+
+var errTooLong = errors.New("longer than the limit")
+
+// headBytes is how much of a line that is too long is shown to who may know what it is.
+const headBytes = 1 << 10
 
 // next is the next line with its line ending, which the last line may lack. It is valid
 // until the next call. A line longer than the limit is skipped without being buffered.
@@ -37,7 +42,7 @@ func (l *lines) next() ([]byte, error) {
 			break // what stands before a broken read may be half a line
 		}
 		if size > l.limit {
-			l.log.Warn("line dropped", "bytes", size, "reason", "longer than the limit")
+			l.drop(line, size, errTooLong)
 			continue
 		}
 		if size > 0 {
@@ -48,7 +53,7 @@ func (l *lines) next() ([]byte, error) {
 }
 
 // read reads up to the end of a line or of the input. size is the length of the line,
-// also of one that was too long to be kept.
+// also of one that was too long to be kept, of which line is the head.
 func (l *lines) read() (line []byte, size int) {
 	if cap(l.long) > keepBytes {
 		l.long = nil
@@ -65,8 +70,8 @@ func (l *lines) read() (line []byte, size int) {
 		}
 		if size <= l.limit {
 			l.long = append(l.long, part...)
-		} else {
-			l.long = nil
+		} else if len(l.long) > headBytes {
+			l.long = bytes.Clone(l.long[:headBytes])
 		}
 		if err != bufio.ErrBufferFull {
 			return l.long, size

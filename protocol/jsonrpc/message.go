@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -17,12 +18,33 @@ type Request struct {
 	// Params is nil if the member is missing or null. The bytes are valid
 	// until the handler returns; clone what is kept longer.
 	Params json.RawMessage
+	// Line is all of the message, without the newline: what [Conn.Pass] takes. It is
+	// valid as long as Params.
+	Line []byte
 }
 
-// A Notification needs no answer. Params is as in a [Request].
+// A Notification needs no answer. Params and Line are as in a [Request].
 type Notification struct {
 	Method string
 	Params json.RawMessage
+	Line   []byte
+}
+
+// An Answer is one to a request that was handed on. Line is as in a [Request], and Result
+// is valid as long.
+type Answer struct {
+	ID     ID
+	Result json.RawMessage // nil if Err is not
+	Err    *Error
+	Line   []byte
+}
+
+// Dropped is input that is no message, or too long for one. It may hold a secret, and so
+// may an error about it, but not Reason.
+type Dropped struct {
+	Head   []byte // the first bytes of it, valid until the handler returns
+	Bytes  int
+	Reason error
 }
 
 // Error is an error answer: the wire form and a Go error in one. One that [Conn.Call]
@@ -62,6 +84,15 @@ func parseID(value []byte) (ID, bool) {
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	return ID{integer: n}, err == nil
 }
+
+// HasPrefix reports whether the id is a string that begins with prefix, in which a JSON
+// string needs no escape.
+func (id ID) HasPrefix(prefix string) bool {
+	return id.text != "" && strings.HasPrefix(string(unquote([]byte(id.text))), prefix)
+}
+
+// String is the id as it stands on a line.
+func (id ID) String() string { return string(id.appendTo(nil)) }
 
 func (id ID) appendTo(line []byte) []byte {
 	if id.text != "" {

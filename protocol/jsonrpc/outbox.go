@@ -123,6 +123,15 @@ func (o *outbox) begin() bool {
 	return !o.over()
 }
 
+// awaitRoom waits while limit bytes are queued, and the connection is not over.
+func (o *outbox) awaitRoom(limit int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.waiting >= limit && !o.over() {
+		o.changed.Wait()
+	}
+}
+
 // flush is called by the reading goroutine after each line; more says that the next line
 // is buffered. It writes the queue at the end of a burst. False means that another
 // goroutine has taken over the reading.
