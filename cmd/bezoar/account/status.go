@@ -46,7 +46,10 @@ var Why = cli.Command{
 	Usage:   "[--json] [flags]",
 	About: `The story of the present state from the ledger, the oldest cause first: what was
 logged in, refreshed and refused, when and by which process. Tokens have the
-fingerprints that bezoar log has for them. It reads files only. With --json it prints the members of status --json, and story, causes and next.
+fingerprints that bezoar log has for them. It also names each codex that refreshes this
+home by itself, where the system says which home a process has (Linux, macOS). It reads
+only. With --json it prints the members of status --json, and story, causes, next and
+others.
 
 Exit codes: 0 in every state, 5 if what is stored cannot be read.
 

@@ -30,7 +30,9 @@ var Command = cli.Command{
 	Usage:   "[--offline] [--json] [flags]",
 	About: `Checks the home, its owner and its permissions, tries locks and the disk with files of
 its own that it removes again, asks the keyring if one is in use, and checks whether the
-issuer can be reached and which time it has. It sends no token.
+issuer can be reached and which time it has. It sends no token. It names each codex that
+refreshes this home by itself, where the system says which home a process has (Linux,
+macOS).
 
 A cause is reported once: a check that would find it again prints "skip" and where
 the cause is, such as "see home".
@@ -109,6 +111,7 @@ var checks = []check{
 	{"lock", []string{"home", "disk"}, true, lockCheck},
 	{"issuer", nil, false, issuerCheck},
 	{"clock", nil, false, clockCheck},
+	{"others", []string{"home", "keyring", "login"}, true, othersCheck},
 }
 
 // checkLimit bounds each check. slowNoticed is when a check of a few files is slow.

@@ -103,9 +103,9 @@ func TestDoctorFindsACauseOnce(t *testing.T) {
 	was := checks
 	defer func() { checks = was }()
 	for broken, skips := range map[string][]string{
-		"home":    {"permissions", "settings", "keyring", "login", "ledger", "disk", "lock"},
-		"keyring": {"login", "disk"},
-		"login":   {"disk"},
+		"home":    {"permissions", "settings", "keyring", "login", "ledger", "disk", "lock", "others"},
+		"keyring": {"login", "disk", "others"},
+		"login":   {"disk", "others"},
 		"disk":    {"lock"},
 		"ledger":  nil,
 	} {
@@ -186,4 +186,26 @@ func TestDoctorAsksTheIssuerOfTheLogin(t *testing.T) {
 	require.Equal(t, "https://auth.example.com/oauth/token", p.tokenEndpoint(t.Context()))
 	p.config.TokenURLOverridden = true
 	require.Equal(t, "https://auth.openai.com/oauth/token", p.tokenEndpoint(t.Context()))
+}
+
+func TestDoctorSaysThatAnotherProgramRefreshes(t *testing.T) {
+	c := machine.Credential{
+		Method: machine.MethodTokens, IDToken: secret.New("e30.e30.c2ln"), AccessToken: secret.New("a"), RefreshToken: secret.New("r"), LastRefresh: time.Now(),
+		Provenance: machine.Provenance{Issuer: "https://auth.example.com", ClientID: "app_other"}, OwnerID: "owner",
+	}
+	kept, home := memory.NewStore(), t.TempDir()
+	ledger := file.OpenLedger(home, machine.Issuer{}, file.LedgerOptions{})
+	p := &probe{config: config.Config{Home: home, TokenURL: "https://auth.openai.com/oauth/token", RequiresOpenAIAuth: true}, store: kept, ledger: ledger, now: time.Now}
+	require.Equal(t, resultSkip, othersCheck(t.Context(), p).Result)
+	require.NoError(t, kept.Replace(t.Context(), c))
+	require.Contains(t, []result{resultOK, resultSkip}, othersCheck(t.Context(), p).Result)
+
+	login := persist.Entry{Kind: persist.Login, At: time.Now(), TokenID: "one"}.Of(c)
+	adopted := persist.Entry{Kind: persist.Adopted, At: time.Now(), TokenID: "two"}.Of(c)
+	require.NoError(t, ledger.Append(t.Context(), login))
+	require.NoError(t, ledger.Append(t.Context(), adopted))
+	found := othersCheck(t.Context(), p)
+	require.Equal(t, resultWarn, found.Result)
+	require.Contains(t, found.Found, "another program has refreshed this login once")
+	require.NotNil(t, found.Remedy)
 }

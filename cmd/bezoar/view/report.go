@@ -73,11 +73,24 @@ type Explanation struct {
 	Story  []happening `json:"story"`
 	Causes *string     `json:"causes"` // what usually leads to the state
 	Next   *string     `json:"next"`   // a command to run, or what to wait for; null if there is nothing to do
+
+	Others []other `json:"others"` // programs that refresh this login by themselves
+}
+
+// other is a running program that refreshes the login by itself, as JSON.
+type other struct {
+	PID     int     `json:"pid"`
+	Command string  `json:"command"`
+	Since   *string `json:"since"`
 }
 
 // Explain is the state and the story of the login, as JSON.
 func (v *View) Explain() Explanation {
-	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.nextStep())}
+	running := []other{}
+	for _, each := range v.Others().Running {
+		running = append(running, other{each.PID, each.Mode.String(), cli.Timestamp(each.Since)})
+	}
+	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.nextStep()), running}
 }
 
 // IsUnread reports whether the stored login cannot be read, so that there is nothing to
@@ -105,6 +118,9 @@ func (v *View) Print(out io.Writer, p cli.Paint) error {
 	fmt.Fprintf(&text, "\n%s\n", v.head(p))
 	if causes := v.causes(); causes != "" {
 		fmt.Fprintln(&text, causes)
+	}
+	if others := v.Others(); !others.IsEmpty() {
+		fmt.Fprintf(&text, "\n%s\n", others.paragraph())
 	}
 	fmt.Fprintf(&text, "\n%s\n", v.next())
 	_, err := io.WriteString(out, text.String())

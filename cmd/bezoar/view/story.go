@@ -42,7 +42,7 @@ func (v *View) sentences(entries []persist.Entry) []happening {
 		count = 0
 	}
 	for _, e := range entries {
-		if count == 0 || !alike(last, e) {
+		if count == 0 || !v.isAlike(last, e) {
 			tell()
 			first = e
 		}
@@ -92,9 +92,11 @@ func withoutFailedLogouts(entries []persist.Entry) []persist.Entry {
 	return stood
 }
 
-// alike reports whether two entries in a row make one sentence.
-func alike(a, b persist.Entry) bool {
+// isAlike reports whether two entries in a row make one sentence.
+func (v *View) isAlike(a, b persist.Entry) bool {
 	switch b.Kind {
+	case persist.Adopted:
+		return a.Kind == b.Kind && v.isRefreshedElsewhere(a) && v.isRefreshedElsewhere(b)
 	case persist.Rotated:
 		return a.Kind == b.Kind && a.NextID == b.TokenID
 	case persist.Deferred:
@@ -106,7 +108,7 @@ func alike(a, b persist.Entry) bool {
 func (v *View) entriesTold() []persist.Entry {
 	begin := 0
 	for i, e := range v.entries {
-		if begins(e) && !v.isKnownFromBefore(i) {
+		if begins(e) && !v.isKnownFromBefore(i) && v.storedElsewhere(i) != byRefresh {
 			begin = i
 		}
 	}
@@ -164,6 +166,9 @@ func (v *View) sentence(first, last persist.Entry, count int) string {
 	case persist.Login:
 		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
 	case persist.Adopted:
+		if v.isRefreshedElsewhere(last) {
+			return v.rotationElsewhere(first, last, count, who)
+		}
 		return fmt.Sprintf("Another program stored a login%s, and bezoar loaded it (%s).", withMethod(last), who)
 	case persist.Logout:
 		return fmt.Sprintf("Logged out (%s).", who)
@@ -207,6 +212,14 @@ func (v *View) rotation(first, last persist.Entry, count int, who string) string
 		how = fmt.Sprintf(" %d times since %s", count, cli.ExactTime(first.At, v.At))
 	}
 	return fmt.Sprintf("The tokens were refreshed%s; refresh token %s %s (%s).", how, short(first.TokenID), became, who)
+}
+
+func (v *View) rotationElsewhere(first, last persist.Entry, count int, who string) string {
+	often := ""
+	if count > 1 {
+		often = fmt.Sprintf(" %d times since %s", count, cli.ExactTime(first.At, v.At))
+	}
+	return fmt.Sprintf("Another program refreshed the login%s, and bezoar adopted refresh token %s (%s).", often, short(last.TokenID), who)
 }
 
 func (v *View) deferral(first, last persist.Entry, count int, who string) string {
