@@ -37,7 +37,7 @@ var rows = map[string]int{
 	"cmd/bezoar/view":    10,
 	"cmd/bezoar/account": 11, "cmd/bezoar/doctor": 11, "cmd/bezoar/server": 11, "cmd/bezoar/demo": 11,
 	"cmd/bezoar":          12,
-	"machine/machinetest": 4, "machine/engine/enginetest": 7, "properties": 12, "properties/programtest": 12, "properties/propertytest": 12,
+	"machine/machinetest": 4, "machine/engine/enginetest": 7, "properties": 12, "properties/programtest": 12, "properties/propertytest": 12, "properties/codextest": 13,
 }
 
 // meant are imports that the rows or the bans are against, with the reason.
