@@ -140,6 +140,10 @@ func (c *Conn) Close(ctx context.Context) error {
 	return c.out.close(ctx)
 }
 
+// Flush waits until everything that was sent before is written, or ctx ends. The errors are
+// those of Close.
+func (c *Conn) Flush(ctx context.Context) error { return c.out.flushed(ctx) }
+
 // Reply answers a request with a result, encoded as JSON. A result that cannot be encoded
 // is a fault of the server, and answered with CodeInternal.
 func (c *Conn) Reply(id ID, result any) {

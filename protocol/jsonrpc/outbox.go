@@ -207,14 +207,35 @@ func (o *outbox) drain() {
 	o.changed.Broadcast()
 }
 
-// close drops the lines that are added from now on, and waits until the queue is written.
-func (o *outbox) close(ctx context.Context) error {
-	wake := context.AfterFunc(ctx, func() {
+// flushed waits until the queue is written, a Write has failed or ctx ends.
+func (o *outbox) flushed(ctx context.Context) error {
+	defer o.wakeAtEnd(ctx)()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.waiting > 0 && o.err == nil && ctx.Err() == nil {
+		o.changed.Wait()
+	}
+	switch {
+	case o.err != nil:
+		return o.err
+	case o.waiting > 0:
+		return ctx.Err()
+	}
+	return nil
+}
+
+// wakeAtEnd wakes those who wait for a change when ctx ends.
+func (o *outbox) wakeAtEnd(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.changed.Broadcast()
 	})
-	defer wake()
+}
+
+// close drops the lines that are added from now on, and waits until the queue is written.
+func (o *outbox) close(ctx context.Context) error {
+	defer o.wakeAtEnd(ctx)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true

@@ -1,0 +1,123 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/appserver"
+	"github.com/bezoar-auth/bezoar/protocol/front/surface"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+)
+
+// What [jsonrpc.Options].CallPrefix has to be for the two connections: ids that begin so
+// belong to this program.
+const (
+	ClientPrefix = "bezoar-"
+	ChildPrefix  = "front/"
+)
+
+// FallbackVersion is the version of Codex in the answer to initialize when the child has
+// not answered in time and Version is not known.
+const FallbackVersion = "0.171.0"
+
+// Options of a [Front]. Client, Child, CloseChild, Server, Engine and Words are required.
+type Options struct {
+	Client *jsonrpc.Conn // with ClientPrefix
+	// Child is the connection to the child, with ChildPrefix and ReadsOn. Serve serves it.
+	Child *jsonrpc.Conn
+	// CloseChild ends the child's input: a child that is well then ends by itself.
+	CloseChild io.Closer
+
+	Server *appserver.Server // of Client, without warnings: the child has its own
+	// Account gets the requests that Server answers; Server itself if nil.
+	Account jsonrpc.Handler
+	Engine  *engine.Engine
+
+	// Surface is asked for each request of a client without experimentalApi, and must not
+	// wait: what is known of the child's protocol by now. nil for the built-in table.
+	Surface func() *surface.Table
+	// Version is the child's if it is remembered, and lets initialize be answered at
+	// once; "" waits for the child.
+	Version string
+	// Words are for a user who wants a turn and has no usable login: what is wrong, and
+	// what to do about it.
+	Words func(machine.Snapshot) string
+	// RequiresAuth reports whether a model provider needs an OpenAI login; "" is the
+	// default one of the configuration. nil: each does.
+	RequiresAuth func(provider string) bool
+
+	Log *slog.Logger
+	Now func() time.Time // time.Now
+	// Observe is called with what happens between bezoar and the child, from any
+	// goroutine, and must not wait. nil for no observer.
+	Observe func(Event)
+}
+
+// Errors of [Front.Serve].
+var (
+	// ErrChildEnded says that the child's output has ended although the client goes on.
+	ErrChildEnded = errors.New("the backend has ended")
+	// ErrSignedIn says that the child had a login of its own before it was given one: it
+	// would spend refresh tokens by itself.
+	ErrSignedIn = errors.New("the backend has a login of its own before it is given one: it does not take cli_auth_credentials_store=\"ephemeral\"")
+	// ErrHandshake says that the child did not get as far as taking requests.
+	ErrHandshake = errors.New("the backend cannot be used")
+)
+
+// Front stands between one client and its child. Make it with [New]. Methods may be called
+// from any goroutine.
+type Front struct {
+	o        Options
+	counts   counts
+	overOnce sync.Once
+	over     chan struct{}
+	err      error // why; valid after over is closed
+}
+
+// New makes a front, and has the server's answers about logins pass through it. It reads
+// nothing before [Front.Serve].
+func New(o Options) *Front {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Account == nil {
+		o.Account = o.Server
+	}
+	return &Front{o: o, over: make(chan struct{})}
+}
+
+// Serve serves both connections until the client's input ends or Stop is called (nil), a
+// line of the client cannot be read or written (an error that wraps the cause), or the
+// child cannot be used or has ended: [ErrSignedIn], [ErrHandshake], [ErrChildEnded].
+// Call it once, and then [Front.End].
+func (f *Front) Serve() error {
+	go func() { f.finish(f.o.Client.Serve(f.o.Account)) }()
+	<-f.over
+	return f.err
+}
+
+// Stop makes Serve return nil, whatever client and child do.
+func (f *Front) Stop() { f.finish(nil) }
+
+// finish makes Serve return. The first reason counts.
+func (f *Front) finish(err error) {
+	f.overOnce.Do(func() {
+		f.err = err
+		close(f.over)
+	})
+}
+
+// End ends the child: what the client has sent is handed on, the child's input is closed,
+// and its last lines still reach the client. Then the requests that it left open are
+// answered with an error, and what is held for a login is sent. It returns ctx's error if the
+// child has not ended by then: kill it. The connections stay open; close the client's.
+func (f *Front) End(ctx context.Context) error {
+	_ = f.o.Child.Flush(ctx)
+	return f.o.CloseChild.Close()
+}

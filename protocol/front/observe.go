@@ -1,0 +1,48 @@
+package front
+
+import (
+	"sync/atomic"
+
+	"github.com/bezoar-auth/bezoar/machine/secret"
+)
+
+// Kind says what an [Event] is.
+type Kind string
+
+// The kinds of events.
+const (
+	ChildReady   Kind = "ready"   // the child has its first login and takes requests
+	Pushed       Kind = "pushed"  // the child was given a login
+	SignedOut    Kind = "out"     // the child was signed out
+	PushRefused  Kind = "refused" // the child did not take a login: Detail
+	Renewed      Kind = "renewed" // the child asked for a token in place of a refused one, and got it
+	NotRenewed   Kind = "stuck"   // it asked and there was none: Detail
+	Refused      Kind = "no"      // a request of the client was refused: Method, Detail
+	ChildGarbage Kind = "garbage" // the child wrote what is no message
+	ChildFailed  Kind = "failed"  // the child cannot be used or has ended: Detail
+)
+
+// Event is something that happened between bezoar and the child. It holds no secret.
+type Event struct {
+	Kind   Kind
+	Method string             // of the request
+	Access secret.Fingerprint // of the token or key
+	Detail string             // for a user
+}
+
+// Counts are how many messages have passed.
+type Counts struct {
+	ToChild  uint64 // requests, notifications and answers of the client
+	ToClient uint64
+	Pushes   uint64
+	Renewals uint64 // requests of the child for another token, answered or not
+	Refused  uint64
+}
+
+type counts struct{ toChild, toClient, pushes, renewals, refused atomic.Uint64 }
+
+// Counts are those up to now.
+func (f *Front) Counts() Counts {
+	c := &f.counts
+	return Counts{c.toChild.Load(), c.toClient.Load(), c.pushes.Load(), c.renewals.Load(), c.refused.Load()}
+}
