@@ -55,9 +55,10 @@ func (s *Server) loginExternal(id jsonrpc.ID, tokens externalTokens) {
 		s.conn.ReplyError(id, invalid(fmt.Sprintf("External auth must use workspace %s, but received %q.",
 			strings.Join(s.options.Restriction.Workspaces, " or "), c.AccountID)))
 	default:
-		before := s.options.Renewer.giver.Swap(&giver{s.conn, s.options.Now}) // the engine may ask as soon as it has the tokens
+		us := &giver{s.conn, s.options.Now}
+		before := s.options.Renewer.giver.Swap(us) // the engine may ask as soon as it has the tokens
 		if s.login(id, protocol.LoginExternalTokens, c, failure) != nil {
-			s.options.Renewer.giver.Store(before)
+			s.options.Renewer.giver.CompareAndSwap(us, before)
 		}
 	}
 }
@@ -81,6 +82,10 @@ type giver struct {
 // errNoGiver is the error before external tokens were given.
 var errNoGiver = errors.New("no client has given tokens")
 
+// errGone is the error after the client has closed its connection. A client that gives
+// tokens anew takes its place.
+var errGone = errors.New("the client that gave the tokens has gone; a client has to give new ones, or the user to log in")
+
 // Renew asks the client for tokens in place of those that were refused. An answer that
 // comes after the end of ctx is ignored.
 func (r *Renewer) Renew(ctx context.Context, login machine.Credential) (machine.Credential, error) {
@@ -100,6 +105,9 @@ func (g *giver) renew(ctx context.Context, login machine.Credential) (machine.Cr
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return machine.Credential{}, errors.New("auth refresh request timed out after 10s")
+	}
+	if errors.Is(err, jsonrpc.ErrClosed) {
+		return machine.Credential{}, errGone
 	}
 	if err != nil {
 		return machine.Credential{}, fmt.Errorf("ask the client for tokens: %w", err)

@@ -78,8 +78,9 @@ func (s *Server) Welcomed() {
 	for _, warning := range s.options.Warnings {
 		s.notify(protocol.ConfigWarning, warning)
 	}
+	s.options.Audience.join(s)
 	if s.experimental {
-		s.options.Engine.Subscribe(s.healthChanged)
+		s.beginHealth()
 	}
 }
 

@@ -1,7 +1,6 @@
 package appserver
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,9 +81,9 @@ func (s *Server) loginStart(id jsonrpc.ID, params loginParams) {
 	case protocol.LoginExternalTokens:
 		s.loginExternal(id, params.External)
 	case protocol.LoginChatGPT:
-		s.follow(id, s.options.Logins.Browser(), browserResponse)
+		s.follow(id, s.options.Logins.Browser, browserResponse)
 	case protocol.LoginDeviceCode:
-		s.follow(id, s.options.Logins.Device(), deviceResponse)
+		s.follow(id, s.options.Logins.Device, deviceResponse)
 	}
 }
 
@@ -116,7 +115,7 @@ func (s *Server) loginAPIKey(id jsonrpc.ID, key secret.Token) {
 func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, failure string) error {
 	ctx, cancel := s.commandContext()
 	defer cancel()
-	err := s.endLogin(ctx)
+	err := s.options.Audience.endLogin(ctx, s.options.Logins)
 	if err == nil {
 		err = s.options.Engine.Login(ctx, c)
 	}
@@ -124,10 +123,9 @@ func (s *Server) login(id jsonrpc.ID, loginType string, c machine.Credential, fa
 		s.conn.ReplyError(id, internal(fmt.Sprintf("%s: %v", failure, err)))
 		return err
 	}
-	s.tell(true, func() {
-		s.conn.Reply(id, protocol.LoginResponse{Type: loginType})
-		s.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
-		s.notifyUpdated()
+	s.announce(true, func() { s.conn.Reply(id, protocol.LoginResponse{Type: loginType}) }, func(each *Server) {
+		each.notify(protocol.LoginCompleted, protocol.LoginCompletedNotification{Success: true})
+		each.notifyUpdated()
 	})
 	return nil
 }
@@ -142,12 +140,11 @@ func deviceResponse(id string, prompt login.Prompt) any {
 	}
 }
 
-// follow answers the request for a login that the user has to complete, and notifies
-// the client of its end. The new login has interrupted the one before, of whose end the
-// client is notified first.
-func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, login.Prompt) any) {
-	before, reported := s.prevLoginReported, make(chan struct{})
-	s.prevLoginReported = reported
+// follow begins a login that the user has to complete, answers the request for it, and
+// notifies the clients of its end. The new login interrupts the one before, of whose end
+// the clients are notified first.
+func (s *Server) follow(id jsonrpc.ID, start func() *login.Attempt, as func(string, login.Prompt) any) {
+	attempt, before, reported := s.options.Audience.begin(start)
 	s.inflight.Go(func() {
 		defer close(reported)
 		prompt, err := attempt.Prompt() // by now the attempt before is over
@@ -163,16 +160,6 @@ func (s *Server) follow(id jsonrpc.ID, attempt *login.Attempt, as func(string, l
 	})
 }
 
-// endLogin interrupts the login under way and waits until the client was notified. The
-// reading goroutine calls it.
-func (s *Server) endLogin(ctx context.Context) error {
-	if err := s.options.Logins.End(ctx); err != nil || s.prevLoginReported == nil {
-		return err
-	}
-	<-s.prevLoginReported // soon: the login is over
-	return nil
-}
-
 func startError(err error) *jsonrpc.Error {
 	if errors.Is(err, oauth.ErrNoDeviceLogin) {
 		return invalid(err.Error())
@@ -180,16 +167,16 @@ func startError(err error) *jsonrpc.Error {
 	return internal(err.Error())
 }
 
-// notifyCompleted notifies the client of the end of a login. The errors have Codex's texts.
+// notifyCompleted notifies the clients of the end of a login. The errors have Codex's texts.
 func (s *Server) notifyCompleted(loginID string, err error) {
 	ended := protocol.LoginCompletedNotification{LoginID: &loginID, Success: err == nil}
 	if err != nil {
 		ended.Error = nullable(err.Error())
 	}
-	s.tell(err == nil, func() {
-		s.notify(protocol.LoginCompleted, ended)
+	s.announce(err == nil, nil, func(each *Server) {
+		each.notify(protocol.LoginCompleted, ended)
 		if err == nil {
-			s.notifyUpdated()
+			each.notifyUpdated()
 		}
 	})
 }
@@ -197,7 +184,7 @@ func (s *Server) notifyCompleted(loginID string, err error) {
 var cancelParams = objectOf("CancelLoginAccountParams",
 	text("loginId", func(p *protocol.LoginCancelParams) *string { return &p.LoginID }).must())
 
-// loginCancel answers before the client is notified of the end of the login.
+// loginCancel answers before the clients are notified of the end of the login.
 func (s *Server) loginCancel(id jsonrpc.ID, params protocol.LoginCancelParams) {
 	if !isUUID(params.LoginID) {
 		s.conn.ReplyError(id, invalid("invalid login id: "+params.LoginID))
@@ -230,7 +217,7 @@ const revocationLimit = 2 * time.Second
 func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 	ctx, cancel := s.commandContext()
 	defer cancel()
-	err := s.endLogin(ctx)
+	err := s.options.Audience.endLogin(ctx, s.options.Logins)
 	var revoked <-chan engine.Revocation
 	if err == nil {
 		revoked, err = s.options.Engine.Logout(ctx)
@@ -256,8 +243,5 @@ func (s *Server) accountLogout(id jsonrpc.ID, _ struct{}) {
 // replyLogout answers a logout. The notification shows the login as it is by then: a
 // login behind the logout may have been answered before.
 func (s *Server) replyLogout(id jsonrpc.ID) {
-	s.tell(true, func() {
-		s.conn.Reply(id, protocol.LogoutResponse{})
-		s.notifyUpdated()
-	})
+	s.announce(true, func() { s.conn.Reply(id, protocol.LogoutResponse{}) }, (*Server).notifyUpdated)
 }

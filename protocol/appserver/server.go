@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Engine       *engine.Engine
 	Renewer      *Renewer             // the engine's, if it has one
+	Audience     *Audience            // the clients of the engine, nil if this one is the only one
 	Client       *protocol.ClientInfo // the client, if the command line names it; nil until initialize otherwise
 	Home         string               // absolute
 	Version      string
@@ -54,14 +55,18 @@ type Server struct {
 	status   statusEncoder
 	queued   chan struct{} // a place for each request that waits for a refresh; full at the limit
 
-	// Of the reading goroutine alone.
-	prevLoginReported <-chan struct{} // closed when the client was notified of the end of the latest login; nil before the first
-	initialized       bool
-	client            protocol.ClientInfo
-	experimental      bool
-	silenced          []string // notification methods that the client does not want
+	hasLeft bool                          // guarded by the audience
+	hold    func(isNew bool, send func()) // see Hold; nil for a server that stands alone
 
-	hold func(isNew bool, send func()) // see Hold; nil for a server that stands alone
+	healthMu   sync.Mutex
+	stopHealth func() // ends the subscription to the health, nil before it
+	isDeaf     bool   // there is no subscription any more
+
+	// Of the reading goroutine alone, but for silenced, which the handshake sets for good.
+	initialized  bool
+	client       protocol.ClientInfo
+	experimental bool
+	silenced     []string // notification methods that the client does not want
 }
 
 // New makes the server of conn; give it to conn.Serve.
@@ -71,6 +76,9 @@ func New(conn *jsonrpc.Conn, options Options) *Server {
 	}
 	if options.Renewer == nil {
 		options.Renewer = new(Renewer)
+	}
+	if options.Audience == nil {
+		options.Audience = new(Audience)
 	}
 	s := &Server{options: options, conn: conn, queued: make(chan struct{}, queueLimit)}
 	if client := s.options.Client; client != nil && isHeaderValue(client.Name) {
@@ -91,7 +99,11 @@ func (s *Server) Drain(ctx context.Context) error {
 
 // Finish is the part of [Server.Drain] that concerns this connection alone, for a server
 // whose engine goes on: it waits until every request is answered, and returns as Drain does.
+// After it the server hears no more of what changes. A login that this client has begun
+// goes on, and the others are notified of its end.
 func (s *Server) Finish(ctx context.Context) error {
+	defer s.options.Audience.leave(s)
+	defer s.endHealth()
 	answered := s.inflight.Idle()
 	select {
 	case <-answered:

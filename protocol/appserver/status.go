@@ -192,6 +192,27 @@ func (s *Server) healthRead(id jsonrpc.ID, _ struct{}) {
 	s.conn.Reply(id, health(s.options.Engine.Snapshot(), s.options.Now()))
 }
 
+// beginHealth has the client notified of every change of the health, until endHealth.
+func (s *Server) beginHealth() {
+	stop := s.options.Engine.Subscribe(s.healthChanged)
+	s.healthMu.Lock()
+	defer s.healthMu.Unlock()
+	s.stopHealth = stop
+	if s.isDeaf {
+		stop()
+	}
+}
+
+// endHealth may be called before beginHealth, which does nothing then.
+func (s *Server) endHealth() {
+	s.healthMu.Lock()
+	defer s.healthMu.Unlock()
+	s.isDeaf = true
+	if s.stopHealth != nil {
+		s.stopHealth()
+	}
+}
+
 // healthChanged notifies a client with the experimentalApi capability. The engine calls
 // it on its own goroutine.
 func (s *Server) healthChanged(_, to machine.Snapshot) {

@@ -17,8 +17,6 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/protocol"
-	"github.com/bezoar-auth/bezoar/protocol/appserver"
-	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
 // AppServer is bezoar app-server.
@@ -88,28 +86,10 @@ func serve(signals context.Context, env cli.Environment, c config.Config, client
 		return err
 	}
 	defer page.Close()
-	conn := jsonrpc.New(env.Stdin, env.Stdout, jsonrpc.Options{Log: log})
-	server := h.accept(conn)
-	context.AfterFunc(signals, conn.Stop)
-	err = conn.Serve(page.Count(server))
-	return errors.Join(err, end(server, conn, env.Stdout, h.refreshLimit()))
-}
-
-// end answers pending requests and closes the connection, so that the client does not
-// wait longer. Then it waits for a refresh that has posted and saves it, also without the
-// client. No refresh begins any more.
-func end(server *appserver.Server, conn *jsonrpc.Conn, stdout io.Writer, refreshLimit time.Duration) error {
-	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
-	defer cancel()
-	server.Drain(drain)
-	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
-	defer cancel()
-	err := conn.Close(flush)
-	if file, ok := stdout.(io.Closer); ok {
-		_ = file.Close()
+	err = h.connect(signals, env.Stdin, env.Stdout, onlyClient)
+	if file, ok := env.Stdout.(io.Closer); ok {
+		_ = file.Close() // the client does not wait longer
 	}
-	refresh, cancel := context.WithTimeout(context.Background(), refreshLimit)
-	defer cancel()
-	_ = server.Close(refresh) // the ledger has what is unfinished then
+	h.close()
 	return err
 }

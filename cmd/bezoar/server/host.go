@@ -2,7 +2,11 @@ package server
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
@@ -21,21 +25,26 @@ import (
 // host is what all connections of an app-server share: one engine on one home, and the
 // login under way.
 type host struct {
-	env     cli.Environment
-	config  config.Config
-	client  *protocol.ClientInfo // the client that the command line names, nil for none
-	engine  *engine.Engine
-	logins  *login.Manager
-	issuer  *oauth.Client
-	limits  *chatgpt.Client
-	renewer *appserver.Renewer
+	env          cli.Environment
+	config       config.Config
+	log          *slog.Logger
+	page         *live.Server
+	client       *protocol.ClientInfo // the client that the command line names, nil for none
+	engine       *engine.Engine
+	logins       *login.Manager
+	issuer       *oauth.Client
+	limits       *chatgpt.Client
+	renewer      *appserver.Renewer
+	audience     *appserver.Audience
+	isIntroduced atomic.Bool // by the handshake of a client
 }
 
 // newHost starts the engine, and shows it on the live page.
 func newHost(env cli.Environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) (*host, error) {
 	issuer := session.NewIssuer(c, log)
 	h := &host{
-		env: env, config: c, client: client, issuer: issuer, renewer: new(appserver.Renewer),
+		env: env, config: c, log: log, page: page, client: client, issuer: issuer,
+		renewer: new(appserver.Renewer), audience: new(appserver.Audience),
 		limits: chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: session.RulesOf(c), Transport: issuer.Transport()}),
 	}
 	options := session.EngineOptions(c, page.Watch(issuer), log)
@@ -49,17 +58,73 @@ func newHost(env cli.Environment, c config.Config, client *protocol.ClientInfo, 
 	return h, nil
 }
 
-// accept makes the server of a connection.
+// A place of a client says how its connection ends.
+type place int
+
+const (
+	// onlyClient is the client on standard input: the server ends with it. It may still
+	// read when its input has ended.
+	onlyClient place = iota
+	// oneOfMany is a client at a socket: when it has gone, no answer reaches it, and the
+	// others stay.
+	oneOfMany
+)
+
+// connect serves one client until in ends or signals does, and returns when its requests
+// are answered and the answers are written, or the limits of that are over.
+func (h *host) connect(signals context.Context, in io.Reader, out io.Writer, at place) error {
+	conn := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log})
+	server := h.accept(conn)
+	defer context.AfterFunc(signals, conn.Stop)()
+	err := conn.Serve(h.page.Count(server))
+
+	limit := drainLimit
+	if at == oneOfMany && signals.Err() == nil {
+		limit = 0
+	}
+	drain, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if at == onlyClient || signals.Err() != nil {
+		h.drain(drain)
+	}
+	_ = server.Finish(drain)
+	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
+	defer cancel()
+	return errors.Join(err, conn.Close(flush))
+}
+
+// drain begins the end: no refresh and no login begins any more, and what waits for the
+// engine is answered, for all connections. They may call it at the same time.
+func (h *host) drain(ctx context.Context) {
+	_ = h.logins.Close(ctx) // a login that is not over by then is not saved: the engine is drained
+	h.engine.Drain(ctx)
+}
+
+// close waits for a refresh that has posted and saves it, also without a client.
+func (h *host) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), h.refreshLimit())
+	defer cancel()
+	h.engine.Close(ctx) // the ledger has what is unfinished then
+}
+
+// accept makes the server of a connection. What the first client says of itself holds for
+// all requests to the issuer and the backend, as in Codex.
 func (h *host) accept(conn *jsonrpc.Conn) *appserver.Server {
-	return appserver.New(conn, appserver.Options{
-		Engine: h.engine, Logins: h.logins, Backend: h.limits, Renewer: h.renewer,
+	isHandshake := false
+	server := appserver.New(conn, appserver.Options{
+		Engine: h.engine, Logins: h.logins, Backend: h.limits, Renewer: h.renewer, Audience: h.audience,
 		Client: h.client, Home: h.config.Home, Version: h.env.Version, Terminal: terminal(h.env.Getenv), Warnings: warnings(h.config),
 		RequiresAuth: h.config.RequiresOpenAIAuth, Restriction: h.config.Restriction,
 		Introduce: func(originator, userAgent string) {
+			if h.isIntroduced.Load() || isHandshake && !h.isIntroduced.CompareAndSwap(false, true) {
+				return
+			}
 			h.issuer.Introduce(originator, userAgent)
 			h.limits.Introduce(originator, userAgent)
 		},
 	})
+	isHandshake = true // from here on; before, it was the client that the command line names
+	return server
 }
 
 // refreshLimit is how long the end waits for a refresh that has posted.
