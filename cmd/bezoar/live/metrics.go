@@ -43,7 +43,30 @@ func (p *page) metrics() string {
 	}) {
 		fmt.Fprintf(&out, "bezoar_transitions_total{from=%q,to=%q} %d\n", each.from, each.to, seen.moves[each])
 	}
+	if p.options.Backend != "" {
+		p.backendMetrics(&out)
+	}
 	return out.String()
+}
+
+func (p *page) backendMetrics(out *strings.Builder) {
+	seen, total := p.recorder.childrenSeen()
+	running := 0
+	for _, each := range seen {
+		if !each.isOver {
+			running++
+		}
+	}
+	family(out, "bezoar_children", "gauge", "Codexes that run behind bezoar.")
+	fmt.Fprintf(out, "bezoar_children %d\n", running)
+	family(out, "bezoar_passed_total", "counter", "Messages that were passed, by where to.")
+	fmt.Fprintf(out, "bezoar_passed_total{to=\"child\"} %d\nbezoar_passed_total{to=\"client\"} %d\n", total.ToChild, total.ToClient)
+	family(out, "bezoar_pushes_total", "counter", "Logins that codexes were given.")
+	fmt.Fprintf(out, "bezoar_pushes_total %d\n", total.Pushes)
+	family(out, "bezoar_renewals_total", "counter", "Requests of codexes for another token in place of a refused one.")
+	fmt.Fprintf(out, "bezoar_renewals_total %d\n", total.Renewals)
+	family(out, "bezoar_refused_total", "counter", "Requests of clients that bezoar refused.")
+	fmt.Fprintf(out, "bezoar_refused_total %d\n", total.Refused)
 }
 
 func family(out *strings.Builder, name, kind, help string) {

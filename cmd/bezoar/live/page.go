@@ -35,6 +35,7 @@ type Options struct {
 	Source  Source
 	Words   Words
 	Entries func(context.Context) ([]persist.Entry, error) // of the ledger, the oldest first; nil for no ledger
+	Backend string                                         // the words that start a child, "" for an app-server without one
 	Version string
 	Now     func() time.Time // time.Now; its zone is the one that people read
 }
@@ -174,8 +175,11 @@ func (p *page) servePage(w http.ResponseWriter) {
 }
 
 // regions are the parts of the page that follow the state. Each is a template of
-// page.html and the id of the element that it fills.
-var regions = []string{"now", "diagram", "activity", "snapshot", "ledger"}
+// page.html and the id of the element that it fills. An app-server without a backend has
+// no region for one.
+var regions = []string{"now", backendRegion, "diagram", "activity", "snapshot", "ledger"}
+
+const backendRegion = "backend"
 
 // tick is how often a page looks for what no event announces: asks, and the ledger's
 // entries of other processes. It shows a change of the state at once.
@@ -212,6 +216,9 @@ func (p *page) changes(shown map[string]string) []byte {
 	var events bytes.Buffer
 	view := p.view()
 	for _, region := range regions {
+		if region == backendRegion && p.options.Backend == "" {
+			continue
+		}
 		var content strings.Builder
 		if loadAssets().page.ExecuteTemplate(&content, region, view) != nil || content.String() == shown[region] {
 			continue

@@ -14,6 +14,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol/front"
 )
 
 // recorder remembers what happened, as far back as a page shows it, and counts all of
@@ -29,6 +30,9 @@ type recorder struct {
 	moves   map[move]int
 	last    diagram.Edge  // which the newest change took
 	news    chan struct{} // closed when there is more to see
+
+	children []*Child     // the newest last
+	gone     front.Counts // of the children that are not kept any more
 }
 
 // momentsKept bounds the timeline; the oldest go first.
@@ -144,15 +148,22 @@ func edgeOf(from, to machine.Snapshot) diagram.Edge {
 }
 
 func (r *recorder) add(m moment) {
+	r.update(func() {
+		if m.kind == post {
+			r.posts[m.outcome]++
+		}
+		r.moments = append(r.moments, m)
+		if len(r.moments) > momentsKept {
+			r.moments = slices.Delete(r.moments, 0, 1)
+		}
+	})
+}
+
+// update changes what is kept, and says that there is more to see.
+func (r *recorder) update(change func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.kind == post {
-		r.posts[m.outcome]++
-	}
-	r.moments = append(r.moments, m)
-	if len(r.moments) > momentsKept {
-		r.moments = slices.Delete(r.moments, 0, 1)
-	}
+	change()
 	close(r.news)
 	r.news = make(chan struct{})
 }

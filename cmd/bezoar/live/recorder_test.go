@@ -49,6 +49,7 @@ func (w *world) recordEverything(t *testing.T) {
 	require.ErrorIs(t, issuer.Revoke(t.Context(), policy.Issuer, tokens("first", time.Hour)), errRevoke)
 	w.recorder.asked()
 	w.recorder.asked()
+	w.startChildren()
 }
 
 func TestMetricsCountPostsByOutcome(t *testing.T) {

@@ -25,6 +25,9 @@ type view struct {
 	Narrow  template.HTML // the diagram, for a screen that has no room for words in it
 	Arrows  []arrow
 
+	Backend  string      // the words that start a child
+	Children []childView // the newest first
+
 	Begun   *clock
 	Today   string // with the zone of all times
 	Asks    uint64
@@ -68,6 +71,7 @@ func (p *page) view() view {
 		Known: known, ToDo: toDo,
 		Diagram: template.HTML(diagram.SVG(snapshot.Phase(), seen.last)),
 		Narrow:  template.HTML(diagram.NarrowSVG(snapshot.Phase(), seen.last)), Arrows: arrows(seen.last),
+		Backend: p.options.Backend, Children: p.children(now),
 		Begun: clockAt(p.recorder.begun, now), Today: now.Format("2006-01-02, UTC-07:00"),
 		Asks:  p.recorder.asks.total.Load(),
 		Facts: p.facts(snapshot, now), HasLedger: p.options.Entries != nil, LedgerProblem: err != nil,

@@ -141,11 +141,11 @@ func keepsNothing(words []string) bool {
 }
 
 // isBehind reports whether a bezoar app-server has started the process, itself or through
-// other programs.
+// other programs. What a codex behind it starts for its user is not.
 func (s scene) isBehind(p process) bool {
 	for range s.running { // parents of a list that changes may be a ring
 		above, ok := s.running[p.parent]
-		if !ok {
+		if !ok || len(above.words) > 0 && isCodex(above.words[0]) {
 			return false
 		}
 		if len(above.words) > 0 && strings.HasPrefix(filepath.Base(above.words[0]), "bezoar") && slices.Contains(above.words, "app-server") {

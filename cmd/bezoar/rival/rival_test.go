@@ -77,6 +77,10 @@ func TestRivalIsNoCodexBehindBezoar(t *testing.T) {
 	s.running[1] = process{pid: 1, words: []string{"/usr/bin/bezoar", "app-server", "--backend", "codex app-server"}}
 	_, ok = s.rivals(p)
 	require.False(t, ok, "a bezoar started it, through a shell")
+	s.running[2] = process{pid: 2, parent: 1, words: []string{"codex", "app-server"}}
+	_, ok = s.rivals(p)
+	require.True(t, ok, "the codex behind that bezoar started it, for a user")
+	s, p = world(t, "codex app-server")
 	s.running[1] = process{pid: 1, parent: 2, words: []string{"/usr/bin/bezoar", "why"}}
 	_, ok = s.rivals(p)
 	require.True(t, ok, "this bezoar hands it no token, and a ring of parents ends")
