@@ -32,7 +32,7 @@ var rows = map[string]int{
 	"protocol/login": 5, "protocol/oauth/issuer": 5, "protocol/chatgpt/scripted": 6,
 	"store/file": 6, "store/keyring": 6, "store/memory": 6, "store/storetest": 6,
 	"protocol/appserver": 7, "cmd/bezoar/browser": 0, "cmd/bezoar/rival": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
-	"protocol/front": 8,
+	"protocol/front": 8, "protocol/front/fronttest": 8,
 	"cmd/bezoar/cli": 8, "cmd/bezoar/scenetest": 8,
 	"cmd/bezoar/session": 9, "cmd/bezoar/live": 9, "cmd/bezoar/states": 9,
 	"cmd/bezoar/view":    10,
@@ -186,6 +186,7 @@ var revealers = map[string]string{
 	"protocol/oauth/issuer":   "the issuer's own side of that",
 	"protocol/appserver":      "the client is handed its token",
 	"protocol/chatgpt":        "the usage endpoint is sent the token",
+	"protocol/front":          "the child is handed its token",
 	"cmd/bezoar/account":      "the token command prints it",
 	"cmd/bezoar/demo":         "a plain client is given a token",
 }

@@ -1,11 +1,14 @@
 package front
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -73,11 +76,28 @@ var (
 // Front stands between one client and its child. Make it with [New]. Methods may be called
 // from any goroutine.
 type Front struct {
-	o        Options
-	counts   counts
-	overOnce sync.Once
-	over     chan struct{}
-	err      error // why; valid after over is closed
+	o       Options
+	log     *slog.Logger
+	account jsonrpc.Handler
+	counts  counts
+
+	queue   queue
+	pusher  pusher
+	holder  holder
+	threads threads
+	garbage garbage
+	reason  atomic.Pointer[string] // why the child's last refresh request brought no token; nil if it did
+
+	isExperimental atomic.Bool // the client asked for experimentalApi
+	isMet          bool        // initialize was taken up; of the client's reading goroutine
+	welcome        welcome
+
+	ending    context.Context // ends when nothing is to be waited for any more
+	endNow    context.CancelFunc
+	childGone chan struct{} // closed when the child's last line has been handled
+	over      chan struct{} // closed when Serve has to return
+	overOnce  sync.Once
+	err       error // why; valid after over is closed
 }
 
 // New makes a front, and has the server's answers about logins pass through it. It reads
@@ -89,7 +109,16 @@ func New(o Options) *Front {
 	if o.Account == nil {
 		o.Account = o.Server
 	}
-	return &Front{o: o, over: make(chan struct{})}
+	f := &Front{
+		o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), account: o.Account,
+		childGone: make(chan struct{}), over: make(chan struct{}),
+	}
+	f.ending, f.endNow = context.WithCancel(context.Background())
+	f.queue.init(f)
+	f.pusher.init(f)
+	f.holder.front = f
+	o.Server.Hold(f.holder.hold)
+	return f
 }
 
 // Serve serves both connections until the client's input ends or Stop is called (nil), a
@@ -97,7 +126,16 @@ func New(o Options) *Front {
 // child cannot be used or has ended: [ErrSignedIn], [ErrHandshake], [ErrChildEnded].
 // Call it once, and then [Front.End].
 func (f *Front) Serve() error {
-	go func() { f.finish(f.o.Client.Serve(f.o.Account)) }()
+	stop := f.o.Engine.Subscribe(func(_, _ machine.Snapshot) { f.pusher.wake() })
+	defer stop()
+	go f.pusher.run()
+	go f.queue.run()
+	go func() {
+		defer close(f.childGone)
+		err := f.o.Child.Serve(childSide{f})
+		f.childEnded(err)
+	}()
+	go func() { f.finish(f.o.Client.Serve(clientSide{f})) }()
 	<-f.over
 	return f.err
 }
@@ -113,11 +151,48 @@ func (f *Front) finish(err error) {
 	})
 }
 
+// fail ends a front whose child is of no use.
+func (f *Front) fail(err error) {
+	f.finish(err)
+	f.queue.close(err.Error())
+	f.welcome.refuse(f, err.Error())
+}
+
+// childEnded answers what the child will answer no more.
+func (f *Front) childEnded(err error) {
+	why := ErrChildEnded
+	if err != nil {
+		why = fmt.Errorf("%w: %w", ErrChildEnded, err)
+	}
+	f.pusher.close()
+	f.fail(why)
+}
+
 // End ends the child: what the client has sent is handed on, the child's input is closed,
 // and its last lines still reach the client. Then the requests that it left open are
 // answered with an error, and what is held for a login is sent. It returns ctx's error if the
 // child has not ended by then: kill it. The connections stay open; close the client's.
 func (f *Front) End(ctx context.Context) error {
+	defer f.endNow()
+	f.finish(nil)
+	f.queue.drain(ctx)
 	_ = f.o.Child.Flush(ctx)
-	return f.o.CloseChild.Close()
+	_ = f.o.CloseChild.Close()
+	select {
+	case <-f.childGone:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-f.childGone:
+		return nil
+	default:
+	}
+	f.queue.close(ErrChildEnded.Error())
+	return ctx.Err()
+}
+
+// requiresAuth reports whether turns of a provider need an OpenAI login.
+func (f *Front) requiresAuth(provider string) bool {
+	return f.o.RequiresAuth == nil || f.o.RequiresAuth(provider)
 }

@@ -46,3 +46,17 @@ func (f *Front) Counts() Counts {
 	c := &f.counts
 	return Counts{c.toChild.Load(), c.toClient.Load(), c.pushes.Load(), c.renewals.Load(), c.refused.Load()}
 }
+
+func (f *Front) observe(e Event) {
+	switch e.Kind {
+	case Pushed, SignedOut:
+		f.counts.pushes.Add(1)
+	case Renewed, NotRenewed:
+		f.counts.renewals.Add(1)
+	case Refused:
+		f.counts.refused.Add(1)
+	}
+	if f.o.Observe != nil {
+		f.o.Observe(e)
+	}
+}

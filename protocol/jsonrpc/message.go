@@ -251,3 +251,18 @@ func notNull(value []byte) []byte {
 	}
 	return value
 }
+
+// AnswerID is the id of a line that begins as an answer does, of which the end may be
+// missing: the members before it count.
+func AnswerID(head []byte) (id ID, ok bool) {
+	isRequest := false
+	EachMember(head, func(name, value []byte) {
+		switch string(name) {
+		case "id":
+			id, ok = parseID(value)
+		case "method":
+			isRequest = true
+		}
+	})
+	return id, ok && !isRequest
+}

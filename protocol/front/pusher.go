@@ -1,0 +1,280 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
+)
+
+// mode is the kind of a login that the child has.
+type mode int
+
+const (
+	signedOut mode = iota
+	withKey
+	withTokens
+)
+
+// given is a login that the child was given. Two are equal (==) if they are the same.
+type given struct {
+	mode      mode
+	access    secret.Fingerprint
+	accountID string
+	plan      string
+}
+
+// wanted is what the child should have. keeps is true if it should keep what it has: there
+// is a login, and no token of it may be used now.
+func wanted(s machine.Snapshot, at time.Time) (g given, token secret.Token, keeps bool) {
+	switch s.LoginMethod() {
+	case "":
+		return given{}, secret.Token{}, false
+	case machine.MethodAPIKey:
+		return given{mode: withKey, access: s.Access()}, s.Token(), s.Token().IsAbsent()
+	}
+	token = s.TokenAt(at)
+	return given{withTokens, s.Access(), s.AccountID(), s.Account().PlanType}, token, token.IsAbsent()
+}
+
+// synced is a snapshot whose login the child has, until a time, zero for ever.
+type synced struct {
+	machine.Snapshot
+	until time.Time
+}
+
+// pusher gives the child the login that the engine has, whenever that is another one. Its
+// goroutine is the only one that does; others ask it and wait.
+type pusher struct {
+	front  *Front
+	asked  chan struct{}          // full if there is something to look at
+	synced atomic.Pointer[synced] // what the child has is this; nil if that is not known
+
+	mu      sync.Mutex
+	changed sync.Cond
+	begun   bool   // the child can take a login
+	over    bool   // the child has ended
+	has     given  // what the child has, or is to have when it answers
+	unsure  bool   // whether it has that: it refused a login, or got two at once
+	pushing bool   // the child has been given a login and has not answered
+	crossed bool   // and got a token in the meantime, as an answer to its own request
+	wants   uint64 // how often it was asked
+	done    uint64 // what it was asked until then is done
+	err     error  // of the last time
+
+	failed   given // what the child did not take
+	failedAt time.Time
+}
+
+// retryAfter is how long a login that the child did not take is not given to it again.
+const retryAfter = 5 * time.Second
+
+func (p *pusher) init(f *Front) {
+	p.front, p.asked = f, make(chan struct{}, 1)
+	p.changed.L = &p.mu
+}
+
+// wake has the goroutine look. Any goroutine may call it, also the engine's.
+func (p *pusher) wake() {
+	select {
+	case p.asked <- struct{}{}:
+	default:
+	}
+}
+
+// begin lets pushes begin: the child is initialized and signed out.
+func (p *pusher) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun = true
+}
+
+// close ends the goroutine, and the waiting of others.
+func (p *pusher) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	p.changed.Broadcast()
+	p.wake()
+}
+
+// isCurrent reports whether the child has what the engine has, without waiting.
+func (p *pusher) isCurrent() bool {
+	snapshot := p.front.o.Engine.Snapshot()
+	if of := p.synced.Load(); of != nil && of.Snapshot == snapshot && (of.until.IsZero() || p.front.o.Now().Before(of.until)) {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.matches(snapshot)
+}
+
+// matches reports whether the child has what a snapshot wants, and remembers it.
+func (p *pusher) matches(s machine.Snapshot) bool {
+	want, _, keeps := wanted(s, p.front.o.Now())
+	if !p.begun || p.pushing || !keeps && (p.unsure || want != p.has) {
+		return false
+	}
+	of := &synced{Snapshot: s}
+	if !keeps {
+		of.until = s.Expiry() // then it keeps what it has, which is to be found out
+	}
+	p.synced.Store(of)
+	return true
+}
+
+// sync waits until the child has acknowledged the login that the engine has by now. The
+// errors: the child's refusal, [ErrChildEnded], or ctx's.
+func (p *pusher) sync(ctx context.Context) error {
+	if p.isCurrent() {
+		return nil
+	}
+	defer context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wants++
+	mine := p.wants
+	p.wake()
+	for p.done < mine && !p.over && ctx.Err() == nil {
+		p.changed.Wait()
+	}
+	switch {
+	case p.done >= mine:
+		return p.err
+	case p.over:
+		return ErrChildEnded
+	}
+	return ctx.Err()
+}
+
+// run is the goroutine.
+func (p *pusher) run() {
+	for range p.asked {
+		p.mu.Lock()
+		wants, begun, over := p.wants, p.begun, p.over
+		p.mu.Unlock()
+		if over {
+			return
+		}
+		if !begun {
+			continue
+		}
+		err := p.bring()
+		p.mu.Lock()
+		p.done, p.err = wants, err
+		p.changed.Broadcast()
+		p.mu.Unlock()
+	}
+}
+
+// bring gives the child what the engine has, until it has that.
+func (p *pusher) bring() error {
+	for {
+		p.mu.Lock()
+		snapshot := p.front.o.Engine.Snapshot()
+		if p.matches(snapshot) {
+			p.mu.Unlock()
+			return nil
+		}
+		now := p.front.o.Now()
+		want, token, _ := wanted(snapshot, now)
+		if p.err != nil && want == p.failed && now.Sub(p.failedAt) < retryAfter {
+			defer p.mu.Unlock()
+			return p.err
+		}
+		had, wasUnsure := p.has, p.unsure
+		p.has, p.pushing, p.crossed, p.unsure = want, true, false, true
+		p.synced.Store(nil)
+		p.mu.Unlock()
+
+		err := p.give(had, wasUnsure, want, token)
+
+		p.mu.Lock()
+		p.pushing, p.unsure = false, err != nil || p.crossed
+		if p.err = err; err != nil {
+			p.failed, p.failedAt = want, p.front.o.Now()
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// give gives the child a login and waits until it has it. Codex takes no key while it has
+// tokens.
+func (p *pusher) give(had given, wasUnsure bool, want given, token secret.Token) error {
+	isOut := had.mode == signedOut && !wasUnsure
+	if want.mode == signedOut || want.mode == withKey && !isOut && (had.mode == withTokens || wasUnsure) {
+		if err := p.call(protocol.AccountLogout, nil, token); err != nil {
+			return err
+		}
+	}
+	var err error
+	switch want.mode {
+	case signedOut:
+		p.front.observe(Event{Kind: SignedOut})
+		return nil
+	case withKey:
+		err = p.call(protocol.LoginStart, protocol.APIKeyLoginParams{Type: protocol.LoginAPIKey, APIKey: token.Reveal()}, token)
+	case withTokens:
+		err = p.call(protocol.LoginStart, protocol.ExternalTokensLoginParams{
+			Type: protocol.LoginExternalTokens, AccessToken: token.Reveal(), ChatGPTAccountID: want.accountID, ChatGPTPlanType: nullable(want.plan),
+		}, token)
+	}
+	if err == nil {
+		p.front.observe(Event{Kind: Pushed, Access: want.access})
+	}
+	return err
+}
+
+// call asks the child something about its login. It waits as long as the child lives: a
+// child that does not answer gets nothing else either.
+func (p *pusher) call(method string, params any, token secret.Token) error {
+	_, err := p.front.o.Child.Call(context.Background(), method, params)
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if !token.IsEmpty() && strings.Contains(text, token.Reveal()) {
+		text = "it repeats the token"
+	}
+	p.front.log.Warn("the backend did not take the login", "method", method, "error", text)
+	p.front.observe(Event{Kind: PushRefused, Method: method, Detail: text})
+	return fmt.Errorf("the backend did not take the login: %w", errors.New(text))
+}
+
+func nullable(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// replied notes that the child got a token as an answer to its request. The caller holds mu.
+func (p *pusher) replied(g given) {
+	if p.pushing {
+		p.crossed = true
+		return
+	}
+	p.has, p.unsure = g, false
+	p.synced.Store(nil)
+}
+
+// childHas is the token that the child has, as far as that is known.
+func (p *pusher) childHas() given {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.has
+}
