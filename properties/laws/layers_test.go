@@ -33,7 +33,7 @@ var rows = map[string]int{
 	"store/file": 6, "store/keyring": 6, "store/memory": 6, "store/storetest": 6,
 	"protocol/appserver": 7, "cmd/bezoar/browser": 0, "cmd/bezoar/rival": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
 	"protocol/front": 8, "protocol/front/fronttest": 8,
-	"cmd/bezoar/cli": 8, "cmd/bezoar/scenetest": 8,
+	"cmd/bezoar/backend": 8, "cmd/bezoar/cli": 8, "cmd/bezoar/scenetest": 8,
 	"cmd/bezoar/session": 9, "cmd/bezoar/live": 9, "cmd/bezoar/states": 9,
 	"cmd/bezoar/view":    10,
 	"cmd/bezoar/account": 11, "cmd/bezoar/doctor": 11, "cmd/bezoar/server": 11, "cmd/bezoar/demo": 11,

@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package backend
+
+// endsWithParent says that the system itself ends a child with its parent.
+const endsWithParent = false

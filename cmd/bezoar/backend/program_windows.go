@@ -1,0 +1,5 @@
+package backend
+
+import "io/fs"
+
+func changeOf(fs.FileInfo) any { return nil }
