@@ -96,7 +96,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin") // the page keeps no window of another site
 	name, known := p.nameIn(r.URL.Path)
 	if known {
-		keepConnection(r)
+		loopback.Keep(r)
 	}
 	switch {
 	case !loopback.Authority(r.Host):

@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/engine"
@@ -138,10 +136,10 @@ const (
 // every connection. It returns nil then, and the error of the listener if that ended
 // first. It closes the listener.
 func (p *page) serve(ctx context.Context, listener net.Listener) error {
-	connections := newConnections(connectionLimit)
+	connections := loopback.NewConnections(connectionLimit)
 	server := &http.Server{
 		Handler: p, BaseContext: func(net.Listener) context.Context { return ctx },
-		ConnState: connections.changed, ConnContext: connections.inContext,
+		ConnState: connections.Changed, ConnContext: connections.InContext,
 		ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit, MaxHeaderBytes: headerLimitBytes,
 	}
 	served := make(chan error, 1)
@@ -161,62 +159,4 @@ func (p *page) serve(ctx context.Context, listener net.Listener) error {
 	server.Close()
 	<-served
 	return nil
-}
-
-// connections are those that may be open at once. Any program of this machine can
-// connect, but only one that knows the token keeps its connection: if there are too
-// many, the oldest one that has not shown the token is closed.
-type connections struct {
-	limit int
-
-	mu      sync.Mutex // guards what follows
-	unknown []net.Conn // which have not shown the token, the oldest first
-	known   map[net.Conn]bool
-}
-
-func newConnections(limit int) *connections {
-	return &connections{limit: limit, known: map[net.Conn]bool{}}
-}
-
-// changed is the ConnState of a server.
-func (c *connections) changed(conn net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		c.unknown = append(c.unknown, conn)
-		if len(c.unknown)+len(c.known) > c.limit {
-			c.unknown[0].Close() // it may be the new one; StateClosed follows
-			c.unknown = c.unknown[1:]
-		}
-	case http.StateClosed, http.StateHijacked:
-		delete(c.known, conn)
-		c.forget(conn)
-	}
-}
-
-func (c *connections) forget(conn net.Conn) {
-	c.unknown = slices.DeleteFunc(c.unknown, func(each net.Conn) bool { return each == conn })
-}
-
-// keep is for a connection that has shown the token.
-func (c *connections) keep(conn net.Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.known[conn] = true
-	c.forget(conn)
-}
-
-type connectionKey struct{}
-
-// inContext is the ConnContext of a server: it lets a request keep its connection.
-func (c *connections) inContext(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, func() { c.keep(conn) })
-}
-
-// keepConnection is for a request that knows the token.
-func keepConnection(r *http.Request) {
-	if keep, ok := r.Context().Value(connectionKey{}).(func()); ok {
-		keep()
-	}
 }

@@ -90,27 +90,3 @@ func TestRefusalClosesItsConnection(t *testing.T) {
 		require.ErrorIs(t, err, io.EOF)
 	}
 }
-
-func TestKnownConnectionsCountToTheLimit(t *testing.T) {
-	p := newConnections(1)
-	known, unknown := &closable{}, &closable{}
-	p.changed(known, http.StateNew)
-	p.keep(known)
-	p.changed(unknown, http.StateNew)
-	require.True(t, unknown.closed)
-	require.False(t, known.closed)
-	p.changed(known, http.StateClosed)
-	p.changed(&closable{}, http.StateNew)
-	require.Len(t, p.unknown, 1)
-}
-
-// closable is a connection that knows whether it was closed.
-type closable struct {
-	net.Conn
-	closed bool
-}
-
-func (c *closable) Close() error {
-	c.closed = true
-	return nil
-}
