@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -116,12 +117,23 @@ func TestDocsShowRealOutput(t *testing.T) {
 			env.Setenv("ROOT", root)
 			env.Setenv("BEZOAR_HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("OPENAI_API_KEY", "sk-example")
+			env.Setenv("PATH", withoutCodex(env.Getenv("PATH")))
 			return setUpWorld(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "loggedin": loggedIn, "spent": spent, "person": person, "replay": replay,
 		},
 	})
+}
+
+// withoutCodex leaves the folders that have a codex out of a PATH: the pages were recorded on
+// a machine that has none.
+func withoutCodex(path string) string {
+	folders := slices.DeleteFunc(filepath.SplitList(path), func(folder string) bool {
+		_, err := exec.LookPath(filepath.Join(folder, "codex"))
+		return err == nil
+	})
+	return strings.Join(folders, string(os.PathListSeparator))
 }
 
 // recording is a block of a page with what was typed behind "$ " and what came.

@@ -45,7 +45,7 @@ func Of(words []string, getenv func(string) string) (Command, error) {
 	if isThisProgram(path) {
 		return Command{}, fmt.Errorf("the backend %s is bezoar itself: name the codex that it stands in front of", words[0])
 	}
-	if real, ok := shimmed(path); ok {
+	if real, ok := Shimmed(path); ok {
 		return Command{}, fmt.Errorf("the backend %s is a shim that calls bezoar: name the codex behind it, %s", path, real)
 	}
 	return Command{Words: words, Path: path}, nil

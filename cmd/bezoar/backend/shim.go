@@ -12,8 +12,8 @@ import (
 // shimMark begins the line of a shim that names the codex behind it.
 const shimMark = "bezoar shim for "
 
-// shimmed is the program behind a shim of ours; ok is false if path is none.
-func shimmed(path string) (real string, ok bool) {
+// Shimmed is the program behind a shim of ours; ok is false if path is none.
+func Shimmed(path string) (real string, ok bool) {
 	file, _, err := disk.Open(path, os.O_RDONLY)
 	if err != nil {
 		return "", false

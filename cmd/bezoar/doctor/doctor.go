@@ -27,19 +27,22 @@ import (
 var Command = cli.Command{
 	Name:    "doctor",
 	Summary: "Check this machine for problems, and say what to do.",
-	Usage:   "[--offline] [--json] [flags]",
+	Usage:   "[--offline] [--backend CODEX] [--json] [flags]",
 	About: `Checks the home, its owner and its permissions, tries locks and the disk with files of
 its own that it removes again, asks the keyring if one is in use, and checks whether the
 issuer can be reached and which time it has. It sends no token. It names each codex that
 refreshes this home by itself, where the system says which home a process has (Linux,
-macOS).
+macOS), and the program that serves the control socket. With --backend it starts that
+codex as app-server --backend would, in a home that is thrown away: what it sends goes to a
+proxy that refuses it, so that nothing leaves this machine.
 
 A cause is reported once: a check that would find it again prints "skip" and where
 the cause is, such as "see home".
 
 Exit codes: 0 no check failed (a warning is not a failure), 5 a check failed.
 
-Example: bezoar doctor --offline`,
+Example: bezoar doctor --offline
+Example: bezoar doctor --backend 'codex app-server'`,
 	Run: doctor,
 }
 
@@ -88,6 +91,9 @@ type probe struct {
 	lock    func(ctx context.Context, path string, poll time.Duration) (release func(), err error)
 	now     func() time.Time
 	offline bool
+	getenv  func(string) string
+	path    string // the folders of programs
+	backend string // the words of a codex to try, "" for none
 }
 
 // check is one look.
@@ -112,6 +118,9 @@ var checks = []check{
 	{"issuer", nil, false, issuerCheck},
 	{"clock", nil, false, clockCheck},
 	{"others", []string{"home", "keyring", "login"}, true, othersCheck},
+	{"socket", []string{"home"}, false, socketCheck},
+	{"shim", nil, false, shimCheck},
+	{"backend", nil, false, backendCheck},
 }
 
 // checkLimit bounds each check. slowNoticed is when a check of a few files is slow.
@@ -124,6 +133,7 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
 	offline := flags.Bool("offline", false, "send nothing outside this machine")
+	tried := flags.String("backend", "", "try this `codex`, such as 'codex app-server', as the backend of an app-server")
 	asJSON := cli.JSONFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
@@ -145,6 +155,7 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		p := &probe{
 			config: c, store: session.StoreOf(c, fallback.Options{Log: session.Quiet, Look: true}), ledger: session.LedgerOf(c, session.Quiet),
 			lock: disk.Lock, now: env.Now, offline: *offline,
+			getenv: env.Getenv, path: env.Getenv("PATH"), backend: *tried,
 		}
 		findings = p.examine(ctx)
 	}

@@ -44,7 +44,7 @@ func (m Mode) String() string {
 // socket is no rival: the server refreshes in its place.
 func Find(home string) (found []Process, isKnown bool) {
 	running, isKnown := processes()
-	s, socket := scene{home: home, running: running}, filepath.Join(home, "app-server-control", "app-server-control.sock")
+	s, socket := scene{home: home, running: running}, ControlSocket(home)
 	if info, err := os.Stat(socket); err == nil && answers(socket) {
 		s.served = info.ModTime()
 	}
