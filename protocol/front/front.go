@@ -48,6 +48,9 @@ type Options struct {
 	// Version is the child's if it is remembered, and lets initialize be answered at
 	// once; "" waits for the child.
 	Version string
+	// Known is called with the child's version when it has said it, and must not wait. nil
+	// for no interest.
+	Known func(version string)
 	// Words are for a user who wants a turn and has no usable login: what is wrong, and
 	// what to do about it.
 	Words func(machine.Snapshot) string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,6 +90,7 @@ func (f *Front) initialized(a jsonrpc.Answer, late *time.Timer) {
 		f.fail(fmt.Errorf("%w: it refused initialize: %s", ErrHandshake, a.Err.Message))
 		return
 	}
+	f.learnVersion(a.Result)
 	f.welcome.give(func(id jsonrpc.ID) {
 		f.o.Client.ReplyRaw(id, a.Result)
 		go f.o.Server.Welcomed()
@@ -97,6 +99,21 @@ func (f *Front) initialized(a jsonrpc.Answer, late *time.Timer) {
 		defer late.Stop()
 		f.prepare()
 	}()
+}
+
+// versionInAgent is the version in a user agent, NAME/VERSION (SYSTEM) and so on.
+var versionInAgent = regexp.MustCompile(`^[^(]*/([0-9A-Za-z.+-]+) \(`)
+
+func (f *Front) learnVersion(result json.RawMessage) {
+	var said struct {
+		UserAgent string `json:"userAgent"`
+	}
+	if f.o.Known == nil || json.Unmarshal(result, &said) != nil {
+		return
+	}
+	if found := versionInAgent.FindStringSubmatch(said.UserAgent); found != nil {
+		f.o.Known(found[1])
+	}
 }
 
 // prepare checks that the child has no login of its own, gives it the one that the engine
