@@ -2,6 +2,7 @@ package front
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -28,6 +29,7 @@ type Event struct {
 	Method string             // of the request
 	Access secret.Fingerprint // of the token or key
 	Detail string             // for a user
+	Took   time.Duration      // of Pushed and SignedOut: until the child acknowledged it; of Renewed and NotRenewed: until it was answered
 }
 
 // Counts are how many messages have passed.
@@ -37,6 +39,8 @@ type Counts struct {
 	Pushes   uint64
 	Renewals uint64 // requests of the child for another token, answered or not
 	Refused  uint64
+	Waiting  uint64 // requests and notifications that have not gone to the child yet
+	Open     uint64 // requests that the child has not answered
 }
 
 type counts struct{ toChild, toClient, pushes, renewals, refused atomic.Uint64 }
@@ -44,7 +48,8 @@ type counts struct{ toChild, toClient, pushes, renewals, refused atomic.Uint64 }
 // Counts are those up to now.
 func (f *Front) Counts() Counts {
 	c := &f.counts
-	return Counts{c.toChild.Load(), c.toClient.Load(), c.pushes.Load(), c.renewals.Load(), c.refused.Load()}
+	waiting, open := f.queue.lengths()
+	return Counts{c.toChild.Load(), c.toClient.Load(), c.pushes.Load(), c.renewals.Load(), c.refused.Load(), waiting, open}
 }
 
 func (f *Front) observe(e Event) {

@@ -215,6 +215,7 @@ func (p *pusher) bring() error {
 // give gives the child a login and waits until it has it. Codex takes no key while it has
 // tokens.
 func (p *pusher) give(had given, wasUnsure bool, want given, token secret.Token) error {
+	begun := p.front.o.Now()
 	isOut := had.mode == signedOut && !wasUnsure
 	if want.mode == signedOut || want.mode == withKey && !isOut && (had.mode == withTokens || wasUnsure) {
 		if err := p.call(protocol.AccountLogout, nil, token); err != nil {
@@ -224,7 +225,7 @@ func (p *pusher) give(had given, wasUnsure bool, want given, token secret.Token)
 	var err error
 	switch want.mode {
 	case signedOut:
-		p.front.observe(Event{Kind: SignedOut})
+		p.front.observe(Event{Kind: SignedOut, Took: p.front.o.Now().Sub(begun)})
 		return nil
 	case withKey:
 		err = p.call(protocol.LoginStart, protocol.APIKeyLoginParams{Type: protocol.LoginAPIKey, APIKey: token.Reveal()}, token)
@@ -234,7 +235,7 @@ func (p *pusher) give(had given, wasUnsure bool, want given, token secret.Token)
 		}, token)
 	}
 	if err == nil {
-		p.front.observe(Event{Kind: Pushed, Access: want.access})
+		p.front.observe(Event{Kind: Pushed, Access: want.access, Took: p.front.o.Now().Sub(begun)})
 	}
 	return err
 }

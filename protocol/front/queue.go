@@ -94,6 +94,13 @@ func (q *queue) add(i item) {
 	}
 }
 
+// lengths are how many lines wait, and how many requests are open.
+func (q *queue) lengths() (waiting, open uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return uint64(len(q.items)), uint64(len(q.opened))
+}
+
 // goesAtOnce saves most lines the way through the other goroutine.
 func (q *queue) goesAtOnce(i item) bool {
 	isNext := q.isReady && !q.sending && len(q.items) == 0

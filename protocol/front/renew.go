@@ -17,9 +17,9 @@ const renewLimit = 9 * time.Second
 // renew answers the child's request for a token in place of one that a server refused. That
 // is a 401 for the token that the child has.
 func (f *Front) renew(id jsonrpc.ID) {
-	refused := f.pusher.childHas()
+	refused, begun := f.pusher.childHas(), f.o.Now()
 	snapshot, err := f.newer(refused)
-	if f.replyToken(id, refused) {
+	if f.replyToken(id, refused, begun) {
 		f.reason.Store(nil)
 		return
 	}
@@ -28,7 +28,7 @@ func (f *Front) renew(id jsonrpc.ID) {
 		why = err.Error()
 	}
 	f.reason.Store(&why)
-	f.observe(Event{Kind: NotRenewed, Access: refused.access, Detail: why})
+	f.observe(Event{Kind: NotRenewed, Access: refused.access, Detail: why, Took: f.o.Now().Sub(begun)})
 	f.o.Child.ReplyError(id, &jsonrpc.Error{Code: jsonrpc.CodeInternal, Message: why})
 }
 
@@ -56,7 +56,7 @@ func (f *Front) newer(refused given) (machine.Snapshot, error) {
 
 // replyToken gives the child the token that the engine has by now, if it is another one
 // than the refused one. It counts as a push: no older login goes out behind it.
-func (f *Front) replyToken(id jsonrpc.ID, refused given) bool {
+func (f *Front) replyToken(id jsonrpc.ID, refused given, begun time.Time) bool {
 	p := &f.pusher
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,6 +68,6 @@ func (f *Front) replyToken(id jsonrpc.ID, refused given) bool {
 		AccessToken: token.Reveal(), ChatGPTAccountID: want.accountID, ChatGPTPlanType: nullable(want.plan),
 	})
 	p.replied(want)
-	f.observe(Event{Kind: Renewed, Access: want.access})
+	f.observe(Event{Kind: Renewed, Access: want.access, Took: f.o.Now().Sub(begun)})
 	return true
 }

@@ -31,6 +31,8 @@ func (p *page) children(now time.Time) []childView {
 			{Name: "client", Value: each.client},
 			{Name: "messages to the codex", Value: fmt.Sprint(each.ToChild)},
 			{Name: "messages to the client", Value: fmt.Sprint(each.ToClient)},
+			{Name: "messages that wait for it", Value: count(each.Waiting, "%d")},
+			{Name: "requests without an answer yet", Value: count(each.Open, "%d")},
 			{Name: "times it was given a login", Value: fmt.Sprint(each.Pushes)},
 			{Name: "times its token was refused", Value: count(each.Renewals, "%d")},
 			{Name: "requests that bezoar refused", Value: count(each.Refused, "%d")},
@@ -62,13 +64,13 @@ func lineOf(m childMoment, now time.Time) line {
 	case front.ChildReady:
 		l.What = "Takes requests"
 	case front.Pushed:
-		l.Class, l.What, l.More = "post", "Given a login", joined(m.Access.Short(), m.Detail)
+		l.Class, l.What, l.More = "post", "Given a login", joined(m.Access.Short(), "acknowledged in "+inShort(m.Took))
 	case front.SignedOut:
-		l.What = "Signed out"
+		l.What, l.More = "Signed out", "acknowledged in "+inShort(m.Took)
 	case front.PushRefused:
 		l.Class, l.What = "refused", "Did not take the login"
 	case front.Renewed:
-		l.Class, l.What, l.More = "post", "Its token was refused: given another", joined(m.Access.Short(), m.Detail)
+		l.Class, l.What, l.More = "post", "Its token was refused: given another", joined(m.Access.Short(), "in "+inShort(m.Took))
 	case front.NotRenewed:
 		l.Class, l.What = "refused", "Its token was refused, and there is no other"
 	case front.Refused:

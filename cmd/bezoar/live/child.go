@@ -100,6 +100,7 @@ func (c *Child) End() {
 	}
 	last := c.counts()
 	c.recorder.update(func() {
+		last.Waiting, last.Open = 0, 0
 		c.isOver, c.counts = true, func() front.Counts { return last }
 		c.recorder.forgetOld()
 	})
@@ -122,7 +123,7 @@ func (r *recorder) forgetOld() {
 func sum(a, b front.Counts) front.Counts {
 	return front.Counts{
 		ToChild: a.ToChild + b.ToChild, ToClient: a.ToClient + b.ToClient, Pushes: a.Pushes + b.Pushes,
-		Renewals: a.Renewals + b.Renewals, Refused: a.Refused + b.Refused,
+		Renewals: a.Renewals + b.Renewals, Refused: a.Refused + b.Refused, Waiting: a.Waiting + b.Waiting, Open: a.Open + b.Open,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,7 +15,7 @@ import (
 
 func countsOf(n uint64) func() front.Counts {
 	return func() front.Counts {
-		return front.Counts{ToChild: n, ToClient: 2 * n, Pushes: 3, Renewals: 2, Refused: 1}
+		return front.Counts{ToChild: n, ToClient: 2 * n, Pushes: 3, Renewals: 2, Refused: 1, Waiting: n / 100, Open: n / 10}
 	}
 }
 
@@ -30,7 +31,7 @@ func (w *world) startChildren() {
 	serves.Is("0.171.0")
 	serves.Serves("editor 1.4")
 	for _, each := range []front.Event{
-		{Kind: front.ChildReady}, {Kind: front.Pushed, Access: secret.New("one" + sentinel).Fingerprint()},
+		{Kind: front.ChildReady}, {Kind: front.Pushed, Access: secret.New("one" + sentinel).Fingerprint(), Took: 12 * time.Millisecond},
 		{Kind: front.Refused, Method: "accountSession/switch", Detail: "a home holds one login"},
 		{Kind: front.Renewed, Access: secret.New("two" + sentinel).Fingerprint()},
 		{Kind: front.NotRenewed, Detail: "the issuer says this refresh token was already used"},
@@ -50,7 +51,8 @@ func TestPageShowsEachChild(t *testing.T) {
 		"Behind bezoar: codex app-server",
 		`codex 0.171.0: <span class="login in">signed in with ` + secret.New("two"+sentinel).Fingerprint().Short(),
 		`codex (version not known yet): <span class="login starting">starting`, `codex 0.169.0: <span class="login over">ended`,
-		"<dd>4002</dd>", "<dd>editor 1.4</dd>", "<dd>1200</dd>", "<dd>2400</dd>", "it ended with exit code 137 (killed)",
+		"<dd>4002</dd>", "<dd>editor 1.4</dd>", "<dd>1200</dd>", "<dd>2400</dd>", "it ended with exit code 137 (killed)", "acknowledged in 12ms",
+		"<dt>messages that wait for it</dt><dd>12</dd>", "<dt>requests without an answer yet</dt><dd>120</dd>",
 		"<b>Refused accountSession/switch</b>", "<b>Its token was refused: given another</b>", "<b>Its token was refused, and there is no other</b>",
 	} {
 		require.Contains(t, body, want)
