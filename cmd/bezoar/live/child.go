@@ -136,12 +136,17 @@ type childSeen struct {
 // childrenSeen are the children, the newest first, and what all of them have counted.
 func (r *recorder) childrenSeen() (all []childSeen, total front.Counts) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	total = r.gone
+	var counters []func() front.Counts
 	for _, each := range slices.Backward(r.children) {
-		seen := childSeen{each.childFacts, each.counts()}
+		seen := childSeen{childFacts: each.childFacts}
 		seen.moments = slices.Clone(seen.moments)
-		all, total = append(all, seen), sum(total, seen.Counts)
+		all, counters = append(all, seen), append(counters, each.counts)
+	}
+	r.mu.Unlock() // a front that counts may be about to tell the recorder something
+	for i, counts := range counters {
+		all[i].Counts = counts()
+		total = sum(total, all[i].Counts)
 	}
 	return all, total
 }

@@ -112,3 +112,16 @@ func TestNoPageHasNoChild(t *testing.T) {
 	child.Observe(front.Event{})
 	child.End()
 }
+
+// A front counts under a lock under which it also observes.
+func TestPageAsksForCountsWithoutTheRecordersLock(t *testing.T) {
+	w := newWorld(t, states(t)[machine.Fresh])
+	var child *Child
+	child = (&Server{recorder: w.recorder}).Child(1, func() front.Counts {
+		child.Observe(front.Event{Kind: front.Refused, Method: "x"})
+		return front.Counts{Refused: 7}
+	})
+	all, total := w.recorder.childrenSeen()
+	require.Len(t, all, 1)
+	require.Equal(t, uint64(7), total.Refused)
+}
