@@ -42,6 +42,6 @@ func (f *Front) isHelpless(s machine.Snapshot) bool {
 func (f *Front) look() {
 	ctx, cancel := context.WithTimeout(f.ending, lookLimit)
 	defer cancel()
-	_ = f.o.Engine.Reload(ctx)
+	_, _ = f.o.Engine.Look(ctx)
 	_, _ = f.o.Engine.Status(ctx, machine.Ask{Token: true})
 }

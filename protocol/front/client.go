@@ -20,10 +20,12 @@ func (f clientSide) Request(r jsonrpc.Request) {
 		f.initialize(r)
 	case r.ID.HasPrefix(ChildPrefix):
 		f.refuse(r.ID, r.Method, fmt.Sprintf("ids that begin with %q are taken: use another one", ChildPrefix))
-	case c == ours:
+	case c == ours && r.Method != accountSessionList:
 		f.serve(r)
 	case !f.isMet:
 		f.queue.passNow(itemOf(r, c)) // the child says "Not initialized", or what it has against the line
+	case c == ours:
+		f.listSessions(r)
 	default:
 		f.hand(r, c)
 	}
@@ -44,35 +46,31 @@ func (f clientSide) hand(r jsonrpc.Request, c class) {
 
 // serve answers what is ours.
 func (f clientSide) serve(r jsonrpc.Request) {
-	switch r.Method {
-	case accountSessionList:
-		f.listSessions(r)
-	case protocol.LoginStart:
-		if foreign := foreignLogin(r.Params); foreign != "" && f.isMet {
-			f.refuse(r.ID, r.Method, otherLogin)
-			return
-		}
-		f.account.Request(r)
-	default:
-		f.account.Request(r)
+	if r.Method == protocol.LoginStart && f.isMet && isForeignLogin(r.Params) {
+		f.refuse(r.ID, r.Method, otherLogin)
+		return
 	}
+	f.account.Request(r)
 }
 
+// listSessions answers for a child that would: an older one knows no sessions.
 func (f clientSide) listSessions(r jsonrpc.Request) {
-	if f.isMet && !f.isExperimental.Load() {
-		f.refuse(r.ID, r.Method, r.Method+" requires experimentalApi capability")
+	if _, exists := f.surface().Methods[r.Method]; !exists {
+		f.queue.add(itemOf(r, passes))
+		return
+	}
+	if refusal := f.unavailable(r); refusal != "" {
+		f.refuse(r.ID, r.Method, refusal)
 		return
 	}
 	f.o.Server.ListSessions(r)
 }
 
-// foreignLogin is the type of a login that Codex has and bezoar does not speak, else "".
-func foreignLogin(params json.RawMessage) string {
+// isForeignLogin reports whether a login is of a type that Codex has and bezoar does not
+// speak.
+func isForeignLogin(params json.RawMessage) bool {
 	var kind string
-	if json.Unmarshal(memberOf(params, "type"), &kind) != nil || !foreignLogins[kind] {
-		return ""
-	}
-	return kind
+	return json.Unmarshal(memberOf(params, "type"), &kind) == nil && foreignLogins[kind]
 }
 
 // unavailable is why a client without experimentalApi may not make a request, "" if it may.
@@ -80,11 +78,14 @@ func (f clientSide) unavailable(r jsonrpc.Request) string {
 	if f.isExperimental.Load() {
 		return ""
 	}
-	table := surface.BuiltIn()
+	return f.surface().Refusal(r.Method, r.Params)
+}
+
+func (f *Front) surface() *surface.Table {
 	if f.o.Surface != nil {
-		table = f.o.Surface()
+		return f.o.Surface()
 	}
-	return table.Refusal(r.Method, r.Params)
+	return surface.BuiltIn()
 }
 
 // refuse answers a request of the client that goes nowhere.

@@ -174,7 +174,7 @@ func inBubble(t *testing.T, stored *machine.Credential, adjust func(*site, *Opti
 	})
 }
 
-const hello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"9"},"capabilities":{"experimentalApi":true}}}`
+const hello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"9"},"capabilities":{"experimentalApi":true,"optOutNotificationMethods":["account/health/updated"]}}}`
 
 // plainHello is that of a client without experimentalApi.
 const plainHello = `{"id":"hello","method":"initialize","params":{"clientInfo":{"name":"editor","version":"9"}}}`
@@ -247,3 +247,9 @@ func apiKey(key string) *machine.Credential {
 func grants(access, refresh string) endpoint.Answer {
 	return endpoint.Issued{Response: endpoint.TokenResponse{AccessToken: jwtOf(access), RefreshToken: secret.New(refresh)}}
 }
+
+type fronttestChild = fronttest.Child
+
+var fronttestOpen = fronttest.Open
+
+func expiredJWT() secret.Token { return machinetest.Expiring("old", bubbleBegins.Add(-time.Hour)) }

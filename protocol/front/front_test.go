@@ -11,7 +11,7 @@ func TestInitializeIsAnsweredByTheChild(t *testing.T) {
 		require.Equal(t, []string{"initialize", "account/read", "account/login/start"}, s.child.Methods())
 		require.Equal(t, has("a"), s.child.Login())
 		require.JSONEq(t, `{"id":"front/0","method":"initialize","params":{"clientInfo":{"name":"editor","version":"9"},
-			"capabilities":{"experimentalApi":true,"optOutNotificationMethods":["account/updated","account/login/completed"]}}}`, s.child.Lines()[0])
+			"capabilities":{"experimentalApi":true,"optOutNotificationMethods":["account/health/updated","account/updated","account/login/completed"]}}}`, s.child.Lines()[0])
 	})
 }
 
