@@ -81,6 +81,20 @@ func (s Snapshot) AccountID() string { return s.shown().state.Credential.Account
 // may not be used; "" for none.
 func (s Snapshot) Access() secret.Fingerprint { return s.shown().state.Credential.Fingerprint() }
 
+// TokenOnly is the login as a program may have it that must not refresh it: external, with
+// an empty refresh token. The zero Credential if there is no token that may be used, or
+// none that expires.
+func (s Snapshot) TokenOnly() Credential {
+	held := s.shown().state
+	if held.Credential.Method == MethodAPIKey || held.Token().IsEmpty() {
+		return Credential{}
+	}
+	return Credential{
+		Method: MethodExternal, IDToken: held.Credential.IDToken, AccessToken: held.Token(), RefreshToken: secret.New(""),
+		AccountID: held.Policy.accountID(held.Credential), LastRefresh: held.Credential.LastRefresh,
+	}
+}
+
 // TokenID is what the ledger files the refresh token under, "" for none.
 func (s Snapshot) TokenID() secret.Fingerprint { return s.shown().tokenID }
 

@@ -87,7 +87,13 @@ func requireCommand(t *testing.T, page, line string) {
 	if !slices.Contains(rest, "--help") {
 		require.NoError(t, flags.Parse(rest), "%s: bezoar %s", page, line)
 	}
-	for _, word := range flags.Args() {
+	words = flags.Args()
+	if command.Folder {
+		require.NotEmpty(t, words, "%s: bezoar %s", page, line)
+		require.NoError(t, flags.Parse(words[1:]), "%s: bezoar %s", page, line)
+		words = flags.Args()
+	}
+	for _, word := range words {
 		require.Contains(t, command.Words, word, "%s: bezoar %s", page, line)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/demo"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/doctor"
 	_ "github.com/bezoar-auth/bezoar/cmd/bezoar/processor"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/publish"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/server"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 )
@@ -25,7 +26,7 @@ var (
 func commands() []cli.Command {
 	return []cli.Command{
 		account.Login, account.Logout, account.Status, account.Token,
-		account.Why, account.Log, doctor.Command, server.Inspect,
+		account.Why, account.Log, doctor.Command, publish.Command, server.Inspect,
 		server.AppServer, server.JSONSchema, server.TypeScript, // the longer names behind their beginning
 		demo.Command, demo.Issuer, states.Command,
 		cli.Version, cli.CompletionOf(commands), cli.ManualOf(commands), account.RefreshApart,

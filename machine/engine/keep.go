@@ -62,8 +62,12 @@ func (k *keeper) now() time.Time { return k.owner.Now().Round(0) }
 func (k *keeper) tick(ctx context.Context) {
 	now := k.now()
 	if age := now.Sub(k.looked); k.looked.IsZero() || age >= k.lookAge || age < 0 {
+		before := k.Snapshot()
 		_, _ = k.Look(ctx)
-		k.looked, k.lookAge = now, lookAge(k.now().Sub(now))
+		k.looked, k.lookAge = now, lookLeast
+		if k.Snapshot() == before { // else it also read the ledger, and wrote to it
+			k.lookAge = lookAge(k.now().Sub(now))
+		}
 	}
 	if k.Snapshot().Phase() == machine.Fresh {
 		k.tries = 0
@@ -74,13 +78,13 @@ func (k *keeper) tick(ctx context.Context) {
 }
 
 // How often the keeper looks at the store. A store that is slow to look at, such as a
-// keyring or a disk that hangs, is looked at for a thousandth of the time.
+// keyring or a disk that hangs, is looked at for a hundredth of the time.
 const (
 	lookLeast = 2 * time.Second
 	lookMost  = time.Minute
 )
 
-func lookAge(took time.Duration) time.Duration { return min(max(1000*took, lookLeast), lookMost) }
+func lookAge(took time.Duration) time.Duration { return min(max(100*took, lookLeast), lookMost) }
 
 // wait is how long nothing is to be done. It is never longer than the time to the next
 // look: timers stand still while a machine sleeps, and a clock may be set.

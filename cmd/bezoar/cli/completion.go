@@ -161,6 +161,9 @@ complete -c bezoar -f
 		for _, o := range slices.Concat(each.words, each.options) {
 			fmt.Fprintf(&script, "complete -c bezoar -n %s %s -d %s\n", condition, o.fish(), fishQuoted(o.meaning))
 		}
+		if each.folder {
+			fmt.Fprintf(&script, "complete -c bezoar -n %s -a '(__fish_complete_directories)'\n", condition)
+		}
 	}
 	_, err := io.WriteString(out, script.String())
 	return err

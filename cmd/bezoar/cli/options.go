@@ -130,6 +130,7 @@ type completable struct {
 	command string
 	options []option
 	words   []option
+	folder  bool // a folder may follow
 }
 
 // completables are the commands, the longest name first, so that a shell finds the longer
@@ -147,7 +148,7 @@ func (l Commands) completables() []completable {
 		all = append(all, completable{command: parent, words: []option{word}})
 	}
 	for _, each := range l.Shown() {
-		c := completable{command: each.Name, options: append(each.options(), helpOption)}
+		c := completable{command: each.Name, options: append(each.options(), helpOption), folder: each.Folder}
 		for _, word := range each.Words {
 			c.words = append(c.words, option{word: word})
 		}
