@@ -44,7 +44,7 @@ login or another bezoar publish; of --once also 3 login needed, 4 waiting, 5 ope
 needed.
 
 Example: bezoar publish ~/.codex-exec
-Example: bezoar publish ~/.codex-exec --once && CODEX_HOME=~/.codex-exec codex exec hi`,
+Example: CODEX_HOME=~/.codex-exec codex exec hi`,
 	Folder: true,
 	Run:    run,
 }
