@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/shlex"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
@@ -66,7 +67,7 @@ func TestDocsNameExistingCommands(t *testing.T) {
 		require.NoError(t, err)
 		for _, code := range codeIn(string(text)) {
 			for _, call := range spoken.FindAllStringSubmatch(code, -1) {
-				requireCommand(t, page, strings.Trim(call[1], ` "'`))
+				requireCommand(t, page, strings.TrimSpace(call[1]))
 				calls++
 			}
 		}
@@ -75,7 +76,10 @@ func TestDocsNameExistingCommands(t *testing.T) {
 }
 
 func requireCommand(t *testing.T, page, line string) {
-	words := strings.Fields(line)
+	words, err := shlex.Split(line)
+	if err != nil { // it ends with a quote that began before it
+		words = strings.Fields(strings.Trim(line, ` "'`))
+	}
 	if words[0] == "help" {
 		code := run(cli.Environment{Stdout: &strings.Builder{}, Stderr: &strings.Builder{}}, words)
 		require.Equal(t, cli.ExitOK, code, "%s: bezoar %s", page, line)
