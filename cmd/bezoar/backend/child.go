@@ -166,6 +166,9 @@ func (c *Child) Close() error {
 	return nil
 }
 
+// Process is the number of the process.
+func (c *Child) Process() int { return c.process.Pid }
+
 // Ended is closed when the child, and all that it has left, are gone.
 func (c *Child) Ended() <-chan struct{} { return c.ended }
 

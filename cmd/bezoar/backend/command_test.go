@@ -78,7 +78,7 @@ func TestGuardStopsABackendThatLeadsBack(t *testing.T) {
 }
 
 func TestChildHasTheHomeAndNoLogin(t *testing.T) {
-	got := environment([]string{"A=1", "CODEX_API_KEY=k", "OPENAI_API_KEY=k", "CODEX_ACCESS_TOKEN=t", "CODEX_HOME=/old", "CODEX_API_KEYS=2"}, "/home")
+	got := environment([]string{"A=1", "CODEX_API_KEY=k", "OPENAI_API_KEY=k", "CODEX_ACCESS_TOKEN=t", "CODEX_HOME=/old", "BEZOAR_BACKEND=codex", "CODEX_API_KEYS=2"}, "/home")
 	require.Equal(t, []string{"A=1", "CODEX_API_KEYS=2", "CODEX_HOME=/home"}, got[:len(got)-1])
 	require.Contains(t, got[len(got)-1], BehindVariable+"=")
 }

@@ -8,6 +8,11 @@ import (
 	"strings"
 )
 
+// Variable names the backend where no flag does, for a client that can set variables and no
+// arguments. A child does not inherit it: an app-server that a codex starts is one by
+// itself.
+const Variable = "BEZOAR_BACKEND"
+
 // BehindVariable says to a bezoar that it runs below an app-server with a backend, whose
 // process it names.
 const BehindVariable = "BEZOAR_FRONT_PROCESS"
@@ -28,7 +33,7 @@ var secrets = []string{"CODEX_ACCESS_TOKEN", "CODEX_API_KEY", "OPENAI_API_KEY"}
 
 // environment is the one of a child: this process's, without logins, on the home.
 func environment(environ []string, home string) []string {
-	dropped := append(slices.Clone(secrets), "CODEX_HOME", BehindVariable)
+	dropped := append(slices.Clone(secrets), "CODEX_HOME", Variable, BehindVariable)
 	kept := slices.DeleteFunc(slices.Clone(environ), func(each string) bool {
 		name, _, _ := strings.Cut(each, "=")
 		return slices.ContainsFunc(dropped, func(d string) bool { return isSameVariable(name, d) })

@@ -36,7 +36,10 @@ type Config struct {
 	// RequiresOpenAIAuth is false if the model provider in use needs no login
 	// here; getAuthStatus and account/read then show none.
 	RequiresOpenAIAuth bool
-	ChatGPTBaseURL     string // no slash at the end
+	// Providers are the model providers that config.toml defines, each with whether it
+	// needs a login here.
+	Providers      map[string]bool
+	ChatGPTBaseURL string // no slash at the end
 
 	Issuer        string // where a new login is made; no slash at the end
 	LoginClientID string // the client that it is made for; "" for the client ID of Codex

@@ -43,6 +43,7 @@ type Warning struct {
 func (c *Config) readDocument(d *document) {
 	c.Restriction = d.restriction()
 	c.RequiresOpenAIAuth = d.requiresOpenAIAuth()
+	c.Providers = d.providers()
 	c.CredentialStore = d.credentialStore()
 	c.ChatGPTBaseURL = d.chatGPTBaseURL()
 	c.Warnings = d.warnings
@@ -215,6 +216,34 @@ func (d *document) requiresOpenAIAuth() bool {
 		return builtInProviders[defaultProvider]
 	}
 	return requires
+}
+
+// providers are those that are defined, each with whether it needs a login here.
+func (d *document) providers() map[string]bool {
+	defined, _ := d.values["model_providers"].(map[string]any)
+	var all map[string]bool
+	for name, each := range defined {
+		provider, _ := each.(map[string]any)
+		requires, _ := provider["requires_openai_auth"].(bool)
+		if all == nil {
+			all = map[string]bool{}
+		}
+		all[name] = requires
+	}
+	return all
+}
+
+// ProviderRequiresAuth reports whether a model provider needs a login here. "" is the one
+// in use; one that is not known does.
+func (c Config) ProviderRequiresAuth(provider string) bool {
+	if provider == "" {
+		return c.RequiresOpenAIAuth
+	}
+	if requires, builtIn := builtInProviders[provider]; builtIn {
+		return requires
+	}
+	requires, defined := c.Providers[provider]
+	return requires || !defined
 }
 
 // credentialStore takes a store it does not know for the one that can do no

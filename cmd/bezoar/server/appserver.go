@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/backend"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
@@ -22,7 +23,7 @@ import (
 // AppServer is bezoar app-server.
 var AppServer = cli.Command{
 	Name:    "app-server",
-	Summary: "Serve the account surface of Codex app-server on standard input and output.",
+	Summary: "Serve the account surface of Codex app-server, or stand in front of one.",
 	Usage:   "[flags]",
 	About: `One JSON object a line in, one a line out; logs go to standard error. The
 server ends at the end of input, SIGTERM or SIGINT: it answers pending requests within
@@ -30,6 +31,14 @@ four seconds, closes standard output, and waits for a refresh that has been sent
 its deadline (30 s), to save the new tokens. A second signal does not shorten this;
 kill -9 loses such a refresh.
 
+With --backend it serves everything else too, by a real Codex that it starts for each
+connection: that one gets its tokens from this server, and neither reads nor writes nor
+refreshes the login of the home. Flags that are for it are handed on: -c, --enable and
+others, and all that bezoar does not know. When it ends by itself, so does the server,
+with its exit code. Its words may also stand behind --, where they need no quotes:
+bezoar app-server --listen stdio:// -- /opt/codex app-server
+
+Example: bezoar app-server --backend 'codex app-server'
 Example: printf '%s%s\n' '{"id":1,"method":"initialize","params":' \
            '{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
 	Early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of Codex pass some of them there
@@ -43,12 +52,24 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var codex codexFlags
 	codex.register(flags)
 	inspectAt := flags.String("inspect", "", "show the live state on a page at this `address` of this machine, such as 127.0.0.1:0")
-	if err := cli.Parse(flags, args); err != nil {
+	backendLine := flags.String("backend", "", "stand in front of this `codex`, such as 'codex app-server' (default: "+backend.Variable+")")
+	d := division{ours: args}
+	if namesBackend(args, env.Getenv) {
+		d = divide(flags, args)
+	}
+	if err := cli.Parse(flags, d.ours); err != nil {
 		return err
 	}
 	client, err := codex.read()
 	if err != nil {
 		return err
+	}
+	behind, err := findBackend(env.Getenv, *backendLine, d)
+	if err != nil {
+		return err
+	}
+	if behind != nil {
+		settings.Overrides = append(behind.command.Overrides(), settings.Overrides...)
 	}
 	loaded, err := session.Load(settings, env.Getenv)
 	if _, bad := errors.AsType[*config.HomeError](err); bad {
@@ -58,6 +79,10 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	log := session.NewLog(env, loaded, loaded.LogLevel)
+	if behind != nil {
+		behind.begin(loaded.Home, env.Stderr, log)
+		defer behind.close()
+	}
 	cli.IgnoreBrokenPipes()
 	signals, stop := signal.NotifyContext(context.Background(), cli.ShutdownSignals()...)
 	defer stop()
@@ -68,7 +93,7 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--inspect: %w", err)
 	}
-	return serve(signals, env, loaded, client, log, page)
+	return serve(signals, env, loaded, client, behind, log, page)
 }
 
 // Limits at the end: for answers that wait for the issuer, and then for a client that no
@@ -80,8 +105,8 @@ const (
 
 // serve answers the client on standard input until the input ends or a signal arrives.
 // Then it answers what is pending and saves a refresh that is under way.
-func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) error {
-	h, err := newHost(env, c, client, log, page)
+func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, behind *behind, log *slog.Logger, page *live.Server) error {
+	h, err := newHost(env, c, client, behind, log, page)
 	if err != nil {
 		return err
 	}

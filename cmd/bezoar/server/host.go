@@ -30,6 +30,7 @@ type host struct {
 	log          *slog.Logger
 	page         *live.Server
 	client       *protocol.ClientInfo // the client that the command line names, nil for none
+	behind       *behind              // nil for no backend
 	engine       *engine.Engine
 	logins       *login.Manager
 	issuer       *oauth.Client
@@ -40,10 +41,10 @@ type host struct {
 }
 
 // newHost starts the engine, and shows it on the live page.
-func newHost(env cli.Environment, c config.Config, client *protocol.ClientInfo, log *slog.Logger, page *live.Server) (*host, error) {
+func newHost(env cli.Environment, c config.Config, client *protocol.ClientInfo, behind *behind, log *slog.Logger, page *live.Server) (*host, error) {
 	issuer := session.NewIssuer(c, log)
 	h := &host{
-		env: env, config: c, log: log, page: page, client: client, issuer: issuer,
+		env: env, config: c, log: log, page: page, client: client, behind: behind, issuer: issuer,
 		renewer: new(appserver.Renewer), audience: new(appserver.Audience),
 		limits: chatgpt.New(chatgpt.Options{BaseURL: c.ChatGPTBaseURL, Rules: session.RulesOf(c), Transport: issuer.Transport()}),
 	}
@@ -73,11 +74,19 @@ const (
 // connect serves one client until in ends or signals does, and returns when its requests
 // are answered and the answers are written, or the limits of that are over.
 func (h *host) connect(signals context.Context, in io.Reader, out io.Writer, at place) error {
+	if h.behind != nil {
+		return h.connectBackend(signals, in, out, at)
+	}
 	conn := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log})
 	server := h.accept(conn)
-	defer context.AfterFunc(signals, conn.Stop)()
+	stop := context.AfterFunc(signals, conn.Stop)
 	err := conn.Serve(h.page.Count(server))
+	stop()
+	return errors.Join(err, h.finish(signals, conn, server, at))
+}
 
+// finish answers what a client still waits for, and closes its connection.
+func (h *host) finish(signals context.Context, conn *jsonrpc.Conn, server *appserver.Server, at place) error {
 	limit := drainLimit
 	if at == oneOfMany && signals.Err() == nil {
 		limit = 0
@@ -90,7 +99,7 @@ func (h *host) connect(signals context.Context, in io.Reader, out io.Writer, at 
 	_ = server.Finish(drain)
 	flush, cancel := context.WithTimeout(context.Background(), flushLimit)
 	defer cancel()
-	return errors.Join(err, conn.Close(flush))
+	return conn.Close(flush)
 }
 
 // drain begins the end: no refresh and no login begins any more, and what waits for the
@@ -111,9 +120,13 @@ func (h *host) close() {
 // all requests to the issuer and the backend, as in Codex.
 func (h *host) accept(conn *jsonrpc.Conn) *appserver.Server {
 	isHandshake := false
+	warned := warnings(h.config)
+	if h.behind != nil {
+		warned = nil // the backend reads the same settings
+	}
 	server := appserver.New(conn, appserver.Options{
 		Engine: h.engine, Logins: h.logins, Backend: h.limits, Renewer: h.renewer, Audience: h.audience,
-		Client: h.client, Home: h.config.Home, Version: h.env.Version, Terminal: terminal(h.env.Getenv), Warnings: warnings(h.config),
+		Client: h.client, Home: h.config.Home, Version: h.env.Version, Terminal: terminal(h.env.Getenv), Warnings: warned,
 		RequiresAuth: h.config.RequiresOpenAIAuth, Restriction: h.config.Restriction,
 		Introduce: func(originator, userAgent string) {
 			if h.isIntroduced.Load() || isHandshake && !h.isIntroduced.CompareAndSwap(false, true) {
