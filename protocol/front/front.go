@@ -154,11 +154,12 @@ func (f *Front) finish(err error) {
 	})
 }
 
-// fail ends a front whose child is of no use.
-func (f *Front) fail(err error) {
+// fail ends a front whose child is of no use, with why as the error for the client.
+func (f *Front) fail(err error, why string) {
+	f.observe(Event{Kind: ChildFailed, Detail: err.Error()})
 	f.finish(err)
-	f.queue.close(err.Error())
-	f.welcome.refuse(f, err.Error())
+	f.queue.close(why)
+	f.welcome.refuse(f, why)
 }
 
 // childEnded answers what the child will answer no more.
@@ -168,7 +169,7 @@ func (f *Front) childEnded(err error) {
 		why = fmt.Errorf("%w: %w", ErrChildEnded, err)
 	}
 	f.pusher.close()
-	f.fail(why)
+	f.fail(why, ErrChildEnded.Error())
 }
 
 // End ends the child: what the client has sent is handed on, the child's input is closed,

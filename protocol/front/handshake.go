@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -63,7 +64,7 @@ func (f clientSide) initialize(r jsonrpc.Request) {
 	late := time.AfterFunc(handshakeLimit, f.tooSlow)
 	_, err := f.o.Child.Begin(protocol.Initialize, childParams(r.Params), func(a jsonrpc.Answer) { f.initialized(a, late) })
 	if err != nil {
-		f.fail(fmt.Errorf("%w: %w", ErrHandshake, err))
+		f.giveUp(fmt.Errorf("%w: %w", ErrHandshake, err))
 		return
 	}
 	wait := time.NewTimer(welcomeLimit)
@@ -71,7 +72,7 @@ func (f clientSide) initialize(r jsonrpc.Request) {
 	select {
 	case <-f.welcome.answered:
 	case <-f.over:
-		f.welcome.refuse(f.Front, ErrChildEnded.Error())
+		f.welcome.refuse(f.Front, ErrChildEnded.Error()) // it ended before it was asked
 	case <-wait.C:
 		f.welcomeAs(FallbackVersion)
 	}
@@ -87,7 +88,7 @@ func (f *Front) initialized(a jsonrpc.Answer, late *time.Timer) {
 	if a.Err != nil {
 		late.Stop()
 		f.welcome.give(func(id jsonrpc.ID) { f.o.Client.ReplyError(id, a.Err) })
-		f.fail(fmt.Errorf("%w: it refused initialize: %s", ErrHandshake, a.Err.Message))
+		f.giveUp(fmt.Errorf("%w: it refused initialize: %s", ErrHandshake, a.Err.Message))
 		return
 	}
 	f.learnVersion(a.Result)
@@ -120,8 +121,11 @@ func (f *Front) learnVersion(result json.RawMessage) {
 // has, and lets the queue begin.
 func (f *Front) prepare() {
 	result, err := f.o.Child.Call(f.ending, protocol.AccountRead, protocol.AccountReadParams{})
+	if errors.Is(err, jsonrpc.ErrClosed) {
+		return // its end is the reason
+	}
 	if err != nil {
-		f.fail(fmt.Errorf("%w: it did not say which account it has: %w", ErrHandshake, err))
+		f.giveUp(fmt.Errorf("%w: it did not say which account it has: %w", ErrHandshake, err))
 		return
 	}
 	var read struct {
@@ -130,11 +134,11 @@ func (f *Front) prepare() {
 		} `json:"account"`
 	}
 	if err := json.Unmarshal(result, &read); err != nil {
-		f.fail(fmt.Errorf("%w: it did not say which account it has", ErrHandshake))
+		f.giveUp(fmt.Errorf("%w: it did not say which account it has", ErrHandshake))
 		return
 	}
 	if read.Account != nil && (read.Account.Type == protocol.AccountChatGPT || read.Account.Type == protocol.AccountAPIKey) {
-		f.fail(ErrSignedIn)
+		f.giveUp(ErrSignedIn)
 		return
 	}
 	f.pusher.begin()
@@ -145,9 +149,11 @@ func (f *Front) prepare() {
 
 // tooSlow is called when the child is not ready in time.
 func (f *Front) tooSlow() {
-	why := fmt.Errorf("%w: it was not ready within %v%s", ErrHandshake, handshakeLimit, f.garbage.told())
-	f.fail(why)
+	f.giveUp(fmt.Errorf("%w: it was not ready within %v%s", ErrHandshake, handshakeLimit, f.garbage.told()))
 }
+
+// giveUp ends a front whose child cannot be used.
+func (f *Front) giveUp(err error) { f.fail(err, err.Error()) }
 
 // childParams are the client's params of initialize, as the child gets them: it always
 // has experimentalApi, without which it asks for no tokens, and does not report what

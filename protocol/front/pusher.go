@@ -65,6 +65,7 @@ type pusher struct {
 	unsure  bool   // whether it has that: it refused a login, or got two at once
 	pushing bool   // the child has been given a login and has not answered
 	crossed bool   // and got a token in the meantime, as an answer to its own request
+	renews  int    // requests of the child for another token, which get the next one first
 	wants   uint64 // how often it was asked
 	done    uint64 // what it was asked until then is done
 	err     error  // of the last time
@@ -162,12 +163,12 @@ func (p *pusher) sync(ctx context.Context) error {
 func (p *pusher) run() {
 	for range p.asked {
 		p.mu.Lock()
-		wants, begun, over := p.wants, p.begun, p.over
+		wants, waits, over := p.wants, !p.begun || p.renews > 0 && p.wants == p.done, p.over
 		p.mu.Unlock()
 		if over {
 			return
 		}
-		if !begun {
+		if waits {
 			continue
 		}
 		err := p.bring()
@@ -263,10 +264,23 @@ func nullable(text string) *string {
 	return &text
 }
 
+// renew notes that the child asks for another token, until the function is called.
+func (p *pusher) renew() (over func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.renews++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.renews--
+		p.wake()
+	}
+}
+
 // replied notes that the child got a token as an answer to its request. The caller holds mu.
 func (p *pusher) replied(g given) {
 	if p.pushing {
-		p.crossed = true
+		p.crossed = p.crossed || g != p.has // which of the two it has is not known
 		return
 	}
 	p.has, p.unsure = g, false

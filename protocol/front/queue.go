@@ -127,12 +127,14 @@ func (q *queue) run() {
 			return
 		}
 		refusal := q.front.clear(&i)
+		if refusal != "" {
+			q.front.refuse(i.id, i.method, refusal)
+		}
 		q.mu.Lock()
 		switch {
+		case refusal != "": // answered
 		case q.closed != "":
 			q.refuse(i)
-		case refusal != "":
-			q.front.refuse(i.id, i.method, refusal)
 		default:
 			q.send(i)
 		}

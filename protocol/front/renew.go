@@ -17,6 +17,7 @@ const renewLimit = 9 * time.Second
 // renew answers the child's request for a token in place of one that a server refused. That
 // is a 401 for the token that the child has.
 func (f *Front) renew(id jsonrpc.ID) {
+	defer f.pusher.renew()()
 	refused, begun := f.pusher.childHas(), f.o.Now()
 	snapshot, err := f.newer(refused)
 	if f.replyToken(id, refused, begun) {

@@ -69,7 +69,8 @@ type Options struct {
 	// stops reading lines, 4 MiB if 0. Answers to the lines before are still queued.
 	QueueLimitBytes int
 	// ReadsOn is true for a connection that reads on while its queue is full, for those
-	// who send to it wait themselves; see [Conn.AwaitRoom].
+	// who send to it wait themselves (see [Conn.AwaitRoom]), and for a second after a
+	// failed Write: another process that has died may have said something before.
 	ReadsOn bool
 	// CallPrefix makes the ids of own requests strings that begin with it, for a
 	// connection on which requests of others go out too. "" for integers from 0.
@@ -109,11 +110,11 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 		c.now = time.Now
 	}
 	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.drop)
-	limit := c.limit
+	c.out = newOutbox(w, c.limit, c.read, c.end)
 	if o.ReadsOn {
-		limit = math.MaxInt
+		c.out.limit, c.out.deaf = math.MaxInt, true
+		c.out.fail = func(err error) { time.AfterFunc(time.Second, func() { c.end(err) }) }
 	}
-	c.out = newOutbox(w, limit, c.read, c.end)
 	return c
 }
 

@@ -46,6 +46,7 @@ func (b *batch) free() {
 type outbox struct {
 	w     io.Writer
 	limit int         // bytes that may be queued before begin waits
+	deaf  bool        // begin goes on after a failed Write
 	read  func()      // starts the reading goroutine anew
 	fail  func(error) // called after a failed Write
 	late  *time.Timer // runs relieve, while armed
@@ -120,7 +121,7 @@ func (o *outbox) begin() bool {
 		o.changed.Wait()
 	}
 	o.collecting = true
-	return !o.over()
+	return !o.closed && (o.err == nil || o.deaf)
 }
 
 // awaitRoom waits while limit bytes are queued, and the connection is not over.

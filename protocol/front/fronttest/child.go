@@ -33,7 +33,7 @@ type Child struct {
 	script  map[string]func(*Child, jsonrpc.Request)
 	lines   []string
 	login   string
-	stopped chan struct{} // closed while it reads; nil else
+	stopped chan struct{} // closed when it reads again; nil while it reads
 }
 
 // New starts a child that answers what a front asks: initialize, account/read,
@@ -81,24 +81,28 @@ func (c *Child) On(method string, do func(*Child, jsonrpc.Request)) {
 // Open is an answer for On: none.
 func Open(*Child, jsonrpc.Request) {}
 
-// Hang makes the child read no more, until the function is called.
+// Hang makes the child read no more, until the function is called or it dies.
 func (c *Child) Hang() (resume func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	stopped := make(chan struct{})
-	c.stopped = stopped
-	return sync.OnceFunc(func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+	c.stopped = make(chan struct{})
+	return c.resume
+}
+
+func (c *Child) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped != nil {
+		close(c.stopped)
 		c.stopped = nil
-		close(stopped)
-	})
+	}
 }
 
 // Die ends both streams, as the death of a process does.
 func (c *Child) Die() {
 	_ = c.write.Close()
 	_ = c.read.CloseWithError(io.ErrClosedPipe)
+	c.resume()
 }
 
 // Lines are the lines that the child has read.
