@@ -134,8 +134,10 @@ func (s State) isSucceededBy(e CredentialLoaded) bool {
 	switch {
 	case s.Policy.SharesAccount(s.Credential, e.Credential):
 		return oursIsDead || !isDead && e.Verdict == nil
-	case s.Credential.Method != MethodTokens:
-		return false // a key is good for ever, and it is the client that replaces its tokens
+	case s.Credential.Method == MethodAPIKey:
+		return false // it is good for ever
+	case s.Credential.Method == MethodExternal:
+		return !s.serves(e.at()) // it is their giver that replaces them, as long as they are good
 	case e.Credential.Method == MethodAPIKey:
 		return true
 	}

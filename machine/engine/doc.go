@@ -40,8 +40,9 @@
 // # What is durable when
 //
 // A login is in the store before Login returns, and a logout is in the ledger and the
-// record gone before Logout returns. External tokens ([machine.MethodExternal]) are kept
-// in memory alone.
+// record gone before Logout returns. External tokens ([machine.MethodExternal]) that a
+// client gave are kept in memory alone. Those that a store holds are published there by
+// another program: each ask looks for newer ones, and nothing refreshes them.
 //
 // A refresh posts a refresh token at most once for each intent, and has eight steps.
 // Each may end it before the post; what follows the answer is done whatever ends.

@@ -46,12 +46,18 @@ func (o *Owner) Look() {
 	past := o.tokenHistoryWithin(ctx, storeLimit*3/4) // a ledger that is slow to read hides no login
 	record, err := o.Store.Load(ctx)
 	event := o.found(&o.state, past, record, err)
+	if errors.Is(err, persist.ErrNotFound) && follows(&o.state, o.isGiven) {
+		event = machine.LoggedOut{At: o.at()} // its publisher has taken it away
+	}
 	o.tellProblem(err)
 	_, unreadable := errors.AsType[*persist.UnreadableError](err)
 	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || unreadable
 	o.lastLook = look{stamp, known, isRead, o.Now()}
 	before := o.state.Credential
 	o.step(event)
+	if follows(&o.state, o.isGiven) && !record.Credential.Equal(o.state.Credential) {
+		o.lastLook.isRead = false // it was not taken up, and will be when the login in use is over
+	}
 	o.share()
 	if o.hasLooked || past.LoggedOut || !record.Credential.OriginIsIn(past) { // what is there at the start is no news, unless the ledger thinks otherwise
 		o.noteAdopted(ctx, event, before)
@@ -62,19 +68,46 @@ func (o *Owner) Look() {
 // TryLook is the snapshot if LookBetween would find nothing new. Any goroutine may call it.
 func (o *Owner) TryLook() (snapshot machine.Snapshot, isCurrent bool) {
 	held := o.published.Load()
-	return held.snapshot, !mayLook(&held.state) || o.isCurrent(held)
+	return held.snapshot, !mayLook(&held.state, held.isGiven) || o.isCurrent(held)
 }
 
 // LookBetween is Look, unless the login is none of the store's, or a refresh is in flight:
 // that looks under the lock, and what it has just stored is not another program's.
 func (o *Owner) LookBetween() {
-	if mayLook(&o.state) {
+	if mayLook(&o.state, o.isGiven) {
 		o.Look()
 	}
 }
 
-func mayLook(s *machine.State) bool {
-	return s.Credential.Method != machine.MethodExternal && (s.Attempt == 0 || s.Overdue)
+func mayLook(s *machine.State, isGiven bool) bool {
+	isOfClient := s.Credential.Method == machine.MethodExternal && isGiven
+	return !isOfClient && (s.Attempt == 0 || s.Overdue)
+}
+
+// follows reports whether the tokens are external and another program publishes them in
+// the store: each ask looks whether there are newer ones, and they end with their record.
+// No client is asked for others.
+func follows(s *machine.State, isGiven bool) bool {
+	return s.Credential.Method == machine.MethodExternal && !isGiven
+}
+
+// followStore looks at the store if the login is published there.
+func (o *Owner) followStore() {
+	if follows(&o.state, o.isGiven) {
+		o.LookBetween()
+	}
+}
+
+// noteOrigin notes whether the login in use came from a client or from the store.
+func (o *Owner) noteOrigin(event machine.Event, before machine.Credential) {
+	switch event := event.(type) {
+	case machine.LoggedIn:
+		o.isGiven = event.Credential.Method == machine.MethodExternal
+	case machine.CredentialLoaded:
+		if !before.Equal(o.state.Credential) {
+			o.isGiven = false
+		}
+	}
 }
 
 // tellProblem writes one line when the store begins to have a problem, and one when

@@ -25,6 +25,7 @@ type Owner struct {
 	hasLooked     bool
 	problem       string // of the store at the last look, as it was logged
 
+	isGiven         bool               // a login with external tokens came from the client; else another program publishes it in the store
 	cameOfRejection secret.Fingerprint // the access token that a 401 past the floor led to last
 
 	waiters     []waiter
@@ -46,6 +47,7 @@ type Owner struct {
 type published struct {
 	state    machine.State
 	snapshot machine.Snapshot
+	isGiven  bool
 }
 
 // Subscriber is called after each change, until it is stopped.
@@ -80,6 +82,9 @@ func (o *Owner) Snapshot() machine.Snapshot { return o.published.Load().snapshot
 // may call it.
 func (o *Owner) TryAnswer(ask machine.Ask) (snapshot machine.Snapshot, known bool) {
 	held, at := o.published.Load(), o.Now()
+	if follows(&held.state, held.isGiven) {
+		return held.snapshot, o.isCurrent(held)
+	}
 	return held.snapshot, held.state.AnswersAtOnce(ask, at) || held.state.NeedsALook(ask, at) && o.isCurrent(held)
 }
 
@@ -117,6 +122,7 @@ func (o *Owner) step(event machine.Event) {
 		return
 	}
 	o.state = next
+	o.noteOrigin(event, before.Credential)
 	if next.Phase != before.Phase {
 		o.forget() // what was of no use in one state may be a login in another
 	}
@@ -151,7 +157,7 @@ func (o *Owner) perform(effect machine.Effect, before *machine.State) {
 }
 
 func (o *Owner) publish() {
-	o.published.Store(&published{state: o.state, snapshot: o.state.Snapshot()})
+	o.published.Store(&published{o.state, o.state.Snapshot(), o.isGiven})
 }
 
 func (o *Owner) notify(trigger machine.Trigger, before *machine.State) {

@@ -100,7 +100,11 @@ func (o *Owner) renew() {
 		close(o.renewed)
 	}
 	o.renewed = make(chan struct{})
-	o.runner.Refresh(renewal{&o.Options, o.state, o.renewing, o.renewed}.run)
+	options := o.Options
+	if !o.isGiven {
+		options.Renewer = nil // the client knows nothing of these tokens
+	}
+	o.runner.Refresh(renewal{&options, o.state, o.renewing, o.renewed}.run)
 }
 
 func (r renewal) run(ctx context.Context, _ Listen) machine.Event {

@@ -18,6 +18,7 @@ type waiter struct {
 
 // Ask takes up what a client wants; see Engine.Ask.
 func (o *Owner) Ask(ask machine.Ask, answer func(machine.Snapshot)) {
+	o.followStore()
 	before := &o.published.Load().state
 	o.step(machine.Asked{At: o.at(), Ask: ask})
 	o.goOn(before)
@@ -50,6 +51,7 @@ func (o *Owner) RejectPastFloor(access secret.Fingerprint, answer func(machine.S
 }
 
 func (o *Owner) reject(refusal machine.TokenRejected, answer func(machine.Snapshot)) {
+	o.followStore()
 	before := &o.published.Load().state
 	o.step(refusal)
 	o.goOn(before)
