@@ -55,6 +55,7 @@ func (f clientSide) initialize(r jsonrpc.Request) {
 		return
 	}
 	f.isMet = true
+	f.observe(Event{Kind: ClientMet, Detail: params.ClientInfo.Name + " " + params.ClientInfo.Version})
 	f.isExperimental.Store(params.Capabilities.ExperimentalAPI)
 	f.welcome.answered = make(chan struct{})
 	f.welcome.id.Store(&r.ID)

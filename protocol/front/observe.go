@@ -12,6 +12,7 @@ type Kind string
 
 // The kinds of events.
 const (
+	ClientMet    Kind = "client"  // the client introduced itself: Detail is its name and version
 	ChildReady   Kind = "ready"   // the child has its first login and takes requests
 	Pushed       Kind = "pushed"  // the child was given a login
 	SignedOut    Kind = "out"     // the child was signed out

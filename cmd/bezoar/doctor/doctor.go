@@ -2,6 +2,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/backend"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
@@ -133,7 +135,7 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
 	settings.Register(flags)
 	offline := flags.Bool("offline", false, "send nothing outside this machine")
-	tried := flags.String("backend", "", "try this `codex`, such as 'codex app-server', as the backend of an app-server")
+	tried := flags.String("backend", "", "try this `codex`, such as 'codex app-server', as the backend of an app-server (default: "+backend.Variable+")")
 	asJSON := cli.JSONFlag(flags)
 	if err := cli.Parse(flags, args); err != nil {
 		return err
@@ -155,7 +157,7 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		p := &probe{
 			config: c, store: session.StoreOf(c, fallback.Options{Log: session.Quiet, Look: true}), ledger: session.LedgerOf(c, session.Quiet),
 			lock: disk.Lock, now: env.Now, offline: *offline,
-			getenv: env.Getenv, path: env.Getenv("PATH"), backend: *tried,
+			getenv: env.Getenv, path: env.Getenv("PATH"), backend: cmp.Or(*tried, env.Getenv(backend.Variable)),
 		}
 		findings = p.examine(ctx)
 	}

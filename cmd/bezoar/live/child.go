@@ -2,10 +2,12 @@ package live
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/front"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // Child is what a page knows of the child of one connection. Have it with
@@ -42,6 +44,7 @@ type childMoment struct {
 const (
 	childMomentsKept = 12
 	childrenOverKept = 3
+	clientBytesShown = 80
 )
 
 // Child returns the record of a child that was just started. counts are asked for
@@ -63,13 +66,6 @@ func (c *Child) Is(version string) {
 	}
 }
 
-// Serves notes the client at the other end of the connection.
-func (c *Child) Serves(client string) {
-	if c != nil {
-		c.recorder.update(func() { c.client = client })
-	}
-}
-
 // Observe notes an event.
 func (c *Child) Observe(e front.Event) {
 	if c != nil {
@@ -80,6 +76,10 @@ func (c *Child) Observe(e front.Event) {
 
 func (c *Child) take(m childMoment) {
 	switch m.Kind {
+	case front.ClientMet:
+		c.client = legible.Line(m.Detail)
+		c.client = strings.ToValidUTF8(c.client[:min(len(c.client), clientBytesShown)], "")
+		return
 	case front.ChildReady:
 		c.isReady = true
 	case front.Pushed, front.Renewed:

@@ -29,9 +29,8 @@ func (w *world) startChildren() {
 	over.End()
 	serves := server.Child(4002, countsOf(1200))
 	serves.Is("0.171.0")
-	serves.Serves("editor 1.4")
 	for _, each := range []front.Event{
-		{Kind: front.ChildReady}, {Kind: front.Pushed, Access: secret.New("one" + sentinel).Fingerprint(), Took: 12 * time.Millisecond},
+		{Kind: front.ClientMet, Detail: "editor 1.4"}, {Kind: front.ChildReady}, {Kind: front.Pushed, Access: secret.New("one" + sentinel).Fingerprint(), Took: 12 * time.Millisecond},
 		{Kind: front.Refused, Method: "accountSession/switch", Detail: "a home holds one login"},
 		{Kind: front.Renewed, Access: secret.New("two" + sentinel).Fingerprint()},
 		{Kind: front.NotRenewed, Detail: "the issuer says this refresh token was already used"},
@@ -48,7 +47,7 @@ func TestPageShowsEachChild(t *testing.T) {
 	w.startChildren()
 	_, body = get(t, w.url)
 	for _, want := range []string{
-		"Behind bezoar: codex app-server",
+		"Behind bezoar: /usr/bin/codex",
 		`codex 0.171.0: <span class="login in">signed in with ` + secret.New("two"+sentinel).Fingerprint().Short(),
 		`codex (version not known yet): <span class="login starting">starting`, `codex 0.169.0: <span class="login over">ended`,
 		"<dd>4002</dd>", "<dd>editor 1.4</dd>", "<dd>1200</dd>", "<dd>2400</dd>", "it ended with exit code 137 (killed)", "acknowledged in 12ms",
@@ -108,7 +107,6 @@ func TestNoPageHasNoChild(t *testing.T) {
 	child := none.Child(1, countsOf(1))
 	require.Nil(t, child)
 	child.Is("1")
-	child.Serves("x")
 	child.Observe(front.Event{})
 	child.End()
 }

@@ -136,7 +136,7 @@ func newWorld(t *testing.T, state *machine.State) *world {
 	now := func() time.Time { return noon.Add(3 * time.Minute) }
 	w := &world{source: newSource(state), recorder: newRecorder(now)}
 	w.page = newPage(w.recorder, Options{
-		Source: w.source, Words: plain{}, Version: "0.0.0", Now: now, Backend: "codex app-server",
+		Source: w.source, Words: plain{}, Version: "0.0.0", Now: now, Backend: "/usr/bin/codex",
 		Entries: func(context.Context) ([]persist.Entry, error) { return entries(), nil },
 	})
 	w.url = serve(t, w.page)

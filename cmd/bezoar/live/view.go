@@ -25,7 +25,7 @@ type view struct {
 	Narrow  template.HTML // the diagram, for a screen that has no room for words in it
 	Arrows  []arrow
 
-	Backend  string      // the words that start a child
+	Backend  string      // the program of a child
 	Children []childView // the newest first
 
 	Begun   *clock

@@ -139,3 +139,12 @@ func (b *behind) close() {
 func (b *behind) outcome(status backend.Status) error {
 	return cli.Exit(status.Code, fmt.Errorf("the backend %s has ended: %s", b.command.Path, status))
 }
+
+// program is the path of the backend, without its other words, which may be secret. It is
+// "" for none.
+func (b *behind) program() string {
+	if b == nil {
+		return ""
+	}
+	return b.command.Path
+}

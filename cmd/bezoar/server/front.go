@@ -45,6 +45,9 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	stop := context.AfterFunc(signals, f.Stop)
 	err = f.Serve()
 	stop()
+	if err != nil && !errors.Is(err, front.ErrChildEnded) {
+		record.Observe(front.Event{Kind: front.ChildFailed, Detail: err.Error()})
+	}
 
 	limit, cancel := context.WithTimeout(context.Background(), childLimit)
 	defer cancel()
@@ -52,6 +55,7 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	status := child.End(limit)
 	switch {
 	case errors.Is(err, front.ErrChildEnded):
+		record.Observe(front.Event{Kind: front.ChildFailed, Detail: status.String()})
 		err = h.behind.outcome(status)
 	case err == nil && status.Code != 0 && status.Signal == "":
 		err = h.behind.outcome(status) // of a wrapper, say: Codex itself ends with 0 then

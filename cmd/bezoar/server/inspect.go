@@ -80,8 +80,8 @@ func visitPage(env cli.Environment, url string) {
 }
 
 // pageOptions is what a server's live page is made of.
-func pageOptions(version string, auth *engine.Engine, ledger persist.Ledger) live.Options {
-	options := live.Options{Source: auth, Words: view.PageWords{}, Version: version}
+func pageOptions(version, backend string, auth *engine.Engine, ledger persist.Ledger) live.Options {
+	options := live.Options{Source: auth, Words: view.PageWords{}, Backend: backend, Version: version}
 	if _, ok := view.AuditOf(ledger); ok {
 		options.Entries = func(context.Context) ([]persist.Entry, error) { return view.EntriesOf(ledger) }
 	}

@@ -87,7 +87,7 @@ func (o Others) Remedy() string {
 		rival.AppServer:   "let its client start bezoar app-server --backend 'codex app-server' in its place",
 		rival.Interactive: "start it again while bezoar app-server --listen unix:// --backend 'codex app-server' runs: it finds that by itself",
 	}
-	const apart = "give it a home of its own that bezoar publish keeps fresh"
+	const apart = "give it a home of its own, to which bezoar publish puts a token"
 	var said []string
 	for _, each := range o.Running {
 		if way := cmp.Or(ways[each.Mode], apart); !slices.Contains(said, way) {
