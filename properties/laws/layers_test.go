@@ -24,7 +24,7 @@ const module = "github.com/bezoar-auth/bezoar/"
 // design.
 var rows = map[string]int{
 	"machine/secret": 0, "machine/evidence": 0, "store/disk": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/legible": 0, "protocol/loopback": 0,
-	"protocol/front/surface": 1, "machine/jwt": 1, "machine/history": 1, "protocol/outbound": 1, "protocol/websocket": 1,
+	"protocol/front/surface": 1, "machine/jwt": 1, "machine/history": 1, "protocol/outbound": 1, "protocol/websocket": 1, "cmd/bezoar/socket": 1,
 	"machine/endpoint": 2,
 	"machine":          3, "protocol/schema": 3, "protocol/schema/schematest": 4,
 	"cmd/bezoar/diagram": 4, "machine/persist": 4, "protocol/oauth": 4, "protocol/chatgpt": 4,

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,8 +29,9 @@ const MessageLimitBytes = 64<<20 - 1
 // Conn is a connection as lines. One goroutine may read while another one writes; Close
 // may be called from anywhere.
 type Conn struct {
-	ws  *websocket.Conn
-	raw net.Conn // under ws, to end whatever waits there
+	ws       *websocket.Conn
+	raw      net.Conn    // under ws, to end whatever waits there
+	isBroken atomic.Bool // the client did not keep to the protocol
 
 	// Of the reading goroutine.
 	message    io.Reader // the message that is being read, nil between two
@@ -62,6 +64,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		case err == io.EOF:
 			c.message, c.owesEnding = nil, !c.isBinary
 		case err != nil:
+			c.isBroken.Store(true)
 			return 0, fmt.Errorf("within a message: %w", err)
 		}
 		if n > 0 && !c.isBinary {
@@ -79,6 +82,7 @@ func (c *Conn) open() error {
 		if isGone(err) {
 			return io.EOF
 		}
+		c.isBroken.Store(true)
 		return err
 	}
 	c.message, c.isBinary = message, kind == websocket.MessageBinary
@@ -129,11 +133,16 @@ func (c *Conn) Write(lines []byte) (written int, err error) {
 // goodbyeLimit is how long Close waits for the client.
 const goodbyeLimit = 500 * time.Millisecond
 
-// Close tells the client that the server ends (status 1001), if the connection is still
-// open and the client reads, and ends the connection within half a second.
+// Close tells the client that the server has ended the connection (status 1001), or that
+// the client was wrong (1002), if the connection is still open and the client reads, and
+// ends the connection within half a second.
 func (c *Conn) Close() {
 	cut := time.AfterFunc(goodbyeLimit, func() { c.raw.Close() })
 	defer cut.Stop()
-	_ = c.ws.Close(websocket.StatusGoingAway, "the server ends") // it may be closed
+	status, reason := websocket.StatusGoingAway, "the server has ended the connection"
+	if c.isBroken.Load() {
+		status, reason = websocket.StatusProtocolError, "this is not the WebSocket protocol"
+	}
+	_ = c.ws.Close(status, reason) // it may be closed
 	c.raw.Close()
 }

@@ -68,13 +68,16 @@ func Serve(ctx context.Context, listener net.Listener, options Options) error {
 			return context.WithValue(ctx, rawKey{}, raw)
 		},
 		ReadHeaderTimeout: handshakeLimit, IdleTimeout: handshakeLimit, MaxHeaderBytes: headerLimitBytes,
-		ErrorLog: slog.NewLogLogger(options.Log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(options.Log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(listener) }()
 	var err error
 	select {
 	case err = <-served:
+		if ctx.Err() != nil {
+			err = nil // the caller has closed the listener with it
+		}
 	case <-ctx.Done():
 		defer func() { <-served }()
 	}

@@ -195,6 +195,9 @@ func TestEndOfAClientIsTheEndOfTheInput(t *testing.T) {
 	_, err = unmasked.Write([]byte{0x81, 2, '{', '}'})
 	require.NoError(t, err)
 	require.ErrorContains(t, <-s.last, "unmasked")
+	rest, err := io.ReadAll(unmasked)
+	require.NoError(t, err)
+	require.Contains(t, string(rest), "not the WebSocket protocol")
 }
 
 // handshake connects without a library, and returns the connection after the upgrade.
@@ -247,7 +250,7 @@ func TestEndOfTheServerIsSaidToTheClients(t *testing.T) {
 	silent.SetReadDeadline(time.Now().Add(10 * goodbyeLimit))
 	rest, err := io.ReadAll(silent)
 	require.NoError(t, err, "it was cut off")
-	require.Contains(t, string(rest), "the server ends")
+	require.Contains(t, string(rest), "the server has ended")
 	_, err = net.Dial("unix", s.path)
 	require.Error(t, err, "the door is closed")
 }

@@ -38,11 +38,16 @@ others, and all that bezoar does not know. When it ends by itself, so does the s
 with its exit code. Its words may also stand behind --, where they need no quotes:
 bezoar app-server --listen stdio:// -- /opt/codex app-server
 
+With --listen it serves any number of clients on one login until a signal, over WebSocket
+with one object a text message. unix:// is the socket at which codex in a terminal finds
+it by itself; codex --remote and codex exec --remote take unix://PATH and ws:// too.
+
 Example: bezoar app-server --backend 'codex app-server'
 Example: printf '%s%s\n' '{"id":1,"method":"initialize","params":' \
            '{"clientInfo":{"name":"me","version":"1"}}}' | bezoar app-server`,
-	Early: func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of Codex pass some of them there
-	Run:   appServer,
+	Early:  func(flags *flag.FlagSet) { new(codexFlags).register(flags) }, // clients of Codex pass some of them there
+	Values: map[string][]string{"ws-auth": {authToken}},
+	Run:    appServer,
 }
 
 func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
@@ -79,13 +84,20 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	log := session.NewLog(env, loaded, loaded.LogLevel)
-	if behind != nil {
-		behind.begin(loaded.Home, env.Stderr, log)
-		defer behind.close()
-	}
 	cli.IgnoreBrokenPipes()
 	signals, stop := signal.NotifyContext(context.Background(), cli.ShutdownSignals()...)
 	defer stop()
+	at, err := codex.listen.open(env, loaded.Home)
+	if err != nil {
+		return err
+	}
+	if at != nil {
+		defer at.Close()
+	}
+	if behind != nil {
+		behind.begin(loaded.Home, env.Stderr, log, at == nil)
+		defer behind.close()
+	}
 	page, err := live.Listen(*inspectAt)
 	if errors.Is(err, live.ErrNotLoopback) {
 		return errors.New("--inspect takes 127.0.0.1:PORT (port 0: any), an address that no other machine can reach")
@@ -93,7 +105,7 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--inspect: %w", err)
 	}
-	return serve(signals, env, loaded, client, behind, log, page)
+	return serve(signals, env, loaded, client, behind, log, page, at)
 }
 
 // Limits at the end: for answers that wait for the issuer, and then for a client that no
@@ -103,15 +115,20 @@ const (
 	flushLimit = 500 * time.Millisecond
 )
 
-// serve answers the client on standard input until the input ends or a signal arrives.
-// Then it answers what is pending and saves a refresh that is under way.
-func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, behind *behind, log *slog.Logger, page *live.Server) error {
+// serve answers the client on standard input until the input ends or a signal arrives, or
+// the clients that come in at a door until a signal arrives. Then it answers what is
+// pending and saves a refresh that is under way.
+func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, behind *behind, log *slog.Logger, page *live.Server, at *door) error {
 	h, err := newHost(env, c, client, behind, log, page)
 	if err != nil {
 		return err
 	}
 	defer page.Close()
-	err = h.connect(signals, env.Stdin, env.Stdout, onlyClient)
+	if at != nil {
+		err = h.listen(signals, at)
+	} else {
+		err = h.connect(signals, env.Stdin, env.Stdout, onlyClient)
+	}
 	if file, ok := env.Stdout.(io.Closer); ok {
 		_ = file.Close() // the client does not wait longer
 	}

@@ -65,10 +65,13 @@ func findBackend(getenv func(string) string, line string, d division) (*behind, 
 	return b, nil
 }
 
-// begin starts the first child, which is then as far as the rest of the server.
-func (b *behind) begin(home string, stderr io.Writer, log *slog.Logger) {
+// begin prepares the start of children. If there is a client from the start, it starts
+// that one's, which is then as far as the rest of the server.
+func (b *behind) begin(home string, stderr io.Writer, log *slog.Logger, hasClient bool) {
 	b.home, b.stderr, b.log = home, stderr, log
-	b.first <- b.start()
+	if hasClient {
+		b.first <- b.start()
+	}
 }
 
 func (b *behind) start() started {

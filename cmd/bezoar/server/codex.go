@@ -3,26 +3,21 @@ package server
 import (
 	"encoding/json"
 	"flag"
-	"strings"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
 // codexFlags are the flags that clients pass to codex app-server, so that this program
-// can stand in its place. An unknown transport is an error, not a server that stays
-// silent.
+// can stand in its place. Those that say where it listens are in listen.go.
 type codexFlags struct {
-	listen string
+	listen listenFlags
 	client string
 }
 
-const listenStdio = "stdio://"
-
 func (f *codexFlags) register(flags *flag.FlagSet) {
 	const forCodex = ": for Codex; it changes nothing here"
-	flags.StringVar(&f.listen, "listen", listenStdio, "serve this `transport`")
-	flags.Bool("stdio", false, "short for --listen "+listenStdio)
+	f.listen.register(flags)
 	flags.StringVar(&f.client, "startup-client-info", "", "the client until it introduces itself, as `JSON` with a name and a version")
 	ignored := func(string) error { return nil }
 	flags.Func("enable", "a `feature` to have"+forCodex, ignored)
@@ -33,9 +28,8 @@ func (f *codexFlags) register(flags *flag.FlagSet) {
 
 // read is the client that a flag names, nil for none.
 func (f *codexFlags) read() (*protocol.ClientInfo, error) {
-	if f.listen != listenStdio {
-		scheme, _, _ := strings.Cut(f.listen, ":")
-		return nil, cli.Misuse("--listen takes %s alone, and no %s transport: leave it out", listenStdio, scheme)
+	if _, err := f.listen.read(); err != nil {
+		return nil, err
 	}
 	if f.client == "" {
 		return nil, nil
