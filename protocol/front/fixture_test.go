@@ -99,7 +99,15 @@ type site struct {
 // open starts a front in a synctest bubble. The client reads all that comes, unless it is
 // to read itself.
 func open(t testing.TB, stored *machine.Credential, adjust func(*site, *Options)) *site {
-	s := &site{t: t, store: memory.NewStore(), issuer: &issuer{takes: time.Second}, child: fronttest.New(), lines: make(chan string, 1<<20), served: make(chan error, 1)}
+	read, input := io.Pipe()
+	output, write := io.Pipe()
+	s := openOver(t, stored, read, write, adjust)
+	s.input, s.output = input, output
+	return s
+}
+
+func openOver(t testing.TB, stored *machine.Credential, r io.Reader, w io.Writer, adjust func(*site, *Options)) *site {
+	s := &site{t: t, store: memory.NewStore(), issuer: &issuer{takes: time.Second}, child: fronttest.New(), lines: make(chan string, 1<<16), served: make(chan error, 1)}
 	if stored != nil {
 		require.NoError(t, s.store.Replace(context.Background(), *stored))
 	}
@@ -108,10 +116,7 @@ func open(t testing.TB, stored *machine.Credential, adjust func(*site, *Options)
 	s.engine = enginetest.Start(engine.Options{
 		Policy: policy, Store: s.store, Ledger: memory.NewLedger(policy.Issuer).Process(1), AuthorizationServer: s.issuer, Renewer: renewer,
 	})
-	read, input := io.Pipe()
-	output, write := io.Pipe()
-	s.input, s.output = input, output
-	s.client = jsonrpc.New(read, write, jsonrpc.Options{CallPrefix: ClientPrefix})
+	s.client = jsonrpc.New(r, w, jsonrpc.Options{CallPrefix: ClientPrefix})
 	logins := login.New(login.Options{
 		Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: s.engine.Login,
 		Listen: func(string) (net.Listener, error) { return nil, errNoNetwork },
