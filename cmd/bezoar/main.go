@@ -27,9 +27,9 @@ func commands() []cli.Command {
 	return []cli.Command{
 		account.Login, account.Logout, account.Status, account.Token,
 		account.Why, account.Log, doctor.Command, publish.Command, server.Inspect,
-		server.AppServer, server.JSONSchema, server.TypeScript, // the longer names behind their beginning
+		server.AppServer, server.JSONSchema, server.TypeScript, server.Shim, // the longer names behind their beginning
 		demo.Command, demo.Issuer, states.Command,
-		cli.Version, cli.CompletionOf(commands), cli.ManualOf(commands), account.RefreshApart,
+		cli.Version, cli.CompletionOf(commands), cli.ManualOf(commands), account.RefreshApart, server.RunShim,
 	}
 }
 
