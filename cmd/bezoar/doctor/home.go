@@ -149,7 +149,7 @@ func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding 
 	found := fmt.Sprintf("there is a login with %s; %s: %s", method, v.Phase(), v.Clause())
 	switch v.Assess().Action {
 	case machine.ActionLogin:
-		return problem(resultWarn, found, "bezoar login")
+		return problem(resultWarn, found, v.NextStep())
 	case machine.ActionOperator:
 		return problem(resultFail, found, "see the other checks, then run bezoar token")
 	}

@@ -36,6 +36,9 @@ func (v *View) known() string {
 	if v.Assess().Reason == machine.ReasonIncomplete {
 		return "the stored login has no access token, or no time of its last refresh"
 	}
+	if v.State.LoginMethod() == machine.MethodExternal {
+		return v.access() + v.supply()
+	}
 	switch v.State.Phase() {
 	case machine.ApiKey:
 		return "an API key is stored, which never expires; only a request shows whether it is still valid"

@@ -90,7 +90,7 @@ func (v *View) Explain() Explanation {
 	for _, each := range v.Others().Running {
 		running = append(running, other{each.PID, each.Mode.String(), cli.Timestamp(each.Since)})
 	}
-	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.nextStep()), running}
+	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.NextStep()), running}
 }
 
 // IsUnread reports whether the stored login cannot be read, so that there is nothing to

@@ -94,15 +94,18 @@ func (v *View) colour() string {
 
 // next is the next step, as the end of a line.
 func (v *View) next() string {
-	if step := v.nextStep(); step != "" {
+	if step := v.NextStep(); step != "" {
 		return "Next: " + step
 	}
 	return "Nothing to do."
 }
 
-// nextStep is a command to run or a time to wait for, "" for none.
-func (v *View) nextStep() string {
+// NextStep is a command to run or a time to wait for, "" for none.
+func (v *View) NextStep() string {
 	assessed := v.Assess()
+	if v.State.LoginMethod() == machine.MethodExternal && assessed.Action == machine.ActionLogin {
+		return v.supplyStep()
+	}
 	switch assessed.Action {
 	case machine.ActionLogin:
 		return "bezoar login"

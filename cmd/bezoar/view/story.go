@@ -63,6 +63,9 @@ func (v *View) beginning() []happening {
 	if at.IsZero() || slices.ContainsFunc(v.entries, known) {
 		return []happening{}
 	}
+	if v.publishedFrom != "" {
+		return []happening{{cli.Stamp{Time: at}, unseen, 1, "The tokens were issued for " + v.publishedFrom + ", and the access token was published here."}}
+	}
 	return []happening{{cli.Stamp{Time: at}, unseen, 1, "Tokens were issued outside bezoar: another program logged in or refreshed them."}}
 }
 
@@ -166,6 +169,9 @@ func (v *View) sentence(first, last persist.Entry, count int) string {
 	case persist.Login:
 		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
 	case persist.Adopted:
+		if last.Method == machine.MethodExternal {
+			return fmt.Sprintf("Another program published a token here, and bezoar loaded it (%s).", who)
+		}
 		if v.isRefreshedElsewhere(last) {
 			return v.rotationElsewhere(first, last, count, who)
 		}

@@ -27,11 +27,12 @@ type View struct {
 	History history.TokenHistory
 	entries []persist.Entry // of the ledger, the oldest first
 
-	noHome        bool  // the home is not there yet
-	inMemory      bool  // logins are kept in the memory of each process
-	forbidden     bool  // a restriction forbids the stored login
-	StoreProblem  error // why the store cannot be read, or that it holds no login
-	ledgerProblem error // why the ledger cannot be read
+	noHome        bool   // the home is not there yet
+	inMemory      bool   // logins are kept in the memory of each process
+	publishedFrom string // the home that a login without a refresh token is published from, "" for none
+	forbidden     bool   // a restriction forbids the stored login
+	StoreProblem  error  // why the store cannot be read, or that it holds no login
+	ledgerProblem error  // why the ledger cannot be read
 }
 
 // LookLimit bounds a look: a disk may hang, and a keyring may wait for the user.
@@ -69,6 +70,7 @@ func (v *View) LookAt(ctx context.Context, login persist.Store, ledger persist.L
 	})
 	v.State, v.History, v.forbidden = seen.Snapshot, seen.History, seen.IsForbidden
 	v.StoreProblem, v.ledgerProblem = seen.StoreProblem, seen.LedgerProblem
+	v.publishedFrom = publishedFrom(v.Config.Home, v.State)
 	entries, _ := EntriesOf(ledger) // the same problem is in LedgerProblem
 	v.entries = withoutFailedLogouts(entries)
 }
