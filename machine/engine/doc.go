@@ -14,7 +14,7 @@
 // At most one refresh of a login is in flight. No timer runs while nothing is, unless a
 // program calls [Engine.Keep]: a token set ages by the clock that the next ask is compared
 // with. Keep is for a program whose clients never ask ahead. It refreshes what is due, and
-// looks at the store every two seconds.
+// looks at the store every second.
 //
 // # Calls
 //

@@ -13,7 +13,7 @@ import (
 // wait after a failed attempt is over, by the rules that an ask follows: it posts
 // nothing for a login that is dead, that cannot be refreshed or that the client
 // refreshes, and for none. It tries again to store what could not be stored. It also
-// looks at the store every two seconds, less often if that is slow, so that subscribers
+// looks at the store every second, less often if that is slow, so that subscribers
 // learn of a login and a logout made elsewhere; what it takes up is for the machine to
 // say, as in [Engine.Look].
 //
@@ -80,7 +80,7 @@ func (k *keeper) tick(ctx context.Context) {
 // How often the keeper looks at the store. A store that is slow to look at, such as a
 // keyring or a disk that hangs, is looked at for a hundredth of the time.
 const (
-	lookLeast = 2 * time.Second
+	lookLeast = time.Second
 	lookMost  = time.Minute
 )
 

@@ -79,7 +79,7 @@ func (p *publisher) sync() error {
 		p.failed = ""
 	case err.Error() != p.failed:
 		p.failed = err.Error()
-		p.say("nothing is published for now, and it is tried again: " + p.failed)
+		p.say("what is new is not published yet, and it is tried again: " + p.failed)
 	}
 	if why := p.obstacle(p.engine.Snapshot()); why != p.said {
 		p.said = why
