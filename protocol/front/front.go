@@ -98,6 +98,7 @@ type Front struct {
 	ending    context.Context // ends when nothing is to be waited for any more
 	endNow    context.CancelFunc
 	childGone chan struct{} // closed when the child's last line has been handled
+	isStopped atomic.Bool
 	over      chan struct{} // closed when Serve has to return
 	overOnce  sync.Once
 	err       error // why; valid after over is closed
@@ -143,8 +144,15 @@ func (f *Front) Serve() error {
 	return f.err
 }
 
-// Stop makes Serve return nil, whatever client and child do.
-func (f *Front) Stop() { f.finish(nil) }
+// Stop makes Serve return nil, whatever client and child do. What waits for a child that
+// takes nothing then keeps [Front.End] for a second only.
+func (f *Front) Stop() {
+	f.isStopped.Store(true)
+	f.finish(nil)
+}
+
+// stopLimit is how long a front that was stopped waits for the child to take what waits.
+const stopLimit = time.Second
 
 // finish makes Serve return. The first reason counts.
 func (f *Front) finish(err error) {
@@ -179,8 +187,7 @@ func (f *Front) childEnded(err error) {
 func (f *Front) End(ctx context.Context) error {
 	defer f.endNow()
 	f.finish(nil)
-	f.queue.drain(ctx)
-	_ = f.o.Child.Flush(ctx)
+	f.handOn(ctx)
 	_ = f.o.CloseChild.Close()
 	select {
 	case <-f.childGone:
@@ -194,6 +201,17 @@ func (f *Front) End(ctx context.Context) error {
 	}
 	f.queue.close(ErrChildEnded.Error())
 	return ctx.Err()
+}
+
+// handOn waits until the child has been sent everything, or ctx ends.
+func (f *Front) handOn(ctx context.Context) {
+	if f.isStopped.Load() {
+		limited, cancel := context.WithTimeout(ctx, stopLimit)
+		defer cancel()
+		ctx = limited
+	}
+	f.queue.drain(ctx)
+	_ = f.o.Child.Flush(ctx)
 }
 
 // requiresAuth reports whether turns of a provider need an OpenAI login.

@@ -143,7 +143,7 @@ func TestAnEndlessLineOfTheChildIsNotKept(t *testing.T) {
 		})
 		said := s.ask(request(1, "thread/read", ""), request(2, "thread/list", ""))
 		require.Len(t, said, 2)
-		require.Contains(t, said[0], "cannot be handed on: longer than the limit")
+		require.Contains(t, said[0], "cannot be handed on: longer than")
 	})
 	require.NoError(t, err)
 }
@@ -216,5 +216,24 @@ func TestStopEndsServe(t *testing.T) {
 		s.front.Stop()
 		require.NoError(t, <-s.served)
 		s.served <- nil
+	}))
+}
+
+func TestAStoppedFrontDoesNotWaitForAChildThatHangs(t *testing.T) {
+	require.NoError(t, opened(t, nil, func(t *testing.T, s *site) {
+		s.ask(hello)
+		s.child.Hang()
+		require.NoError(t, s.engine.Login(t.Context(), *apiKey("sk-1"))) // which the child does not acknowledge
+		s.send(request(1, "thread/list", ""), request(2, "turn/start", ""))
+		synctest.Wait()
+		s.front.Stop()
+		require.NoError(t, <-s.served)
+		s.served <- nil
+		closed := s.child.Closed()
+		begun := time.Now()
+		go s.front.End(t.Context())
+		<-closed
+		require.Equal(t, stopLimit, time.Since(begun))
+		s.child.Die()
 	}))
 }

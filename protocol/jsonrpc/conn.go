@@ -31,6 +31,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"math/bits"
 	"sync"
 	"time"
 )
@@ -90,6 +91,7 @@ type Conn struct {
 	limit   int // of the queue, in bytes
 
 	methods map[string]string // each name once: an allocation saved for each message
+	drops   uint64            // lines that were dropped
 
 	endOnce sync.Once
 	ended   chan struct{}
@@ -277,7 +279,10 @@ func (c *Conn) answered(m message, line []byte) {
 // drop reports what is not handed to the handler, which begins with head. Only its length
 // is logged, for it may be a secret.
 func (c *Conn) drop(head []byte, size int, reason error) {
-	c.log.Warn("line dropped", "bytes", size, "reason", reason)
+	c.drops++
+	if c.drops <= 10 || bits.OnesCount64(c.drops) == 1 { // an endless stream of them fills no log
+		c.log.Warn("line dropped", "bytes", size, "reason", reason, "number", c.drops)
+	}
 	if h, ok := c.handler.(DropHandler); ok {
 		h.Dropped(Dropped{Head: head, Bytes: size, Reason: reason})
 	}

@@ -22,13 +22,18 @@ type lines struct {
 	long  []byte // a line that did not fit r's buffer
 	err   error  // what ended the input; it is not read again
 	drop  func(head []byte, size int, reason error)
+
+	dropped bool // the line that is being read has been reported
 }
 
 func newLines(r io.Reader, limit int, drop func(head []byte, size int, reason error)) lines {
 	return lines{r: bufio.NewReaderSize(r, readBytes), limit: limit, drop: drop}
 }
 
-var errTooLong = errors.New("longer than the limit")
+var (
+	errTooLong = errors.New("longer than the limit")
+	errEndless = errors.New("longer than twice the limit, and goes on")
+)
 
 // headBytes is how much of a line that is too long is shown to who may know what it is.
 const headBytes = 1 << 10
@@ -42,7 +47,9 @@ func (l *lines) next() ([]byte, error) {
 			break // what stands before a broken read may be half a line
 		}
 		if size > l.limit {
-			l.drop(line, size, errTooLong)
+			if !l.dropped {
+				l.drop(line, size, errTooLong)
+			}
 			continue
 		}
 		if size > 0 {
@@ -58,7 +65,7 @@ func (l *lines) read() (line []byte, size int) {
 	if cap(l.long) > keepBytes {
 		l.long = nil
 	}
-	l.long = l.long[:0]
+	l.long, l.dropped = l.long[:0], false
 	for {
 		part, err := l.r.ReadSlice('\n')
 		size += len(part)
@@ -72,6 +79,10 @@ func (l *lines) read() (line []byte, size int) {
 			l.long = append(l.long, part...)
 		} else if len(l.long) > headBytes {
 			l.long = bytes.Clone(l.long[:headBytes])
+		}
+		if size > 2*l.limit && !l.dropped { // its end may never come
+			l.dropped = true
+			l.drop(l.long, size, errEndless)
 		}
 		if err != bufio.ErrBufferFull {
 			return l.long, size

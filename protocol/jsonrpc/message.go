@@ -88,7 +88,10 @@ func parseID(value []byte) (ID, bool) {
 // HasPrefix reports whether the id is a string that begins with prefix, in which a JSON
 // string needs no escape.
 func (id ID) HasPrefix(prefix string) bool {
-	return id.text != "" && strings.HasPrefix(string(unquote([]byte(id.text))), prefix)
+	if strings.Contains(id.text, `\`) {
+		return strings.HasPrefix(string(unquote([]byte(id.text))), prefix)
+	}
+	return id.text != "" && strings.HasPrefix(id.text[1:], prefix)
 }
 
 // String is the id as it stands on a line.
@@ -259,7 +262,9 @@ func AnswerID(head []byte) (id ID, ok bool) {
 	EachMember(head, func(name, value []byte) {
 		switch string(name) {
 		case "id":
+			end := cap(head) - cap(value) + len(value)
 			id, ok = parseID(value)
+			ok = ok && end < len(head) // else digits may be missing
 		case "method":
 			isRequest = true
 		}

@@ -40,7 +40,8 @@ type Child struct {
 // account/login/start and account/logout as Codex does, each other request with its params.
 func New() *Child {
 	c := &Child{script: map[string]func(*Child, jsonrpc.Request){}, served: make(chan struct{})}
-	c.read, c.In = pipe()
+	read, in := io.Pipe()
+	c.read, c.In = read, &input{PipeWriter: in, closed: make(chan struct{})}
 	var out *io.PipeReader
 	out, c.write = io.Pipe()
 	c.Out = out
@@ -54,7 +55,20 @@ func New() *Child {
 	return c
 }
 
-func pipe() (*io.PipeReader, io.WriteCloser) { return io.Pipe() }
+// input is the child's input, and knows when it was closed.
+type input struct {
+	*io.PipeWriter
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (i *input) Close() error {
+	i.once.Do(func() { close(i.closed) })
+	return i.PipeWriter.Close()
+}
+
+// Closed is closed when the child's input is.
+func (c *Child) Closed() <-chan struct{} { return c.In.(*input).closed }
 
 // gated is the child's input, which Hang keeps it from reading.
 type gated struct{ c *Child }
