@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,7 +42,30 @@ func ShutdownSignals() []os.Signal {
 func IgnoreBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // UntilSignalOrHangup is UntilSignal for a command that always cleans up: it also ends
-// when the reader of its output ends, and a second signal changes nothing.
-func UntilSignalOrHangup() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), append(ShutdownSignals(), syscall.SIGPIPE)...)
+// when the reader of the command's output has gone, and a second signal changes nothing.
+// The command has to write to the output that is returned. SIGPIPE could not say this: it
+// comes for any pipe and socket, also for a client that was killed.
+func UntilSignalOrHangup(env Environment) (context.Context, Environment, context.CancelFunc) {
+	ctx, cancel := signal.NotifyContext(context.Background(), ShutdownSignals()...)
+	IgnoreBrokenPipes()
+	for _, each := range []*io.Writer{&env.Stdout, &env.Stderr} {
+		if !IsTerminal(*each) { // the end of a terminal is SIGHUP
+			*each = untilHangup{*each, cancel}
+		}
+	}
+	return ctx, env, cancel
+}
+
+// untilHangup is an output that says when its reader has gone.
+type untilHangup struct {
+	to     io.Writer
+	hangUp func()
+}
+
+func (w untilHangup) Write(text []byte) (int, error) {
+	n, err := w.to.Write(text)
+	if errors.Is(err, syscall.EPIPE) {
+		w.hangUp()
+	}
+	return n, err
 }

@@ -27,14 +27,15 @@ type editor struct {
 	log    *bytes.Buffer // the server's standard error, whole when the server has ended
 }
 
-// newEditor starts this program as the server of a home.
-func newEditor(home, tokenURL string, flags ...string) (*editor, error) {
+// newEditor starts this program as the server of a home, with further variables, and gives
+// what the server says unasked to a handler.
+func newEditor(home string, environment []string, hears jsonrpc.Handler, flags ...string) (*editor, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	server := exec.Command(self, append([]string{"app-server", "--home", home}, flags...)...)
-	server.Env = append(os.Environ(), "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+tokenURL)
+	server.Env = append(os.Environ(), environment...)
 	log := new(bytes.Buffer)
 	server.Stderr = log
 	input, err := server.StdinPipe()
@@ -49,7 +50,7 @@ func newEditor(home, tokenURL string, flags ...string) (*editor, error) {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
 	e := &editor{server, input, jsonrpc.New(output, input, jsonrpc.Options{}), log}
-	go e.conn.Serve(discard{})
+	go e.conn.Serve(hears)
 	return e, nil
 }
 

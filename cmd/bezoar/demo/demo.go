@@ -26,7 +26,7 @@ import (
 var Command = cli.Command{
 	Name:    "demo",
 	Summary: "Show that polls with a dead login make one refresh, on this machine.",
-	Usage:   "[--polls N] [--page [--no-browser]] [--naive]",
+	Usage:   "[--polls N] [--page [--no-browser]] [--naive] | --backend COMMAND",
 	About: `Starts an issuer on loopback, and a home with a login whose refresh token is dead. An
 editor polls the real app-server on that home, before and after a new login. Then a
 plain client of golang.org/x/oauth2 makes the same polls; --naive shows it to its end.
@@ -34,7 +34,12 @@ With --page everything runs slowly enough to watch it on the live page in a brow
 until you press Enter. The demo sends nothing outside this machine and leaves nothing
 behind.
 
-Example: bezoar demo --page --polls 200`,
+With --backend three clients work through a real codex instead: with a login that has
+expired, one that is refused in a turn, one that is dead, and a new one. All that the
+codex talks to is on this machine too, its model among it.
+
+Example: bezoar demo --page --polls 200
+         bezoar demo --backend 'codex app-server'`,
 	Run: demo,
 }
 
@@ -46,14 +51,21 @@ func demo(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	page := flags.Bool("page", false, "go slowly, and show the live page in a browser")
 	noBrowser := flags.Bool("no-browser", false, "print the page's address and open no browser")
 	whole := flags.Bool("naive", false, "show the plain client to its end")
+	backend := flags.String("backend", "", "show a day with this `command`, a real codex app-server, instead")
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
 	if *polls < 1 {
 		return cli.Misuse("--polls takes a number above 0")
 	}
-	signals, stop := cli.UntilSignalOrHangup()
+	if *backend != "" && flags.NFlag() > 1 {
+		return cli.Misuse("--backend goes with no other flag of the demo")
+	}
+	signals, env, stop := cli.UntilSignalOrHangup(env)
 	defer stop()
+	if *backend != "" {
+		return showDay(signals, env, *backend)
+	}
 	s, err := newShow(env)
 	if err != nil {
 		return err
@@ -76,9 +88,10 @@ type show struct {
 	url    string
 	client *oauth.Client // of another program
 	home   string
-	server *http.Server
 
-	leave func() // ends the wait for a browser; nil for none
+	environment []string // of the servers, besides this program's
+	stop        func()   // ends the issuer
+	leave       func()   // ends the wait for a browser; nil for none
 
 	polls                           int
 	withPage, noBrowser, plainWhole bool
@@ -118,9 +131,11 @@ func newShow(env cli.Environment) (*show, error) {
 		return nil, err
 	}
 	s := &show{env: env, home: home, issuer: issuer.New(issuer.Options{}), url: urlOf(listener) + "/oauth/token"}
+	s.environment = []string{"BEZOAR_REFRESH_TOKEN_URL_OVERRIDE=" + s.url}
 	s.client = oauth.New(oauth.Options{})
-	s.server = &http.Server{Handler: s.issuer, ReadHeaderTimeout: time.Minute}
-	go s.server.Serve(listener)
+	server := &http.Server{Handler: s.issuer, ReadHeaderTimeout: time.Minute}
+	s.stop = func() { server.Close() }
+	go server.Serve(listener)
 	return s, nil
 }
 
@@ -128,7 +143,7 @@ func (s *show) close() {
 	if s.leave != nil {
 		s.leave()
 	}
-	s.server.Close()
+	s.stop()
 	os.RemoveAll(s.home)
 }
 
@@ -231,11 +246,16 @@ func (s *show) deadLogin(ctx context.Context) (secret.Token, error) {
 	if err := s.store(ctx, grant, long); err != nil {
 		return secret.Token{}, err
 	}
+	return grant.RefreshToken, s.spend(ctx, grant.RefreshToken)
+}
+
+// spend uses a refresh token in another program, so that it is dead in every other.
+func (s *show) spend(ctx context.Context, refresh secret.Token) error {
 	names := machine.Issuer{TokenEndpoint: s.url, ClientID: oauth.DefaultClientID}
-	if _, granted := s.client.Refresh(ctx, names, grant.RefreshToken, endpoint.CauseOld).(endpoint.Issued); !granted {
-		return secret.Token{}, errors.New("the issuer on loopback does not answer")
+	if _, granted := s.client.Refresh(ctx, names, refresh, endpoint.CauseOld).(endpoint.Issued); !granted {
+		return errors.New("the issuer on loopback does not answer")
 	}
-	return grant.RefreshToken, nil
+	return nil
 }
 
 func (s *show) login(ctx context.Context) error {

@@ -58,7 +58,7 @@ func demoIssuer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if *lifetime < time.Second {
 		return cli.Misuse("--access-lifetime takes a time of a second or more, such as 5m")
 	}
-	signals, stop := cli.UntilSignalOrHangup()
+	signals, env, stop := cli.UntilSignalOrHangup(env)
 	defer stop()
 	home, listener, err := openHome(*port)
 	if err != nil {

@@ -28,7 +28,7 @@ func (s *show) startEditor(ctx context.Context) (*editor, error) {
 	if s.withPage {
 		flags = []string{"--inspect", "127.0.0.1:0"}
 	}
-	editor, err := newEditor(s.home, s.url, flags...)
+	editor, err := newEditor(s.home, s.environment, discard{}, flags...)
 	if err != nil {
 		return nil, err
 	}
