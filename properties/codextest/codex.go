@@ -33,8 +33,9 @@ func Find(t testing.TB, version string) string {
 	return path
 }
 
-// Each runs a test with every version.
+// Each runs a test with every version, beside other tests.
 func Each(t *testing.T, test func(t *testing.T, codex string)) {
+	t.Parallel()
 	for _, version := range Versions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,7 @@ type Site struct {
 	Home string // CODEX_HOME, and bezoar's
 
 	t      testing.TB
-	work   string // the folder that turns work in
+	Work   string // the folder that turns work in
 	caFile string
 }
 
@@ -55,8 +55,8 @@ shell_snapshot = false
 func NewSite(t testing.TB, options issuer.Options) *Site {
 	service, err := scripted.Start(scripted.Options{Issuer: issuer.New(options), Keys: []secret.Token{Key}})
 	require.NoError(t, err)
-	s := &Site{Service: service, t: t, Home: folder(t), work: folder(t)}
-	s.caFile = filepath.Join(s.work, "ca.pem")
+	s := &Site{Service: service, t: t, Home: folder(t), Work: folder(t)}
+	s.caFile = filepath.Join(s.Work, "ca.pem")
 	require.NoError(t, os.WriteFile(s.caFile, s.Certificate(), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(s.Home, "config.toml"), []byte(config), 0o600))
 	t.Cleanup(s.Close)
@@ -109,7 +109,7 @@ func (s *Site) Bezoar(words ...string) *exec.Cmd {
 // Command is a program on this site, in a folder of its own.
 func (s *Site) Command(program string, words ...string) *exec.Cmd {
 	command := exec.Command(program, words...)
-	command.Dir = s.work
+	command.Dir = s.Work
 	isOurs := func(variable string) bool {
 		return strings.HasPrefix(variable, "BEZOAR_") || strings.HasPrefix(variable, "CODEX_") || strings.HasPrefix(variable, "OPENAI_")
 	}
@@ -156,4 +156,16 @@ func processesOf(home string) (found []string) {
 		found = append(found, filepath.Base(each)+" "+strings.ReplaceAll(string(line), "\x00", " "))
 	}
 	return found
+}
+
+// Front is bezoar before a codex, as a client starts it.
+func (s *Site) Front(codex string, words ...string) *exec.Cmd {
+	return s.Bezoar(append([]string{"app-server", "--backend", codex + " app-server"}, words...)...)
+}
+
+// StartFront starts bezoar before a codex, and opens the conversation.
+func (s *Site) StartFront(codex string, words ...string) *Client {
+	c := Start(s.t, s.Front(codex, words...))
+	c.Initialize()
+	return c
 }
