@@ -54,6 +54,9 @@ func newHost(env cli.Environment, c config.Config, client *protocol.ClientInfo, 
 	if h.engine, err = engine.Start(options); err != nil {
 		return nil, err
 	}
+	if behind != nil {
+		go h.engine.Keep(context.Background()) // a child never asks ahead; this ends with the engine
+	}
 	page.Show(c.Home, pageOptions(env.Version, behind.program(), h.engine, options.Ledger), func(line string) { cli.LogLine(env, line) })
 	h.logins = login.New(login.Options{Issuer: issuer, Save: h.engine.Login, Restriction: c.Restriction, Log: log})
 	return h, nil
