@@ -4,8 +4,9 @@ package surface
 // asked for experimentalApi. The schemas do not say it: they list all notifications.
 func IsForExperimental(notification string) bool { return notifications[notification] }
 
-// notifications are the ones that the source of Codex marks as experimental, and
-// thread/readState/changed, which 0.169.0 and 0.171.0 send to no other client.
+// notifications are the ones that the source of Codex marks as experimental (of them,
+// thread/settings/updated was seen), and thread/readState/changed, which 0.171.0 sends to
+// no other client.
 var notifications = map[string]bool{
 	"autoApprovalReview/strictReviewRequired": true,
 	"mcpServer/event/stream/notification":     true,
