@@ -78,6 +78,7 @@ var files = []option{
 	{word: "auth.source, auth.source.next, auth.source.lock", meaning: "with cli_auth_credentials_store = \"auto\": where the login is kept, the same while it is written, and the lock of a change"},
 	{word: "auth.sealed.*, auth.keyring.lock", meaning: "on systems whose keyring holds little: the login, encrypted with a key in the keyring, and the lock of a write"},
 	{word: "auth.publish.lock, auth.json.published", meaning: "in a folder that bezoar publish publishes to: the lock of the one that does, and the next auth.json while it is written"},
+	{word: "app-server-control", meaning: "a folder with the socket of app-server --listen unix://, and its lock; Codex uses the same"},
 	{word: "doctor.*.lock", meaning: "a file on which bezoar doctor tries a lock; it removes it again"},
 }
 
