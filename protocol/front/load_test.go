@@ -56,13 +56,19 @@ func TestAStormIsAnsweredInFull(t *testing.T) {
 // Work that takes long must not keep other requests from the child.
 func TestRequestsThatTakeLongDoNotFillTheWindow(t *testing.T) {
 	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+		for n := range 150 { // those that are answered count neither now nor when they are old
+			s.send(request(n, "thread/list", ""))
+		}
+		require.Len(t, s.said(), 150)
+		time.Sleep(2 * youth)
+		answered := len(s.child.Lines())
 		s.child.On("command/exec", fronttestOpen)
 		for n := range 250 {
 			s.send(request(n, "command/exec", ""))
 		}
 		s.send(request(1000, "thread/list", ""))
 		require.Empty(t, s.said())
-		require.Len(t, s.child.Lines(), 3+window)
+		require.Len(t, s.child.Lines(), answered+window)
 		time.Sleep(2 * youth)
 		synctest.Wait()
 		require.Equal(t, []string{"id 1000"}, methodsSaid(s.said()))
@@ -85,6 +91,25 @@ func TestABackendThatHangsDoesNotFillTheMemory(t *testing.T) {
 		synctest.Wait()
 		require.Less(t, sent.Load(), int64(queueBytes+8<<20))
 		require.Greater(t, sent.Load(), int64(queueBytes))
+		s.child.Die()
+	})
+}
+
+func TestAnswersToAChildThatHangsDoNotFillTheMemory(t *testing.T) {
+	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+		s.child.Hang()
+		var sent atomic.Int64
+		line := `{"id":1,"result":"` + strings.Repeat("x", 64<<10) + "\"}\n"
+		go func() {
+			for sent.Load() < 64<<20 {
+				if _, err := io.WriteString(s.input, line); err != nil {
+					return
+				}
+				sent.Add(int64(len(line)))
+			}
+		}()
+		synctest.Wait()
+		require.Less(t, sent.Load(), int64(8<<20))
 		s.child.Die()
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -145,6 +146,27 @@ func TestBeforeInitializeLinesPassAtOnce(t *testing.T) {
 		require.Len(t, s.ask(hello), 1)
 		require.Contains(t, s.ask(hello)[0], "Already initialized")
 		require.Equal(t, []string{"thread/list", "initialize", "account/read", "account/login/start"}, s.child.Methods())
+	})
+}
+
+// The client hears of logins from bezoar, also if the child does not know of opt-outs.
+func TestTheChildsNewsOfItsLoginAreNotHandedOn(t *testing.T) {
+	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+		s.child.Write(`{"method":"account/updated","params":{}}`)
+		s.child.Write(`{"method":"account/login/completed","params":{}}`)
+		s.child.Write(`{"method":"account/rateLimits/updated","params":{}}`)
+		require.Equal(t, []string{"account/rateLimits/updated"}, methodsSaid(s.said()))
+	})
+}
+
+// A turn waits for a refresh, and what the client sent behind it waits too.
+func TestARequestDoesNotOvertakeATurnThatWaits(t *testing.T) {
+	inBubble(t, aged(tokens("a", "r")), nil, func(t *testing.T, s *site) {
+		s.issuer.give(grants("b", "r2"))
+		require.Empty(t, s.ask(request(1, "turn/start", ""), request(2, "thread/list", "")))
+		time.Sleep(s.issuer.takes)
+		require.Equal(t, []string{"id 1", "id 2"}, methodsSaid(s.said()))
+		require.Equal(t, has("b"), s.child.Login())
 	})
 }
 

@@ -132,8 +132,14 @@ func TestTokensOfTheClientAreRenewedByTheClient(t *testing.T) {
 }
 
 // A push in flight and an answer to the child's request may take effect in either order, so
-// that the child is given the login once more.
+// that the child is given the login once more, also if that is the one of the push again.
 func TestAPushThatCrossesAnAnswerIsRepeated(t *testing.T) {
+	for _, last := range []string{"b", "c"} {
+		t.Run(last, func(t *testing.T) { crosses(t, last) })
+	}
+}
+
+func crosses(t *testing.T, last string) {
 	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
 		var held jsonrpc.Request
 		s.child.On("account/login/start", func(_ *fronttestChild, r jsonrpc.Request) { held = r })
@@ -144,11 +150,15 @@ func TestAPushThatCrossesAnAnswerIsRepeated(t *testing.T) {
 		token, err := s.child.Renew(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, jwtOf("c").Reveal(), token)
-		s.child.SetLogin(has("b")) // and does now
+		if last == "c" {
+			s.child.SetLogin(has("b")) // and does now
+		} else {
+			require.NoError(t, s.engine.Login(context.Background(), *tokens("b", "r4"))) // and has taken it up before
+		}
 		s.child.On("account/login/start", nil)
 		s.child.Answer(held, `{"type":"chatgptAuthTokens"}`)
 		synctest.Wait()
-		require.Equal(t, has("c"), s.child.Login())
+		require.Equal(t, has(last), s.child.Login())
 	})
 }
 
