@@ -24,12 +24,14 @@ const (
 type item struct {
 	line   []byte
 	id     jsonrpc.ID
-	method string // "" for a notification
+	method string
 	class  class
+
+	isRequest bool // else it is a notification
 }
 
 func itemOf(r jsonrpc.Request, c class) item {
-	return item{line: r.Line, id: r.ID, method: r.Method, class: c}
+	return item{line: r.Line, id: r.ID, method: r.Method, class: c, isRequest: true}
 }
 
 // pending is a request that the child has not answered.
@@ -186,7 +188,7 @@ func (q *queue) hasRoom() bool {
 
 // send gives the child a line. The caller holds mu, so that lines keep their order.
 func (q *queue) send(i item) {
-	if i.method != "" {
+	if i.isRequest {
 		o := &pending{method: i.method, since: q.front.o.Now(), isYoung: true, next: q.opened[i.id]}
 		if isLearned(i.method) {
 			o.thread = threadOf(i.line)
@@ -267,7 +269,7 @@ func (q *queue) close(why string) {
 	q.aging.Stop()
 	for id, o := range q.opened {
 		for ; o != nil; o = o.next {
-			q.refuse(item{id: id, method: o.method})
+			q.refuse(item{id: id, method: o.method, isRequest: true})
 		}
 	}
 	for _, i := range q.items {
@@ -278,7 +280,7 @@ func (q *queue) close(why string) {
 }
 
 func (q *queue) refuse(i item) {
-	if i.method != "" {
+	if i.isRequest {
 		q.front.o.Client.ReplyError(i.id, &jsonrpc.Error{Code: jsonrpc.CodeInternal, Message: q.closed})
 	}
 }
