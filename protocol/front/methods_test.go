@@ -163,7 +163,8 @@ func TestTheChildsNewsOfItsLoginAreNotHandedOn(t *testing.T) {
 func TestARequestDoesNotOvertakeATurnThatWaits(t *testing.T) {
 	inBubble(t, aged(tokens("a", "r")), nil, func(t *testing.T, s *site) {
 		s.issuer.give(grants("b", "r2"))
-		require.Empty(t, s.ask(request(1, "turn/start", ""), request(2, "thread/list", "")))
+		require.Empty(t, s.ask(request(1, "turn/start", "")))
+		require.Empty(t, s.ask(request(2, "thread/list", "")))
 		time.Sleep(s.issuer.takes)
 		require.Equal(t, []string{"id 1", "id 2"}, methodsSaid(s.said()))
 		require.Equal(t, has("b"), s.child.Login())

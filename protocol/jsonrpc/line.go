@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 const (
@@ -18,9 +19,10 @@ const (
 // lines cuts the input into lines. One goroutine uses it at a time.
 type lines struct {
 	r     *bufio.Reader
-	limit int    // bytes, with the line ending
-	long  []byte // a line that did not fit r's buffer
-	err   error  // what ended the input; it is not read again
+	limit int      // bytes, with the line ending
+	long  []byte   // a line that did not fit r's buffer, up to keepBytes
+	rest  [][]byte // the parts behind that: a line that is never whole costs one copy
+	err   error    // what ended the input; it is not read again
 	drop  func(head []byte, size int, reason error)
 
 	dropped bool // the line that is being read has been reported
@@ -62,9 +64,6 @@ func (l *lines) next() ([]byte, error) {
 // read reads up to the end of a line or of the input. size is the length of the line,
 // also of one that was too long to be kept, of which line is the head.
 func (l *lines) read() (line []byte, size int) {
-	if cap(l.long) > keepBytes {
-		l.long = nil
-	}
 	l.long, l.dropped = l.long[:0], false
 	for {
 		part, err := l.r.ReadSlice('\n')
@@ -76,18 +75,35 @@ func (l *lines) read() (line []byte, size int) {
 			}
 		}
 		if size <= l.limit {
-			l.long = append(l.long, part...)
+			l.keep(part)
 		} else if len(l.long) > headBytes {
-			l.long = bytes.Clone(l.long[:headBytes])
+			l.long, l.rest = bytes.Clone(l.long[:headBytes]), nil
 		}
 		if size > 2*l.limit && !l.dropped { // its end may never come
 			l.dropped = true
 			l.drop(l.long, size, errEndless)
 		}
 		if err != bufio.ErrBufferFull {
-			return l.long, size
+			return l.whole(), size
 		}
 	}
+}
+
+func (l *lines) keep(part []byte) {
+	if len(l.rest) == 0 && len(l.long)+len(part) <= keepBytes {
+		l.long = append(l.long, part...)
+		return
+	}
+	l.rest = append(l.rest, bytes.Clone(part))
+}
+
+func (l *lines) whole() []byte {
+	if len(l.rest) == 0 {
+		return l.long
+	}
+	line := bytes.Join(slices.Insert(l.rest, 0, l.long), nil)
+	l.rest = nil
+	return line
 }
 
 // more reports whether a whole line is buffered, so that next needs no Read.

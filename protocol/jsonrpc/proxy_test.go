@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -192,5 +193,20 @@ func TestIDHasPrefix(t *testing.T) {
 		id, ok := parseID([]byte(text))
 		require.True(t, ok)
 		require.Equal(t, want, id.HasPrefix("front/"), text)
+	}
+}
+
+func TestALongLineIsWhole(t *testing.T) {
+	for _, size := range []int{readBytes - 1, readBytes, readBytes + 1, keepBytes - 1, keepBytes + 1, 4*keepBytes + 7} {
+		var text strings.Builder
+		for n := 0; text.Len() < size; n++ {
+			fmt.Fprintf(&text, "%d ", n)
+		}
+		l := newLines(strings.NewReader(text.String()+"\nshort\n"+text.String()), 64<<20, nil)
+		for _, want := range []string{text.String() + "\n", "short\n", text.String()} {
+			line, err := l.next()
+			require.NoError(t, err)
+			require.True(t, want == string(line), "%d bytes", size)
+		}
 	}
 }
