@@ -71,6 +71,9 @@ type CredentialLoaded struct {
 	RefreshedAt time.Time        // when it came out of a refresh, as the ledger says; zero if unknown
 	SentAt      time.Time        // when that refresh was sent to the issuer; zero if unknown
 	InUse       *history.Verdict // the store's ledger condemns the refresh token of the login in use
+	InUseEnded  bool             // a logout ended the login in use, as the ledger says
+	IsLater     bool             // a user made this login with this program after the one in use was taken up
+	LastLogin   history.Login    // the last login that a user made, as the ledger says
 	Attempt     AttemptID        // the refresh that found it, zero for none
 	Displaced   bool             // it took the place of the unsaved login in use
 	Dropped     *Credential      // the tokens of that refresh, which no login uses any more; nil for none

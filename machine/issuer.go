@@ -62,7 +62,15 @@ func (p Policy) TokenID(c Credential) secret.Fingerprint {
 // no owner id, and if the issuer's address has a part that might be a secret.
 func (c Credential) Origin() (history.Origin, bool) {
 	known := c.OwnerID != "" && c.Provenance != Provenance{} && !strings.ContainsAny(c.Provenance.Issuer, "@?#")
-	return history.Origin{Owner: secret.New(c.OwnerID).Fingerprint(), Issuer: c.Provenance.Issuer, ClientID: c.Provenance.ClientID}, known
+	return history.Origin{Owner: c.ownerName(), Issuer: c.Provenance.Issuer, ClientID: c.Provenance.ClientID}, known
+}
+
+// ownerName is what the ledger calls the owner id, "" for none.
+func (c Credential) ownerName() secret.Fingerprint {
+	if c.OwnerID == "" {
+		return ""
+	}
+	return secret.New(c.OwnerID).Fingerprint()
 }
 
 // Completed is the login with its provenance, if its record has lost it and the
@@ -71,7 +79,7 @@ func (c Credential) Completed(h history.TokenHistory) Credential {
 	if c.OwnerID == "" || c.Provenance != (Provenance{}) {
 		return c
 	}
-	if origin, ok := h.Origin(secret.New(c.OwnerID).Fingerprint()); ok {
+	if origin, ok := h.Origin(c.ownerName()); ok {
 		c.Provenance = Provenance{Issuer: origin.Issuer, ClientID: origin.ClientID}
 	}
 	return c

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Loaded is the event that the machine learns a stored credential by, with all that the
@@ -18,8 +19,34 @@ func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) Cr
 	rotation := h.Rotation(id)
 	return CredentialLoaded{
 		At: At{at}, Credential: found, Verdict: h.VerdictOn(id), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
-		InUse: h.VerdictOn(s.Policy.TokenID(s.Credential)),
+		InUse:      h.VerdictOn(s.Policy.TokenID(s.Credential)),
+		InUseEnded: s.IsEnded(h), IsLater: s.isLater(found, h), LastLogin: h.LastLogin,
 	}
+}
+
+// IsEnded reports whether the ledger knows of a logout that ended the login in use. It
+// is over then, however good its tokens look.
+func (s State) IsEnded(h history.TokenHistory) bool {
+	return s.Credential.Method != "" && h.IsEnded(s.Policy.endingName(s.Credential))
+}
+
+// endingName is what a logout is filed under: the token id, or the fingerprint of a login that has none.
+func (p Policy) endingName(c Credential) secret.Fingerprint {
+	return cmp.Or(p.TokenID(c), c.Fingerprint())
+}
+
+// isLater reports whether the found login is the last one that a user made here, and was
+// made after the login in use had been taken up. What was spent or ended since is a file
+// that came back.
+func (s State) isLater(found Credential, h history.TokenHistory) bool {
+	isOfLast := func(c Credential) bool {
+		return h.IsOfLastLogin(s.Policy.TokenID(c), c.Fingerprint(), c.ownerName())
+	}
+	if h.LastLogin == s.LastLogin || !isOfLast(found) || isOfLast(s.Credential) {
+		return false
+	}
+	verdict := h.VerdictOn(s.Policy.TokenID(found))
+	return !h.IsEnded(s.Policy.endingName(found)) && (verdict == nil || verdict.Reason != history.ReasonSpent)
 }
 
 // sentAt is when the refresh that the credential came out of was sent, zero if that
@@ -124,16 +151,21 @@ func (s State) onNothingNew(trouble evidence.BlockReason) Trigger {
 }
 
 // isSucceededBy reports whether a loaded credential may take the place of the one
-// in use. A key may, and so may another login of the same account, unless that one
-// is known to be dead while ours is not: a file that came back from a backup must
-// not cost a login. Any other login may once ours is over.
+// in use. Anything may after a logout from ours. A key may, and so may another login of
+// the same account, unless that one is known to be dead while ours is not: a file that
+// came back from a backup must not cost a login. A login that the user made after ours
+// may in any case, for it was on purpose; any other one may once ours is over.
 func (s State) isSucceededBy(e CredentialLoaded) bool {
 	_, isDead := s.verdictOn(e.Credential)
 	_, oursIsDead := s.verdictOn(s.Credential)
 	oursIsDead = oursIsDead || e.InUse != nil
 	switch {
+	case e.InUseEnded:
+		return true
 	case s.Policy.SharesAccount(s.Credential, e.Credential):
 		return oursIsDead || !isDead && e.Verdict == nil
+	case e.IsLater:
+		return true
 	case s.Credential.Method == MethodAPIKey:
 		return false // it is good for ever
 	case s.Credential.Method == MethodExternal:
@@ -168,14 +200,14 @@ func (s State) loaded(e CredentialLoaded) State {
 		s = s.condemning(*e.Verdict)
 	}
 	s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
-	s.RefreshedAt = e.RefreshedAt
+	s.RefreshedAt, s.LastLogin = e.RefreshedAt, e.LastLogin
 	return s
 }
 
 // without is the state without a login. What it knows of refresh tokens
 // stays: the same one may be put back.
 func (s State) without() State {
-	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, told: s.told}
+	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, LastLogin: s.LastLogin, told: s.told}
 }
 
 // with is the state with another credential in use; nothing of the old one is left.

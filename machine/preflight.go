@@ -23,10 +23,12 @@ type Stored struct {
 // first what was done to the login elsewhere, then what is known of the token, then
 // politeness.
 func (s State) Preflight(stored Stored, at time.Time) Event {
-	held := s.Policy.TokenID(s.Credential)
+	held, ended := s.Policy.TokenID(s.Credential), s.IsEnded(stored.History)
 	switch found := stored.Credential; {
-	case found == nil && stored.History.LoggedOut:
+	case found == nil && (stored.History.LoggedOut || ended), ended && !s.Policy.Admits(*found):
 		return LoggedOut{At: At{at}, Attempt: s.Attempt}
+	case ended && !found.Equal(s.Credential):
+		return s.adopting(*found, stored.History, at)
 	case found == nil, !s.Policy.Admits(*found), !s.Policy.SharesAccount(s.Credential, *found):
 		return s.straying(stored, at)
 	case s.isSuperseded(*found, stored.History):
@@ -78,8 +80,8 @@ func (s State) adopting(found Credential, lineage history.TokenHistory, at time.
 // straying decides on a login that the store does not hold any more. It must not be
 // refreshed: what the store holds is not ours to replace. It goes on while it
 // serves, for the file may be in the middle of something, and an account that is in
-// use must not change for a demand alone. When it is over, what is stored is the
-// only login there is; and if nothing is, nor a moment later, there is none.
+// use must not change for a demand alone, unless the user changed it. When it is over,
+// what is stored is the only login there is; and if nothing is, nor a moment later, there is none.
 func (s State) straying(stored Stored, at time.Time) Event {
 	withheld := s.withheld(evidence.BlockOtherLoginStored, at)
 	if stored.Unreadable {
@@ -89,7 +91,7 @@ func (s State) straying(stored Stored, at time.Time) Event {
 	isForUs := found != nil && s.Policy.Admits(*found)
 	verdict := stored.History.VerdictOn(s.Policy.TokenID(s.Credential))
 	switch {
-	case isForUs && (found.Method == MethodAPIKey || verdict != nil || !s.serves(at)):
+	case isForUs && (found.Method == MethodAPIKey || verdict != nil || !s.serves(at) || s.isLater(*found, stored.History)):
 		return s.adopting(*found, stored.History, at)
 	case verdict != nil:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}

@@ -26,6 +26,7 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 	touched.LastRefresh = noon
 	spent := verdict(held, history.ReasonSpent)
 	dead := verdict(newer, history.ReasonReused)
+	ended := history.TokenHistory{Ended: []history.Ending{{TokenID: policy.TokenID(held)}}}
 
 	for name, c := range map[string]struct {
 		held   machine.Credential
@@ -42,6 +43,11 @@ func TestARefreshIsReconsideredUnderTheLock(t *testing.T) {
 		"another account, and ours is over": {over, machine.Stored{Credential: &stranger}, machine.CredentialLoaded{}},
 		"another account, and ours is dead": {held, machine.Stored{Credential: &stranger, History: history.TokenHistory{
 			Verdicts: []history.Verdict{spent}}}, machine.CredentialLoaded{}},
+		"another account, and the user made it": {held, machine.Stored{Credential: &stranger, History: made(stranger)}, machine.CredentialLoaded{}},
+		"another account, and ours was ended":   {held, machine.Stored{Credential: &stranger, History: ended}, machine.CredentialLoaded{}},
+		"nothing there, and ours was ended":     {held, machine.Stored{History: ended}, machine.LoggedOut{}},
+		"a dead one, and ours was ended": {held, machine.Stored{Credential: &newer, History: history.TokenHistory{
+			Verdicts: []history.Verdict{dead}, Ended: ended.Ended}}, machine.CredentialLoaded{}},
 		"a key": {held, machine.Stored{Credential: &machine.Credential{Method: machine.MethodAPIKey, APIKey: secret.New("k")}}, machine.CredentialLoaded{}},
 		"nothing there, and ours is dead": {held, machine.Stored{History: history.TokenHistory{
 			Verdicts: []history.Verdict{spent}}}, machine.RefreshFailedPermanent{}},

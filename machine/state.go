@@ -70,6 +70,7 @@ type State struct {
 	InDoubt      bool                 // Stale: the refresh token may be spent, and its successor lost
 	LastAttempt  time.Time            // when the last refresh was started
 	RefreshedAt  time.Time            // when this credential came out of a refresh, of any process; zero if it did not
+	LastLogin    history.Login        // the last login in the ledger when a look took one up
 
 	Attempts      AttemptID        // how many refreshes this process has started
 	Verdicts      history.Verdicts // condemned refresh tokens this process knows of

@@ -75,7 +75,7 @@ var table = concat(
 
 	stay(nothingToDo, Phases(), "nothing to do: the answer comes from the current state"),
 	stay(lookNeeded, []Phase{NoAuth, Stale, Poisoned}, "asked with no token to give, or with one that has to wait for its refresh: another program may have logged in, so look; never at the network"),
-	stay(loginKept, Phases(), "the store holds nothing readable, nothing different or another account's login: a program may be writing the file"),
+	stay(loginKept, Phases(), "the store holds nothing readable, nothing different or another account's login that no user made here: a program may be writing the file"),
 	stay(storeStatusChanged, []Phase{NoAuth, Stale}, "why there is no login has changed: the store cannot be read, or can be read again; or the store holds the login in use again"),
 	stay(outcomeLate, Phases(), "a refresh ended after a login or a logout had replaced its login"),
 	stay(saveDue, []Phase{Fresh, Stale, Poisoned}, "the token set lives in memory alone: try the store again"),

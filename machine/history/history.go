@@ -28,6 +28,23 @@ type TokenHistory struct {
 	Ended []Ending // logins that a logout ended
 
 	Origins []Origin // where logins were made, the newest last
+
+	LastLogin   Login        // the last login that a user made with this program
+	Successions []Succession // of refresh tokens, the newest last
+}
+
+// Login is a login that a user made, as its entry names it. The zero Login is none.
+type Login struct {
+	TokenID secret.Fingerprint // of its first refresh token; "" for a key
+	Access  secret.Fingerprint // its key, or its first access token
+	Owner   secret.Fingerprint // of its owner id; "" if it has none
+	At      time.Time
+}
+
+// Succession is a refresh token that came out of another one.
+type Succession struct {
+	TokenID secret.Fingerprint // that was spent on it
+	Next    secret.Fingerprint
 }
 
 // Rotation is one refresh that went well.
@@ -49,10 +66,10 @@ type Loss struct {
 	Times   int
 }
 
-// Ending is a refresh token whose login a logout ended.
+// Ending is a refresh token whose login a logout ended, or a key.
 type Ending struct {
-	TokenID secret.Fingerprint
-	Undone  bool // the logout failed, and the login goes on
+	TokenID secret.Fingerprint // the fingerprint of a key, which has no token id
+	Undone  bool               // the logout failed, and the login goes on
 }
 
 // Origin is where the login with an owner id was made. It is a fact about the login
@@ -110,9 +127,33 @@ func (h TokenHistory) Losses(id secret.Fingerprint) int {
 	return h.Lost[at].Times
 }
 
-// IsEnded reports whether a logout ended the login with a refresh token.
+// IsEnded reports whether a logout ended the login with a refresh token, or with the key
+// of a fingerprint.
 func (h TokenHistory) IsEnded(id secret.Fingerprint) bool {
 	return id != "" && slices.Contains(h.Ended, Ending{TokenID: id})
+}
+
+// IsOfLastLogin reports whether the login with a refresh token, with an access token or a
+// key, and with an owner id is the last one that a user made, or what refreshes have made
+// of that. After a logout there is none. A name that is "" is not known.
+func (h TokenHistory) IsOfLastLogin(id, access, owner secret.Fingerprint) bool {
+	last := h.LastLogin
+	isSame := func(a, b secret.Fingerprint) bool { return a != "" && a == b }
+	switch {
+	case h.LoggedOut:
+		return false
+	case isSame(id, last.TokenID), isSame(access, last.Access), isSame(owner, last.Owner):
+		return true
+	}
+	for _, each := range slices.Backward(h.Successions) {
+		if !isSame(each.Next, id) {
+			continue
+		}
+		if id = each.TokenID; isSame(id, last.TokenID) {
+			return true
+		}
+	}
+	return false
 }
 
 // Rotation is the refresh that a refresh token came out of, the zero Rotation if it

@@ -95,7 +95,8 @@ type Entry struct {
 	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to TokenID by now
 	SentAt    time.Time          `json:"sent_at,omitzero"`  // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
-	Keys      string             `json:"keys,omitempty"` // of old verdicts, see [history.Condemned.Texts]
+	Resumed   bool               `json:"resumed,omitempty"` // adopted: a logout had ended the login, and it goes on
+	Keys      string             `json:"keys,omitempty"`    // of old verdicts, see [history.Condemned.Texts]
 
 	// Issued is the access token that came with a rotation or a login, if the issuer
 	// said when it expires: auth.json has no place for that.

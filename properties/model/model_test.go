@@ -73,15 +73,20 @@ func (m *model) order() {
 	m.orders++
 }
 
-func (m *model) reload(c *credential, now int) {
-	if c == nil || *c == m.login || m.state == "ApiKey" {
+// said is what the ledger says of the two logins.
+type said struct{ isLater, isEnded bool }
+
+func (m *model) reload(c *credential, s said, now int) {
+	if c == nil || *c == m.login || m.state == "ApiKey" && s == (said{}) {
 		return
 	}
 	_, isDead := m.dead[c.refresh]
 	_, weAre := m.dead[m.login.refresh]
 	isOver := weAre || m.refused || now >= m.login.due // nothing else dates these tokens
 	switch {
-	case m.state != "Fresh" && m.state != "Stale", c.key != "":
+	case m.state != "Fresh" && m.state != "Stale" && m.state != "ApiKey", c.key != "", s.isEnded:
+		m.take(*c, now)
+	case s.isLater && c.account != m.login.account:
 		m.take(*c, now)
 	case c.account == m.login.account && (weAre || !isDead), c.account != m.login.account && isOver:
 		m.take(*c, now)
@@ -156,10 +161,11 @@ func machineAgreesWithTheModel(t *rapid.T) {
 		"logout": func(*rapid.T) { step(machine.LoggedOut{At: second(now)}); naive.logout() },
 		"load": func(t *rapid.T) {
 			c := anyCredential(now).Draw(t, "stored")
-			step(machine.CredentialLoaded{At: second(now), Credential: c.real()})
-			naive.reload(&c, now)
+			s := said{rapid.Bool().Draw(t, "is later"), rapid.Bool().Draw(t, "is ended")}
+			step(machine.CredentialLoaded{At: second(now), Credential: c.real(), IsLater: s.isLater, InUseEnded: s.isEnded})
+			naive.reload(&c, s, now)
 		},
-		"load nothing": func(*rapid.T) { step(machine.NothingLoaded{At: second(now)}); naive.reload(nil, now) },
+		"load nothing": func(*rapid.T) { step(machine.NothingLoaded{At: second(now)}); naive.reload(nil, said{}, now) },
 		"reject": func(*rapid.T) {
 			step(machine.TokenRejected{At: second(now), Access: real.Credential.AccessToken.Fingerprint()})
 			naive.reject(now)

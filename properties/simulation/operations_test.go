@@ -308,6 +308,7 @@ func (o reloads) do(w *world) string {
 		return ""
 	}
 	p.owner.Reload()
+	p.checkTaken()
 	return p.name + " looks at the store"
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -155,7 +156,23 @@ func (l siteLedger) Append(ctx context.Context, e persist.Entry) error {
 	if w := l.process.world; l.process.word != nil && w.store.faults[loadFails] {
 		w.isTorn = true // a logout may have come before it, unseen
 	}
-	return l.Process.Append(ctx, e)
+	if err := l.Process.Append(ctx, e); err != nil {
+		return err
+	}
+	if e.Kind == persist.Login {
+		l.process.world.lastSaid = l.process.world.familyNamed(e.TokenID)
+	}
+	return nil
+}
+
+// familyNamed is the family of a token id, that of the key for none.
+func (w *world) familyNamed(id secret.Fingerprint) *propertytest.Family {
+	for _, g := range w.authority.Issued {
+		if propertytest.Policy.TokenID(g.Credential) == id {
+			return g.Family
+		}
+	}
+	return keyFamily
 }
 
 // isUnsaid reports whether a login or a logout has changed the store, and its last

@@ -132,6 +132,41 @@ func (w *world) isKept(g *propertytest.Grant, p *process) bool {
 	return w.authority.Of(p.owner.State().Credential) == g
 }
 
+// checkTaken: a process that has looked uses the login that the user made last, with
+// whatever process that was. Another login of its account will do if that one is dead.
+func (p *process) checkTaken() {
+	w, ours := p.world, p.owner.State().Credential
+	held := w.store.holds()
+	isSaid := w.lastSaid != nil && w.lastSaid == w.lastWord
+	if held == nil || !isSaid || w.store.faults[loadFails] || w.isSpent(*held) {
+		return
+	}
+	w.reach("a process looks at the login that was made last")
+	of := w.familyOf(ours)
+	isSpare := of != nil && of.Account == w.lastWord.Account && w.lastWord != keyFamily && w.mayBePoisoned(p, *held)
+	if of != w.lastWord && !isSpare {
+		w.violate("%s has looked, and goes on with %s: the user has left it", p.name, w.nameOf(&ours))
+	}
+}
+
+func (w *world) familyOf(c machine.Credential) *propertytest.Family {
+	if c.Method == machine.MethodAPIKey {
+		return keyFamily
+	}
+	if g := w.authority.Of(c); g != nil {
+		return g.Family
+	}
+	return nil
+}
+
+// isSpent reports whether the issuer gave a successor for the refresh token.
+func (w *world) isSpent(c machine.Credential) bool {
+	return slices.ContainsFunc(w.posts[c.RefreshToken.Reveal()], func(each *post) bool {
+		_, ok := each.answer.(endpoint.Issued)
+		return ok
+	})
+}
+
 // checkServed: when all is well, a login that lives is served.
 func (p *process) checkServed() {
 	w, s := p.world, p.owner.State()

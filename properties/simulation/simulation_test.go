@@ -69,7 +69,8 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 	corners := []string{"a token in doubt is posted once more", "a deadline strikes", "killed before \"answer\"", "killed before \"lock wait\"",
 		"stopped before \"answer\"", "stopped before \"post\"", "an answer is heard that came while the process stood still",
 		"an intent grows old before its post", "stands still before the store, in a login", "stands still before an entry, in a login",
-		"stands still before the store, in a logout", "stands still before an entry, in a logout", "killed in a login", "killed in a logout"}
+		"stands still before the store, in a logout", "stands still before an entry, in a logout", "killed in a login", "killed in a logout",
+		"a process looks at the login that was made last"}
 	for _, action := range []machine.Action{machine.ActionNone, machine.ActionWait, machine.ActionLogin, machine.ActionOperator} {
 		corners = append(corners, fmt.Sprintf("action %s", action))
 	}

@@ -33,6 +33,7 @@ type world struct {
 	posts    map[string][]*post   // by refresh token
 	doubts   map[string]int       // intents of a refresh token whose maker died
 	lastWord *propertytest.Family // whose login was stored last on purpose; nil for none
+	lastSaid *propertytest.Family // whose login has the last entry of a login; nil for none
 	wasOut   bool                 // the last word was a logout
 	isTorn   bool                 // who said it died before the last entry, or cannot see what came between
 	before   *machine.Credential  // what the store held before the operation

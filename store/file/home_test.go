@@ -84,8 +84,11 @@ func TestEarlierHomeKeepsItsLoginAndHistory(t *testing.T) {
 		lifeFirst: history.ReasonSpent, lifeRefused: history.ReasonRevoked, lifeThird: history.ReasonSpent,
 	}, reasons)
 	require.Nil(t, known.VerdictOn(lifeCurrent))
-	require.Equal(t, []history.Ending{{TokenID: lifeEnded}}, known.Ended)
+	require.Equal(t, []history.Ending{{TokenID: lifeEnded}}, slices.DeleteFunc(slices.Clone(known.Ended), func(e history.Ending) bool { return e.Undone }))
 	require.False(t, known.LoggedOut, "there was a login after the logout")
+	require.Equal(t, lifeThird, known.LastLogin.TokenID)
+	require.True(t, known.IsOfLastLogin(lifeCurrent, "", ""), "it came out of a refresh")
+	require.False(t, known.IsOfLastLogin(lifeRefused, "", ""))
 	require.Equal(t, 1, known.Losses(lifeCurrent))
 	require.Equal(t, []history.Rotation{
 		{TokenID: lifeRefused, At: at(t, "21:23:48.056494852"), SentAt: at(t, "21:23:48.054359924")},

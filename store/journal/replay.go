@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -31,6 +32,9 @@ func Replay(known history.TokenHistory, entries iter.Seq[persist.Entry], endpoin
 		if said.ofLogin {
 			r.history.LoggedOut = said.loggedOut
 		}
+		if said.isMade {
+			r.history.LastLogin = said.login
+		}
 	}
 	r.history.Condemned = r.history.Condemned.With(r.condemned...)
 	return r.history
@@ -39,6 +43,7 @@ func Replay(known history.TokenHistory, entries iter.Seq[persist.Entry], endpoin
 func clone(h history.TokenHistory) history.TokenHistory {
 	h.Verdicts, h.Rotations, h.Expiries = slices.Clone(h.Verdicts), slices.Clone(h.Rotations), slices.Clone(h.Expiries)
 	h.Lost, h.Ended, h.Origins = slices.Clone(h.Lost), slices.Clone(h.Ended), slices.Clone(h.Origins)
+	h.Successions = slices.Clone(h.Successions)
 	return h
 }
 
@@ -75,6 +80,9 @@ func (r *replay) remember(said facts) {
 	if id := said.ended.TokenID; id != "" {
 		replace(&h.Ended, said.ended, func(e history.Ending) bool { return e.TokenID == id })
 	}
+	if next := said.succession.Next; next != "" {
+		replace(&h.Successions, said.succession, func(s history.Succession) bool { return s.Next == next })
+	}
 }
 
 // remembered bounds each list that is made of a journal; the oldest go first.
@@ -91,16 +99,19 @@ func replace[T any](list *[]T, last T, old func(T) bool) {
 
 // facts are the parts of a history that one entry decides.
 type facts struct {
-	verdict    history.Verdict  // none if it has no token id
-	condemned  string           // ids of tokens with old verdicts
-	rotation   history.Rotation // none if it has no token id
-	expiry     history.Expiry   // none if it has no token
-	lost       history.Loss     // none if it has no token id
-	ended      history.Ending   // none if it has no token id
-	ofEndpoint bool             // it decides how long to leave its endpoint alone:
+	verdict    history.Verdict    // none if it has no token id
+	condemned  string             // ids of tokens with old verdicts
+	rotation   history.Rotation   // none if it has no token id
+	expiry     history.Expiry     // none if it has no token
+	lost       history.Loss       // none if it has no token id
+	ended      history.Ending     // none if it has no token id
+	succession history.Succession // none if it has no next token id
+	ofEndpoint bool               // it decides how long to leave its endpoint alone:
 	deferral   history.Deferral
 	ofLogin    bool // it decides whether there is a login:
 	loggedOut  bool
+	isMade     bool // it is that a user made one:
+	login      history.Login
 	unknown    bool // only a newer version could say
 }
 
@@ -121,14 +132,17 @@ func factsOf(e persist.Entry) facts {
 	case persist.Deferred:
 		return factsOfDeferral(e)
 	case persist.Login:
-		stored := e.Method != machine.MethodExternal
-		return facts{ofEndpoint: stored, ofLogin: stored, expiry: expiryOf(e)}
+		return factsOfLogin(e)
 	case persist.Adopted:
-		return facts{ofLogin: true}
+		said := facts{ofLogin: true}
+		if e.Resumed {
+			said.ended = endingOf(e, true)
+		}
+		return said
 	case persist.Logout:
-		return facts{ofLogin: true, loggedOut: true, ended: history.Ending{TokenID: e.TokenID}}
+		return facts{ofLogin: true, loggedOut: true, ended: endingOf(e, false)}
 	case persist.LogoutFailed:
-		return facts{ofLogin: true, ended: history.Ending{TokenID: e.TokenID, Undone: true}}
+		return facts{ofLogin: true, ended: endingOf(e, true)}
 	case Past:
 		return facts{condemned: e.Keys}
 	case persist.Intended, persist.Revoked, persist.Saved:
@@ -137,10 +151,26 @@ func factsOf(e persist.Entry) facts {
 	return facts{unknown: true}
 }
 
+// factsOfLogin says nothing of the home if the login lives in one process alone. Another
+// one may be what a logout had ended: a key is given again.
+func factsOfLogin(e persist.Entry) facts {
+	if e.Method == machine.MethodExternal {
+		return facts{expiry: expiryOf(e)}
+	}
+	return facts{
+		ofEndpoint: true, ofLogin: true, isMade: true, expiry: expiryOf(e), ended: endingOf(e, true),
+		login: history.Login{TokenID: e.TokenID, Access: e.Access, Owner: e.Owner, At: e.At.Round(0).UTC()},
+	}
+}
+
+func endingOf(e persist.Entry, undone bool) history.Ending {
+	return history.Ending{TokenID: cmp.Or(e.TokenID, e.Access), Undone: undone}
+}
+
 func factsOfRotation(e persist.Entry) facts {
 	said := facts{ofEndpoint: true, expiry: expiryOf(e), rotation: history.Rotation{TokenID: e.NextID, At: e.At, SentAt: e.SentAt}, ofLogin: e.NextID != ""}
 	if e.NextID != e.TokenID {
-		said.verdict = verdictOf(e, history.ReasonSpent)
+		said.verdict, said.succession = verdictOf(e, history.ReasonSpent), successionOf(e)
 	} else {
 		said.lost.TokenID = e.TokenID // it goes on, so that nothing was lost
 	}
@@ -153,9 +183,13 @@ func factsOfDeferral(e persist.Entry) facts {
 		said.lost = history.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1)} // an older version does not count
 	}
 	if e.NextID != "" && e.NextID != e.TokenID { // its successor came, and no access token
-		said.verdict = verdictOf(e, history.ReasonSpent)
+		said.verdict, said.succession = verdictOf(e, history.ReasonSpent), successionOf(e)
 	}
 	return said
+}
+
+func successionOf(e persist.Entry) history.Succession {
+	return history.Succession{TokenID: e.TokenID, Next: e.NextID}
 }
 
 func verdictOf(e persist.Entry, reason history.Reason) history.Verdict {

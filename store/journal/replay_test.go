@@ -42,7 +42,7 @@ func TestARotationSpendsTheOldTokenAndDatesTheNew(t *testing.T) {
 	require.Equal(t, history.TokenHistory{
 		Verdicts:  []history.Verdict{{TokenID: "a", Access: "access", Reason: history.ReasonSpent, At: noon}},
 		Condemned: history.Condemned{}.With(history.Verdict{TokenID: "a", Reason: history.ReasonSpent}),
-		Rotations: []history.Rotation{{TokenID: "b", At: noon}},
+		Rotations: []history.Rotation{{TokenID: "b", At: noon}}, Successions: []history.Succession{{TokenID: "a", Next: "b"}},
 	}, fold(deferred, persist.Entry{Kind: persist.Rotated, TokenID: "a", NextID: "b", Access: "access", Endpoint: here, At: noon}))
 }
 
@@ -129,6 +129,50 @@ func TestReplayKeepsALogoutUntilTheNextLogin(t *testing.T) {
 	}
 }
 
+func made(id, access secret.Fingerprint) persist.Entry {
+	return persist.Entry{Kind: persist.Login, Method: machine.MethodTokens, TokenID: id, Access: access, At: noon}
+}
+
+func rotated(id, next secret.Fingerprint) persist.Entry {
+	return persist.Entry{Kind: persist.Rotated, TokenID: id, NextID: next}
+}
+
+func TestReplayFollowsTheLastLoginThroughItsRefreshes(t *testing.T) {
+	alone := persist.Entry{Kind: persist.Deferred, TokenID: "b2", NextID: "b3"} // its successor came, and no access token
+	past := fold(made("a", "aa"), rotated("a", "a2"), made("b", "bb"), rotated("b", "b2"), rotated("a2", "a3"), alone, rotated("b3", "b3"))
+	require.Equal(t, history.Login{TokenID: "b", Access: "bb", At: noon}, past.LastLogin)
+	for _, id := range []secret.Fingerprint{"b", "b2", "b3"} {
+		require.True(t, past.IsOfLastLogin(id, "", ""), id)
+	}
+	for _, id := range []secret.Fingerprint{"a", "a2", "a3", "x", ""} {
+		require.False(t, past.IsOfLastLogin(id, "", ""), id)
+	}
+	require.True(t, past.IsOfLastLogin("x", "bb", ""), "its access token")
+	require.False(t, past.IsOfLastLogin("", "aa", ""))
+}
+
+func TestReplayOfTheLastLoginPassesOverOtherEntries(t *testing.T) {
+	external, owned := made("", "ee"), made("b", "bb")
+	external.Method, owned.Owner = machine.MethodExternal, "owner"
+	past := fold(owned, external, persist.Entry{Kind: persist.Adopted, TokenID: "s"}, persist.Entry{Kind: persist.Revoked, TokenID: "b"})
+	require.True(t, past.IsOfLastLogin("b", "", ""))
+	require.False(t, past.IsOfLastLogin("", "ee", ""))
+	require.True(t, past.IsOfLastLogin("refreshed by another program", "", "owner"))
+	require.False(t, fold(owned, persist.Entry{Kind: persist.Logout, TokenID: "b"}).IsOfLastLogin("b", "bb", "owner"))
+	require.False(t, fold().IsOfLastLogin("", "", ""))
+}
+
+func TestALogoutEndsAKeyUntilItsNextLogin(t *testing.T) {
+	logout := persist.Entry{Kind: persist.Logout, Access: "kk"}
+	require.True(t, fold(made("", "kk"), logout).IsEnded("kk"))
+	require.False(t, fold(logout, made("", "kk")).IsEnded("kk"))
+	require.True(t, fold(logout, made("", "other")).IsEnded("kk"))
+	for _, goesOn := range []persist.Entry{{Kind: persist.LogoutFailed, Access: "kk"}, {Kind: persist.Adopted, Access: "kk", Resumed: true}} {
+		require.False(t, fold(logout, goesOn).IsEnded("kk"), goesOn.Kind)
+	}
+	require.True(t, fold(logout, persist.Entry{Kind: persist.Adopted, Access: "kk"}).IsEnded("kk"), "an older version does not say so")
+}
+
 func TestThePositionDecidesAndNotTheClock(t *testing.T) {
 	early, late := deferred, deferred
 	early.At, early.Failures, late.At = noon.Add(time.Hour), 7, noon
@@ -176,7 +220,8 @@ func anyEntries(t *rapid.T) []persist.Entry {
 	source := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 	keys := rapid.SampledFrom([]int{3, 40, 600}).Draw(t, "keys")
 	kinds := []persist.Kind{
-		persist.Intended, persist.Rotated, persist.Refused, persist.Deferred, persist.Adopted, persist.Login, persist.Logout, persist.Revoked, persist.Saved, "pardon",
+		persist.Intended, persist.Rotated, persist.Refused, persist.Deferred, persist.Adopted, persist.Login, persist.Logout, persist.LogoutFailed,
+		persist.Revoked, persist.Saved, "pardon",
 	}
 	reasons := []history.Reason{history.ReasonReused, history.ReasonUnexplained}
 	methods := []machine.Method{machine.MethodTokens, machine.MethodExternal}
@@ -193,7 +238,7 @@ func anyEntries(t *rapid.T) []persist.Entry {
 			TokenID: some(), NextID: some(), Endpoint: []secret.Fingerprint{here, elsewhere, ""}[source.IntN(3)],
 			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
 			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: evidence.Repeated{Times: i},
-			Owner: some(), Client: strconv.Itoa(i),
+			Owner: some(), Client: strconv.Itoa(i), Access: some(), Resumed: source.IntN(2) == 0,
 		}
 	}
 	if rapid.Bool().Draw(t, "quiet end") {

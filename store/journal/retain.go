@@ -30,14 +30,16 @@ func Retain(entries []persist.Entry, open map[secret.Fingerprint]bool) []bool {
 
 // met is what was met on the way back through a journal.
 type met struct {
-	verdicts, rotations, expiries, losses, ends, endpoints, origins latest
-	login                                                           bool
-	unknown                                                         int
+	verdicts, rotations, expiries, losses, ends, endpoints, origins, successions latest
+
+	login, made bool
+	unknown     int
 }
 
 func newMet() *met {
 	return &met{
 		verdicts: latest{}, rotations: latest{}, expiries: latest{}, losses: latest{}, ends: latest{}, endpoints: latest{}, origins: latest{},
+		successions: latest{},
 	}
 }
 
@@ -52,10 +54,12 @@ func (m *met) decides(e persist.Entry) bool {
 		said.ended.TokenID != "" && m.ends.first(said.ended.TokenID),
 		said.ofEndpoint && m.endpoints.first(e.Endpoint),
 		e.Owner != "" && m.origins.first(e.Owner),
+		said.succession.Next != "" && m.successions.first(said.succession.Next),
 		said.ofLogin && !m.login,
+		said.isMade && !m.made,
 		said.unknown && m.unknown < remembered,
 	}
-	m.login = m.login || said.ofLogin
+	m.login, m.made = m.login || said.ofLogin, m.made || said.isMade
 	if said.unknown {
 		m.unknown++
 	}

@@ -218,8 +218,9 @@ func verdictsSurvive(t *testing.T, site LedgerSite) {
 		},
 		Condemned: history.Condemned{}.With(
 			history.Verdict{TokenID: spent, Reason: history.ReasonSpent}, history.Verdict{TokenID: dead, Reason: history.ReasonRevoked}),
-		Rotations: []history.Rotation{{TokenID: dead, At: tick(1)}},
-		LoggedOut: true,
+		Rotations:   []history.Rotation{{TokenID: dead, At: tick(1)}},
+		Successions: []history.Succession{{TokenID: spent, Next: dead}},
+		LoggedOut:   true,
 	}, lineageOf(t, site.Start()))
 }
 
@@ -258,6 +259,8 @@ func longHistory(t *testing.T, site LedgerSite) {
 	require.NoError(t, crashed.Intend(background, intent(open, 0), history.Doubt{}))
 	site.Crash(crashed)
 	require.NoError(t, ledger.Conclude(background, lost, persist.Entry{Kind: persist.Deferred, Lost: true, Endpoint: "other", At: tick(1)}))
+	made := persist.Entry{Kind: persist.Login, TokenID: ledgerKey("made"), Access: "access", Owner: "owner", At: tick(1)}
+	require.NoError(t, ledger.Append(background, made))
 	require.NoError(t, ledger.Append(background, persist.Entry{Kind: persist.Logout, TokenID: ended, At: tick(1)}))
 	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused, At: tick(2)}))
 	other := persist.Entry{Kind: persist.Refused, Reason: history.ReasonUnexplained, Endpoint: "other"}
@@ -269,6 +272,8 @@ func longHistory(t *testing.T, site LedgerSite) {
 	require.Equal(t, history.TokenHistory{
 		Verdicts: []history.Verdict{{TokenID: dead, Reason: history.ReasonReused, At: tick(2)}}, LoggedOut: true,
 		Condemned: history.Condemned{}.With(history.Verdict{TokenID: dead, Reason: history.ReasonReused}),
-		Lost:      []history.Loss{{TokenID: lost, Times: 1}}, Ended: []history.Ending{{TokenID: ended}},
+		Lost:      []history.Loss{{TokenID: lost, Times: 1}}, Ended: []history.Ending{{TokenID: made.TokenID, Undone: true}, {TokenID: ended}},
+		Origins:   []history.Origin{{Owner: "owner"}},
+		LastLogin: history.Login{TokenID: made.TokenID, Access: "access", Owner: "owner", At: tick(1)},
 	}, lineageOf(t, fresh))
 }

@@ -79,6 +79,9 @@ func (h *ledgerModel) crash(t *rapid.T) {
 func (h *ledgerModel) write(t *rapid.T) {
 	kinds := []persist.Kind{persist.Login, persist.Logout, persist.Adopted, persist.Revoked, persist.Deferred, "pardon"}
 	e := h.entry(t, "", kinds...)
+	if e.Kind == persist.Login || e.Kind == persist.Logout {
+		e.TokenID = rapid.SampledFrom(append(historyKeys, "")).Draw(t, "login")
+	}
 	require.NoError(t, h.any(t).Append(background, e))
 	h.written = append(h.written, e)
 }
@@ -155,6 +158,7 @@ func (h *ledgerModel) check(t *rapid.T) {
 			require.Equal(t, h.refreshedAt(key), lineage.Rotation(key).At)
 			require.Equal(t, h.losses(key), lineage.Losses(key))
 			require.Equal(t, h.ended(key), lineage.IsEnded(key))
+			require.Equal(t, h.isOfLastLogin(key), lineage.IsOfLastLogin(key, "", ""))
 			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
 		}
 	}
@@ -201,8 +205,39 @@ func (h *ledgerModel) losses(key secret.Fingerprint) int {
 }
 
 func (h *ledgerModel) ended(key secret.Fingerprint) bool {
-	_, ended := h.last(func(e persist.Entry) bool { return e.TokenID == key && e.Kind == persist.Logout })
-	return ended
+	e, _ := h.last(func(e persist.Entry) bool {
+		isMade := e.Kind == persist.Login && e.Method != machine.MethodExternal
+		return e.TokenID == key && (e.Kind == persist.Logout || isMade)
+	})
+	return e.Kind == persist.Logout
+}
+
+// isOfLastLogin follows each token back to the one that it came out of last.
+func (h *ledgerModel) isOfLastLogin(key secret.Fingerprint) bool {
+	made, _ := h.last(func(e persist.Entry) bool { return e.Kind == persist.Login && e.Method != machine.MethodExternal })
+	if h.loggedOut() || made.TokenID == "" {
+		return false
+	}
+	before := len(h.written)
+	for key != made.TokenID {
+		at := -1
+		for n, e := range h.written[:before] {
+			isLatest := !slices.ContainsFunc(h.written[n+1:], func(later persist.Entry) bool { return comesOut(later, key) })
+			if comesOut(e, key) && isLatest {
+				at = n
+			}
+		}
+		if at < 0 {
+			return false
+		}
+		key, before = h.written[at].TokenID, at
+	}
+	return true
+}
+
+func comesOut(e persist.Entry, next secret.Fingerprint) bool {
+	isRefresh := e.Kind == persist.Rotated || e.Kind == persist.Deferred
+	return isRefresh && e.NextID == next && next != "" && e.TokenID != next
 }
 
 func (h *ledgerModel) refreshedAt(key secret.Fingerprint) time.Time {

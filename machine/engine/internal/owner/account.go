@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Login stores a credential and then uses it; see Engine.Login.
@@ -67,7 +68,7 @@ func (o *Owner) takeBackLogout(stored persist.Record) {
 	defer cancel()
 	if found, err := o.Store.Load(ctx); err == nil && found.Revision == stored.Revision {
 		held := o.state.Credential
-		o.note(ctx, persist.Entry{Kind: persist.LogoutFailed, Method: held.Method, TokenID: o.tokenID(held)})
+		o.note(ctx, persist.Entry{Kind: persist.LogoutFailed, Method: held.Method, TokenID: o.tokenID(held), Access: nameOfKey(held)})
 	}
 }
 
@@ -84,7 +85,15 @@ func (o *Options) endIfGone(ctx context.Context, c machine.Credential) {
 }
 
 func (o *Options) noteLogout(ctx context.Context, c machine.Credential) {
-	o.note(ctx, persist.Entry{Kind: persist.Logout, Method: c.Method, TokenID: o.tokenID(c)})
+	o.note(ctx, persist.Entry{Kind: persist.Logout, Method: c.Method, TokenID: o.tokenID(c), Access: nameOfKey(c)})
+}
+
+// nameOfKey is how a logout names a key, "" for other logins: those have a token id.
+func nameOfKey(c machine.Credential) secret.Fingerprint {
+	if c.Method != machine.MethodAPIKey {
+		return ""
+	}
+	return c.Fingerprint()
 }
 
 // revocation is one that is to be made, and what is called with its outcome.

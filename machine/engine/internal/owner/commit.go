@@ -135,7 +135,7 @@ func (t *transaction) saveRefreshToken(ctx context.Context, grant endpoint.Token
 func (t *transaction) displaced(ctx context.Context, dropped *machine.Credential) machine.Event {
 	known := t.tokenHistory(ctx) // before the store is, see reread
 	record, err := t.Store.Load(ctx)
-	if errors.Is(err, persist.ErrNotFound) && known.LoggedOut {
+	if errors.Is(err, persist.ErrNotFound) && (known.LoggedOut || t.state.IsEnded(known)) {
 		return machine.LoggedOut{At: t.at(), Attempt: t.state.Attempt, Dropped: dropped}
 	}
 	if err != nil {

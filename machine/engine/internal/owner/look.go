@@ -20,6 +20,10 @@ type look struct {
 	known  bool
 	isRead bool // the store could tell; else it may be readable without a change
 	at     time.Time
+
+	// It found a login that was not taken up. The ledger may be about to say that a user
+	// made it, which does not change the store's mark.
+	isOther bool
 }
 
 // lookAge is how long a look is good where the store has no mark.
@@ -27,7 +31,7 @@ const lookAge = time.Second
 
 // holds reports whether a look with this mark can find nothing new.
 func (s look) holds(stamp persist.Stamp, known bool, now time.Time) bool {
-	if s.at.IsZero() || s.known != known || s.stamp != stamp {
+	if s.at.IsZero() || s.known != known || s.stamp != stamp || s.isOther && known {
 		return false
 	}
 	age := now.Sub(s.at)
@@ -52,11 +56,15 @@ func (o *Owner) Look() {
 	o.tellProblem(err)
 	_, unreadable := errors.AsType[*persist.UnreadableError](err)
 	isRead := err == nil || errors.Is(err, persist.ErrNotFound) || unreadable
-	o.lastLook = look{stamp, known, isRead, o.Now()}
+	o.lastLook = look{stamp: stamp, known: known, isRead: isRead, at: o.Now()}
 	before := o.state.Credential
 	o.step(event)
 	if follows(&o.state, o.isGiven) && !record.Credential.Equal(o.state.Credential) {
 		o.lastLook.isRead = false // it was not taken up, and will be when the login in use is over
+	}
+	if _, loaded := event.(machine.CredentialLoaded); loaded {
+		isInUse := o.state.Phase != machine.NoAuth && o.state.Phase != machine.Poisoned
+		o.lastLook.isOther = isInUse && !record.Credential.Equal(o.state.Credential)
 	}
 	o.share()
 	if o.hasLooked || past.LoggedOut || !record.Credential.OriginIsIn(past) { // what is there at the start is no news, unless the ledger thinks otherwise
@@ -127,7 +135,7 @@ func (o *Owner) tellProblem(err error) {
 // of it.
 func (o *Owner) share() {
 	seen := o.lastLook
-	if !seen.known || !seen.isRead {
+	if !seen.known || !seen.isRead || seen.isOther {
 		o.publishedLook.Store(nil)
 		return
 	}
@@ -167,7 +175,9 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 	if stored, err := o.Store.Load(ctx); err != nil || !stored.Credential.Equal(c) {
 		return
 	}
-	o.note(ctx, persist.Entry{Kind: persist.Adopted, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint()}.Of(c))
+	adopted := persist.Entry{Kind: persist.Adopted, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint()}
+	adopted.Resumed = o.state.IsEnded(o.tokenHistory(ctx))
+	o.note(ctx, adopted.Of(c))
 	o.endIfGone(ctx, c)
 }
 
@@ -175,10 +185,13 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 // light of what its ledger knows.
 func (o *Options) found(s *machine.State, known history.TokenHistory, record persist.Record, err error) machine.Event {
 	at := o.at()
+	ended := s.IsEnded(known)
 	switch unreadable, ok := errors.AsType[*persist.UnreadableError](err); {
+	case err == nil && ended && !s.Policy.Admits(record.Credential):
+		return machine.LoggedOut{At: at}
 	case err == nil:
 		return s.Loaded(known, record.Credential, at.Time)
-	case errors.Is(err, persist.ErrNotFound) && known.LoggedOut:
+	case errors.Is(err, persist.ErrNotFound) && (known.LoggedOut || ended):
 		return machine.LoggedOut{At: at}
 	case errors.Is(err, persist.ErrNotFound), ok && !unreadable.BlocksWrites:
 		return machine.NothingLoaded{At: at}
