@@ -207,7 +207,7 @@ func (s State) loaded(e CredentialLoaded) State {
 // without is the state without a login. What it knows of refresh tokens
 // stays: the same one may be put back.
 func (s State) without() State {
-	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, LastLogin: s.LastLogin, told: s.told}
+	return State{Policy: s.Policy, Since: s.Since, Attempts: s.Attempts, LastLogin: s.LastLogin, LastAttempt: s.LastAttempt, Verdicts: s.Verdicts, told: s.told}
 }
 
 // with is the state with another credential in use; nothing of the old one is left.

@@ -85,7 +85,7 @@ type Entry struct {
 	Cause     endpoint.Cause     `json:"cause,omitempty"`
 	TokenID   secret.Fingerprint `json:"key,omitempty"`      // of the refresh token it is about
 	NextID    secret.Fingerprint `json:"next,omitempty"`     // of its successor
-	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside TokenID
+	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside TokenID, or the key
 	Endpoint  secret.Fingerprint `json:"endpoint,omitempty"` // the token endpoint of the process that wrote it
 	Reason    history.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share

@@ -69,6 +69,8 @@ func minutes(t time.Time) int {
 
 func nameOfLogin(c machine.Credential) string { return c.RefreshToken.Reveal() }
 
+// nameOfLineage leaves out who logged in last, and what came out of what: all logins here
+// are of one account, so that a later one is taken up like any other.
 func nameOfLineage(l history.TokenHistory) string {
 	n := naming(make([]byte, 0, 256))
 	for _, v := range l.Verdicts {

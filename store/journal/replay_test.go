@@ -345,6 +345,15 @@ func TestACompactionKeepsTheLastWordOnAToken(t *testing.T) {
 	require.Equal(t, []bool{false, true, false, true}, journal.Retain(entries, nil)[:4])
 }
 
+func TestACompactionKeepsTheLastLoginHoweverLongAgo(t *testing.T) {
+	entries := []persist.Entry{made("a", "aa"), made("b", "bb")}
+	for i := range 300 {
+		entries = append(entries, persist.Entry{Kind: persist.LogoutFailed, TokenID: key(i)})
+	}
+	entries = append(entries, slices.Repeat([]persist.Entry{{Kind: persist.Intended}}, 256)...)
+	require.Equal(t, []bool{false, true}, journal.Retain(entries, nil)[:2])
+}
+
 func TestRetainKeepsTheNewestOfUnknownKinds(t *testing.T) {
 	entries := make([]persist.Entry, 1000)
 	for i := range entries {
