@@ -13,7 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// The user logs in as somebody else with one process while another one has a good login.
+// The user logs in with another account in one process while another one has a good login.
 
 func key() *machine.Credential { c := machinetest.Key("key"); return &c }
 
@@ -46,7 +46,7 @@ func TestALoginElsewhereIsTakenUpByTheNextLook(t *testing.T) {
 					s.loginElsewhere(next)
 					s.holds(s.Engine, next)
 				}
-				require.Empty(t, s.revoked(), "nobody logged out")
+				require.Empty(t, s.revoked(), "there was no logout")
 				require.Zero(t, s.posts())
 			})
 		})
