@@ -191,21 +191,3 @@ func TestLogoutLetsNoTurnGoOutAnonymously(t *testing.T) {
 		require.Len(t, s.Turns(), 1)
 	})
 }
-
-// Two clients, each with a codex of its own, on one home: a refresh of one is that of both.
-func TestTwoFrontsShareEachRefresh(t *testing.T) {
-	t.Parallel()
-	codex := codextest.Find(t, codextest.Newest)
-	s := codextest.NewSite(t, issuer.Options{})
-	s.Login(nineDays)
-	clients := []*codextest.Client{s.StartFront(codex), s.StartFront(codex)}
-	threads := []string{clients[0].StartThread(), clients[1].StartThread()}
-	const rounds = 3
-	for round := range rounds {
-		first, second := clients[0].SendTurn(threads[0]), clients[1].SendTurn(threads[1])
-		requireDone(t, s, clients[0].EndOfTurn(first))
-		requireDone(t, s, clients[1].EndOfTurn(second))
-		requirePosts(t, s, round+1)
-		s.Reject(s.Stored().AccessToken.Fingerprint())
-	}
-}

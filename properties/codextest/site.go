@@ -72,9 +72,9 @@ func folder(t testing.TB) string {
 	return made
 }
 
-// SetConfig puts lines before the configuration of the home.
-func (s *Site) SetConfig(lines string) {
-	require.NoError(s.t, os.WriteFile(filepath.Join(s.Home, "config.toml"), []byte(lines+"\n"+config), 0o600))
+// AddConfig adds lines to the configuration of the home, behind those that it has.
+func (s *Site) AddConfig(lines string) {
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.Home, "config.toml"), []byte(config+"\n"+lines), 0o600))
 }
 
 // Login stores a login of Ada's in the home, as another program that made it so long ago. Its
