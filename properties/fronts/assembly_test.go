@@ -38,6 +38,8 @@ type parts struct {
 	version string            // of the child, if it is remembered
 	observe func(front.Event) // nil for no observer
 
+	policy *machine.Policy // nil for that of the properties
+
 	lineLimit int // of both connections, 0 for theirs
 }
 
@@ -66,9 +68,12 @@ const refusedTurn = "bezoar says: "
 func assemble(p parts) *assembly {
 	a := &assembly{isServed: make(chan struct{})}
 	log := cmp.Or(p.log, slog.New(slog.DiscardHandler))
-	renewer := new(appserver.Renewer)
+	renewer, policy := new(appserver.Renewer), propertytest.Policy
+	if p.policy != nil {
+		policy = *p.policy
+	}
 	a.engine = enginetest.Start(engine.Options{
-		Policy: propertytest.Policy, Store: p.store, Ledger: p.ledger, ProcessID: 1, AuthorizationServer: p.issuer,
+		Policy: policy, Store: p.store, Ledger: p.ledger, ProcessID: 1, AuthorizationServer: p.issuer,
 		Renewer: renewer, Log: log, Random: func() float64 { return 0.5 },
 	})
 	<-a.engine.Ready()
