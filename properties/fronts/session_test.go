@@ -25,7 +25,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
-// Who says a line of a session, and to whom.
+// What a line of a session is: said by one end, or sent to it.
 const (
 	ofClient = "client"
 	toClient = "to client"
