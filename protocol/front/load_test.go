@@ -95,6 +95,28 @@ func TestABackendThatHangsDoesNotFillTheMemory(t *testing.T) {
 	})
 }
 
+// Neither those that count for no window nor those that have left it may pile up.
+func TestLinesToAChildThatHangsPileUpNowhere(t *testing.T) {
+	for _, line := range []string{`{"method":"x/y","params":"` + strings.Repeat("x", 64<<10) + `"}`, request(1, "thread/list", `{"a":"`+strings.Repeat("x", 64<<10)+`"}`)} {
+		inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+			s.child.Hang()
+			var sent atomic.Int64
+			go func() {
+				for sent.Load() < 128<<20 {
+					if _, err := io.WriteString(s.input, line+"\n"); err != nil {
+						return
+					}
+					sent.Add(int64(len(line)))
+				}
+			}()
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			require.Less(t, sent.Load(), int64(queueBytes+12<<20))
+			s.child.Die()
+		})
+	}
+}
+
 func TestAnswersToAChildThatHangsDoNotFillTheMemory(t *testing.T) {
 	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
 		s.child.Hang()

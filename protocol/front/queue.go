@@ -106,12 +106,13 @@ func (q *queue) lengths() (waiting, open uint64) {
 // goesAtOnce saves most lines the way through the other goroutine.
 func (q *queue) goesAtOnce(i item) bool {
 	isNext := q.isReady && !q.sending && len(q.items) == 0
-	return isNext && i.class == passes && q.hasRoom() && q.front.pusher.isCurrent()
+	return isNext && i.class == passes && q.hasRoom() && q.front.o.Child.HasRoom() && q.front.pusher.isCurrent()
 }
 
 // passNow sends a line at once, whatever waits: the child will refuse it, or it is about
-// no login.
+// no login. It waits while the child does not read.
 func (q *queue) passNow(i item) {
+	q.front.o.Child.AwaitRoom()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed != "" {
@@ -121,13 +122,14 @@ func (q *queue) passNow(i item) {
 	q.send(i)
 }
 
-// run sends what waits, one after the other.
+// run sends what waits, one after the other, while the child reads.
 func (q *queue) run() {
 	for {
 		i, ok := q.take()
 		if !ok {
 			return
 		}
+		q.front.o.Child.AwaitRoom()
 		refusal := q.front.clear(&i)
 		if refusal != "" {
 			q.front.refuse(i.id, i.method, refusal)

@@ -221,6 +221,9 @@ func (c *Conn) Pass(line []byte) {
 // memory here. A handler of this connection must not.
 func (c *Conn) AwaitRoom() { c.out.awaitRoom(c.limit) }
 
+// HasRoom reports whether AwaitRoom would return at once.
+func (c *Conn) HasRoom() bool { return c.out.hasRoom(c.limit) }
+
 // read is the reading goroutine: it reads lines until the input or the connection ends,
 // or until another goroutine has taken over the reading (outbox.relieve).
 func (c *Conn) read() {

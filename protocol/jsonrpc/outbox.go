@@ -133,6 +133,12 @@ func (o *outbox) awaitRoom(limit int) {
 	}
 }
 
+func (o *outbox) hasRoom(limit int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waiting < limit || o.over()
+}
+
 // flush is called by the reading goroutine after each line; more says that the next line
 // is buffered. It writes the queue at the end of a burst. False means that another
 // goroutine has taken over the reading.
