@@ -26,7 +26,7 @@ import (
 var Command = cli.Command{
 	Name:    "demo",
 	Summary: "Show that polls with a dead login make one refresh, on this machine.",
-	Usage:   "[--polls N] [--page [--no-browser]] [--naive] | --backend COMMAND",
+	Usage:   "[--polls N] [--page] [--naive] | --backend CODEX",
 	About: `Starts an issuer on loopback, and a home with a login whose refresh token is dead. An
 editor polls the real app-server on that home, before and after a new login. Then a
 plain client of golang.org/x/oauth2 makes the same polls; --naive shows it to its end.
