@@ -159,8 +159,6 @@ func (s *site) rest() {
 	}
 }
 
-const checkCode = false
-
 // judge demands what must be true when all is over.
 func (s *site) judge() {
 	w := s.world
@@ -208,7 +206,7 @@ func (s *site) judgeAnswer(a *ask) {
 		w.accuse("%s is answered by bezoar", shortened(a.line))
 	case isOurs && a.kind == passing && m.Error.Code != -32603:
 		w.accuse("%s is answered with %q", shortened(a.line), m.Error.Message)
-	case checkCode && isOurs && a.kind == turn && m.Error.Code != -32603 && !isWord(m.Error.Message):
+	case isOurs && a.kind == turn && m.Error.Code != -32603 && !isWord(m.Error.Message):
 		w.accuse("%s is answered with %q", shortened(a.line), m.Error.Message)
 	}
 }

@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -25,7 +26,11 @@ func (f *Front) clear(i *item) (refusal string) {
 	if snapshot := f.o.Engine.Snapshot(); f.isHelpless(snapshot) {
 		return f.o.Words(snapshot)
 	}
-	if err != nil {
+	if errors.Is(err, ErrChildEnded) {
+		<-f.childGone // then the queue answers
+		return ""
+	}
+	if err != nil && f.ending.Err() == nil { // else the queue is closed, and answers
 		return err.Error()
 	}
 	return ""

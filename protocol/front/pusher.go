@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
 // mode is the kind of a login that the child has.
@@ -247,6 +248,9 @@ func (p *pusher) call(method string, params any, token secret.Token) error {
 	_, err := p.front.o.Child.Call(context.Background(), method, params)
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, jsonrpc.ErrClosed) {
+		return ErrChildEnded
 	}
 	text := err.Error()
 	if !token.IsEmpty() && strings.Contains(text, token.Reveal()) {
