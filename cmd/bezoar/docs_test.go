@@ -88,6 +88,9 @@ func requireCommand(t *testing.T, page, line string) {
 	command, rest, found := cli.Commands(commands).Find(words)
 	require.True(t, found, "%s: there is no bezoar %s", page, line)
 	flags := command.Flags()
+	if i := slices.Index(rest, "--"); i >= 0 {
+		rest = rest[:i] // the words of a backend
+	}
 	if !slices.Contains(rest, "--help") {
 		require.NoError(t, flags.Parse(rest), "%s: bezoar %s", page, line)
 	}

@@ -44,6 +44,7 @@ Example: bezoar status >/dev/null || bezoar login`
 var variables = []option{
 	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home takes precedence (default ~/.codex)"},
 	{word: "BEZOAR_BACKEND", meaning: "the Codex that app-server stands in front of, such as 'codex app-server'; --backend takes precedence"},
+	{word: "BEZOAR_FRONT_PROCESS", meaning: "set by app-server for the Codex behind it: the process that stands in front; there app-server takes no backend, so that none leads back to bezoar"},
 	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level takes precedence (default warn for app-server, error for other commands)"},
 	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format takes precedence"},
 	{word: "BEZOAR_REFRESH_FLOOR", meaning: "reuse a successful refresh for refreshes demanded within this time, such as 5s; 0: off; --refresh-floor takes precedence (default 5s)"},
@@ -61,6 +62,8 @@ var variables = []option{
 	{word: "TERM, TERM_PROGRAM, TERM_PROGRAM_VERSION", meaning: "the terminal: whether it has colours, and what the user agent calls it"},
 	{word: "DISPLAY, WAYLAND_DISPLAY", meaning: "on Linux: whether there is a browser to open"},
 	{word: "HOME, USERPROFILE", meaning: "the folder of the user, where the default home is (without them: the one in the user database)"},
+	{word: "PATH", meaning: "where the programs of backends are, and a browser"},
+	{word: "XDG_CACHE_HOME, LocalAppData", meaning: "the folder below which bezoar/backends remembers the version of each Codex that was a backend, and which requests it calls experimental; safe to remove"},
 	{word: "GOMAXPROCS", meaning: "how many processors to use (default 1)"},
 }
 

@@ -24,7 +24,8 @@ whole paths, so that it works in an editor with another PATH.
 It takes the place of an older shim and of no other file. --remove removes it.
 
 Example: bezoar shim ~/.local/share/bezoar/bin`,
-	Run: shim,
+	Folder: true,
+	Run:    shim,
 }
 
 // RunShim is the command that a shim calls. No list shows it: users have no use for it.

@@ -85,7 +85,7 @@ func often(n int) string {
 func (o Others) Remedy() string {
 	ways := map[rival.Mode]string{
 		rival.AppServer:   "let its client start bezoar app-server --backend 'codex app-server' in its place",
-		rival.Interactive: "start it again while bezoar app-server --listen unix:// --backend 'codex app-server' runs: it finds that by itself",
+		rival.Interactive: "start it again, without --no-daemon, while bezoar app-server --listen unix:// --backend 'codex app-server' runs: it finds that by itself",
 	}
 	const apart = "give it a home of its own, to which bezoar publish puts a token"
 	var said []string
