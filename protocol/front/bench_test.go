@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -44,13 +43,6 @@ func newPair(b *testing.B) *pair {
 		o.CloseChild = childIn
 	})
 	return p
-}
-
-// cpu is the time that this process has spent.
-func cpu() time.Duration {
-	var used syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func kilobyte() []byte {
