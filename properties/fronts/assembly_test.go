@@ -96,7 +96,7 @@ func assemble(p parts) *assembly {
 	a.front = front.New(front.Options{
 		Client: a.conn, Server: a.server, Engine: a.engine, Version: p.version, Log: log, CloseChild: a.closeIn,
 		Child:   jsonrpc.New(ofChild, a.closeIn, jsonrpc.Options{CallPrefix: front.ChildPrefix, ReadsOn: true, Log: log, LineLimitBytes: p.lineLimit}),
-		Words:   func(s machine.Snapshot) string { return refusedTurn + string(s.Phase()) },
+		Words:   func(s machine.Snapshot, _ bool) string { return refusedTurn + string(s.Phase()) },
 		Observe: p.observe,
 	})
 	return a

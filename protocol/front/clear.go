@@ -13,27 +13,27 @@ import (
 const lookLimit = 9 * time.Second
 
 // clear is called before a line goes to the child: when it returns, the child has the login
-// that the engine has. It returns why the client's request is refused, "" if it is not.
-func (f *Front) clear(i *item) (refusal string) {
+// that the engine has. It returns why the client's request is refused, "" if it is not. isOver
+// says that the child takes nothing any more.
+func (f *Front) clear(i *item) (refusal string, isOver bool) {
 	isAboutLogin := (i.class == needs || i.class == turns) && (i.class == needs || f.needsLogin(threadOf(i.line)))
 	if isAboutLogin {
 		f.look()
 	}
 	err := f.pusher.sync(f.ending)
-	if i.class != turns || !isAboutLogin {
-		return ""
+	switch {
+	case errors.Is(err, ErrChildEnded) || f.ending.Err() != nil:
+		return "", true
+	case i.class != turns || !isAboutLogin:
+		return "", false
 	}
 	if snapshot := f.o.Engine.Snapshot(); f.isHelpless(snapshot) {
-		return f.o.Words(snapshot)
+		return f.o.Words(snapshot, false), false
 	}
-	if errors.Is(err, ErrChildEnded) {
-		<-f.childGone // then the queue answers
-		return ""
+	if err != nil {
+		return err.Error(), false
 	}
-	if err != nil && f.ending.Err() == nil { // else the queue is closed, and answers
-		return err.Error()
-	}
-	return ""
+	return "", false
 }
 
 // isHelpless reports whether a turn would go out without a token, or with one of a login that

@@ -41,5 +41,9 @@ func (f *Front) why() string {
 	if why := f.reason.Load(); why != nil {
 		return *why
 	}
-	return f.o.Words(f.o.Engine.Snapshot())
+	snapshot := f.o.Engine.Snapshot()
+	if isUsable(snapshot, f.o.Now()) {
+		return errRenewLate.Error() // it has come since
+	}
+	return f.o.Words(snapshot, false)
 }

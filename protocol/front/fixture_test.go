@@ -131,7 +131,12 @@ func openOver(t testing.TB, stored *machine.Credential, r io.Reader, w io.Writer
 		Client: s.client,
 		Child:  jsonrpc.New(s.child.Out, s.child.In, jsonrpc.Options{CallPrefix: ChildPrefix, ReadsOn: true}), CloseChild: s.child.In,
 		Server: s.server, Engine: s.engine,
-		Words:   func(s machine.Snapshot) string { return "bezoar says: " + string(s.Phase()) },
+		Words: func(s machine.Snapshot, isRefused bool) string {
+			if isRefused {
+				return "bezoar says: refused"
+			}
+			return "bezoar says: " + string(s.Phase())
+		},
 		Observe: func(e Event) { s.mu.Lock(); s.events = append(s.events, e); s.mu.Unlock() },
 	}
 	if adjust != nil {

@@ -51,9 +51,13 @@ type Options struct {
 	// Known is called with the child's version when it has said it, and must not wait. nil
 	// for no interest.
 	Known func(version string)
-	// Words are for a user who wants a turn and has no usable login: what is wrong, and
-	// what to do about it.
-	Words func(machine.Snapshot) string
+	// Words are for a user who wants a turn and has no login that serves it: what is wrong,
+	// and what to do about it. isRefused says that the token looks good and is new, and that
+	// the servers refuse it.
+	Words func(s machine.Snapshot, isRefused bool) string
+	// HowEnded is asked when the child's output has ended: how, and where to read more, for
+	// an error message. It may wait for a second. nil, or "", for nothing to add.
+	HowEnded func() string
 	// RequiresAuth reports whether a model provider needs an OpenAI login; "" is the
 	// default one of the configuration. nil: each does.
 	RequiresAuth func(provider string) bool
@@ -130,7 +134,7 @@ func New(o Options) *Front {
 // child cannot be used or has ended: [ErrSignedIn], [ErrHandshake], [ErrChildEnded].
 // Call it once, and then [Front.End].
 func (f *Front) Serve() error {
-	stop := f.o.Engine.Subscribe(func(_, _ machine.Snapshot) { f.pusher.wake() })
+	stop := f.o.Engine.Subscribe(f.pusher.engineChanged)
 	defer stop()
 	go f.pusher.run()
 	go f.queue.run()
@@ -177,7 +181,19 @@ func (f *Front) childEnded(err error) {
 		why = fmt.Errorf("%w: %w", ErrChildEnded, err)
 	}
 	f.pusher.close()
-	f.fail(why, ErrChildEnded.Error())
+	f.fail(why, f.howEnded())
+}
+
+// howEnded is what is answered to requests that the child has left open.
+func (f *Front) howEnded() string {
+	why := ErrChildEnded.Error()
+	if f.o.HowEnded == nil {
+		return why
+	}
+	if how := f.o.HowEnded(); how != "" {
+		why += ": " + how
+	}
+	return why
 }
 
 // End ends the child: what the client has sent is handed on, the child's input is closed,

@@ -33,16 +33,28 @@ type given struct {
 }
 
 // wanted is what the child should have. keeps is true if it should keep what it has: there
-// is a login, and no token of it may be used now.
-func wanted(s machine.Snapshot, at time.Time) (g given, token secret.Token, keeps bool) {
+// is no token that may be used now, and what the child has is of the same login. The caller
+// holds mu.
+func (p *pusher) wanted(s machine.Snapshot) (g given, token secret.Token, keeps bool) {
+	g, token = givenBy(s, p.front.o.Now())
+	if g.mode == signedOut || !token.IsAbsent() {
+		return g, token, false
+	}
+	if p.has.mode == g.mode && p.has.accountID == g.accountID && p.hasSince == p.logins.Load() {
+		return g, token, true
+	}
+	return given{}, secret.Token{}, false
+}
+
+// givenBy is the login of a snapshot. The token is absent if none may be used at the time.
+func givenBy(s machine.Snapshot, at time.Time) (g given, token secret.Token) {
 	switch s.LoginMethod() {
 	case "":
-		return given{}, secret.Token{}, false
+		return given{}, secret.Token{}
 	case machine.MethodAPIKey:
-		return given{mode: withKey, access: s.Access()}, s.Token(), s.Token().IsAbsent()
+		return given{mode: withKey, access: s.Access()}, s.Token()
 	}
-	token = s.TokenAt(at)
-	return given{withTokens, s.Access(), s.AccountID(), s.Account().PlanType}, token, token.IsAbsent()
+	return given{withTokens, s.Access(), s.AccountID(), s.Account().PlanType}, s.TokenAt(at)
 }
 
 // synced is a snapshot whose login the child has, until a time, zero for ever.
@@ -57,23 +69,33 @@ type pusher struct {
 	front  *Front
 	asked  chan struct{}          // full if there is something to look at
 	synced atomic.Pointer[synced] // what the child has is this; nil if that is not known
+	logins atomic.Uint64          // how often the engine has changed from one login to another
 
-	mu      sync.Mutex
-	changed sync.Cond
-	begun   bool   // the child can take a login
-	over    bool   // the child has ended
-	has     given  // what the child has, or is to have when it answers
-	unsure  bool   // whether it has that: it refused a login, or got two at once
-	pushing bool   // the child has been given a login and has not answered
-	crossed bool   // and got a token in the meantime, as an answer to its own request
-	renews  int    // requests of the child for another token, which get the next one first
-	wants   uint64 // how often it was asked
-	done    uint64 // what it was asked until then is done
-	err     error  // of the last time
+	mu       sync.Mutex
+	changed  sync.Cond
+	begun    bool   // the child can take a login
+	over     bool   // the child has ended
+	has      given  // what the child has, or is to have when it answers
+	hasSince uint64 // of logins, when it was given that
+	unsure   bool   // whether it has that: it refused a login, or got two at once
+	pushing  bool   // the child has been given a login and has not answered
+	crossed  bool   // and got a token in the meantime, as an answer to its own request
+	renews   int    // requests of the child for another token, which get the next one first
+	wants    uint64 // how often it was asked
+	done     uint64 // what it was asked until then is done
+	err      error  // of the last time
 
 	failed   given // what the child did not take
 	failedAt time.Time
+
+	offered    given     // what the child was sent last, as a push or as an answer
+	before     given     // the tokens in whose place offered was pushed; zero if there were none, or a 401 has come since
+	replacedAt time.Time // when that was
 }
+
+// olderLimit is how long a 401 may be about the tokens that the last push has replaced: a
+// request with them was under way.
+const olderLimit = 10 * time.Second
 
 // retryAfter is how long a login that the child did not take is not given to it again.
 const retryAfter = 5 * time.Second
@@ -81,6 +103,14 @@ const retryAfter = 5 * time.Second
 func (p *pusher) init(f *Front) {
 	p.front, p.asked = f, make(chan struct{}, 1)
 	p.changed.L = &p.mu
+}
+
+// engineChanged notes a change of the engine's login. It does not wait.
+func (p *pusher) engineChanged(from, to machine.Snapshot) {
+	if from.LoginMethod() != to.LoginMethod() || from.AccountID() != to.AccountID() {
+		p.logins.Add(1)
+	}
+	p.wake()
 }
 
 // wake has the goroutine look. Any goroutine may call it, also the engine's.
@@ -120,7 +150,7 @@ func (p *pusher) isCurrent() bool {
 
 // matches reports whether the child has what a snapshot wants, and remembers it.
 func (p *pusher) matches(s machine.Snapshot) bool {
-	want, _, keeps := wanted(s, p.front.o.Now())
+	want, _, keeps := p.wanted(s)
 	if !p.begun || p.pushing || !keeps && (p.unsure || want != p.has) {
 		return false
 	}
@@ -184,19 +214,21 @@ func (p *pusher) run() {
 func (p *pusher) bring() error {
 	for {
 		p.mu.Lock()
+		logins := p.logins.Load()
 		snapshot := p.front.o.Engine.Snapshot()
 		if p.matches(snapshot) {
 			p.mu.Unlock()
 			return nil
 		}
 		now := p.front.o.Now()
-		want, token, _ := wanted(snapshot, now)
+		want, token, _ := p.wanted(snapshot)
 		if p.err != nil && want == p.failed && now.Sub(p.failedAt) < retryAfter {
 			defer p.mu.Unlock()
 			return p.err
 		}
 		had, wasUnsure := p.has, p.unsure
-		p.has, p.pushing, p.crossed, p.unsure = want, true, false, true
+		p.replace(want, now)
+		p.has, p.hasSince, p.pushing, p.crossed, p.unsure = want, logins, true, false, true
 		p.synced.Store(nil)
 		p.mu.Unlock()
 
@@ -204,6 +236,7 @@ func (p *pusher) bring() error {
 
 		p.mu.Lock()
 		p.pushing, p.unsure = false, err != nil || p.crossed
+		p.replacedAt = p.front.o.Now()
 		if p.err = err; err != nil {
 			p.failed, p.failedAt = want, p.front.o.Now()
 		}
@@ -283,11 +316,12 @@ func (p *pusher) renew() (over func()) {
 
 // replied notes that the child got a token as an answer to its request. The caller holds mu.
 func (p *pusher) replied(g given) {
+	p.offered, p.before = g, given{}
 	if p.pushing {
 		p.crossed = p.crossed || g != p.has // which of the two it has is not known
 		return
 	}
-	p.has, p.unsure = g, false
+	p.has, p.hasSince, p.unsure = g, p.logins.Load(), false
 	p.synced.Store(nil)
 }
 
@@ -296,4 +330,26 @@ func (p *pusher) childHas() given {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.has
+}
+
+// replace notes a push. The caller holds mu.
+func (p *pusher) replace(by given, at time.Time) {
+	p.before, p.replacedAt = given{}, at
+	if p.offered.mode == withTokens && by.mode == withTokens && p.offered != by {
+		p.before = p.offered
+	}
+	p.offered = by
+}
+
+// refused is what a 401 of the child is about: what it was sent last. Once after a push it
+// is what was there before, for a request with that may have been under way.
+func (p *pusher) refused() given {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.before
+	p.before = given{}
+	if before.mode == withTokens && (p.pushing || p.front.o.Now().Sub(p.replacedAt) < olderLimit) {
+		return before
+	}
+	return p.offered
 }

@@ -130,11 +130,14 @@ func (q *queue) run() {
 			return
 		}
 		q.front.o.Child.AwaitRoom()
-		refusal := q.front.clear(&i)
+		refusal, isOver := q.front.clear(&i)
 		if refusal != "" {
 			q.front.refuse(i.id, i.method, refusal)
 		}
 		q.mu.Lock()
+		for isOver && q.closed == "" {
+			q.changed.Wait() // soon: what has ended closes the queue
+		}
 		switch {
 		case refusal != "": // answered
 		case q.closed != "":

@@ -15,16 +15,16 @@ import (
 const renewLimit = 9 * time.Second
 
 // renew answers the child's request for a token in place of one that a server refused. That
-// is a 401 for the token that the child has.
+// is a 401 for the token that the child was sent last, or for the one before.
 func (f *Front) renew(id jsonrpc.ID) {
 	defer f.pusher.renew()()
-	refused, begun := f.pusher.childHas(), f.o.Now()
+	refused, begun := f.pusher.refused(), f.o.Now()
 	snapshot, err := f.newer(refused)
 	if f.replyToken(id, refused, begun) {
 		f.reason.Store(nil)
 		return
 	}
-	why := f.o.Words(snapshot)
+	why := f.o.Words(snapshot, isUsable(snapshot, f.o.Now()))
 	if err != nil {
 		why = err.Error()
 	}
@@ -39,8 +39,8 @@ var errRenewLate = errors.New("the issuer has not answered in time: try again in
 // newer waits until the engine has another token than a refused one, or will have none.
 func (f *Front) newer(refused given) (machine.Snapshot, error) {
 	snapshot := f.o.Engine.Snapshot()
-	want, _, keeps := wanted(snapshot, f.o.Now())
-	if want.mode != withTokens || !keeps && want.access != refused.access {
+	want, token := givenBy(snapshot, f.o.Now())
+	if want.mode != withTokens || !token.IsAbsent() && want.access != refused.access {
 		return snapshot, nil
 	}
 	ctx, cancel := context.WithTimeout(f.ending, renewLimit)
@@ -61,8 +61,8 @@ func (f *Front) replyToken(id jsonrpc.ID, refused given, begun time.Time) bool {
 	p := &f.pusher
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	want, token, keeps := wanted(f.o.Engine.Snapshot(), f.o.Now())
-	if keeps || want.mode != withTokens || want.access == refused.access {
+	want, token := givenBy(f.o.Engine.Snapshot(), f.o.Now())
+	if token.IsAbsent() || want.mode != withTokens || want.access == refused.access {
 		return false
 	}
 	f.o.Child.Reply(id, protocol.ExternalRefreshResponse{
@@ -71,4 +71,11 @@ func (f *Front) replyToken(id jsonrpc.ID, refused given, begun time.Time) bool {
 	p.replied(want)
 	f.observe(Event{Kind: Renewed, Access: want.access, Took: f.o.Now().Sub(begun)})
 	return true
+}
+
+// isUsable reports whether there are tokens that look good. If the child got none all the
+// same, the servers refuse what the issuer gave a moment ago.
+func isUsable(s machine.Snapshot, at time.Time) bool {
+	g, token := givenBy(s, at)
+	return g.mode == withTokens && !token.IsAbsent()
 }

@@ -34,7 +34,7 @@ func TestTheFloorIsPassedOverOnce(t *testing.T) {
 		_, err := s.child.Renew(t.Context())
 		require.NoError(t, err)
 		_, err = s.child.Renew(t.Context())
-		require.ErrorContains(t, err, "bezoar says: Fresh")
+		require.ErrorContains(t, err, "bezoar says: refused", "not that all is well")
 		require.Equal(t, 1, s.issuer.posted())
 		time.Sleep(6 * time.Second)
 		_, err = s.child.Renew(t.Context())

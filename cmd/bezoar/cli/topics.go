@@ -45,6 +45,7 @@ var variables = []option{
 	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home takes precedence (default ~/.codex)"},
 	{word: "BEZOAR_BACKEND", meaning: "the Codex that app-server stands in front of, such as 'codex app-server'; --backend takes precedence"},
 	{word: "BEZOAR_FRONT_PROCESS", meaning: "set by app-server for the Codex behind it: the process that stands in front; there app-server takes no backend, so that none leads back to bezoar"},
+	{word: "CODEX_ACCESS_TOKEN, CODEX_API_KEY, OPENAI_API_KEY", meaning: "withheld from the backend, which gets its login from bezoar"},
 	{word: "BEZOAR_LOG", meaning: "the minimum level to log on standard error: debug, info, warn or error; --log-level takes precedence (default warn for app-server, error for other commands)"},
 	{word: "BEZOAR_LOG_FORMAT", meaning: "text or json; --log-format takes precedence"},
 	{word: "BEZOAR_REFRESH_FLOOR", meaning: "reuse a successful refresh for refreshes demanded within this time, such as 5s; 0: off; --refresh-floor takes precedence (default 5s)"},

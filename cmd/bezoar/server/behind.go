@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/backend"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
@@ -135,6 +136,19 @@ func (b *behind) close() {
 			first.child.End(b.asking)
 		}
 	default:
+	}
+}
+
+// howEnded says how a child has ended whose output has. It waits for a second at the most:
+// a program may close its output and live on.
+func (b *behind) howEnded(child *backend.Child) func() string {
+	return func() string {
+		select {
+		case <-child.Ended():
+		case <-time.After(time.Second):
+			return ""
+		}
+		return child.Status().String() + "; what it says of that is on the standard error of bezoar"
 	}
 }
 

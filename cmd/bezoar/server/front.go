@@ -33,7 +33,7 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 		Child:      jsonrpc.New(child, child, jsonrpc.Options{Log: h.log, CallPrefix: front.ChildPrefix, ReadsOn: true}),
 		CloseChild: ending{child},
 		Surface:    h.behind.surface, Version: h.behind.known.Load().Version,
-		Words: h.noLogin, RequiresAuth: h.config.ProviderRequiresAuth, Log: h.log,
+		Words: h.noLogin, HowEnded: h.behind.howEnded(child), RequiresAuth: h.config.ProviderRequiresAuth, Log: h.log,
 		Observe: func(e front.Event) { record.Observe(e) },
 		Known: func(version string) {
 			record.Is(version)
@@ -72,8 +72,12 @@ func (e ending) Close() error {
 	return nil
 }
 
-// noLogin is what a user reads in place of a turn that has no login.
-func (h *host) noLogin(s machine.Snapshot) string {
-	known, next := view.PageWords{}.State(s, nil, h.env.Now())
+// noLogin is what a user reads in place of a turn that no login serves.
+func (h *host) noLogin(s machine.Snapshot, isRefused bool) string {
+	describe := view.PageWords{}.State
+	if isRefused {
+		describe = view.PageWords{}.Refused
+	}
+	known, next := describe(s, nil, h.env.Now())
 	return "bezoar: " + known + " " + next
 }

@@ -145,6 +145,16 @@ func (PageWords) State(s machine.Snapshot, entries []persist.Entry, now time.Tim
 	return strings.ToUpper(known[:1]) + known[1:] + ".", v.next()
 }
 
+// Refused describes a login whose access token the servers refuse, although it is so new that
+// no other one is asked for yet, and the next step.
+func (PageWords) Refused(s machine.Snapshot, _ []persist.Entry, now time.Time) (known, toDo string) {
+	age := "that was new a moment ago"
+	if at := s.RefreshedAt(); !at.IsZero() && now.Sub(at) >= time.Second {
+		age = fmt.Sprintf("that the issuer gave %v ago", now.Sub(at).Truncate(time.Second))
+	}
+	return "The server refuses the access token " + age + ".", "Next: try again in a moment; if the server still refuses it, bezoar login"
+}
+
 // Story describes entries of the ledger, the oldest first.
 func (PageWords) Story(entries []persist.Entry, now time.Time) []live.Sentence {
 	v := View{entries: withoutFailedLogouts(entries), At: now}

@@ -1,0 +1,44 @@
+package front
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+const endedAnswer = `{"error":{"code":-32603,"message":"the backend has ended"},"id":1}`
+
+// A turn that waits for a push is no less open than others when the child dies.
+func TestATurnThatWaitsForAPushIsAnsweredAtTheEnd(t *testing.T) {
+	waiting := func(t *testing.T, end func(s *site)) {
+		inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+			s.child.On("account/login/start", fronttestOpen)
+			require.NoError(t, s.engine.Login(context.Background(), *tokens("b", "r2")))
+			require.Empty(t, s.ask(request(1, "turn/start", "")))
+			end(s)
+			require.Equal(t, []string{endedAnswer}, s.said())
+		})
+	}
+	t.Run("of the child", func(t *testing.T) { waiting(t, func(s *site) { s.child.Die() }) })
+	t.Run("of the client", func(t *testing.T) {
+		waiting(t, func(s *site) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = s.front.End(ctx)
+		})
+	})
+}
+
+func TestAnAnswerSaysHowTheChildHasEnded(t *testing.T) {
+	adjust := func(_ *site, o *Options) { o.HowEnded = func() string { return "it ended with exit code 2" } }
+	inBubble(t, tokens("a", "r"), adjust, func(t *testing.T, s *site) {
+		s.child.On("thread/list", fronttestOpen)
+		s.ask(request(1, "thread/list", ""))
+		s.child.Die()
+		synctest.Wait()
+		require.Contains(t, s.said()[0], `-32603,"message":"the backend has ended: it ended with exit code 2"`)
+		require.Contains(t, s.ask(request(2, "thread/list", ""))[0], "exit code 2")
+	})
+}
