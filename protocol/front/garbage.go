@@ -25,6 +25,19 @@ func (f childSide) Dropped(d jsonrpc.Dropped) {
 	})
 }
 
+// Dropped answers the child in the place of a client whose answer is too long to be handed
+// on: the child would wait for ever.
+func (f clientSide) Dropped(d jsonrpc.Dropped) {
+	id, ok := jsonrpc.AnswerID(d.Head)
+	if !d.IsTooLong || !ok || id.HasPrefix(ClientPrefix) {
+		return
+	}
+	f.o.Child.AwaitRoom()
+	f.o.Child.ReplyError(id, &jsonrpc.Error{
+		Code: jsonrpc.CodeInternal, Message: fmt.Sprintf("the client's answer of %d bytes cannot be handed on: %v", d.Bytes, d.Reason),
+	})
+}
+
 // told is what to add to an error about the child, "" if it has written messages alone.
 func (g *garbage) told() string {
 	if lines := g.lines.Load(); lines > 0 {

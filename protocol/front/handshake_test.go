@@ -148,6 +148,28 @@ func TestAnEndlessLineOfTheChildIsNotKept(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestWhatIsTooLongForTheFrontIsAnswered(t *testing.T) {
+	tooLong := `"` + strings.Repeat("x", 70<<20) + `"`
+	lastOf := func(lines []string) string { return lines[len(lines)-1] }
+	err := opened(t, nil, func(t *testing.T, s *site) {
+		s.ask(hello)
+		said := s.ask(request(7, "turn/start", tooLong), request(8, "thread/list", ""))
+		require.Len(t, said, 2)
+		require.Contains(t, said[0], `"message":"the request is too long: `)
+		require.True(t, strings.HasSuffix(said[0], `},"id":7}`), said[0])
+
+		require.Empty(t, s.ask(`{"id":"asked","result":`+tooLong+`}`))
+		require.Contains(t, lastOf(s.child.Lines()), "the client's answer of ")
+		require.True(t, strings.HasSuffix(lastOf(s.child.Lines()), `},"id":"asked"}`))
+
+		s.child.Write(`{"id":9,"method":"item/tool/call","params":` + tooLong + `}`)
+		require.Empty(t, s.said())
+		require.Contains(t, lastOf(s.child.Lines()), "the request is too long: ")
+		require.True(t, strings.HasSuffix(lastOf(s.child.Lines()), `},"id":9}`))
+	})
+	require.NoError(t, err)
+}
+
 func TestTheChildDiesAtEachPoint(t *testing.T) {
 	dies := func(c *fronttestChild, _ jsonrpc.Request) { c.Die() }
 	for _, method := range []string{"initialize", "account/read", "account/login/start", "turn/start", "model/list", "thread/list"} {

@@ -52,7 +52,8 @@ type AnswerHandler interface {
 }
 
 // A DropHandler also gets what is dropped because it is no message, or is longer than
-// the limit.
+// the limit. A request that is too long has been answered by then, if its first bytes have
+// its id.
 type DropHandler interface {
 	Handler
 	Dropped(Dropped)
@@ -64,7 +65,8 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the clock of emittedAtMs, time.Now if nil.
 	Now func() time.Time
-	// LineLimitBytes is the length of the longest line that is read, 64 MiB if 0.
+	// LineLimitBytes is the length of the longest line that is read, 64 MiB if 0. A longer
+	// request is answered with CodeInvalidRequest, for who made it would wait for ever.
 	LineLimitBytes int
 	// QueueLimitBytes is how much may be queued for the client before the connection
 	// stops reading lines, 4 MiB if 0. Answers to the lines before are still queued.
@@ -286,8 +288,14 @@ func (c *Conn) drop(head []byte, size int, reason error) {
 	if c.drops <= 10 || bits.OnesCount64(c.drops) == 1 { // an endless stream of them fills no log
 		c.log.Warn("line dropped", "bytes", size, "reason", reason, "number", c.drops)
 	}
+	isTooLong := reason == errTooLong || reason == errEndless
+	if id, ok := requestID(head); ok && isTooLong {
+		c.ReplyError(id, &Error{
+			Code: CodeInvalidRequest, Message: fmt.Sprintf("the request is too long: %d bytes of it were read, and it may have %d", size, c.in.limit),
+		})
+	}
 	if h, ok := c.handler.(DropHandler); ok {
-		h.Dropped(Dropped{Head: head, Bytes: size, Reason: reason})
+		h.Dropped(Dropped{Head: head, Bytes: size, Reason: reason, IsTooLong: isTooLong})
 	}
 }
 

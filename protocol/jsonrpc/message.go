@@ -42,9 +42,10 @@ type Answer struct {
 // Dropped is input that is no message, or too long for one. It may hold a secret, and so
 // may an error about it, but not Reason.
 type Dropped struct {
-	Head   []byte // the first bytes of it, valid until the handler returns
-	Bytes  int
-	Reason error
+	Head      []byte // the first bytes of it, valid until the handler returns
+	Bytes     int
+	Reason    error
+	IsTooLong bool // else it is no message
 }
 
 // Error is an error answer: the wire form and a Go error in one. One that [Conn.Call]
@@ -258,16 +259,29 @@ func notNull(value []byte) []byte {
 // AnswerID is the id of a line that begins as an answer does, of which the end may be
 // missing: the members before it count.
 func AnswerID(head []byte) (id ID, ok bool) {
-	isRequest := false
+	id, isRequest, ok := headOf(head)
+	return id, ok && !isRequest
+}
+
+// requestID is the same of a line that begins as a request does.
+func requestID(head []byte) (id ID, ok bool) {
+	id, isRequest, ok := headOf(head)
+	return id, ok && isRequest
+}
+
+func headOf(head []byte) (id ID, isRequest, ok bool) {
+	end := 0
 	EachMember(head, func(name, value []byte) {
+		end = cap(head) - cap(value) + len(value)
 		switch string(name) {
 		case "id":
-			end := cap(head) - cap(value) + len(value)
 			id, ok = parseID(value)
 			ok = ok && end < len(head) // else digits may be missing
 		case "method":
 			isRequest = true
 		}
 	})
-	return id, ok && !isRequest
+	torn := bytes.TrimLeft(head[end:], ", \t\r") // the member whose end is missing
+	isRequest = isRequest || bytes.HasPrefix(torn, []byte(`"params"`)) || bytes.HasPrefix(torn, []byte(`"method"`))
+	return id, isRequest, ok
 }

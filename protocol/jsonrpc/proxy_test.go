@@ -160,6 +160,29 @@ func TestAnEndlessLineIsReportedOnceAndNotKept(t *testing.T) {
 	})
 }
 
+func TestATooLongRequestIsAnsweredOnce(t *testing.T) {
+	const limit = 1 << 20
+	for length, wanted := range map[int]int{limit: 1, 5 * limit: 1, limit / 2: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _, input, output := between(Options{LineLimitBytes: limit})
+			var said bytes.Buffer
+			go io.Copy(&said, output)
+			io.WriteString(input, `{"jsonrpc":"2.0","id":"a","method":"m","params":"`+strings.Repeat("x", length)+"\"}\n")
+			io.WriteString(input, `{"method":"m","params":"`+strings.Repeat("x", length)+"\"}\n"+`{"method":"a"}`+"\n")
+			input.Close()
+			synctest.Wait()
+			output.Close()
+			require.Equal(t, wanted, strings.Count(said.String(), `{"error":{"code":-32600,"message":"the request is too long: `), said.String())
+			require.Equal(t, wanted, strings.Count(said.String(), `and it may have 1048576"},"id":"a"}`), said.String())
+			require.Len(t, p.dropped, 2*wanted)
+			for _, each := range p.dropped {
+				require.True(t, each.IsTooLong)
+			}
+			require.Equal(t, `notification {"method":"a"}`, p.lines[len(p.lines)-1])
+		})
+	}
+}
+
 func TestAStreamOfGarbageFillsNoLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -175,16 +198,31 @@ func TestAStreamOfGarbageFillsNoLog(t *testing.T) {
 	})
 }
 
-func TestAnswerIDOfATornLine(t *testing.T) {
+func TestTornLineShowsItsIDAndWhatItIs(t *testing.T) {
 	for head, want := range map[string]string{
-		`{"id":1,"result":{"a":"xx`: "1", `{"id":"a b","error":{`: `"a b"`, `{"id":1,"method":"a","params":{"x`: "", `{"result":1,"id":2`: "", `{"id":`: "",
-		``: "", `[1`: "", `{"id":1.5,"result":`: "",
+		`{"id":1,"result":{"a":"xx`:              "answer 1",
+		`{"id":"a b","error":{`:                  `answer "a b"`,
+		`{"id":1,"method":"a","params":{"x`:      "request 1",
+		`{"method":"a" , "id":"b" , "params":{"`: `request "b"`,
+		`{"id":1,"params":{"x`:                   "request 1",
+		`{"id":1, "method":"x`:                   "request 1",
+		`{"method":"a","params":{"x`:             "",
+		`{"method":"a","id":2`:                   "",
+		`{"result":1,"id":2`:                     "",
+		`{"id":`:                                 "",
+		``:                                       "",
+		`[1`:                                     "",
+		`{"id":1.5,"result":`:                    "",
+		`{"id":null,"method":"a","params":{"x`:   "",
 	} {
-		id, ok := AnswerID([]byte(head))
-		require.Equal(t, want != "", ok, head)
-		if ok {
-			require.Equal(t, want, id.String())
+		said := ""
+		if id, ok := AnswerID([]byte(head)); ok {
+			said += "answer " + id.String()
 		}
+		if id, ok := requestID([]byte(head)); ok {
+			said += "request " + id.String()
+		}
+		require.Equal(t, want, said, head)
 	}
 }
 
