@@ -59,8 +59,9 @@ func TestRequestsThatTakeLongDoNotFillTheWindow(t *testing.T) {
 		for n := range 150 { // those that are answered count neither now nor when they are old
 			s.send(request(n, "thread/list", ""))
 		}
-		require.Len(t, s.said(), 150)
-		time.Sleep(2 * youth)
+		said := s.said()
+		time.Sleep(2 * youth) // the last answers of a burst may wait for a millisecond
+		require.Len(t, append(said, s.said()...), 150)
 		answered := len(s.child.Lines())
 		s.child.On("command/exec", fronttestOpen)
 		for n := range 250 {
