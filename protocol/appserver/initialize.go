@@ -79,7 +79,7 @@ func (s *Server) Welcomed() {
 		s.notify(protocol.ConfigWarning, warning)
 	}
 	s.options.Audience.join(s)
-	if s.experimental {
+	if s.experimental && !s.options.IsHealthAsked {
 		s.beginHealth()
 	}
 }

@@ -36,6 +36,10 @@ type Options struct {
 	Warnings     []protocol.ConfigWarningNotification
 	Now          func() time.Time // time.Now
 
+	// IsHealthAsked has a client notified of the health only after it has called
+	// account/health/read: for one that may know Codex's notifications alone.
+	IsHealthAsked bool
+
 	Logins  *login.Manager  // saves to Engine
 	Backend *chatgpt.Client // has the rate limits
 

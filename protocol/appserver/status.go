@@ -189,17 +189,19 @@ func (s *Server) healthRead(id jsonrpc.ID, _ struct{}) {
 		s.conn.ReplyError(id, invalid("account/health/read requires experimentalApi capability"))
 		return
 	}
+	if s.options.IsHealthAsked {
+		s.beginHealth()
+	}
 	s.conn.Reply(id, health(s.options.Engine.Snapshot(), s.options.Now()))
 }
 
-// beginHealth has the client notified of every change of the health, until endHealth.
+// beginHealth has the client notified of every change of the health, until endHealth. Once
+// is enough.
 func (s *Server) beginHealth() {
-	stop := s.options.Engine.Subscribe(s.healthChanged)
 	s.healthMu.Lock()
 	defer s.healthMu.Unlock()
-	s.stopHealth = stop
-	if s.isDeaf {
-		stop()
+	if s.stopHealth == nil && !s.isDeaf {
+		s.stopHealth = s.options.Engine.Subscribe(s.healthChanged)
 	}
 }
 

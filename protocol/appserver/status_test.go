@@ -179,6 +179,17 @@ func TestHealthNeedsTheExperimentalCapability(t *testing.T) {
 	})
 }
 
+// Codex has no such notification, and a client that decodes strictly may fail at it.
+func TestHealthComesUnaskedAfterItsFirstRead(t *testing.T) {
+	asked := func(o *Options, _ *engine.Options) { o.IsHealthAsked = true }
+	experimental(t, tokens("access-1", "refresh-1"), asked, func(t *testing.T, s *site) {
+		require.NotContains(t, strings.Join(s.ask(loginLine), "\n"), protocol.HealthUpdated)
+		s.answer(protocol.HealthRead, "")
+		s.answer(protocol.HealthRead, "")
+		require.Equal(t, 1, strings.Count(strings.Join(s.ask(logoutLine), "\n"), protocol.HealthUpdated), "once, however often it asks")
+	})
+}
+
 func TestHealthFollowsADeadToken(t *testing.T) {
 	experimental(t, tokens("access-1", "refresh-1"), nil, func(t *testing.T, s *site) {
 		fingerprint := tokens("access-1", "").Fingerprint().Short()

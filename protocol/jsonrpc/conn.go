@@ -27,6 +27,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -75,6 +76,10 @@ type Options struct {
 	// who send to it wait themselves (see [Conn.AwaitRoom]), and for a second after a
 	// failed Write: another process that has died may have said something before.
 	ReadsOn bool
+	// UnreadLimitBytes is how much of notifications may be queued for a client that reads
+	// nothing meanwhile, 0 for no limit. Beyond it the connection ends with ErrUnread:
+	// others may cause notifications without end, and this client is not waited for.
+	UnreadLimitBytes int
 	// CallPrefix makes the ids of own requests strings that begin with it, for a
 	// connection on which requests of others go out too. "" for integers from 0.
 	CallPrefix string
@@ -115,6 +120,7 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 	}
 	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.drop)
 	c.out = newOutbox(w, c.limit, c.read, c.end)
+	c.out.unreadLimit = o.UnreadLimitBytes
 	if o.ReadsOn {
 		c.out.limit, c.out.deaf = math.MaxInt, true
 		c.out.fail = func(err error) { time.AfterFunc(time.Second, func() { c.end(err) }) }
@@ -200,17 +206,26 @@ func (c *Conn) ReplyError(id ID, e *Error) {
 	})
 }
 
+// ErrUnread says that the client has read nothing for too long; see UnreadLimitBytes of [Options].
+var ErrUnread = errors.New("the client does not read its notifications")
+
 // Notify sends the client a notification. Params is encoded as JSON, and left out if nil;
 // emittedAtMs is added, as in Codex 0.169.0.
 func (c *Conn) Notify(method string, params any) {
-	err := c.send(struct {
+	encoded, err := encode(struct {
 		Method      string `json:"method"`
 		Params      any    `json:"params,omitempty"`
 		EmittedAtMs int64  `json:"emittedAtMs"`
 	}{method, params, c.now().UnixMilli()})
 	if err != nil {
 		c.log.Error("notification not encodable", "method", method, "type", fmt.Sprintf("%T", params))
+		return
 	}
+	if c.out.isUnread(len(encoded)) {
+		c.end(ErrUnread)
+		return
+	}
+	c.out.add(func(line []byte) []byte { return append(line, encoded...) })
 }
 
 // Pass sends a line as it is, without its newline: a message that another program wrote.

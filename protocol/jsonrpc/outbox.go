@@ -63,6 +63,8 @@ type outbox struct {
 	armedAt      uint64    // the value of drains that it will be late for
 	closed       bool
 	err          error // of the Write that failed; there is none after it
+	unread       int   // bytes of notifications that were added during the Write
+	unreadLimit  int   // of that; 0 for none
 }
 
 func newOutbox(w io.Writer, limit int, read func(), fail func(error)) *outbox {
@@ -71,6 +73,24 @@ func newOutbox(w io.Writer, limit int, read func(), fail func(error)) *outbox {
 	o.late = time.AfterFunc(time.Hour, o.relieve)
 	o.late.Stop()
 	return o
+}
+
+// isUnread counts a notification that is about to be added, and reports whether there are
+// too many of them behind one Write. Nothing is written or kept then any more.
+func (o *outbox) isUnread(size int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.writing || o.unreadLimit == 0 || o.err != nil {
+		return false
+	}
+	o.unread += size
+	if o.unread <= o.unreadLimit {
+		return false
+	}
+	o.err = ErrUnread
+	o.queue = nil
+	o.changed.Broadcast()
+	return true
 }
 
 // add queues the line that appendLine appends to the buffer it gets.
@@ -200,10 +220,11 @@ func (o *outbox) drain() {
 		n, err := o.w.Write(b.lines)
 		o.mu.Lock()
 		o.waiting -= len(b.lines)
+		o.unread = 0
 		if err == nil && n < len(b.lines) {
 			err = io.ErrShortWrite
 		}
-		if err != nil {
+		if err != nil && o.err == nil {
 			o.err = fmt.Errorf("write output: %w", err)
 			o.fail(o.err)
 		}

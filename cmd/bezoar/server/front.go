@@ -25,7 +25,7 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	if err != nil {
 		return err
 	}
-	client := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log, CallPrefix: front.ClientPrefix})
+	client := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log, CallPrefix: front.ClientPrefix, UnreadLimitBytes: at.unreadLimit()})
 	server := h.accept(client)
 	var record *live.Child
 	f := front.New(front.Options{

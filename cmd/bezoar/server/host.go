@@ -74,13 +74,22 @@ const (
 	oneOfMany
 )
 
+// unreadLimit is how much is kept for a client that does not read of what others cause, in
+// bytes. The only client is not cut off: it holds up no other.
+func (p place) unreadLimit() int {
+	if p == oneOfMany {
+		return 1 << 20
+	}
+	return 0
+}
+
 // connect serves one client until in ends or signals does, and returns when its requests
 // are answered and the answers are written, or the limits of that are over.
 func (h *host) connect(signals context.Context, in io.Reader, out io.Writer, at place) error {
 	if h.behind != nil {
 		return h.connectBackend(signals, in, out, at)
 	}
-	conn := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log})
+	conn := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log, UnreadLimitBytes: at.unreadLimit()})
 	server := h.accept(conn)
 	stop := context.AfterFunc(signals, conn.Stop)
 	err := conn.Serve(h.page.Count(server))
@@ -130,7 +139,8 @@ func (h *host) accept(conn *jsonrpc.Conn) *appserver.Server {
 	server := appserver.New(conn, appserver.Options{
 		Engine: h.engine, Logins: h.logins, Backend: h.limits, Renewer: h.renewer, Audience: h.audience,
 		Client: h.client, Home: h.config.Home, Version: h.env.Version, Terminal: terminal(h.env.Getenv), Warnings: warned,
-		RequiresAuth: h.config.RequiresOpenAIAuth, Restriction: h.config.Restriction,
+		IsHealthAsked: h.behind != nil, // a client of Codex need not know the notification
+		RequiresAuth:  h.config.RequiresOpenAIAuth, Restriction: h.config.Restriction,
 		Introduce: func(originator, userAgent string) {
 			if h.isIntroduced.Load() || isHandshake && !h.isIntroduced.CompareAndSwap(false, true) {
 				return
