@@ -19,21 +19,28 @@ func (f *Front) explained(n jsonrpc.Notification) []byte {
 	if !bytes.Contains(n.Line, []byte("auth refresh request ")) {
 		return n.Line
 	}
-	path := []string{"params", "error", "message"}
+	path := []string{"params", "error"}
 	if n.Method == "turn/completed" {
-		path = []string{"params", "turn", "error", "message"}
+		path = []string{"params", "turn", "error"}
 	}
-	quoted := json.RawMessage(n.Line)
+	// While the child retries, the reason is in the details.
+	line := f.explainedAt(n.Line, append(path, "message"))
+	return f.explainedAt(line, append(path, "additionalDetails"))
+}
+
+// explainedAt replaces one member of a line, if it says that there was no token.
+func (f *Front) explainedAt(line []byte, path []string) []byte {
+	quoted := json.RawMessage(line)
 	for _, name := range path {
 		quoted = memberOf(quoted, name)
 	}
 	var message string
 	if json.Unmarshal(quoted, &message) != nil || !slices.ContainsFunc(helpless, func(begin string) bool { return strings.HasPrefix(message, begin) }) {
-		return n.Line
+		return line
 	}
 	// quoted is a part of the line, so that what is behind it in memory tells where.
-	at := cap(n.Line) - cap(quoted)
-	return slices.Concat(n.Line[:at], encode(f.why()), n.Line[at+len(quoted):])
+	at := cap(line) - cap(quoted)
+	return slices.Concat(line[:at], encode(f.why()), line[at+len(quoted):])
 }
 
 // why is the reason for which the child got no token.

@@ -178,6 +178,13 @@ func TestAFailedTurnSaysWhyInTheUsersWords(t *testing.T) {
 	})
 }
 
+func TestARetryThatTellsOfTheTokenSaysWhyInTheUsersWords(t *testing.T) {
+	inBubble(t, nil, nil, func(t *testing.T, s *site) {
+		s.child.Write(`{"method":"error","params":{"error":{"message":"Reconnecting... 1/5","additionalDetails":"auth refresh request failed: code=-32603"},"willRetry":true}}`)
+		require.Equal(t, []string{`{"method":"error","params":{"error":{"message":"Reconnecting... 1/5","additionalDetails":"bezoar says: NoAuth"},"willRetry":true}}`}, s.said())
+	})
+}
+
 func TestOtherFailuresOfATurnPass(t *testing.T) {
 	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
 		for _, line := range []string{
