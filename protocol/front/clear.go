@@ -12,28 +12,32 @@ import (
 // child with the token that there is.
 const lookLimit = 9 * time.Second
 
+// clearance is whether a line may go to the child.
+type clearance struct {
+	refusal string // why the client's request is refused, "" if it is not
+	isOver  bool   // the child takes nothing any more
+	pushes  uint64 // it holds until the next push: see pusher.unlessPushed
+}
+
 // clear is called before a line goes to the child: when it returns, the child has the login
-// that the engine has. It returns why the client's request is refused, "" if it is not. isOver
-// says that the child takes nothing any more.
-func (f *Front) clear(i *item) (refusal string, isOver bool) {
+// that the engine has.
+func (f *Front) clear(i *item) (c clearance) {
 	isAboutLogin := (i.class == needs || i.class == turns) && (i.class == needs || f.needsLogin(threadOf(i.line)))
 	if isAboutLogin {
 		f.look()
 	}
 	err := f.pusher.sync(f.ending)
-	switch {
-	case errors.Is(err, ErrChildEnded) || f.ending.Err() != nil:
-		return "", true
-	case i.class != turns || !isAboutLogin:
-		return "", false
+	c.pushes = f.pusher.pushed()
+	c.isOver = errors.Is(err, ErrChildEnded) || f.ending.Err() != nil
+	if c.isOver || i.class != turns || !isAboutLogin {
+		return c
 	}
 	if snapshot := f.o.Engine.Snapshot(); f.isHelpless(snapshot) {
-		return f.o.Words(snapshot, false), false
+		c.refusal = f.o.Words(snapshot, false)
+	} else if err != nil {
+		c.refusal = err.Error()
 	}
-	if err != nil {
-		return err.Error(), false
-	}
-	return "", false
+	return c
 }
 
 // isHelpless reports whether a turn would go out without a token, or with one of a login that

@@ -110,3 +110,18 @@ func TestAnOlderLoginIsNotKeptForWantOfAToken(t *testing.T) {
 		})
 	})
 }
+
+// A push may come between the look at a login and the line that goes out under it.
+func TestALineIsLookedAtAgainAfterAPush(t *testing.T) {
+	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+		turn := item{line: []byte(request(1, "turn/start", "")), method: "turn/start", class: turns, isRequest: true}
+		c := s.front.clear(&turn)
+		require.Empty(t, c.refusal)
+		_, err := s.engine.Logout(context.Background())
+		require.NoError(t, err)
+		synctest.Wait()
+		require.False(t, s.front.queue.settle(turn, c))
+		require.NotContains(t, s.child.Methods(), "turn/start")
+		require.Equal(t, "bezoar says: NoAuth", s.front.clear(&turn).refusal)
+	})
+}

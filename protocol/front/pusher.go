@@ -76,6 +76,7 @@ type pusher struct {
 	begun    bool   // the child can take a login
 	over     bool   // the child has ended
 	has      given  // what the child has, or is to have when it answers
+	pushes   uint64 // how often the child was given a login
 	hasSince uint64 // of logins, when it was given that
 	unsure   bool   // whether it has that: it refused a login, or got two at once
 	pushing  bool   // the child has been given a login and has not answered
@@ -228,6 +229,7 @@ func (p *pusher) bring() error {
 		}
 		had, wasUnsure := p.has, p.unsure
 		p.replace(want, now)
+		p.pushes++
 		p.has, p.hasSince, p.pushing, p.crossed, p.unsure = want, logins, true, false, true
 		p.synced.Store(nil)
 		p.mu.Unlock()
@@ -352,4 +354,23 @@ func (p *pusher) refused() given {
 		return before
 	}
 	return p.offered
+}
+
+// pushed is how often the child was given a login up to now.
+func (p *pusher) pushed() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pushes
+}
+
+// unlessPushed calls send, unless the child is being given a login, or was since pushes. No
+// push overtakes what send sends.
+func (p *pusher) unlessPushed(pushes uint64, send func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pushing || p.pushes != pushes {
+		return false
+	}
+	send()
+	return true
 }

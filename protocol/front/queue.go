@@ -130,25 +130,32 @@ func (q *queue) run() {
 			return
 		}
 		q.front.o.Child.AwaitRoom()
-		refusal, isOver := q.front.clear(&i)
-		if refusal != "" {
-			q.front.refuse(i.id, i.method, refusal)
+		for !q.settle(i, q.front.clear(&i)) { // the child was given another login since
 		}
-		q.mu.Lock()
-		for isOver && q.closed == "" {
-			q.changed.Wait() // soon: what has ended closes the queue
-		}
-		switch {
-		case refusal != "": // answered
-		case q.closed != "":
-			q.refuse(i)
-		default:
-			q.send(i)
-		}
-		q.sending = false
-		q.changed.Broadcast()
-		q.mu.Unlock()
 	}
+}
+
+// settle sends a line that was taken, or answers it, as clear has found. It reports whether
+// it has: it has not if the child was given a login since.
+func (q *queue) settle(i item, c clearance) bool {
+	if c.refusal != "" {
+		q.front.refuse(i.id, i.method, c.refusal)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c.isOver && q.closed == "" {
+		q.changed.Wait() // soon: what has ended closes the queue
+	}
+	switch {
+	case c.refusal != "": // answered
+	case q.closed != "":
+		q.refuse(i)
+	case !q.front.pusher.unlessPushed(c.pushes, func() { q.send(i) }):
+		return false
+	}
+	q.sending = false
+	q.changed.Broadcast()
+	return true
 }
 
 // take waits for the next item that the child has room for. false: there will be none.
