@@ -273,7 +273,7 @@ func (c *child) takeLogin(m message) {
 		w.accuse("the child gets a login that does not exist")
 	}
 	c.has, c.isKey, c.number, c.isRenewed = access, isKey, number, false
-	c.queue(line{text: fmt.Sprintf(`{"method":"account/updated","params":{"authMode":"chatgpt"}}`)})
+	c.queue(line{text: `{"method":"account/updated","params":{"authMode":"chatgpt"}}`})
 	c.queue(line{text: fmt.Sprintf(`{"id":%s,"result":{"type":%q}}`, m.ID, m.Params.Type)})
 }
 

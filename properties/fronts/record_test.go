@@ -85,7 +85,6 @@ type recorder struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	entries session
-	read    int // entries that await has gone past
 }
 
 func newRecorder(t *testing.T, codex string) *recorder {

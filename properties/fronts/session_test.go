@@ -65,16 +65,6 @@ func decodeSession(text []byte) (s session, err error) {
 	return s, nil
 }
 
-// of are the lines that one says.
-func (s session) of(who string) (lines []string) {
-	for _, each := range s {
-		if each.who == who {
-			lines = append(lines, each.line)
-		}
-	}
-	return lines
-}
-
 // stable replaces what differs from one run to the next. The same token or id has the same
 // replacement each time.
 type stable struct{ tokens, ids map[string]string }

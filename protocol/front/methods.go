@@ -64,7 +64,7 @@ const (
 	oneLogin = "bezoar keeps one login for this folder, and there is no other to switch to. " +
 		"Log out and log in as the other account, or start bezoar with another --home."
 	otherLogin = "bezoar keeps ChatGPT logins and API keys, and would lose a login of this kind when the backend ends. " +
-		"Set it up with codex itself, outside of bezoar."
+		"Set it up with codex itself, in another home (CODEX_HOME)."
 	remote = "bezoar keeps the login of this backend, and clients that connect to it from elsewhere would get past that. " +
 		"Start codex without bezoar for remote control."
 )
