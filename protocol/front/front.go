@@ -160,16 +160,21 @@ const stopLimit = time.Second
 
 // finish makes Serve return. The first reason counts.
 func (f *Front) finish(err error) {
+	f.conclude(err, func() {})
+}
+
+func (f *Front) conclude(err error, before func()) {
 	f.overOnce.Do(func() {
+		before()
 		f.err = err
 		close(f.over)
 	})
 }
 
-// fail ends a front whose child is of no use, with why as the error for the client.
+// fail ends a front whose child is of no use, with why as the error for the client. A
+// child that ends because the front is over has not failed.
 func (f *Front) fail(err error, why string) {
-	f.observe(Event{Kind: ChildFailed, Detail: err.Error()})
-	f.finish(err)
+	f.conclude(err, func() { f.observe(Event{Kind: ChildFailed, Detail: err.Error()}) })
 	f.queue.close(why)
 	f.welcome.refuse(f, why)
 }

@@ -184,11 +184,24 @@ func TestTheChildDiesAtEachPoint(t *testing.T) {
 					}
 					require.Equal(t, map[string]int{`id "hello"`: 1, "id 1": 1, "id 2": 1, "id 3": 1, "id 4": 1, "id 5": 1, "id 6": 1}, answers, "%v", said)
 					require.Contains(t, strings.Join(said, "\n"), `{"error":{"code":-32603,"message":"the backend has ended"},"id":5}`)
+					require.Equal(t, 1, s.failures())
 				})
 				require.ErrorIs(t, err, ErrChildEnded)
 			})
 		}
 	}
+}
+
+// failures are how often the child was observed to fail.
+func (s *site) failures() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, each := range s.events {
+		if each.Kind == ChildFailed {
+			n++
+		}
+	}
+	return n
 }
 
 func TestAChildThatIsDeadBeforeInitialize(t *testing.T) {
@@ -212,6 +225,7 @@ func TestTheEndOfTheClientIsTheEndOfTheChild(t *testing.T) {
 		said := methodsSaid(s.said())
 		require.Len(t, said, 301)
 		require.Equal(t, "id 299", said[300])
+		require.Zero(t, s.failures(), "a child that bezoar ends has not failed")
 	})
 }
 

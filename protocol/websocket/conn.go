@@ -79,7 +79,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) open() error {
 	kind, message, err := c.ws.Reader(context.Background())
 	if err != nil {
-		if isGone(err) {
+		if IsGone(err) {
 			return io.EOF
 		}
 		c.isBroken.Store(true)
@@ -103,9 +103,9 @@ func flatten(part []byte) {
 	}
 }
 
-// isGone reports whether a connection has ended between two messages: the client has
+// IsGone reports whether a connection has ended between two messages: the client has
 // closed it or has died, or this side has closed it.
-func isGone(err error) bool {
+func IsGone(err error) bool {
 	return websocket.CloseStatus(err) != -1 || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

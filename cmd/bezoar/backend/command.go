@@ -35,37 +35,64 @@ func Parse(line string, getenv func(string) string) (Command, error) {
 // directory if there is a slash in it. It refuses a program that would call this one
 // again. The error is for the user who gave the words.
 func Of(words []string, getenv func(string) string) (Command, error) {
+	return of("the backend", words, getenv)
+}
+
+// Codex is the path of the codex that --codex names, or behind the shim that it names.
+func Codex(named string, getenv func(string) string) (string, error) {
+	command, err := of("--codex", []string{named}, getenv)
+	return command.Path, err
+}
+
+// of is Of for words that the user knows by role.
+func of(role string, words []string, getenv func(string) string) (Command, error) {
 	if len(words) == 0 || words[0] == "" {
-		return Command{}, errors.New("the backend is empty: name a program, as in 'codex app-server'")
+		return Command{}, errors.New(role + " is empty: name a program, as in 'codex app-server'")
 	}
-	path, err := lookUp(words[0], getenv)
+	path, err := lookUp(role, words[0], getenv)
 	if err != nil {
 		return Command{}, err
 	}
-	if isThisProgram(path) {
-		return Command{}, fmt.Errorf("the backend %s is bezoar itself: name the codex that it stands in front of", words[0])
+	if real, isShim := Shimmed(path); isShim {
+		if path, err = behindShim(role, path, real); err != nil {
+			return Command{}, err
+		}
+		words = append([]string{path}, words[1:]...)
 	}
-	if real, ok := Shimmed(path); ok {
-		return Command{}, fmt.Errorf("the backend %s is a shim that calls bezoar: name the codex behind it, %s", path, real)
+	if isThisProgram(path) {
+		return Command{}, fmt.Errorf("%s %s is bezoar itself: name the codex that it stands in front of", role, words[0])
 	}
 	return Command{Words: words, Path: path}, nil
 }
 
+// behindShim is the codex behind a shim. One shim before another is refused: they may
+// lead round.
+func behindShim(role, shim, real string) (string, error) {
+	path, err := executable(role, real)
+	if err != nil {
+		return "", fmt.Errorf("%s %s is a shim, and the codex behind it cannot be used: %w", role, shim, err)
+	}
+	if next, isShim := Shimmed(path); isShim {
+		return "", fmt.Errorf("%s %s is a shim of a shim, %s: name the codex behind it, %s", role, shim, path, next)
+	}
+	return path, nil
+}
+
 // lookUp is the absolute path of a program.
-func lookUp(name string, getenv func(string) string) (string, error) {
+func lookUp(role, name string, getenv func(string) string) (string, error) {
 	if strings.ContainsAny(name, separators) {
 		path, err := filepath.Abs(name)
 		if err != nil {
-			return "", fmt.Errorf("backend %s: %w", name, err)
+			return "", fmt.Errorf("%s %s: %w", role, name, err)
 		}
-		return executable(path)
+		return executable(role, path)
 	}
 	var found error
 	for _, folder := range filepath.SplitList(getenv("PATH")) {
 		if !filepath.IsAbs(folder) {
 			continue // a program of the working directory is not meant by a mere name
 		}
-		path, err := executable(filepath.Join(folder, name))
+		path, err := executable(role, filepath.Join(folder, name))
 		if err == nil {
 			return path, nil
 		}
@@ -76,12 +103,12 @@ func lookUp(name string, getenv func(string) string) (string, error) {
 	if found != nil {
 		return "", found
 	}
-	return "", fmt.Errorf("the backend %s is in no folder of PATH: install it, or write its whole path", name)
+	return "", fmt.Errorf("%s %s is in no folder of PATH: install it, or write its whole path", role, name)
 }
 
 // executable is path, or with an ending that the system knows programs by, if it can be
 // run. The error says why it cannot, and is fs.ErrNotExist if there is nothing.
-func executable(path string) (string, error) {
+func executable(role, path string) (string, error) {
 	found, err := exec.LookPath(path)
 	if err == nil {
 		return found, nil
@@ -93,11 +120,11 @@ func executable(path string) (string, error) {
 		if problem, ok := errors.AsType[*fs.PathError](missing); ok {
 			cause = problem.Err
 		}
-		return "", fmt.Errorf("backend %s: %w", path, cause)
+		return "", fmt.Errorf("%s %s: %w", role, path, cause)
 	case info.IsDir():
-		return "", fmt.Errorf("the backend %s is a folder: name the program in it", path)
+		return "", fmt.Errorf("%s %s is a folder: name the program in it", role, path)
 	}
-	return "", fmt.Errorf("the backend %s cannot be run by this user: chmod +x makes a program of it, if it is one", path)
+	return "", fmt.Errorf("%s %s cannot be run by this user: chmod +x makes a program of it, if it is one", role, path)
 }
 
 // isThisProgram reports whether path leads to the program that runs.

@@ -54,7 +54,7 @@ func TestParseSaysWhyAProgramCannotBeRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "text"), nil, 0o644))
 	itself, err := os.Executable()
 	require.NoError(t, err)
-	shim := script(t, "codex", "# "+shimMark+"/opt/codex")
+	shim := script(t, "codex", "# "+shimMark+"/no/such/codex")
 	for line, want := range map[string]string{
 		"":                            "the backend is empty",
 		"''":                          "the backend is empty",
@@ -65,11 +65,38 @@ func TestParseSaysWhyAProgramCannotBeRun(t *testing.T) {
 		folder + "/text":              folder + "/text cannot be run by this user",
 		"text":                        folder + "/text cannot be run by this user",
 		"'" + itself + "' app-server": "is bezoar itself",
-		shim + " app-server":          "name the codex behind it, /opt/codex",
+		shim + " app-server":          "is a shim, and the codex behind it cannot be used: the backend /no/such/codex: no such file",
 	} {
 		_, err := Parse(line, environ{"PATH": folder}.get)
 		require.ErrorContains(t, err, want, line)
 	}
+}
+
+func TestShimLeadsToTheCodexBehindIt(t *testing.T) {
+	codex := script(t, "codex", "")
+	shim := script(t, "codex", "# "+shimMark+codex)
+	command, err := Parse(shim+" -c a=b app-server", environ{}.get)
+	require.NoError(t, err)
+	require.Equal(t, Command{Words: []string{codex, "-c", "a=b", "app-server"}, Path: codex}, command)
+	_, err = Parse(script(t, "codex", "# "+shimMark+shim)+" app-server", environ{}.get)
+	require.ErrorContains(t, err, "is a shim of a shim, "+shim+": name the codex behind it, "+codex)
+	itself, err := os.Executable()
+	require.NoError(t, err)
+	_, err = Parse(script(t, "codex", "# "+shimMark+itself)+" app-server", environ{}.get)
+	require.ErrorContains(t, err, "is bezoar itself")
+	_, err = Codex("/no/such/codex", environ{}.get)
+	require.EqualError(t, err, "--codex /no/such/codex: no such file or directory")
+}
+
+func TestRemoveShimSaysThatThereIsNone(t *testing.T) {
+	folder := t.TempDir()
+	path, err := WriteShim(folder, "/opt/bezoar", "/opt/codex")
+	require.NoError(t, err)
+	removed, err := RemoveShim(folder)
+	require.NoError(t, err)
+	require.Equal(t, path, removed)
+	_, err = RemoveShim(folder)
+	require.EqualError(t, err, "there is no shim in "+folder)
 }
 
 func TestGuardStopsABackendThatLeadsBack(t *testing.T) {

@@ -44,7 +44,7 @@ func Shimmed(path string) (real string, ok bool) {
 // FindCodex is the first codex on PATH that is neither a shim nor this program.
 func FindCodex(getenv func(string) string) (string, error) {
 	for _, folder := range filepath.SplitList(getenv("PATH")) {
-		path, err := executable(filepath.Join(folder, "codex"))
+		path, err := executable("--codex", filepath.Join(folder, "codex"))
 		if err != nil || !filepath.IsAbs(path) || isThisProgram(path) {
 			continue
 		}
@@ -103,7 +103,11 @@ func WriteShim(folder, bezoar, codex string) (string, error) {
 // RemoveShim removes the shim in a folder, and nothing else.
 func RemoveShim(folder string) (string, error) {
 	path := filepath.Join(folder, shimName)
-	if err := checkShim(path); err != nil {
+	err := checkShim(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no shim in %s", folder)
+	}
+	if err != nil {
 		return "", err
 	}
 	return path, os.Remove(path)

@@ -73,6 +73,13 @@ func TestPageTakesNoChange(t *testing.T) {
 	}
 }
 
+func TestPageOfADeadLoginHasNoRefreshThatIsDue(t *testing.T) {
+	_, body := get(t, newWorld(t, states(t)[machine.Fresh]).url)
+	require.Contains(t, body, "refresh is due")
+	_, body = get(t, newWorld(t, states(t)[machine.Poisoned]).url)
+	require.NotContains(t, body, "refresh is due")
+}
+
 func TestAnswersStayOutOfCachesAndFrames(t *testing.T) {
 	w := newWorld(t, states(t)[machine.Fresh])
 	for _, url := range []string{w.url, w.url + "metrics", w.url + "nothing", portOf(w.url)} {

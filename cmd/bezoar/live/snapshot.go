@@ -47,7 +47,7 @@ func (p *page) facts(s machine.Snapshot, now time.Time) []fact {
 		{Name: "credential", Value: s.Access().Short()},
 		{Name: "refresh token", Value: s.TokenID().Short()},
 		expiry(s, now),
-		timed("refresh is due", s.DueAt(), now),
+		timed("refresh is due", dueAt(s), now),
 		timed("last refresh", s.LastRefresh(), now),
 		{Name: "verdict", Value: p.because(verdict.Reason)},
 		timed("verdict at", verdict.At, now),
@@ -62,6 +62,14 @@ func (p *page) facts(s machine.Snapshot, now time.Time) []fact {
 		{Name: "unsaved", Value: yes(s.Unsaved())},
 	}
 	return slices.DeleteFunc(all, func(f fact) bool { return f.Value == "" && f.At == nil })
+}
+
+// dueAt is when a refresh is due, zero for a login that is never refreshed again.
+func dueAt(s machine.Snapshot) time.Time {
+	if s.Phase() == machine.Poisoned {
+		return time.Time{}
+	}
+	return s.DueAt()
 }
 
 // causeOf is why a refresh is wanted, "" if none is.

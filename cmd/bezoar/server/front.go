@@ -45,10 +45,6 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	stop := context.AfterFunc(signals, f.Stop)
 	err = f.Serve()
 	stop()
-	if err != nil && !errors.Is(err, front.ErrChildEnded) {
-		record.Observe(front.Event{Kind: front.ChildFailed, Detail: err.Error()})
-	}
-
 	limit, cancel := context.WithTimeout(context.Background(), childLimit)
 	defer cancel()
 	_ = f.End(limit)

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
@@ -191,6 +193,14 @@ func openPort(at netip.AddrPort, token *websocket.TokenDigest) (*door, error) {
 	return &door{Listener: listener, token: token, says: says}, nil
 }
 
+// isHangUp reports whether an error says no more than that the client has gone.
+func isHangUp(err error) bool {
+	if all, isJoined := err.(interface{ Unwrap() []error }); isJoined {
+		return !slices.ContainsFunc(all.Unwrap(), func(each error) bool { return !isHangUp(each) })
+	}
+	return websocket.IsGone(err)
+}
+
 // listen serves the clients that come in until signals ends, and returns when each has
 // been answered.
 func (h *host) listen(signals context.Context, at *door) error {
@@ -202,7 +212,11 @@ func (h *host) listen(signals context.Context, at *door) error {
 		Token: at.token, IsPrivate: at.isOwn, Log: h.log,
 		Handle: func(conn *websocket.Conn) {
 			if err := h.connect(signals, conn, conn, oneOfMany); err != nil {
-				h.log.Warn("a connection broke", "error", err)
+				level := slog.LevelWarn
+				if isHangUp(err) {
+					level = slog.LevelDebug
+				}
+				h.log.Log(signals, level, "a connection broke", "error", err)
 			}
 		},
 	})

@@ -85,8 +85,7 @@ func realCodex(env cli.Environment, named string) (string, error) {
 	if named == "" {
 		return backend.FindCodex(env.Getenv)
 	}
-	command, err := backend.Of([]string{named}, env.Getenv)
-	return command.Path, err
+	return backend.Codex(named, env.Getenv)
 }
 
 func runShim(env cli.Environment, flags *flag.FlagSet, args []string) error {
