@@ -1,22 +1,31 @@
 package codextest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Child is the process that the client's server has started, where /proc says it.
+// Child is the codex that the client's server has started to serve it, where /proc says it.
+// The server may run another one at the same time, to ask it for its protocol.
 func (c *Client) Child() *os.Process {
 	c.t.Helper()
-	found := childrenOf(c.Process.Process.Pid)
+	found := slices.DeleteFunc(childrenOf(c.Process.Process.Pid), func(pid int) bool { return !isServer(pid) })
 	require.Len(c.t, found, 1, "children of the server")
 	child, err := os.FindProcess(found[0])
 	require.NoError(c.t, err)
 	return child
+}
+
+// isServer reports whether a process has the words that bezoar adds to those of a backend.
+func isServer(pid int) bool {
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.Contains(string(line), "cli_auth_credentials_store")
 }
 
 func childrenOf(parent int) (found []int) {
