@@ -362,7 +362,6 @@ func (c *child) wantToken() {
 	if c.has == "" || c.isKey || !w.isReady {
 		return
 	}
-	w.refused[c.has] = true
 	id := c.nextID()
 	c.wanting[id] = &want{refused: c.has, at: time.Now(), isLate: c.hanging != nil}
 	c.queue(line{text: fmt.Sprintf(`{"id":%s,"method":"account/chatgptAuthTokens/refresh","params":{"reason":"unauthorized","previousAccountId":null}}`, id)})

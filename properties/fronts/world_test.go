@@ -24,20 +24,19 @@ type world struct {
 	families  map[*propertytest.Family]int
 	others    map[string]int // keys, and tokens that the client gave
 	last      int
-	loggedOut int             // the number of the last logout
-	refused   map[string]bool // access tokens that the child has reported
-	isReady   bool            // the child takes requests
-	phases    int             // how often the phase has changed
-	current   int             // the number of the engine's login, 0 for none
-	changes   int             // how often it has changed to another login
-	since     map[int]int     // by the login's number: the last change to it
-	broken    []string        // promises
+	loggedOut int         // the number of the last logout
+	isReady   bool        // the child takes requests
+	phases    int         // how often the phase has changed
+	current   int         // the number of the engine's login, 0 for none
+	changes   int         // how often it has changed to another login
+	since     map[int]int // by the login's number: the last change to it
+	broken    []string    // promises
 	tell      func(format string, args ...any)
 }
 
 func newWorld() *world {
 	return &world{
-		authority: propertytest.NewAuthority(), families: map[*propertytest.Family]int{}, others: map[string]int{}, refused: map[string]bool{}, since: map[int]int{},
+		authority: propertytest.NewAuthority(), families: map[*propertytest.Family]int{}, others: map[string]int{}, since: map[int]int{},
 	}
 }
 
@@ -143,8 +142,6 @@ var (
 	anyToken     = regexp.MustCompile(`\br[0-9]+\b|eyJ[\w-]+\.|\bsk-[0-9]+`)
 )
 
-const checkCause = false
-
 // moodyIssuer answers each post in the mood of the moment. It keeps what may never be done.
 type moodyIssuer struct {
 	*world
@@ -200,8 +197,6 @@ func (i *moodyIssuer) begin(name string, cause endpoint.Cause) propertytest.Mood
 		i.accuse("%s is posted while %v is", name, i.inFlight)
 	case i.over[name] != "":
 		i.accuse("%s is posted again, which was %s", name, i.over[name])
-	case checkCause && cause == endpoint.CauseRejected && !i.refused[held.Credential.AccessToken.Reveal()]:
-		i.accuse("%s is spent because %s was refused, which the child has not reported", name, held.Access)
 	}
 	i.inFlight[name] = true
 	return i.mood

@@ -7,7 +7,6 @@ package fronttest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -216,15 +215,15 @@ func (c *Child) account() string {
 	return `{"account":null,"requiresOpenaiAuth":true}`
 }
 
-// errStillSignedIn has Codex's text.
-var errStillSignedIn = errors.New("External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it.")
+// stillSignedIn is Codex's text.
+const stillSignedIn = "External auth is active. Use account/login/start (chatgptAuthTokens) to update it or account/logout to clear it."
 
 func (c *Child) take(r jsonrpc.Request) {
 	var given struct{ Type, APIKey, AccessToken, ChatgptAccountID string }
 	_ = json.Unmarshal(r.Params, &given)
 	switch {
 	case given.Type == "apiKey" && strings.HasPrefix(c.Login(), "tokens "):
-		c.Fail(r, jsonrpc.CodeInvalidRequest, errStillSignedIn.Error())
+		c.Fail(r, jsonrpc.CodeInvalidRequest, stillSignedIn)
 		return
 	case given.Type == "apiKey":
 		c.SetLogin("key " + given.APIKey)
