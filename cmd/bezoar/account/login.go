@@ -81,6 +81,10 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := cli.UntilSignal()
 	defer stop()
+	if err := checkPublished(env, s.Config.Home); err != nil {
+		s.Close(ctx)
+		return err
+	}
 	made := &newLogin{Session: s}
 	err = made.logIn(ctx, env, chosen)
 	s.Close(ctx)
@@ -99,6 +103,20 @@ func isKeyGiven(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "with-api-key=")
 	})
+}
+
+// checkPublished refuses to put a login in the place of a published one, which would end
+// bezoar publish, and warns where one may come back.
+func checkPublished(env cli.Environment, home string) error {
+	if from := view.PublishedLogin(home); from != "" {
+		return fmt.Errorf("the login of %s is published by bezoar from %s: log in there, with bezoar login --home %s. To give %s a login of its own, end bezoar publish and run bezoar logout there first",
+			home, from, cli.ShellWord(from), home)
+	}
+	if from := view.MarkedFrom(home); from != "" {
+		cli.LogLine(env, fmt.Sprintf("%s was published to from %s: to go on with that, cancel this, and log in there: bezoar login --home %s. A login here ends bezoar publish",
+			home, from, cli.ShellWord(from)))
+	}
+	return nil
 }
 
 // newLogin is a login under way, and the credential that it has given to the store.

@@ -4,17 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -67,4 +74,20 @@ func TestLoginNameIsLegible(t *testing.T) {
 	require.Equal(t, "as ada @example.com (plus [2J)", NameOf(named.Snapshot()))
 	named.Account.PlanType = ""
 	require.Equal(t, "as ada @example.com", NameOf(named.Snapshot()))
+}
+
+func TestLoginKnowsAPublishedHome(t *testing.T) {
+	home, from := t.TempDir(), t.TempDir()
+	var said strings.Builder
+	env := cli.Environment{Stderr: &said}
+	require.NoError(t, checkPublished(env, home))
+	require.NoError(t, os.WriteFile(filepath.Join(home, view.PublishLock), []byte(from), 0o600))
+	require.NoError(t, checkPublished(env, home))
+	require.Contains(t, said.String(), home+" was published to from "+from)
+	login, err := authjson.EncodePublished(machine.Credential{
+		Method: machine.MethodExternal, IDToken: machinetest.Expiring("id", time.Now()), AccessToken: secret.New("access"), RefreshToken: secret.New(""),
+	}, from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), login, 0o600))
+	require.ErrorContains(t, checkPublished(env, home), "log in there, with bezoar login --home "+from)
 }

@@ -124,6 +124,9 @@ func loginCheck(ctx context.Context, p *probe) finding {
 	path, us := filepath.Join(p.config.Home, "auth.json"), userName(os.Geteuid())
 	unreadable, damaged := errors.AsType[*persist.UnreadableError](err)
 	switch {
+	case errors.Is(err, persist.ErrNotFound) && view.MarkedFrom(p.config.Home) != "":
+		from := view.MarkedFrom(p.config.Home)
+		return passed("there is no login; bezoar publish brings one from %s when that home has one: bezoar login --home %s", from, cli.ShellWord(from))
 	case errors.Is(err, persist.ErrNotFound):
 		return passed("there is no login; bezoar login makes one")
 	case damaged && unreadable.BlocksWrites:

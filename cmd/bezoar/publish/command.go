@@ -146,9 +146,10 @@ func occupy(env cli.Environment, folder string, c config.Config) (free func(), e
 	warnOfStore(env, folder)
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	free, err = disk.Lock(ctx, filepath.Join(folder, LockFile), lockPatience/10)
+	free, err = disk.Lock(ctx, filepath.Join(folder, view.PublishLock), lockPatience/10)
 	switch {
 	case err == nil:
+		view.MarkPublished(folder, c.Home)
 		return free, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("another bezoar publish is publishing to %s", folder)
@@ -158,9 +159,6 @@ func occupy(env cli.Environment, folder string, c config.Config) (free func(), e
 	cli.LogLine(env, fmt.Sprintf("this disk cannot lock (%v): see to it that no other bezoar publish has %s", cli.WithoutPath(err), folder))
 	return func() {}, nil
 }
-
-// LockFile is locked by the one that publishes to a folder.
-const LockFile = "auth.publish.lock"
 
 // lockPatience is for a publisher that ends just now.
 const lockPatience = 500 * time.Millisecond
@@ -181,6 +179,7 @@ func (c *choice) publishOn(ctx context.Context, s *session.Session, p *publisher
 	}
 	s.Close(ctx) // a refresh that was sent is saved; its tokens are published too
 	if c.remove {
+		view.MarkPublished(p.target.home, "")
 		return p.end()
 	}
 	return p.sync()

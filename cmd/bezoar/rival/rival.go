@@ -18,6 +18,9 @@ type Process struct {
 	PID   int
 	Mode  Mode
 	Since time.Time // when it was started, zero if that is not known
+	// MayBeServed says that a server has come to the socket since it was started. If it has
+	// found that server, it refreshes nothing.
+	MayBeServed bool
 }
 
 // Mode is what a codex was started as. Each is put behind bezoar in a way of its own.
@@ -50,7 +53,7 @@ func Find(home string) (found []Process, isKnown bool) {
 	}
 	for _, each := range running {
 		if mode, ok := s.rivals(each); ok {
-			found = append(found, Process{each.pid, mode, each.began})
+			found = append(found, Process{each.pid, mode, each.began, s.mayBeServed(each, mode)})
 		}
 	}
 	slices.SortFunc(found, func(a, b Process) int { return a.Since.Compare(b.Since) })
@@ -160,6 +163,12 @@ func (s scene) isBehind(p process) bool {
 // started. The server refreshes then.
 func (s scene) isConnected(p process, mode Mode) bool {
 	return mode == Interactive && !s.served.IsZero() && p.began.After(s.served) && !slices.Contains(p.words, "--no-daemon")
+}
+
+// mayBeServed reports whether a codex in a terminal is older than the server at the
+// socket. It may have been connected to one before, and found this one when that ended.
+func (s scene) mayBeServed(p process, mode Mode) bool {
+	return mode == Interactive && !s.served.IsZero() && !slices.Contains(p.words, "--no-daemon")
 }
 
 // hasHome reports whether the home of a codex is this one, by whatever path.

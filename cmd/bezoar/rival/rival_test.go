@@ -95,6 +95,8 @@ func TestRivalIsNoTerminalThatFoundAServer(t *testing.T) {
 		s.served = p.began.Add(time.Second)
 		_, ok = s.rivals(p)
 		require.True(t, ok, "%s: it was there before the server", words)
+		mode, _ := modeOf(p.words)
+		require.Equal(t, !want, s.mayBeServed(p, mode), words)
 	}
 }
 

@@ -53,6 +53,9 @@ func (v *View) known() string {
 		verdict, _ := v.State.Verdict()
 		return Because(verdict.Reason)
 	}
+	if v.publishedFrom != "" {
+		return "not logged in; bezoar publish, from " + v.publishedFrom + ", puts a token here while that home has a login"
+	}
 	if v.History.LoggedOut {
 		return "logged out"
 	}

@@ -64,7 +64,11 @@ func (o Others) Found() string {
 		if !each.Since.IsZero() {
 			since = ", since " + cli.DayTime(each.Since, o.lookedAt)
 		}
-		said = append(said, fmt.Sprintf("process %d (%s%s) has this home and refreshes its login by itself", each.PID, each.Mode, since))
+		does := "has this home and refreshes its login by itself"
+		if each.MayBeServed {
+			does = "has this home and may refresh its login by itself: it is older than the server at the control socket, and does not if it has connected to that since"
+		}
+		said = append(said, fmt.Sprintf("process %d (%s%s) %s", each.PID, each.Mode, since, does))
 	}
 	if n := len(o.Rotated); n > 0 {
 		said = append(said, fmt.Sprintf("another program has refreshed this login %s, last at %s, and bezoar adopted it", often(n), cli.DayTime(o.Rotated[n-1].At, o.lookedAt)))

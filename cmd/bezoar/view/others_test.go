@@ -76,5 +76,6 @@ func TestOthersNameProgramsAndWhatToDo(t *testing.T) {
 	require.Contains(t, o.Remedy(), "bezoar app-server --backend")
 	o.Running = []rival.Process{{PID: 7, Mode: rival.AppServer, Since: scenetest.Noon}, {PID: 8, Mode: rival.Exec}, {PID: 9, Mode: "review"}}
 	require.Contains(t, o.paragraph(), "Process 7 (codex app-server, since 12:00) has this home and refreshes its login by itself; process 8 (codex exec) has")
+	require.Contains(t, Others{Running: []rival.Process{{PID: 7, MayBeServed: true}}}.Found(), "process 7 (codex) has this home and may refresh its login by itself: it is older")
 	require.Equal(t, "let its client start bezoar app-server --backend 'codex app-server' in its place; give it a home of its own, to which bezoar publish puts a token", o.Remedy())
 }

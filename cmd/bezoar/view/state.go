@@ -103,7 +103,7 @@ func (v *View) next() string {
 // NextStep is a command to run or a time to wait for, "" for none.
 func (v *View) NextStep() string {
 	assessed := v.Assess()
-	if v.State.LoginMethod() == machine.MethodExternal && assessed.Action == machine.ActionLogin {
+	if (v.State.LoginMethod() == machine.MethodExternal || v.publishedFrom != "") && assessed.Action == machine.ActionLogin {
 		return v.supplyStep()
 	}
 	switch assessed.Action {
