@@ -3,7 +3,6 @@
 package codex
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,14 +48,15 @@ func (term *terminal) run(words ...string) string {
 // awaitText waits until a text is on the screen.
 func (term *terminal) awaitText(text string) {
 	term.t.Helper()
-	screen := ""
-	err := programtest.Eventually(func() error {
-		if screen = term.run("capture-pane", "-p"); strings.Contains(screen, text) {
-			return nil
+	for late := time.Now().Add(codextest.Patience); ; <-time.After(20 * time.Millisecond) {
+		screen := term.run("capture-pane", "-p")
+		if strings.Contains(screen, text) {
+			return
 		}
-		return errors.New("not on the screen")
-	})
-	require.NoError(term.t, err, "%q\n%s", text, screen)
+		if time.Now().After(late) {
+			require.FailNow(term.t, text+" is not on the screen", screen)
+		}
+	}
 }
 
 // hasSeenTheNewerModel keeps a terminal from a question that may come at any moment.
