@@ -5,7 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,13 +28,13 @@ import (
 
 // issuer grants a login of an hour to each refresh, or refuses it for good.
 type issuer struct {
-	posts   int
-	refuses bool
+	posts   atomic.Int32
+	refuses atomic.Bool
 }
 
 func (i *issuer) Refresh(context.Context, machine.Issuer, secret.Token, endpoint.Cause) endpoint.Answer {
-	i.posts++
-	if i.refuses {
+	i.posts.Add(1)
+	if i.refuses.Load() {
 		return endpoint.Refused{Reason: history.ReasonReused}
 	}
 	next := login(time.Hour)
@@ -40,12 +43,11 @@ func (i *issuer) Refresh(context.Context, machine.Issuer, secret.Token, endpoint
 
 func (i *issuer) Revoke(context.Context, machine.Issuer, machine.Credential) error { return nil }
 
-var logins = 0
+var logins atomic.Int32
 
 // login is a login of one account that expires in so long from now.
 func login(expires time.Duration) machine.Credential {
-	logins++
-	name := strings.Repeat("x", logins)
+	name := strings.Repeat("x", int(logins.Add(1)))
 	return machine.Credential{
 		Method: machine.MethodTokens, IDToken: machinetest.Expiring("id", time.Now().Add(time.Hour)),
 		AccessToken: machinetest.Expiring(name, time.Now().Add(expires)), RefreshToken: secret.New("refresh-" + name),
@@ -59,9 +61,27 @@ type scene struct {
 	t      *testing.T
 	store  *memory.Store
 	issuer *issuer
-	lines  []string
+	said   said
 	ended  chan error // what run has returned
 	stop   context.CancelFunc
+}
+
+// said is what a publisher has told its user.
+type said struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (s *said) add(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, text)
+}
+
+func (s *said) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.lines)
 }
 
 func inBubble(t *testing.T, test func(t *testing.T, s *scene)) {
@@ -76,7 +96,7 @@ func inBubble(t *testing.T, test func(t *testing.T, s *scene)) {
 		<-auth.Ready()
 		s.publisher = &publisher{
 			engine: auth, target: target{home}, from: "/from", now: time.Now,
-			say: func(text string) { s.lines = append(s.lines, text) },
+			say: s.said.add,
 			obstacle: func(held machine.Snapshot) string {
 				if held.Assess(time.Now()).Action == machine.ActionLogin {
 					return "log in"
@@ -133,7 +153,7 @@ func (s *scene) endsWith(problem string) {
 func TestPublisherPublishesEachRotation(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *scene) {
 		for posts := range 5 {
-			require.Equal(t, posts, s.issuer.posts)
+			require.EqualValues(t, posts, s.issuer.posts.Load())
 			s.holds()
 			s.passing(56 * time.Minute)
 		}
@@ -142,13 +162,13 @@ func TestPublisherPublishesEachRotation(t *testing.T) {
 
 func TestPublisherLeavesADeadTokenWhereItIs(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *scene) {
-		s.issuer.refuses = true
+		s.issuer.refuses.Store(true)
 		before := s.content()
 		s.passing(70 * time.Minute)
 		require.Equal(t, machine.Poisoned, s.engine.Snapshot().Phase())
 		require.Equal(t, before, s.content())
-		require.Equal(t, 1, s.issuer.posts)
-		require.Equal(t, []string{"log in"}, s.lines[1:])
+		require.EqualValues(t, 1, s.issuer.posts.Load())
+		require.Equal(t, []string{"log in"}, s.said.all()[1:])
 
 		require.NoError(t, s.store.Replace(t.Context(), login(time.Hour)))
 		s.passing(3 * time.Second)
@@ -206,11 +226,11 @@ func TestPublisherTriesAgainWhatCannotBeWritten(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *scene) {
 		inTheWay := s.target.path() + ".published"
 		require.NoError(t, os.Mkdir(inTheWay, 0o700))
-		before, said := s.content(), len(s.lines)
+		before, said := s.content(), len(s.said.all())
 		s.passing(56 * time.Minute)
 		require.Equal(t, before, s.content())
-		require.Len(t, s.lines, said+1, "it is said once")
-		require.Contains(t, s.lines[said], "it is tried again")
+		require.Len(t, s.said.all(), said+1, "it is said once")
+		require.Contains(t, s.said.all()[said], "it is tried again")
 		require.NoError(t, os.Remove(inTheWay))
 		s.passing(3 * time.Second)
 		s.holds()
