@@ -309,9 +309,9 @@ var mutants = []mutant{
 		"no secret leaves this machine over plain HTTP", "./protocol/outbound", false},
 
 	// The front of a real codex.
-	{"a turn goes out under the login before", "protocol/front/clear.go",
-		"	err := f.pusher.sync(f.ending)\n", "	var err error\n",
-		"nothing goes out under an older login than the engine's", fronts, false},
+	{"a turn goes out under the login before", "protocol/front/queue.go",
+		`unlessPushed(c.pushes, func()`, `unlessPushed(q.front.pusher.pushed(), func()`,
+		"nothing goes out under an older login than the engine's", "./protocol/front -run=^TestALineIsLookedAtAgainAfterAPush$", false},
 	{"a poisoned login begins turns", "protocol/front/clear.go",
 		`s.Phase() == machine.NoAuth || s.Phase() == machine.Poisoned ||`, `s.Phase() == machine.NoAuth ||`,
 		"no turn goes out with a dead login", fronts, false},
@@ -359,7 +359,7 @@ var mutants = []mutant{
 		"the child's tokens are bezoar's", fronts, false},
 	{"a push that crossed an answer counts", "protocol/front/pusher.go",
 		`p.pushing, p.unsure = false, err != nil || p.crossed`, `p.pushing, p.unsure = false, err != nil`,
-		"the child has the engine's login, or is given it", fronts, false},
+		"the child has the engine's login, or is given it", "./protocol/front -run=^TestAPushThatCrossesAnAnswerIsRepeated$", false},
 	{"a push is logged with its token", "protocol/front/pusher.go",
 		"	_, err := p.front.o.Child.Call(", "	p.front.log.Debug(\"push\", \"params\", params)\n	_, err := p.front.o.Child.Call(",
 		"no token in a log", fronts, false},
