@@ -166,12 +166,17 @@ func TestATooLongRequestIsAnsweredOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p, _, input, output := between(Options{LineLimitBytes: limit})
 			var said bytes.Buffer
-			go io.Copy(&said, output)
+			copied := make(chan struct{})
+			go func() {
+				defer close(copied)
+				_, _ = io.Copy(&said, output)
+			}()
 			io.WriteString(input, `{"jsonrpc":"2.0","id":"a","method":"m","params":"`+strings.Repeat("x", length)+"\"}\n")
 			io.WriteString(input, `{"method":"m","params":"`+strings.Repeat("x", length)+"\"}\n"+`{"method":"a"}`+"\n")
 			input.Close()
 			synctest.Wait()
 			output.Close()
+			<-copied
 			require.Equal(t, wanted, strings.Count(said.String(), `{"error":{"code":-32600,"message":"the request is too long: `), said.String())
 			require.Equal(t, wanted, strings.Count(said.String(), `and it may have 1048576"},"id":"a"}`), said.String())
 			require.Len(t, p.dropped, 2*wanted)
