@@ -3,6 +3,7 @@ package front
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/front/surface"
@@ -42,6 +43,7 @@ func (f clientSide) hand(r jsonrpc.Request, c class) {
 		return
 	}
 	f.queue.add(itemOf(r, c))
+	runtime.Gosched() // to what writes to the child: the next read blocks a processor, which would wait to be taken away
 }
 
 // serve answers what is ours.
