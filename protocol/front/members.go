@@ -1,7 +1,6 @@
 package front
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -28,13 +27,11 @@ func membersOf(text json.RawMessage) map[string]json.RawMessage {
 	return all
 }
 
-// encode is the JSON of a value that has one, without escapes for HTML.
+// encode is the JSON of a value that has one.
 func encode(value any) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
+	encoded, err := jsonrpc.Encode(value)
+	if err != nil {
 		panic(err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+	return encoded
 }

@@ -3,7 +3,6 @@ package front
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -293,7 +292,7 @@ func (p *pusher) call(method string, params any, token secret.Token) error {
 	}
 	p.front.log.Warn("the backend did not take the login", "method", method, "error", text)
 	p.front.observe(Event{Kind: PushRefused, Method: method, Detail: text})
-	return fmt.Errorf("the backend did not take the login: %w", errors.New(text))
+	return errors.New("the backend did not take the login: " + text)
 }
 
 func nullable(text string) *string {

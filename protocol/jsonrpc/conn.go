@@ -158,7 +158,7 @@ func (c *Conn) Flush(ctx context.Context) error { return c.out.flushed(ctx) }
 // Reply answers a request with a result, encoded as JSON. A result that cannot be encoded
 // is a fault of the server, and answered with CodeInternal.
 func (c *Conn) Reply(id ID, result any) {
-	encoded, err := encode(result)
+	encoded, err := Encode(result)
 	if err != nil {
 		// Not the error: one that a MarshalJSON made could hold anything.
 		c.log.Error("result not encodable", "type", fmt.Sprintf("%T", result))
@@ -193,7 +193,7 @@ func (c *Conn) ReplyAppend(id ID, result func(line []byte) []byte) {
 
 // ReplyError answers a request with an error.
 func (c *Conn) ReplyError(id ID, e *Error) {
-	encoded, err := encode(e)
+	encoded, err := Encode(e)
 	if err != nil {
 		panic(err) // a number and a string
 	}
@@ -212,7 +212,7 @@ var ErrUnread = errors.New("the client does not read its notifications")
 // Notify sends the client a notification. Params is encoded as JSON, and left out if nil;
 // emittedAtMs is added, as in Codex 0.169.0.
 func (c *Conn) Notify(method string, params any) {
-	encoded, err := encode(struct {
+	encoded, err := Encode(struct {
 		Method      string `json:"method"`
 		Params      any    `json:"params,omitempty"`
 		EmittedAtMs int64  `json:"emittedAtMs"`
@@ -340,7 +340,7 @@ func (c *Conn) end(err error) {
 
 // send queues a message that encoding/json makes.
 func (c *Conn) send(message any) error {
-	encoded, err := encode(message)
+	encoded, err := Encode(message)
 	if err != nil {
 		return err
 	}
@@ -348,8 +348,9 @@ func (c *Conn) send(message any) error {
 	return nil
 }
 
-// encode gives JSON on one line and leaves <, > and & as they are.
-func encode(v any) ([]byte, error) {
+// Encode is the JSON of a value on one line, with <, > and & as they are. The error is that
+// of encoding/json for a value that has none.
+func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
