@@ -159,10 +159,21 @@ func (l siteLedger) Append(ctx context.Context, e persist.Entry) error {
 	if err := l.Process.Append(ctx, e); err != nil {
 		return err
 	}
-	if e.Kind == persist.Login {
-		l.process.world.lastSaid = l.process.world.familyNamed(e.TokenID)
-	}
+	l.process.world.isNoted(e)
 	return nil
+}
+
+// isNoted notes what the ledger says of logins and logouts by now. A logout is noted
+// before the store is changed, and taken back if that fails.
+func (w *world) isNoted(e persist.Entry) {
+	switch e.Kind {
+	case persist.Login:
+		w.lastSaid, w.isSaidOut = w.familyNamed(e.TokenID), false
+	case persist.Logout:
+		w.isSaidOut = true
+	case persist.LogoutFailed:
+		w.isSaidOut = false
+	}
 }
 
 // familyNamed is the family of a token id, that of the key for none.

@@ -137,7 +137,7 @@ func (w *world) isKept(g *propertytest.Grant, p *process) bool {
 func (p *process) checkTaken() {
 	w, ours := p.world, p.owner.State().Credential
 	held := w.store.holds()
-	isSaid := w.lastSaid != nil && w.lastSaid == w.lastWord
+	isSaid := w.lastSaid != nil && w.lastSaid == w.lastWord && !w.isSaidOut
 	if held == nil || !isSaid || w.store.faults[loadFails] || w.isSpent(*held) {
 		return
 	}

@@ -30,13 +30,14 @@ type world struct {
 	processes []*process
 	running   *refresh // whose code runs, nil for a process's owner
 
-	posts    map[string][]*post   // by refresh token
-	doubts   map[string]int       // intents of a refresh token whose maker died
-	lastWord *propertytest.Family // whose login was stored last on purpose; nil for none
-	lastSaid *propertytest.Family // whose login has the last entry of a login; nil for none
-	wasOut   bool                 // the last word was a logout
-	isTorn   bool                 // who said it died before the last entry, or cannot see what came between
-	before   *machine.Credential  // what the store held before the operation
+	posts     map[string][]*post   // by refresh token
+	doubts    map[string]int       // intents of a refresh token whose maker died
+	lastWord  *propertytest.Family // whose login was stored last on purpose; nil for none
+	lastSaid  *propertytest.Family // whose login has the last entry of a login; nil for none
+	isSaidOut bool                 // the ledger says that a logout came after it
+	wasOut    bool                 // the last word was a logout
+	isTorn    bool                 // who said it died before the last entry, or cannot see what came between
+	before    *machine.Credential  // what the store held before the operation
 
 	story   []string
 	broken  string         // the first promise that was broken
