@@ -12,14 +12,21 @@ import (
 	"testing"
 )
 
-// theProgram is the path of bezoar, built once for all tests.
+// Path is where bezoar is: BEZOAR_TEST_PROGRAM names one that was built before, or else
+// it is built once for all tests.
 var Path = sync.OnceValues(func() (string, error) {
+	if program := os.Getenv("BEZOAR_TEST_PROGRAM"); program != "" {
+		return program, nil
+	}
 	folder, err := os.MkdirTemp("", "bezoar-program-")
 	if err != nil {
 		return "", err
 	}
 	programFolder = folder
 	program := filepath.Join(folder, "bezoar")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
 	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "github.com/bezoar-auth/bezoar/cmd/bezoar")
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, said)

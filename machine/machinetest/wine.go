@@ -1,0 +1,20 @@
+package machinetest
+
+import "testing"
+
+// Lack is what Windows has and Wine 10, as .ci/wine sets it up, has not.
+type Lack string
+
+// All reasons for which a test is skipped under Wine. They are Wine's and not Windows':
+// on Windows each of these tests runs. A law holds the list to 15 lines.
+const (
+	LacksGo Lack = "there is no Go toolchain beside it that could build or test anything"
+)
+
+// SkipUnderWine skips a test whose promise needs what Wine lacks.
+func SkipUnderWine(t testing.TB, lack Lack) {
+	t.Helper()
+	if underWine() {
+		t.Skipf("Wine is not Windows: %s", lack)
+	}
+}

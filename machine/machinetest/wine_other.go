@@ -1,0 +1,5 @@
+//go:build !windows
+
+package machinetest
+
+func underWine() bool { return false }
