@@ -86,6 +86,7 @@ func TestDecodeAcceptsWhatCodexAccepts(t *testing.T) {
 		"names in other letters":       {`{"Tokens": 1, "AUTH_MODE": "apikey", "openai_api_key": "sk", "tokens": ` + tokens + `}`, tokenSet()},
 		"a name with an escape":        {`{"\u0074okens": ` + tokens + `}`, tokenSet()},
 		"a byte-order mark":            {"\ufeff" + `{"tokens": ` + tokens + `}`, tokenSet()},
+		"from an editor on Windows":    {"\ufeff{\r\n\t\"tokens\": " + strings.ReplaceAll(tokens, ", ", ",\r\n\t\t") + "\r\n}\r\n", tokenSet()},
 		"a key beside a bad time":      {`{"OPENAI_API_KEY": "sk", "last_refresh": "never"}`, apiKey("sk")},
 		"blanks around":                {" \r\n\t{\"tokens\":" + tokens + "}\n\n ", tokenSet()},
 		"a token with an escape":       {`{"OPENAI_API_KEY": "\u0073k\ud83d\ude00"}`, apiKey("sk😀")},

@@ -140,6 +140,18 @@ func TestUnknownKeysAreIgnored(t *testing.T) {
 	require.Empty(t, config.Warnings)
 }
 
+// Editors on Windows end lines in their own way, and may put a byte-order mark before the
+// first one.
+func TestFileThatAnEditorOnWindowsWroteIsRead(t *testing.T) {
+	text := "forced_login_method = \"api\"\r\n\r\n# a comment\r\n[model_providers.x]\r\nrequires_openai_auth = true\r\n"
+	for _, mark := range []string{"", "\ufeff"} {
+		config := loadFile(t, mark+text)
+		require.Empty(t, config.Warnings)
+		require.True(t, config.Restriction.ForbidTokens)
+		require.Equal(t, map[string]bool{"x": true}, config.Providers)
+	}
+}
+
 func TestOneBadKeyLeavesTheOthersInForce(t *testing.T) {
 	config := loadFile(t, "forced_login_method = \"api\"\nforced_chatgpt_workspace_id = \"w1\"\ncli_auth_credentials_store = \"auto\"\nchatgpt_base_url = 7\n")
 	requireWarning(t, config, "chatgpt_base_url")
