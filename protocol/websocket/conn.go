@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -103,11 +104,16 @@ func flatten(part []byte) {
 	}
 }
 
+// ended are what systems call a connection that the other side has ended. On Windows these
+// are WSAECONNABORTED and WSAECONNRESET ("Windows Sockets Error Codes"), which package
+// syscall does not map. No other system uses their numbers.
+var ended = []error{syscall.ECONNRESET, syscall.EPIPE, syscall.Errno(10053), syscall.Errno(10054)}
+
 // IsGone reports whether a connection has ended between two messages: the client has
 // closed it or has died, or this side has closed it.
 func IsGone(err error) bool {
 	return websocket.CloseStatus(err) != -1 || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		slices.ContainsFunc(ended, func(each error) bool { return errors.Is(err, each) })
 }
 
 var errHalfLine = errors.New("the end of a line is missing")

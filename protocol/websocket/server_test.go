@@ -7,9 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,16 +23,15 @@ import (
 // site is a server at a socket that sends each line back behind the word "got".
 type site struct {
 	t    *testing.T
-	path string
+	at   net.Addr
 	end  context.CancelFunc
 	over chan error
 	last chan error // of the Reads, the error with which each connection ended
 }
 
 func newSite(t *testing.T, options Options) *site {
-	s := &site{t: t, path: filepath.Join(t.TempDir(), "s"), over: make(chan error, 1), last: make(chan error, 1024)}
-	listener, err := net.Listen("unix", s.path)
-	require.NoError(t, err)
+	listener := listen(t)
+	s := &site{t: t, at: listener.Addr(), over: make(chan error, 1), last: make(chan error, 1024)}
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
 	if options.Handle == nil {
@@ -41,6 +43,17 @@ func newSite(t *testing.T, options Options) *site {
 		require.NoError(t, <-s.over)
 	})
 	return s
+}
+
+// listen takes connections at a socket in a folder, or on loopback where the system has
+// no such sockets: Windows has them since its version 1803, and Wine has not.
+func listen(t *testing.T) net.Listener {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil && runtime.GOOS == "windows" {
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	require.NoError(t, err)
+	return listener
 }
 
 // echo serves until ctx or the input ends, as a connection of the program does: the
@@ -70,7 +83,7 @@ func echo(ctx context.Context, c *Conn) error {
 
 func (s *site) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", s.path)
+		return new(net.Dialer).DialContext(ctx, s.at.Network(), s.at.String())
 	}}}
 }
 
@@ -203,7 +216,7 @@ func TestEndOfAClientIsTheEndOfTheInput(t *testing.T) {
 // handshake connects without a library, and returns the connection after the upgrade.
 func (s *site) handshake(header string) net.Conn {
 	s.t.Helper()
-	raw, err := net.Dial("unix", s.path)
+	raw, err := net.Dial(s.at.Network(), s.at.String())
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { raw.Close() })
 	_, err = io.WriteString(raw, "GET /any HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"+
@@ -251,7 +264,7 @@ func TestEndOfTheServerIsSaidToTheClients(t *testing.T) {
 	rest, err := io.ReadAll(silent)
 	require.NoError(t, err, "it was cut off")
 	require.Contains(t, string(rest), "the server has ended")
-	_, err = net.Dial("unix", s.path)
+	_, err = net.Dial(s.at.Network(), s.at.String())
 	require.Error(t, err, "the door is closed")
 }
 
@@ -285,7 +298,7 @@ func TestManyClientsAreServedAtOnce(t *testing.T) {
 func TestHandshakesThatHangKeepNoClientOut(t *testing.T) {
 	s := newSite(t, Options{})
 	for range 3 * handshakesAtOnce {
-		raw, err := net.Dial("unix", s.path)
+		raw, err := net.Dial(s.at.Network(), s.at.String())
 		require.NoError(t, err)
 		defer raw.Close()
 		io.WriteString(raw, "GET / HTTP/1.1\r\n") // it may be closed already
@@ -307,4 +320,11 @@ func TestHandleOutlivesNoConnection(t *testing.T) {
 	s.dial().CloseNow()
 	<-handled
 	require.Zero(t, running.Load())
+}
+
+func TestClientThatDiesIsGoneOnEverySystem(t *testing.T) {
+	for _, end := range []error{syscall.ECONNRESET, syscall.EPIPE, syscall.Errno(10053), syscall.Errno(10054), net.ErrClosed} {
+		require.True(t, IsGone(&net.OpError{Op: "read", Err: os.NewSyscallError("read", end)}), end)
+	}
+	require.False(t, IsGone(&net.OpError{Op: "read", Err: syscall.EBADF}))
 }
