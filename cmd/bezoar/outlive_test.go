@@ -94,7 +94,7 @@ func (s *slowSite) isSaved() {
 			!record.Credential.RefreshToken.Equal(s.before.RefreshToken)
 	}, 20*time.Second, 10*time.Millisecond, "what the issuer granted is lost")
 	require.Equal(s.t, 1, s.Counts().Posts)
-	unlock, err := disk.Lock(s.t.Context(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
+	unlock, err := disk.Here.Lock(s.t.Context(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
 	require.NoError(s.t, err)
 	unlock()
 }

@@ -103,7 +103,7 @@ func TestSecondCtrlCEndsTheCommandNotTheRefresh(t *testing.T) {
 func TestFirstCtrlCEndsAtOnceBeforeThePost(t *testing.T) {
 	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
-	unlock, err := disk.Lock(context.Background(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
+	unlock, err := disk.Here.Lock(context.Background(), filepath.Join(s.home, disk.LockFile), time.Millisecond)
 	require.NoError(t, err)
 	command := s.program("token", "--log-level", "info")
 	errs, err := command.StderrPipe()

@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -65,8 +66,8 @@ func (m mortal) serve() {
 	fate := &fate{mortal: m}
 	auth, err := engine.Start(engine.Options{
 		Policy:              machine.Policy{Issuer: names, Claims: chatgpt.Claims},
-		Store:               file.Open(m.Home, file.Options{Log: log, Step: fate.calls}),
-		Ledger:              file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Step: fate.calls, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
+		Store:               file.Open(m.Home, file.Options{Log: log, Disk: disk.Disk{Before: fate.calls}}),
+		Ledger:              file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Disk: disk.Disk{Before: fate.calls}, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
 		AuthorizationServer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
 	})
 	if err != nil {

@@ -5,21 +5,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-func noStep(string) {}
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
+)
 
 func TestAFileIsMadeOnceForItsOwnerAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	var steps []string
-	require.NoError(t, Create(path, []byte("first"), func(step string) { steps = append(steps, step) }))
+	require.NoError(t, Disk{Before: func(step string) { steps = append(steps, step) }}.Create(path, []byte("first")))
 	require.Equal(t, []string{"create", "write", "sync", "sync folder of the new file"}, steps)
-	require.ErrorIs(t, Create(path, []byte("second"), noStep), fs.ErrExist)
+	require.ErrorIs(t, Here.Create(path, []byte("second")), fs.ErrExist)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "first", string(content))
@@ -32,56 +31,63 @@ func TestToRemoveWhatIsNotThereIsNoErrorAndAFolderIsOne(t *testing.T) {
 	home := t.TempDir()
 	folder := filepath.Join(home, "folder")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	require.ErrorContains(t, Remove(folder, noStep), "it is a folder")
+	require.ErrorContains(t, Here.Remove(folder), "it is a folder")
 	require.DirExists(t, folder)
-	require.NoError(t, Remove(filepath.Join(home, "nothing"), noStep))
-	require.NoError(t, Create(filepath.Join(home, "file"), nil, noStep))
-	require.NoError(t, Remove(filepath.Join(home, "file"), noStep))
+	require.NoError(t, Here.Remove(filepath.Join(home, "nothing")))
+	require.NoError(t, Here.Create(filepath.Join(home, "file"), nil))
+	require.NoError(t, Here.Remove(filepath.Join(home, "file")))
 	require.NoFileExists(t, filepath.Join(home, "file"))
+}
+
+func TestAPutIsWholeOrLeavesWhatWasThere(t *testing.T) {
+	home := t.TempDir()
+	path := filepath.Join(home, "file")
+	require.NoError(t, Here.Put(path, []byte("first"), 0o600))
+	refusing := Disk{On: systemtest.WithRename(func(_, _ string) error { return fs.ErrPermission })}
+	require.ErrorIs(t, refusing.Put(path, []byte("second"), 0o600), fs.ErrPermission)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "first", string(content))
+	require.NoError(t, Here.Put(path, []byte("third"), 0o755))
+	content, err = os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "third", string(content))
+	files, err := os.ReadDir(home)
+	require.NoError(t, err)
+	require.Len(t, files, 1, "no litter")
 }
 
 // A lock file that is replaced while others wait at it does not let two in.
 func TestALockIsTheOneThatOthersFind(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	release, err := Lock(t.Context(), path, time.Millisecond)
+	release, err := Here.Lock(t.Context(), path, time.Millisecond)
 	require.NoError(t, err)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = Lock(ended, path, time.Millisecond)
+	_, err = Here.Lock(ended, path, time.Millisecond)
 	require.ErrorIs(t, err, context.Canceled)
 
 	require.NoError(t, os.Remove(path))
-	next, err := Lock(t.Context(), path, time.Millisecond)
+	next, err := Here.Lock(t.Context(), path, time.Millisecond)
 	require.NoError(t, err, "the one that is held is no lock any more")
 	release()
 	limited, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err = Lock(limited, path, time.Millisecond)
+	_, err = Here.Lock(limited, path, time.Millisecond)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	next()
 }
 
-// A file system that cannot sync a folder at all says so in one of these ways; any
-// other error is of a disk that fails.
-func TestAFolderThatCannotBeSyncedIsNotADiskThatFails(t *testing.T) {
-	for _, each := range []error{syscall.EBADF, syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.EISDIR, syscall.ENOSYS, syscall.ENOTSUP} {
-		require.True(t, cannotSync(&fs.PathError{Op: "sync", Path: "folder", Err: each}), each)
-	}
-	for _, each := range []error{syscall.EIO, syscall.ENOSPC, syscall.EROFS} {
-		require.False(t, cannotSync(&fs.PathError{Op: "sync", Path: "folder", Err: each}), each)
-	}
-}
-
 func TestWhatIsNoFileOrTooLargeIsNotRead(t *testing.T) {
 	home := t.TempDir()
-	_, _, err := Read(home, 1)
+	_, _, err := Here.Read(home, 1)
 	noFile := new(NotAFileError)
 	require.ErrorAs(t, err, &noFile)
 	path := filepath.Join(home, "file")
 	require.NoError(t, os.WriteFile(path, []byte("four"), 0o600))
-	content, _, err := Read(path, 4)
+	content, _, err := Here.Read(path, 4)
 	require.NoError(t, err)
 	require.Equal(t, "four", string(content))
-	_, _, err = Read(path, 3)
+	_, _, err = Here.Read(path, 3)
 	require.ErrorIs(t, err, ErrTooLarge)
 }

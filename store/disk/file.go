@@ -8,17 +8,38 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
+
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
-// A Step is called before each system call that leaves a trace, with its name, so
-// that a test can end there.
-type Step func(name string)
+// Disk makes, reads and locks the files of homes. The zero value is the disk of this
+// system.
+type Disk struct {
+	On     system.System     // nil is [system.Here]
+	Before func(step string) // called before each system call that leaves a trace, with its name, so that a test can end there; nil for none
+}
 
-// In is the step of a part, whose names begin with prefix.
-func (s Step) In(prefix string) Step {
-	return func(name string) { s(prefix + name) }
+// Here is the disk of this system.
+var Here Disk
+
+// System is what the disk is on.
+func (d Disk) System() system.System {
+	if d.On == nil {
+		return system.Here
+	}
+	return d.On
+}
+
+// Step says what is about to leave a trace.
+func (d Disk) Step(name string) {
+	if d.Before != nil {
+		d.Before(name)
+	}
+}
+
+// In is the disk for a part, whose steps begin with prefix.
+func (d Disk) In(prefix string) Disk {
+	return Disk{On: d.On, Before: func(step string) { d.Step(prefix + step) }}
 }
 
 // RoomMargin is how much more than the login of now a home must have room for, beside
@@ -37,63 +58,88 @@ func Room(length int) []byte {
 // name, when nil is returned; else there is none. It is an error if there is one
 // of that name. A crash may leave part of it: give it a name that counts for
 // nothing yet.
-func Create(path string, content []byte, step Step) error {
-	step("create")
-	file, err := New(path)
+func (d Disk) Create(path string, content []byte) error {
+	d.Step("create")
+	file, err := d.New(path)
 	if err != nil {
 		return err
 	}
-	if err := fill(file, content, step); err != nil {
-		os.Remove(path)
+	if err := d.fill(file, content); err != nil {
+		d.System().Remove(path)
 		return err
 	}
-	step("sync folder of the new file")
-	return SyncFolder(filepath.Dir(path))
+	d.Step("sync folder of the new file")
+	return d.System().SyncFolder(filepath.Dir(path))
 }
 
-func fill(file *os.File, content []byte, step Step) error {
+func (d Disk) fill(file *os.File, content []byte) error {
 	defer file.Close()
-	step("write")
+	d.Step("write")
 	if _, err := file.Write(content); err != nil {
 		return err
 	}
-	step("sync")
-	return file.Sync()
+	d.Step("sync")
+	return d.System().Sync(file)
 }
 
 // MakeFolder makes a folder for its owner alone, who is that of the folder it is
 // in, also when root makes it. It is no error if there is one.
-func MakeFolder(path string, step Step) error {
-	step("make folder")
+func (d Disk) MakeFolder(path string) error {
+	d.Step("make folder")
 	if err := os.Mkdir(path, 0o700); errors.Is(err, fs.ErrExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	if mayEntrust(filepath.Dir(path)) {
+	if on := d.System(); on.MustEntrust(filepath.Dir(path)) {
 		if folder, err := os.Open(path); err == nil {
-			entrust(folder, filepath.Dir(path))
+			on.Entrust(folder, filepath.Dir(path))
 			folder.Close()
 		}
 	}
-	step("sync parent folder")
-	return SyncFolder(filepath.Dir(path))
+	d.Step("sync parent folder")
+	return d.System().SyncFolder(filepath.Dir(path))
 }
 
 // Rename gives a file the name of another one, which is gone then: a
 // reader sees the one or the other.
-func Rename(from, to string, step Step) error {
-	step("rename")
-	if err := os.Rename(from, to); err != nil {
+func (d Disk) Rename(from, to string) error {
+	d.Step("rename")
+	if err := d.System().Rename(from, to); err != nil {
 		return err
 	}
-	step("sync folder")
-	return SyncFolder(filepath.Dir(to))
+	d.Step("sync folder")
+	return d.System().SyncFolder(filepath.Dir(to))
+}
+
+// Put gives a file new content, with this mode: a reader sees the old content or the
+// new one. It leaves nothing if it fails. It does not wait for the disk: after a power
+// failure the file may be the old one, or broken. So it is for what can be made again.
+func (d Disk) Put(path string, content []byte, mode fs.FileMode) error {
+	folder, name := filepath.Split(path)
+	unfinished := folder + "." + name + "." + rand.Text() // which no list of such files has
+	err := d.putUnfinished(unfinished, content, mode)
+	if err == nil {
+		err = d.System().Rename(unfinished, path)
+	}
+	if err != nil {
+		d.System().Remove(unfinished)
+	}
+	return err
+}
+
+func (d Disk) putUnfinished(path string, content []byte, mode fs.FileMode) error {
+	file, err := d.New(path)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Chmod(mode), file.Close()) // the umask has no say in the mode
 }
 
 // Remove removes a file for good. It is no error if there is none. A folder in
 // its place is one.
-func Remove(path string, step Step) error {
+func (d Disk) Remove(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -104,41 +150,10 @@ func Remove(path string, step Step) error {
 	if err != nil {
 		return err
 	}
-	step("remove")
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	d.Step("remove")
+	if err := d.System().Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	step("sync folder after the removal")
-	return SyncFolder(filepath.Dir(path))
-}
-
-// SyncFolder makes the names in a folder durable. A file system that cannot sync
-// a folder says so in one of several ways, which are no errors, as PostgreSQL has
-// it (fsync_fname in fd.c: EBADF and EINVAL): it orders its names itself, or it is
-// one that loses them with the power, and no program can help that. Windows has
-// no need. An error that is left is a disk that fails.
-func SyncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil && !cannotSync(err) {
-		return err
-	}
-	return nil
-}
-
-// cannotSync reports that a folder cannot be synced at all. EPERM, EACCES and
-// EISDIR are what some FUSE and network file systems answer.
-func cannotSync(err error) bool {
-	for _, each := range []error{syscall.EBADF, syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.EISDIR, errors.ErrUnsupported} {
-		if errors.Is(err, each) {
-			return true
-		}
-	}
-	return false
+	d.Step("sync folder after the removal")
+	return d.System().SyncFolder(filepath.Dir(path))
 }

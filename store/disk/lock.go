@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // LockFile is the file of a home that a refresh locks. Codex locks it as well, from
@@ -23,19 +23,19 @@ const LockFile = "auth.lock"
 const UnreadableFile = "auth.json.unreadable"
 
 // RefreshLock is the lock of one home, whatever store its login is in: polite
-// processes refresh one after the other. It is flock(2) on [LockFile], which is
+// processes refresh one after the other. It is the lock of [LockFile], which is
 // never removed.
 type RefreshLock struct {
 	home   string
 	log    *slog.Logger
-	step   Step
+	disk   Disk
 	turn   chan struct{} // full while a caller with this value has the lock
 	noLock sync.Once     // one line of the log says that there is no lock to be had
 }
 
 // NewRefreshLock returns the lock of home. It makes and opens nothing yet.
-func NewRefreshLock(home string, log *slog.Logger, step Step) *RefreshLock {
-	return &RefreshLock{home: home, log: log, step: step, turn: make(chan struct{}, 1)}
+func (d Disk) NewRefreshLock(home string, log *slog.Logger) *RefreshLock {
+	return &RefreshLock{home: home, log: log, disk: d, turn: make(chan struct{}, 1)}
 }
 
 // Acquire waits for the lock until ctx ends, and returns its error then. If the disk
@@ -63,8 +63,8 @@ func (l *RefreshLock) Acquire(ctx context.Context) (unlock func(), err error) {
 }
 
 func (l *RefreshLock) lockHome(ctx context.Context) (release func(), err error) {
-	l.step("lock: create")
-	release, err = Lock(ctx, filepath.Join(l.home, LockFile), turnPoll)
+	l.disk.Step("lock: create")
+	release, err = l.disk.Lock(ctx, filepath.Join(l.home, LockFile), turnPoll)
 	switch {
 	case err == nil:
 		return release, nil
@@ -79,15 +79,15 @@ func (l *RefreshLock) lockHome(ctx context.Context) (release func(), err error) 
 
 const turnPoll = 5 * time.Millisecond // a post takes a hundred
 
-// Lock waits for flock(2) on a file, which it makes if there is none. It starts again
+// Lock waits for the lock of a file, which it makes if there is none. It starts again
 // if another file took that name meanwhile, because other processes then wait at that
 // one. Two locks of one process exclude each other too. It returns an error if ctx
 // ends, or if the file cannot be locked at all.
-func Lock(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
+func (d Disk) Lock(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
 	for {
-		lock := NewLock(path)
-		_, err = lock.TryLockContext(ctx, poll)
-		if err == nil && stillNamed(lock) {
+		lock := d.NewLock(path)
+		_, err = Await(ctx, lock.TryLock, poll)
+		if err == nil && stillNamed(lock, path) {
 			return func() { lock.Close() }, nil
 		}
 		lock.Close()
@@ -100,19 +100,66 @@ func Lock(ctx context.Context, path string, poll time.Duration) (release func(),
 	}
 }
 
-// NewLock returns flock(2) on a file, not taken yet. It makes the file if there is
+// Await tries until a lock is had. It returns the error of try, and that of ctx when it
+// ends.
+func Await(ctx context.Context, try func() (bool, error), poll time.Duration) (locked bool, err error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if locked, err := try(); locked || err != nil {
+			return locked, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(poll):
+		}
+	}
+}
+
+// NewLock returns the lock of a file, not taken yet. It makes the file if there is
 // none. Whatever stands in its place, opening it does not block.
-func NewLock(path string) *flock.Flock {
-	prepare(path)
-	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|NonBlocking), flock.SetPermissions(0o600))
+func (d Disk) NewLock(path string) system.Lock {
+	d.prepare(path)
+	return d.System().NewLock(path)
 }
 
 // stillNamed reports whether the locked file is still the one that others find.
-func stillNamed(lock *flock.Flock) bool {
+func stillNamed(lock system.Lock, path string) bool {
 	locked, err := lock.Stat()
 	if err != nil {
 		return true // it cannot be found out
 	}
-	named, err := os.Stat(lock.Path())
+	named, err := os.Stat(path)
 	return err == nil && os.SameFile(locked, named)
+}
+
+// LockContent waits for a file itself, whatever names it has: one that is mounted
+// or linked into several homes has a lock file in each of them, and the content is
+// all that they share. It does not hinder [system.System.NewContentLock] on the same file,
+// so that a login can be written meanwhile. When it is had, the file is the one that has
+// this name.
+//
+// It is an error if ctx ends. Where nothing can be locked (there is no file, it may
+// not be written to, the system or the disk does not lock) one goes on without.
+func (d Disk) LockContent(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
+	for {
+		file, info, err := d.Open(path, os.O_RDWR)
+		if err != nil {
+			return func() {}, nil
+		}
+		locked, err := Await(ctx, func() (bool, error) { return d.System().LockRange(file) }, poll)
+		if locked {
+			if named, err := os.Stat(path); err == nil && !os.SameFile(info, named) {
+				file.Close()
+				continue // another one was put in its place
+			}
+			return func() { file.Close() }, nil
+		}
+		file.Close()
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil, err
+		}
+		return func() {}, nil
+	}
 }

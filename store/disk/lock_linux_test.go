@@ -27,13 +27,13 @@ func TestTheContentThatIsLockedIsTheOneInPlace(t *testing.T) {
 	require.NoError(t, err)
 	path := filepath.Join(home, "auth.json")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
-	unlock, err := LockContent(t.Context(), path, time.Millisecond)
+	unlock, err := Here.LockContent(t.Context(), path, time.Millisecond)
 	require.NoError(t, err)
 	patient, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	locked := make(chan func(), 1)
 	go func() {
-		unlock, _ := LockContent(patient, path, time.Millisecond)
+		unlock, _ := Here.LockContent(patient, path, time.Millisecond)
 		locked <- unlock
 	}()
 	require.Eventually(t, func() bool { return opened(t, path) == 2 }, time.Minute, time.Millisecond, "it waits for the old one")
@@ -44,7 +44,7 @@ func TestTheContentThatIsLockedIsTheOneInPlace(t *testing.T) {
 	require.NotNil(t, unlock)
 	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err = LockContent(impatient, path, time.Millisecond)
+	_, err = Here.LockContent(impatient, path, time.Millisecond)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	unlock()
 }

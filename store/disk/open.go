@@ -15,15 +15,15 @@ import (
 // With os.O_CREATE the file is for its owner alone, who is that of
 // the folder, also when root makes it.
 //
-// Every file of a home is opened by this function, by [Read], [New] or [Lock].
-func Open(path string, flag int) (*os.File, os.FileInfo, error) {
+// Every file of a home is opened by this method, by Read, New or Lock.
+func (d Disk) Open(path string, flag int) (*os.File, os.FileInfo, error) {
 	switch info, err := os.Stat(path); {
 	case err == nil && !info.Mode().IsRegular():
 		return nil, nil, &NotAFileError{info.Mode()} // to open a device may do something
 	case errors.Is(err, fs.ErrNotExist) && flag&os.O_CREATE != 0:
-		prepare(path)
+		d.prepare(path)
 	}
-	file, err := os.OpenFile(path, flag|NonBlocking, 0o600)
+	file, err := d.System().Open(path, flag)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -41,36 +41,33 @@ func Open(path string, flag int) (*os.File, os.FileInfo, error) {
 // prepare makes a missing file, if root would make it in another user's folder. A file
 // that is there keeps its owner: it may be a link to a file that the owner of the
 // folder must not get.
-func prepare(path string) {
-	if !mayEntrust(filepath.Dir(path)) {
+func (d Disk) prepare(path string) {
+	if !d.System().MustEntrust(filepath.Dir(path)) {
 		return
 	}
-	if file, err := New(path); err == nil {
+	if file, err := d.New(path); err == nil {
 		file.Close()
 	}
 }
 
-// New makes a file that was not there, for its owner alone as
-// [Open] does. It returns [fs.ErrExist] if there is anything of that name.
-func New(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// New makes a file that was not there, for its owner alone as Open does. It returns [fs.ErrExist] if there is anything of that name.
+func (d Disk) New(path string) (*os.File, error) {
+	file, err := d.System().Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
-	if folder := filepath.Dir(path); mayEntrust(folder) {
-		entrust(file, folder)
+	if folder := filepath.Dir(path); d.System().MustEntrust(folder) {
+		d.System().Entrust(file, folder)
 	}
 	return file, nil
 }
 
 // Bequeath gives a new file to the owner of the file that it replaces. If that is
 // root, the owner of the folder gets it.
-func Bequeath(file *os.File, old string) {
-	if !mayBequeath() || entrust(file, old) {
-		return
-	}
-	if folder := filepath.Dir(old); mayEntrust(folder) {
-		entrust(file, folder)
+func (d Disk) Bequeath(file *os.File, old string) {
+	on, folder := d.System(), filepath.Dir(old)
+	if !on.Entrust(file, old) && on.MustEntrust(folder) {
+		on.Entrust(file, folder)
 	}
 }
 
@@ -78,9 +75,9 @@ func Bequeath(file *os.File, old string) {
 var ErrTooLarge = errors.New("it is too large")
 
 // Read reads a regular file of a home of at most limit bytes. It returns the
-// errors of [Open], and [ErrTooLarge].
-func Read(path string, limit int64) ([]byte, os.FileInfo, error) {
-	file, info, err := Open(path, os.O_RDONLY)
+// errors of Open, and [ErrTooLarge].
+func (d Disk) Read(path string, limit int64) ([]byte, os.FileInfo, error) {
+	file, info, err := d.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,8 +90,8 @@ func Read(path string, limit int64) ([]byte, os.FileInfo, error) {
 }
 
 // ReadFolder lists a folder, sorted by name. What is no folder is an error.
-func ReadFolder(path string) ([]fs.DirEntry, error) {
-	folder, err := os.OpenFile(path, os.O_RDONLY|NonBlocking, 0)
+func (d Disk) ReadFolder(path string) ([]fs.DirEntry, error) {
+	folder, err := d.System().Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

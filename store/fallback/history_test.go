@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/memory"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -118,7 +119,7 @@ func newHistory(t *rapid.T, home string) *history {
 func (h *history) start(p *process) {
 	p.at = func(string) {}
 	p.store = Open(h.home, p.keyring, h.file, Options{
-		Log: noLog, Now: h.tick, Step: func(step string) { p.at(step) },
+		Log: noLog, Now: h.tick, Disk: disk.Disk{Before: func(step string) { p.at(step) }},
 	})
 }
 

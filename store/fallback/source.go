@@ -32,7 +32,7 @@ func (s source) voids(c machine.Credential) bool { return !c.LastRefresh.After(s
 // readSource returns nil if there is no such file. One that cannot be understood voids
 // what it finds: a process wrote it because it could not use the keyring.
 func (s *Store) readSource() (*source, error) {
-	content, _, err := disk.Read(s.path(sourceFile), sourceLimitBytes)
+	content, _, err := s.options.Disk.Read(s.path(sourceFile), sourceLimitBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -53,13 +53,13 @@ func (s *Store) writeSource() error {
 		return err
 	}
 	next := s.path(sourceFile + ".next")
-	if err := disk.Remove(next, s.options.Step.In("source: clear: ")); err != nil {
+	if err := s.options.Disk.In("source: clear: ").Remove(next); err != nil {
 		return err
 	}
-	if err := disk.Create(next, content, s.options.Step.In("source: ")); err != nil {
+	if err := s.options.Disk.In("source: ").Create(next, content); err != nil {
 		return err
 	}
-	return disk.Rename(next, s.path(sourceFile), s.options.Step.In("source: "))
+	return s.options.Disk.In("source: ").Rename(next, s.path(sourceFile))
 }
 
 // latest is now, or later if a login in the keyring is: clocks are set back.
@@ -83,7 +83,7 @@ func (s *Store) sawKeyring(c machine.Credential) {
 
 // removeSource lets what the keyring holds count again.
 func (s *Store) removeSource() error {
-	if err := disk.Remove(s.path(sourceFile), s.options.Step.In("source gone: ")); err != nil {
+	if err := s.options.Disk.In("source gone: ").Remove(s.path(sourceFile)); err != nil {
 		return fmt.Errorf("let the keyring's login count: %w", err)
 	}
 	return nil

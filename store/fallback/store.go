@@ -67,7 +67,7 @@ type sighting struct {
 type Options struct {
 	Log  *slog.Logger     // nil is slog.Default()
 	Now  func() time.Time // the clock that logins are dated with as well; nil is time.Now
-	Step disk.Step        // called before each system call that leaves a trace, so that a test can end there
+	Disk disk.Disk        // where the home is
 	Look bool             // a load writes nothing: it leaves to others what it could settle
 }
 
@@ -79,9 +79,6 @@ func Open(home string, keyring, file persist.Store, options Options) *Store {
 	}
 	if options.Now == nil {
 		options.Now = time.Now
-	}
-	if options.Step == nil {
-		options.Step = func(string) {}
 	}
 	return &Store{options: options, home: home, keyring: keyring, file: file}
 }
@@ -218,5 +215,5 @@ func (s *Store) inTurn(ctx context.Context) (release func()) {
 func (s *Store) exclude(ctx context.Context, patience time.Duration) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return disk.Lock(ctx, s.path(turnFile), turnPoll)
+	return s.options.Disk.Lock(ctx, s.path(turnFile), turnPoll)
 }

@@ -16,7 +16,7 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 	err := s.removeVoid(ctx) // what counts afterwards is what the keyring has, at once
 	if err == nil {
 		s.sawKeyring(c)
-		s.options.Step("replace: keyring")
+		s.options.Disk.Step("replace: keyring")
 		err = s.keyring.Replace(ctx, c)
 	}
 	if err == nil {
@@ -34,7 +34,7 @@ const races = 4
 // remove it to let the keyring's count, which is voided then: it tries again.
 func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
 	for range races {
-		s.options.Step("replace: file")
+		s.options.Disk.Step("replace: file")
 		if err := s.file.Replace(ctx, c); err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (s *Store) fallBack(ctx context.Context, c machine.Credential) error {
 // reach the keyring may void it meanwhile, if nothing can be locked: it tries again.
 func (s *Store) leaveFile(ctx context.Context) error {
 	for range races {
-		s.options.Step("leave the file")
+		s.options.Disk.Step("leave the file")
 		if err := s.file.Delete(ctx); err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 	if err != nil {
 		return err
 	}
-	s.options.Step("swap")
+	s.options.Disk.Step("swap")
 	if inKeyring {
 		s.sawKeyring(c)
 		return s.keyring.Swap(ctx, base, c)
@@ -91,7 +91,7 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 // void from now on, and the first process that reaches the keyring removes it.
 func (s *Store) Delete(ctx context.Context) error {
 	defer s.inTurn(ctx)()
-	s.options.Step("delete: keyring")
+	s.options.Disk.Step("delete: keyring")
 	failure := s.keyring.Delete(ctx)
 	if failure != nil {
 		s.options.Log.Warn("the keyring cannot be used, what login it has is void but still there", "error", failure)
@@ -99,7 +99,7 @@ func (s *Store) Delete(ctx context.Context) error {
 			return &persist.NotDurableError{Err: errors.Join(failure, err)}
 		}
 	}
-	s.options.Step("delete: file")
+	s.options.Disk.Step("delete: file")
 	if err := s.file.Delete(ctx); err != nil || failure != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *Store) removeVoid(ctx context.Context) error {
 	record, err := s.keyring.Load(ctx)
 	unreadable := new(persist.UnreadableError)
 	if err == nil && mark.voids(record.Credential) || errors.As(err, &unreadable) {
-		s.options.Step("settle: keyring")
+		s.options.Disk.Step("settle: keyring")
 		err = s.keyring.Delete(ctx)
 	}
 	if err != nil && !errors.Is(err, persist.ErrNotFound) {

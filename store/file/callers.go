@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // Caller is another program on this machine that gets its tokens from this home. The
@@ -24,6 +24,7 @@ type Caller struct {
 	name   string
 	who    process
 	pid    int
+	disk   disk.Disk
 }
 
 // Handing is one token that a caller got.
@@ -43,7 +44,7 @@ type called struct {
 // OpenCaller returns the process with this number as a caller of a home. It reads what
 // the system knows about the process, and no file of the home.
 func OpenCaller(home string, pid int) *Caller {
-	who := identify(pid)
+	who := identify(system.Here, pid)
 	return &Caller{folder: filepath.Join(home, "auth.callers"), name: nameOf(pid, who), who: who, pid: pid}
 }
 
@@ -57,7 +58,7 @@ const callerLimitBytes = 4 << 10
 
 // Last returns what the caller got last, false if that is unknown.
 func (c *Caller) Last() (Handing, bool) {
-	content, _, err := disk.Read(filepath.Join(c.folder, c.name), callerLimitBytes)
+	content, _, err := c.disk.Read(filepath.Join(c.folder, c.name), callerLimitBytes)
 	var found called
 	if err != nil || json.Unmarshal(content, &found) != nil || found.PID != c.pid || found.Access == "" {
 		return Handing{}, false
@@ -72,23 +73,11 @@ func (c *Caller) Note(given Handing) error {
 	if err != nil {
 		return err
 	}
-	if err := disk.MakeFolder(c.folder, func(string) {}); err != nil {
+	if err := c.disk.MakeFolder(c.folder); err != nil {
 		return err
 	}
 	c.sweep()
-	unnamed := filepath.Join(c.folder, c.name+"."+strconv.Itoa(os.Getpid()))
-	file, err := disk.New(unnamed)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(unnamed, filepath.Join(c.folder, c.name)) // whole, or not at all; a crash of the machine ends the caller too
-	}
-	if err != nil {
-		os.Remove(unnamed)
-	}
-	return err
+	return c.disk.Put(filepath.Join(c.folder, c.name), content, 0o600) // a crash of the machine ends the caller too
 }
 
 // callersKept bounds the folder. The callers that have waited longest for a token go
@@ -98,33 +87,34 @@ const callersKept = 64
 // sweep leaves room for one more caller: it removes those that have ended, and of the
 // others the oldest.
 func (c *Caller) sweep() {
-	files, err := disk.ReadFolder(c.folder)
+	files, err := c.disk.ReadFolder(c.folder)
 	if err != nil {
 		return
 	}
+	me := process{PIDNamespace: c.disk.System().PIDNamespace()}
 	times := map[string]time.Time{} // of the last change, by path
 	for _, each := range files {
 		path := filepath.Join(c.folder, each.Name())
 		info, err := each.Info()
 		switch {
 		case err != nil:
-		case callerEnded(path):
-			os.Remove(path)
+		case c.hasEnded(path, me):
+			c.disk.System().Remove(path)
 		default:
 			times[path] = info.ModTime()
 		}
 	}
 	newest := slices.SortedFunc(maps.Keys(times), func(a, b string) int { return times[b].Compare(times[a]) })
 	for _, path := range newest[min(len(newest), callersKept-1):] {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := c.disk.System().Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 	}
 }
 
-// callerEnded reports whether the process of a caller's file has surely ended.
-func callerEnded(path string) bool {
-	content, _, err := disk.Read(path, callerLimitBytes)
+// hasEnded reports whether the process of a caller's file has surely ended.
+func (c *Caller) hasEnded(path string, me process) bool {
+	content, _, err := c.disk.Read(path, callerLimitBytes)
 	var found called
-	return err == nil && json.Unmarshal(content, &found) == nil && found.ended(found.PID, thisProcess())
+	return err == nil && json.Unmarshal(content, &found) == nil && found.ended(c.disk.System(), found.PID, me)
 }

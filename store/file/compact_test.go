@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -52,11 +53,11 @@ func TestTheJournalStaysSmallHoweverLongTheHistory(t *testing.T) {
 
 func TestJournalDoublesBeforeItIsCompactedAgain(t *testing.T) {
 	compactions := 0
-	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Step: func(step string) {
+	ledger := openTestLedger(t, LedgerOptions{LimitBytes: 1, Disk: disk.Disk{Before: func(step string) {
 		if step == "compact: rename" {
 			compactions++
 		}
-	}})
+	}}})
 	for n := range 200 {
 		require.NoError(t, ledger.Conclude(background, ledgerKey(n), refusal(n)))
 	}
@@ -184,11 +185,11 @@ func TestCompactionGivesWayToWritersWithoutTheLock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ledger *Ledger
-			ledger = openTestLedger(t, LedgerOptions{Step: func(step string) {
+			ledger = openTestLedger(t, LedgerOptions{Disk: disk.Disk{Before: func(step string) {
 				if step == "compact: sync" {
 					require.NoError(t, c.write(ledger.journal.path))
 				}
-			}})
+			}}})
 			appendAll(t, ledger, refusal(1))
 			ours, err := os.ReadFile(ledger.journal.path)
 			require.NoError(t, err)
@@ -202,12 +203,12 @@ func TestCompactionGivesWayToWritersWithoutTheLock(t *testing.T) {
 func TestAFailedCompactionIsNoFailureOfTheRefresh(t *testing.T) {
 	var log strings.Builder
 	var ledger *Ledger
-	ledger = openTestLedger(t, LedgerOptions{LimitBytes: 1, Log: slog.New(slog.NewTextHandler(&log, nil)), Step: func(step string) {
+	ledger = openTestLedger(t, LedgerOptions{LimitBytes: 1, Log: slog.New(slog.NewTextHandler(&log, nil)), Disk: disk.Disk{Before: func(step string) {
 		if step == "compact: rename" {
 			require.NoError(t, os.Remove(ledger.journal.path))
 			require.NoError(t, os.Mkdir(ledger.journal.path, 0o700))
 		}
-	}})
+	}}})
 	require.NoError(t, ledger.Conclude(background, ledgerKey(1), refusal(1)))
 	require.Contains(t, log.String(), "cannot be compacted")
 	files, err := os.ReadDir(ledger.journal.path + "/..")

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
-	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // A crash here is a real one: a process of its own, which kills itself before the
@@ -18,7 +17,7 @@ import (
 
 // deeds are what a process may be doing when it dies. Each calls arm before the part
 // that it may die in.
-var deeds = map[string]func(home string, step disk.Step, arm func()) error{}
+var deeds = map[string]func(home string, step func(string), arm func()) error{}
 
 const crashVariable = "BEZOAR_TEST_CRASH" // what, after how many steps, in which home
 

@@ -16,7 +16,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // intent is one file of the folder auth.intents: a process was about to post a refresh
@@ -63,29 +62,29 @@ func (l *Ledger) makeIntentsFolder() error {
 	if _, err := os.Stat(l.intents); err == nil {
 		return nil
 	}
-	return disk.MakeFolder(l.intents, l.options.Step.In("intent: "))
+	return l.disk.In("intent: ").MakeFolder(l.intents)
 }
 
 // create makes a file that was not there, whole and durable, or leaves none.
 func (l *Ledger) create(path string, content []byte) error {
-	l.options.Step("intent: create")
-	file, err := disk.New(path)
+	l.disk.Step("intent: create")
+	file, err := l.disk.New(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	l.options.Step("intent: write")
+	l.disk.Step("intent: write")
 	_, err = file.Write(content)
 	if err == nil {
-		l.options.Step("intent: sync")
-		err = file.Sync()
+		l.disk.Step("intent: sync")
+		err = l.disk.System().Sync(file)
 	}
 	if err == nil {
-		l.options.Step("intent: sync folder")
-		err = disk.SyncFolder(l.intents)
+		l.disk.Step("intent: sync folder")
+		err = l.disk.System().SyncFolder(l.intents)
 	}
 	if err != nil {
-		os.Remove(path)
+		l.disk.System().Remove(path)
 	}
 	return err
 }
@@ -100,7 +99,7 @@ func (l *Ledger) allIntents() ([]intent, error) {
 }
 
 func (l *Ledger) intentsIf(wanted func(id secret.Fingerprint) bool) ([]intent, error) {
-	files, err := disk.ReadFolder(l.intents)
+	files, err := l.disk.ReadFolder(l.intents)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &persist.UnavailableError{Err: fmt.Errorf("read the intents: %w", err)}
 	}
@@ -131,7 +130,7 @@ func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
 	}
 	path := filepath.Join(l.intents, file.Name())
 	var found intent
-	content, _, err := disk.Read(path, intentLimitBytes)
+	content, _, err := l.disk.Read(path, intentLimitBytes)
 	if err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != id {
 		found = intent{Entry: persist.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
 	}
@@ -162,8 +161,8 @@ func (l *Ledger) takeBack(id secret.Fingerprint) {
 // outcome, or it raises a doubt too many.
 func (l *Ledger) close(intents ...intent) {
 	for _, each := range intents {
-		l.options.Step("intent: remove")
-		if err := os.Remove(each.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.disk.Step("intent: remove")
+		if err := l.disk.System().Remove(each.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			l.options.Log.Warn("an intent cannot be closed", "error", err)
 		}
 	}
@@ -175,12 +174,12 @@ func (l *Ledger) close(intents ...intent) {
 // which it is stopped: it goes on with the answer in its socket. Usually the lock says
 // as much; where nothing can be locked, this is all there is.
 func (l *Ledger) gone(i intent) bool {
-	now, me := l.options.Now(), l.me()
+	now, me, on := l.options.Now(), l.me(), l.disk.System()
 	switch {
-	case i.ended(i.PID, me):
+	case i.ended(on, i.PID, me):
 		return true
-	case i.alive(i.PID, me):
-		return i.olderThan(now, endpoint.HearingLimit) && !stopped(i.PID)
+	case i.alive(on, i.PID, me):
+		return i.olderThan(now, endpoint.HearingLimit) && !on.IsStopped(i.PID)
 	}
 	return i.olderThan(now, 0)
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // intended is a ledger with one open intent of this process, and its doubt at
@@ -38,7 +40,7 @@ func elsewhere() process { return process{Host: "there", PIDNamespace: "there", 
 
 // earlier is a process that had this one's number.
 func earlier() process {
-	h := thisProcess()
+	h := thisProcess(system.Here)()
 	h.Started = "1"
 	return h
 }
@@ -52,7 +54,7 @@ func TestIntentOfALivingProcessIsRespected(t *testing.T) {
 }
 
 func TestAProcessWithARecycledNumberIsNotTheHolder(t *testing.T) {
-	if identify(os.Getpid()).Started == "" {
+	if identify(system.Here, os.Getpid()).Started == "" {
 		t.Skip("this system does not say")
 	}
 	_, doubt := intended(t, func(l *Ledger) { l.me = earlier })
@@ -90,16 +92,16 @@ func TestAKilledProcessIsGoneEvenBeforeItIsBuried(t *testing.T) {
 	if err == nil {
 		err = body.Start()
 	}
-	if err != nil || identify(body.Process.Pid).Started == "" {
+	if err != nil || identify(system.Here, body.Process.Pid).Started == "" {
 		t.Skip("this system does not say")
 	}
 	defer input.Close()
-	me := identify(body.Process.Pid)
-	require.False(t, me.ended(body.Process.Pid, me))
+	me := identify(system.Here, body.Process.Pid)
+	require.False(t, me.ended(system.Here, body.Process.Pid, me))
 	require.NoError(t, body.Process.Kill())
-	require.Eventually(t, func() bool { return me.ended(body.Process.Pid, me) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return me.ended(system.Here, body.Process.Pid, me) }, 5*time.Second, time.Millisecond)
 	body.Wait()
-	require.True(t, me.ended(body.Process.Pid, me))
+	require.True(t, me.ended(system.Here, body.Process.Pid, me))
 }
 
 func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
@@ -174,7 +176,7 @@ func TestADoubtThatTheJournalCannotSettleStopsThePost(t *testing.T) {
 func TestIntentBeforeItsJournalLineIsNotConcluded(t *testing.T) {
 	var ledger, watcher *Ledger
 	looked := false
-	ledger = openTestLedger(t, LedgerOptions{Step: func(step string) {
+	ledger = openTestLedger(t, LedgerOptions{Disk: disk.Disk{Before: func(step string) {
 		if step != "append: write" || len(intentFiles(t, ledger)) == 0 || watcher == nil || looked {
 			return
 		}
@@ -183,7 +185,7 @@ func TestIntentBeforeItsJournalLineIsNotConcluded(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, doubt.Times)
 		require.NoError(t, watcher.compact())
-	}})
+	}}})
 	e := persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: ledgerNoon}
 	unexplained := persist.Entry{Kind: persist.Refused, Reason: history.ReasonUnexplained}
 	require.NoError(t, ledger.Intend(background, e, history.Doubt{}))

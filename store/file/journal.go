@@ -28,7 +28,7 @@ type journalFile struct {
 	path       string
 	limitBytes int64
 	log        *slog.Logger
-	step       func(string)
+	disk       disk.Disk
 	lock       journalLock
 
 	mu             sync.Mutex // guards what follows
@@ -37,8 +37,8 @@ type journalFile struct {
 
 func newJournal(path string, issuer machine.Issuer, options LedgerOptions) *journalFile {
 	return &journalFile{
-		Reader: journal.NewReader(path, issuer.EndpointID()), path: path, limitBytes: options.LimitBytes,
-		log: options.Log, step: options.Step, lock: journalLock{path + ".lock"},
+		Reader: journal.NewReader(options.Disk, path, issuer.EndpointID()), path: path, limitBytes: options.LimitBytes,
+		log: options.Log, disk: options.Disk, lock: journalLock{options.Disk, path + ".lock"},
 	}
 }
 
@@ -77,7 +77,7 @@ func (j *journalFile) append(e persist.Entry) error {
 // write reports whether the file it wrote to is still the journal. The lock ensures
 // that, unless the file system does not lock or a person replaces the file.
 func (j *journalFile) write(line []byte, synced bool) (stands bool, err error) {
-	file, info, err := disk.Open(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	file, info, err := j.disk.Open(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return false, err
 	}
@@ -85,19 +85,19 @@ func (j *journalFile) write(line []byte, synced bool) (stands bool, err error) {
 	if torn(file, info.Size()) {
 		line = slices.Concat([]byte("\n"), line)
 	}
-	j.step("append: write")
+	j.disk.Step("append: write")
 	if _, err := file.Write(line); err != nil {
 		return false, err
 	}
 	if synced {
-		j.step("append: sync")
-		if err := file.Sync(); err != nil {
+		j.disk.Step("append: sync")
+		if err := j.disk.System().Sync(file); err != nil {
 			return false, err
 		}
 	}
 	if info.Size() == 0 { // its name may be as new
-		j.step("append: sync folder")
-		if err := disk.SyncFolder(filepath.Dir(j.path)); err != nil {
+		j.disk.Step("append: sync folder")
+		if err := j.disk.System().SyncFolder(filepath.Dir(j.path)); err != nil {
 			return false, err
 		}
 	}
@@ -148,7 +148,7 @@ func (l *Ledger) compact() error {
 		return nil // another process is writing: the next refresh will do
 	}
 	defer release()
-	old, info, err := disk.Open(l.journal.path, os.O_RDONLY)
+	old, info, err := l.disk.Open(l.journal.path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -199,46 +199,46 @@ func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 // replace writes content in place of the file with this info.
 func (j *journalFile) replace(old os.FileInfo, content []byte) error {
 	folder, name := filepath.Split(j.path)
-	removeTemps(folder, name)
-	j.step("compact: create")
-	temp, err := disk.New(fmt.Sprintf("%s.%d.tmp", j.path, rand.Uint64()))
+	j.removeTemps(folder, name)
+	j.disk.Step("compact: create")
+	temp, err := j.disk.New(fmt.Sprintf("%s.%d.tmp", j.path, rand.Uint64()))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name())
+	defer j.disk.System().Remove(temp.Name())
 	if err := j.fill(temp, content); err != nil {
 		return err
 	}
 	if named, err := os.Stat(j.path); err != nil || !os.SameFile(old, named) || old.Size() != named.Size() {
 		return errors.New("it was written to meanwhile") // by a process that could not or would not wait for the lock
 	}
-	j.step("compact: rename")
-	if err := os.Rename(temp.Name(), j.path); err != nil {
+	j.disk.Step("compact: rename")
+	if err := j.disk.System().Rename(temp.Name(), j.path); err != nil {
 		return err
 	}
 	j.mu.Lock()
 	j.compactedBytes = int64(len(content))
 	j.mu.Unlock()
-	j.step("compact: sync folder")
-	return disk.SyncFolder(folder)
+	j.disk.Step("compact: sync folder")
+	return j.disk.System().SyncFolder(folder)
 }
 
 // removeTemps removes what a process left that died in a compaction.
-func removeTemps(folder, name string) {
-	files, _ := disk.ReadFolder(folder)
+func (j *journalFile) removeTemps(folder, name string) {
+	files, _ := j.disk.ReadFolder(folder)
 	for _, each := range files {
 		if strings.HasPrefix(each.Name(), name+".") && strings.HasSuffix(each.Name(), ".tmp") {
-			os.Remove(filepath.Join(folder, each.Name()))
+			j.disk.System().Remove(filepath.Join(folder, each.Name()))
 		}
 	}
 }
 
 func (j *journalFile) fill(temp *os.File, content []byte) error {
 	defer temp.Close()
-	j.step("compact: write")
+	j.disk.Step("compact: write")
 	if _, err := temp.Write(content); err != nil {
 		return err
 	}
-	j.step("compact: sync")
-	return temp.Sync()
+	j.disk.Step("compact: sync")
+	return j.disk.System().Sync(temp)
 }

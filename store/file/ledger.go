@@ -23,6 +23,7 @@ import (
 type Ledger struct {
 	issuer  machine.Issuer
 	options LedgerOptions
+	disk    disk.Disk
 	journal *journalFile
 	intents string // the folder of the intent files
 	pid     int
@@ -38,7 +39,7 @@ type LedgerOptions struct {
 	LimitBytes   int64            // the journal is compacted when it is larger; 0 is 256 KiB
 	Now          func() time.Time // the clock that the age of intents is measured with; nil is time.Now
 	Log          *slog.Logger     // nil is slog.Default()
-	Step         disk.Step        // called before each system call that leaves a trace, so that a test can end there
+	Disk         disk.Disk        // where the folder is
 }
 
 // intentMargin is how much longer than the post itself an intent stands for a post
@@ -58,9 +59,6 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Step == nil {
-		o.Step = func(string) {}
-	}
 	return o
 }
 
@@ -70,10 +68,10 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledger {
 	options = options.withDefaults()
 	return &Ledger{
-		issuer: issuer, options: options,
+		issuer: issuer, options: options, disk: options.Disk,
 		journal: newJournal(filepath.Join(dir, LedgerName), issuer, options),
 		intents: filepath.Join(dir, "auth.intents"),
-		pid:     os.Getpid(), me: thisProcess,
+		pid:     os.Getpid(), me: thisProcess(options.Disk.System()),
 	}
 }
 

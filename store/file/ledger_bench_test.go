@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -44,7 +45,7 @@ func BenchmarkLedgerFirstRead(b *testing.B) {
 		b.Run(strconv.Itoa(entries), func(b *testing.B) {
 			ledger := longLedger(b, entries)
 			for b.Loop() {
-				ledger.journal.Reader = journal.NewReader(ledger.journal.path, ledger.issuer.EndpointID())
+				ledger.journal.Reader = journal.NewReader(disk.Here, ledger.journal.path, ledger.issuer.EndpointID())
 				_, err := ledger.History(background)
 				require.NoError(b, err)
 			}

@@ -47,8 +47,8 @@ var postDeeds = map[string]func(ledger *Ledger, arm func()) error{
 
 func init() {
 	for name, deed := range postDeeds {
-		deeds[name] = func(home string, step disk.Step, arm func()) error {
-			return deed(OpenLedger(home, storetest.LedgerIssuer, LedgerOptions{Step: step}), arm)
+		deeds[name] = func(home string, step func(string), arm func()) error {
+			return deed(OpenLedger(home, storetest.LedgerIssuer, LedgerOptions{Disk: disk.Disk{Before: step}}), arm)
 		}
 	}
 }

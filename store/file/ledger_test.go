@@ -22,8 +22,10 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // ledgerSite is a folder, and real processes in whose name the test writes.
@@ -41,7 +43,7 @@ func (s *ledgerSite) Start() persist.Ledger {
 	require.NoError(s.t, body.Start())
 	s.t.Cleanup(func() { input.Close(); body.Wait() })
 	ledger := OpenLedger(s.dir, storetest.LedgerIssuer, s.options)
-	me := identify(body.Process.Pid)
+	me := identify(system.Here, body.Process.Pid)
 	ledger.pid, ledger.me = body.Process.Pid, func() process { return me }
 	s.bodies[ledger] = body
 	return ledger
@@ -318,7 +320,7 @@ func TestTheRestOfAHugeLineIsNoLine(t *testing.T) {
 
 func TestEntriesThatSafetyRestsOnAreSynced(t *testing.T) {
 	var synced []string
-	ledger := openTestLedger(t, LedgerOptions{Step: func(step string) { synced = append(synced, step) }})
+	ledger := openTestLedger(t, LedgerOptions{Disk: disk.Disk{Before: func(step string) { synced = append(synced, step) }}})
 	appendAll(t, ledger, persist.Entry{Kind: persist.Adopted})
 	for _, entry := range []persist.Entry{
 		{Kind: persist.Rotated}, {Kind: persist.Refused}, {Kind: persist.Login}, {Kind: persist.Logout}, {Kind: persist.Deferred, Lost: true},
@@ -372,13 +374,13 @@ func TestAppendIsRepeatedInAReplacedJournal(t *testing.T) {
 		t.Run(moment, func(t *testing.T) {
 			var ledger *Ledger
 			replaced := false
-			ledger = openTestLedger(t, LedgerOptions{Step: func(step string) {
+			ledger = openTestLedger(t, LedgerOptions{Disk: disk.Disk{Before: func(step string) {
 				if step == moment && !replaced {
 					replaced = true
 					require.NoError(t, os.WriteFile(ledger.journal.path+".new", nil, 0o600))
 					require.NoError(t, os.Rename(ledger.journal.path+".new", ledger.journal.path))
 				}
-			}})
+			}}})
 			appendAll(t, ledger, refusal(1))
 			require.True(t, replaced)
 			require.Equal(t, []secret.Fingerprint{ledgerKey(1)}, verdictsOf(t, ledger))

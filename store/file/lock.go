@@ -3,10 +3,7 @@ package file
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
@@ -26,7 +23,7 @@ func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 		return unlockHome, nil // what is wrong with it, the refresh will say
 	}
 	s.sweep(ctx, where)
-	unlockFile, err := disk.LockContent(ctx, where.path, contentPoll)
+	unlockFile, err := s.disk.LockContent(ctx, where.path, contentPoll)
 	if err != nil {
 		unlockHome()
 		return nil, err
@@ -46,11 +43,11 @@ const commitPatience = 5 * time.Second
 // lockCommit locks the comparison and the exchange of a swap, with the lock file that
 // Codex 0.169.0 uses for the same. On timeout the swap goes on without the lock:
 // losing the new tokens would be worse.
-func lockCommit(ctx context.Context, path string) (unlock func()) {
+func (s *Store) lockCommit(ctx context.Context, path string) (unlock func()) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
-	lock := disk.NewLock(path + ".lock")
-	lock.TryLockContext(ctx, lockPoll)
+	lock := s.disk.NewLock(path + ".lock")
+	disk.Await(ctx, lock.TryLock, lockPoll)
 	return func() { lock.Close() }
 }
 
@@ -58,15 +55,15 @@ func lockCommit(ctx context.Context, path string) (unlock func()) {
 // its names. Where the file system cannot lock, the write goes on without; where
 // another process holds the lock, it does not, because two such writes at once destroy
 // both logins.
-func lockContent(ctx context.Context, path string) (unlock func(), err error) {
+func (s *Store) lockContent(ctx context.Context, path string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
-	lock := flock.New(path, flock.SetFlag(os.O_RDONLY|disk.NonBlocking))
+	lock := s.disk.System().NewContentLock(path)
 	locked, err := lock.TryLock() // a process that stood still has no time left, and need not wait
 	if locked || err != nil {
 		return func() { lock.Close() }, nil
 	}
-	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil && ctx.Err() != nil {
+	if _, err := disk.Await(ctx, lock.TryLock, lockPoll); err != nil && ctx.Err() != nil {
 		lock.Close()
 		return nil, fmt.Errorf("wait for another writer: %w", err)
 	}
@@ -75,7 +72,10 @@ func lockContent(ctx context.Context, path string) (unlock func(), err error) {
 
 // journalLock keeps appends out of a compaction, where the file system can lock. It is
 // a file of its own, because a compaction replaces the journal.
-type journalLock struct{ path string }
+type journalLock struct {
+	disk disk.Disk
+	path string
+}
 
 const (
 	lockPatience = time.Second // a compaction takes milliseconds, unless its process is stopped
@@ -87,14 +87,14 @@ const (
 func (l journalLock) share() (release func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	lock := disk.NewLock(l.path)
-	lock.TryRLockContext(ctx, lockPoll)
+	lock := l.disk.NewLock(l.path)
+	disk.Await(ctx, lock.TryRLock, lockPoll)
 	return func() { lock.Close() }
 }
 
 // exclude reports whether no other process appends now, as far as a lock can show.
 func (l journalLock) exclude() (release func(), alone bool) {
-	lock := disk.NewLock(l.path)
+	lock := l.disk.NewLock(l.path)
 	locked, err := lock.TryLock()
 	return func() { lock.Close() }, locked || err != nil
 }

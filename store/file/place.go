@@ -21,6 +21,7 @@ const authFile = "auth.json"
 
 // place is where the record really is: auth.json, or the file that it links to.
 type place struct {
+	disk   *disk.Disk
 	path   string // not a symbolic link, unless a process makes one now
 	folder string // of path
 	name   string // in folder
@@ -37,14 +38,14 @@ func (s *Store) find() (place, error) {
 		folder, name := filepath.Split(path)
 		target, err := os.Readlink(path)
 		if err != nil { // it is none; anything worse will show when it is used
-			return place{path: path, folder: folder, name: name}, nil
+			return place{disk: &s.disk, path: path, folder: folder, name: name}, nil
 		}
 		if !filepath.IsAbs(target) {
 			target = folder + target
 		}
 		path = target
 	}
-	return place{path: path}, errors.New("too many symbolic links lead to it")
+	return place{disk: &s.disk, path: path}, errors.New("too many symbolic links lead to it")
 }
 
 // mustKeepFile reports whether the record must be written in place: a new file there
@@ -61,31 +62,33 @@ func (p place) mustKeepFile() (bool, error) {
 	if !info.Mode().IsRegular() {
 		return false, &disk.NotAFileError{Mode: info.Mode()}
 	}
-	mounted, immutable := attributes(p.path)
+	mounted, immutable := p.disk.System().Hindrances(p.path)
 	if immutable {
 		return false, errImmutable
 	}
-	if hasNoName(info) {
+	names := p.disk.System().Names(p.path, info)
+	if names == 0 {
 		return true, ErrReplaced
 	}
-	return mounted || hasOtherNames(info) || p.sticky(info), nil
+	return mounted || names > 1 || p.sticky(info), nil
 }
 
 // sticky reports whether the folder is sticky (sticky(7)), so that its users may not
 // replace each other's files, and the file is another user's. What root may do there
 // depends on its capabilities.
 func (p place) sticky(info os.FileInfo) bool {
-	if ownedByUser(info) {
+	on := p.disk.System()
+	if on.IsOwn(info) {
 		return false
 	}
 	folder, err := os.Stat(p.folder)
-	return err == nil && folder.Mode()&fs.ModeSticky != 0 && !ownedByUser(folder)
+	return err == nil && folder.Mode()&fs.ModeSticky != 0 && !on.IsOwn(folder)
 }
 
 // takesFiles returns an error if a file that is made in the folder can neither be
 // renamed nor removed.
 func (p place) takesFiles() error {
-	if _, immutable := attributes(p.folder); immutable {
+	if _, immutable := p.disk.System().Hindrances(p.folder); immutable {
 		return errAppendOnly
 	}
 	return nil
@@ -127,7 +130,7 @@ func (p place) read() (found finding, err error) {
 		}
 		found, err = p.decode(raw, before)
 		after, gone := os.Stat(p.path)
-		if gone != nil || stampOf(after) == stampOf(before) || found.unfinished() {
+		if gone != nil || p.disk.System().Stamp(after) == p.disk.System().Stamp(before) || found.unfinished() {
 			return found, err
 		}
 	}
@@ -143,7 +146,7 @@ func (p place) read() (found finding, err error) {
 func (f finding) unfinished() bool { return f.content != nil && !bytes.Equal(f.content, f.raw) }
 
 func (p place) readFile() ([]byte, os.FileInfo, error) {
-	file, info, err := disk.Open(p.path, os.O_RDONLY)
+	file, info, err := p.disk.Open(p.path, os.O_RDONLY)
 	noFile := new(disk.NotAFileError)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,9 +1,12 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
+
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // process tells one process from a later one with the same number.
@@ -15,39 +18,36 @@ type process struct {
 
 // thisProcess is looked up at the first write or doubt: the start of the program has
 // no time for it.
-var thisProcess = sync.OnceValue(func() process { return identify(os.Getpid()) })
+func thisProcess(on system.System) func() process {
+	return sync.OnceValue(func() process { return identify(on, os.Getpid()) })
+}
 
-func identify(pid int) process {
+func identify(on system.System, pid int) process {
 	host, _ := os.Hostname()
-	started, running := processStart(pid)
-	if !running {
+	started, err := on.Started(pid)
+	if err != nil {
 		return process{Host: host}
 	}
-	return process{Host: host, PIDNamespace: pidNamespace(host), Started: started}
+	return process{Host: host, PIDNamespace: on.PIDNamespace(), Started: started}
 }
 
 // ended reports whether the process has surely ended. It cannot tell for a process on
-// another machine, before a restart of this one, or in another container. Two ways of
-// asking must agree, because each may be kept from knowing (/proc hides the processes
-// of other users with hidepid=2).
-func (h process) ended(pid int, me process) bool {
+// another machine, before a restart of this one, or in another container.
+func (h process) ended(on system.System, pid int, me process) bool {
 	if h.PIDNamespace == "" || h.PIDNamespace != me.PIDNamespace {
 		return false
 	}
-	started, running := processStart(pid)
-	if !running {
-		return !existsByKill(pid)
-	}
-	return started != "" && started != h.Started
+	started, err := on.Started(pid)
+	return errors.Is(err, os.ErrProcessDone) || started != "" && started != h.Started
 }
 
 // alive reports whether the process surely runs.
-func (h process) alive(pid int, me process) bool {
+func (h process) alive(on system.System, pid int, me process) bool {
 	if h.PIDNamespace == "" || h.PIDNamespace != me.PIDNamespace {
 		return false
 	}
-	started, running := processStart(pid)
-	return running && started != "" && started == h.Started
+	started, err := on.Started(pid)
+	return err == nil && started != "" && started == h.Started
 }
 
 // owner is a process with staged files. Its PIDNamespace is a hash, which fits into a
@@ -57,12 +57,14 @@ type owner struct {
 	process
 }
 
-var thisOwner = sync.OnceValue(func() owner {
-	me := thisProcess()
-	if me.PIDNamespace != "" {
-		me.PIDNamespace = string(mark(revisionOf([]byte(me.PIDNamespace))))
-	}
-	return owner{os.Getpid(), me}
-})
+func thisOwner(on system.System) func() owner {
+	return sync.OnceValue(func() owner {
+		me := identify(on, os.Getpid())
+		if me.PIDNamespace != "" {
+			me.PIDNamespace = string(mark(revisionOf([]byte(me.PIDNamespace))))
+		}
+		return owner{os.Getpid(), me}
+	})
+}
 
 func (o owner) String() string { return fmt.Sprintf("%d-%s-%s", o.pid, o.Started, o.PIDNamespace) }

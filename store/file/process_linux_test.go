@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // A process that was stopped after its post goes on with the answer in its
@@ -23,7 +24,7 @@ func TestThePostOfAStoppedProcessIsLeftAlone(t *testing.T) {
 	defer func() { input.Close(); body.Wait() }()
 	_, doubt := intended(t, func(l *Ledger) {
 		l.pid = body.Process.Pid
-		me := identify(l.pid)
+		me := identify(system.Here, l.pid)
 		l.me = func() process { return me }
 	})
 	const long = time.Hour + endpoint.HearingLimit

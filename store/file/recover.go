@@ -35,7 +35,7 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 	if !ok {
 		return
 	}
-	raw, _, err := readPlain(t.where.path)
+	raw, _, err := readPlain(s.disk, t.where.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !l.needed(raw) {
 		s.discard(t)
 		return
@@ -45,7 +45,7 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 		err = s.complete(ctx, t)
 	}
 	if err != nil {
-		_ = os.Rename(t.path, l.path)
+		_ = s.disk.System().Rename(t.path, l.path)
 		s.options.Log.Warn("a login whose write a crash cut short cannot be written", "error", err)
 		return
 	}
@@ -68,8 +68,8 @@ func (s *Store) complete(ctx context.Context, t *temp) error {
 func (s *Store) claim(l leftover) (*temp, bool) {
 	t := l.temp
 	t.verb, t.owner, t.path = "sweep", s.owner(), s.name(l.where, l.was, l.named)
-	s.options.Step("sweep: claim")
-	return &t, os.Rename(l.path, t.path) == nil
+	s.disk.Step("sweep: claim")
+	return &t, s.disk.System().Rename(l.path, t.path) == nil
 }
 
 // needed reports whether the write would have gone on, raw being the content of the
@@ -91,13 +91,13 @@ func (l *leftover) needed(raw []byte) bool {
 }
 
 func (s *Store) sync(t *temp) error {
-	file, _, err := disk.Open(t.path, os.O_RDWR)
+	file, _, err := s.disk.Open(t.path, os.O_RDWR)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	s.options.Step(t.verb + ": sync")
-	return file.Sync()
+	s.disk.Step(t.verb + ": sync")
+	return s.disk.System().Sync(file)
 }
 
 // leftover is a staged file that a process finds. Its content need not be what its
@@ -110,7 +110,7 @@ type leftover struct {
 
 // leftovers are all staged files of a place, also those of living processes.
 func (p place) leftovers() []leftover {
-	files, _ := disk.ReadFolder(p.folder) // a folder that cannot be read has none for us
+	files, _ := p.disk.ReadFolder(p.folder) // a folder that cannot be read has none for us
 	var found []leftover
 	for _, each := range files {
 		if l, ok := p.parse(each.Name()); ok && l.load() {
@@ -141,23 +141,23 @@ func (p place) parse(name string) (leftover, bool) {
 
 // load reads what the file holds.
 func (l *leftover) load() bool {
-	content, info, err := readPlain(l.path)
+	content, info, err := readPlain(*l.where.disk, l.path)
 	if err != nil {
 		return false
 	}
 	l.content, l.changed = content, info.ModTime()
-	if stamp := stampOf(info); stamp.Changed != 0 { // an exchange changes this one
+	if stamp := l.where.disk.System().Stamp(info); stamp.Changed != 0 { // an exchange changes this one
 		l.changed = time.Unix(0, stamp.Changed)
 	}
 	return true
 }
 
 // readPlain reads a file that is not a symbolic link.
-func readPlain(path string) ([]byte, os.FileInfo, error) {
+func readPlain(on disk.Disk, path string) ([]byte, os.FileInfo, error) {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
 	}
-	return disk.Read(path, authjson.SizeLimitBytes)
+	return on.Read(path, authjson.SizeLimitBytes)
 }
 
 // whole reports whether the file holds what it was made to hold.
@@ -181,7 +181,7 @@ const leftoverLifetime = time.Hour
 
 func (l *leftover) abandoned(me owner, now time.Time) bool {
 	if l.owner.PIDNamespace != "" && l.owner.PIDNamespace == me.PIDNamespace {
-		return l.owner.ended(l.owner.pid, me.process)
+		return l.owner.ended(l.where.disk.System(), l.owner.pid, me.process)
 	}
 	return now.Sub(l.changed).Abs() > leftoverLifetime
 }

@@ -15,7 +15,10 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 // logIn is what another program does at the most awkward moment.
@@ -27,7 +30,7 @@ func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	back := 0
-	s := Open(home, Options{Step: func(step string) {
+	s := Open(home, Options{Disk: disk.Disk{Before: func(step string) {
 		switch step {
 		case "swap: exchange":
 			logIn(t, home, 100)()
@@ -36,7 +39,7 @@ func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 				logIn(t, home, 100+back)()
 			}
 		}
-	}})
+	}}})
 	require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
 	require.Equal(t, 4, back)
 	record, err := s.Load(background)
@@ -49,14 +52,14 @@ func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 	for _, step := range []string{"swap: exchange", "swap: exchange back"} {
 		home := machinetest.Dir(t)
 		loggedIn(t)(home)
-		s := Open(home, Options{Step: func(at string) {
+		s := Open(home, Options{Disk: disk.Disk{Before: func(at string) {
 			if at == "swap: exchange" {
 				logIn(t, home, 100)()
 			}
 			if at == step {
 				require.NoError(t, os.Remove(filepath.Join(home, authFile)))
 			}
-		}})
+		}}})
 		require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
 		require.Equal(t, "none", stored(t, s))
 		requireNoLitter(t, home, commitFile)
@@ -85,14 +88,14 @@ func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
-	s.exchangeNames = func(_, _ string) error { return errors.ErrUnsupported }
+	s.disk.On = systemtest.WithExchange(func(_, _ string) error { return errors.ErrUnsupported })
 	base := revisionIn(t, s)
 	require.NoError(t, s.Swap(background, base, newLogin))
 	require.Equal(t, "new", stored(t, s))
 	require.ErrorIs(t, s.Swap(background, base, newLogin), persist.ErrConflict)
 
 	base = revisionIn(t, s)
-	s.options.Step = func(step string) {
+	s.disk.Before = func(step string) {
 		if step == "swap: sync" {
 			logIn(t, home, 333)()
 		}
@@ -119,8 +122,8 @@ func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
 	other := exec.Command("sleep", "600")
 	require.NoError(t, other.Start())
 	t.Cleanup(func() { other.Process.Kill(); other.Wait() })
-	me := thisOwner()
-	living := owner{other.Process.Pid, identify(other.Process.Pid)}
+	me := thisOwner(system.Here)()
+	living := owner{other.Process.Pid, identify(system.Here, other.Process.Pid)}
 	living.PIDNamespace = me.PIDNamespace
 
 	home := machinetest.Dir(t)
@@ -178,7 +181,7 @@ func TestOneOfManySweepsEndsAWrite(t *testing.T) {
 	loggedIn(t)(home)
 	dead := exec.Command("true")
 	require.NoError(t, dead.Run())
-	gone := owner{dead.Process.Pid, process{Started: "1", PIDNamespace: thisOwner().PIDNamespace}}
+	gone := owner{dead.Process.Pid, process{Started: "1", PIDNamespace: thisOwner(system.Here)().PIDNamespace}}
 	for range 20 {
 		loggedIn(t)(home)
 		leave(t, home, gone)

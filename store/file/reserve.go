@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -61,7 +60,7 @@ func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 		err = where.takesFiles()
 	}
 	if err == nil && inPlace {
-		err = canWrite(where.path)
+		err = s.canWrite(where.path)
 	}
 	if err != nil {
 		return nil, err
@@ -95,27 +94,27 @@ func (s *Store) prove(room *temp) error {
 	if err != nil {
 		return err
 	}
-	disk.Bequeath(probe.file, room.where.path)
+	s.disk.Bequeath(probe.file, room.where.path)
 	probe.file.Close()
 	probe.file = nil
-	s.options.Step("reserve: exchange")
-	if err = s.exchangeNames(room.path, probe.path); err == nil {
+	s.disk.Step("reserve: exchange")
+	if err = s.disk.System().Exchange(room.path, probe.path); err == nil {
 		room.path, probe.path = probe.path, room.path
 	} else {
-		s.options.Step("reserve: rename")
-		if err = os.Rename(room.path, probe.path); err == nil {
+		s.disk.Step("reserve: rename")
+		if err = s.disk.System().Rename(room.path, probe.path); err == nil {
 			room.path, probe.path = probe.path, ""
 		}
 	}
 	s.discard(probe)
-	if err != nil && canWrite(room.where.path) == nil {
+	if err != nil && s.canWrite(room.where.path) == nil {
 		return nil
 	}
 	return err
 }
 
-func canWrite(path string) error {
-	file, _, err := disk.Open(path, os.O_WRONLY)
+func (s *Store) canWrite(path string) error {
+	file, _, err := s.disk.Open(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
@@ -132,7 +131,7 @@ func (s *Store) stageInRoom(where place, c change) (*temp, error) {
 	}
 	room.change = c
 	path := s.name(where, c.was, c.is())
-	s.options.Step(c.verb + ": name")
+	s.disk.Step(c.verb + ": name")
 	err := s.rewriteRoom(room, path)
 	if err != nil {
 		s.rooms.keep(room)
@@ -143,21 +142,21 @@ func (s *Store) stageInRoom(where place, c change) (*temp, error) {
 }
 
 func (s *Store) rewriteRoom(room *temp, path string) error {
-	if runtime.GOOS == "windows" { // where an open file keeps its name
+	if !s.disk.System().MovesOpen() {
 		room.close()
 	}
-	if err := os.Rename(room.path, path); err != nil {
+	if err := s.disk.System().Rename(room.path, path); err != nil {
 		return err
 	}
 	room.path = path
 	if room.file == nil {
-		file, _, err := disk.Open(path, os.O_WRONLY)
+		file, _, err := s.disk.Open(path, os.O_WRONLY)
 		if err != nil {
 			return err
 		}
 		room.file = file
 	}
-	s.options.Step(room.verb + ": shorten")
+	s.disk.Step(room.verb + ": shorten")
 	if err := room.file.Truncate(int64(len(room.content))); err != nil {
 		return fmt.Errorf("shorten %s: %w", filepath.Base(path), err)
 	}
@@ -220,10 +219,10 @@ func (s *Store) Probe(context.Context) error {
 		err = where.takesFiles()
 	}
 	if err == nil && inPlace {
-		err = canWrite(where.path)
+		err = s.canWrite(where.path)
 	}
 	if err == nil {
-		err = canMakeFile(where.folder)
+		err = s.disk.System().HasRoom(where.folder, disk.RoomMargin)
 	}
 	return undurable(where, err)
 }
@@ -232,15 +231,15 @@ func (s *Store) Probe(context.Context) error {
 // that takes no intent.
 func (l *Ledger) Probe(context.Context) error {
 	path := l.journal.path
-	file, _, err := disk.Open(path, os.O_WRONLY|os.O_APPEND)
+	file, _, err := l.disk.Open(path, os.O_WRONLY|os.O_APPEND)
 	switch {
 	case err == nil:
 		file.Close()
 	case errors.Is(err, fs.ErrNotExist):
-		err = canMakeFile(filepath.Dir(path))
+		err = l.disk.System().HasRoom(filepath.Dir(path), disk.RoomMargin)
 	}
 	if _, missing := os.Stat(l.intents); err == nil && missing == nil {
-		err = canMakeFile(l.intents)
+		err = l.disk.System().HasRoom(l.intents, disk.RoomMargin)
 	}
 	if err != nil {
 		return &persist.NotDurableError{Err: err}

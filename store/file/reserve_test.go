@@ -18,6 +18,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/system"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 var errRefused = &fs.PathError{Op: "exchange", Path: "a temporary name", Err: syscall.EPERM}
@@ -102,7 +104,7 @@ func TestWhereAnExchangeIsRefusedTheFileIsRenamed(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
-	s.exchangeNames = refusing
+	s.disk.On = systemtest.WithExchange(refusing)
 	release := held(t, s)
 	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
 	release()
@@ -119,8 +121,8 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 		s = quiet(home)
 		base = revisionIn(t, s)
 		release := held(t, s)
-		s.exchangeNames = func(string, string) error { return &os.LinkError{Op: "exchange", Err: syscall.EXDEV} }
-		s.options.Step = func(step string) {
+		s.disk.On = systemtest.WithExchange(func(string, string) error { return &os.LinkError{Op: "exchange", Err: syscall.EXDEV} })
+		s.disk.Before = func(step string) {
 			if step == "swap: sync folder first" { // in place: no such luck either
 				require.NoError(t, os.Link(filepath.Join(home, authFile), filepath.Join(home, "aside")))
 				require.NoError(t, os.Remove(filepath.Join(home, authFile)))
@@ -141,7 +143,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 	t.Run("ByThisProcess", func(t *testing.T) {
 		home, s, base := stuck(t)
 		require.ErrorIs(t, reserve(quiet(home), oldLogin), persist.ErrConflict, "its predecessor is spent")
-		s.exchangeNames, s.options.Step = exchange, func(string) {}
+		s.disk = disk.Here
 		require.NoError(t, s.Swap(background, base, newLogin))
 		require.Equal(t, "new", stored(t, s))
 		requireNoLitter(t, home, authFile, commitFile)
@@ -163,7 +165,7 @@ func TestANewLoginThatCannotBePutInPlaceIsKept(t *testing.T) {
 func TestASweepThatFailsThrowsNothingAway(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
-	left := leave(t, home, thisOwner())
+	left := leave(t, home, thisOwner(system.Here)())
 	require.NoError(t, os.Rename(filepath.Join(home, authFile), filepath.Join(home, "aside")))
 	require.NoError(t, os.Mkdir(filepath.Join(home, authFile), 0o700))
 	s := quiet(home)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // change is one write to the record.
@@ -51,8 +50,8 @@ func (s *Store) name(where place, was, is persist.Revision) string {
 // create makes the staged file of a change, with nothing in it yet.
 func (s *Store) create(where place, c change) (*temp, error) {
 	t := &temp{change: c, where: where, owner: s.owner(), path: s.name(where, c.was, c.is())}
-	s.options.Step(c.verb + ": create")
-	file, err := disk.New(t.path)
+	s.disk.Step(c.verb + ": create")
+	file, err := s.disk.New(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("folder %s does not exist", filepath.Clean(where.folder))
 	}
@@ -68,7 +67,7 @@ func (s *Store) stage(where place, c change) (*temp, error) {
 	}
 	defer t.close()
 	if err := s.fill(t); err != nil {
-		os.Remove(t.path)
+		s.disk.System().Remove(t.path)
 		return nil, err
 	}
 	return t, nil
@@ -80,14 +79,14 @@ func (s *Store) stage(where place, c change) (*temp, error) {
 // to the owner of the login, in this order, because root may have no right to date it
 // afterwards. A system may refuse both; that is no reason to lose a login.
 func (s *Store) fill(t *temp) error {
-	s.options.Step(t.verb + ": write")
+	s.disk.Step(t.verb + ": write")
 	if _, err := t.file.WriteAt(t.content, 0); err != nil {
 		return err
 	}
 	_ = os.Chtimes(t.path, time.Time{}, s.now())
-	disk.Bequeath(t.file, t.where.path)
-	s.options.Step(t.verb + ": sync")
-	return t.file.Sync()
+	s.disk.Bequeath(t.file, t.where.path)
+	s.disk.Step(t.verb + ": sync")
+	return s.disk.System().Sync(t.file)
 }
 
 func (t *temp) close() {
@@ -103,8 +102,8 @@ func (s *Store) discard(t *temp) {
 	if t.keep || t.path == "" {
 		return
 	}
-	s.options.Step(t.verb + ": remove")
-	if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s.disk.Step(t.verb + ": remove")
+	if err := s.disk.System().Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.options.Log.Warn("a temporary file with a login cannot be removed", "error", err)
 	}
 }

@@ -26,19 +26,19 @@ import (
 // other. Symbolic links are followed; a file that has a second hard link or is
 // a mount point stays the file it is and is written in place (see overwrite).
 type Store struct {
-	options       Options
-	home          string
-	owner         func() owner // of the staged files of this process
-	lock          *disk.RefreshLock
-	now           func() time.Time
-	rooms         rooms
-	exchangeNames func(a, b string) error // in one step; a test may take it away
+	options Options
+	disk    disk.Disk
+	home    string
+	owner   func() owner // of the staged files of this process
+	lock    *disk.RefreshLock
+	now     func() time.Time
+	rooms   rooms
 }
 
 // Options are settings of a store. The zero value is fit for use.
 type Options struct {
 	Log  *slog.Logger // nil is slog.Default()
-	Step disk.Step    // called before each system call that leaves a trace, so that a test can end there
+	Disk disk.Disk    // where the home is
 }
 
 // Open returns the store in the folder home. It reads and writes nothing yet. The
@@ -47,12 +47,9 @@ func Open(home string, options Options) *Store {
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
-	if options.Step == nil {
-		options.Step = func(string) {}
-	}
 	return &Store{
-		options: options, home: home, owner: thisOwner, now: time.Now, exchangeNames: exchange,
-		lock: disk.NewRefreshLock(home, options.Log, options.Step),
+		options: options, disk: options.Disk, home: home, owner: thisOwner(options.Disk.System()), now: time.Now,
+		lock: options.Disk.NewRefreshLock(home, options.Log),
 	}
 }
 
@@ -75,7 +72,7 @@ func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
 	if err != nil {
 		return persist.Stamp{}, false
 	}
-	return stampOf(info), true
+	return persist.Stamp(s.disk.System().Stamp(info)), true
 }
 
 // Replace implements [persist.Store]. It returns a [*persist.NotDurableError] if the
@@ -161,9 +158,9 @@ func (s *Store) remove(ctx context.Context, where place) error {
 		err = nil // what is left here can be emptied all the same
 	}
 	if err == nil && !inPlace {
-		s.options.Step("delete: remove")
-		err = os.Remove(where.path)
-		inPlace = immovable(err) || errors.Is(err, syscall.EPERM) && canWrite(where.path) == nil
+		s.disk.Step("delete: remove")
+		err = s.disk.System().Remove(where.path)
+		inPlace = immovable(err) || errors.Is(err, syscall.EPERM) && s.canWrite(where.path) == nil
 	}
 	switch {
 	case inPlace:
@@ -173,8 +170,8 @@ func (s *Store) remove(ctx context.Context, where place) error {
 	case err != nil:
 		return err
 	}
-	s.options.Step("delete: sync folder")
-	return disk.SyncFolder(where.folder)
+	s.disk.Step("delete: sync folder")
+	return s.disk.System().SyncFolder(where.folder)
 }
 
 // undurable is the error of a write for its caller: it names the file of the login,
@@ -235,16 +232,16 @@ func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 		if n > 0 {
 			aside += fmt.Sprintf(".%d", n+1)
 		}
-		if there, _, err := disk.Read(aside, authjson.SizeLimitBytes); err == nil && bytes.Equal(there, raw) {
+		if there, _, err := s.disk.Read(aside, authjson.SizeLimitBytes); err == nil && bytes.Equal(there, raw) {
 			return "", nil
 		}
 		if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if len(raw) > authjson.SizeLimitBytes { // and more of it was not read
-			return aside, os.Rename(where.path, aside)
+			return aside, s.disk.System().Rename(where.path, aside)
 		}
-		return aside, disk.Create(aside, raw, s.options.Step.In("aside: "))
+		return aside, s.disk.In("aside: ").Create(aside, raw)
 	}
 	return "", fmt.Errorf("there are %d files %s already", asides, filepath.Join(s.home, disk.UnreadableFile))
 }

@@ -51,14 +51,14 @@ var writes = map[string]func(s *Store) error{
 
 func init() {
 	for name, write := range writes {
-		deeds[name] = func(home string, step disk.Step, arm func()) error {
+		deeds[name] = func(home string, step func(string), arm func()) error {
 			_, intruded := os.LookupEnv(intruderVariable)
-			s := Open(home, Options{Step: func(name string) {
+			s := Open(home, Options{Disk: disk.Disk{Before: func(name string) {
 				step(name)
 				if name == "swap: exchange" && intruded {
 					_ = Open(home, Options{}).Replace(background, otherLogin)
 				}
-			}})
+			}}})
 			arm()
 			err := write(s)
 			switch {

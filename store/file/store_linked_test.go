@@ -16,6 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // A login need not be a plain file in its home. Whatever it is, the contract
@@ -115,7 +116,7 @@ func TestTornFileIsReadFromItsWholeCopyOnly(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
 	s := quiet(home)
-	whole, err := os.ReadFile(leave(t, home, thisOwner()))
+	whole, err := os.ReadFile(leave(t, home, thisOwner(system.Here)()))
 	require.NoError(t, err)
 	for _, torn := range []string{"", string(whole[:40]), string(whole[:40]) + "\x00\x00\x00"} {
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(torn), 0o600))
@@ -132,7 +133,7 @@ func TestTornFileIsReadFromItsWholeCopyOnly(t *testing.T) {
 func TestWhatIsLeftOfARefreshDoesNotUndoALogoutInPlace(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
-	leave(t, home, thisOwner())
+	leave(t, home, thisOwner(system.Here)())
 	s := quiet(home)
 	require.NoError(t, s.Delete(background))
 	require.Equal(t, "none", stored(t, s))
@@ -141,7 +142,7 @@ func TestWhatIsLeftOfARefreshDoesNotUndoALogoutInPlace(t *testing.T) {
 func TestATornFileCanBeSwapped(t *testing.T) {
 	home := t.TempDir()
 	shared(t)(home)
-	copied := leave(t, home, thisOwner())
+	copied := leave(t, home, thisOwner(system.Here)())
 	require.NoError(t, os.WriteFile(filepath.Join(home, authFile), nil, 0o600))
 	s := quiet(home)
 	require.Equal(t, "new", stored(t, s))

@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // mount mounts something for the time of a test, and says whether it may. Where
@@ -70,7 +71,7 @@ func TestUnnoticedMountIsWrittenInPlace(t *testing.T) {
 		require.NoError(t, err)
 		_, linked := where.mustKeepFile()
 		require.NoError(t, linked)
-		mounted, _ := attributes(where.path)
+		mounted, _ := system.Here.Hindrances(where.path)
 		require.NoError(t, s.put(background, left, !mounted))
 		require.Equal(t, "new", stored(t, s))
 		requireSameFile(t, where.path, source)
@@ -417,16 +418,4 @@ func TestMountedFileReplacedAtItsSourceIsNotRefreshed(t *testing.T) {
 	require.ErrorIs(t, reserve(inside, oldLogin), ErrReplaced)
 	require.NoError(t, inside.Delete(background))
 	require.Equal(t, "none", stored(t, inside))
-}
-
-// A process that /proc does not show may live all the same.
-func TestAProcessThatIsHiddenIsNotGone(t *testing.T) {
-	me := thisProcess()
-	require.NotEmpty(t, me.PIDNamespace)
-	shown := proc
-	proc = t.TempDir()
-	defer func() { proc = shown }()
-	require.False(t, me.ended(os.Getpid(), me))
-	const never = 1 << 30
-	require.True(t, me.ended(never, me))
 }

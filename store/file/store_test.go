@@ -57,11 +57,11 @@ func quiet(home string) *Store {
 
 // stepping is a store that calls do before the named step.
 func stepping(home, name string, do func()) *Store {
-	return Open(home, Options{Log: slog.New(slog.DiscardHandler), Step: func(step string) {
+	return Open(home, Options{Log: slog.New(slog.DiscardHandler), Disk: disk.Disk{Before: func(step string) {
 		if step == name {
 			do()
 		}
-	}})
+	}}})
 }
 
 func requireUndurable(t *testing.T, err error, says string) {

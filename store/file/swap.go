@@ -44,15 +44,15 @@ func (s *Store) put(ctx context.Context, t *temp, inPlace bool) (err error) {
 		inPlace = cannotMove(err)
 	}
 	if inPlace {
-		if stuck := err; stuck == nil || immovable(stuck) || canWrite(t.where.path) == nil {
+		if stuck := err; stuck == nil || immovable(stuck) || s.canWrite(t.where.path) == nil {
 			err = s.putInPlace(ctx, t)
 		}
 	}
 	if err == nil {
 		t.keep = false
 		s.discard(t)
-		s.options.Step(t.verb + ": sync folder")
-		return disk.SyncFolder(t.where.folder)
+		s.disk.Step(t.verb + ": sync folder")
+		return s.disk.System().SyncFolder(t.where.folder)
 	}
 	return s.putAside(t, err)
 }
@@ -67,7 +67,7 @@ func cannotMove(err error) bool {
 // again, or release gives it back. After any other error the staged file keeps the
 // login for the next swap or sweep.
 func (s *Store) putAside(t *temp, err error) error {
-	ours := t.was != "" && markOf(t.path) == t.is()
+	ours := t.was != "" && s.markOf(t.path) == t.is()
 	if ours && cannotMove(err) {
 		t.keep = true
 		err = &stagedError{err}
@@ -90,12 +90,12 @@ func (s *Store) move(ctx context.Context, t *temp) error {
 	if t.was != "" {
 		return s.exchange(ctx, t)
 	}
-	s.options.Step(t.verb + ": rename")
-	return t.rename()
+	s.disk.Step(t.verb + ": rename")
+	return s.rename(t)
 }
 
-func (t *temp) rename() error {
-	err := os.Rename(t.path, t.where.path)
+func (s *Store) rename(t *temp) error {
+	err := s.disk.System().Rename(t.path, t.where.path)
 	if err == nil {
 		t.path = ""
 	}
@@ -111,22 +111,22 @@ func (t *temp) rename() error {
 // that comes after the comparison is lost. That window is microseconds, and people
 // make nearly all logins.
 func (s *Store) exchange(ctx context.Context, t *temp) error {
-	defer lockCommit(ctx, t.where.path)()
-	if markOf(t.where.path) != mark(t.was) {
+	defer s.lockCommit(ctx, t.where.path)()
+	if s.markOf(t.where.path) != mark(t.was) {
 		return persist.ErrConflict
 	}
-	s.options.Step(t.verb + ": exchange")
-	err := s.exchangeNames(t.path, t.where.path)
+	s.disk.Step(t.verb + ": exchange")
+	err := s.disk.System().Exchange(t.path, t.where.path)
 	switch {
 	case err == nil:
 		return s.confirm(t)
 	case errors.Is(err, fs.ErrNotExist):
 		return t.gone(err)
-	case immovable(err), !errors.Is(err, errors.ErrUnsupported) && markOf(t.where.path) != mark(t.was):
+	case immovable(err), !errors.Is(err, errors.ErrUnsupported) && s.markOf(t.where.path) != mark(t.was):
 		return err
 	}
-	s.options.Step(t.verb + ": rename")
-	return t.rename()
+	s.disk.Step(t.verb + ": rename")
+	return s.rename(t)
 }
 
 // gone is a conflict, unless it is the staged file that is missing.
@@ -145,13 +145,13 @@ const confirmations = 16
 // must come out; if another file does, that login came even later, and so on. A
 // process that dies here leaves a file for the sweep, which does the same.
 func (s *Store) confirm(t *temp) error {
-	put, out := t.is(), markOf(t.path)
+	put, out := t.is(), s.markOf(t.path)
 	if out == mark(t.was) {
 		return nil
 	}
 	for range confirmations {
-		s.options.Step(t.verb + ": exchange back")
-		err := s.exchangeNames(t.path, t.where.path)
+		s.disk.Step(t.verb + ": exchange back")
+		err := s.disk.System().Exchange(t.path, t.where.path)
 		if errors.Is(err, fs.ErrNotExist) { // it is removed by now, and that came last
 			return persist.ErrConflict
 		}
@@ -159,7 +159,7 @@ func (s *Store) confirm(t *temp) error {
 			t.keep = true
 			return err
 		}
-		back := markOf(t.path)
+		back := s.markOf(t.path)
 		if back == put {
 			return persist.ErrConflict
 		}
@@ -171,9 +171,9 @@ func (s *Store) confirm(t *temp) error {
 
 // markOf is the mark of a file; "" for a link or a file with a second name, which may
 // not be taken away.
-func markOf(path string) persist.Revision {
-	content, info, err := readPlain(path)
-	if err != nil || hasOtherNames(info) {
+func (s *Store) markOf(path string) persist.Revision {
+	content, info, err := readPlain(s.disk, path)
+	if err != nil || s.disk.System().Names(path, info) > 1 {
 		return ""
 	}
 	return mark(revisionOf(content))
@@ -182,8 +182,8 @@ func markOf(path string) persist.Revision {
 // putInPlace writes the content of the staged file into the record's file. While that
 // is incomplete, readers get the staged one: so its name has to be on the disk before.
 func (s *Store) putInPlace(ctx context.Context, t *temp) error {
-	s.options.Step(t.verb + ": sync folder first")
-	if err := disk.SyncFolder(t.where.folder); err != nil {
+	s.disk.Step(t.verb + ": sync folder first")
+	if err := s.disk.System().SyncFolder(t.where.folder); err != nil {
 		return err
 	}
 	return s.overwrite(ctx, t)
@@ -191,12 +191,12 @@ func (s *Store) putInPlace(ctx context.Context, t *temp) error {
 
 // overwrite writes into a file that must stay the one it is.
 func (s *Store) overwrite(ctx context.Context, t *temp) error {
-	unlock, err := lockContent(ctx, t.where.path)
+	unlock, err := s.lockContent(ctx, t.where.path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	file, _, err := disk.Open(t.where.path, os.O_RDWR)
+	file, _, err := s.disk.Open(t.where.path, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) && t.was != "" {
 		return persist.ErrConflict
 	}
@@ -204,7 +204,7 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 		return err
 	}
 	defer file.Close()
-	s.options.Step(t.verb + ": truncate") // before the comparison: where nothing can be locked, little may come between
+	s.disk.Step(t.verb + ": truncate") // before the comparison: where nothing can be locked, little may come between
 	old, err := io.ReadAll(io.LimitReader(file, authjson.SizeLimitBytes+1))
 	if err == nil && len(old) > authjson.SizeLimitBytes {
 		err = disk.ErrTooLarge // and what is so large is no login
@@ -230,7 +230,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	if err := file.Truncate(0); err != nil {
 		return err
 	}
-	s.options.Step(c.verb + ": write in place")
+	s.disk.Step(c.verb + ": write in place")
 	info, err := file.Stat()
 	if err == nil && info.Size() > 0 {
 		if c.was != "" {
@@ -246,8 +246,8 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	}
 	_ = file.Chmod(0o600) // both fail on another user's file, which may be written all the same
 	_ = os.Chtimes(file.Name(), time.Time{}, s.now())
-	s.options.Step(c.verb + ": sync in place")
-	if err := file.Sync(); err != nil {
+	s.disk.Step(c.verb + ": sync in place")
+	if err := s.disk.System().Sync(file); err != nil {
 		return err
 	}
 	written, err := io.ReadAll(io.NewSectionReader(file, 0, authjson.SizeLimitBytes+1))

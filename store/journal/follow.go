@@ -34,7 +34,7 @@ func (f *Follower) News(each func(Line) error) (unreadable int, err error) {
 	if err != nil {
 		return 0, unavailable(f.path, err)
 	}
-	file, info, err := disk.Open(f.path, os.O_RDONLY) // of this one: the name may belong to another by now
+	file, info, err := disk.Here.Open(f.path, os.O_RDONLY) // of this one: the name may belong to another by now
 	if err != nil {
 		return 0, unavailable(f.path, err)
 	}

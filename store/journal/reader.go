@@ -21,6 +21,7 @@ import (
 // them those that are entries. A missing file is an empty journal. A Reader keeps no
 // file open, and its methods may be called concurrently.
 type Reader struct {
+	disk     disk.Disk
 	path     string
 	endpoint secret.Fingerprint
 
@@ -37,8 +38,8 @@ type reading struct {
 
 // NewReader reads the journal at path for the processes that use one token endpoint
 // (see [machine.Issuer.EndpointID]). Nothing is opened yet.
-func NewReader(path string, endpoint secret.Fingerprint) *Reader {
-	return &Reader{path: path, endpoint: endpoint}
+func NewReader(on disk.Disk, path string, endpoint secret.Fingerprint) *Reader {
+	return &Reader{disk: on, path: path, endpoint: endpoint}
 }
 
 // newestBytes is how much of a journal is read at most: its end. A journal that any
@@ -55,7 +56,7 @@ func (r *Reader) History() (known history.TokenHistory, unreadable int, err erro
 	if err == nil && unchanged(r.read.seen, info) {
 		return r.read.history, 0, nil
 	}
-	file, info, err := disk.Open(r.path, os.O_RDONLY)
+	file, info, err := r.disk.Open(r.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.read = reading{}
 		return history.TokenHistory{}, 0, nil
@@ -131,7 +132,7 @@ func (r *Reader) Newest(n int) ([]persist.Entry, error) {
 // entries are those in the last bytes of the journal.
 func (r *Reader) entries(lastBytes int64) iter.Seq2[persist.Entry, error] {
 	return func(yield func(persist.Entry, error) bool) {
-		file, _, err := disk.Open(r.path, os.O_RDONLY)
+		file, _, err := r.disk.Open(r.path, os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/journal"
 )
 
@@ -33,7 +34,7 @@ func TestReaderReadsEachLineOnceHoweverTheJournalGrows(t *testing.T) {
 	}
 	for _, cut := range cuts {
 		write(content[:cut])
-		reader, follower := journal.NewReader(path, here), journal.Follow(path)
+		reader, follower := journal.NewReader(disk.Here, path, here), journal.Follow(path)
 		_, first, err := reader.History()
 		require.NoError(t, err)
 		before := news(t, follower)
@@ -50,12 +51,12 @@ func TestReaderReadsEachLineOnceHoweverTheJournalGrows(t *testing.T) {
 
 func TestReaderForgetsAJournalThatWasReplaced(t *testing.T) {
 	path := filepath.Join(machinetest.Dir(t), "journal")
-	reader := journal.NewReader(path, here)
+	reader := journal.NewReader(disk.Here, path, here)
 	for _, content := range []string{spent("a", 0), spent("b", 0) + spent("c", 0), spent("d", 0)} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		known, _, err := reader.History()
 		require.NoError(t, err)
-		again, _, err := journal.NewReader(path, here).History()
+		again, _, err := journal.NewReader(disk.Here, path, here).History()
 		require.NoError(t, err)
 		require.Equal(t, again, known)
 	}
@@ -68,7 +69,7 @@ func TestReaderFindsTheNewestOfLinesOfCommonLength(t *testing.T) {
 		content.WriteString(spent(string(key(n)), 3<<10))
 	}
 	require.NoError(t, os.WriteFile(path, []byte(content.String()), 0o600))
-	found, err := journal.NewReader(path, here).Newest(4)
+	found, err := journal.NewReader(disk.Here, path, here).Newest(4)
 	require.NoError(t, err)
 	require.Len(t, found, 4)
 	require.Equal(t, key(16), found[0].TokenID)

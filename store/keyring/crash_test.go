@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // A crash is a goroutine that ends before the step that the test named, with the
@@ -41,12 +42,12 @@ func crashEverywhere(t *testing.T, what string, limitBytes int) map[string]strin
 		require.NoError(t, openQuiet(home, ring, limitBytes).Replace(background, oldLogin))
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(`{"OPENAI_API_KEY": "of before"}`), 0o600))
 		left, place := steps, "at the end"
-		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler), Step: func(step string) {
+		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: slog.New(slog.DiscardHandler), Disk: disk.Disk{Before: func(step string) {
 			if left--; left < 0 {
 				place = "before " + step
 				runtime.Goexit()
 			}
-		}})
+		}}})
 		err := writes[what](s)
 		require.Equal(t, place != "at the end", err != nil)
 		outcomes[place] = aftermath(t, home, ring, limitBytes)

@@ -77,7 +77,7 @@ func decode(value, account string, readSealed func(name string) ([]byte, error))
 const sealedLimitBytes = authjson.SizeLimitBytes + 1024
 
 func (s *Store) readSealed(name string) ([]byte, error) {
-	sealed, _, err := disk.Read(s.path(name), sealedLimitBytes)
+	sealed, _, err := s.options.Disk.Read(s.path(name), sealedLimitBytes)
 	_, notFile := errors.AsType[*disk.NotAFileError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -35,7 +36,7 @@ func TestNoErrorLogOrFileTellsASecret(t *testing.T) {
 	var key string
 	attempt := func(limitBytes int, before func(string) error) {
 		ring.before = before
-		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: log, Step: func(step string) { fmt.Fprintln(&said, step) }})
+		s := Open(home, Options{Ring: ring, Patience: patience, LimitBytes: limitBytes, Log: log, Disk: disk.Disk{Before: func(step string) { fmt.Fprintln(&said, step) }}})
 		require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), nil, 0o600))
 		record, err := s.Load(background)
 		for _, err := range []error{

@@ -50,7 +50,7 @@ type Options struct {
 	Patience   time.Duration // how long the keyring may take for one call of a method; 0 is 2 s
 	KeepFile   bool          // leave auth.json alone: the caller removes it in its own time
 	Log        *slog.Logger  // nil is slog.Default()
-	Step       disk.Step     // called before each system call that leaves a trace, so that a test can end there
+	Disk       disk.Disk     // where the home is
 }
 
 func (o Options) withDefaults() Options {
@@ -66,9 +66,6 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Step == nil {
-		o.Step = func(string) {}
-	}
 	return o
 }
 
@@ -79,7 +76,7 @@ func Open(home string, options Options) *Store {
 	options.Ring = guarded{options.Ring}
 	return &Store{
 		options: options, home: home, gate: bounded.NewGate(options.Patience),
-		lock: disk.NewRefreshLock(home, options.Log, options.Step),
+		lock: options.Disk.NewRefreshLock(home, options.Log),
 	}
 }
 
@@ -140,7 +137,7 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 // forget the login.
 func (s *Store) Delete(ctx context.Context) error {
 	err := s.inTurn(ctx, func(_ context.Context, turn turn) error {
-		s.options.Step("delete")
+		s.options.Disk.Step("delete")
 		if err := turn.item.delete(); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
@@ -187,14 +188,14 @@ func TestAReservationNeedsTheKeyringAndRoom(t *testing.T) {
 	requireUnavailable(t, reserve(background, s, oldLogin), "failed to unlock")
 
 	steps := []string{}
-	watched := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Step: func(step string) { steps = append(steps, step) }})
+	watched := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Disk: disk.Disk{Before: func(step string) { steps = append(steps, step) }}})
 	require.NoError(t, reserve(background, watched, oldLogin))
 	require.Contains(t, steps, "reserve: sync")
-	gone := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Step: func(step string) {
+	gone := Open(home, Options{Ring: new(vault), Patience: patience, LimitBytes: sealAll, Disk: disk.Disk{Before: func(step string) {
 		if step == "reserve: create" {
 			require.NoError(t, os.RemoveAll(home))
 		}
-	}})
+	}}})
 	undurable := new(persist.NotDurableError)
 	require.ErrorAs(t, reserve(background, gone, oldLogin), &undurable)
 }

@@ -52,8 +52,8 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Patience*3/4)
 	defer cancel()
-	s.options.Step("lock")
-	release, err = disk.Lock(ctx, s.path(commitFile), commitPoll)
+	s.options.Disk.Step("lock")
+	release, err = s.options.Disk.Lock(ctx, s.path(commitFile), commitPoll)
 	switch {
 	case err == nil:
 		return release, true, nil
@@ -76,7 +76,7 @@ func (s *Store) put(ctx context.Context, turn turn, old string, content []byte) 
 	if err != nil {
 		return err
 	}
-	s.options.Step("set")
+	s.options.Disk.Step("set")
 	if err := turn.item.set(value); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (s *Store) valueOf(place item, content []byte) (value, generation string, e
 	if err != nil {
 		return "", "", fmt.Errorf("seal a login: %w", err)
 	}
-	if err := disk.Create(s.path(p.fileName()), sealed, s.options.Step.In("seal: ")); err != nil {
+	if err := s.options.Disk.In("seal: ").Create(s.path(p.fileName()), sealed); err != nil {
 		return "", "", fmt.Errorf("write a sealed login: %w", err)
 	}
 	value, err = p.value()
@@ -117,13 +117,13 @@ func (s *Store) tidy(turn turn, generation string) {
 // it may be one that was damaged.
 func (s *Store) removeFile() error {
 	path := s.path(authFile)
-	content, _, err := disk.Read(path, authjson.SizeLimitBytes)
+	content, _, err := s.options.Disk.Read(path, authjson.SizeLimitBytes)
 	if err == nil && len(bytes.TrimSpace(content)) > 0 {
 		if _, err := authjson.Decode(content); err != nil {
-			return disk.Rename(path, s.path(disk.UnreadableFile), s.options.Step.In("tidy: "))
+			return s.options.Disk.In("tidy: ").Rename(path, s.path(disk.UnreadableFile))
 		}
 	}
-	return disk.Remove(path, s.options.Step.In("tidy: "))
+	return s.options.Disk.In("tidy: ").Remove(path)
 }
 
 // sweep removes all sealed files but one. Without the lock it removes none: another
@@ -138,7 +138,7 @@ func (s *Store) sweep(turn turn, keep string) {
 		if !sealed || generation == keep {
 			continue
 		}
-		if err := disk.Remove(s.path(each.Name()), s.options.Step.In("sweep: ")); err != nil {
+		if err := s.options.Disk.In("sweep: ").Remove(s.path(each.Name())); err != nil {
 			s.options.Log.Warn("a sealed file that is not needed any more cannot be removed", "error", err)
 		}
 	}
@@ -176,10 +176,10 @@ func (s *Store) reserve(c machine.Credential) error {
 		return nil
 	}
 	path := s.path(newPointer().fileName())
-	if err := disk.Create(path, room, s.options.Step.In("reserve: ")); err != nil {
+	if err := s.options.Disk.In("reserve: ").Create(path, room); err != nil {
 		return err
 	}
-	return disk.Remove(path, s.options.Step.In("reserve: "))
+	return s.options.Disk.In("reserve: ").Remove(path)
 }
 
 // tryItem writes an item as long as a login, and removes it. The item has an account
@@ -187,10 +187,10 @@ func (s *Store) reserve(c machine.Credential) error {
 // program writes just then.
 func (s *Store) tryItem(place item, size int) error {
 	account := place.account + " room"
-	s.options.Step("reserve: set")
+	s.options.Disk.Step("reserve: set")
 	err := place.ring.Set(service, account, strings.Repeat(" ", min(size, s.options.LimitBytes)))
 	if err == nil {
-		s.options.Step("reserve: unset")
+		s.options.Disk.Step("reserve: unset")
 		err = place.ring.Delete(service, account)
 	}
 	if err != nil {

@@ -64,6 +64,6 @@ func (c Command) schema(ctx context.Context, folder string, arguments []string) 
 	if status := child.End(ctx); status.Code != 0 {
 		return nil, fmt.Errorf("the backend wrote no schema: %s", status)
 	}
-	text, _, err := disk.Read(file, schemaByteMax)
+	text, _, err := disk.Here.Read(file, schemaByteMax)
 	return text, err
 }

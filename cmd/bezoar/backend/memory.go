@@ -2,7 +2,6 @@ package backend
 
 import (
 	"cmp"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -70,7 +69,7 @@ func (m Memory) Recall(c Command) Known {
 	if err != nil {
 		return Known{}
 	}
-	text, _, err := disk.Read(path, rememberedByteMax)
+	text, _, err := disk.Here.Read(path, rememberedByteMax)
 	var known Known
 	if err != nil || json.Unmarshal(text, &known) != nil || !isVersion(known.Version) {
 		return Known{}
@@ -96,25 +95,12 @@ func (m Memory) Remember(c Command, known Known) error {
 		return err
 	}
 	m.forget(rememberedLimit - 1)
-	unfinished := path + "." + rand.Text()
-	file, err := disk.New(unfinished)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	err = cmp.Or(err, file.Close())
-	if err == nil {
-		err = os.Rename(unfinished, path)
-	}
-	if err != nil {
-		os.Remove(unfinished)
-	}
-	return err
+	return disk.Here.Put(path, text, 0o600)
 }
 
 // forget removes the oldest files, so that at most keep are left.
 func (m Memory) forget(keep int) {
-	entries, _ := disk.ReadFolder(m.folder)
+	entries, _ := disk.Here.ReadFolder(m.folder)
 	age := func(e fs.DirEntry) int64 {
 		info, err := e.Info()
 		if err != nil {

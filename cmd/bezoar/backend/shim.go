@@ -2,7 +2,6 @@ package backend
 
 import (
 	"bufio"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ const shimMark = "bezoar shim for "
 
 // Shimmed is the program behind a shim of ours; ok is false if path is none.
 func Shimmed(path string) (real string, ok bool) {
-	file, _, err := disk.Open(path, os.O_RDONLY)
+	file, _, err := disk.Here.Open(path, os.O_RDONLY)
 	if err != nil {
 		return "", false
 	}
@@ -86,18 +85,7 @@ func WriteShim(folder, bezoar, codex string) (string, error) {
 	if err := checkShim(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	unfinished := path + "." + rand.Text()
-	if err := os.WriteFile(unfinished, []byte(shimText(bezoar, codex)), 0o755); err != nil {
-		return "", err
-	}
-	err := os.Chmod(unfinished, 0o755) // past the umask: a shim has no secret
-	if err == nil {
-		err = os.Rename(unfinished, path)
-	}
-	if err != nil {
-		os.Remove(unfinished)
-	}
-	return path, err
+	return path, disk.Here.Put(path, []byte(shimText(bezoar, codex)), 0o755) // a shim has no secret
 }
 
 // RemoveShim removes the shim in a folder, and nothing else.

@@ -156,7 +156,7 @@ func doctor(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	default:
 		p := &probe{
 			config: c, store: session.StoreOf(c, fallback.Options{Log: session.Quiet, Look: true}), ledger: session.LedgerOf(c, session.Quiet),
-			lock: disk.Lock, now: env.Now, offline: *offline,
+			lock: disk.Here.Lock, now: env.Now, offline: *offline,
 			getenv: env.Getenv, path: env.Getenv("PATH"), backend: cmp.Or(*tried, env.Getenv(backend.Variable)),
 		}
 		findings = p.examine(ctx)

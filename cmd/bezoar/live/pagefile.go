@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -39,15 +38,7 @@ func (f *PageFile) write(home string) error {
 		return err
 	}
 	f.path = filepath.Join(home, fmt.Sprintf("%s.%d-%s", pageFileName, f.PID, strings.ToLower(rand.Text()[:6])))
-	hidden := filepath.Join(home, "."+filepath.Base(f.path))
-	err = os.WriteFile(hidden, append(content, '\n'), 0o600)
-	if err == nil {
-		err = os.Rename(hidden, f.path)
-	}
-	if err != nil {
-		os.Remove(hidden)
-	}
-	return err
+	return disk.Here.Put(f.path, append(content, '\n'), 0o600)
 }
 
 func (f *PageFile) remove() { os.Remove(f.path) }
@@ -107,22 +98,9 @@ const pageFileLimitBytes = 4 << 10
 
 var errNoPageFile = errors.New("this is not the address of a live page")
 
-// readPageFile reads a file that another program may have made: it does not wait for a
-// pipe, and reads no more than a page file has.
+// readPageFile reads a file that another program may have made.
 func readPageFile(path string) (PageFile, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|disk.NonBlocking, 0)
-	if err != nil {
-		return PageFile{}, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return PageFile{}, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > pageFileLimitBytes {
-		return PageFile{}, errNoPageFile
-	}
-	content, err := io.ReadAll(io.LimitReader(file, pageFileLimitBytes))
+	content, info, err := disk.Here.Read(path, pageFileLimitBytes)
 	if err != nil {
 		return PageFile{}, err
 	}

@@ -120,7 +120,7 @@ func run(env cli.Environment, flags *flag.FlagSet, args []string) error {
 // occupy makes the folder if it is missing, sees to it that it is another home, and locks
 // it against another publisher.
 func occupy(env cli.Environment, folder string, c config.Config) (free func(), err error) {
-	if err := disk.MakeFolder(folder, quiet); err != nil {
+	if err := disk.Here.MakeFolder(folder); err != nil {
 		return nil, fmt.Errorf("%s cannot be made: %w", folder, cli.WithoutPath(err))
 	}
 	info, err := os.Stat(folder)
@@ -133,7 +133,7 @@ func occupy(env cli.Environment, folder string, c config.Config) (free func(), e
 	if source, err := os.Stat(c.Home); err == nil && os.SameFile(source, info) {
 		return nil, fmt.Errorf("%s is bezoar's own home, where the refresh token is: publish to another folder, or name bezoar's home with --home", folder)
 	}
-	if content, _, err := disk.Read(filepath.Join(c.Home, "auth.json"), authjson.SizeLimitBytes); err == nil {
+	if content, _, err := disk.Here.Read(filepath.Join(c.Home, "auth.json"), authjson.SizeLimitBytes); err == nil {
 		if from, isPublished := authjson.PublishedFrom(content); isPublished {
 			return nil, fmt.Errorf("%s has no refresh token: it is published to from %s. Publish from there: --home %s", c.Home, from, cli.ShellWord(from))
 		}
@@ -146,7 +146,7 @@ func occupy(env cli.Environment, folder string, c config.Config) (free func(), e
 	warnOfStore(env, folder)
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	free, err = disk.Lock(ctx, filepath.Join(folder, view.PublishLock), lockPatience/10)
+	free, err = disk.Here.Lock(ctx, filepath.Join(folder, view.PublishLock), lockPatience/10)
 	switch {
 	case err == nil:
 		view.MarkPublished(folder, c.Home)

@@ -50,7 +50,7 @@ func (t target) read() (content []byte, err error) {
 	case !info.Mode().IsRegular():
 		return nil, &OthersError{t.path(), "no file"}
 	}
-	content, _, err = disk.Read(t.path(), authjson.SizeLimitBytes)
+	content, _, err = disk.Here.Read(t.path(), authjson.SizeLimitBytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -87,10 +87,10 @@ var errChanged = errors.New("another program is writing auth.json")
 func (t target) put(content, was []byte) error {
 	return t.change(was, func() error {
 		staged := t.path() + ".published"
-		if err := disk.Remove(staged, quiet); err != nil { // a process that was killed left it
+		if err := disk.Here.Remove(staged); err != nil { // a process that was killed left it
 			return err
 		}
-		if err := disk.Create(staged, content, quiet); err != nil {
+		if err := disk.Here.Create(staged, content); err != nil {
 			return err
 		}
 		if err := t.expect(was); err != nil {
@@ -109,17 +109,17 @@ func (t target) settle(staged string, isNew bool) error {
 	if isNew {
 		switch err := os.Link(staged, t.path()); {
 		case err == nil:
-			return disk.Remove(staged, quiet)
+			return disk.Here.Remove(staged)
 		case errors.Is(err, fs.ErrExist):
 			return errChanged
 		} // this disk has no hard links
 	}
-	return disk.Rename(staged, t.path(), quiet)
+	return disk.Here.Rename(staged, t.path())
 }
 
 // remove takes away what is published, if it is still that.
 func (t target) remove(was []byte) error {
-	return t.change(was, func() error { return disk.Remove(t.path(), quiet) })
+	return t.change(was, func() error { return disk.Here.Remove(t.path()) })
 }
 
 // writeWait is how long a write waits for another program that writes the file.
@@ -130,7 +130,7 @@ const writeWait = 5 * time.Second
 func (t target) change(was []byte, do func() error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
 	defer cancel()
-	unlock, err := disk.Lock(ctx, t.path()+".lock", 5*time.Millisecond)
+	unlock, err := disk.Here.Lock(ctx, t.path()+".lock", 5*time.Millisecond)
 	if err == nil {
 		defer unlock()
 	}
@@ -147,5 +147,3 @@ func (t target) expect(was []byte) error {
 	}
 	return err
 }
-
-func quiet(string) {}

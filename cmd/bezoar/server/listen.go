@@ -112,7 +112,7 @@ func (f *listenFlags) token(warn func(string)) (*websocket.TokenDigest, error) {
 	case f.tokenFile == "":
 		return nil, nil
 	}
-	content, info, err := disk.Read(f.tokenFile, tokenLimitBytes)
+	content, info, err := disk.Here.Read(f.tokenFile, tokenLimitBytes)
 	if err != nil {
 		return nil, fmt.Errorf("--ws-token-file %s: %w", f.tokenFile, cli.WithoutPath(err))
 	}

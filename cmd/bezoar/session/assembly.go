@@ -72,7 +72,7 @@ func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	}
 	if path := c.CACertificatePath; path != "" {
 		options.Authorities = func() ([]byte, error) {
-			certificates, _, err := disk.Read(path, certificatesLimitBytes)
+			certificates, _, err := disk.Here.Read(path, certificatesLimitBytes)
 			return certificates, err
 		}
 	}

@@ -141,7 +141,7 @@ func IsOpenToOthers(mode fs.FileMode) bool { return permissionsCount && mode&0o0
 func lock(path string, limit time.Duration) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	unlock, err = disk.Lock(ctx, lockPath(path), lockPoll)
+	unlock, err = disk.Here.Lock(ctx, lockPath(path), lockPoll)
 	if err != nil && ctx.Err() == nil {
 		return func() {}, nil
 	}

@@ -27,7 +27,7 @@ func MarkPublished(home, from string) {
 // MarkedFrom is the home that a home was last published to from, "" for none.
 func MarkedFrom(home string) string {
 	const pathLimitBytes = 4096
-	content, _, err := disk.Read(filepath.Join(home, PublishLock), pathLimitBytes)
+	content, _, err := disk.Here.Read(filepath.Join(home, PublishLock), pathLimitBytes)
 	if err != nil || !filepath.IsAbs(string(content)) {
 		return ""
 	}
@@ -37,7 +37,7 @@ func MarkedFrom(home string) string {
 // PublishedLogin is the home that the login of a home was published from, "" if it has
 // none or one of its own.
 func PublishedLogin(home string) string {
-	content, _, err := disk.Read(filepath.Join(home, "auth.json"), authjson.SizeLimitBytes)
+	content, _, err := disk.Here.Read(filepath.Join(home, "auth.json"), authjson.SizeLimitBytes)
 	if err != nil {
 		return ""
 	}

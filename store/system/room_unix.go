@@ -1,6 +1,6 @@
-//go:build unix
+//go:build !windows
 
-package file
+package system
 
 import (
 	"io/fs"
@@ -8,13 +8,10 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// canMakeFile reports why no file of the size of a login can be made in a folder, as
-// far as access(2) and statfs(2) can tell. Quotas show only in a try.
-func canMakeFile(folder string) error {
+// HasRoom relies on access(2) and statfs(2). Quotas show only in a try.
+func (here) HasRoom(folder string, bytes int) error {
 	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
 		return &fs.PathError{Op: "write to", Path: folder, Err: err}
 	}
@@ -27,7 +24,7 @@ func canMakeFile(folder string) error {
 		free = uint64(stat.Bfree)
 	}
 	noFiles := stat.Files > 0 && stat.Ffree == 0
-	if stat.Blocks > 0 && free*uint64(stat.Bsize) < disk.RoomMargin || noFiles {
+	if stat.Blocks > 0 && free*uint64(stat.Bsize) < uint64(bytes) || noFiles {
 		return &fs.PathError{Op: "write to", Path: folder, Err: syscall.ENOSPC}
 	}
 	return nil

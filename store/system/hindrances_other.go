@@ -1,0 +1,6 @@
+//go:build !linux && !windows
+
+package system
+
+// Hindrances are not asked for here.
+func (here) Hindrances(string) (mounted, immutable bool) { return false, false }

@@ -1,0 +1,4 @@
+package system
+
+// Hindrances are not asked for here.
+func (here) Hindrances(string) (mounted, immutable bool) { return false, false }

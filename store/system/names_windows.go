@@ -1,0 +1,6 @@
+package system
+
+import "os"
+
+// Names is not asked yet.
+func (here) Names(string, os.FileInfo) int { return 1 }
