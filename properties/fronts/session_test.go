@@ -72,14 +72,15 @@ type stable struct{ tokens, ids map[string]string }
 func newStable() *stable { return &stable{map[string]string{}, map[string]string{}} }
 
 var (
-	jwtText  = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]*`)
-	uuidText = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	timeText = regexp.MustCompile(`"(\w*(?:At|AtMs|Ms|At_ms|resetsAt))":[0-9]{2,}`)
-	dateText = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?|20[0-9]{2}/[0-9]{2}/[0-9]{2}`)
-	dayText  = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}`)
-	hashText = regexp.MustCompile(`"fingerprint":"[0-9a-f]+"`)
-	hostText = regexp.MustCompile(`"serverName":"[^"]*"`)
-	osText   = regexp.MustCompile(`\([^()"]*; (?:x86_64|arm64|aarch64)\) [^ "(]+`)
+	jwtText      = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]*`)
+	uuidText     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	timeText     = regexp.MustCompile(`"(\w*(?:At|AtMs|Ms|At_ms|resetsAt))":[0-9]{2,}`)
+	dateText     = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?|20[0-9]{2}/[0-9]{2}/[0-9]{2}`)
+	dayText      = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}`)
+	hashText     = regexp.MustCompile(`"fingerprint":"[0-9a-f]+"`)
+	hostText     = regexp.MustCompile(`"serverName":"[^"]*"`)
+	osText       = regexp.MustCompile(`\([^()"]*; (?:x86_64|arm64|aarch64)\) [^ "(]+`)
+	platformText = regexp.MustCompile(`"platformFamily":"\w+","platformOs":"\w+"`)
 )
 
 func (s *stable) line(line string) string {
@@ -90,6 +91,7 @@ func (s *stable) line(line string) string {
 	line = dateText.ReplaceAllString(line, "2030-01-01T00:00:00Z")
 	line = hashText.ReplaceAllString(line, `"fingerprint":"f"`)
 	line = hostText.ReplaceAllString(line, `"serverName":"host"`)
+	line = platformText.ReplaceAllString(line, `"platformFamily":"unix","platformOs":"linux"`)
 	return osText.ReplaceAllString(line, "(System 1; x86_64) terminal")
 }
 
