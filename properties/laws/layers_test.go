@@ -3,7 +3,6 @@ package laws
 import (
 	"cmp"
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
@@ -234,7 +233,7 @@ func sources(t *testing.T) []source {
 
 func parsed(t *testing.T, wanted func(name string) bool) []source {
 	var all []source
-	set, top := token.NewFileSet(), root(t)
+	top := root(t)
 	err := filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
 		base := entry.Name()
 		switch {
@@ -245,10 +244,10 @@ func parsed(t *testing.T, wanted func(name string) bool) []source {
 		case entry.IsDir() || !strings.HasSuffix(base, ".go") || !wanted(base):
 			return nil
 		}
-		tree, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+		f := syntaxOf(t, name)
 		room := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(name), top+string(filepath.Separator)))
-		all = append(all, source{name: name, room: path.Clean(room), tree: tree, set: set})
-		return err
+		all = append(all, source{name: name, room: path.Clean(room), tree: f.tree, set: f.set})
+		return nil
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, all)

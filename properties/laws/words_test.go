@@ -138,15 +138,35 @@ func apart(name string) string {
 
 // eachGoFile parses the Go files whose names end in suffix.
 func eachGoFile(t *testing.T, suffix string, do func(name string, tree *ast.File, set *token.FileSet)) {
+	top := root(t)
 	eachFile(t, func(name string) {
 		if !strings.HasSuffix(name, suffix) {
 			return
 		}
-		set := token.NewFileSet()
-		tree, err := parser.ParseFile(set, filepath.Join(root(t), name), nil, parser.ParseComments|parser.SkipObjectResolution)
-		require.NoError(t, err)
-		do(name, tree, set)
+		f := syntaxOf(t, filepath.Join(top, name))
+		do(name, f.tree, f.set)
 	})
+}
+
+// syntax is a file as it was parsed.
+type syntax struct {
+	tree *ast.File
+	set  *token.FileSet
+}
+
+// known are the files that were parsed before: to open each of them for every law takes
+// minutes on a busy Windows.
+var known = map[string]syntax{}
+
+func syntaxOf(t *testing.T, path string) syntax {
+	if f, ok := known[path]; ok {
+		return f
+	}
+	set := token.NewFileSet()
+	tree, err := parser.ParseFile(set, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+	require.NoError(t, err)
+	known[path] = syntax{tree, set}
+	return known[path]
 }
 
 // eachFile names all files of the project by their paths from its root.
