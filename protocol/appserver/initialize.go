@@ -2,7 +2,6 @@ package appserver
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 
@@ -102,33 +101,15 @@ func (s *Server) userAgent(client protocol.ClientInfo, version string) string {
 	}, agent)
 }
 
+// architecture is what the system calls it.
 func architecture() string {
-	switch runtime.GOARCH {
-	case "amd64":
+	switch {
+	case runtime.GOARCH == "amd64":
 		return "x86_64"
-	case "arm64":
+	case runtime.GOARCH == "arm64" && runtime.GOOS != "darwin":
 		return "aarch64"
 	}
 	return runtime.GOARCH
-}
-
-// operatingSystem is the name and version that the system gives itself.
-func operatingSystem() string {
-	const unknownVersion = " unknown"
-	if runtime.GOOS != "linux" {
-		return platformOS() + unknownVersion
-	}
-	release, err := os.ReadFile("/etc/os-release")
-	if err != nil {
-		return "Linux" + unknownVersion
-	}
-	fields := map[string]string{}
-	for line := range strings.Lines(string(release)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		fields[name] = strings.Trim(value, `"'`)
-	}
-	name, _, _ := strings.Cut(fields["NAME"], " ")
-	return name + " " + semantic(fields["VERSION_ID"])
 }
 
 // semantic fills a version up to three numbers: 12 is 12.0.0.

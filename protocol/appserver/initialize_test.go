@@ -73,7 +73,12 @@ func TestClientIsIntroducedToTheIssuer(t *testing.T) {
 	})
 	require.Equal(t, "my editor", originator)
 	require.Regexp(t, `^my editor/1\.2\.3 \(.+ .+; .+\) xterm \(my editor; 9__\)$`, agent)
-	if runtime.GOOS == "linux" && isDebian12(t) {
+	switch {
+	case runtime.GOOS == "windows":
+		require.Regexp(t, `\(Windows [0-9]+\.[0-9]+\.[0-9]+; `, agent)
+	case runtime.GOOS == "darwin":
+		require.Regexp(t, `\(Mac OS [0-9]+\.[0-9]+\.[0-9]+; `, agent)
+	case runtime.GOOS == "linux" && isDebian12(t):
 		require.Contains(t, agent, "(Debian 12.0.0; ")
 	}
 }
