@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/appserver"
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
@@ -202,9 +204,5 @@ func place(step, call string) string {
 
 // replaceLogin puts an auth.json in place as a careful program does.
 func replaceLogin(home, content string) error {
-	beside := home + "/auth.json.by-another-program"
-	if err := os.WriteFile(beside, []byte(content), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(beside, home+"/auth.json")
+	return programtest.Replace(filepath.Join(home, "auth.json"), content)
 }

@@ -151,9 +151,7 @@ func (sc *stage) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (sc *stage) write(t *testing.T, name string, content any) {
-	beside := filepath.Join(sc.home, name+".new")
-	require.NoError(t, os.WriteFile(beside, []byte(written(content)), 0o600))
-	require.NoError(t, os.Rename(beside, filepath.Join(sc.home, name)))
+	require.NoError(t, programtest.Replace(filepath.Join(sc.home, name), written(content)))
 }
 
 // written is content as it goes out: a text as it is, and anything else as JSON,
@@ -183,6 +181,8 @@ var perRun = []struct {
 }{
 	{regexp.MustCompile(`"20\d\d-\d\d-\d\dT[^"]*"`), `"TIME"`},
 	{regexp.MustCompile(`"userAgent":"[^"]*"`), `"userAgent":"AGENT"`},
+	{regexp.MustCompile(`"platformFamily":"[^"]*"`), `"platformFamily":"unix"`},
+	{regexp.MustCompile(`"platformOs":"[^"]*"`), `"platformOs":"linux"`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `UUID`},
 	{regexp.MustCompile(`expected one of [^"]*`), `expected one of LIST`},
 }
@@ -191,7 +191,9 @@ var perRun = []struct {
 func normal(t *testing.T, came map[string]any, home, url string) (clean map[string]any) {
 	encoded, err := json.Marshal(came)
 	require.NoError(t, err)
-	text := strings.NewReplacer(home, "HOME", url, "ISSUER").Replace(string(encoded))
+	quoted, err := json.Marshal(home) // its backslashes are two each
+	require.NoError(t, err)
+	text := strings.NewReplacer(strings.Trim(string(quoted), `"`), "HOME", url, "ISSUER").Replace(string(encoded))
 	for _, name := range people {
 		text = strings.ReplaceAll(text, idTokenOf(name), "id-token-of-"+name)
 	}
