@@ -65,7 +65,7 @@ var vocabulary = map[string]func(*conversation, []string) error{
 
 	"at":        (*conversation).goTo,     // NAME: the server that is spoken to from now on
 	"end-input": (*conversation).endInput, // as a client that has no more to say
-	"signal":    (*conversation).signal,   // TERM, INT
+	"signal":    (*conversation).signal,   // TERM, INT; on Windows no process sends them to another
 	"crash":     (*conversation).crash,    // kill -9
 	"exit":      (*conversation).exit,     // CODE: waits for the end
 	"end":       (*conversation).end,      // end-input and exit 0
