@@ -6,17 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 
 	"github.com/zalando/go-keyring"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 )
 
 // Ring is a keyring, as package github.com/zalando/go-keyring has it. Its ErrNotFound
-// says that there is no such item, any other error that the keyring cannot tell. A
-// Store makes one call at a time. No error may hold a secret.
+// says that there is no such item, any other error that the keyring cannot tell, and a
+// [*Problem] why. A Store makes one call at a time. No error may hold a secret.
 type Ring interface {
 	Get(service, account string) (secret string, err error)
 	Set(service, account, secret string) error
@@ -24,57 +22,32 @@ type Ring interface {
 }
 
 // guarded turns the panics of a ring into errors: the libraries trust what a bus
-// answers. It does not catch panics of this program.
+// answers. It does not catch panics of this program. What is known of an error, it adds.
 type guarded struct{ ring Ring }
 
 var errBrokeOff = errors.New("the keyring's library broke off")
 
-// brokeOff turns a panic of a call into its error. It is deferred.
-func brokeOff(err *error) {
+// ended makes the error of a call, also of one that panics. It is deferred.
+func ended(err *error) {
 	if recover() != nil {
 		*err = errBrokeOff
 	}
+	*err = explained(*err)
 }
 
 func (g guarded) Get(service, account string) (secret string, err error) {
-	defer brokeOff(&err)
+	defer ended(&err)
 	return g.ring.Get(service, account)
 }
 
 func (g guarded) Set(service, account, secret string) (err error) {
-	defer brokeOff(&err)
+	defer ended(&err)
 	return g.ring.Set(service, account, secret)
 }
 
 func (g guarded) Delete(service, account string) (err error) {
-	defer brokeOff(&err)
+	defer ended(&err)
 	return g.ring.Delete(service, account)
-}
-
-// system is the keyring of the user who runs this process.
-type system struct{}
-
-func (system) Get(service, account string) (string, error) { return keyring.Get(service, account) }
-func (system) Set(service, account, secret string) error {
-	return keyring.Set(service, account, secret)
-}
-func (system) Delete(service, account string) error { return keyring.Delete(service, account) }
-
-// systemLimitBytes bounds an item: Windows itself does, and on macOS the library hands
-// the item over in one command line, in base64. The Secret Service takes every login.
-func systemLimitBytes() int {
-	const (
-		windowsBytes = 2560
-		macOSBytes   = 4096
-		macOSCommand = "add-generic-password -U -s 'Codex Auth' -a 'cli|0123456789abcdef' -w 'go-keyring-base64:'\n"
-	)
-	switch runtime.GOOS {
-	case "windows":
-		return windowsBytes
-	case "darwin":
-		return (macOSBytes - len(macOSCommand)) / 4 * 3
-	}
-	return authjson.SizeLimitBytes
 }
 
 const service = "Codex Auth"

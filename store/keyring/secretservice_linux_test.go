@@ -83,7 +83,7 @@ func TestInASessionTheContractIsKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
 				home := machinetest.Dir(t)
-				t.Cleanup(func() { require.NoError(t, openQuiet(home, system{}, 0).Delete(background)) })
+				t.Cleanup(func() { require.NoError(t, openQuiet(home, nil, 0).Delete(background)) })
 				return &site{t: t, home: home, options: Options{Patience: patience, LimitBytes: limitBytes}}
 			})
 		})

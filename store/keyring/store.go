@@ -1,6 +1,8 @@
 // Package keyring keeps a login where the system keeps passwords: the Secret
 // Service, the Keychain of macOS, the Credential Manager of Windows. Service,
-// account and value are Codex's, so that both find the same login.
+// account and value are Codex's, so that both find the same login, unless it is
+// sealed. On Windows Codex has other names, and neither finds the other's.
+// cmd/bezoar/docs/keyrings.md says what each system's keyring takes, costs and asks.
 package keyring
 
 import (
@@ -54,11 +56,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	ring, limitBytes := systemRing()
 	if o.Ring == nil {
-		o.Ring = system{}
+		o.Ring = ring
 	}
 	if o.LimitBytes == 0 {
-		o.LimitBytes = systemLimitBytes()
+		o.LimitBytes = limitBytes
 	}
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Second
@@ -155,8 +158,6 @@ func (s *Store) Delete(ctx context.Context) error {
 // login of a home is in, its refreshes wait for each other.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) { return s.lock.Acquire(ctx) }
 
-var errHung = errors.New("the keyring does not answer")
-
 // calling calls the keyring, whose library knows no context, and waits for it no longer
 // than Options.Patience. A call that hangs keeps one goroutine and no more; while it
 // hangs, no caller waits.
@@ -174,7 +175,7 @@ func calling[T any](ctx context.Context, s *Store, do func(ctx context.Context) 
 	if err := ctx.Err(); err != nil {
 		return none, &persist.UnavailableError{Err: fmt.Errorf("wait for the keyring: %w", err)}
 	}
-	return none, &persist.UnavailableError{Err: fmt.Errorf("%w within %v", errHung, s.options.Patience)}
+	return none, &persist.UnavailableError{Err: errHung}
 }
 
 // document is a login as Codex writes it into a keyring.

@@ -3,6 +3,7 @@ package keyring
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -55,30 +56,19 @@ func TestStoreKeepsTheContract(t *testing.T) {
 }
 
 func TestServiceAccountAndValueAreTheReferences(t *testing.T) {
-	home, ring := machinetest.Dir(t), new(vault)
-	require.NoError(t, os.Mkdir(filepath.Join(home, "real"), 0o700))
-	link := filepath.Join(home, "link")
-	require.NoError(t, os.Symlink("real", link))
-	s := Open(link, Options{Ring: ring, Patience: patience})
+	ring := new(vault)
+	s := openQuiet(machinetest.Dir(t), ring, 0)
 	require.NoError(t, s.Replace(background, storetest.Key(1)))
-	require.Equal(t, "new", stored(t, writeThrough(t, filepath.Join(home, "real"), ring)))
 	for key := range ring.items {
 		require.Regexp(t, `^Codex Auth/cli\|[0-9a-f]{16}$`, key)
 	}
-	require.Len(t, ring.items, 1, "a home is the same through a link")
-	require.Equal(t, "cli|876c0850ac67740e", Open("/nonexistent/home", Options{Ring: ring, Patience: patience}).item().account)
-
-	require.NoError(t, s.Replace(background, storetest.Key(1)))
+	if runtime.GOOS != "windows" { // there Codex has other names
+		require.Equal(t, "cli|876c0850ac67740e", openQuiet("/nonexistent/home", ring, 0).item().account)
+	}
 	value, err := s.item().get()
 	require.NoError(t, err)
 	require.JSONEq(t, `{"auth_mode":"apikey","OPENAI_API_KEY":"sk-1"}`, value)
 	require.NotContains(t, value, "\n")
-}
-
-func writeThrough(t *testing.T, home string, ring Ring) *Store {
-	s := openQuiet(home, ring, 0)
-	require.NoError(t, s.Replace(background, newLogin))
-	return s
 }
 
 func TestALoginAndALogoutRemoveTheFile(t *testing.T) {
@@ -222,7 +212,9 @@ func TestLongLoginsAreSealedForTheirOwnerAlone(t *testing.T) {
 	require.Len(t, files, 1)
 	info, err := os.Stat(files[0])
 	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode())
+	if runtime.GOOS != "windows" { // there an access list says it, and store/system has the test
+		require.Equal(t, os.FileMode(0o600), info.Mode())
+	}
 	value, err := s.item().get()
 	require.NoError(t, err)
 	for _, each := range []string{value, string(must(os.ReadFile(files[0])))} {
@@ -231,9 +223,9 @@ func TestLongLoginsAreSealedForTheirOwnerAlone(t *testing.T) {
 	require.LessOrEqual(t, len(value), 200)
 }
 
-func must(content []byte, err error) []byte {
+func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return content
+	return value
 }

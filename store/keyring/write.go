@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -132,7 +131,7 @@ func (s *Store) sweep(turn turn, keep string) {
 	if !turn.alone {
 		return
 	}
-	files, _ := os.ReadDir(s.home) // a home that cannot be read has none for us
+	files, _ := s.options.Disk.ReadFolder(s.home) // a home that cannot be read has none for us
 	for _, each := range files {
 		generation, sealed := strings.CutPrefix(each.Name(), sealedPrefix)
 		if !sealed || generation == keep {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/keyring"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -87,6 +89,14 @@ func TestDoctorAsksTheKeyringThatIsInUse(t *testing.T) {
 			require.Equal(t, each.want == resultFail, found.Remedy != nil, "what fails has a remedy")
 		})
 	}
+}
+
+func TestDoctorSaysWhatTheKeyringSaysIsToBeDone(t *testing.T) {
+	problem := &keyring.Problem{Cause: "the keychain is locked", Remedy: "run security unlock-keychain"}
+	store := lockedKeyring{err: &persist.UnavailableError{Err: fmt.Errorf("read from the keyring: %w", problem)}}
+	found := keyringCheck(context.Background(), &probe{config: config.Config{CredentialStore: config.Keyring}, store: store})
+	require.Equal(t, problem.Cause, found.Found)
+	require.Contains(t, *found.Remedy, problem.Remedy+", or set cli_auth_credentials_store")
 }
 
 func TestDoctorHasARemedyForEachIssuerProblem(t *testing.T) {

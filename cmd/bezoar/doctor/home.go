@@ -24,6 +24,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/journal"
+	"github.com/bezoar-auth/bezoar/store/keyring"
 )
 
 // homeCheck checks the owner of the home. Root may use any home, and what it writes there
@@ -268,11 +269,13 @@ func keyringCheck(ctx context.Context, p *probe) finding {
 	defer cancel()
 	_, err := p.store.Load(limited)
 	if _, locked := errors.AsType[*persist.UnavailableError](err); locked || limited.Err() != nil {
-		remedy := "unlock it"
-		if errors.Is(err, exec.ErrNotFound) {
+		found, remedy := fmt.Sprintf("it does not answer: %v", cli.WithoutPrefix(err)), "unlock it"
+		if problem, ok := errors.AsType[*keyring.Problem](err); ok {
+			found, remedy = problem.Cause, problem.Remedy
+		} else if errors.Is(err, exec.ErrNotFound) {
 			remedy = "install a keyring service"
 		}
-		return blocking(fmt.Sprintf("it does not answer: %v", cli.WithoutPrefix(err)), remedy+`, or set cli_auth_credentials_store = "file" in config.toml`)
+		return blocking(found, remedy+`, or set cli_auth_credentials_store = "file" in config.toml`)
 	}
 	return passed("it answers")
 }
