@@ -30,7 +30,7 @@ var rows = map[string]int{
 	"machine/engine/internal/owner": 5, "machine/engine": 6, "store/authjson": 5, "store/journal": 5, "store/fallback": 5, "store/bounded": 5,
 	"protocol/login": 5, "protocol/oauth/issuer": 5, "protocol/chatgpt/scripted": 6,
 	"store/file": 6, "store/keyring": 6, "store/memory": 6, "store/storetest": 6,
-	"protocol/appserver": 7, "cmd/bezoar/browser": 0, "cmd/bezoar/rival": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
+	"protocol/appserver": 7, "cmd/bezoar/browser": 0, "cmd/bezoar/poller": 0, "cmd/bezoar/rival": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
 	"protocol/front": 8, "protocol/front/fronttest": 8,
 	"cmd/bezoar/backend": 8, "cmd/bezoar/cli": 8, "cmd/bezoar/scenetest": 8,
 	"cmd/bezoar/session": 9, "cmd/bezoar/live": 9, "cmd/bezoar/states": 9,

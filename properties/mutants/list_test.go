@@ -309,6 +309,12 @@ var mutants = []mutant{
 		"no secret leaves this machine over plain HTTP", "./protocol/outbound", false},
 
 	// The front of a real codex.
+	{"what is handed on waits for the timer", "protocol/jsonrpc/conn.go",
+		"		return false, fed.flushFed(more, c.read)\n", "		return false, true\n",
+		"a line waits for no other goroutine", "./protocol/jsonrpc -run=^TestABurstIsHandedOnInPipefulsAtOnce$", false},
+	{"a reader that is stuck in a write elsewhere is not relieved", "protocol/jsonrpc/conn.go",
+		"		return false, fed.flushFed(more, c.read)\n", "		return false, fed.flushFed(more, func() {})\n",
+		"a client's answers do not wait for its child", "./protocol/jsonrpc -run=^TestAReaderThatIsStuckElsewhereIsRelieved$", false},
 	{"a turn goes out under the login before", "protocol/front/queue.go",
 		`unlessPushed(c.pushes, func()`, `unlessPushed(q.front.pusher.pushed(), func()`,
 		"nothing goes out under an older login than the engine's", "./protocol/front -run=^TestALineIsLookedAtAgainAfterAPush$", false},
@@ -346,7 +352,7 @@ var mutants = []mutant{
 		`f.o.Engine.Subscribe(f.pusher.engineChanged)`, `f.o.Engine.Subscribe(func(_, _ machine.Snapshot) {})`,
 		"at rest the child has the engine's login", fronts, false},
 	{"an answer reaches the child twice", "protocol/front/client.go",
-		"	f.o.Child.Pass(a.Line)\n", "	f.o.Child.Pass(a.Line)\n	f.o.Child.Pass(a.Line)\n",
+		"	f.o.Client.HandOn(f.o.Child, a.Line)\n", "	f.o.Client.HandOn(f.o.Child, a.Line)\n	f.o.Client.HandOn(f.o.Child, a.Line)\n",
 		"no line is doubled", fronts, false},
 	{"a line that waits is not copied", "protocol/front/queue.go",
 		`i.line = bytes.Clone(i.line)`, `i.line = bytes.TrimSpace(i.line)`,

@@ -60,5 +60,5 @@ func (f childSide) Request(r jsonrpc.Request) {
 func (f childSide) toClient(line []byte) {
 	f.o.Client.AwaitRoom()
 	f.counts.toClient.Add(1)
-	f.o.Client.Pass(line)
+	f.o.Child.HandOn(f.o.Client, line)
 }

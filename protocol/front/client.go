@@ -3,7 +3,6 @@ package front
 import (
 	"encoding/json"
 	"fmt"
-	"runtime"
 
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/front/surface"
@@ -43,7 +42,6 @@ func (f clientSide) hand(r jsonrpc.Request, c class) {
 		return
 	}
 	f.queue.add(itemOf(r, c))
-	runtime.Gosched() // to what writes to the child: the next read blocks a processor, which would wait to be taken away
 }
 
 // serve answers what is ours.
@@ -113,5 +111,5 @@ func (f clientSide) Answer(a jsonrpc.Answer) {
 	}
 	f.o.Child.AwaitRoom()
 	f.counts.toChild.Add(1)
-	f.o.Child.Pass(a.Line)
+	f.o.Client.HandOn(f.o.Child, a.Line)
 }

@@ -103,8 +103,9 @@ func (f *Front) initialized(a jsonrpc.Answer, late *time.Timer) {
 	}()
 }
 
-// versionInAgent is the version in a user agent, NAME/VERSION (SYSTEM) and so on.
-var versionInAgent = regexp.MustCompile(`^[^(]*/([0-9A-Za-z.+-]+) \(`)
+// versionInAgent is the version in a user agent, NAME/VERSION (SYSTEM) and so on. A start
+// does not wait for it.
+var versionInAgent = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^(]*/([0-9A-Za-z.+-]+) \(`) })
 
 func (f *Front) learnVersion(result json.RawMessage) {
 	var said struct {
@@ -113,7 +114,7 @@ func (f *Front) learnVersion(result json.RawMessage) {
 	if f.o.Known == nil || json.Unmarshal(result, &said) != nil {
 		return
 	}
-	if found := versionInAgent.FindStringSubmatch(said.UserAgent); found != nil {
+	if found := versionInAgent().FindStringSubmatch(said.UserAgent); found != nil {
 		f.o.Known(found[1])
 	}
 }

@@ -88,7 +88,7 @@ func (q *queue) add(i item) {
 	case q.closed != "":
 		q.refuse(i)
 	case q.goesAtOnce(i):
-		q.send(i)
+		q.send(i, q.handOn)
 	default:
 		i.line = bytes.Clone(i.line)
 		q.items, q.bytes = append(q.items, i), q.bytes+len(i.line)
@@ -119,8 +119,11 @@ func (q *queue) passNow(i item) {
 		q.refuse(i)
 		return
 	}
-	q.send(i)
+	q.send(i, q.handOn)
 }
+
+// handOn is for the client's reading goroutine.
+func (q *queue) handOn(line []byte) { q.front.o.Client.HandOn(q.front.o.Child, line) }
 
 // run sends what waits, one after the other, while the child reads.
 func (q *queue) run() {
@@ -150,7 +153,7 @@ func (q *queue) settle(i item, c clearance) bool {
 	case c.refusal != "": // answered
 	case q.closed != "":
 		q.refuse(i)
-	case !q.front.pusher.unlessPushed(c.pushes, func() { q.send(i) }):
+	case !q.front.pusher.unlessPushed(c.pushes, func() { q.send(i, q.front.o.Child.Pass) }):
 		return false
 	}
 	q.sending = false
@@ -199,7 +202,7 @@ func (q *queue) hasRoom() bool {
 }
 
 // send gives the child a line. The caller holds mu, so that lines keep their order.
-func (q *queue) send(i item) {
+func (q *queue) send(i item, pass func(line []byte)) {
 	if i.isRequest {
 		o := &pending{method: i.method, since: q.front.o.Now(), isYoung: true, next: q.opened[i.id]}
 		if isLearned(i.method) {
@@ -210,7 +213,7 @@ func (q *queue) send(i item) {
 		q.load++
 	}
 	q.front.counts.toChild.Add(1)
-	q.front.o.Child.Pass(i.line)
+	pass(i.line)
 }
 
 // answer takes a request off that the child has answered, the oldest of its id. nil: the

@@ -49,7 +49,7 @@ func BenchmarkReply(b *testing.B) {
 		for b.Loop() {
 			c.out.begin()
 			reply()
-			c.out.flush(true)
+			_, _ = c.out.flush(true, nil)
 		}
 	}
 	b.Run("append", func(b *testing.B) { reply(b, func() { replyStatus(c, Request{ID: ID{integer: 12345}}) }) })

@@ -16,7 +16,7 @@
 //     nothing;
 //   - call.go sends the server's own requests to the client.
 //
-// Two connections make a proxy: the line of a message is handed on by [Conn.Pass], an
+// Two connections make a proxy: the line of a message is handed on by [Conn.HandOn], an
 // answer to no call of this connection goes to an [AnswerHandler], and a connection that may
 // not stop reading for the sake of its queue has [Options].ReadsOn, while the other one's
 // handler waits in [Conn.AwaitRoom].
@@ -46,7 +46,7 @@ type Handler interface {
 }
 
 // An AnswerHandler also gets the answers to requests that were not made by [Conn.Call] or
-// [Conn.Begin] but handed on by [Conn.Pass]. A handler that is none does not get them.
+// [Conn.Begin] but handed on by [Conn.HandOn]. A handler that is none does not get them.
 type AnswerHandler interface {
 	Handler
 	Answer(Answer)
@@ -80,6 +80,10 @@ type Options struct {
 	// nothing meanwhile, 0 for no limit. Beyond it the connection ends with ErrUnread:
 	// others may cause notifications without end, and this client is not waited for.
 	UnreadLimitBytes int
+	// AwaitInput waits in Go's poller until a Read would return at once; nil for a reader that
+	// waits there itself. It is called before a Read if others are to answer what was read: a
+	// Read that blocks in the system keeps the processor from them for a tenth of a millisecond.
+	AwaitInput func()
 	// CallPrefix makes the ids of own requests strings that begin with it, for a
 	// connection on which requests of others go out too. "" for integers from 0.
 	CallPrefix string
@@ -94,8 +98,10 @@ type Conn struct {
 	handler Handler
 	in      lines
 	out     *outbox
+	fed     *outbox // of the connection that was handed lines of this burst; of the reading goroutine
 	calls   calls
-	limit   int // of the queue, in bytes
+	limit   int    // of the queue, in bytes
+	await   func() // AwaitInput, never nil
 
 	methods map[string]string // each name once: an allocation saved for each message
 	drops   uint64            // lines that were dropped
@@ -112,14 +118,18 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 		now:     o.Now,
 		calls:   calls{prefix: o.CallPrefix},
 		limit:   cmp.Or(o.QueueLimitBytes, 4<<20),
+		await:   o.AwaitInput,
 		methods: map[string]string{},
 		ended:   make(chan struct{}),
 	}
 	if c.now == nil {
 		c.now = time.Now
 	}
+	if c.await == nil {
+		c.await = func() {}
+	}
 	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.drop)
-	c.out = newOutbox(w, c.limit, c.read, c.end)
+	c.out = newOutbox(w, c.limit, c.end)
 	c.out.unreadLimit = o.UnreadLimitBytes
 	if o.ReadsOn {
 		c.out.limit, c.out.deaf = math.MaxInt, true
@@ -233,6 +243,13 @@ func (c *Conn) Pass(line []byte) {
 	c.out.add(func(batch []byte) []byte { return append(batch, line...) })
 }
 
+// HandOn is to.Pass for a handler of c, on its goroutine. What a burst of lines hands on is
+// written at the end of the burst, by the goroutine that reads: a line waits for no other one.
+func (c *Conn) HandOn(to *Conn, line []byte) {
+	c.fed = to.out
+	to.out.feed(line)
+}
+
 // AwaitRoom waits while QueueLimitBytes are queued, or until the connection is over. A
 // handler of another connection calls it before Pass, so that what it reads fills no
 // memory here. A handler of this connection must not.
@@ -258,10 +275,33 @@ func (c *Conn) read() {
 			return
 		}
 		c.handle(line)
-		if !c.out.flush(c.in.more()) {
+		more := c.in.more()
+		answered, still := c.flush(more)
+		if !still {
 			return
 		}
+		if !more && !answered {
+			c.await()
+		}
 	}
+}
+
+// flush writes what the lines of a burst have caused, at its end. answered says that it was
+// answers and no more, and still is false if another goroutine has taken over the reading.
+func (c *Conn) flush(more bool) (answered, still bool) {
+	fed := c.fed // before that may be another goroutine's
+	if !more {
+		c.fed = nil
+	}
+	answered, still = c.out.flush(more, c.read)
+	switch {
+	case fed == nil:
+		return answered, still
+	case still:
+		return false, fed.flushFed(more, c.read)
+	}
+	fed.flushFed(false, nil) // this goroutine only writes on
+	return false, false
 }
 
 func (c *Conn) handle(line []byte) {

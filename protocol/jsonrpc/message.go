@@ -18,7 +18,7 @@ type Request struct {
 	// Params is nil if the member is missing or null. The bytes are valid
 	// until the handler returns; clone what is kept longer.
 	Params json.RawMessage
-	// Line is all of the message, without the newline: what [Conn.Pass] takes. It is
+	// Line is all of the message, without the newline: what [Conn.HandOn] takes. It is
 	// valid as long as Params.
 	Line []byte
 }

@@ -35,40 +35,42 @@ func (b *batch) free() {
 // An outbox writes lines in the order they were added, many in one Write, never two Writes
 // at once. Adding never waits.
 //
-// Which goroutine writes? During a burst of lines the reading goroutine writes, at the end
-// of the burst: to wake another one would cost a single poll seven times as much (measured
-// over pipes). Otherwise a goroutine is started for it, which ends when the queue is empty.
+// Which goroutine writes? What a burst of lines causes is written by the goroutine that reads
+// them, at the end of the burst: to wake another one would cost a single poll seven times as
+// much (measured over pipes). That is the reading goroutine of this connection, or that of
+// another one which hands its lines on. Otherwise a goroutine is started for it, which ends
+// when the queue is empty.
 //
-// The reading goroutine must not get stuck by that. If the lines that it collects are not
+// A reading goroutine must not get stuck by that. If the lines that it collects are not
 // written within writeDelay of the first, relieve runs: if the reading goroutine is still
 // in a handler, relieve writes; if it is stuck in a Write, relieve starts another goroutine
-// for the reading, and the stuck one only writes on.
+// for its reading, and the stuck one only writes on.
 type outbox struct {
 	w     io.Writer
 	limit int         // bytes that may be queued before begin waits
 	deaf  bool        // begin goes on after a failed Write
-	read  func()      // starts the reading goroutine anew
 	fail  func(error) // called after a failed Write
 	late  *time.Timer // runs relieve, while armed
 
-	mu           sync.Mutex
-	changed      sync.Cond // a Write is over, or closed is set
-	queue        []*batch  // none is empty, and all but the last are full
-	waiting      int       // bytes in the queue and in the Write
-	writing      bool      // a goroutine is in drain, or about to be
-	collecting   bool      // the reading goroutine will flush
-	readerDrains bool      // the reading goroutine is in drain
-	drains       uint64    // of the reading goroutine: how often it has drained
-	armed        bool      // relieve will run
-	armedAt      uint64    // the value of drains that it will be late for
-	closed       bool
-	err          error // of the Write that failed; there is none after it
-	unread       int   // bytes of notifications that were added during the Write
-	unreadLimit  int   // of that; 0 for none
+	mu          sync.Mutex
+	changed     sync.Cond // a Write is over, or closed is set
+	queue       []*batch  // none is empty, and all but the last are full
+	waiting     int       // bytes in the queue and in the Write
+	writing     bool      // a goroutine is in drain, or about to be
+	collecting  bool      // the reading goroutine of this connection will flush
+	fed         bool      // that of another one will
+	readOn      func()    // starts the reading of the reading goroutine that is in drain anew; nil if none is
+	drains      uint64    // of reading goroutines: how often they have drained
+	armed       bool      // relieve will run
+	armedAt     uint64    // the value of drains that it will be late for
+	closed      bool
+	err         error // of the Write that failed; there is none after it
+	unread      int   // bytes of notifications that were added during the Write
+	unreadLimit int   // of that; 0 for none
 }
 
-func newOutbox(w io.Writer, limit int, read func(), fail func(error)) *outbox {
-	o := &outbox{w: w, limit: limit, read: read, fail: fail}
+func newOutbox(w io.Writer, limit int, fail func(error)) *outbox {
+	o := &outbox{w: w, limit: limit, fail: fail}
 	o.changed.L = &o.mu
 	o.late = time.AfterFunc(time.Hour, o.relieve)
 	o.late.Stop()
@@ -97,6 +99,18 @@ func (o *outbox) isUnread(size int) bool {
 func (o *outbox) add(appendLine func([]byte) []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.addLocked(appendLine)
+}
+
+// feed is add for the reading goroutine of another connection, which will flush.
+func (o *outbox) feed(line []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fed = true
+	o.addLocked(func(batch []byte) []byte { return append(batch, line...) })
+}
+
+func (o *outbox) addLocked(appendLine func([]byte) []byte) {
 	if o.closed || o.err != nil {
 		return
 	}
@@ -107,7 +121,7 @@ func (o *outbox) add(appendLine func([]byte) []byte) {
 	o.waiting += len(b.lines) - before
 	switch {
 	case o.writing:
-	case !o.collecting:
+	case !o.collecting && !o.fed:
 		o.writing = true
 		go o.write()
 	case first && !o.armed:
@@ -160,41 +174,51 @@ func (o *outbox) hasRoom(limit int) bool {
 }
 
 // flush is called by the reading goroutine after each line; more says that the next line
-// is buffered. It writes the queue at the end of a burst. False means that another
-// goroutine has taken over the reading.
-func (o *outbox) flush(more bool) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if more && o.waiting < min(batchBytes, o.limit) {
-		return true
-	}
-	o.collecting = false
-	if o.writing || len(o.queue) == 0 {
-		return true
-	}
-	o.writing, o.readerDrains = true, true
-	o.drain()
-	o.drains++
-	still := o.readerDrains
-	o.readerDrains = false
+// is buffered. It writes the queue at the end of a burst. answered says that there was one,
+// and still is false if another goroutine has taken over the reading, which readOn starts.
+func (o *outbox) flush(more bool, readOn func()) (answered, still bool) {
+	return o.flushFor(&o.collecting, more, readOn)
+}
+
+// flushFed is flush for the goroutine that has fed this outbox.
+func (o *outbox) flushFed(more bool, readOn func()) (still bool) {
+	_, still = o.flushFor(&o.fed, more, readOn)
 	return still
 }
 
-// relieve does what the reading goroutine is late for.
+func (o *outbox) flushFor(promise *bool, more bool, readOn func()) (written, still bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if more && o.waiting < min(batchBytes, o.limit) {
+		return false, true
+	}
+	*promise = false
+	if o.writing || len(o.queue) == 0 {
+		return false, true
+	}
+	o.writing, o.readOn = true, readOn
+	o.drain()
+	o.drains++
+	still = o.readOn != nil
+	o.readOn = nil
+	return true, still
+}
+
+// relieve does what a reading goroutine is late for.
 func (o *outbox) relieve() {
 	o.mu.Lock()
 	o.armed = false
 	if o.armedAt != o.drains { // that drain is over; the next one has its own time
-		if o.readerDrains || o.collecting && len(o.queue) > 0 {
+		if o.readOn != nil || (o.collecting || o.fed) && len(o.queue) > 0 {
 			o.arm()
 		}
 		o.mu.Unlock()
 		return
 	}
-	if o.readerDrains {
-		o.readerDrains = false
+	if readOn := o.readOn; readOn != nil {
+		o.readOn = nil
 		o.mu.Unlock()
-		o.read()
+		readOn()
 		return
 	}
 	defer o.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/bezoar-auth/bezoar/protocol/front/surface"
 	"github.com/bezoar-auth/bezoar/store/disk"
@@ -136,7 +136,11 @@ func (m Memory) file(c Command) (string, error) {
 	return filepath.Join(m.folder, hex.EncodeToString(sum[:16])+".json"), nil
 }
 
-// versions are those that a user agent can have.
-var versions = regexp.MustCompile(`^[0-9A-Za-z.+-]{1,40}$`)
-
-func isVersion(text string) bool { return versions.MatchString(text) }
+// isVersion reports whether a user agent can have a version. It runs at each start, where to
+// compile an expression would cost more than all that is read.
+func isVersion(text string) bool {
+	isPart := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(".+-", r)
+	}
+	return text != "" && len(text) <= 40 && strings.IndexFunc(text, func(r rune) bool { return !isPart(r) }) < 0
+}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/poller"
 )
 
 // keepThread keeps the goroutine on its thread until it ends: the system kills the child
@@ -23,6 +25,7 @@ func prepare(command *exec.Cmd) {
 // awaitEnd waits until the process has ended, and leaves it to be waited for: until then
 // its number, which is that of its group, is given to no other.
 func (p process) awaitEnd() *os.ProcessState {
+	poller.End(p.Pid)
 	for errors.Is(unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
 	}
 	return nil

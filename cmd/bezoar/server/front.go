@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/backend"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/poller"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/front"
@@ -25,7 +26,9 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	if err != nil {
 		return err
 	}
-	client := jsonrpc.New(in, out, jsonrpc.Options{Log: h.log, CallPrefix: front.ClientPrefix, UnreadLimitBytes: at.unreadLimit()})
+	client := jsonrpc.New(in, out, jsonrpc.Options{
+		Log: h.log, CallPrefix: front.ClientPrefix, AwaitInput: poller.Input(in), UnreadLimitBytes: at.unreadLimit(),
+	})
 	server := h.accept(client)
 	var record *live.Child
 	f := front.New(front.Options{
