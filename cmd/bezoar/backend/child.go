@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/poller"
 )
 
 // Options of [Command.Start]. Home and Stderr are required.
@@ -71,6 +73,7 @@ func (c Command) start(arguments []string, o Options) (*Child, error) {
 		return nil, err
 	}
 	defer theirOut.Close()
+	poller.Widen(out)
 	command := exec.Command(c.Path, arguments...)
 	command.Args[0] = c.Words[0]
 	command.Stdin, command.Stdout, command.Stderr = theirIn, theirOut, o.Stderr

@@ -3,6 +3,7 @@ package poller
 import (
 	"io"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,3 +70,22 @@ func awaitReadable(file *os.File) {
 		return n > 0 || err != nil && err != unix.EINTR
 	})
 }
+
+// Widen has a pipe hold as much as the system allows, so that a Write to it blocks, and keeps the
+// processor, only when who reads is far behind. It does nothing with other files.
+func Widen(file any) {
+	pipe, ok := file.(syscall.Conn)
+	if !ok {
+		return
+	}
+	conn, err := pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Control(func(fd uintptr) {
+		_, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) // as far as the user may: fcntl(2)
+	})
+}
+
+// pipeBytes is what a user may have without privileges (/proc/sys/fs/pipe-max-size).
+const pipeBytes = 1 << 20

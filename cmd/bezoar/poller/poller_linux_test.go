@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -73,4 +74,17 @@ func TestEndIsThatOfAProcessWhichIsLeftToBeWaitedFor(t *testing.T) {
 	require.EqualValues(t, unix.SIGCHLD, state.Signo, "it has ended")
 	require.NoError(t, command.Wait())
 	End(command.Process.Pid)
+}
+
+func TestAWidePipeTakesAMegabyteThatNobodyReads(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	defer w.Close()
+	Widen(w)
+	require.NoError(t, w.SetWriteDeadline(time.Now().Add(time.Minute)))
+	_, err = w.Write(make([]byte, 1<<20))
+	require.NoError(t, err)
+	Widen(nil)
+	Widen(os.NewFile(1<<20, "no file"))
 }

@@ -26,6 +26,7 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	if err != nil {
 		return err
 	}
+	poller.Widen(out)
 	client := jsonrpc.New(in, out, jsonrpc.Options{
 		Log: h.log, CallPrefix: front.ClientPrefix, AwaitInput: poller.Input(in), UnreadLimitBytes: at.unreadLimit(),
 	})
