@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // elsewhere is the command of that name: what another program does to the home.
@@ -34,7 +35,7 @@ func (c *conversation) elsewhere(args []string) error {
 		}
 		return c.replace(rest[2], string(content))
 	case "opens":
-		file, err := os.Open(c.path(rest[0]))
+		file, err := system.Here.Open(c.path(rest[0]), os.O_RDONLY) // with leave to replace it, on Windows
 		c.opened = file
 		return err
 	case "still-reads":
