@@ -95,8 +95,8 @@ func (p place) takesFiles() error {
 }
 
 var (
-	errImmutable  = errors.New("it is marked as immutable or append-only (lsattr shows it)")
-	errAppendOnly = errors.New("its folder is marked as immutable or append-only (lsattr -d shows it)")
+	errImmutable  = errors.New("it is marked as immutable or append-only (lsattr shows it, ls -lO on macOS)")
+	errAppendOnly = errors.New("its folder is marked as immutable or append-only (lsattr -d shows it, ls -lOd on macOS)")
 )
 
 // ErrReplaced reports that auth.json is a mount point, and that its file has been

@@ -8,7 +8,10 @@ import (
 	"syscall"
 )
 
-// Sync relies on fsync(2): it returns when the disk says that it has the file.
+// Sync relies on fsync(2): it returns when the disk says that it has the file. On macOS
+// fsync(2) leaves the file in the cache of the disk; there os.File.Sync calls F_FULLFSYNC of
+// fcntl(2) in its place, which does not, and fsync(2) for a file system that has no such
+// call, as SMB (internal/poll/fd_fsync_darwin.go).
 func (here) Sync(file *os.File) error { return file.Sync() }
 
 // SyncFolder relies on fsync(2) of the folder, which is what makes a name durable. A

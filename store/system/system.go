@@ -92,8 +92,8 @@ type Processes interface {
 	// it; "" if that is not known.
 	PIDNamespace() string
 
-	// Started is when a process started, in words that this system alone understands; ""
-	// if that is not known. It returns [os.ErrProcessDone] if the process has surely ended.
+	// Started is when a process started, in letters and digits that this system alone
+	// understands, for they stand in names of files; "" if that is not known. It returns [os.ErrProcessDone] if the process has surely ended.
 	Started(pid int) (string, error)
 
 	// IsStopped reports whether a signal or a debugger has stopped a process, as far as

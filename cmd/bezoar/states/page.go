@@ -29,6 +29,10 @@ func page(transitions []transition) string {
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", place, row.When, row.Leaves, row.Outcome)
 	}
+	out.WriteString(systemsPart)
+	for _, each := range lesserSystems {
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", each.without, each.where, each.differs)
+	}
 	out.WriteString(invariantsPart)
 	for i, invariant := range Invariants() {
 		fmt.Fprintf(&out, "| %d | %s | %s |\n", i+1, invariant.Promise, strings.Join(invariant.Tests, ", "))
@@ -77,6 +81,13 @@ repeated.
 
 | killed before | when | leaves | outcome |
 |---|---|---|---|
+`
+
+const systemsPart = `
+Linux and macOS have all that these tables rely on. Where a system or a disk lacks something, this differs:
+
+| without | where | what differs |
+|---|---|---|
 `
 
 const invariantsPart = `

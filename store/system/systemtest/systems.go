@@ -2,7 +2,11 @@
 // it.
 package systemtest
 
-import "github.com/bezoar-auth/bezoar/store/system"
+import (
+	"os"
+
+	"github.com/bezoar-auth/bezoar/store/system"
+)
 
 // WithExchange is this system with another exchange.
 func WithExchange(exchange func(a, b string) error) system.System {
@@ -27,3 +31,13 @@ type renaming struct {
 }
 
 func (s renaming) Rename(from, to string) error { return s.rename(from, to) }
+
+// WithSync is this system with another sync.
+func WithSync(sync func(file *os.File) error) system.System { return syncing{system.Here, sync} }
+
+type syncing struct {
+	system.System
+	sync func(file *os.File) error
+}
+
+func (s syncing) Sync(file *os.File) error { return s.sync(file) }

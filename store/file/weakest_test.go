@@ -1,0 +1,142 @@
+package file
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
+	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
+)
+
+const systemVariable = "BEZOAR_TEST_SYSTEM" // "weakest" in the processes that die on that one
+
+func init() {
+	if onTheWeakest() {
+		system.Here = systemtest.Weakest()
+	}
+}
+
+func onTheWeakest() bool { return os.Getenv(systemVariable) == "weakest" }
+
+// on runs a test on another system, with the processes that it starts. No test may run
+// beside it.
+func on(t *testing.T, other system.System) {
+	here := system.Here
+	system.Here = other
+	t.Cleanup(func() { system.Here = here })
+	t.Setenv(systemVariable, "")
+}
+
+func toTheWeakest(t *testing.T) {
+	on(t, systemtest.Weakest())
+	t.Setenv(systemVariable, "weakest")
+}
+
+// The weakest system has no exchange, no lock, no number of names, no inode, times to the
+// second, no boot id and no start of a process. It loses no login to a crash, and posts no
+// token twice. What it cannot is named here.
+func TestTheWeakestSystemKeepsTheContract(t *testing.T) {
+	toTheWeakest(t)
+	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
+		return &storeSite{t: t, home: machinetest.Dir(t)}
+	},
+		"AStampTellsOfEveryChange",            // not of two in one second that are as long as each other
+		"TheLockExcludes",                     // only those who use one store
+		"WaitingForTheLockEndsWithItsContext", // one does not wait
+		"OneOfManySwapsFromOneBaseWins",       // of those that compare before the first one renames, the last does
+		"RandomStoresAgreeWithTheModel",       // which has stamps and locks
+	)
+}
+
+func TestWithoutAnExchangeAStoreKeepsTheContract(t *testing.T) {
+	on(t, systemtest.WithExchange(noExchange))
+	TestStoreKeepsTheContract(t)
+}
+
+func noExchange(_, _ string) error { return errors.ErrUnsupported }
+
+func TestALedgerOnWeakFilesKeepsTheContract(t *testing.T) {
+	on(t, systemtest.WithWeakFiles())
+	TestLedgerKeepsTheContract(t)
+}
+
+// Without an exchange, the comparison and the rename are two steps.
+func TestWithoutAnExchangeALoginBetweenTheStepsIsLost(t *testing.T) {
+	home := machinetest.Dir(t)
+	loggedIn(t)(home)
+	s := stepping(home, "swap: rename", logIn(t, home, 333))
+	s.disk.On = systemtest.WithExchange(noExchange)
+	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
+	require.Equal(t, "new", stored(t, s))
+}
+
+// After an exchange that only renames, the old login is nowhere. That is taken for another
+// login that has come and gone: a conflict, after which the engine finds the new one in place.
+func TestAnExchangeThatOnlyRenamesLosesNoNewLogin(t *testing.T) {
+	home := machinetest.Dir(t)
+	loggedIn(t)(home)
+	s := quiet(home)
+	s.disk.On = systemtest.WithExchange(os.Rename)
+	require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
+	require.Equal(t, "new", stored(t, s))
+}
+
+// A disk that does not take what is synced is a login that is not stored: the old one stays.
+func TestWhatCannotBeSyncedIsNotStored(t *testing.T) {
+	home := machinetest.Dir(t)
+	loggedIn(t)(home)
+	s := quiet(home)
+	s.disk.On = systemtest.WithSync(func(*os.File) error { return syscall.EIO })
+	requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), syscall.EIO.Error())
+	require.Equal(t, "old", stored(t, s))
+	requireNoLitter(t, home, authFile)
+}
+
+// On the weakest system a process is taken for dead once what it left is an hour old.
+func TestKillOnTheWeakestSystemLosesNoToken(t *testing.T) {
+	toTheWeakest(t)
+	t.Run("Login", TestKillInALoginLeavesOneLogin)
+	swap := map[string]string{
+		"before reserve: create":       "old",
+		"before reserve: write":        "old",
+		"before reserve: sync":         "old",
+		"before reserve probe: create": "old",
+		"before reserve: exchange":     "old",
+		"before reserve: rename":       "old",
+		"before swap: name":            "old",
+		"before swap: shorten":         "old",
+		"before swap: write":           "old",
+		"before swap: sync":            "old, then new",
+		"before swap: exchange":        "old, then new",
+		"before swap: rename":          "old, then new",
+		"before swap: sync folder":     "new",
+		"at the end":                   "new",
+	}
+	require.Equal(t, swap, killEverywhere(t, "refresh", loggedIn(t)))
+	require.Equal(t, map[string]string{
+		"before delete: remove":      "old",
+		"before delete: sync folder": "none",
+		"at the end":                 "none",
+	}, killEverywhere(t, "delete", loggedIn(t)))
+}
+
+// Its doubt is the same, but the next process learns only from the age of the intent that
+// the holder has gone.
+func TestKillOnTheWeakestSystemLeavesADoubtAtMost(t *testing.T) {
+	toTheWeakest(t)
+	t.Run("Compaction", TestKillInACompactionLosesNothingNeeded)
+	look := func(ledger *Ledger) string { return standing(t, ledger) }
+	require.Equal(t, map[string]string{
+		"before append: write":  "in doubt, holder unknown",
+		"before append: sync":   "spent",
+		"before intent: remove": "spent",
+		"at the end":            "spent",
+	}, crashLedgerEverywhere(t, "rotate", inNothing, look))
+}
