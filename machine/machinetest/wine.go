@@ -8,8 +8,9 @@ type Lack string
 // All reasons for which a test is skipped under Wine. They are Wine's and not Windows':
 // on Windows each of these tests runs. A law holds the list to 15 lines.
 const (
-	LacksGo         Lack = "there is no Go toolchain beside it that could build or test anything"
-	LacksInterfaces Lack = "it does not list the interfaces of the network"
+	LacksGo          Lack = "there is no Go toolchain beside it that could build or test anything"
+	LacksInterfaces  Lack = "it does not list the interfaces of the network"
+	LacksUnixSockets Lack = "its sockets have no AF_UNIX, which Windows 10 has since 1803"
 )
 
 // SkipUnderWine skips a test whose promise needs what Wine lacks.

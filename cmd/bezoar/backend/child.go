@@ -74,8 +74,12 @@ func (c Command) start(arguments []string, o Options) (*Child, error) {
 	}
 	defer theirOut.Close()
 	poller.Widen(out)
-	command := exec.Command(c.Path, arguments...)
-	command.Args[0] = c.Words[0]
+	command, err := commandFor(c.Path, c.Words[0], arguments)
+	if err != nil {
+		in.Close()
+		out.Close()
+		return nil, c.unstarted(err)
+	}
 	command.Stdin, command.Stdout, command.Stderr = theirIn, theirOut, o.Stderr
 	command.Env = environment(environ, o.Home)
 	command.WaitDelay = orphanPatience // of a program that it leaves with its standard error
@@ -106,11 +110,8 @@ func (c *Child) run(command *exec.Cmd) error {
 	started := make(chan error)
 	go func() {
 		keepThread()
-		prepare(command)
-		err := command.Start()
-		if err == nil {
-			c.process = process{command.Process}
-		}
+		var err error
+		c.process, err = begin(command)
 		started <- err
 		if err == nil {
 			c.attend(command)

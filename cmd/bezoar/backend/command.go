@@ -124,7 +124,7 @@ func executable(role, path string) (string, error) {
 	case info.IsDir():
 		return "", fmt.Errorf("%s %s is a folder: name the program in it", role, path)
 	}
-	return "", fmt.Errorf("%s %s cannot be run by this user: chmod +x makes a program of it, if it is one", role, path)
+	return "", fmt.Errorf("%s %s %s", role, path, unrunnable)
 }
 
 // isThisProgram reports whether path leads to the program that runs.

@@ -1,10 +1,10 @@
-//go:build unix
-
 package backend
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,34 +15,19 @@ type environ map[string]string
 
 func (e environ) get(name string) string { return e[name] }
 
-// script makes a program in a folder of its own.
-func script(t *testing.T, name, text string) string {
+// write makes a program in a folder of its own.
+func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o755))
 	return path
-}
-
-func TestParseReadsQuotesAsAShell(t *testing.T) {
-	codex := script(t, "my codex", "")
-	command, err := Parse(`'`+codex+`' -c "a=\"b c\"" x\ y app-server`, environ{}.get)
-	require.NoError(t, err)
-	require.Equal(t, Command{Words: []string{codex, "-c", `a="b c"`, "x y", "app-server"}, Path: codex}, command)
-	again, err := Parse(command.Line(), environ{}.get)
-	require.NoError(t, err)
-	require.Equal(t, command, again)
-}
-
-func TestParseRefusesAQuoteWithoutEnd(t *testing.T) {
-	_, err := Parse(`codex 'app-server`, environ{}.get)
-	require.ErrorContains(t, err, "the backend is no line of words")
 }
 
 func TestParseFindsTheProgramOnPath(t *testing.T) {
 	codex := script(t, "codex", "")
 	unreadable := filepath.Join(t.TempDir(), "codex")
 	require.NoError(t, os.WriteFile(unreadable, nil, 0o644))
-	path := "relative::" + t.TempDir() + ":" + filepath.Dir(unreadable) + ":" + filepath.Dir(codex)
+	path := strings.Join([]string{"relative", "", t.TempDir(), filepath.Dir(unreadable), filepath.Dir(codex)}, string(os.PathListSeparator))
 	command, err := Parse("codex app-server", environ{"PATH": path}.get)
 	require.NoError(t, err)
 	require.Equal(t, codex, command.Path)
@@ -54,38 +39,46 @@ func TestParseSaysWhyAProgramCannotBeRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "text"), nil, 0o644))
 	itself, err := os.Executable()
 	require.NoError(t, err)
-	shim := script(t, "codex", "# "+shimMark+"/no/such/codex")
+	none, below := filepath.Join(folder, "none"), filepath.Join(folder, "text", "none")
+	shim := script(t, "codex", "# "+shimMark+none)
 	for line, want := range map[string]string{
-		"":                            "the backend is empty",
-		"''":                          "the backend is empty",
-		"codex":                       "the backend codex is in no folder of PATH",
-		folder + "/none":              folder + "/none: no such file or directory",
-		folder + "/text/none":         folder + "/text/none: not a directory",
-		folder + "/directory":         folder + "/directory is a folder",
-		folder + "/text":              folder + "/text cannot be run by this user",
-		"text":                        folder + "/text cannot be run by this user",
-		"'" + itself + "' app-server": "is bezoar itself",
-		shim + " app-server":          "is a shim, and the codex behind it cannot be used: the backend /no/such/codex: no such file",
+		"":           "the backend is empty",
+		quote(""):    "the backend is empty",
+		"codex":      "the backend codex is in no folder of PATH",
+		quote(none):  none + ": " + problemOf(none),
+		quote(below): below + ": " + problemOf(below),
+		quote(filepath.Join(folder, "directory")): "directory is a folder",
+		quote(filepath.Join(folder, "text")):      "text " + unrunnable,
+		"text":                                    "text " + unrunnable,
+		quote(itself) + " app-server":             "is bezoar itself",
+		quote(shim) + " app-server":               "is a shim, and the codex behind it cannot be used: the backend " + none + ": " + problemOf(none),
 	} {
 		_, err := Parse(line, environ{"PATH": folder}.get)
 		require.ErrorContains(t, err, want, line)
 	}
 }
 
+// problemOf is what the system says of a path.
+func problemOf(path string) string {
+	_, err := os.Stat(path)
+	return err.(*fs.PathError).Err.Error()
+}
+
 func TestShimLeadsToTheCodexBehindIt(t *testing.T) {
 	codex := script(t, "codex", "")
 	shim := script(t, "codex", "# "+shimMark+codex)
-	command, err := Parse(shim+" -c a=b app-server", environ{}.get)
+	command, err := Parse(quote(shim)+" -c a=b app-server", environ{}.get)
 	require.NoError(t, err)
 	require.Equal(t, Command{Words: []string{codex, "-c", "a=b", "app-server"}, Path: codex}, command)
-	_, err = Parse(script(t, "codex", "# "+shimMark+shim)+" app-server", environ{}.get)
+	_, err = Parse(quote(script(t, "codex", "# "+shimMark+shim))+" app-server", environ{}.get)
 	require.ErrorContains(t, err, "is a shim of a shim, "+shim+": name the codex behind it, "+codex)
 	itself, err := os.Executable()
 	require.NoError(t, err)
-	_, err = Parse(script(t, "codex", "# "+shimMark+itself)+" app-server", environ{}.get)
+	_, err = Parse(quote(script(t, "codex", "# "+shimMark+itself))+" app-server", environ{}.get)
 	require.ErrorContains(t, err, "is bezoar itself")
-	_, err = Codex("/no/such/codex", environ{}.get)
-	require.EqualError(t, err, "--codex /no/such/codex: no such file or directory")
+	none := filepath.Join(t.TempDir(), "codex")
+	_, err = Codex(none, environ{}.get)
+	require.EqualError(t, err, "--codex "+none+": "+problemOf(none))
 }
 
 func TestRemoveShimSaysThatThereIsNone(t *testing.T) {

@@ -7,6 +7,10 @@ import (
 	"syscall"
 )
 
-// prepare makes the child lead a process group. If this process is killed, the child
-// ends because its input does.
-func prepare(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// begin starts the child, which leads a process group. If this process is killed, the
+// child ends because its input does.
+func begin(command *exec.Cmd) (process, error) {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err := command.Start()
+	return process{command.Process}, err
+}

@@ -16,10 +16,12 @@ import (
 // when the thread that started it ends.
 func keepThread() { runtime.LockOSThread() }
 
-// prepare makes the child end with this process, also if that is killed. What the child
-// has started then has no input any more, which ends a codex.
-func prepare(command *exec.Cmd) {
+// begin starts the child, which ends with this process, also if that is killed. What the
+// child has started then has no input any more, which ends a codex.
+func begin(command *exec.Cmd) (process, error) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	err := command.Start()
+	return process{command.Process}, err
 }
 
 // awaitEnd waits until the process has ended, and leaves it to be waited for: until then

@@ -20,9 +20,12 @@ func shimText(bezoar, codex string) string {
 // Become runs a program as if in the place of this one, and ends with its exit code. It
 // returns only with an error.
 func Become(path string, arguments []string) error {
-	command := exec.Command(path, arguments...)
+	command, err := commandFor(path, path, arguments)
+	if err != nil {
+		return err
+	}
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := command.Run()
+	err = command.Run()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		return err
 	}

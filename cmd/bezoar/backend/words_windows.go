@@ -9,6 +9,7 @@ import (
 const (
 	separators = `/\:`
 	plainRunes = `+,-./:=@_\`
+	unrunnable = "is no program: its name has none of the endings in PATHEXT, such as .exe and .cmd"
 )
 
 // split cuts a line as programs of Windows cut theirs: a backslash is part of a path.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 	"unicode"
@@ -61,8 +62,8 @@ func PaintFor(out io.Writer, getenv func(string) string) Paint {
 
 // CanDraw reports whether the stream is a terminal that obeys control sequences.
 func CanDraw(out io.Writer, getenv func(string) string) bool {
-	term := getenv("TERM")
-	return term != "" && term != "dumb" && IsTerminal(out)
+	file, ok := out.(*os.File)
+	return ok && IsTerminal(file) && getenv("TERM") != "dumb" && obeysSequences(file, getenv)
 }
 
 // The colours, as a terminal has them (ECMA-48, SGR).
@@ -166,13 +167,18 @@ func WithoutPrefix(err error) error {
 	return err
 }
 
-// ShellWord is text as one word of a POSIX shell, in quotes where it needs them.
+// ShellWord is text as one word of the shell that people have on this system, in quotes
+// where it needs them. On Windows that is PowerShell and cmd.exe, which both know double
+// quotes.
 func ShellWord(text string) string {
 	plain := func(r rune) bool {
-		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+:,@%", r)
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(plainInShell, r)
 	}
 	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
 		return text
+	}
+	if runtime.GOOS == "windows" {
+		return `"` + text + `"`
 	}
 	return Quoted(text)
 }

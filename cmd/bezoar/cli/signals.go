@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -64,7 +63,7 @@ type untilHangup struct {
 
 func (w untilHangup) Write(text []byte) (int, error) {
 	n, err := w.to.Write(text)
-	if errors.Is(err, syscall.EPIPE) {
+	if isReaderGone(err) {
 		w.hangUp()
 	}
 	return n, err

@@ -62,7 +62,7 @@ var variables = []option{
 	{word: "NO_COLOR", meaning: "set to anything: no colours"},
 	{word: "TERM, TERM_PROGRAM, TERM_PROGRAM_VERSION", meaning: "the terminal: whether it has colours, and what the user agent calls it"},
 	{word: "DISPLAY, WAYLAND_DISPLAY", meaning: "on Linux: whether there is a browser to open"},
-	{word: "HOME, USERPROFILE", meaning: "the folder of the user, where the default home is (without them: the one in the user database)"},
+	{word: "HOME, USERPROFILE", meaning: "the folder of the user, where the default home is; USERPROFILE on Windows, HOME elsewhere (without it: the one in the user database)"},
 	{word: "PATH", meaning: "where the programs of backends are, and a browser"},
 	{word: "XDG_CACHE_HOME, LocalAppData", meaning: "the folder below which bezoar/backends remembers the version of each Codex that was a backend, and which requests it calls experimental; safe to remove"},
 	{word: "GOMAXPROCS", meaning: "how many processors to use (default 1)"},

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
@@ -204,10 +205,14 @@ var homeOfUser = func() string {
 	return person.HomeDir
 }
 
+// homeVariable has the folder of the user in it. Codex asks Windows for that folder, and
+// not HOME, which shells like that of Git set there.
+var homeVariable = map[bool]string{true: "USERPROFILE", false: "HOME"}[runtime.GOOS == "windows"]
+
 func findHome(flags Flags, env func(string) setting) (string, error) {
 	home := first(setting{"--home", flags.Home}, env("BEZOAR_HOME"), env("CODEX_HOME"))
 	if home.value == "" {
-		person := first(env("HOME"), env("USERPROFILE"))
+		person := env(homeVariable)
 		if person.value == "" {
 			person.value = homeOfUser()
 		}

@@ -63,12 +63,12 @@ func TestHomeIsTheFirstThatIsNamed(t *testing.T) {
 		env  environment
 		want string
 	}{
-		"flag":                       {flagged, environment{"BEZOAR_HOME": ours, "CODEX_HOME": twin, "HOME": user}, flagged},
-		"BEZOAR_HOME":                {"", environment{"BEZOAR_HOME": ours, "CODEX_HOME": twin, "HOME": user}, ours},
-		"CODEX_HOME":                 {"", environment{"CODEX_HOME": twin, "HOME": user}, twin},
-		"an empty variable is unset": {"", environment{"BEZOAR_HOME": "", "CODEX_HOME": twin}, twin},
-		"user's home":                {"", environment{"HOME": user}, inUser},
-		"user's home on Windows":     {"", environment{"USERPROFILE": user}, inUser},
+		"flag":                                {flagged, environment{"BEZOAR_HOME": ours, "CODEX_HOME": twin, "HOME": user}, flagged},
+		"BEZOAR_HOME":                         {"", environment{"BEZOAR_HOME": ours, "CODEX_HOME": twin, "HOME": user}, ours},
+		"CODEX_HOME":                          {"", environment{"CODEX_HOME": twin, "HOME": user}, twin},
+		"an empty variable is unset":          {"", environment{"BEZOAR_HOME": "", "CODEX_HOME": twin}, twin},
+		"user's home":                         {"", environment{homeVariable: user}, inUser},
+		"user's home, and one of Git's shell": {"", environment{"USERPROFILE": user, "HOME": user}, inUser},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, test.want, load(t, Flags{Home: test.flag}, test.env).Home)
@@ -116,7 +116,7 @@ func TestHomeThatCannotBeUsedIsNamed(t *testing.T) {
 	}{
 		"missing, by flag":       {Flags{Home: missing}, nil, missing, "--home", true},
 		"missing, by variable":   {Flags{}, environment{"CODEX_HOME": missing}, missing, "CODEX_HOME", true},
-		"missing, by default":    {Flags{}, environment{"HOME": root}, filepath.Join(root, ".codex"), "default", true},
+		"missing, by default":    {Flags{}, environment{homeVariable: root}, filepath.Join(root, ".codex"), "default", true},
 		"a file":                 {Flags{}, environment{"BEZOAR_HOME": file}, file, "BEZOAR_HOME", false},
 		"below a file":           {Flags{Home: filepath.Join(file, "x")}, nil, filepath.Join(file, "x"), "--home", false},
 		"no home anywhere":       {Flags{}, nil, "~/.codex", "default", false},

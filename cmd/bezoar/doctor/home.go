@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
@@ -251,11 +250,11 @@ func (p *probe) diskRemedy(err error) string {
 		return "mount the folder that auth.json is in, and not the file"
 	case isFull(err):
 		return "make room on the disk of " + home
-	case errors.Is(err, syscall.EROFS):
+	case isReadOnly(err):
 		return "mount the disk of " + home + " for writing, or name another home"
 	case errors.Is(err, fs.ErrPermission):
 		return "check that " + us + " may write to " + home + " and replace files there"
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+	case isOutOfFiles(err):
 		return "allow more open files (ulimit -n)"
 	}
 	return "check that " + home + " is writable and has free space"

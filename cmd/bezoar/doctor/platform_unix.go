@@ -28,3 +28,11 @@ func openFileLimit() (limit uint64, known bool) {
 
 // isFull reports whether the disk, or the quota of this user, is full.
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// isReadOnly reports whether the disk takes nothing.
+func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
+
+// isOutOfFiles reports whether too many files are open.
+func isOutOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}

@@ -8,6 +8,6 @@ import (
 
 // peerOf is the process that listens at the other end, 0 if that is not known.
 func peerOf(conn net.Conn) (pid int) {
-	control(conn, func(fd int) { pid, _ = unix.GetsockoptInt(fd, unix.SOL_LOCAL, unix.LOCAL_PEERPID) })
+	control(conn, func(fd uintptr) { pid, _ = unix.GetsockoptInt(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERPID) })
 	return pid
 }

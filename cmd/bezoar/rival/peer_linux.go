@@ -8,8 +8,8 @@ import (
 
 // peerOf is the process that listens at the other end, 0 if that is not known.
 func peerOf(conn net.Conn) (pid int) {
-	control(conn, func(fd int) {
-		if peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+	control(conn, func(fd uintptr) {
+		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
 			pid = int(peer.Pid)
 		}
 	})

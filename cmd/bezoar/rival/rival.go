@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -171,6 +172,9 @@ func (s scene) mayBeServed(p process, mode Mode) bool {
 	return mode == Interactive && !s.served.IsZero() && !slices.Contains(p.words, "--no-daemon")
 }
 
+// homeVariable has the folder of the user in it, with Codex's default home.
+var homeVariable = map[bool]string{true: "USERPROFILE", false: "HOME"}[runtime.GOOS == "windows"]
+
 // hasHome reports whether the home of a codex is this one, by whatever path.
 func (s scene) hasHome(p process) bool {
 	theirs, user := "", ""
@@ -178,7 +182,7 @@ func (s scene) hasHome(p process) bool {
 		switch name, value, _ := strings.Cut(variable, "="); name {
 		case "CODEX_HOME":
 			theirs = value
-		case "HOME":
+		case homeVariable:
 			user = value
 		}
 	}

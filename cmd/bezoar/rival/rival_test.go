@@ -7,11 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
 
 func TestModeSaysWhichCodexSpendsATokenForItself(t *testing.T) {
@@ -60,7 +63,7 @@ func TestRivalIsACodexWithTheHome(t *testing.T) {
 	require.NoError(t, os.Mkdir(s.home, 0o700))
 	_, ok = s.rivals(p)
 	require.False(t, ok, "it has another home")
-	p.variables = func() []string { return []string{"HOME=" + user, "CODEX_HOME="} }
+	p.variables = func() []string { return []string{homeVariable + "=" + user, "CODEX_HOME="} }
 	_, ok = s.rivals(p)
 	require.True(t, ok, "the default home is this one")
 	p.variables = func() []string { return nil }
@@ -114,7 +117,7 @@ func TestMain(m *testing.M) {
 
 func TestFindSeesARunningCodexOfThisUser(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+	if !slices.Contains([]string{"linux", "darwin", "windows"}, runtime.GOOS) {
 		_, isKnown := Find(t.TempDir())
 		require.False(t, isKnown)
 		return
@@ -149,6 +152,7 @@ func TestFindSeesARunningCodexOfThisUser(t *testing.T) {
 }
 
 func TestFindAsksWhetherASocketIsServed(t *testing.T) {
+	machinetest.SkipUnderWine(t, machinetest.LacksUnixSockets)
 	folder, err := os.MkdirTemp("", "s") // a path of a socket has to be short
 	require.NoError(t, err)
 	defer os.RemoveAll(folder)

@@ -158,12 +158,15 @@ func (f *listenFlags) open(env cli.Environment, home string) (*door, error) {
 func openSocket(path string) (*door, error) {
 	listener, err := socket.Listen(path)
 	taken, isTaken := errors.AsType[*socket.TakenError](err)
+	_, isMissing := errors.AsType[*socket.NoSocketsError](err)
 	foreign, isForeign := errors.AsType[*socket.ForeignError](err)
 	switch {
 	case isTaken:
 		return nil, fmt.Errorf("%w: end that program, or choose another socket with --listen unix://PATH", taken)
 	case isForeign:
 		return nil, fmt.Errorf("%w: it is not removed; choose another path with --listen unix://PATH", foreign)
+	case isMissing:
+		return nil, fmt.Errorf("--listen: %w; use --listen ws://127.0.0.1:0", err)
 	case err != nil:
 		return nil, fmt.Errorf("--listen: %w", err)
 	}

@@ -32,4 +32,8 @@ func isOurs(info fs.FileInfo) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
+func isInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
+
+func isWithout(err error) bool { return errors.Is(err, syscall.EAFNOSUPPORT) }
+
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

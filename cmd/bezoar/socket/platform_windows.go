@@ -4,7 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"syscall"
+
+	"golang.org/x/sys/windows"
 )
 
 // The folder of the user protects what is in it.
@@ -18,7 +19,8 @@ func isSocket(mode fs.FileMode) bool { return mode&(fs.ModeSocket|fs.ModeIrregul
 
 func isOurs(fs.FileInfo) bool { return true }
 
-func isRefused(err error) bool {
-	const connectionRefused syscall.Errno = 10061 // WSAECONNREFUSED
-	return errors.Is(err, connectionRefused)
-}
+func isInUse(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
+
+func isWithout(err error) bool { return errors.Is(err, windows.WSAEAFNOSUPPORT) }
+
+func isRefused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }

@@ -5,7 +5,6 @@ package socket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -56,6 +55,16 @@ func (e *UnsafeFolderError) Error() string {
 	return "every user may write to the folder " + e.Path + ": chmod 700 it, or choose another one"
 }
 
+// NoSocketsError reports that the system has no unix sockets: Windows has them since
+// Windows 10 1803. Listen at a port of this machine.
+type NoSocketsError struct{ Err error }
+
+func (e *NoSocketsError) Error() string {
+	return "this system has no unix sockets (" + e.Err.Error() + ")"
+}
+
+func (e *NoSocketsError) Unwrap() error { return e.Err }
+
 const (
 	pathLimitBytes = len(syscall.RawSockaddrUnix{}.Path) - 1 // it ends with a zero byte
 	lockLimit      = 5 * time.Second
@@ -66,8 +75,8 @@ const (
 // Listen takes the socket at a path, which may be relative. Only its owner may connect to
 // it. It makes the folder for its owner alone if there is none.
 //
-// Errors: [*TakenError], [*ForeignError], [*TooLongError], [*UnsafeFolderError], or that
-// of the file system.
+// Errors: [*TakenError], [*ForeignError], [*TooLongError], [*UnsafeFolderError],
+// [*NoSocketsError], or that of the file system.
 func Listen(path string) (*Socket, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -88,8 +97,11 @@ func Listen(path string) (*Socket, error) {
 		return nil, err
 	}
 	listener, err := bind(path)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if isInUse(err) {
 		return nil, &TakenError{Path: path} // by a program that asks for no lock
+	}
+	if isWithout(err) {
+		return nil, &NoSocketsError{err}
 	}
 	if err != nil {
 		return nil, err

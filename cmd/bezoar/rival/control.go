@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build linux || darwin || windows
 
 package rival
 
@@ -8,12 +8,12 @@ import (
 )
 
 // control calls look with the descriptor of a connection, if it has one.
-func control(conn net.Conn, look func(fd int)) {
+func control(conn net.Conn, look func(fd uintptr)) {
 	has, ok := conn.(syscall.Conn)
 	if !ok {
 		return
 	}
 	if raw, err := has.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { look(int(fd)) })
+		_ = raw.Control(look)
 	}
 }

@@ -1,0 +1,122 @@
+package backend
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/windows"
+)
+
+// The job of a child ends all that the child has started.
+const endsWithParent, allEndWithParent = true, true
+
+func isGone(process int) bool {
+	handle, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(process))
+	if err != nil {
+		return errors.Is(err, windows.ERROR_INVALID_PARAMETER) // there is none
+	}
+	defer windows.CloseHandle(handle)
+	event, err := windows.WaitForSingleObject(handle, 0)
+	return err == nil && event == windows.WAIT_OBJECT_0
+}
+
+// script makes a batch file in a folder of its own.
+func script(t *testing.T, name, text string) string {
+	t.Helper()
+	return write(t, name+".cmd", "@echo off\r\n"+text+"\r\n")
+}
+
+func init() {
+	acts["words"] = func([]string) int {
+		json.NewEncoder(os.Stdout).Encode(wordsOfNode(windows.UTF16PtrToString(syscall.GetCommandLine()))[3:])
+		return 5
+	}
+}
+
+// wordsOfNode cuts a command line as node does, by the rules in Microsoft's "Parsing C
+// command-line arguments". Those of Go are older: two quotes within quotes also end them.
+func wordsOfNode(line string) (words []string) {
+	var word []byte
+	isQuoted, isBegun := false, false
+	for i := 0; i < len(line); i++ {
+		backslashes := len(line[i:]) - len(strings.TrimLeft(line[i:], `\`))
+		i += backslashes
+		if i == len(line) || line[i] != '"' {
+			word = append(word, strings.Repeat(`\`, backslashes)...)
+		} else {
+			word = append(word, strings.Repeat(`\`, backslashes/2)...)
+		}
+		switch isBegun = isBegun || backslashes > 0; {
+		case i == len(line):
+		case line[i] == '"' && backslashes%2 == 1:
+			word = append(word, '"')
+		case line[i] == '"' && isQuoted && i+1 < len(line) && line[i+1] == '"':
+			word, i = append(word, '"'), i+1
+		case line[i] == '"':
+			isQuoted, isBegun = !isQuoted, true
+		case line[i] != ' ' || isQuoted:
+			word, isBegun = append(word, line[i]), true
+		case isBegun:
+			words, word, isBegun = append(words, string(word)), nil, false
+		}
+	}
+	if isBegun {
+		words = append(words, string(word))
+	}
+	return words
+}
+
+// npm makes a batch file for a program. cmd.exe, which reads it, has a meaning for many
+// signs, and must do nothing with words of a user.
+func TestBatchFileGetsItsWordsAsTheyAre(t *testing.T) {
+	words := []string{
+		"app-server", `cli_auth_credentials_store="ephemeral"`, `a b`, ``, `"`, `""`, `\`, `C:\with blanks\`, `a\"b`, `a\\" & b`,
+		`&calc`, `"&calc&"`, `a|b`, `<in >out`, `^`, `^&`, `%PATH%`, `%`, `%%`, `100%`, `!PATH!`, `(`, `)`, `;,=`, `*?`, `Пользователь 名前`, `%cd:~,%`, `--`,
+	}
+	program := script(t, "codex", `"`+os.Args[0]+`" act words %*`)
+	child, err := Command{Words: append([]string{program}, words...), Path: program}.start(words, Options{Home: t.TempDir(), Stderr: os.Stderr})
+	require.NoError(t, err)
+	text, err := io.ReadAll(child)
+	require.NoError(t, err)
+	require.Equal(t, Status{Code: 5}, child.End(t.Context()), "the exit code is that of the program behind")
+	var got []string
+	require.NoError(t, json.Unmarshal(text, &got), string(text))
+	require.Equal(t, words, got)
+}
+
+func TestBatchFileIsGivenNoLineBreak(t *testing.T) {
+	program := script(t, "codex", "")
+	for _, word := range []string{"a\nb", "a\rb", "a\x00"} {
+		_, err := Command{Words: []string{program}, Path: program}.start([]string{word}, Options{Home: t.TempDir(), Stderr: io.Discard})
+		require.ErrorIs(t, err, errNoBatchWord)
+	}
+}
+
+func TestParseReadsQuotesAsProgramsOfWindows(t *testing.T) {
+	codex := script(t, "my codex", "")
+	command, err := Parse(`"`+codex+`" -c "a=\"b c\"" app-server`, environ{}.get)
+	require.NoError(t, err)
+	require.Equal(t, Command{Words: []string{codex, "-c", `a="b c"`, "app-server"}, Path: codex}, command)
+	again, err := Parse(command.Line(), environ{}.get)
+	require.NoError(t, err)
+	require.Equal(t, command, again)
+}
+
+// npm puts three files into a folder of PATH: one for shells, one for PowerShell, and the
+// batch file.
+func TestParseFindsTheBatchFileThatNpmMade(t *testing.T) {
+	codex := script(t, "codex", "")
+	for _, each := range []string{"codex", "codex.ps1"} {
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(codex), each), nil, 0o600))
+	}
+	command, err := Parse("codex app-server", environ{"PATH": filepath.Dir(codex)}.get)
+	require.NoError(t, err)
+	require.Equal(t, codex, command.Path)
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// plainInShell are the signs that need no quotes in a command line.
+const plainInShell = `/._-+:,@\`
+
+// obeysSequences has a console obey control sequences, which one of Windows 10 does only
+// for a program that asks for it (ENABLE_VIRTUAL_TERMINAL_PROCESSING in Microsoft's
+// "SetConsoleMode"). It is false for an older console. Text needs no such preparation: Go
+// writes to a console in UTF-16, whatever its code page is, and reads from it so.
+func obeysSequences(console *os.File, _ func(string) string) bool {
+	handle := windows.Handle(console.Fd())
+	var mode uint32
+	if windows.GetConsoleMode(handle, &mode) != nil {
+		return false
+	}
+	return windows.SetConsoleMode(handle, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
+}
+
+// isReaderGone reports whether an error of a write says that nobody reads any more.
+func isReaderGone(err error) bool {
+	return errors.Is(err, windows.ERROR_NO_DATA) || errors.Is(err, windows.ERROR_BROKEN_PIPE)
+}
