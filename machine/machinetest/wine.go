@@ -10,6 +10,7 @@ type Lack string
 const (
 	LacksGo          Lack = "there is no Go toolchain beside it that could build or test anything"
 	LacksInterfaces  Lack = "it does not list the interfaces of the network"
+	LacksLinkLoops   Lack = "it takes a symbolic link to itself for a file that is missing"
 	LacksUnixSockets Lack = "its sockets have no AF_UNIX, which Windows 10 has since 1803"
 )
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/rival"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
 
 // asCodex is how a test starts this program as a codex that behaves in a way.
@@ -160,6 +161,7 @@ func TestDoctorSaysWhoHasTheControlSocket(t *testing.T) {
 	look(resultWarn, "is no socket")
 	require.NoError(t, os.Remove(path))
 
+	machinetest.SkipUnderWine(t, machinetest.LacksUnixSockets)
 	listener, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	listener.(*net.UnixListener).SetUnlinkOnClose(false)

@@ -37,7 +37,7 @@ func TestListenTakesLoopbackAlone(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	_, err = listen(taken.Addr().String())
-	require.ErrorContains(t, err, "address already in use")
+	require.ErrorContains(t, err, taken.Addr().String()+": bind: ") // the rest is in the words of the system
 }
 
 func TestServerThatEndsHearsOfNoChange(t *testing.T) {

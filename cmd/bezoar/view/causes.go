@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // causes say what leads to the present state: what the ledger shows, else what is usual.
@@ -99,11 +99,6 @@ func (v *View) lostByHolder() string {
 
 // runs reports whether there is a process with this number, as far as this user can tell.
 func runs(pid int) bool {
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	defer process.Release()
-	err = process.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, syscall.EPERM)
+	_, err := system.Here.Started(pid)
+	return !errors.Is(err, os.ErrProcessDone)
 }
