@@ -22,7 +22,7 @@ func commandFor(path, name string, arguments []string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	system, err := windows.GetSystemDirectory() // not COMSPEC, which anybody can set
+	system, err := windows.GetSystemDirectory() // not COMSPEC, which any program can set
 	if err != nil {
 		return nil, err
 	}

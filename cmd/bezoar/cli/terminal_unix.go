@@ -14,5 +14,5 @@ const plainInShell = "/._-+:,@%"
 // obeysSequences reports whether a terminal obeys control sequences.
 func obeysSequences(_ *os.File, getenv func(string) string) bool { return getenv("TERM") != "" }
 
-// isReaderGone reports whether an error of a write says that nobody reads any more.
+// isReaderGone reports whether an error of a write says that its reader has gone.
 func isReaderGone(err error) bool { return errors.Is(err, syscall.EPIPE) }

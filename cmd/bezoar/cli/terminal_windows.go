@@ -23,7 +23,7 @@ func obeysSequences(console *os.File, _ func(string) string) bool {
 	return windows.SetConsoleMode(handle, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
 }
 
-// isReaderGone reports whether an error of a write says that nobody reads any more.
+// isReaderGone reports whether an error of a write says that its reader has gone.
 func isReaderGone(err error) bool {
 	return errors.Is(err, windows.ERROR_NO_DATA) || errors.Is(err, windows.ERROR_BROKEN_PIPE)
 }
