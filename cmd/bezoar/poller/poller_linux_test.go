@@ -76,7 +76,7 @@ func TestEndIsThatOfAProcessWhichIsLeftToBeWaitedFor(t *testing.T) {
 	End(command.Process.Pid)
 }
 
-func TestAWidePipeTakesAMegabyteThatNobodyReads(t *testing.T) {
+func TestAWidePipeTakesAMegabyteWithoutAReader(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
