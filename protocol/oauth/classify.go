@@ -64,6 +64,11 @@ const (
 // [history.Reason.IsExplained]. The first row that covers an answer counts. Each row has a status, for a code can mean different things
 // at different statuses (RFC 6749 section 5.2: 400, and 401 for the client).
 //
+// The codes of Codex's own issuer count at any status, also at those of a gateway (502,
+// 503, 504), as in Codex: no gateway knows them. One that has put its status over the
+// issuer's body hands a verdict on; to post that token again is what the issuer punishes.
+// A broken gateway answers with a page, which never counts, or in words of its own.
+//
 // What is left out, and why:
 //   - 429, 500 and other 5xx with invalid_grant come from issuers that are out of
 //     order. As in Codex, only the codes of its own issuer count there.
