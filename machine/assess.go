@@ -21,7 +21,7 @@ type Assessment struct {
 	Expired       bool              // the access token has, by its own date
 	ClockWrong    bool              // it had when it was asked for, so that its date is not that of this machine's clock
 	Unsaved       bool              // the tokens are in memory alone
-	InDoubt       bool              // the refresh token may be spent, and its successor lost
+	InDoubt       bool              // a post has no outcome: the refresh token may be spent and its successor lost, or was when the issuer refused it
 	Evidence      evidence.Repeated // what came of asking the issuer the last time, if that gave no tokens
 }
 
@@ -51,7 +51,7 @@ func (s State) Assess(at time.Time) Assessment {
 	return Assessment{
 		Phase: s.Phase, Reason: s.reason(), Action: s.action(at), NextAttemptAt: s.nextAttempt(at),
 		Usable: s.isUsable(at), Expired: s.hasExpired(at), ClockWrong: s.ClockWrong,
-		Unsaved: s.IsUnsaved(), InDoubt: s.InDoubt,
+		Unsaved: s.IsUnsaved(), InDoubt: s.isInDoubt(),
 		Evidence: s.Evidence,
 	}
 }

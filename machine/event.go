@@ -74,6 +74,7 @@ type CredentialLoaded struct {
 	InUseEnded  bool             // a logout ended the login in use, as the ledger says
 	IsLater     bool             // a user made this login with this program after the one in use was taken up
 	LastLogin   history.Login    // the last login that a user made, as the ledger says
+	InDoubt     bool             // a post of its refresh token has no outcome, and none will come
 	Attempt     AttemptID        // the refresh that found it, zero for none
 	Displaced   bool             // it took the place of the unsaved login in use
 	Dropped     *Credential      // the tokens of that refresh, which no login uses any more; nil for none

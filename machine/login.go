@@ -21,6 +21,7 @@ func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) Cr
 		At: At{at}, Credential: found, Verdict: h.VerdictOn(id), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
 		InUse:      h.VerdictOn(s.Policy.TokenID(s.Credential)),
 		InUseEnded: s.IsEnded(h), IsLater: s.isLater(found, h), LastLogin: h.LastLogin,
+		InDoubt: h.Losses(id) > 0,
 	}
 }
 
@@ -200,7 +201,7 @@ func (s State) loaded(e CredentialLoaded) State {
 		s = s.condemning(*e.Verdict)
 	}
 	s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
-	s.RefreshedAt, s.LastLogin = e.RefreshedAt, e.LastLogin
+	s.RefreshedAt, s.LastLogin, s.InDoubt = e.RefreshedAt, e.LastLogin, e.InDoubt
 	return s
 }
 

@@ -120,7 +120,7 @@ func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Even
 	case doubt.Times+answersLost > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
-			Reason: history.ReasonInDoubt, At: at,
+			Reason: history.ReasonInDoubt, At: at, InDoubt: true,
 		}}
 	case s.serves(at):
 		withheld := s.withheld(evidence.BlockInDoubt, at)

@@ -52,6 +52,7 @@ func (s Snapshot) Since() time.Time { return s.shown().state.Since }
 // Assess is how the login fares at a moment; see [State.Assess].
 func (s Snapshot) Assess(at time.Time) Assessment {
 	assessed := s.shown().state.Assess(at)
+	assessed.InDoubt = s.InDoubt()
 	if assessed.Phase == Poisoned {
 		assessed.Reason = string(s.shown().verdict.Reason)
 	}
@@ -153,11 +154,11 @@ func (s Snapshot) Evidence() evidence.Repeated { return s.shown().state.Evidence
 func (s Snapshot) Failures() int { return s.shown().state.Failures }
 
 // Rejected reports whether a resource server refused the access token, InDoubt whether
-// the refresh token may be spent, and Unsaved whether the tokens are in the memory of
+// the refresh token may be spent, or was when it was refused, and Unsaved whether the tokens are in the memory of
 // this process alone.
 func (s Snapshot) Rejected() bool { return s.shown().state.Rejected }
 
-func (s Snapshot) InDoubt() bool { return s.shown().state.InDoubt }
+func (s Snapshot) InDoubt() bool { return s.shown().state.InDoubt || s.shown().verdict.InDoubt }
 
 func (s Snapshot) Unsaved() bool { return s.shown().state.IsUnsaved() }
 

@@ -67,7 +67,7 @@ type State struct {
 	Failures     int                  // transient failures in a row
 	Blocked      evidence.BlockReason // Stale: what stood in the way of the last attempt; NoAuth: of the last look
 	Evidence     evidence.Repeated    // Stale: what came of asking the issuer the last time, here or in another process
-	InDoubt      bool                 // Stale: the refresh token may be spent, and its successor lost
+	InDoubt      bool                 // Fresh and Stale: the refresh token may be spent, and its successor lost; of Poisoned its verdict says so
 	LastAttempt  time.Time            // when the last refresh was started
 	RefreshedAt  time.Time            // when this credential came out of a refresh, of any process; zero if it did not
 	LastLogin    history.Login        // the last login in the ledger when a look took one up
@@ -117,6 +117,13 @@ func (s State) Verdict() (history.Verdict, bool) {
 		return history.Verdict{}, false
 	}
 	return s.verdictOn(s.Credential)
+}
+
+// isInDoubt reports whether the refresh token may have been spent by a post without an
+// outcome: it may be so still, or it was when the token was refused.
+func (s State) isInDoubt() bool {
+	verdict, _ := s.Verdict()
+	return s.InDoubt || verdict.InDoubt
 }
 
 // verdictOn also knows the token set that has nothing to refresh with: it is

@@ -106,6 +106,10 @@ type Doubt struct {
 	AnswersLost int       // of posts that were concluded, but whose answer was lost
 }
 
+// IsGivenUp reports whether there was a post whose outcome no process will write down any
+// more: the token may be spent. A post in flight is none.
+func (d Doubt) IsGivenUp() bool { return d.Times > 0 && d.HolderGone || d.AnswersLost > 0 }
+
 // VerdictOn is the verdict on a refresh token, nil if there is none.
 func (h TokenHistory) VerdictOn(id secret.Fingerprint) *Verdict {
 	verdict, ok := Verdicts(h.Verdicts).On(id)

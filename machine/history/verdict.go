@@ -35,6 +35,7 @@ type Verdict struct {
 	Access  secret.Fingerprint // the access token it was refused with
 	Reason  Reason
 	At      time.Time
+	InDoubt bool // a post before the one that was refused has no outcome: that one may have spent the token
 }
 
 // Covers reports whether the refresh token was refused together with this access token.

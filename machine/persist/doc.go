@@ -38,6 +38,5 @@
 // # Looking without a trace
 //
 // A command that only looks must leave nothing behind. A Store or a Ledger that can say
-// so without a try is a [Prober], and a Ledger whose Doubt clears up what it finds also
-// has a PeekDoubt (see [Ledger]).
+// so without a try is a [Prober], and it asks a Ledger with PeekDoubt.
 package persist

@@ -20,10 +20,6 @@ import (
 //
 // A post goes through it like this: History and Doubt say whether it may be made,
 // Intend makes sure that no other process makes it, Conclude says how it ended.
-//
-// A Ledger whose Doubt clears up what it finds has a method PeekDoubt as well, with the
-// same parameters and results: it changes nothing, may be called without the lock, and
-// counts a post in flight as one without an outcome.
 type Ledger interface {
 	// History replays the journal. A line that cannot be read is left out. It
 	// returns an [*UnavailableError] if the journal cannot be opened; then nothing
@@ -40,6 +36,10 @@ type Ledger interface {
 	// without it, Doubt may take a post in flight for one that was given up. It
 	// returns an [*UnavailableError] if that is unknown; then do not post.
 	Doubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error)
+
+	// PeekDoubt is Doubt for one that only looks: it clears nothing up, and may be called
+	// without the lock. A post in flight is one whose holder is not gone.
+	PeekDoubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error)
 
 	// Intend makes the intent for intent.TokenID, durably and exclusively, and writes
 	// the entry: with nil the caller may post, once. It returns [ErrIntended] if
@@ -90,10 +90,11 @@ type Entry struct {
 	Reason    history.Reason     `json:"reason,omitempty"`
 	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
 	Failures  int                `json:"failures,omitempty"`
-	Unsaved   bool               `json:"unsaved,omitempty"` // rotated, or deferred with a NextID: the successor is in the memory of PID alone, until Saved
-	Lost      bool               `json:"lost,omitempty"`    // the answer to the post was lost: TokenID may be spent
-	Losses    int                `json:"losses,omitempty"`  // with Lost: how often that has happened to TokenID by now
-	SentAt    time.Time          `json:"sent_at,omitzero"`  // of a post, when it left: tokens live from then on
+	Unsaved   bool               `json:"unsaved,omitempty"`  // rotated, or deferred with a NextID: the successor is in the memory of PID alone, until Saved
+	Lost      bool               `json:"lost,omitempty"`     // the answer to the post was lost: TokenID may be spent
+	Losses    int                `json:"losses,omitempty"`   // with Lost: how often that has happened to TokenID by now
+	InDoubt   bool               `json:"in_doubt,omitempty"` // refused: an earlier post of TokenID has no outcome, and may have spent it
+	SentAt    time.Time          `json:"sent_at,omitzero"`   // of a post, when it left: tokens live from then on
 	Method    machine.Method     `json:"method,omitempty"`
 	Resumed   bool               `json:"resumed,omitempty"` // adopted: a logout had ended the login, and it goes on
 	Keys      string             `json:"keys,omitempty"`    // of old verdicts, see [history.Condemned.Texts]

@@ -185,6 +185,7 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 	t.Helper()
 	before := s.issuer.Counts()
 	last := s.engineAt(t, 2*time.Hour)
+	require.True(t, last.Snapshot().InDoubt(), "%s: named before the second post", name)
 	last.demand(t)
 	if wasPosted {
 		last.demand(t) // a verdict by now
@@ -201,6 +202,8 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 	verdict, _ := state.Verdict()
 	require.Equal(t, history.ReasonReused, verdict.Reason, name)
 	require.True(t, s.hasEntry(t, persist.Refused, verdict.TokenID), name)
+	require.True(t, state.InDoubt(), "%s: named when the login is over", name)
+	require.True(t, s.engineAt(t, 2*time.Hour).Snapshot().InDoubt(), "%s: and to the next process", name)
 }
 
 // goesOn demands that the next process may refresh, and that nothing is left

@@ -49,6 +49,11 @@ func (l *Ledger) Doubt(ctx context.Context, id secret.Fingerprint) (history.Doub
 	return read(ctx, l.reads, func(ctx context.Context) (history.Doubt, error) { return l.of.Doubt(ctx, id) })
 }
 
+// PeekDoubt implements [persist.Ledger].
+func (l *Ledger) PeekDoubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error) {
+	return read(ctx, l.reads, func(ctx context.Context) (history.Doubt, error) { return l.of.PeekDoubt(ctx, id) })
+}
+
 // takeBackLimit is how long an intent is tried to be taken back.
 const takeBackLimit = 10 * time.Second
 

@@ -106,7 +106,7 @@ func (l *Ledger) Doubt(_ context.Context, id secret.Fingerprint) (history.Doubt,
 	return doubt, err
 }
 
-// PeekDoubt is Doubt without a trace; see [persist.Ledger].
+// PeekDoubt implements [persist.Ledger].
 func (l *Ledger) PeekDoubt(_ context.Context, id secret.Fingerprint) (history.Doubt, error) {
 	doubt, _, err := l.doubt(id)
 	return doubt, err

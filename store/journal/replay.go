@@ -193,7 +193,7 @@ func successionOf(e persist.Entry) history.Succession {
 }
 
 func verdictOf(e persist.Entry, reason history.Reason) history.Verdict {
-	return history.Verdict{TokenID: e.TokenID, Access: e.Access, Reason: reason, At: e.At}
+	return history.Verdict{TokenID: e.TokenID, Access: e.Access, Reason: reason, At: e.At, InDoubt: e.InDoubt}
 }
 
 func expiryOf(e persist.Entry) history.Expiry {

@@ -119,6 +119,11 @@ func (p *Process) Doubt(_ context.Context, id secret.Fingerprint) (history.Doubt
 	return history.Doubt{Since: newest.entry.At, Times: newest.times, HolderGone: newest.holder.crashed}, nil
 }
 
+// PeekDoubt implements [persist.Ledger].
+func (p *Process) PeekDoubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error) {
+	return p.Doubt(ctx, id)
+}
+
 // Intend implements [persist.Ledger].
 func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt history.Doubt) error {
 	if err := ctx.Err(); err != nil {

@@ -208,13 +208,13 @@ func verdictsSurvive(t *testing.T, site LedgerSite) {
 	} {
 		require.NoError(t, ledger.Append(background, e))
 	}
-	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Access: access, Reason: history.ReasonRevoked, At: tick(3)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Access: access, Reason: history.ReasonRevoked, InDoubt: true, At: tick(3)}))
 	site.Crash(ledger)
 
 	require.Equal(t, history.TokenHistory{
 		Verdicts: []history.Verdict{
 			{TokenID: spent, Access: access, Reason: history.ReasonSpent, At: tick(1)},
-			{TokenID: dead, Access: access, Reason: history.ReasonRevoked, At: tick(3)},
+			{TokenID: dead, Access: access, Reason: history.ReasonRevoked, InDoubt: true, At: tick(3)},
 		},
 		Condemned: history.Condemned{}.With(
 			history.Verdict{TokenID: spent, Reason: history.ReasonSpent}, history.Verdict{TokenID: dead, Reason: history.ReasonRevoked}),
@@ -262,7 +262,7 @@ func longHistory(t *testing.T, site LedgerSite) {
 	made := persist.Entry{Kind: persist.Login, TokenID: ledgerKey("made"), Access: "access", Owner: "owner", At: tick(1)}
 	require.NoError(t, ledger.Append(background, made))
 	require.NoError(t, ledger.Append(background, persist.Entry{Kind: persist.Logout, TokenID: ended, At: tick(1)}))
-	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused, At: tick(2)}))
+	require.NoError(t, ledger.Conclude(background, dead, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused, InDoubt: true, At: tick(2)}))
 	other := persist.Entry{Kind: persist.Refused, Reason: history.ReasonUnexplained, Endpoint: "other"}
 	for i := range 2000 {
 		require.NoError(t, ledger.Conclude(background, ledgerKey("other"), other), i)
@@ -270,7 +270,7 @@ func longHistory(t *testing.T, site LedgerSite) {
 	fresh := site.Start()
 	require.Equal(t, history.Doubt{Since: tick(0), Times: 1, HolderGone: true}, doubtOf(t, fresh, open))
 	require.Equal(t, history.TokenHistory{
-		Verdicts: []history.Verdict{{TokenID: dead, Reason: history.ReasonReused, At: tick(2)}}, LoggedOut: true,
+		Verdicts: []history.Verdict{{TokenID: dead, Reason: history.ReasonReused, InDoubt: true, At: tick(2)}}, LoggedOut: true,
 		Condemned: history.Condemned{}.With(history.Verdict{TokenID: dead, Reason: history.ReasonReused}),
 		Lost:      []history.Loss{{TokenID: lost, Times: 1}}, Ended: []history.Ending{{TokenID: made.TokenID, Undone: true}, {TokenID: ended}},
 		Origins:   []history.Origin{{Owner: "owner"}},

@@ -3,6 +3,7 @@ package account
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -79,6 +80,12 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			"Stale since 11:00: the access token expired at 11:00, and another process is refreshing it. Next: wait until 12:00:01", cli.ExitWait},
 		"in doubt while it serves": {scenetest.New(t, time.Minute).Intend(10*time.Minute, 1),
 			"Stale since 11:56: the access token is valid until 12:01:00, and the answer to the last refresh was lost, so the refresh token may be spent. Next: wait until 12:01:00", cli.ExitOK},
+		"in doubt and expired": {scenetest.New(t, -time.Hour).Intend(10*time.Minute, 1),
+			"Stale since 11:00: the access token expired at 11:00, and the outcome of a refresh is not known, so the refresh token may be spent; the next use tries it once more. Next: bezoar token", cli.ExitOK},
+		"in doubt and not due": {scenetest.New(t, time.Hour).Intend(10*time.Minute, 1),
+			"Fresh since 11:00: the access token is valid until 13:00, and the outcome of a refresh is not known, so the refresh token may be spent. Nothing to do.", cli.ExitOK},
+		"refused after a doubt": {scenetest.New(t, -time.Hour).Note(10*time.Minute, persist.Entry{Kind: persist.Intended}).Note(time.Minute, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused, InDoubt: true}),
+			"Poisoned since 11:59: the issuer says this refresh token was already used, after a refresh whose outcome is not known. Next: bezoar login", cli.ExitLogin},
 		"in doubt twice": {scenetest.New(t, -time.Hour).Intend(20*time.Minute, 1).Intend(10*time.Minute, 2),
 			"Poisoned since 11:50: the outcome of two refreshes with this refresh token is not known, so it counts as spent. Next: bezoar login", cli.ExitLogin},
 	} {
@@ -87,6 +94,33 @@ func TestStatusSaysInWordsWhatIsKnown(t *testing.T) {
 			require.Equal(t, each.line+"\n", line)
 			require.Equal(t, each.code, code)
 		})
+	}
+}
+
+func TestStatusNamesADoubtWhereverThereIsOne(t *testing.T) {
+	refused := persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused}
+	afterDoubt := refused
+	afterDoubt.InDoubt = true
+	for name, each := range map[string]struct {
+		scene   *scenetest.Scene
+		inDoubt bool
+	}{
+		"no doubt":        {scenetest.New(t, time.Hour), false},
+		"under way":       {scenetest.New(t, -time.Hour).Intend(time.Second, 1), false},
+		"not due":         {scenetest.New(t, time.Hour).Intend(10*time.Minute, 1), true},
+		"due":             {scenetest.New(t, time.Minute).Intend(10*time.Minute, 1), true},
+		"expired":         {scenetest.New(t, -time.Hour).Intend(10*time.Minute, 1), true},
+		"an answer lost":  {scenetest.New(t, -time.Hour).Note(time.Minute, persist.Entry{Kind: persist.Deferred, Lost: true, Losses: 1}), true},
+		"in doubt twice":  {scenetest.New(t, -time.Hour).Intend(20*time.Minute, 1).Intend(10*time.Minute, 2), true},
+		"refused":         {scenetest.New(t, -time.Hour).Note(time.Minute, refused), false},
+		"refused with it": {scenetest.New(t, -time.Hour).Note(time.Minute, afterDoubt), true},
+	} {
+		for _, command := range []string{"status", "why"} {
+			report, _ := runOn(t, each.scene, command, "--json")
+			var is view.Status
+			require.NoError(t, json.Unmarshal([]byte(report), &is))
+			require.Equal(t, each.inDoubt, is.InDoubt, "%s: %s", command, name)
+		}
 	}
 }
 
@@ -116,13 +150,17 @@ func tree(t *testing.T, folder string) []string {
 
 // TestStatusAgreesWithAnEngine starts an engine on the same home, which only reads it.
 func TestStatusAgreesWithAnEngine(t *testing.T) {
-	for name, s := range map[string]*scenetest.Scene{
-		"fresh":    scenetest.New(t, time.Hour),
-		"stale":    scenetest.New(t, -time.Hour),
-		"poisoned": scenetest.New(t, time.Hour).Note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused}),
+	for name, each := range map[string]struct {
+		home  *scenetest.Scene
+		phase machine.Phase
+	}{
+		"fresh":    {scenetest.New(t, time.Hour), machine.Fresh},
+		"stale":    {scenetest.New(t, -time.Hour), machine.Stale},
+		"in doubt": {scenetest.New(t, -time.Hour).Intend(10*time.Minute, 1), machine.Stale},
+		"poisoned": {scenetest.New(t, time.Hour).Note(time.Hour, persist.Entry{Kind: persist.Refused, Reason: history.ReasonReused}), machine.Poisoned},
 	} {
 		t.Run(name, func(t *testing.T) {
-			loaded, err := config.Load(config.Flags{Home: s.Home}, func(string) string { return "" })
+			loaded, err := config.Load(config.Flags{Home: each.home.Home}, func(string) string { return "" })
 			require.NoError(t, err)
 			options := session.EngineOptions(loaded, session.NewIssuer(loaded, session.Quiet), session.Quiet)
 			options.Now = func() time.Time { return scenetest.Noon }
@@ -132,7 +170,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 			v := view.View{Config: loaded, At: scenetest.Noon}
 			v.Look(session.Quiet)
 			require.Equal(t, auth.Snapshot().Assess(scenetest.Noon), v.State.Assess(scenetest.Noon))
-			require.Equal(t, name, map[machine.Phase]string{machine.Fresh: "fresh", machine.Stale: "stale", machine.Poisoned: "poisoned"}[v.State.Phase()])
+			require.Equal(t, each.phase, v.State.Phase())
 		})
 	}
 }

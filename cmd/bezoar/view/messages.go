@@ -51,7 +51,7 @@ func (v *View) known() string {
 			return holder
 		}
 		verdict, _ := v.State.Verdict()
-		return Because(verdict.Reason)
+		return Because(verdict.Reason) + v.afterDoubt(verdict)
 	}
 	if v.publishedFrom != "" {
 		return "not logged in; bezoar publish, from " + v.publishedFrom + ", puts a token here while that home has a login"
@@ -79,10 +79,25 @@ func (v *View) access() string {
 // endOfFresh warns of a login that cannot be refreshed when its access token expires.
 func (v *View) endOfFresh() string {
 	verdict, condemned := v.State.Verdict()
-	if !condemned {
+	switch {
+	case condemned:
+		return ", and then a new login is needed: " + Because(verdict.Reason) + v.afterDoubt(verdict)
+	case v.State.InDoubt():
+		return ", and " + inDoubt
+	}
+	return ""
+}
+
+// inDoubt is said of a login while its next refresh may be refused for it.
+const inDoubt = "the outcome of a refresh is not known, so the refresh token may be spent"
+
+// afterDoubt names the refresh without an outcome that may have spent a refresh token
+// before it was refused. The reason may say so itself.
+func (v *View) afterDoubt(verdict history.Verdict) string {
+	if !verdict.InDoubt || verdict.Reason == history.ReasonInDoubt {
 		return ""
 	}
-	return ", and then a new login is needed: " + Because(verdict.Reason)
+	return ", after a refresh whose outcome is not known"
 }
 
 // obstacle says why a refresh that is due has not been made.
@@ -101,7 +116,10 @@ func (v *View) obstacle() string {
 	case evidence.BlockOtherLoginStored:
 		return "and the store now holds another login"
 	}
-	if v.State.Rejected() {
+	switch {
+	case v.State.InDoubt():
+		return "and " + inDoubt + "; the next use tries it once more"
+	case v.State.Rejected():
 		return "and a server rejected it"
 	}
 	return "and the next use refreshes it"

@@ -77,6 +77,7 @@ func (t *transaction) isOurs(ctx context.Context, stored machine.Credential) boo
 func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 	at := t.at()
 	t.entry.Kind, t.entry.Reason = persist.Refused, reason
+	t.entry.InDoubt = t.doubt.IsGivenUp()
 	if !reason.IsExplained() {
 		t.entry.Failures = t.tokenHistory(ctx).Deferral.After(0, true)
 		t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
@@ -85,7 +86,7 @@ func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 		return
 	}
 	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: history.Verdict{
-		TokenID: t.entry.TokenID, Access: t.entry.Access, Reason: reason, At: at.Time,
+		TokenID: t.entry.TokenID, Access: t.entry.Access, Reason: reason, At: at.Time, InDoubt: t.entry.InDoubt,
 	}}
 }
 

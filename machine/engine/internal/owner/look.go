@@ -49,7 +49,7 @@ func (o *Owner) Look() {
 	}
 	past := o.tokenHistoryWithin(ctx, storeLimit*3/4) // a ledger that is slow to read hides no login
 	record, err := o.Store.Load(ctx)
-	event := o.found(&o.state, past, record, err)
+	event := o.found(ctx, &o.state, past, record, err)
 	if errors.Is(err, persist.ErrNotFound) && follows(&o.state, o.isGiven) {
 		event = machine.LoggedOut{At: o.at()} // its publisher has taken it away
 	}
@@ -183,20 +183,34 @@ func (o *Owner) noteAdopted(ctx context.Context, event machine.Event, before mac
 
 // found is the event for what a store holds, or for the error that it gave, in the
 // light of what its ledger knows.
-func (o *Options) found(s *machine.State, known history.TokenHistory, record persist.Record, err error) machine.Event {
+func (o *Options) found(ctx context.Context, s *machine.State, known history.TokenHistory, record persist.Record, err error) machine.Event {
 	at := o.at()
 	ended := s.IsEnded(known)
 	switch unreadable, ok := errors.AsType[*persist.UnreadableError](err); {
 	case err == nil && ended && !s.Policy.Admits(record.Credential):
 		return machine.LoggedOut{At: at}
 	case err == nil:
-		return s.Loaded(known, record.Credential, at.Time)
+		loaded := s.Loaded(known, record.Credential, at.Time)
+		loaded.InDoubt = loaded.InDoubt || o.isDoubted(ctx, s, record.Credential)
+		return loaded
 	case errors.Is(err, persist.ErrNotFound) && (known.LoggedOut || ended):
 		return machine.LoggedOut{At: at}
 	case errors.Is(err, persist.ErrNotFound), ok && !unreadable.BlocksWrites:
 		return machine.NothingLoaded{At: at}
 	}
 	return machine.NothingLoaded{At: at, Blocked: evidence.BlockStoreUnavailable}
+}
+
+// isDoubted reports whether a post of the found login, which is not the one in use, has no
+// outcome. An engine that has it in use asks before it posts. Where the ledger cannot tell,
+// it says so then.
+func (o *Options) isDoubted(ctx context.Context, s *machine.State, found machine.Credential) bool {
+	id := o.tokenID(found)
+	if id == "" || found.Equal(s.Credential) {
+		return false
+	}
+	doubt, err := o.Ledger.PeekDoubt(ctx, id)
+	return err == nil && doubt.IsGivenUp()
 }
 
 // tokenHistoryWithin is tokenHistory for a caller that waits no longer than limit.

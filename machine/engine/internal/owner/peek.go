@@ -9,7 +9,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
 // Sight has the members of engine.Sight, where each of them is explained.
@@ -32,7 +31,7 @@ func Peek(ctx context.Context, options Options) Sight {
 		seen.StoreProblem = err
 	}
 	seen.IsForbidden = err == nil && !o.Policy.Admits(record.Credential)
-	state = mustStep(state, o.found(&state, seen.History, record, err))
+	state = mustStep(state, o.found(ctx, &state, seen.History, record, err))
 	if state.Phase == machine.Stale && seen.StoreProblem == nil {
 		state = o.foresee(ctx, state, seen.History, record.Credential)
 	}
@@ -69,7 +68,7 @@ func (o *Options) foresee(ctx context.Context, due machine.State, history histor
 // withheld is how a refresh would end without a post, nil if it would be posted.
 func (o *Options) withheld(ctx context.Context, asked machine.State, history history.TokenHistory, stored machine.Credential) machine.Event {
 	withheld := machine.RefreshFailedTransient{At: o.at(), Attempt: asked.Attempt}
-	doubt, err := doubtOf(ctx, o.Ledger, o.tokenID(stored))
+	doubt, err := o.Ledger.PeekDoubt(ctx, o.tokenID(stored))
 	if err != nil {
 		withheld.Blocked = evidence.BlockStoreUnavailable
 		return withheld
@@ -94,16 +93,4 @@ func (o *Options) probe(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// doubtOf asks a ledger without letting it clear up what it finds, if it makes that
-// difference: see [persist.Ledger].
-func doubtOf(ctx context.Context, ledger persist.Ledger, id secret.Fingerprint) (history.Doubt, error) {
-	peeker, ok := ledger.(interface {
-		PeekDoubt(ctx context.Context, id secret.Fingerprint) (history.Doubt, error)
-	})
-	if ok {
-		return peeker.PeekDoubt(ctx, id)
-	}
-	return ledger.Doubt(ctx, id)
 }
