@@ -32,9 +32,11 @@ func (f childSide) Notification(n jsonrpc.Notification) {
 	case protocol.AccountUpdated, protocol.LoginCompleted:
 		return // about what bezoar gave the child; the client hears of logins from the server
 	case "error", "turn/completed":
+		f.turns.note(n.Method)
 		f.toClient(f.explained(n))
 		return
 	}
+	f.turns.note(n.Method)
 	if !f.isExperimental.Load() && surface.IsForExperimental(n.Method) {
 		return
 	}

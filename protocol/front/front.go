@@ -92,6 +92,7 @@ type Front struct {
 	pusher  pusher
 	holder  holder
 	threads threads
+	turns   turnCount
 	garbage garbage
 	reason  atomic.Pointer[string] // why the child's last refresh request brought no token; nil if it did
 

@@ -33,6 +33,53 @@ func TestA401ForAnOlderTokenIsNotAboutTheNewOne(t *testing.T) {
 	})
 }
 
+// runs has the child say that so many turns have begun.
+func (s *site) runs(turns int) {
+	for range turns {
+		s.child.Write(`{"method":"turn/started","params":{}}`)
+	}
+	s.said()
+}
+
+// Two turns meet a 401 with the same token: what is there in its place by then is not refused.
+func TestTurnsThatReportOneOlderTokenCostNothing(t *testing.T) {
+	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+		s.runs(3)
+		require.NoError(t, s.engine.Login(context.Background(), *tokens("b", "r2")))
+		synctest.Wait()
+		for range 3 {
+			token, err := s.child.Renew(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, jwtOf("b").Reveal(), token)
+		}
+		require.Zero(t, s.issuer.posted())
+		s.issuer.give(grants("c", "r3"))
+		token, err := s.child.Renew(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, jwtOf("c").Reveal(), token, "the fourth is about the new one")
+	})
+}
+
+func TestTheTurnsBehindARefreshHaveItsTokenForTheOldOne(t *testing.T) {
+	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+		s.runs(3)
+		s.child.Write(`{"method":"turn/completed","params":{}}`)
+		s.said()
+		s.issuer.give(grants("b", "r2"), grants("c", "r3"))
+		for range 2 {
+			token, err := s.child.Renew(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, jwtOf("b").Reveal(), token, "two turns, one refresh")
+		}
+		require.Equal(t, 1, s.issuer.posted())
+		time.Sleep(6 * time.Second)
+		token, err := s.child.Renew(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, jwtOf("c").Reveal(), token, "both have the new one by now")
+		require.Equal(t, 2, s.issuer.posted())
+	})
+}
+
 func TestA401LongAfterAPushIsAboutThePushedToken(t *testing.T) {
 	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
 		require.NoError(t, s.engine.Login(context.Background(), *tokens("b", "r2")))

@@ -89,12 +89,13 @@ type pusher struct {
 	failedAt time.Time
 
 	offered    given     // what the child was sent last, as a push or as an answer
-	before     given     // the tokens in whose place offered was pushed; zero if there were none, or a 401 has come since
+	before     given     // the tokens in whose place offered was sent; zero if there were none
 	replacedAt time.Time // when that was
+	older      int       // how many requests with before may still be under way
 }
 
-// olderLimit is how long a 401 may be about the tokens that the last push has replaced: a
-// request with them was under way.
+// olderLimit is how long a 401 may be about the tokens that were replaced last: a request
+// with them was under way.
 const olderLimit = 10 * time.Second
 
 // retryAfter is how long a login that the child did not take is not given to it again.
@@ -227,7 +228,7 @@ func (p *pusher) bring() error {
 			return p.err
 		}
 		had, wasUnsure := p.has, p.unsure
-		p.replace(want, now)
+		p.replace(want, now, max(1, p.front.turns.running()))
 		p.pushes++
 		p.has, p.hasSince, p.pushing, p.crossed, p.unsure = want, logins, true, false, true
 		p.synced.Store(nil)
@@ -315,9 +316,10 @@ func (p *pusher) renew() (over func()) {
 	}
 }
 
-// replied notes that the child got a token as an answer to its request. The caller holds mu.
+// replied notes that the child got a token as an answer to its request, which the turn that
+// met the 401 goes on with. The caller holds mu.
 func (p *pusher) replied(g given) {
-	p.offered, p.before = g, given{}
+	p.replace(g, p.front.o.Now(), p.front.turns.running()-1)
 	if p.pushing {
 		p.crossed = p.crossed || g != p.has // which of the two it has is not known
 		return
@@ -333,24 +335,28 @@ func (p *pusher) childHas() given {
 	return p.has
 }
 
-// replace notes a push. The caller holds mu.
-func (p *pusher) replace(by given, at time.Time) {
-	p.before, p.replacedAt = given{}, at
-	if p.offered.mode == withTokens && by.mode == withTokens && p.offered != by {
-		p.before = p.offered
+// replace notes what the child is sent, while so many turns may have requests with what it
+// had under way. The caller holds mu.
+func (p *pusher) replace(by given, at time.Time, older int) {
+	if p.offered == by {
+		return
+	}
+	p.before, p.replacedAt, p.older = given{}, at, 0
+	if p.offered.mode == withTokens && by.mode == withTokens {
+		p.before, p.older = p.offered, older
 	}
 	p.offered = by
 }
 
-// refused is what a 401 of the child is about: what it was sent last. Once after a push it
-// is what was there before, for a request with that may have been under way.
+// refused is what a 401 of the child is about: the child does not say. It is what the child
+// was sent last; but each turn that was running then may report what was there before once,
+// and that costs no refresh.
 func (p *pusher) refused() given {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.before
-	p.before = given{}
-	if before.mode == withTokens && (p.pushing || p.front.o.Now().Sub(p.replacedAt) < olderLimit) {
-		return before
+	if p.older > 0 && (p.pushing || p.front.o.Now().Sub(p.replacedAt) < olderLimit) {
+		p.older--
+		return p.before
 	}
 	return p.offered
 }
