@@ -45,12 +45,13 @@ func (m Mode) String() string {
 // Find returns the codexes of this user that refresh the login of a home, the oldest
 // first. isKnown is false where the system does not say which home a process has: then
 // there may be some. A codex in a terminal that was started while a server was at its
-// socket is no rival: the server refreshes in its place.
+// socket is no rival, nor is one that is connected to it now: the server refreshes in its
+// place.
 func Find(home string) (found []Process, isKnown bool) {
 	running, isKnown := processes()
 	s, socket := scene{home: home, running: running}, ControlSocket(home)
 	if info, err := os.Stat(socket); err == nil && answers(socket) {
-		s.served = info.ModTime()
+		s.served, s.isClient = info.ModTime(), connectedTo(socket)
 	}
 	for _, each := range running {
 		if mode, ok := s.rivals(each); ok {
@@ -84,8 +85,10 @@ type process struct {
 // scene is what a process is judged in.
 type scene struct {
 	home    string
-	served  time.Time // since when a server is at the socket of plain codexes; zero for none
 	running map[int]process
+
+	served   time.Time          // since when a server is at the socket of plain codexes; zero for none
+	isClient func(pid int) bool // whether a process is known to be connected to it; nil without a server
 }
 
 // rivals reports whether a process refreshes the login of the home by itself.
@@ -161,13 +164,13 @@ func (s scene) isBehind(p process) bool {
 }
 
 // isConnected reports whether a codex in a terminal found a server at the socket when it
-// started. The server refreshes then.
+// started, or has found one that was started again since. The server refreshes then.
 func (s scene) isConnected(p process, mode Mode) bool {
-	return mode == Interactive && !s.served.IsZero() && p.began.After(s.served) && !slices.Contains(p.words, "--no-daemon")
+	return s.mayBeServed(p, mode) && (p.began.After(s.served) || s.isClient != nil && s.isClient(p.pid))
 }
 
-// mayBeServed reports whether a codex in a terminal is older than the server at the
-// socket. It may have been connected to one before, and found this one when that ended.
+// mayBeServed reports whether a codex in a terminal looks for a server at the socket, and
+// there is one. A codex that is older than the server may have been connected to one before, and found this one when that ended.
 func (s scene) mayBeServed(p process, mode Mode) bool {
 	return mode == Interactive && !s.served.IsZero() && !slices.Contains(p.words, "--no-daemon")
 }

@@ -103,6 +103,18 @@ func TestRivalIsNoTerminalThatFoundAServer(t *testing.T) {
 	}
 }
 
+func TestRivalIsNoTerminalThatCameBackToAServer(t *testing.T) {
+	for words, want := range map[string]bool{"codex": false, "codex --no-daemon": true, "codex exec hi": true} {
+		s, p := world(t, words)
+		s.served, s.isClient = p.began.Add(time.Second), func(pid int) bool { return pid == p.pid }
+		_, ok := s.rivals(p)
+		require.Equal(t, want, ok, words)
+		s.isClient = func(int) bool { return false }
+		_, ok = s.rivals(p)
+		require.True(t, ok, "%s: it has not come back", words)
+	}
+}
+
 // asCodex is how a test starts this program as a codex that runs until its input ends.
 const asCodex = "RIVAL_TEST_RUNS"
 
@@ -164,6 +176,38 @@ func TestFindAsksWhetherASocketIsServed(t *testing.T) {
 	listener.(*net.UnixListener).SetUnlinkOnClose(false)
 	listener.Close()
 	require.False(t, answers(path), "its program has ended")
+}
+
+func TestTheSystemSaysWhoIsConnectedToASocket(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		require.False(t, connectedTo("/tmp/s")(os.Getpid()), "no other system says it")
+		return
+	}
+	folder, err := os.MkdirTemp("", "s")
+	require.NoError(t, err)
+	defer os.RemoveAll(folder)
+	path, other := filepath.Join(folder, "s"), filepath.Join(folder, "o")
+	listener, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	defer listener.Close()
+	apart, err := net.Listen("unix", other)
+	require.NoError(t, err)
+	defer apart.Close()
+	require.False(t, connectedTo(path)(os.Getpid()), "nobody has come")
+
+	client, err := net.Dial("unix", path)
+	require.NoError(t, err)
+	server, err := listener.Accept()
+	require.NoError(t, err)
+	defer server.Close()
+	require.True(t, connectedTo(path)(os.Getpid()))
+	require.False(t, connectedTo(path)(os.Getppid()), "another process")
+	require.False(t, connectedTo(other)(os.Getpid()), "another socket")
+	link := filepath.Join(folder, "link")
+	require.NoError(t, os.Symlink(folder, link))
+	require.True(t, connectedTo(filepath.Join(link, "s"))(os.Getpid()), "by another path")
+	client.Close()
+	require.False(t, connectedTo(path)(os.Getpid()), "it has left")
 }
 
 func TestApartCutsWhatMacOSAnswers(t *testing.T) {
