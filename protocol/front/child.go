@@ -2,6 +2,7 @@ package front
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/front/surface"
@@ -55,8 +56,20 @@ func (f childSide) Request(r jsonrpc.Request) {
 			Code: jsonrpc.CodeInvalidRequest, Message: fmt.Sprintf("ids that begin with %q are taken", ClientPrefix),
 		})
 	default:
-		f.toClient(r.Line)
+		f.toClient(f.asked(r))
 	}
+}
+
+// asked is the line of a request of the child, as Codex would have sent it to this client.
+func (f childSide) asked(r jsonrpc.Request) []byte {
+	left := surface.ExperimentalParam(r.Method)
+	if left == "" || f.isExperimental.Load() || memberOf(r.Params, left) == nil {
+		return r.Line
+	}
+	params, own := membersOf(r.Params), memberOf(r.Line, "params")
+	delete(params, left)
+	at := cap(r.Line) - cap(own) // own is a part of the line: what is behind it in memory tells where
+	return slices.Concat(r.Line[:at], encode(params), r.Line[at+len(own):])
 }
 
 func (f childSide) toClient(line []byte) {

@@ -182,6 +182,24 @@ func TestRequestsOfTheChildKeepTheirIDs(t *testing.T) {
 	})
 }
 
+func TestAPlainClientIsAskedWithoutWhatIsExperimental(t *testing.T) {
+	const begin, end = `{"id" : 0,"method":"item/commandExecution/requestApproval","params":`, `, "more":1}`
+	const full = begin + `{"itemId":"i","additionalPermissions":{"network":null},"availableDecisions":["accept"]}` + end
+	for greeting, want := range map[string]string{hello: full, plainHello: begin + `{"availableDecisions":["accept"],"itemId":"i"}` + end} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, tokens("a", "r"), nil)
+			go s.listen()
+			defer s.close()
+			s.ask(greeting)
+			s.child.Write(full)
+			require.Equal(t, []string{want}, s.said())
+			other := begin + `{"itemId":"i"}` + end
+			s.child.Write(other)
+			require.Equal(t, []string{other}, s.said())
+		})
+	}
+}
+
 func TestAnAnswerOfTheClientOvertakesTheQueue(t *testing.T) {
 	adjust := func(s *site, _ *Options) { s.child.On("account/login/start", fronttestOpen) }
 	inBubble(t, tokens("a", "r"), adjust, func(t *testing.T, s *site) {

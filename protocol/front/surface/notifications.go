@@ -4,6 +4,16 @@ package surface
 // asked for experimentalApi. The schemas do not say it: they list all notifications.
 func IsForExperimental(notification string) bool { return notifications[notification] }
 
+// ExperimentalParam is the member of the params of a request to the client that Codex leaves
+// out for one that did not ask for experimentalApi, "" for none. The schemas list others
+// as experimental too, which it sends to all.
+func ExperimentalParam(request string) string {
+	if request == "item/commandExecution/requestApproval" {
+		return "additionalPermissions"
+	}
+	return ""
+}
+
 // notifications are the ones that the source of Codex marks as experimental (of them,
 // thread/settings/updated was seen), and thread/readState/changed, which 0.171.0 sends to
 // no other client.
