@@ -193,7 +193,7 @@ func TestTheSystemSaysWhoIsConnectedToASocket(t *testing.T) {
 	apart, err := net.Listen("unix", other)
 	require.NoError(t, err)
 	defer apart.Close()
-	require.False(t, connectedTo(path)(os.Getpid()), "nobody has come")
+	require.False(t, connectedTo(path)(os.Getpid()), "no connection yet")
 
 	client, err := net.Dial("unix", path)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func Read(stable, experimental []byte) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Methods: map[string]Method{}, Params: map[string][]Param{}}
+	t := &Table{Methods: map[string]Method{}, Params: map[string][]Param{}, Shapes: map[string]Shape{}}
 	for method, params := range after.methods {
 		was, isStable := before.methods[method]
 		if !isStable {
@@ -33,6 +33,7 @@ func Read(stable, experimental []byte) (*Table, error) {
 		found = append(found, after.granular(params)...)
 		if len(found) > 0 {
 			t.Params[method] = inOrder(method, found)
+			t.Shapes[method] = after.shape(params, shapeDepth)
 		}
 	}
 	return t, nil
@@ -56,12 +57,15 @@ type schema struct {
 	AllOf      []schema          `json:"allOf"`
 	AnyOf      []schema          `json:"anyOf"`
 	OneOf      []schema          `json:"oneOf"`
+	Items      *schema           `json:"items"`
+	Additional *schema           `json:"additionalProperties"`
 	isAny      bool
 }
 
-// UnmarshalJSON also reads true, the schema of any value.
+// UnmarshalJSON also reads true, the schema of any value, and false, which stands where no
+// other members are known, and a list of schemas, which is not read.
 func (s *schema) UnmarshalJSON(text []byte) error {
-	if string(text) == "true" {
+	if text[0] == 't' || text[0] == 'f' || text[0] == '[' {
 		s.isAny = true
 		return nil
 	}

@@ -46,6 +46,9 @@ const (
 func TestReadFindsWhatOnlyTheExperimentalSchemaHas(t *testing.T) {
 	table, err := Read([]byte(stableSchema), []byte(experimentalSchema))
 	require.NoError(t, err)
+	require.True(t, table.Shapes["start"].fits(json.RawMessage(`{"mode":"one","loop":{"loop":{}}}`)))
+	require.False(t, table.Shapes["start"].fits(json.RawMessage(`{"mode":"two"}`)))
+	table.Shapes = nil
 	require.Equal(t, &Table{
 		Methods: map[string]Method{
 			"search": {Kinds: "oa", Required: []string{"term"}},

@@ -21,6 +21,8 @@ type Table struct {
 	// Params are the experimental params of the other methods, in the order in which
 	// Codex looks at them.
 	Params map[string][]Param `json:"params"`
+	// Shapes are what Codex can decode as the params of these methods.
+	Shapes map[string]Shape `json:"shapes"`
 }
 
 // Method is what an experimental method takes as params.
@@ -54,7 +56,7 @@ const anyKind = "oasnb"
 //
 // A request that Codex cannot decode is not refused here: Codex answers it before it
 // looks at capabilities, with a text of its own. That is judged by the members of params
-// that are missing or are no value of their kind, and no deeper.
+// that are missing or are no value of their kind, and by their own, as far as a Shape goes.
 func (t *Table) Refusal(method string, params json.RawMessage) string {
 	if experimental, ok := t.Methods[method]; ok {
 		if !experimental.canDecode(params) {
@@ -72,6 +74,9 @@ func (t *Table) Refusal(method string, params json.RawMessage) string {
 	}
 	for _, each := range experimental {
 		if each.isGiven(given) {
+			if !t.Shapes[method].fits(params) {
+				return ""
+			}
 			return refusal(each.Reason)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,26 @@ func TestRefusalSeesPastSpaceAndEscapes(t *testing.T) {
 		require.NotEmpty(t, BuiltIn().Refusal("thread/start", json.RawMessage(params)), params)
 	}
 	require.Empty(t, BuiltIn().Refusal("thread/start", json.RawMessage(` {"experimentalRawEvents" : false } `)))
+}
+
+// What each of these was answered by Codex 0.171.0 is in the words of its decoder.
+func TestWhatCodexCannotDecodeIsLeftToIt(t *testing.T) {
+	const granular = `{"granular":{"sandbox_approval":true,"rules":true,"skill_approval":true,"request_permissions":true,"mcp_elicitations":true}}`
+	for method, all := range map[string][]string{
+		"command/exec":         {`{"permissionProfile":"x"}`},
+		"thread/items/list":    {`{"deferOutput":{"commandExecution":true}}`},
+		"thread/resume":        {`{"threadId":"x","history":[1]}`, `{"threadId":"x","history":[{}]}`, `{"history":[]}`},
+		"thread/start":         {`{"dynamicTools":[1]}`, `{"environments":[{}]}`, `{"historyMode":"zz"}`, `{"approvalPolicy":{"granular":{}}}`, `{"approvalPolicy":{"granular":1}}`, `{"dynamicTools":[],"cwd":5}`},
+		"turn/steer":           {`{"threadId":"x","input":[],"expectedTurnId":"t","additionalContext":[]}`, `{"threadId":"x","input":[],"expectedTurnId":"t","responsesapiClientMetadata":{"x":1}}`},
+		"turn/start":           {`{"threadId":"x","input":[],"collaborationMode":{}}`},
+		"thread/start refused": {`{"dynamicTools":[]}`, `{"environments":null,"approvalPolicy":` + granular + `}`, `{"historyMode":"legacy","cwd":null,"unknown":{}}`},
+		"turn/steer refused":   {`{"threadId":"x","input":[],"expectedTurnId":"t","responsesapiClientMetadata":{"x":"y"}}`},
+	} {
+		method, isRefused := strings.CutSuffix(method, " refused")
+		for _, params := range all {
+			require.Equal(t, isRefused, BuiltIn().Refusal(method, json.RawMessage(params)) != "", "%s %s", method, params)
+		}
+	}
 }
 
 func TestReadStateIsForExperimentalClients(t *testing.T) {
