@@ -310,10 +310,10 @@ var mutants = []mutant{
 
 	// The front of a real codex.
 	{"what is handed on waits for the timer", "protocol/jsonrpc/conn.go",
-		"		return false, fed.flushFed(more, c.read)\n", "		return false, true\n",
+		"		return false, fed.flushFed(more, c.readOn)\n", "		return false, true\n",
 		"a line waits for no other goroutine", "./protocol/jsonrpc -run=^TestABurstIsHandedOnInPipefulsAtOnce$", false},
 	{"a reader that is stuck in a write elsewhere is not relieved", "protocol/jsonrpc/conn.go",
-		"		return false, fed.flushFed(more, c.read)\n", "		return false, fed.flushFed(more, func() {})\n",
+		"		return false, fed.flushFed(more, c.readOn)\n", "		return false, fed.flushFed(more, func() {})\n",
 		"a client's answers do not wait for its child", "./protocol/jsonrpc -run=^TestAReaderThatIsStuckElsewhereIsRelieved$", false},
 	{"a turn goes out under the login before", "protocol/front/queue.go",
 		`unlessPushed(c.pushes, func()`, `unlessPushed(q.front.pusher.pushed(), func()`,

@@ -102,6 +102,7 @@ type Conn struct {
 	calls   calls
 	limit   int    // of the queue, in bytes
 	await   func() // AwaitInput, never nil
+	readOn  func() // read: made once, for it is handed over with each line
 
 	methods map[string]string // each name once: an allocation saved for each message
 	drops   uint64            // lines that were dropped
@@ -128,6 +129,7 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 	if c.await == nil {
 		c.await = func() {}
 	}
+	c.readOn = c.read
 	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.drop)
 	c.out = newOutbox(w, c.limit, c.end)
 	c.out.unreadLimit = o.UnreadLimitBytes
@@ -293,12 +295,12 @@ func (c *Conn) flush(more bool) (answered, still bool) {
 	if !more {
 		c.fed = nil
 	}
-	answered, still = c.out.flush(more, c.read)
+	answered, still = c.out.flush(more, c.readOn)
 	switch {
 	case fed == nil:
 		return answered, still
 	case still:
-		return false, fed.flushFed(more, c.read)
+		return false, fed.flushFed(more, c.readOn)
 	}
 	fed.flushFed(false, nil) // this goroutine only writes on
 	return false, false
