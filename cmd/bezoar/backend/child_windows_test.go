@@ -120,3 +120,43 @@ func TestParseFindsTheBatchFileThatNpmMade(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, codex, command.Path)
 }
+
+// The name of a user may have letters that no code page of a console has.
+func TestShimNamesTheFolderOfTheUserByItsVariable(t *testing.T) {
+	user := filepath.Join(t.TempDir(), "Ада 名前")
+	t.Setenv("USERPROFILE", user)
+	npm := filepath.Join(user, "npm & more")
+	require.NoError(t, os.MkdirAll(npm, 0o700))
+	codex := filepath.Join(npm, "codex.cmd")
+	require.NoError(t, os.WriteFile(codex, nil, 0o600))
+	acting, err := os.Executable()
+	require.NoError(t, err)
+	content, err := os.ReadFile(acting)
+	require.NoError(t, err)
+	bezoar := filepath.Join(user, "bezoar.exe")
+	require.NoError(t, os.WriteFile(bezoar, content, 0o700))
+
+	path, err := WriteShim(filepath.Join(user, "bin"), bezoar, codex)
+	require.NoError(t, err)
+	real, ok := Shimmed(path)
+	require.True(t, ok)
+	require.Equal(t, codex, real)
+	_, err = WriteShim(t.TempDir(), `C:\программы\bezoar.exe`, codex)
+	require.ErrorContains(t, err, "move the program")
+
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	called := strings.Replace(string(text), RunShim, "act words", 1) // this program is no bezoar
+	require.NoError(t, os.WriteFile(path, []byte(called), 0o700))
+	command, err := commandFor(path, path, []string{"app-server", `a="b c"`})
+	require.NoError(t, err)
+	out, _ := command.Output()
+	require.JSONEq(t, `[`+quoteJSON(t, codex)+`,"app-server","a=\"b c\""]`, string(out))
+}
+
+func quoteJSON(t *testing.T, text string) string {
+	t.Helper()
+	encoded, err := json.Marshal(text)
+	require.NoError(t, err)
+	return string(encoded)
+}

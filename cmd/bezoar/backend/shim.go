@@ -34,7 +34,7 @@ func Shimmed(path string) (real string, ok bool) {
 			return "", false
 		}
 		if _, real, found := strings.Cut(lines.Text(), shimMark); found {
-			return strings.TrimRight(real, "\r"), true
+			return fromShim(strings.TrimRight(real, "\r")), true
 		}
 	}
 	return "", false
@@ -75,7 +75,8 @@ func ThisProgram() (string, error) {
 // and returns its path. The program calls bezoar for app-server, and codex for all else;
 // both are absolute paths. It takes the place of a shim and of nothing else.
 func WriteShim(folder, bezoar, codex string) (string, error) {
-	if strings.ContainsAny(bezoar+codex, shimRefuses) {
+	text, ok := shimText(bezoar, codex)
+	if !ok {
 		return "", fmt.Errorf("a shim cannot name the path %q or %q: move the program", bezoar, codex)
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -85,7 +86,7 @@ func WriteShim(folder, bezoar, codex string) (string, error) {
 	if err := checkShim(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	return path, disk.Here.Put(path, []byte(shimText(bezoar, codex)), 0o755) // a shim has no secret
+	return path, disk.Here.Put(path, []byte(text), 0o755) // a shim has no secret
 }
 
 // RemoveShim removes the shim in a folder, and nothing else.

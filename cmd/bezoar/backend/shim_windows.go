@@ -4,17 +4,43 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
+	"unicode"
 )
 
-const (
-	shimName    = "codex.cmd"
-	shimRefuses = "\r\n%\""
-)
+const shimName = "codex.cmd"
 
-// shimText is a batch file. What its line means is decided by bezoar.
-func shimText(bezoar, codex string) string {
-	return "@echo off\r\nrem " + shimMark + codex + "\r\n" +
-		"\"" + bezoar + "\" " + RunShim + " \"" + codex + "\" %*\r\nexit /b %errorlevel%\r\n"
+// userFolder stands for the folder of the user in a batch file. cmd.exe reads the file in
+// the code page of its console, which may have none of the letters of the user's name.
+const userFolder = `%USERPROFILE%\`
+
+// shimText is a batch file. What its line means is decided by bezoar. ok is false if it
+// cannot name the paths.
+func shimText(bezoar, codex string) (text string, ok bool) {
+	this, thisOK := inShim(bezoar)
+	real, realOK := inShim(codex)
+	return "@echo off\r\nrem " + shimMark + real + "\r\n" +
+		"\"" + this + "\" " + RunShim + " \"" + real + "\" %*\r\nexit /b %errorlevel%\r\n", thisOK && realOK
+}
+
+// inShim is a path as a batch file names it. ok is false if a letter of it could be read as
+// another one.
+func inShim(path string) (named string, ok bool) {
+	isOther := func(r rune) bool { return r < ' ' || r > unicode.MaxASCII || r == '%' || r == '"' }
+	below, prefix := path, ""
+	if user := os.Getenv("USERPROFILE") + `\`; len(user) > 1 && len(path) > len(user) && strings.EqualFold(path[:len(user)], user) {
+		below, prefix = path[len(user):], userFolder
+	}
+	return prefix + below, !strings.ContainsFunc(below, isOther)
+}
+
+// fromShim is a path that a shim names.
+func fromShim(path string) string {
+	if below, isUsers := strings.CutPrefix(path, userFolder); isUsers {
+		return filepath.Join(os.Getenv("USERPROFILE"), below)
+	}
+	return path
 }
 
 // Become runs a program as if in the place of this one, and ends with its exit code. It
