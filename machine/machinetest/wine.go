@@ -11,6 +11,8 @@ const (
 	LacksGo          Lack = "there is no Go toolchain beside it that could build or test anything"
 	LacksInterfaces  Lack = "it does not list the interfaces of the network"
 	LacksLinkLoops   Lack = "it takes a symbolic link to itself for a file that is missing"
+	LacksRemoval     Lack = "the name of a file that is removed is not free while the file is locked (FILE_DISPOSITION_POSIX_SEMANTICS)"
+	LacksReplace     Lack = "a file that a program has open is not replaced, although it is shared for that (FILE_RENAME_POSIX_SEMANTICS)"
 	LacksUnixSockets Lack = "its sockets have no AF_UNIX, which Windows 10 has since 1803"
 )
 

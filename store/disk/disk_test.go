@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
@@ -22,9 +23,7 @@ func TestAFileIsMadeOnceForItsOwnerAlone(t *testing.T) {
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "first", string(content))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode())
+	systemtest.RequireForOwnerAlone(t, path)
 }
 
 func TestToRemoveWhatIsNotThereIsNoErrorAndAFolderIsOne(t *testing.T) {
@@ -67,7 +66,9 @@ func TestALockIsTheOneThatOthersFind(t *testing.T) {
 	_, err = Here.Lock(ended, path, time.Millisecond)
 	require.ErrorIs(t, err, context.Canceled)
 
-	require.NoError(t, os.Remove(path))
+	defer release()
+	machinetest.SkipUnderWine(t, machinetest.LacksRemoval)
+	require.NoError(t, Here.System().Remove(path))
 	next, err := Here.Lock(t.Context(), path, time.Millisecond)
 	require.NoError(t, err, "the one that is held is no lock any more")
 	release()

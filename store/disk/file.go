@@ -86,7 +86,7 @@ func (d Disk) fill(file *os.File, content []byte) error {
 // in, also when root makes it. It is no error if there is one.
 func (d Disk) MakeFolder(path string) error {
 	d.Step("make folder")
-	if err := os.Mkdir(path, 0o700); errors.Is(err, fs.ErrExist) {
+	if err := d.System().MakeFolder(path); errors.Is(err, fs.ErrExist) {
 		return nil
 	} else if err != nil {
 		return err

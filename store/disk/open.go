@@ -96,6 +96,9 @@ func (d Disk) ReadFolder(path string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	defer folder.Close()
+	if info, err := folder.Stat(); err == nil && !info.IsDir() { // Windows would say that there is nothing
+		return nil, &fs.PathError{Op: "list", Path: path, Err: errors.New("it is no folder")}
+	}
 	found, err := folder.ReadDir(-1)
 	slices.SortFunc(found, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return found, err

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 // What is no login may be one that was damaged, or a file that was linked by
@@ -32,9 +33,7 @@ func TestWhatIsNoLoginIsKeptWhenItGoes(t *testing.T) {
 				content, err := os.ReadFile(file)
 				require.NoError(t, err)
 				require.Equal(t, want, string(content))
-				info, err := os.Stat(file)
-				require.NoError(t, err)
-				require.Equal(t, os.FileMode(0o600), info.Mode())
+				systemtest.RequireForOwnerAlone(t, file)
 			}
 			requireNoLitter(t, home, authFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
 		})

@@ -3,7 +3,6 @@ package file
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -40,8 +39,7 @@ func TestACallerIsOneProcessAndNotALaterOneOfItsNumber(t *testing.T) {
 
 func TestCallersFolderForgetsEndedProcesses(t *testing.T) {
 	home := machinetest.Dir(t)
-	body := exec.Command("sleep", "60")
-	require.NoError(t, body.Start())
+	body := living(t)
 	dead := OpenCaller(home, body.Process.Pid)
 	require.NoError(t, dead.Note(handed))
 	require.NoError(t, body.Process.Kill())

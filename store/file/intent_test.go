@@ -3,7 +3,6 @@ package file
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -87,15 +86,10 @@ func TestAnIntentFromTheFutureDoesNotWaitForIt(t *testing.T) {
 }
 
 func TestAKilledProcessIsGoneEvenBeforeItIsBuried(t *testing.T) {
-	body := exec.Command("cat")
-	input, err := body.StdinPipe()
-	if err == nil {
-		err = body.Start()
-	}
-	if err != nil || identify(system.Here, body.Process.Pid).Started == "" {
+	body := living(t)
+	if identify(system.Here, body.Process.Pid).Started == "" {
 		t.Skip("this system does not say")
 	}
-	defer input.Close()
 	me := identify(system.Here, body.Process.Pid)
 	require.False(t, me.ended(system.Here, body.Process.Pid, me))
 	require.NoError(t, body.Process.Kill())

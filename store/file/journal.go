@@ -148,33 +148,35 @@ func (l *Ledger) compact() error {
 		return nil // another process is writing: the next refresh will do
 	}
 	defer release()
-	old, info, err := l.disk.Open(l.journal.path, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer old.Close()
 	open, err := l.sweep()
 	if err != nil {
 		return err
 	}
-	content, err := l.shortened(old, open)
+	content, old, err := l.shortened(open)
 	if err != nil {
 		return err
 	}
-	return l.journal.replace(info, content)
+	return l.journal.replace(old, content)
 }
 
-// shortened is the content of the shorter journal.
-func (l *Ledger) shortened(old *os.File, open map[secret.Fingerprint]bool) ([]byte, error) {
+// shortened is the content of the shorter journal, and the file that it was made from. It is
+// closed again: not every system replaces a file that is open.
+func (l *Ledger) shortened(open map[secret.Fingerprint]bool) (content []byte, of os.FileInfo, err error) {
+	old, of, err := l.disk.Open(l.journal.path, os.O_RDONLY)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer old.Close()
 	history, err := l.journal.history()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	past := journal.PastEntries(history, l.options.Now())
 	for i := range past {
 		past[i] = past[i].By(l.pid, l.issuer)
 	}
-	return journal.Shorten(journal.Lines(old), past, open)
+	content, err = journal.Shorten(journal.Lines(old), past, open)
+	return content, of, err
 }
 
 // sweep removes the intents that are answered or too old, and returns the token ids of

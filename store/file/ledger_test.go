@@ -26,6 +26,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/journal"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 	"github.com/bezoar-auth/bezoar/store/system"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 // ledgerSite is a folder, and real processes in whose name the test writes.
@@ -37,11 +38,7 @@ type ledgerSite struct {
 }
 
 func (s *ledgerSite) Start() persist.Ledger {
-	body := exec.Command("cat") // waits for the end of its input, at the latest that of the test
-	input, err := body.StdinPipe()
-	require.NoError(s.t, err)
-	require.NoError(s.t, body.Start())
-	s.t.Cleanup(func() { input.Close(); body.Wait() })
+	body := living(s.t)
 	ledger := OpenLedger(s.dir, storetest.LedgerIssuer, s.options)
 	me := identify(system.Here, body.Process.Pid)
 	ledger.pid, ledger.me = body.Process.Pid, func() process { return me }
@@ -55,9 +52,6 @@ func (s *ledgerSite) Crash(ledger persist.Ledger) {
 }
 
 func TestLedgerKeepsTheContract(t *testing.T) {
-	if _, err := exec.LookPath("cat"); err != nil {
-		t.Skip("no process to write in the name of")
-	}
 	storetest.RunLedger(t, func(t *testing.T) storetest.LedgerSite {
 		return &ledgerSite{t: t, dir: machinetest.Dir(t), bodies: map[persist.Ledger]*exec.Cmd{}, options: LedgerOptions{
 			LimitBytes:   2 << 10,   // it is compacted all the time
@@ -113,9 +107,9 @@ func TestLedgerFilesAreForTheirOwnerAlone(t *testing.T) {
 	require.NoError(t, ledger.Intend(background, persist.Entry{TokenID: ledgerKey(1), At: time.Now()}, history.Doubt{}))
 	count := 0
 	require.NoError(t, filepath.WalkDir(filepath.Dir(ledger.intents), func(path string, d fs.DirEntry, err error) error {
-		if info, _ := d.Info(); !d.IsDir() {
+		if !d.IsDir() {
 			count++
-			require.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), path)
+			systemtest.RequireForOwnerAlone(t, path)
 		}
 		return err
 	}))
@@ -370,6 +364,7 @@ func TestDamagedLedgerIsReportedOnce(t *testing.T) {
 }
 
 func TestAppendIsRepeatedInAReplacedJournal(t *testing.T) {
+	machinetest.SkipUnderWine(t, machinetest.LacksReplace)
 	for _, moment := range []string{"append: write", "append: sync"} {
 		t.Run(moment, func(t *testing.T) {
 			var ledger *Ledger
@@ -378,7 +373,7 @@ func TestAppendIsRepeatedInAReplacedJournal(t *testing.T) {
 				if step == moment && !replaced {
 					replaced = true
 					require.NoError(t, os.WriteFile(ledger.journal.path+".new", nil, 0o600))
-					require.NoError(t, os.Rename(ledger.journal.path+".new", ledger.journal.path))
+					require.NoError(t, system.Here.Rename(ledger.journal.path+".new", ledger.journal.path))
 				}
 			}}})
 			appendAll(t, ledger, refusal(1))

@@ -95,7 +95,7 @@ func (p place) takesFiles() error {
 }
 
 var (
-	errImmutable  = errors.New("it is marked as immutable or append-only (lsattr shows it, ls -lO on macOS)")
+	errImmutable  = errors.New("it is marked as immutable, append-only or read-only (lsattr shows it, ls -lO on macOS, attrib on Windows)")
 	errAppendOnly = errors.New("its folder is marked as immutable or append-only (lsattr -d shows it, ls -lOd on macOS)")
 )
 

@@ -1,5 +1,3 @@
-//go:build unix
-
 package file
 
 import (
@@ -119,9 +117,7 @@ func leave(t *testing.T, home string, of owner) string {
 }
 
 func TestTheFilesOfThoseWhoLiveAreLeftAlone(t *testing.T) {
-	other := exec.Command("sleep", "600")
-	require.NoError(t, other.Start())
-	t.Cleanup(func() { other.Process.Kill(); other.Wait() })
+	other := living(t)
 	me := thisOwner(system.Here)()
 	living := owner{other.Process.Pid, identify(system.Here, other.Process.Pid)}
 	living.PIDNamespace = me.PIDNamespace

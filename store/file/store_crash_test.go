@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -143,7 +144,7 @@ func TestKillInALoginLeavesOneLogin(t *testing.T) {
 }
 
 func TestKillInARefreshLosesNoToken(t *testing.T) {
-	require.Equal(t, map[string]string{
+	require.Equal(t, asHere(map[string]string{
 		"before swap: create":      "old",
 		"before swap: write":       "old",
 		"before swap: sync":        "old, then new",
@@ -151,7 +152,7 @@ func TestKillInARefreshLosesNoToken(t *testing.T) {
 		"before swap: remove":      "new",
 		"before swap: sync folder": "new",
 		"at the end":               "new",
-	}, killEverywhere(t, "swap", loggedIn(t)))
+	}), killEverywhere(t, "swap", loggedIn(t)))
 }
 
 // The room that is held from before the post becomes the new login, and from the
@@ -173,7 +174,7 @@ func TestKillInASwapIntoTheRoomLosesNoToken(t *testing.T) {
 		"before swap: sync folder":     "new",
 		"at the end":                   "new",
 	}
-	require.Equal(t, swap, killEverywhere(t, "refresh", loggedIn(t)))
+	require.Equal(t, asHere(maps.Clone(swap)), killEverywhere(t, "refresh", loggedIn(t)))
 	for _, each := range []string{"before reserve probe: create", "before reserve: exchange", "before reserve probe: remove", "before swap: exchange"} {
 		delete(swap, each) // a file with two names takes nothing's place
 	}
@@ -201,7 +202,7 @@ func TestALoginBesideTheOneInPlaceStopsThePost(t *testing.T) {
 }
 
 func TestKillInARefreshLosesNoOtherLogin(t *testing.T) {
-	require.Equal(t, map[string]string{
+	require.Equal(t, asHere(map[string]string{
 		"before swap: create":        "old",
 		"before swap: write":         "old",
 		"before swap: sync":          "old, then new", // no process came yet
@@ -209,7 +210,7 @@ func TestKillInARefreshLosesNoOtherLogin(t *testing.T) {
 		"before swap: exchange back": "new, then other",
 		"before swap: remove":        "other",
 		"at the end":                 "other",
-	}, killEverywhere(t, "swap", loggedIn(t), intruderVariable+"=1"))
+	}), killEverywhere(t, "swap", loggedIn(t), intruderVariable+"=1"))
 }
 
 func TestKillInAWriteInPlaceLeavesOneLogin(t *testing.T) {
@@ -240,7 +241,7 @@ func TestKillInAWriteInPlaceLeavesOneLogin(t *testing.T) {
 }
 
 func TestKillInAReservationOrLogoutLeavesNoLitter(t *testing.T) {
-	require.Equal(t, map[string]string{
+	require.Equal(t, asHere(map[string]string{
 		"before reserve: create":       "old",
 		"before reserve: write":        "old",
 		"before reserve: sync":         "old",
@@ -249,7 +250,7 @@ func TestKillInAReservationOrLogoutLeavesNoLitter(t *testing.T) {
 		"before reserve probe: remove": "old",
 		"before reserve: remove":       "old",
 		"at the end":                   "old",
-	}, killEverywhere(t, "reserve", loggedIn(t)))
+	}), killEverywhere(t, "reserve", loggedIn(t)))
 	require.Equal(t, map[string]string{
 		"before delete: remove":      "old",
 		"before delete: sync folder": "none",

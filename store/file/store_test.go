@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 // storeSite is a home, and auth.json in it in some form.
@@ -157,9 +158,7 @@ func TestTheLoginIsForItsOwnerAlone(t *testing.T) {
 	require.NoError(t, err)
 	unlock()
 	for _, name := range []string{authFile, lockFile} {
-		info, err := os.Stat(filepath.Join(home, name))
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode(), name)
+		systemtest.RequireForOwnerAlone(t, filepath.Join(home, name))
 	}
 }
 

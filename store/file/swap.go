@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // write does a change. When it returns nil, the new content is on the disk. A crash at
@@ -107,9 +108,9 @@ func (s *Store) rename(t *temp) error {
 // places, and confirm looks at what came out. Two processes that did this at once
 // would each take the other's attempt for a login: lockCommit keeps them apart.
 //
-// Where the system has no exchange, or refuses it, the file is renamed, and a login
-// that comes after the comparison is lost. That window is microseconds, and people
-// make nearly all logins.
+// Where the system has no exchange, or refuses it, the file is renamed after one more
+// comparison, and a login that comes after that is lost. That window is microseconds, and
+// people make nearly all logins.
 func (s *Store) exchange(ctx context.Context, t *temp) error {
 	defer s.lockCommit(ctx, t.where.path)()
 	if s.markOf(t.where.path) != mark(t.was) {
@@ -122,11 +123,19 @@ func (s *Store) exchange(ctx context.Context, t *temp) error {
 		return s.confirm(t)
 	case errors.Is(err, fs.ErrNotExist):
 		return t.gone(err)
-	case immovable(err), !errors.Is(err, errors.ErrUnsupported) && s.markOf(t.where.path) != mark(t.was):
+	case immovable(err):
 		return err
 	}
 	s.disk.Step(t.verb + ": rename")
-	return s.rename(t)
+	unchanged := func() bool { return s.markOf(t.where.path) == mark(t.was) }
+	err = s.disk.System().RenameIf(t.path, t.where.path, unchanged)
+	switch {
+	case err == nil:
+		t.path = ""
+	case errors.Is(err, system.ErrChanged):
+		return persist.ErrConflict
+	}
+	return err
 }
 
 // gone is a conflict, unless it is the staged file that is missing.

@@ -67,14 +67,33 @@ func TestALedgerOnWeakFilesKeepsTheContract(t *testing.T) {
 	TestLedgerKeepsTheContract(t)
 }
 
-// Without an exchange, the comparison and the rename are two steps.
-func TestWithoutAnExchangeALoginBetweenTheStepsIsLost(t *testing.T) {
+// Without an exchange, a login that comes before the last comparison is a conflict. The
+// comparison and the rename are two steps, and a login in between is lost.
+func TestWithoutAnExchangeOnlyALoginAtTheRenameIsLost(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := stepping(home, "swap: rename", logIn(t, home, 333))
 	s.disk.On = systemtest.WithExchange(noExchange)
+	require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
+	require.Equal(t, "other", stored(t, s))
+
+	s = quiet(home)
+	s.disk.On = changing{systemtest.WithExchange(noExchange), logIn(t, home, 1)}
 	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
 	require.Equal(t, "new", stored(t, s))
+}
+
+// changing is a system on which something happens between a comparison and its rename.
+type changing struct {
+	system.System
+	happens func()
+}
+
+func (s changing) RenameIf(from, to string, holds func() bool) error {
+	return s.System.RenameIf(from, to, func() bool {
+		defer s.happens()
+		return holds()
+	})
 }
 
 // After an exchange that only renames, the old login is nowhere. That is taken for another

@@ -1,6 +1,21 @@
 package system
 
-import "os"
+import (
+	"os"
 
-// Names is not asked yet.
-func (here) Names(string, os.FileInfo) int { return 1 }
+	"golang.org/x/sys/windows"
+)
+
+// Names relies on GetFileInformationByHandle: nNumberOfLinks counts the hard links.
+func (here) Names(path string, _ os.FileInfo) int {
+	file, err := openHandle(path, windows.FILE_READ_ATTRIBUTES, windows.FILE_FLAG_OPEN_REPARSE_POINT|windows.FILE_FLAG_BACKUP_SEMANTICS)
+	if err != nil {
+		return 1
+	}
+	defer windows.CloseHandle(file)
+	var info windows.ByHandleFileInformation
+	if err := windows.GetFileInformationByHandle(file, &info); err != nil || info.NumberOfLinks == 0 {
+		return 1
+	}
+	return int(info.NumberOfLinks)
+}

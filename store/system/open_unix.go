@@ -17,5 +17,9 @@ func (here) Open(path string, flag int) (*os.File, error) {
 	return os.OpenFile(path, flag|nonBlocking, 0o600)
 }
 
+// MakeFolder relies on mkdir(2), and on the search bit: who may not search a folder gets to
+// nothing in it.
+func (here) MakeFolder(path string) error { return os.Mkdir(path, 0o700) }
+
 // MovesOpen relies on rename(2): descriptors that are open are not affected.
 func (here) MovesOpen() bool { return true }

@@ -22,12 +22,21 @@ type Files interface {
 	// alone. It does not wait for the other end of a pipe.
 	Open(path string, flag int) (*os.File, error)
 
+	// MakeFolder is [os.Mkdir] for a folder that is for its owner alone, with all that is
+	// made in it.
+	MakeFolder(path string) error
+
 	// MovesOpen reports whether a file that is open can be given another name.
 	MovesOpen() bool
 
 	// Rename gives a file a name, also that of another file, which is gone then. A
-	// reader sees the one or the other.
+	// reader sees the one or the other. On Windows it waits a while for other programs to
+	// let go of a file, as Open and Remove do; [ErrHeld] if they do not.
 	Rename(from, to string) error
+
+	// RenameIf is Rename as long as holds returns true, which it asks just before each try;
+	// [ErrChanged] if it does not.
+	RenameIf(from, to string, holds func() bool) error
 
 	// Exchange lets two files have each other's name, in one step. It returns
 	// [errors.ErrUnsupported] where the system cannot.

@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // fileLimitBytes is far above any config.toml a person keeps; the parser needs
@@ -85,7 +86,7 @@ func parseFile(path string) (map[string]any, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a file")
 	}
-	file, err := os.Open(path)
+	file, err := system.Here.Open(path, os.O_RDONLY) // which waits for a scanner that holds it
 	if err != nil {
 		return nil, err
 	}
