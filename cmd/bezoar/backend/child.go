@@ -161,8 +161,9 @@ func (c *Child) Read(p []byte) (int, error) {
 // Write gives the child input.
 func (c *Child) Write(p []byte) (int, error) { return c.in.Write(p) }
 
-// CloseInput ends the child's input. A child that is well then ends by itself.
-func (c *Child) CloseInput() { c.closeIn.Do(func() { c.in.Close() }) }
+// CloseInput ends the child's input, and waits for no Write that the child has not read. A
+// child that is well then ends by itself.
+func (c *Child) CloseInput() { c.closeIn.Do(func() { go c.in.Close() }) }
 
 // Close is CloseInput, for an io.Closer.
 func (c *Child) Close() error {
