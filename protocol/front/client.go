@@ -14,6 +14,7 @@ import (
 type clientSide struct{ *Front }
 
 func (f clientSide) Request(r jsonrpc.Request) {
+	f.heard.Add(1)
 	c := classes[r.Method]
 	switch {
 	case r.Method == protocol.Initialize:
@@ -95,6 +96,7 @@ func (f *Front) refuse(id jsonrpc.ID, method, why string) {
 }
 
 func (f clientSide) Notification(n jsonrpc.Notification) {
+	f.heard.Add(1)
 	i := item{line: n.Line}
 	if f.isMet {
 		f.queue.add(i)

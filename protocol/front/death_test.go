@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,4 +42,35 @@ func TestAnAnswerSaysHowTheChildHasEnded(t *testing.T) {
 		require.Contains(t, s.said()[0], `-32603,"message":"the backend has ended: it ended with exit code 2"`)
 		require.Contains(t, s.ask(request(2, "thread/list", ""))[0], "exit code 2")
 	})
+}
+
+// What the client sends in one go has an answer before Serve returns: it is all that is
+// read of a client whose child is gone.
+func TestLinesUnderWayWhenTheChildEndsAreAnswered(t *testing.T) {
+	err := opened(t, nil, func(t *testing.T, s *site) {
+		s.ask(hello)
+		s.child.Die()
+		for n := range 5 {
+			time.Sleep(lull - time.Millisecond)
+			require.Len(t, s.ask(request(n, "thread/list", "")), 1)
+			require.Empty(t, s.served, "it goes on while lines come")
+		}
+		time.Sleep(2 * lull)
+		require.Len(t, s.served, 1, "no more come")
+	})
+	require.ErrorIs(t, err, ErrChildEnded)
+}
+
+func TestAClientThatGoesOnDoesNotKeepADeadChildsFront(t *testing.T) {
+	err := opened(t, nil, func(t *testing.T, s *site) {
+		s.ask(hello)
+		s.child.Die()
+		begun := time.Now()
+		for len(s.served) == 0 {
+			s.ask(request(1, "thread/list", ""))
+			time.Sleep(lull / 2)
+		}
+		require.InDelta(t, hearMost, time.Since(begun), float64(lull))
+	})
+	require.ErrorIs(t, err, ErrChildEnded)
 }

@@ -100,13 +100,16 @@ type Front struct {
 	isMet          bool        // initialize was taken up; of the client's reading goroutine
 	welcome        welcome
 
-	ending    context.Context // ends when nothing is to be waited for any more
-	endNow    context.CancelFunc
-	childGone chan struct{} // closed when the child's last line has been handled
-	isStopped atomic.Bool
-	over      chan struct{} // closed when Serve has to return
-	overOnce  sync.Once
-	err       error // why; valid after over is closed
+	ending     context.Context // ends when nothing is to be waited for any more
+	endNow     context.CancelFunc
+	childGone  chan struct{} // closed when the child's last line has been handled
+	clientGone chan struct{} // closed when the client's last line has been handled
+	heard      atomic.Uint64 // lines of the client
+	isStopped  atomic.Bool
+	failed     chan struct{} // closed when the child is of no use, and that is the first reason for the end
+	over       chan struct{} // closed when Serve has to return
+	overOnce   sync.Once
+	err        error // why; valid after over is closed
 }
 
 // New makes a front, and has the server's answers about logins pass through it. It reads
@@ -120,7 +123,7 @@ func New(o Options) *Front {
 	}
 	f := &Front{
 		o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), account: o.Account,
-		childGone: make(chan struct{}), over: make(chan struct{}),
+		childGone: make(chan struct{}), clientGone: make(chan struct{}), over: make(chan struct{}), failed: make(chan struct{}),
 	}
 	f.ending, f.endNow = context.WithCancel(context.Background())
 	f.queue.init(f)
@@ -144,7 +147,11 @@ func (f *Front) Serve() error {
 		err := f.o.Child.Serve(childSide{f})
 		f.childEnded(err)
 	}()
-	go func() { f.finish(f.o.Client.Serve(clientSide{f})) }()
+	go func() {
+		err := f.o.Client.Serve(clientSide{f})
+		close(f.clientGone)
+		f.finish(err)
+	}()
 	<-f.over
 	return f.err
 }
@@ -161,23 +168,63 @@ const stopLimit = time.Second
 
 // finish makes Serve return. The first reason counts.
 func (f *Front) finish(err error) {
-	f.conclude(err, func() {})
+	if f.isFirst(err) {
+		close(f.over)
+	}
 }
 
-func (f *Front) conclude(err error, before func()) {
-	f.overOnce.Do(func() {
-		before()
-		f.err = err
-		close(f.over)
-	})
+// isFirst takes a reason for the end, and reports whether there was none. Then the caller
+// closes over.
+func (f *Front) isFirst(err error) (isFirst bool) {
+	f.overOnce.Do(func() { f.err, isFirst = err, true })
+	return isFirst
 }
 
 // fail ends a front whose child is of no use, with why as the error for the client. A
 // child that ends because the front is over has not failed.
 func (f *Front) fail(err error, why string) {
-	f.conclude(err, func() { f.observe(Event{Kind: ChildFailed, Detail: err.Error()}) })
+	isFirst := f.isFirst(err)
+	if isFirst {
+		close(f.failed)
+		f.observe(Event{Kind: ChildFailed, Detail: err.Error()})
+	}
 	f.queue.close(why)
 	f.welcome.refuse(f, why)
+	if isFirst {
+		go func() {
+			f.hearOut()
+			close(f.over)
+		}()
+	}
+}
+
+// What the client sends in one go may be under way when the child ends.
+const (
+	lull     = 100 * time.Millisecond // after this long without a line, no more is under way
+	hearMost = 2 * time.Second        // of a client that goes on
+)
+
+// hearOut waits until the lines that were under way when the child ended are taken up:
+// each request has an answer, also one that was sent before the client could know.
+func (f *Front) hearOut() {
+	limit := time.NewTimer(hearMost)
+	defer limit.Stop()
+	pause := time.NewTicker(lull)
+	defer pause.Stop()
+	for before := f.heard.Load(); ; {
+		select {
+		case <-f.clientGone:
+			return
+		case <-limit.C:
+			return
+		case <-pause.C:
+			now := f.heard.Load()
+			if now == before || f.isStopped.Load() {
+				return
+			}
+			before = now
+		}
+	}
 }
 
 // childEnded answers what the child will answer no more.

@@ -72,8 +72,10 @@ func (f clientSide) initialize(r jsonrpc.Request) {
 	defer wait.Stop()
 	select {
 	case <-f.welcome.answered:
-	case <-f.over:
+	case <-f.failed:
 		f.welcome.refuse(f.Front, ErrChildEnded.Error()) // it ended before it was asked
+	case <-f.over:
+		f.welcome.refuse(f.Front, ErrChildEnded.Error())
 	case <-wait.C:
 		f.welcomeAs(FallbackVersion)
 	}
