@@ -2,7 +2,6 @@ package front
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/front/surface"
@@ -66,10 +65,9 @@ func (f childSide) asked(r jsonrpc.Request) []byte {
 	if left == "" || f.isExperimental.Load() || memberOf(r.Params, left) == nil {
 		return r.Line
 	}
-	params, own := membersOf(r.Params), memberOf(r.Line, "params")
+	params := membersOf(r.Params)
 	delete(params, left)
-	at := cap(r.Line) - cap(own) // own is a part of the line: what is behind it in memory tells where
-	return slices.Concat(r.Line[:at], encode(params), r.Line[at+len(own):])
+	return instead(r.Line, memberOf(r.Line, "params"), encode(params))
 }
 
 func (f childSide) toClient(line []byte) {

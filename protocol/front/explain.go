@@ -38,9 +38,7 @@ func (f *Front) explainedAt(line []byte, path []string) []byte {
 	if json.Unmarshal(quoted, &message) != nil || !slices.ContainsFunc(helpless, func(begin string) bool { return strings.HasPrefix(message, begin) }) {
 		return line
 	}
-	// quoted is a part of the line, so that what is behind it in memory tells where.
-	at := cap(line) - cap(quoted)
-	return slices.Concat(line[:at], encode(f.why()), line[at+len(quoted):])
+	return instead(line, quoted, encode(f.why()))
 }
 
 // why is the reason for which the child got no token.

@@ -2,6 +2,7 @@ package front
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
@@ -15,6 +16,12 @@ func memberOf(text json.RawMessage, name string) json.RawMessage {
 		}
 	})
 	return found
+}
+
+// instead is a line with another value in place of a part of it, which memberOf has found.
+func instead(line []byte, part, value json.RawMessage) []byte {
+	at := cap(line) - cap(part) // both end where the line's memory does
+	return slices.Concat(line[:at], value, line[at+len(part):])
 }
 
 // membersOf are the members of a JSON object; none of another value.
