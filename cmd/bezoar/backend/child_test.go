@@ -108,19 +108,20 @@ func TestChildDiesWithAParentThatIsKilled(t *testing.T) {
 			if words[len(words)-1] == "deaf" && !(endsWithParent && (len(words) == 1 || allEndWithParent)) {
 				t.Skip("this system ends a child by its input alone")
 			}
-			requireDeathWithParent(t, acting(words...).Words...)
+			requireDeathWithParent(t, acting(words...).Words, func(int) {})
 		})
 	}
 }
 
-// requireDeathWithParent starts a child below a program that is killed.
-func requireDeathWithParent(t *testing.T, words ...string) {
+// requireDeathWithParent starts a child below a program that is killed when ready returns.
+func requireDeathWithParent(t *testing.T, words []string, ready func(child int)) {
 	t.Helper()
 	parent := exec.Command(os.Args[0], append([]string{"act", "parent"}, words...)...)
 	out, err := parent.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, parent.Start())
 	child := number(t, out)
+	ready(child)
 	require.NoError(t, parent.Process.Kill())
 	_ = parent.Wait()
 	requireGone(t, child)

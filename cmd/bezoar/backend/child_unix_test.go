@@ -9,8 +9,11 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // isGone is also true for a process that has ended and that its parent has not waited for.
@@ -36,7 +39,10 @@ func TestStoppedCodexDiesWithAParentThatIsKilled(t *testing.T) {
 	if !endsWithParent {
 		t.Skip("this system ends a child by its input alone")
 	}
-	requireDeathWithParent(t, script(t, "codex", `sh -c 'echo $$; kill -STOP $$' <&0; exit 3`))
+	wrapper := []string{script(t, "codex", `sh -c 'echo $$; kill -STOP $$' <&0; exit 3`)}
+	requireDeathWithParent(t, wrapper, func(child int) {
+		require.Eventually(t, func() bool { return system.Here.IsStopped(child) }, 10*time.Second, time.Millisecond)
+	})
 }
 
 func TestChildThatCannotBeStartedIsNamed(t *testing.T) {
