@@ -320,7 +320,7 @@ var mutants = []mutant{
 		"nothing goes out under an older login than the engine's", "./protocol/front -run=^TestALineIsLookedAtAgainAfterAPush$", false},
 	{"a poisoned login begins turns", "protocol/front/clear.go",
 		`s.Phase() == machine.NoAuth || s.Phase() == machine.Poisoned ||`, `s.Phase() == machine.NoAuth ||`,
-		"no turn goes out with a dead login", fronts, false},
+		"no turn goes out with a dead login", "./protocol/front -run=^TestADeadLoginIsNotTakenFromTheChild$", true},
 	{"a turn goes out although there is no login", "protocol/front/clear.go",
 		`s.Phase() == machine.NoAuth || s.Phase() == machine.Poisoned || f.pusher.childHas().mode == signedOut`, `s.Phase() == machine.Poisoned`,
 		"no request to the model is anonymous", fronts, true},

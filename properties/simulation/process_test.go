@@ -138,8 +138,8 @@ func (p *process) Revoke(run func(context.Context) (ended func())) {
 
 // reach is called before each step; it is where the coroutine may be stopped.
 func (r *refresh) reach(step string) {
-	if step == "unlock" && r.post != nil {
-		r.post.recorded = true // the step before it has been done
+	if r.place == "record" && r.post != nil {
+		r.post.recorded = true // that step has been done
 	}
 	r.place = step
 	if r.halt == step {
