@@ -9,22 +9,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const endedAnswer = `{"error":{"code":-32603,"message":"the backend has ended"},"id":1}`
+const (
+	endedAnswer     = `{"error":{"code":-32603,"message":"the backend has ended"},"id":1}`
+	endedByUsAnswer = `{"error":{"code":-32603,"message":"bezoar has ended, and the backend before its answer"},"id":1}`
+)
 
 // A turn that waits for a push is no less open than others when the child dies.
 func TestATurnThatWaitsForAPushIsAnsweredAtTheEnd(t *testing.T) {
-	waiting := func(t *testing.T, end func(s *site)) {
+	waiting := func(t *testing.T, answer string, end func(s *site)) {
 		inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
 			s.child.On("account/login/start", fronttestOpen)
 			require.NoError(t, s.engine.Login(context.Background(), *tokens("b", "r2")))
 			require.Empty(t, s.ask(request(1, "turn/start", "")))
 			end(s)
-			require.Equal(t, []string{endedAnswer}, s.said())
+			require.Equal(t, []string{answer}, s.said())
 		})
 	}
-	t.Run("of the child", func(t *testing.T) { waiting(t, func(s *site) { s.child.Die() }) })
+	t.Run("of the child", func(t *testing.T) { waiting(t, endedAnswer, func(s *site) { s.child.Die() }) })
 	t.Run("of the client", func(t *testing.T) {
-		waiting(t, func(s *site) {
+		waiting(t, endedByUsAnswer, func(s *site) {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
 			_ = s.front.End(ctx)

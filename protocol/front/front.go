@@ -180,6 +180,9 @@ func (f *Front) isFirst(err error) (isFirst bool) {
 	return isFirst
 }
 
+// endedByUs is the answer to what a child leaves open that bezoar ends.
+const endedByUs = "bezoar has ended, and the backend before its answer"
+
 // fail ends a front whose child is of no use, with why as the error for the client. A
 // child that ends because the front is over has not failed.
 func (f *Front) fail(err error, why string) {
@@ -187,6 +190,8 @@ func (f *Front) fail(err error, why string) {
 	if isFirst {
 		close(f.failed)
 		f.observe(Event{Kind: ChildFailed, Detail: err.Error()})
+	} else {
+		why = endedByUs
 	}
 	f.queue.close(why)
 	f.welcome.refuse(f, why)
@@ -268,7 +273,7 @@ func (f *Front) End(ctx context.Context) error {
 		return nil
 	default:
 	}
-	f.queue.close(ErrChildEnded.Error())
+	f.queue.close(endedByUs)
 	return ctx.Err()
 }
 
