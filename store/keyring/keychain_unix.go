@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/zalando/go-keyring"
@@ -115,12 +116,14 @@ var results = map[securityError]error{
 	-25291: errNoKeychain,       // errSecNotAvailable, 53
 }
 
-var interactiveResult = regexp.MustCompile(`(?m)^\S+: returned (-?\d+)$`)
+// interactiveResult finds the result that an interactive security prints. No start waits
+// for it, nor any system without security.
+var interactiveResult = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\S+: returned (-?\d+)$`) })
 
 // failureOf is the error of a run of security. Its exit status is the last byte of the
 // result; an interactive one prints the result, and may exit with 0 all the same.
 func failureOf(exit int, complaints string) error {
-	if said := interactiveResult.FindStringSubmatch(complaints); said != nil {
+	if said := interactiveResult().FindStringSubmatch(complaints); said != nil {
 		if code, err := strconv.ParseInt(said[1], 10, 32); err == nil && code != 0 {
 			return resultError(securityError(code))
 		}
