@@ -186,21 +186,23 @@ const endedByUs = "bezoar has ended, and the backend before its answer"
 // fail ends a front whose child is of no use, with why as the error for the client. A
 // child that ends because the front is over has not failed.
 func (f *Front) fail(err error, why string) {
-	isFirst := f.isFirst(err)
-	if isFirst {
-		close(f.failed)
-		f.observe(Event{Kind: ChildFailed, Detail: err.Error()})
-	} else {
-		why = endedByUs
+	if !f.isFirst(err) {
+		f.abandon(endedByUs)
+		return
 	}
+	close(f.failed)
+	f.observe(Event{Kind: ChildFailed, Detail: err.Error()})
+	f.abandon(why)
+	go func() {
+		f.hearOut()
+		close(f.over)
+	}()
+}
+
+// abandon answers all that is meant for the child, from now on, with why.
+func (f *Front) abandon(why string) {
 	f.queue.close(why)
 	f.welcome.refuse(f, why)
-	if isFirst {
-		go func() {
-			f.hearOut()
-			close(f.over)
-		}()
-	}
 }
 
 // What the client sends in one go may be under way when the child ends.

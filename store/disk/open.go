@@ -50,7 +50,8 @@ func (d Disk) prepare(path string) {
 	}
 }
 
-// New makes a file that was not there, for its owner alone as Open does. It returns [fs.ErrExist] if there is anything of that name.
+// New makes a file that was not there, for its owner alone as Open does. It returns
+// [fs.ErrExist] if there is anything of that name.
 func (d Disk) New(path string) (*os.File, error) {
 	file, err := d.System().Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
