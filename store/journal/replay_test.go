@@ -345,11 +345,14 @@ func TestACompactionKeepsTheLastWordOnAToken(t *testing.T) {
 	require.Equal(t, []bool{false, true, false, true}, journal.Retain(entries, nil)[:4])
 }
 
+// It keeps the login because a user made it, when later entries have decided all else
+// that it says: how its token ended, whether there is a login, and its endpoint's wait.
 func TestACompactionKeepsTheLastLoginHoweverLongAgo(t *testing.T) {
 	entries := []persist.Entry{made("a", "aa"), made("b", "bb")}
 	for i := range 300 {
 		entries = append(entries, persist.Entry{Kind: persist.LogoutFailed, TokenID: key(i)})
 	}
+	entries = append(entries, persist.Entry{Kind: persist.Deferred, TokenID: key(300)})
 	entries = append(entries, slices.Repeat([]persist.Entry{{Kind: persist.Intended}}, 256)...)
 	require.Equal(t, []bool{false, true}, journal.Retain(entries, nil)[:2])
 }
