@@ -9,8 +9,9 @@ type Lack string
 // on Windows each of these tests runs. A law holds the list to 15 lines.
 const (
 	LacksGo          Lack = "there is no Go toolchain beside it that could build or test anything"
+	LacksInheritance Lack = "what is made in a folder does not have the access list that the folder hands down"
 	LacksInterfaces  Lack = "it does not list the interfaces of the network"
-	LacksLinkLoops   Lack = "it takes a symbolic link to itself for a file that is missing"
+	LacksLinks       Lack = "it says that it has made a symbolic link, and makes none"
 	LacksRemoval     Lack = "the name of a file that is removed is not free while the file is locked (FILE_DISPOSITION_POSIX_SEMANTICS)"
 	LacksReplace     Lack = "a file that a program has open is not replaced, although it is shared for that (FILE_RENAME_POSIX_SEMANTICS)"
 	LacksUnixSockets Lack = "its sockets have no AF_UNIX, which Windows 10 has since 1803"

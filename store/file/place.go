@@ -124,13 +124,14 @@ const readings = 5
 // of another: a read counts if the file stayed the same.
 func (p place) read() (found finding, err error) {
 	for range readings {
-		raw, before, err := p.readFile()
+		before, _ := p.disk.System().Stamp(p.path)
+		raw, info, err := p.readFile()
 		if err != nil {
 			return finding{}, err
 		}
-		found, err = p.decode(raw, before)
-		after, gone := os.Stat(p.path)
-		if gone != nil || p.disk.System().Stamp(after) == p.disk.System().Stamp(before) || found.unfinished() {
+		found, err = p.decode(raw, info)
+		after, gone := p.disk.System().Stamp(p.path)
+		if gone != nil || after == before || found.unfinished() {
 			return found, err
 		}
 	}

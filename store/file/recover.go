@@ -146,7 +146,7 @@ func (l *leftover) load() bool {
 		return false
 	}
 	l.content, l.changed = content, info.ModTime()
-	if stamp := l.where.disk.System().Stamp(info); stamp.Changed != 0 { // an exchange changes this one
+	if stamp, err := l.where.disk.System().Stamp(l.path); err == nil && stamp.Changed != 0 { // an exchange changes this one
 		l.changed = time.Unix(0, stamp.Changed)
 	}
 	return true

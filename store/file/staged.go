@@ -74,7 +74,7 @@ func (s *Store) stage(where place, c change) (*temp, error) {
 }
 
 // fill writes and syncs the content, and prepares the file for the login's place. It
-// dates the file to the nanosecond: the system's own times are too coarse for a stamp,
+// dates the file (see dateAfter): the system's own times are too coarse for a stamp,
 // and a new file may get the inode of the one before the last. Then it gives the file
 // to the owner of the login, in this order, because root may have no right to date it
 // afterwards. A system may refuse both; that is no reason to lose a login.
@@ -83,10 +83,25 @@ func (s *Store) fill(t *temp) error {
 	if _, err := t.file.WriteAt(t.content, 0); err != nil {
 		return err
 	}
-	_ = os.Chtimes(t.path, time.Time{}, s.now())
+	_ = s.disk.System().Date(t.file, s.dateAfter(t.where.path))
 	s.disk.Bequeath(t.file, t.where.path)
 	s.disk.Step(t.verb + ": sync")
 	return s.disk.System().Sync(t.file)
+}
+
+// dateAfter is the date of what replaces a file: now, or a bit after that file, where the
+// clock has not moved since. Many move once in a millisecond, that of Windows once in 16. A
+// date that is further ahead comes from another clock, and means nothing.
+func (s *Store) dateAfter(path string) time.Time {
+	now := s.now()
+	info, err := os.Stat(path)
+	if err != nil {
+		return now
+	}
+	if ahead := info.ModTime().Sub(now); ahead >= 0 && ahead < time.Second {
+		return info.ModTime().Add(time.Microsecond)
+	}
+	return now
 }
 
 func (t *temp) close() {

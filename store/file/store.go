@@ -65,14 +65,8 @@ func (s *Store) Load(context.Context) (persist.Record, error) {
 
 // Stamp implements [persist.Store]. It costs one stat.
 func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
-	info, err := os.Stat(filepath.Join(s.home, authFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return persist.Stamp{}, true
-	}
-	if err != nil {
-		return persist.Stamp{}, false
-	}
-	return persist.Stamp(s.disk.System().Stamp(info)), true
+	stamp, err := s.disk.System().Stamp(filepath.Join(s.home, authFile))
+	return persist.Stamp(stamp), err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
 // Replace implements [persist.Store]. It returns a [*persist.NotDurableError] if the

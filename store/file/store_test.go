@@ -104,17 +104,55 @@ func sweepNow(t *testing.T, s *Store) {
 	s.sweep(background, where)
 }
 
+// Two saves may come in one tick of the clock, and a disk may give one inode, or none, to both
+// files. A write in place keeps the inode anyway.
+func TestAStampTellsTwoSavesOfOneLengthAndTimeApart(t *testing.T) {
+	for name, prepare := range map[string]func(home string){"a new file": loggedIn(t), "in place": shared(t)} {
+		t.Run(name, func(t *testing.T) {
+			home, noon := machinetest.Dir(t), time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+			prepare(home)
+			s, seen := quiet(home), map[int64]bool{}
+			s.now = func() time.Time { return noon }
+			for n := 10; n < 16; n += 2 {
+				require.NoError(t, s.Replace(background, storetest.TokenSet(n)))
+				seen[modified(t, s)] = true
+				require.NoError(t, s.Swap(background, revisionIn(t, s), storetest.TokenSet(n+1)))
+				seen[modified(t, s)] = true
+			}
+			require.Len(t, seen, 6)
+		})
+	}
+}
+
+func modified(t *testing.T, s *Store) int64 {
+	t.Helper()
+	stamp, known := s.Stamp(background)
+	require.True(t, known)
+	return stamp.Modified
+}
+
+// A file that a broken clock dated is no reason to date all that follow behind it.
+func TestADateOfAnotherClockIsNotFollowed(t *testing.T) {
+	home := machinetest.Dir(t)
+	loggedIn(t)(home)
+	future := time.Now().Add(time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(home, authFile), future, future))
+	s := quiet(home)
+	require.NoError(t, s.Replace(background, newLogin))
+	require.Less(t, modified(t, s), future.Add(-time.Minute).UnixNano())
+}
+
 // A new file may get the inode of the one before the last, in the same tick of
 // the clock that the system dates files with.
-func TestEveryWriteIsDatedToTheNanosecond(t *testing.T) {
+func TestEveryWriteIsDatedExactly(t *testing.T) {
 	home, at := machinetest.Dir(t), time.Date(2026, 11, 24, 5, 0, 0, 123456789, time.UTC)
 	s := quiet(home)
-	s.now = func() time.Time { at = at.Add(1); return at }
+	const exact = 100 * time.Nanosecond // to which Windows tells the time
+	at = at.Truncate(exact)
+	s.now = func() time.Time { at = at.Add(exact); return at }
 	requireDated := func() {
 		t.Helper()
-		stamp, known := s.Stamp(background)
-		require.True(t, known)
-		require.Equal(t, at.UnixNano(), stamp.Modified)
+		require.Equal(t, at.UnixNano(), modified(t, s))
 	}
 	require.NoError(t, s.Replace(background, oldLogin))
 	requireDated()

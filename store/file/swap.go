@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
@@ -236,6 +235,7 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 // nothing can be locked. A login that another process put there while this one stood
 // still is the later one, and a conflict.
 func (s *Store) rewrite(file *os.File, c change) error {
+	date := s.dateAfter(file.Name())
 	if err := file.Truncate(0); err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 		return err
 	}
 	_ = file.Chmod(0o600) // both fail on another user's file, which may be written all the same
-	_ = os.Chtimes(file.Name(), time.Time{}, s.now())
+	_ = s.disk.System().Date(file, date)
 	s.disk.Step(c.verb + ": sync in place")
 	if err := s.disk.System().Sync(file); err != nil {
 		return err

@@ -6,16 +6,16 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Names relies on GetFileInformationByHandle: nNumberOfLinks counts the hard links.
+// Names relies on FILE_STANDARD_INFO: NumberOfLinks counts the hard links.
 func (here) Names(path string, _ os.FileInfo) int {
 	file, err := openHandle(path, windows.FILE_READ_ATTRIBUTES, windows.FILE_FLAG_OPEN_REPARSE_POINT|windows.FILE_FLAG_BACKUP_SEMANTICS)
 	if err != nil {
 		return 1
 	}
 	defer windows.CloseHandle(file)
-	var info windows.ByHandleFileInformation
-	if err := windows.GetFileInformationByHandle(file, &info); err != nil || info.NumberOfLinks == 0 {
+	standard, err := query[standardInfo](file, windows.FileStandardInfo)
+	if err != nil || standard.names == 0 {
 		return 1
 	}
-	return int(info.NumberOfLinks)
+	return int(standard.names)
 }

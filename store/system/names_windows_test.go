@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/store/system"
 	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
@@ -58,6 +59,7 @@ func TestANewFileIsForItsOwnerAloneInAnyFolder(t *testing.T) {
 	require.ErrorIs(t, system.Here.MakeFolder(folder), os.ErrExist)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "of another program"), nil, 0o666))
 	systemtest.RequireForOwnerAlone(t, folder)
+	machinetest.SkipUnderWine(t, machinetest.LacksInheritance)
 	systemtest.RequireForOwnerAlone(t, filepath.Join(folder, "of another program"))
 }
 

@@ -4,6 +4,7 @@ package system
 
 import (
 	"os"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -52,8 +53,12 @@ type Files interface {
 	// program can help it.
 	SyncFolder(path string) error
 
-	// Stamp is what tells a file from an earlier one of the same name.
-	Stamp(info os.FileInfo) Stamp
+	// Stamp is what tells the file that a name leads to from an earlier one. It costs about
+	// one stat, which is what a poll may cost. An error is that of [os.Stat].
+	Stamp(path string) (Stamp, error)
+
+	// Date sets when a file was modified, whatever was written to it until it is closed.
+	Date(file *os.File, modified time.Time) error
 
 	// Names is how many hard links a file has: 0 if it was removed, or replaced, and can
 	// be seen only where it was mounted; 1 if the system does not say.
@@ -113,7 +118,7 @@ type Processes interface {
 // Stamp tells a file from an earlier one of the same name. What a system does not say
 // is 0. The times are nanoseconds since 1970.
 type Stamp struct {
-	Inode    uint64
+	Inode    uint64 // on Windows the file index
 	Size     int64
 	Modified int64
 	Changed  int64 // also by a rename

@@ -115,7 +115,8 @@ func (m Memory) forget(keep int) {
 }
 
 // file is the path of what is known of a backend. It names the words and the program by a
-// hash, for words may hold secrets.
+// hash, for words may hold secrets. The program is known by its stamp, for those of npm
+// packages all have one date, and many one size.
 func (m Memory) file(c Command) (string, error) {
 	if m.folder == "" {
 		return "", fs.ErrNotExist
@@ -124,11 +125,11 @@ func (m Memory) file(c Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(path)
+	stamp, err := disk.Here.System().Stamp(path)
 	if err != nil {
 		return "", err
 	}
-	name, err := json.Marshal([]any{c.Words, path, info.Size(), info.ModTime().UnixNano(), changeOf(info)})
+	name, err := json.Marshal([]any{c.Words, path, stamp})
 	if err != nil {
 		return "", err
 	}

@@ -1,22 +1,30 @@
-//go:build unix
-
 package backend
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/protocol/front/surface"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 // remembering is a memory in a folder of its own, and a command.
 func remembering(t *testing.T) (Memory, Command) {
 	program := script(t, "codex", "one")
-	return OpenMemory(environ{"XDG_CACHE_HOME": t.TempDir()}.get), Command{Words: []string{"codex", "app-server"}, Path: program}
+	return OpenMemory(environ{cacheVariable(): t.TempDir()}.get), Command{Words: []string{"codex", "app-server"}, Path: program}
+}
+
+func cacheVariable() string {
+	if runtime.GOOS == "windows" {
+		return "LocalAppData"
+	}
+	return "XDG_CACHE_HOME"
 }
 
 func TestMemoryRecallsWhatItRemembers(t *testing.T) {
@@ -40,7 +48,9 @@ func TestMemoryForgetsAProgramThatChanged(t *testing.T) {
 	require.Equal(t, Known{}, m.Recall(other))
 
 	replaced := c.Path + ".new" // of the same size and age, as npm leaves it
-	require.NoError(t, os.WriteFile(replaced, []byte("#!/bin/sh\ntwo\n"), 0o755))
+	text, err := os.ReadFile(c.Path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(replaced, bytes.ReplaceAll(text, []byte("one"), []byte("two")), 0o755))
 	require.NoError(t, os.Chtimes(replaced, info.ModTime(), info.ModTime()))
 	require.NoError(t, os.Rename(replaced, c.Path))
 	require.Equal(t, Known{}, m.Recall(c))
@@ -56,9 +66,7 @@ func TestMemoryIsPrivateAndNamesNoWords(t *testing.T) {
 	require.NoError(t, m.Remember(c, Known{Version: "1"}))
 	path, err := m.file(c)
 	require.NoError(t, err)
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.EqualValues(t, 0o600, info.Mode().Perm())
+	systemtest.RequireForOwnerAlone(t, path)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotContains(t, string(text)+path, "SECRET")
@@ -99,9 +107,12 @@ func TestMemoryKeepsTheLatestPrograms(t *testing.T) {
 
 func TestMemoryWithoutAFolderRemembersNothing(t *testing.T) {
 	_, c := remembering(t)
-	for _, m := range []Memory{OpenMemory(environ{}.get), OpenMemory(environ{"HOME": "x", "XDG_CACHE_HOME": "y"}.get), {folder: "/proc/none"}} {
+	relative := environ{"HOME": "x", cacheVariable(): "y"}
+	for _, m := range []Memory{OpenMemory(environ{}.get), OpenMemory(relative.get), {folder: filepath.Join(c.Path, "below a file")}} {
 		require.Equal(t, Known{}, m.Recall(c))
 		require.Error(t, m.Remember(c, Known{Version: "1"}))
 	}
-	require.Equal(t, filepath.Join("/u", ".cache"), cacheFolder(environ{"HOME": "/u"}.get))
+	if runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		require.Equal(t, filepath.Join("/u", ".cache"), cacheFolder(environ{"HOME": "/u"}.get))
+	}
 }

@@ -29,8 +29,12 @@ func (weakFiles) MovesOpen() bool            { return false }
 func (weakFiles) Exchange(_, _ string) error { return errors.ErrUnsupported }
 func (weakFiles) SyncFolder(string) error    { return nil }
 
-func (weakFiles) Stamp(info os.FileInfo) system.Stamp {
-	return system.Stamp{Size: info.Size(), Modified: info.ModTime().Truncate(time.Second).UnixNano()}
+func (weakFiles) Stamp(path string) (system.Stamp, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return system.Stamp{}, err
+	}
+	return system.Stamp{Size: info.Size(), Modified: info.ModTime().Truncate(time.Second).UnixNano()}, nil
 }
 
 func (weakFiles) Names(string, os.FileInfo) int               { return 1 }

@@ -1,5 +1,0 @@
-package backend
-
-import "io/fs"
-
-func changeOf(fs.FileInfo) any { return nil }
