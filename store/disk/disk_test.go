@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,23 @@ func TestAPutIsWholeOrLeavesWhatWasThere(t *testing.T) {
 	files, err := os.ReadDir(home)
 	require.NoError(t, err)
 	require.Len(t, files, 1, "no litter")
+}
+
+func TestALongWaitForALockTriesSeldomAndEndsSoon(t *testing.T) {
+	const poll = 5 * time.Millisecond
+	for _, wait := range []time.Duration{poll, 100 * time.Millisecond, time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			begun, tries := time.Now(), 0
+			locked, err := Await(t.Context(), func() (bool, error) {
+				tries++
+				return time.Since(begun) >= wait, nil
+			}, poll)
+			require.NoError(t, err)
+			require.True(t, locked)
+			require.Less(t, time.Since(begun)-wait, poll+min(wait/8, seldom*poll), "it is had late")
+			require.LessOrEqual(t, tries, 22+int(wait/(seldom*poll)), "tries of %v", wait)
+		})
+	}
 }
 
 // A lock file that is replaced while others wait at it does not let two in.
