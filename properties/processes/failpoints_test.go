@@ -50,7 +50,7 @@ var circumstances = []circumstance{
 func TestEveryFailpointHasItsOutcome(t *testing.T) {
 	besideOthers(t)
 	unmet := map[states.Failpoint]bool{}
-	for _, each := range states.RefreshFailpoints() {
+	for _, each := range failpoints(states.RefreshFailpoints()) {
 		unmet[each] = true
 	}
 	for n, each := range circumstances {
@@ -64,7 +64,7 @@ func TestEveryFailpointHasItsOutcome(t *testing.T) {
 			if !died {
 				break // it has come to the end of its refresh
 			}
-			point, known := pointAt(states.RefreshFailpoints(), place, each.when)
+			point, known := pointAt(failpoints(states.RefreshFailpoints()), place, each.when)
 			require.True(t, known, "%q has no row (%s)", place, each.when)
 			delete(unmet, point)
 			wasPosted := s.issuer.Counts().Posts > before

@@ -44,7 +44,7 @@ func wordCircumstances() (all []circumstance) {
 func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
 	besideOthers(t)
 	unmet := map[states.Failpoint]bool{}
-	for _, each := range states.AccountFailpoints() {
+	for _, each := range failpoints(states.AccountFailpoints()) {
 		unmet[each] = true
 	}
 	for _, word := range words {
@@ -59,7 +59,7 @@ func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
 					break // it has come to its end
 				}
 				var known bool
-				w.point, known = pointAt(states.AccountFailpoints(), place, each.when)
+				w.point, known = pointAt(failpoints(states.AccountFailpoints()), place, each.when)
 				require.True(t, known, "%q has no row (%s)", place, each.when)
 				delete(unmet, w.point)
 				w.name = "died before " + place + " (" + each.when + ")"

@@ -101,7 +101,7 @@ func TestStoppedRefreshDoesNoHarm(t *testing.T) {
 		}
 		t.Run(map[bool]string{true: "with locks", false: "without any lock"}[isLocking], func(t *testing.T) {
 			var all []*stopped
-			for n, point := range states.RefreshFailpoints() {
+			for n, point := range failpoints(states.RefreshFailpoints()) {
 				if n%stride() != 0 {
 					continue
 				}

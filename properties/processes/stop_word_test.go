@@ -37,7 +37,7 @@ func TestLastLoginOrLogoutCountsThoughStopped(t *testing.T) {
 		t.Skip("no process can be stopped here")
 	}
 	var all []*stoppedWord
-	for n, point := range states.AccountFailpoints() {
+	for n, point := range failpoints(states.AccountFailpoints()) {
 		for at, act := range sisterActs {
 			if machinetest.Long() || at == n%len(sisterActs) && n%2 == 0 {
 				all = append(all, stopWordAt(t, point, act))

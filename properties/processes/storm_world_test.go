@@ -40,8 +40,10 @@ type storm struct {
 	deaths      atomic.Int64
 	standstills atomic.Int64
 	asked       atomic.Int64
-	first       sync.Once // the first thing that is wrong counts
+	barren      atomic.Int64 // processes in a row that came and went while nothing was granted
+	first       sync.Once    // the first thing that is wrong counts
 	wrong       atomic.Pointer[error]
+	living      sync.Map // *life, of the processes that run
 
 	mu       sync.Mutex // guards what follows
 	killed   map[int]death
@@ -56,7 +58,13 @@ type storm struct {
 	withheld int                  // answers without a token
 }
 
-func (s *storm) fail(err error) { s.first.Do(func() { s.wrong.Store(&err) }) }
+// fail notes what is wrong, with what there is to see at this moment.
+func (s *storm) fail(err error) {
+	s.first.Do(func() {
+		err = fmt.Errorf("%w\n%s", err, s.scenery())
+		s.wrong.Store(&err)
+	})
+}
 
 func (s *storm) failed() error {
 	if wrong := s.wrong.Load(); wrong != nil {
@@ -84,8 +92,14 @@ func (d death) String() string {
 	return "was killed"
 }
 
+// barrenLives are so many processes for each client, that came and went while nothing was
+// granted, that a storm has come to a standstill. The slower the machine, the longer they
+// take. An intent whose maker died before it wrote who it is stands for seconds on each
+// machine: so Patience must have passed as well.
+const barrenLives = 4
+
 func (s *storm) isOver() bool {
-	if time.Since(s.archive.lastGrant()) > programtest.Patience {
+	if s.barren.Load() > int64(barrenLives*s.processes) && time.Since(s.archive.lastGrant()) > programtest.Patience {
 		s.fail(errors.New("nothing is refreshed any more, and no reason is given"))
 	}
 	return s.failed() != nil || s.issuer.Counts().Grants >= s.rotations && s.deaths.Load() >= s.toDie() && s.standstills.Load() >= s.stops
@@ -94,6 +108,7 @@ func (s *storm) isOver() bool {
 // life is one process, and how it is to end.
 type life struct {
 	*programtest.Server
+	born      time.Time
 	asks      int           // before it ends
 	isKilled  bool          // by its own hand or from outside
 	killAfter time.Duration // of its last ask; 0 for by its own hand
@@ -124,7 +139,7 @@ func (s *storm) client(seed uint64) {
 const stormDeadline = 2 * time.Second
 
 func (s *storm) begin(random *rand.Rand) (*life, error) {
-	l := &life{asks: 1 + random.IntN(20)}
+	l := &life{born: time.Now(), asks: 1 + random.IntN(20)}
 	program, environment := s.programs[random.IntN(len(s.programs))], s.environment()
 	m := mortal{Home: s.home, URL: s.url, Deadline: stormDeadline}
 	switch {
@@ -142,13 +157,15 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 		l.stopAfter = time.Duration(1 + random.IntN(int(4*answerTakes)))
 	}
 	var err error
-	l.Server, err = programtest.Start("process", program, environment)
+	if l.Server, err = programtest.Start("process", program, environment); err == nil {
+		s.living.Store(l, nil)
+	}
 	return l, err
 }
 
 // anyPlaces are those that every refresh comes to which posts, in any order.
 func anyPlaces() (names []string) {
-	for _, each := range states.RefreshFailpoints() {
+	for _, each := range failpoints(states.RefreshFailpoints()) {
 		if each.When == "" && !slices.Contains(onlyAtFirst, each.Call) {
 			names = append(names, place(each.Step, each.Call))
 		}
@@ -271,6 +288,9 @@ func (s *storm) ask(l *life, id int) error {
 	return nil
 }
 
+// endPatience is far longer than a process may hear the answer to its last post.
+const endPatience = 3 * programtest.Patience
+
 // bury ends a process, and writes down that it was killed.
 func (s *storm) bury(l *life) {
 	if l.isKilled && l.isHurt {
@@ -293,7 +313,16 @@ func (s *storm) bury(l *life) {
 			s.mu.Unlock()
 		}
 		l.Input.Close()
-		<-l.Gone
+		select {
+		case <-l.Gone:
+		case <-time.After(endPatience):
+			s.fail(fmt.Errorf("a process, %d, does not end at the end of its input", l.Process.Process.Pid))
+			l.Kill()
+		}
+	}
+	s.living.Delete(l)
+	if s.barren.Add(1); s.archive.lastGrant().After(l.born) {
+		s.barren.Store(0)
 	}
 	if text := l.Stderr.String(); strings.Contains(text, "bug:") || strings.Contains(text, "panic:") {
 		s.fail(errors.New(text))
