@@ -25,10 +25,11 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // DefaultClientID is the client_id of Codex at its issuer.
-const DefaultClientID = "app_EMoamEEZ73f0CkXaXp7hrann"
+const DefaultClientID = profile.CodexClientID
 
 // Options configure a [Client]. LoginIssuer is required for a login.
 type Options struct {

@@ -5,9 +5,15 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // Classify judges an answer of a token endpoint that did not travel.
 func Classify(status int, header http.Header, body []byte, now time.Time) endpoint.Answer {
 	return reply{status: status, header: header, body: body}.classify(now)
+}
+
+// Judge says what an answer that did not travel means at an issuer.
+func Judge(means profile.Answers, status int, body string) profile.Judgement {
+	return reply{status: status, header: http.Header{}, body: []byte(body)}.judge(means)
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // Config has all settings. It holds no secret.
@@ -41,6 +42,9 @@ type Config struct {
 	// needs a login here.
 	Providers      map[string]bool
 	ChatGPTBaseURL string // no slash at the end
+	// Profiles are the issuers that config.toml describes, and the built-in one. Each is read
+	// when it is asked for; what is wrong with one is a warning until then.
+	Profiles profile.Set
 
 	Issuer        string // where a new login is made; no slash at the end
 	LoginClientID string // the client that it is made for; "" for the client ID of Codex

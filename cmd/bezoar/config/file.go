@@ -47,6 +47,7 @@ func (c *Config) readDocument(d *document) {
 	c.Providers = d.providers()
 	c.CredentialStore = d.credentialStore()
 	c.ChatGPTBaseURL = d.chatGPTBaseURL()
+	c.Profiles = d.profiles()
 	c.Warnings = d.warnings
 }
 
@@ -54,8 +55,10 @@ func (c *Config) readDocument(d *document) {
 // the value of a key that is not there is nil.
 type document struct {
 	path       string
+	text       string // of the file
 	values     map[string]any
 	overridden map[string]bool // top-level keys
+	overrides  [][]string      // the same with what is inside of them
 	warnings   []Warning
 }
 
@@ -64,10 +67,14 @@ type document struct {
 // is not known what it wanted.
 func openDocument(path string) *document {
 	d := &document{path: path, values: map[string]any{}, overridden: map[string]bool{}}
-	values, err := parseFile(path)
+	text, err := readFile(path)
+	var values map[string]any
+	if err == nil {
+		values, err = parseTOML(text)
+	}
 	switch {
 	case err == nil:
-		d.values = values
+		d.text, d.values = text, values
 	case !errors.Is(err, fs.ErrNotExist):
 		d.warnings = []Warning{{
 			Summary: "config.toml cannot be used; its settings have their defaults",
@@ -78,27 +85,27 @@ func openDocument(path string) *document {
 	return d
 }
 
-func parseFile(path string) (map[string]any, error) {
+func readFile(path string) (string, error) {
 	info, err := os.Stat(path) // before opening, which would wait at a pipe
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
+		return "", errors.New("it is not a file")
 	}
 	file, err := system.Here.Open(path, os.O_RDONLY) // which waits for a scanner that holds it
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, fileLimitBytes+1))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if len(text) > fileLimitBytes {
-		return nil, fmt.Errorf("it is larger than %d bytes", fileLimitBytes)
+		return "", fmt.Errorf("it is larger than %d bytes", fileLimitBytes)
 	}
-	return parseTOML(string(text))
+	return string(text), nil
 }
 
 // parseTOML says where a text is wrong and not how: the parser's message quotes
@@ -125,6 +132,7 @@ func (d *document) override(assignment string) error {
 		return errors.New("want key=value")
 	}
 	d.overridden[path[0]] = true
+	d.overrides = append(d.overrides, path)
 	table := d.values
 	for _, name := range path[:len(path)-1] {
 		inner, ok := table[name].(map[string]any)

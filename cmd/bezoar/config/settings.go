@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // SettingError means that a flag or a variable says what it cannot mean. It
@@ -28,8 +29,8 @@ func (e *SettingError) IsFlag() bool { return strings.HasPrefix(e.Name, "--") }
 // readSettings fills in what flags and environment decide. The order in each
 // first is the precedence.
 func (c *Config) readSettings(flags Flags, env func(string) setting) error {
-	c.TokenURL = "https://auth.openai.com/oauth/token"
-	c.Issuer = "https://auth.openai.com"
+	c.TokenURL = profile.CodexTokenEndpoint
+	c.Issuer = profile.CodexIssuer
 	c.RefreshFloor = 5 * time.Second
 	c.RefreshDeadline = 30 * time.Second
 	_ = c.LogLevel.UnmarshalText([]byte(flags.logDefault()))

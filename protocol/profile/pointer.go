@@ -1,0 +1,31 @@
+package profile
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// isPointer reports whether a text is a JSON pointer (RFC 6901 section 3) to something
+// inside of a document.
+func isPointer(text string) bool {
+	rest := strings.NewReplacer("~0", "", "~1", "").Replace(text)
+	return strings.HasPrefix(text, "/") && !strings.Contains(rest, "~")
+}
+
+// Lookup is the text at a JSON pointer (RFC 6901) in a JSON document; false if there is
+// none, or no text.
+func Lookup(document []byte, pointer string) (text string, ok bool) {
+	at := json.RawMessage(document)
+	for each := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(each)
+		var object map[string]json.RawMessage
+		if json.Unmarshal(at, &object) != nil {
+			return "", false
+		}
+		if at, ok = object[name]; !ok {
+			return "", false
+		}
+	}
+	ok = string(at) != "null" && json.Unmarshal(at, &text) == nil
+	return text, ok
+}
