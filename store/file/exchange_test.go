@@ -8,11 +8,16 @@ import (
 	"github.com/bezoar-auth/bezoar/store/system"
 )
 
+// exchanges reports whether this system has an exchange.
+func exchanges() bool {
+	missing := filepath.Join("no such folder", "file")
+	return !errors.Is(system.Here.Exchange(missing, missing), errors.ErrUnsupported)
+}
+
 // asHere are outcomes of a kill, as this system has them. Where it has no exchange, a rename
 // follows on the attempt, and leaves nothing to remove.
 func asHere(outcomes map[string]string) map[string]string {
-	missing := filepath.Join("no such folder", "file")
-	if err := system.Here.Exchange(missing, missing); !errors.Is(err, errors.ErrUnsupported) {
+	if exchanges() {
 		return outcomes
 	}
 	for place, outcome := range outcomes {

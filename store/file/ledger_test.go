@@ -194,6 +194,7 @@ func TestForeignBytesInTheLedgerAreSkipped(t *testing.T) {
 		"wrong types":                   "{\"kind\":7}\n{\"kind\":\"refused\",\"at\":\"noon\"}\n" + ours + "\n",
 		"binary":                        "\x00\xff\xfe\n\x1b[2J\n" + ours + "\n\x00\x00\x00",
 		"windows line ends":             ours + "\r\n",
+		"a byte-order mark":             "\ufeff" + ours + "\r\n",
 		"blank lines":                   "\n\n  \n" + ours + "\n\n",
 		"a huge line":                   long + "\n" + ours + "\n",
 		"a huge line that is an entry":  `{"kind":"logout","cause":"` + long + `"}` + "\n" + ours + "\n",

@@ -3,16 +3,18 @@ package file
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// Lock implements [persist.Store] with two locks, in this order: the lock of the home
-// (see [disk.RefreshLock]), and that of the file which has the login. The second one
-// is for homes that share the file: mounted into two containers, linked, or at the end
-// of a symbolic link. In between, Lock recovers what a crash left, because that may
-// put another file in place.
+// Lock implements [persist.Store] with these locks, in this order: that of the home (see
+// [disk.RefreshLock]), that of the folder which auth.json links to, and that of the file
+// which has the login. The others are for homes that share the file: through a symbolic
+// link, or mounted into two containers, or by a second name. Before the last one, Lock
+// recovers what a crash left, because that may put another file in place.
 func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	unlockHome, err := s.lock.Acquire(ctx)
 	if err != nil {
@@ -22,16 +24,48 @@ func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return unlockHome, nil // what is wrong with it, the refresh will say
 	}
+	unlockFolder, err := s.lockFolder(ctx, where)
+	if err != nil {
+		unlockHome()
+		return nil, err
+	}
 	s.sweep(ctx, where)
 	unlockFile, err := s.disk.LockContent(ctx, where.path, contentPoll)
 	if err != nil {
+		unlockFolder()
 		unlockHome()
 		return nil, err
 	}
 	return func() {
 		unlockFile()
+		unlockFolder()
 		unlockHome()
 	}, nil
+}
+
+// lockFolder locks the folder that auth.json links to as if it were a home, which it may be.
+// Unlike the lock of the file, every system has this one, and it hinders nobody in replacing
+// the file. It returns an error if ctx ends; a folder that takes no lock has to do without.
+func (s *Store) lockFolder(ctx context.Context, where place) (unlock func(), err error) {
+	if where.path == filepath.Join(s.home, authFile) || isSame(s.home, where.folder) {
+		return func() {}, nil
+	}
+	unlock, err = s.disk.Lock(ctx, where.folder+disk.LockFile, contentPoll)
+	if err != nil {
+		return func() {}, ctx.Err()
+	}
+	return unlock, nil
+}
+
+// isSame reports whether two names are those of one folder, whose lock is taken already, or
+// whether that cannot be found out.
+func isSame(one, other string) bool {
+	first, err := os.Stat(one)
+	if err != nil {
+		return true
+	}
+	second, err := os.Stat(other)
+	return err != nil || os.SameFile(first, second)
 }
 
 // contentPoll is the time between two tries to lock a file that another home has.

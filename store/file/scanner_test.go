@@ -56,8 +56,10 @@ func TestNothingIsLostToAProgramThatOpensFiles(t *testing.T) {
 	requireNoLitter(t, home, authFile, commitFile, LedgerName, LedgerName+".lock", "auth.intents")
 }
 
-// scanUntil opens one file after the other as most programs do: [os.Open] does not share
-// a file for removal.
+// openings are how other programs open a file: [os.Open] does not share one for removal.
+var openings = []func(path string) (*os.File, error){os.Open}
+
+// scanUntil opens one file after the other, in one of these ways.
 func scanUntil(over chan struct{}, home string) {
 	for !isOver(over) {
 		var files []string
@@ -70,7 +72,8 @@ func scanUntil(over chan struct{}, home string) {
 		if len(files) == 0 {
 			continue
 		}
-		if file, err := os.Open(files[rand.N(len(files))]); err == nil {
+		open := openings[rand.N(len(openings))]
+		if file, err := open(files[rand.N(len(files))]); err == nil {
 			file.Read(make([]byte, 1))
 			file.Close()
 		}

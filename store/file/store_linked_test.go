@@ -32,7 +32,7 @@ func TestStoreKeepsTheContractThroughASymbolicLink(t *testing.T) {
 			info, err := os.Lstat(site.path())
 			require.NoError(t, err)
 			require.Equal(t, os.ModeSymlink, info.Mode().Type(), "the link is still one")
-			requireNoLitter(t, vault, authFile, commitFile, "current")
+			requireNoLitter(t, vault, authFile, lockFile, commitFile, "current")
 			requireNoLitter(t, site.home, authFile, lockFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
 		})
 		return site
@@ -51,15 +51,6 @@ func TestStoreKeepsTheContractInAFileWithTwoNames(t *testing.T) {
 		})
 		return site
 	})
-}
-
-func requireSameFile(t *testing.T, one, other string) {
-	t.Helper()
-	first, err := os.Stat(one)
-	require.NoError(t, err)
-	second, err := os.Stat(other)
-	require.NoError(t, err)
-	require.True(t, os.SameFile(first, second), "%s and %s are two files", one, other)
 }
 
 func TestALinkToNothingIsWrittenThrough(t *testing.T) {

@@ -55,6 +55,23 @@ func TestTheWeakestSystemKeepsTheContract(t *testing.T) {
 	)
 }
 
+// A lock that several get at once is no lock at all, and cannot be seen to be none.
+func TestWhereLocksLieTheContractIsKept(t *testing.T) {
+	on(t, systemtest.WithLyingLocks())
+	cannot := []string{
+		"TheLockExcludes",                     // only those who use one store
+		"WaitingForTheLockEndsWithItsContext", // one does not wait
+		"RandomStoresAgreeWithTheModel",       // which has locks
+	}
+	if !exchanges() {
+		cannot = append(cannot, "OneOfManySwapsFromOneBaseWins") // as on the weakest system
+	}
+	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
+		return &storeSite{t: t, home: machinetest.Dir(t)}
+	}, cannot...)
+	t.Run("Ledger", TestLedgerKeepsTheContract)
+}
+
 func TestWithoutAnExchangeAStoreKeepsTheContract(t *testing.T) {
 	on(t, systemtest.WithExchange(noExchange))
 	TestStoreKeepsTheContract(t)

@@ -19,12 +19,15 @@ type Line struct {
 }
 
 // decode reads an entry. A newer version may have written members and kinds that
-// this one does not know; a line without a kind is not an entry.
+// this one does not know; a line without a kind is not an entry. A byte-order mark is
+// from an editor on Windows.
 func decode(raw []byte) (persist.Entry, bool) {
 	var e persist.Entry
-	err := json.Unmarshal(raw, &e)
+	err := json.Unmarshal(bytes.TrimPrefix(raw, byteOrderMark), &e)
 	return e, err == nil && e.Kind != ""
 }
+
+var byteOrderMark = []byte("\ufeff")
 
 // lineLimitBytes bounds a line. No version writes one that long.
 const lineLimitBytes = 16 << 10

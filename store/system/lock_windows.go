@@ -47,10 +47,12 @@ func (l *lock) try(kind uint32) (locked bool, err error) {
 
 func (l *lock) place() (at windows.Overlapped) {
 	if l.farAway {
-		at.OffsetHigh = 1 << 30
+		at.OffsetHigh = farAway
 	}
 	return at
 }
+
+const farAway = 1 << 30 // the upper half of an offset that no file reaches
 
 func (l *lock) Stat() (os.FileInfo, error) {
 	if l.file == nil {

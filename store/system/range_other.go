@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package system
 
@@ -7,5 +7,7 @@ import (
 	"os"
 )
 
-// LockRange is not needed where files are not mounted into several homes.
+// LockRange is unknown here: the locks of fcntl(2) belong to the process, and end when it
+// closes any file of that name, which a read does. So two homes that have one file under two
+// names refresh by themselves. Single files are not mounted here.
 func (here) LockRange(*os.File) (locked bool, err error) { return false, errors.ErrUnsupported }

@@ -95,7 +95,7 @@ type Locks interface {
 	NewContentLock(path string) Lock
 
 	// LockRange takes a second lock of an open file, which the first one knows nothing
-	// of. It returns [errors.ErrUnsupported] where the system or the disk has none. Closing
+	// of. It is for a file that several homes share. It returns [errors.ErrUnsupported] where the system or the disk has none. Closing
 	// the file releases it.
 	LockRange(file *os.File) (locked bool, err error)
 }

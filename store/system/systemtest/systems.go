@@ -32,6 +32,34 @@ type renaming struct {
 
 func (s renaming) Rename(from, to string) error { return s.rename(from, to) }
 
+// WithPIDNamespace is this system in another boot, or another container: processes may have
+// the numbers, and the starts, of those in this one.
+func WithPIDNamespace(name string) system.System { return inNamespace{system.Here, name} }
+
+type inNamespace struct {
+	system.System
+	name string
+}
+
+func (s inNamespace) PIDNamespace() string { return s.name }
+
+// WithLyingLocks is this system on a disk that gives each lock to all who ask, as some
+// network shares do.
+func WithLyingLocks() system.System { return lying{system.Here} }
+
+type lying struct{ system.System }
+
+func (lying) NewLock(path string) system.Lock           { return lyingLock{path} }
+func (lying) NewContentLock(path string) system.Lock    { return lyingLock{path} }
+func (lying) LockRange(*os.File) (locked bool, _ error) { return true, nil }
+
+type lyingLock struct{ path string }
+
+func (lyingLock) TryLock() (bool, error)       { return true, nil }
+func (lyingLock) TryRLock() (bool, error)      { return true, nil }
+func (l lyingLock) Stat() (os.FileInfo, error) { return os.Stat(l.path) }
+func (lyingLock) Close() error                 { return nil }
+
 // WithSync is this system with another sync.
 func WithSync(sync func(file *os.File) error) system.System { return syncing{system.Here, sync} }
 
