@@ -1,10 +1,12 @@
 package processes
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,32 +50,62 @@ var circumstances = []circumstance{
 // of it must be what the table says; and the table must have each place, and no
 // other.
 func TestEveryFailpointHasItsOutcome(t *testing.T) {
-	besideOthers(t)
-	unmet := map[states.Failpoint]bool{}
-	for _, each := range failpoints(states.RefreshFailpoints()) {
-		unmet[each] = true
-	}
+	roll := newRoll(states.RefreshFailpoints())
 	for n, each := range circumstances {
-		for dies := 1 + n%stride(); ; dies += stride() {
-			s := newScene(t)
-			m := mortal{DiesAt: dies}
-			each.prepare(t, s, &m)
-			before := s.issuer.Counts().Posts
-			said := s.kill(t, m)
-			place, died := lastWordsIn(said)
-			if !died {
-				break // it has come to the end of its refresh
+		t.Run(cmp.Or(each.when, "as usual"), func(t *testing.T) {
+			besideOthers(t)
+			for dies := 1 + n%stride(); ; dies += stride() {
+				s := newScene(t)
+				m := mortal{DiesAt: dies}
+				each.prepare(t, s, &m)
+				before := s.issuer.Counts().Posts
+				place, died := lastWordsIn(s.kill(t, m))
+				if !died {
+					return // it has come to the end of its refresh
+				}
+				point := roll.strike(t, place, each.when)
+				wasPosted := s.issuer.Counts().Posts > before
+				name := fmt.Sprintf("%s before %q (%s)", point.Outcome, place, each.when)
+				s.comesTo(t, point.Outcome, wasPosted, name)
 			}
-			point, known := pointAt(failpoints(states.RefreshFailpoints()), place, each.when)
-			require.True(t, known, "%q has no row (%s)", place, each.when)
-			delete(unmet, point)
-			wasPosted := s.issuer.Counts().Posts > before
-			name := fmt.Sprintf("%s before %q (%s)", point.Outcome, place, each.when)
-			s.comesTo(t, point.Outcome, wasPosted, name)
-		}
+		})
 	}
+	roll.isEmpty(t)
+}
+
+// roll is a table of failpoints, as this system comes to them, of which those are struck
+// off that a process has come to.
+type roll struct {
+	table []states.Failpoint
+
+	mu    sync.Mutex // guards what follows
+	unmet map[states.Failpoint]bool
+}
+
+func newRoll(table []states.Failpoint) *roll {
+	r := &roll{table: failpoints(table), unmet: map[states.Failpoint]bool{}}
+	for _, each := range r.table {
+		r.unmet[each] = true
+	}
+	return r
+}
+
+// strike demands a row for a place, strikes it off and returns it.
+func (r *roll) strike(t *testing.T, place, when string) states.Failpoint {
+	t.Helper()
+	point, known := pointAt(r.table, place, when)
+	require.True(t, known, "%q has no row (%s)", place, when)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.unmet, point)
+	return point
+}
+
+// isEmpty demands that each row was struck off, in the long form, which has all.
+func (r *roll) isEmpty(t *testing.T) {
+	t.Helper()
 	if machinetest.Long() {
-		require.Empty(t, unmet, "places that no refresh comes to")
+		require.Empty(t, r.unmet, "places that no process comes to")
 	}
 }
 

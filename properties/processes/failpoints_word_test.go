@@ -1,6 +1,7 @@
 package processes
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
@@ -42,34 +42,28 @@ func wordCircumstances() (all []circumstance) {
 // of a login and of a logout. A sister that was there all the time, and the next
 // process, make of it what the table says; and what died half-way can be repeated.
 func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
-	besideOthers(t)
-	unmet := map[states.Failpoint]bool{}
-	for _, each := range failpoints(states.AccountFailpoints()) {
-		unmet[each] = true
-	}
+	roll := newRoll(states.AccountFailpoints())
 	for _, word := range words {
 		for n, each := range wordCircumstances() {
-			for dies := 1 + n%stride(); ; dies += stride() {
-				w := newWordScene(t, word)
-				w.order.DiesAt, w.when = dies, each.when
-				each.prepare(t, w.scene, &w.order)
-				w.sister = w.engineAt(t, 0)
-				place, died := lastWordsIn(w.speak(t))
-				if !died {
-					break // it has come to its end
+			t.Run(word+" "+cmp.Or(each.when, "as usual"), func(t *testing.T) {
+				besideOthers(t)
+				for dies := 1 + n%stride(); ; dies += stride() {
+					w := newWordScene(t, word)
+					w.order.DiesAt, w.when = dies, each.when
+					each.prepare(t, w.scene, &w.order)
+					w.sister = w.engineAt(t, 0)
+					place, died := lastWordsIn(w.speak(t))
+					if !died {
+						return // it has come to its end
+					}
+					w.point = roll.strike(t, place, each.when)
+					w.name = "died before " + place + " (" + each.when + ")"
+					w.comesTo(t)
 				}
-				var known bool
-				w.point, known = pointAt(failpoints(states.AccountFailpoints()), place, each.when)
-				require.True(t, known, "%q has no row (%s)", place, each.when)
-				delete(unmet, w.point)
-				w.name = "died before " + place + " (" + each.when + ")"
-				w.comesTo(t)
-			}
+			})
 		}
 	}
-	if machinetest.Long() {
-		require.Empty(t, unmet, "places that no login and no logout comes to")
-	}
+	roll.isEmpty(t)
 }
 
 // wordScene is a home at which a process makes a login or a logout.
