@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const canStop = true
+const canStand = true
 
 // stand stops this process, as Ctrl-Z, a debugger, a freezer or a paused machine
 // does, until another one lets it go on. The signal may take a moment, so it is

@@ -33,8 +33,8 @@ var sisterActs = []sisterAct{refreshes, leaves, enters}
 // token is posted twice. Without BEZOAR_TEST_LONG every other place has one sister.
 func TestLastLoginOrLogoutCountsThoughStopped(t *testing.T) {
 	besideOthers(t)
-	if !canStop {
-		t.Skip("no process can be stopped here")
+	if !canStand {
+		t.Skip("no process can stop itself here, and be seen to stand still")
 	}
 	var all []*stoppedWord
 	for n, point := range failpoints(states.AccountFailpoints()) {

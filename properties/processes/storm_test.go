@@ -74,9 +74,6 @@ func newStorm(t *testing.T) *storm {
 	}
 	size := sizeOf()
 	s.processes, s.rotations, s.kills, s.stops = size.processes, size.rotations, size.kills, int64(size.stops)
-	if !canStop {
-		s.stops = 0
-	}
 	s.places = s.places[:min(size.places, len(s.places))] // others in each storm
 	s.enumerated = len(s.places)
 	archive.logIn(s.old, s.account.ID)

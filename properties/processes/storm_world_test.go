@@ -153,7 +153,7 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 	case random.IntN(2) == 0 && s.deaths.Load() < s.toDie():
 		l.isKilled, l.killAfter = true, time.Duration(1+random.IntN(int(12*time.Millisecond)))
 	}
-	if !l.isKilled && canStop && random.IntN(2) == 0 && s.standstills.Load() < s.stops {
+	if !l.isKilled && random.IntN(2) == 0 && s.standstills.Load() < s.stops {
 		l.stopAfter = time.Duration(1 + random.IntN(int(4*answerTakes)))
 	}
 	var err error
