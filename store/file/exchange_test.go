@@ -1,23 +1,15 @@
 package file
 
 import (
-	"errors"
-	"path/filepath"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/store/system"
 )
 
-// exchanges reports whether this system has an exchange.
-func exchanges() bool {
-	missing := filepath.Join("no such folder", "file")
-	return !errors.Is(system.Here.Exchange(missing, missing), errors.ErrUnsupported)
-}
-
 // asHere are outcomes of a kill, as this system has them. Where it has no exchange, a rename
 // follows on the attempt, and leaves nothing to remove.
 func asHere(outcomes map[string]string) map[string]string {
-	if exchanges() {
+	if system.Here.Exchanges() {
 		return outcomes
 	}
 	for place, outcome := range outcomes {

@@ -85,6 +85,16 @@ func (s *Store) lockCommit(ctx context.Context, path string) (unlock func()) {
 	return func() { lock.Close() }
 }
 
+// lockLogin keeps a login and a logout apart from a swap that has compared and is about to
+// rename, which would undo them. Where files can be exchanged nobody waits: the swap sees
+// what came out, and puts it back.
+func (s *Store) lockLogin(ctx context.Context, path string) (unlock func()) {
+	if s.disk.System().Exchanges() {
+		return func() {}
+	}
+	return s.lockCommit(ctx, path)
+}
+
 // lockContent locks the file itself for a write in place: it has one inode under all
 // its names. Where the file system cannot lock, the write goes on without; where
 // another process holds the lock, it does not, because two such writes at once destroy

@@ -1,7 +1,6 @@
 package file
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,16 +17,22 @@ import (
 	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
-// logIn is what another program does at the most awkward moment.
+// logIn is what another program does at the most awkward moment. It asks for no lock.
 func logIn(t *testing.T, home string, n int) func() {
-	return func() { require.NoError(t, quiet(home).Replace(background, storetest.TokenSet(n))) }
+	return func() { require.NoError(t, rude(home).Replace(background, storetest.TokenSet(n))) }
+}
+
+func rude(home string) *Store {
+	s := quiet(home)
+	s.disk.On = systemtest.WithLyingLocks()
+	return s
 }
 
 func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	back, backs, last := 0, 4, 103
-	if !exchanges() {
+	if !system.Here.Exchanges() {
 		backs, last = 0, 100 // the comparison sees it, and there is nothing to put back
 	}
 	s := Open(home, Options{Disk: disk.Disk{Before: func(step string) {
@@ -50,7 +55,7 @@ func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 
 func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 	last := "swap: exchange back"
-	if !exchanges() {
+	if !system.Here.Exchanges() {
 		last = "swap: rename"
 	}
 	for _, step := range []string{"swap: exchange", last} {
@@ -92,7 +97,7 @@ func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
-	s.disk.On = systemtest.WithExchange(func(_, _ string) error { return errors.ErrUnsupported })
+	s.disk.On = systemtest.WithoutExchange()
 	base := revisionIn(t, s)
 	require.NoError(t, s.Swap(background, base, newLogin))
 	require.Equal(t, "new", stored(t, s))

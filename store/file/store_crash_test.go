@@ -58,7 +58,7 @@ func init() {
 			s := Open(home, Options{Disk: disk.Disk{Before: func(name string) {
 				step(name)
 				if name == "swap: exchange" && intruded {
-					_ = Open(home, Options{}).Replace(background, otherLogin)
+					_ = rude(home).Replace(background, otherLogin)
 				}
 			}}})
 			arm()

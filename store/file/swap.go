@@ -90,6 +90,7 @@ func (s *Store) move(ctx context.Context, t *temp) error {
 	if t.was != "" {
 		return s.exchange(ctx, t)
 	}
+	defer s.lockLogin(ctx, t.where.path)()
 	s.disk.Step(t.verb + ": rename")
 	return s.rename(t)
 }
@@ -108,8 +109,8 @@ func (s *Store) rename(t *temp) error {
 // would each take the other's attempt for a login: lockCommit keeps them apart.
 //
 // Where the system has no exchange, or refuses it, the file is renamed after one more
-// comparison, and a login that comes after that is lost. That window is microseconds, and
-// people make nearly all logins.
+// comparison, and a login that comes after that is lost, unless it takes the same lock (see
+// lockLogin). That window is microseconds, and people make nearly all logins.
 func (s *Store) exchange(ctx context.Context, t *temp) error {
 	defer s.lockCommit(ctx, t.where.path)()
 	if s.markOf(t.where.path) != mark(t.was) {

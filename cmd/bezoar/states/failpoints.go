@@ -176,7 +176,7 @@ var accountFailpoints = []Failpoint{
 type lesserSystem struct{ without, where, differs string }
 
 var lesserSystems = []lesserSystem{
-	{"exchange", "FreeBSD, Windows, a few disks", "the step after each exchange is a rename, and a death before it leaves what one before the exchange does. A login stored in between is lost: Committed in place of Displaced"},
+	{"exchange", "FreeBSD, Windows, a few disks", "the step after each exchange is a rename, and a death before it leaves what one before the exchange does. A login that another program stores in between, without auth.json.lock, is lost: Committed in place of Displaced"},
 	{"boot id and start of a process", "FreeBSD, a locked-down macOS; everywhere for what another boot, machine or container left", "InDoubt is the same, but its holder is known to have gone only once the intent is old, and a staged login is put in place after an hour"},
 	{"lock", "some network disks, also those that give one lock to several", "the same; two processes may come to one step at once, and one of them makes the intent"},
 	{"second names, mounts", "a few disks", "there is no write in place: the login is replaced, and its other name keeps the old one"},

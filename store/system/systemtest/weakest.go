@@ -15,7 +15,7 @@ func Weakest() system.System { return weakest{WithWeakFiles()} }
 // WithWeakFiles is this system with the least that a disk has: it exchanges no files and
 // locks none, tells the time of a file to the second, no inode and no number of names, and
 // moves no file that is open.
-func WithWeakFiles() system.System { return weakFiles{system.Here} }
+func WithWeakFiles() system.System { return weakFiles{WithoutExchange()} }
 
 type weakest struct{ system.System }
 
@@ -25,9 +25,8 @@ func (weakest) IsStopped(int) bool          { return false }
 
 type weakFiles struct{ system.System }
 
-func (weakFiles) MovesOpen() bool            { return false }
-func (weakFiles) Exchange(_, _ string) error { return errors.ErrUnsupported }
-func (weakFiles) SyncFolder(string) error    { return nil }
+func (weakFiles) MovesOpen() bool         { return false }
+func (weakFiles) SyncFolder(string) error { return nil }
 
 func (weakFiles) Stamp(path string) (system.Stamp, error) {
 	info, err := os.Stat(path)
