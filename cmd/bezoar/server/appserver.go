@@ -124,6 +124,9 @@ func serve(signals context.Context, env cli.Environment, c config.Config, client
 		return err
 	}
 	defer page.Close()
+	var stop context.CancelFunc
+	h.leave, stop = leaveBy(signals, killedAfter)
+	defer stop()
 	if at != nil {
 		err = h.listen(signals, at)
 	} else {

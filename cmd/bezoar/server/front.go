@@ -49,7 +49,7 @@ func (h *host) connectBackend(signals context.Context, in io.Reader, out io.Writ
 	stop := context.AfterFunc(signals, f.Stop)
 	err = f.Serve()
 	stop()
-	limit, cancel := context.WithTimeout(context.Background(), childLimit)
+	limit, cancel := context.WithTimeout(h.leave.child, childLimit)
 	defer cancel()
 	_ = f.End(limit)
 	status := child.End(limit)

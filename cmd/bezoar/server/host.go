@@ -37,6 +37,7 @@ type host struct {
 	limits       *chatgpt.Client
 	renewer      *appserver.Renewer
 	audience     *appserver.Audience
+	leave        leave
 	isIntroduced atomic.Bool // by the handshake of a client
 }
 
@@ -103,7 +104,7 @@ func (h *host) finish(signals context.Context, conn *jsonrpc.Conn, server *appse
 	if at == oneOfMany && signals.Err() == nil {
 		limit = 0
 	}
-	drain, cancel := context.WithTimeout(context.Background(), limit)
+	drain, cancel := context.WithTimeout(h.leave.answers, limit)
 	defer cancel()
 	if at == onlyClient || signals.Err() != nil {
 		h.drain(drain)

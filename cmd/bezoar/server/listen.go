@@ -224,7 +224,7 @@ func (h *host) listen(signals context.Context, at *door) error {
 		},
 	})
 	at.Close()
-	drain, cancel := context.WithTimeout(context.Background(), drainLimit)
+	drain, cancel := context.WithTimeout(h.leave.answers, drainLimit)
 	defer cancel()
 	h.drain(drain) // the login under way may have outlived its client
 	return err
