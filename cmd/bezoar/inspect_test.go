@@ -64,7 +64,7 @@ func (s *shownServer) end(t *testing.T) {
 func inspected(home string) (stdout, stderr string, code int) {
 	var out, said bytes.Buffer
 	env := cli.Environment{Stdout: &out, Stderr: &said, Getenv: func(string) string { return "" }, Now: time.Now, Log: cli.NewLogQueue(&said)}
-	code = run(env, []string{"inspect", "--home", home})
+	code = run(env, []string{"inspect", "--no-browser", "--home", home})
 	return out.String(), said.String(), code
 }
 

@@ -3,9 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"os"
 	"os/exec"
-	"runtime"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ func TestFollowedLogPrintsWhatComes(t *testing.T) {
 	home := t.TempDir()
 	ledger := file.OpenLedger(home, machine.Issuer{}, file.LedgerOptions{})
 	log := exec.Command("bezoar", "log", "--follow", "--home", home)
+	withConsole(log)
 	out, err := log.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, log.Start())
@@ -32,7 +31,7 @@ func TestFollowedLogPrintsWhatComes(t *testing.T) {
 		require.True(t, lines.Scan())
 		require.Contains(t, lines.Text(), kind)
 	}
-	require.NoError(t, log.Process.Signal(os.Interrupt))
+	require.NoError(t, interrupt(log.Process))
 	require.False(t, lines.Scan())
 	require.NoError(t, log.Wait(), "Ctrl-C is how it is meant to end")
 }
@@ -40,9 +39,6 @@ func TestFollowedLogPrintsWhatComes(t *testing.T) {
 // TestFollowedLogEndsWithItsReader closes a pipe that nothing is written to.
 func TestFollowedLogEndsWithItsReader(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("a pipe tells only those that write")
-	}
 	log := exec.Command("bezoar", "log", "--follow", "--home", t.TempDir())
 	out, err := log.StdoutPipe()
 	require.NoError(t, err)

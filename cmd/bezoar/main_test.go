@@ -12,8 +12,11 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
+// programs are what scripts and tests can start.
+var programs = map[string]func(){"bezoar": main, "browse": browse}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bezoar": main, "browse": browse})
+	testscript.Main(m, programs)
 }
 
 // TestCommandLine runs the scripts of testdata/script against the real program,
@@ -38,6 +41,10 @@ func TestCommandLine(t *testing.T) {
 			"skew":          skew,
 			"door":          door,
 			"callback-port": callbackPort,
+			"holds":         holds,
+			"comes":         comes,
+			"goes":          goes,
+			"edit":          edit,
 		},
 	})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -61,7 +62,9 @@ func setUpWorld(env *testscript.Env) error {
 	env.Setenv("NO_PROXY", "127.0.0.1")
 	env.Setenv("ISSUER", w.server.URL)
 	env.Setenv("TZ", "UTC")
-	env.Setenv("GORACE", "atexit_sleep_ms=0") // else each program under -race takes a second to end
+	_, err := os.Stat(filepath.Join(env.WorkDir, "nowhere"))
+	env.Setenv("MISSING", cli.WithoutPath(err).Error()) // the words of this system
+	env.Setenv("GORACE", "atexit_sleep_ms=0")           // else each program under -race takes a second to end
 	return nil
 }
 
@@ -251,6 +254,47 @@ func soon(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("not so within %v", patience)
 		}
 	}
+}
+
+// holds FOLDER [NAME...] is all that a folder has.
+func holds(ts *testscript.TestScript, neg bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var names []string
+	for _, each := range entries {
+		names = append(names, each.Name())
+	}
+	if !slices.Equal(names, args[1:]) {
+		ts.Fatalf("%s has %q", args[0], names)
+	}
+}
+
+// comes PATTERN waits until there is a file, and goes PATTERN until there is none.
+func comes(ts *testscript.TestScript, neg bool, args []string) { waitFor(ts, args[0], true) }
+func goes(ts *testscript.TestScript, neg bool, args []string)  { waitFor(ts, args[0], false) }
+
+func waitFor(ts *testscript.TestScript, pattern string, isThere bool) {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		found, err := filepath.Glob(ts.MkAbs(pattern))
+		ts.Check(err)
+		if len(found) > 0 == isThere {
+			return
+		}
+		if time.Since(begun) > patience {
+			ts.Fatalf("not so within %v", patience)
+		}
+	}
+}
+
+// edit FILE EXPRESSION TEXT puts a text in the place of what an expression finds in a file.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	path, found := ts.MkAbs(args[0]), regexp.MustCompile(args[1])
+	content, err := os.ReadFile(path)
+	ts.Check(err)
+	if !found.Match(content) {
+		ts.Fatalf("%s has nothing like %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, found.ReplaceAllLiteral(content, []byte(args[2])), 0o600))
 }
 
 // skew DURATION is how far the issuer's clock is ahead.

@@ -8,6 +8,7 @@ type Lack string
 // All reasons for which a test is skipped under Wine. They are Wine's and not Windows':
 // on Windows each of these tests runs. A law holds the list to 15 lines.
 const (
+	LacksClose       Lack = "a console that is closed tells its programs nothing (CTRL_CLOSE_EVENT)"
 	LacksGo          Lack = "there is no Go toolchain beside it that could build or test anything"
 	LacksInheritance Lack = "what is made in a folder does not have the access list that the folder hands down"
 	LacksInterfaces  Lack = "it does not list the interfaces of the network"

@@ -150,6 +150,7 @@ func converse(t *testing.T, params testscript.Params) {
 		if err != nil {
 			return err
 		}
+		c.t = env.T().(testing.TB)
 		env.Values[conversationKey{}] = c
 		for name, token := range minted {
 			env.Setenv(name, token)

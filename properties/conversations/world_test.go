@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/gofrs/flock"
 
@@ -20,6 +21,7 @@ import (
 // conversation is the world of one script: a home, an issuer, and the servers
 // that were started in it.
 type conversation struct {
+	t                  testing.TB // of a script
 	program, home, url string
 	issuer             *issuer.Issuer
 	listener           *httptest.Server

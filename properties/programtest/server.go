@@ -16,9 +16,9 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
 )
 
-// untilItIsWrong is how long anything that must happen is waited for. Only a
+// Patience is how long anything that must happen is waited for. Only a
 // test that fails waits that long.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // server is one process of the program, with the client's end of its pipes.
 type Server struct {
