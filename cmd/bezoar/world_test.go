@@ -31,6 +31,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
 
@@ -179,7 +180,9 @@ func loggedIn(ts *testscript.TestScript, neg bool, args []string) {
 	w.secrets = append(w.secrets, grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), grant.IDToken.Reveal())
 	w.mu.Unlock()
 	home := ts.MkAbs(args[0])
-	ts.Check(os.MkdirAll(home, 0o700))
+	if _, err := os.Stat(home); err != nil {
+		ts.Check(disk.Here.MakeFolder(home))
+	}
 	ts.Check(file.Open(home, file.Options{}).Replace(context.Background(), machine.Credential{
 		Method: machine.MethodTokens, IDToken: grant.IDToken, AccessToken: grant.AccessToken,
 		RefreshToken: grant.RefreshToken, AccountID: issuer.Ada.ID, LastRefresh: at,

@@ -11,6 +11,9 @@ import (
 // plainInShell are the signs that need no quotes in a command line.
 const plainInShell = "/._-+:,@%"
 
+// AndThen stands between two commands of which the second one is for after the first.
+const AndThen = " && "
+
 // obeysSequences reports whether a terminal obeys control sequences.
 func obeysSequences(_ *os.File, getenv func(string) string) bool { return getenv("TERM") != "" }
 

@@ -10,6 +10,10 @@ import (
 // plainInShell are the signs that need no quotes in a command line.
 const plainInShell = `/._-+:,@\`
 
+// AndThen stands between two commands. PowerShell has "&&" since version 7, cmd.exe has no
+// ";": each command is for a line of its own.
+const AndThen = ", and "
+
 // obeysSequences has a console obey control sequences, which one of Windows 10 does only
 // for a program that asks for it (ENABLE_VIRTUAL_TERMINAL_PROCESSING in Microsoft's
 // "SetConsoleMode"). It is false for an older console. Text needs no such preparation: Go

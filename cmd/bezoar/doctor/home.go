@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ import (
 // homeCheck checks the owner of the home. Root may use any home, and what it writes there
 // belongs to the owner.
 func homeCheck(_ context.Context, p *probe) finding {
-	home, us := p.config.Home, userName(os.Geteuid())
+	home, us := p.config.Home, thisUser()
 	owner, ours := ownerOf(home)
 	theirs := fmt.Sprintf("%s belongs to %s, and you are %s", home, userName(owner), us)
 	_, err := os.ReadDir(home)
@@ -52,6 +51,14 @@ func userName(id int) string {
 	return fmt.Sprintf("user %d", id)
 }
 
+// thisUser is the name of the user of this program.
+func thisUser() string {
+	if known, err := user.Current(); err == nil {
+		return known.Username
+	}
+	return thisUser()
+}
+
 // ownerOnly are the files that only their owner may read or write.
 var ownerOnly = []struct {
 	name string
@@ -60,10 +67,6 @@ var ownerOnly = []struct {
 
 // permissionCheck checks which other users could read or replace a login.
 func permissionCheck(_ context.Context, p *probe) finding {
-	if runtime.GOOS == "windows" {
-		return skip("a home on Windows has the permissions of its user's folder")
-	}
-	folder, _ := ownerOf(p.config.Home)
 	var open, remedies []string
 	for _, each := range ownerOnly {
 		path := filepath.Join(p.config.Home, each.name)
@@ -71,20 +74,19 @@ func permissionCheck(_ context.Context, p *probe) finding {
 		if err != nil || info.IsDir() != (each.name == ".") { // other checks report it
 			continue
 		}
-		if owner, _ := ownerOf(path); owner != folder {
-			open = append(open, fmt.Sprintf("%s belongs to %s", each.name, userName(owner)))
-			remedies = append(remedies, fmt.Sprintf("chown %s %s", cli.ShellWord(userName(folder)), cli.ShellWord(path)))
-		}
-		if info.Mode().Perm()&^each.mode != 0 {
-			open = append(open, fmt.Sprintf("%s has %04o", filepath.Base(path), info.Mode().Perm()))
-			remedies = append(remedies, fmt.Sprintf("chmod %o %s", each.mode, cli.ShellWord(path)))
+		for _, hole := range holesIn(p.config.Home, path, info, each.mode) {
+			open, remedies = append(open, hole.found), append(remedies, hole.remedy)
 		}
 	}
 	if len(open) > 0 {
-		return problem(resultWarn, "others on this machine have access: "+strings.Join(open, ", "), strings.Join(remedies, " && "))
+		return problem(resultWarn, "others on this machine have access: "+strings.Join(open, ", "), strings.Join(remedies, cli.AndThen))
 	}
-	return passed("only %s has access", userName(folder))
+	return passed("only %s has access", holderOf(p.config.Home))
 }
+
+// hole is something about a file of a home that gives others access to it, and a command
+// that ends that.
+type hole struct{ found, remedy string }
 
 // filesNeeded is how many open files must be allowed: locks, ledger, folders and
 // connections of one refresh, twice.
@@ -121,7 +123,7 @@ func loginCheck(ctx context.Context, p *probe) finding {
 		return skip("kept in the memory of each process, where no other process can read it")
 	}
 	record, err := p.store.Load(ctx)
-	path, us := filepath.Join(p.config.Home, "auth.json"), userName(os.Geteuid())
+	path, us := filepath.Join(p.config.Home, "auth.json"), thisUser()
 	unreadable, damaged := errors.AsType[*persist.UnreadableError](err)
 	switch {
 	case errors.Is(err, persist.ErrNotFound) && view.MarkedFrom(p.config.Home) != "":
@@ -204,7 +206,7 @@ const (
 func lockCheck(ctx context.Context, p *probe) finding {
 	file, err := os.CreateTemp(p.config.Home, "doctor.*.lock")
 	if err != nil {
-		return problem(resultFail, fmt.Sprintf("no file can be created to try a lock: %v", cli.WithoutPath(err)), "check that "+userName(os.Geteuid())+" may write to "+p.config.Home)
+		return problem(resultFail, fmt.Sprintf("no file can be created to try a lock: %v", cli.WithoutPath(err)), "check that "+thisUser()+" may write to "+p.config.Home)
 	}
 	file.Close()
 	defer os.Remove(file.Name())
@@ -244,7 +246,7 @@ func diskCheck(ctx context.Context, p *probe) finding {
 
 // diskRemedy is the remedy for a store that cannot take new tokens.
 func (p *probe) diskRemedy(err error) string {
-	home, us := p.config.Home, userName(os.Geteuid())
+	home, us := p.config.Home, thisUser()
 	switch {
 	case errors.Is(err, file.ErrReplaced):
 		return "mount the folder that auth.json is in, and not the file"

@@ -4,8 +4,13 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 )
 
 // ownerOf is the owner of a file, and whether that is the user of this program. A file
@@ -17,6 +22,30 @@ func ownerOf(path string) (id int, ours bool) {
 	}
 	id = int(info.Sys().(*syscall.Stat_t).Uid)
 	return id, id == os.Geteuid()
+}
+
+// holesIn compares the owner and the mode of a file with those of its home and those wanted.
+func holesIn(home, path string, info fs.FileInfo, wanted fs.FileMode) (all []hole) {
+	folder, _ := ownerOf(home)
+	if owner, _ := ownerOf(path); owner != folder {
+		all = append(all, hole{
+			fmt.Sprintf("%s belongs to %s", filepath.Base(path), userName(owner)),
+			fmt.Sprintf("chown %s %s", cli.ShellWord(userName(folder)), cli.ShellWord(path)),
+		})
+	}
+	if info.Mode().Perm()&^wanted != 0 {
+		all = append(all, hole{
+			fmt.Sprintf("%s has %04o", filepath.Base(path), info.Mode().Perm()),
+			fmt.Sprintf("chmod %o %s", wanted, cli.ShellWord(path)),
+		})
+	}
+	return all
+}
+
+// holderOf is the name of who has a home.
+func holderOf(home string) string {
+	id, _ := ownerOf(home)
+	return userName(id)
 }
 
 // openFileLimit is the limit of open files of this process.
