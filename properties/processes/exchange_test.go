@@ -62,5 +62,5 @@ func TestWithoutExchangeEachRenameHasARow(t *testing.T) {
 	isUnmet := func(each states.Failpoint) bool {
 		return each.When == "" && slices.Contains([]string{"reserve probe: remove", "swap: remove"}, each.Call)
 	}
-	require.False(t, slices.ContainsFunc(table, isUnmet), "a storm would wait for ever for a process to die there")
+	require.False(t, slices.ContainsFunc(table, isUnmet), "no process of a storm would come there, and die")
 }
