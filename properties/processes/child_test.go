@@ -22,12 +22,15 @@ import (
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // mortal is what this test binary does in place of its tests when it is ordered
 // to: it serves as bezoar does, of the same parts, and kills itself before a
 // place in a refresh. The program itself has no such back door.
 type mortal struct {
+	Kind        system.Kind   // of the system that it is on
+	LaterBy     time.Duration // see scene
 	Home        string
 	URL         string        // of the issuer
 	Deadline    time.Duration // of a post; 0 for the default
@@ -36,6 +39,7 @@ type mortal struct {
 	StopsBefore string        // likewise, but there it only stands still until it may go on
 	LedgerBytes int64         // see file.LedgerOptions
 	Intrudes    string        // auth.json of a login before the first exchange of a save
+	IntrudesAt  string        // "" for there; else after the last comparison before a rename
 	Word        string        // a login or a logout, which it makes and then ends; "" serves
 	Login       string        // auth.json that a login stores
 }
@@ -66,10 +70,12 @@ func (m mortal) serve() {
 	names := machine.Issuer{TokenEndpoint: m.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
 	issuer := oauth.New(oauth.Options{LoginIssuer: m.URL, Log: log})
 	fate := &fate{mortal: m}
+	on := disk.Disk{On: intruding{systemOf(m.Kind), fate}, Before: fate.calls}
+	later := func() time.Time { return time.Now().Add(m.LaterBy) }
 	auth, err := engine.Start(engine.Options{
 		Policy:              machine.Policy{Issuer: names, Claims: chatgpt.Claims},
-		Store:               file.Open(m.Home, file.Options{Log: log, Disk: disk.Disk{Before: fate.calls}}),
-		Ledger:              file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Disk: disk.Disk{Before: fate.calls}, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
+		Store:               file.Open(m.Home, file.Options{Log: log, Disk: on, Now: later}),
+		Ledger:              file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Disk: on, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
 		AuthorizationServer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,
 	})
 	if err != nil {
@@ -150,12 +156,38 @@ func (f *fate) begins(step string) {
 
 // calls is called before each system call of the store and the ledger.
 func (f *fate) calls(call string) {
-	if f.reach(call); call == "swap: exchange" && f.Intrudes != "" {
-		if err := replaceLogin(f.Home, f.Intrudes); err != nil {
-			panic(err)
-		}
-		f.Intrudes = "" // for the exchange back is another call
+	if f.reach(call); call == "swap: exchange" && f.IntrudesAt == "" {
+		f.intrude()
 	}
+}
+
+func (f *fate) intrude() {
+	if f.Intrudes == "" {
+		return
+	}
+	if err := replaceLogin(f.Home, f.Intrudes); err != nil {
+		panic(err)
+	}
+	f.Intrudes = "" // for the exchange back is another call
+}
+
+// atTheRename is where a login may intrude that no comparison sees any more.
+const atTheRename = "rename"
+
+// intruding is a system on which it does.
+type intruding struct {
+	system.System
+	fate *fate
+}
+
+func (s intruding) RenameIf(from, to string, holds func() bool) error {
+	return s.System.RenameIf(from, to, func() bool {
+		isHolding := holds()
+		if s.fate.IntrudesAt == atTheRename {
+			s.fate.intrude()
+		}
+		return isHolding
+	})
 }
 
 func (f *fate) reach(call string) {

@@ -21,6 +21,8 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
+	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // circumstance is a state of a home in which a refresh makes its own system
@@ -32,9 +34,10 @@ type circumstance struct {
 
 var circumstances = []circumstance{
 	{"", func(*testing.T, *scene, *mortal) {}},
-	{states.WhenAfterCrash, func(t *testing.T, s *scene, _ *mortal) {
+	{states.WhenAfterCrash, func(t *testing.T, s *scene, m *mortal) {
 		said := s.kill(t, mortal{DiesBefore: "save, swap: exchange"})
 		require.Contains(t, said, lastWords+"save, swap: exchange")
+		m.LaterBy = unlooked(s.kind)
 	}},
 	{states.WhenLinked, func(t *testing.T, s *scene, _ *mortal) {
 		require.NoError(t, os.Link(filepath.Join(s.home, "auth.json"), filepath.Join(s.home, "other name")))
@@ -43,39 +46,59 @@ var circumstances = []circumstance{
 		s.other = s.issuer.Login(s.account, time.Now())
 		m.Intrudes = authJSON(s.account.ID, s.other)
 	}},
+	{states.WhenLoginLast, func(_ *testing.T, s *scene, m *mortal) {
+		if s.kind.Keeps(system.Exchanges) {
+			return // there is no such moment
+		}
+		s.other = s.issuer.Login(s.account, time.Now())
+		m.Intrudes, m.IntrudesAt = authJSON(s.account.ID, s.other), atTheRename
+	}},
 	{states.WhenLedgerIsLarge, func(_ *testing.T, _ *scene, m *mortal) { m.LedgerBytes = 1 }},
 }
 
 // TestEveryFailpointHasItsOutcome kills a process before each step and each
 // system call of a refresh, and then lets another one go on. What that one makes
 // of it must be what the table says; and the table must have each place, and no
-// other.
+// other. It does so on this system, and on each kind that lacks what this one has.
 func TestEveryFailpointHasItsOutcome(t *testing.T) {
-	roll := newRoll(states.RefreshFailpoints())
-	for n, each := range circumstances {
-		t.Run(cmp.Or(each.when, "as usual"), func(t *testing.T) {
-			besideOthers(t)
-			for dies := 1 + n%stride(); ; dies += stride() {
-				s := newScene(t)
-				m := mortal{DiesAt: dies}
-				each.prepare(t, s, &m)
-				before := s.issuer.Counts().Posts
-				place, died := lastWordsIn(s.kill(t, m))
-				if !died {
-					return // it has come to the end of its refresh
+	for kindAt, kind := range kinds() {
+		roll := newRoll(states.RefreshFailpoints(kind))
+		stride := strideOn(kindAt)
+		for n, each := range circumstances {
+			t.Run(cmp.Or(kind.GOOS, "weakest")+" "+cmp.Or(each.when, "as usual"), func(t *testing.T) {
+				besideOthers(t)
+				for dies := 1 + n%stride; dieInARefresh(t, kind, each, dies, roll); dies += stride {
 				}
-				point := roll.strike(t, place, each.when)
-				wasPosted := s.issuer.Counts().Posts > before
-				name := fmt.Sprintf("%s before %q (%s)", point.Outcome, place, each.when)
-				s.comesTo(t, point.Outcome, wasPosted, name)
-			}
-		})
+			})
+		}
+		roll.isEmpty(t)
 	}
-	roll.isEmpty(t)
 }
 
-// roll is a table of failpoints, as this system comes to them, of which those are struck
-// off that a process has come to.
+// dieInARefresh reports whether a refresh comes to so many places. A process dies before the
+// last one, and another one makes of it what the row says.
+func dieInARefresh(t *testing.T, kind system.Kind, in circumstance, dies int, roll *roll) bool {
+	s := newSceneOn(t, kind)
+	m := mortal{DiesAt: dies}
+	in.prepare(t, s, &m)
+	before := s.issuer.Counts().Posts
+	place, died := lastWordsIn(s.kill(t, m))
+	if !died {
+		return false
+	}
+	point := roll.strike(t, place, in.when)
+	wasPosted := s.issuer.Counts().Posts > before
+	name := fmt.Sprintf("%s before %q (%s, %s)", point.Outcome, place, in.when, kind.Name)
+	s.laterBy = m.LaterBy
+	if point.KnownAfter(kind) > 0 {
+		s.isNotKnown(t, name)
+		s.laterBy += unlooked(kind)
+	}
+	s.comesTo(t, point.Outcome, wasPosted, name)
+	return true
+}
+
+// roll is a table of failpoints, of which those are struck off that a process has come to.
 type roll struct {
 	table []states.Failpoint
 
@@ -84,7 +107,7 @@ type roll struct {
 }
 
 func newRoll(table []states.Failpoint) *roll {
-	r := &roll{table: failpoints(table), unmet: map[states.Failpoint]bool{}}
+	r := &roll{table: table, unmet: map[states.Failpoint]bool{}}
 	for _, each := range r.table {
 		r.unmet[each] = true
 	}
@@ -110,6 +133,30 @@ func (r *roll) isEmpty(t *testing.T) {
 	}
 }
 
+// unlooked is how much later it is when what a process left on a kind of system counts
+// though no process can be looked up.
+func unlooked(kind system.Kind) time.Duration {
+	if kind.Keeps(system.KnowsProcesses) {
+		return 0
+	}
+	return file.StagedSpan + time.Minute
+}
+
+// isNotKnown demands that a killed process is taken for a living one at first: nothing
+// is posted, and nothing that it left is touched.
+func (s *scene) isNotKnown(t *testing.T, name string) {
+	t.Helper()
+	defer func(laterBy time.Duration) { s.laterBy = laterBy }(s.laterBy)
+	s.laterBy = 0
+	before, found := s.issuer.Counts().Posts, s.stored(t).RefreshToken.Fingerprint()
+	next := s.engineAt(t, 0)
+	next.demand(t)
+	require.Equal(t, before, s.issuer.Counts().Posts, name)
+	require.False(t, next.Snapshot().InDoubt(), name)
+	require.Equal(t, found, s.stored(t).RefreshToken.Fingerprint(), name)
+	next.Close(background)
+}
+
 // besideOthers lets the short form of a test run beside others: it waits most of its
 // time. The long form has the machine to itself, for its deadlines are real.
 func besideOthers(t *testing.T) {
@@ -132,10 +179,19 @@ func stride() int {
 	return 4
 }
 
+// strideOn is that for the nth kind of system.
+func strideOn(n int) int {
+	if n > 0 && !machinetest.Long() {
+		return 2 * stride()
+	}
+	return stride()
+}
+
 func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
 	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced}
-	areComplete(t, states.RefreshFailpoints(), propertytest.Steps(states.RefreshFailpoints()), refresh)
-	areComplete(t, states.AccountFailpoints(), propertytest.Steps(states.AccountFailpoints()), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
+	here := system.KindHere()
+	areComplete(t, states.RefreshFailpoints(here), propertytest.Steps(states.RefreshFailpoints(here)), refresh)
+	areComplete(t, states.AccountFailpoints(here), propertytest.Steps(states.AccountFailpoints(here)), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
 }
 
 func areComplete(t *testing.T, table []states.Failpoint, all []string, outcomes []states.Outcome) {
@@ -248,6 +304,7 @@ func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
 // lying about.
 func (s *scene) goesOn(t *testing.T, name string) {
 	t.Helper()
+	s.laterBy += unlooked(s.kind) // what else it left may be removed
 	before := s.issuer.Counts()
 	e := s.engineAt(t, time.Minute)
 	e.demand(t)

@@ -17,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // words are what a person says of a login.
@@ -41,29 +42,42 @@ func wordCircumstances() (all []circumstance) {
 // TestEveryAccountFailpointHasItsOutcome kills a process before each system call
 // of a login and of a logout. A sister that was there all the time, and the next
 // process, make of it what the table says; and what died half-way can be repeated.
+// It does so on each kind of system.
 func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
-	roll := newRoll(states.AccountFailpoints())
-	for _, word := range words {
-		for n, each := range wordCircumstances() {
-			t.Run(word+" "+cmp.Or(each.when, "as usual"), func(t *testing.T) {
-				besideOthers(t)
-				for dies := 1 + n%stride(); ; dies += stride() {
-					w := newWordScene(t, word)
-					w.order.DiesAt, w.when = dies, each.when
-					each.prepare(t, w.scene, &w.order)
-					w.sister = w.engineAt(t, 0)
-					place, died := lastWordsIn(w.speak(t))
-					if !died {
-						return // it has come to its end
+	for kindAt, kind := range kinds() {
+		roll := newRoll(states.AccountFailpoints(kind))
+		stride := strideOn(kindAt)
+		for _, word := range words {
+			for n, each := range wordCircumstances() {
+				t.Run(cmp.Or(kind.GOOS, "weakest")+" "+word+" "+cmp.Or(each.when, "as usual"), func(t *testing.T) {
+					besideOthers(t)
+					for dies := 1 + n%stride; dieInAWord(t, word, kind, each, dies, roll); dies += stride {
 					}
-					w.point = roll.strike(t, place, each.when)
-					w.name = "died before " + place + " (" + each.when + ")"
-					w.comesTo(t)
-				}
-			})
+				})
+			}
 		}
+		roll.isEmpty(t)
 	}
-	roll.isEmpty(t)
+}
+
+// dieInAWord is [dieInARefresh] for a login or a logout.
+func dieInAWord(t *testing.T, word string, kind system.Kind, in circumstance, dies int, roll *roll) bool {
+	w := newWordScene(t, word, kind)
+	w.order.DiesAt, w.when = dies, in.when
+	in.prepare(t, w.scene, &w.order)
+	w.sister = w.engineAt(t, 0)
+	place, died := lastWordsIn(w.speak(t))
+	if !died {
+		return false // it has come to its end
+	}
+	w.point = roll.strike(t, place, in.when)
+	w.name = "died before " + place + " (" + in.when + ", " + kind.Name + ")"
+	w.laterBy = w.order.LaterBy
+	if w.point.KnownAfter(kind) > 0 {
+		w.laterBy += unlooked(kind)
+	}
+	w.comesTo(t)
+	return true
 }
 
 // wordScene is a home at which a process makes a login or a logout.
@@ -76,8 +90,8 @@ type wordScene struct {
 	name   string
 }
 
-func newWordScene(t *testing.T, word string) *wordScene {
-	w := &wordScene{scene: newScene(t), order: mortal{Word: word}}
+func newWordScene(t *testing.T, word string, kind system.Kind) *wordScene {
+	w := &wordScene{scene: newSceneOn(t, kind), order: mortal{Word: word}}
 	w.grant()
 	return w
 }
@@ -99,7 +113,7 @@ func (w *wordScene) speak(t *testing.T) (said string) {
 
 func (w *wordScene) starts(t *testing.T) *programtest.Server {
 	t.Helper()
-	w.order.Home, w.order.URL = w.home, w.url
+	w.order.Home, w.order.URL, w.order.Kind = w.home, w.url, w.kind
 	child, err := programtest.Start("mortal", os.Args[0], w.order.environment())
 	require.NoError(t, err)
 	t.Cleanup(child.Kill)
@@ -123,7 +137,7 @@ func (w *wordScene) comesTo(t *testing.T) {
 		w.goesOn(t, w.name)
 	}
 	next.Close(background)
-	w.order.DiesAt = 0
+	w.order.DiesAt, w.order.LaterBy = 0, w.laterBy+unlooked(w.kind)
 	w.grant()
 	_, died := lastWordsIn(w.speak(t))
 	require.False(t, died)
@@ -162,7 +176,7 @@ func (w *wordScene) isSeen(t *testing.T, outcome states.Outcome) {
 // held is the refresh token that is stored, absent for none.
 func (s *scene) held(t *testing.T) secret.Token {
 	t.Helper()
-	record, err := file.Open(s.home, file.Options{}).Load(t.Context())
+	record, err := file.Open(s.home, file.Options{Disk: s.disk()}).Load(t.Context())
 	if errors.Is(err, persist.ErrNotFound) {
 		return secret.Token{}
 	}

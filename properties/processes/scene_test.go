@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,13 +23,18 @@ import (
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
+	"github.com/bezoar-auth/bezoar/store/system"
+	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
 func TestMain(m *testing.M) { programtest.Main(m) }
 
 // scene is one home with a login in it, and the issuer of that login.
 type scene struct {
+	kind      system.Kind   // of the system that its processes are on
+	laterBy   time.Duration // by which the clock of its stores is ahead of all others
 	home      string
 	issuer    *issuer.Issuer
 	url       string
@@ -47,12 +53,19 @@ func newScene(t *testing.T) *scene {
 	return sceneOf(t, i, i)
 }
 
+// newSceneOn is a scene on a kind of system, which is this one without what that lacks.
+func newSceneOn(t *testing.T, kind system.Kind) *scene {
+	s := newScene(t)
+	s.kind = kind
+	return s
+}
+
 // sceneOf is a scene whose issuer is reached through a handler.
 func sceneOf(t *testing.T, i *issuer.Issuer, handler http.Handler) *scene {
 	listener := httptest.NewServer(handler)
 	t.Cleanup(listener.Close)
 	s := &scene{
-		home: machinetest.Dir(t), issuer: i, url: listener.URL, account: issuer.Ada, log: &programtest.Buffer{},
+		kind: system.KindHere(), home: machinetest.Dir(t), issuer: i, url: listener.URL, account: issuer.Ada, log: &programtest.Buffer{},
 		names:    machine.Issuer{TokenEndpoint: listener.URL + "/oauth/token", ClientID: oauth.DefaultClientID},
 		settings: func(*engine.Options) {},
 	}
@@ -72,7 +85,7 @@ func authJSON(account string, g endpoint.TokenResponse) string {
 // wrote to stderr.
 func (s *scene) kill(t *testing.T, m mortal) string {
 	t.Helper()
-	m.Home, m.URL = s.home, s.url
+	m.Home, m.URL, m.Kind = s.home, s.url, s.kind
 	child, err := programtest.Start("mortal", os.Args[0], m.environment())
 	require.NoError(t, err)
 	require.NoError(t, child.Write(
@@ -96,8 +109,8 @@ func (s *scene) engineAt(t *testing.T, ahead time.Duration) onlooker {
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	options := engine.Options{
 		Policy: machine.Policy{Issuer: s.names}, Now: now, ProcessID: os.Getpid(), Log: log,
-		Store:               file.Open(s.home, file.Options{Log: log}),
-		Ledger:              file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Now: now}),
+		Store:               file.Open(s.home, file.Options{Log: log, Disk: s.disk(), Now: func() time.Time { return now().Add(s.laterBy) }}),
+		Ledger:              file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Disk: s.disk(), Now: now}),
 		AuthorizationServer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),
 	}
 	s.settings(&options)
@@ -116,16 +129,43 @@ func (o onlooker) demand(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func (s *scene) disk() disk.Disk { return disk.Disk{On: systemOf(s.kind)} }
+
+// systemOf is a system of a kind that is no stronger than this one.
+func systemOf(kind system.Kind) system.System {
+	switch kind.GOOS {
+	case "":
+		return systemtest.Weakest()
+	case system.KindHere().GOOS:
+		return system.Here
+	}
+	return systemtest.Without(kind.Lacks...)
+}
+
+// kinds are this system, and those that lack something which it has, each once.
+func kinds() (all []system.Kind) {
+	here := system.KindHere()
+	all = append(all, here)
+	for _, kind := range system.Kinds() {
+		isWeaker := slices.ContainsFunc(kind.Lacks, here.Keeps)
+		isKnown := slices.ContainsFunc(all, func(k system.Kind) bool { return slices.Equal(k.Lacks, kind.Lacks) })
+		if isWeaker && !isKnown {
+			all = append(all, kind)
+		}
+	}
+	return all
+}
+
 // stored is what the home holds for a program that only reads.
 func (s *scene) stored(t *testing.T) machine.Credential {
 	t.Helper()
-	record, err := file.Open(s.home, file.Options{}).Load(t.Context())
+	record, err := file.Open(s.home, file.Options{Disk: s.disk()}).Load(t.Context())
 	require.NoError(t, err)
 	return record.Credential
 }
 
 func (s *scene) ledger() *file.Ledger {
-	return file.OpenLedger(s.home, s.names, file.LedgerOptions{PostDeadline: s.deadline, Log: slog.New(slog.DiscardHandler)})
+	return file.OpenLedger(s.home, s.names, file.LedgerOptions{Disk: s.disk(), PostDeadline: s.deadline, Log: slog.New(slog.DiscardHandler)})
 }
 
 func (s *scene) hasEntry(t *testing.T, kind persist.Kind, key secret.Fingerprint) bool {

@@ -20,6 +20,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // stopDeadline is that of the posts of a process that is going to stand still.
@@ -101,7 +102,7 @@ func TestStoppedRefreshDoesNoHarm(t *testing.T) {
 		}
 		t.Run(map[bool]string{true: "with locks", false: "without any lock"}[isLocking], func(t *testing.T) {
 			var all []*stopped
-			for n, point := range failpoints(states.RefreshFailpoints()) {
+			for n, point := range states.RefreshFailpoints(system.KindHere()) {
 				if n%stride() != 0 {
 					continue
 				}

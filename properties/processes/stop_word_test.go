@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // sisterAct is what a sister does while another process stands still in a login or a
@@ -37,7 +38,7 @@ func TestLastLoginOrLogoutCountsThoughStopped(t *testing.T) {
 		t.Skip("no process can stop itself here, and be seen to stand still")
 	}
 	var all []*stoppedWord
-	for n, point := range failpoints(states.AccountFailpoints()) {
+	for n, point := range states.AccountFailpoints(system.KindHere()) {
 		for at, act := range sisterActs {
 			if machinetest.Long() || at == n%len(sisterActs) && n%2 == 0 {
 				all = append(all, stopWordAt(t, point, act))
@@ -68,7 +69,7 @@ func stopWordAt(t *testing.T, point states.Failpoint, act sisterAct) *stoppedWor
 	if word == states.StepRevoke {
 		word = states.StepLogout
 	}
-	w := newWordScene(t, word)
+	w := newWordScene(t, word, system.KindHere())
 	w.settings = func(o *engine.Options) { o.LockWait, o.SaveWait = 50*time.Millisecond, 200*time.Millisecond }
 	w.point, w.order.StopsBefore = point, place(point.Step, point.Call)
 	for _, each := range circumstances {

@@ -23,6 +23,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/journal"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // storm is many processes on one home, each with a client that wants a new
@@ -165,7 +166,7 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 
 // anyPlaces are those that every refresh comes to which posts, in any order.
 func anyPlaces() (names []string) {
-	for _, each := range failpoints(states.RefreshFailpoints()) {
+	for _, each := range states.RefreshFailpoints(system.KindHere()) {
 		if each.When == "" && !slices.Contains(onlyAtFirst, each.Call) {
 			names = append(names, place(each.Step, each.Call))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // anyHistory is a list of operations, the simple ones first: what rapid cuts a
@@ -29,7 +30,7 @@ var pauses = rapid.SampledFrom([]string{"", "", beforeStore, beforeEntry})
 
 // halts is where a refresh is stopped: mostly nowhere.
 func halts() *rapid.Generator[string] {
-	steps := append(propertytest.Steps(states.RefreshFailpoints()), "report")
+	steps := append(propertytest.Steps(states.RefreshFailpoints(system.KindHere())), "report")
 	return rapid.Custom(func(t *rapid.T) string {
 		if rapid.IntRange(0, 3).Draw(t, "halts") < 3 {
 			return ""

@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/states"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // TestSimulation runs the real machine, owner, refresh transaction and ledger of
@@ -74,7 +75,7 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 	for _, action := range []machine.Action{machine.ActionNone, machine.ActionWait, machine.ActionLogin, machine.ActionOperator} {
 		corners = append(corners, fmt.Sprintf("action %s", action))
 	}
-	for _, step := range append(propertytest.Steps(states.RefreshFailpoints()), "report") {
+	for _, step := range append(propertytest.Steps(states.RefreshFailpoints(system.KindHere())), "report") {
 		corners = append(corners, fmt.Sprintf("stands before %q", step), fmt.Sprintf("killed before %q", step))
 	}
 	for _, how := range propertytest.Ways {

@@ -52,7 +52,7 @@ func TestAStagedLoginOfAnEarlierBootIsNotLost(t *testing.T) {
 	s.owner = thisOwner(s.disk.System())
 	sweepNow(t, s)
 	require.Equal(t, "old", stored(t, s), "it may be another machine's, which is about to put it in place")
-	s.now = func() time.Time { return time.Now().Add(leftoverLifetime + time.Minute) }
+	s.now = func() time.Time { return time.Now().Add(StagedSpan + time.Minute) }
 	sweepNow(t, s)
 	require.Equal(t, "new", stored(t, s))
 	requireNoLitter(t, home, authFile, commitFile)

@@ -46,9 +46,15 @@ type LedgerOptions struct {
 // under way.
 const intentMargin = 5 * time.Second
 
+const defaultPostDeadline = 30 * time.Second
+
+// IntentSpan is the age, with the default deadline, at which the process of an intent is
+// taken for gone if it cannot be looked up.
+const IntentSpan = defaultPostDeadline + intentMargin
+
 func (o LedgerOptions) withDefaults() LedgerOptions {
 	if o.PostDeadline == 0 {
-		o.PostDeadline = 30 * time.Second
+		o.PostDeadline = defaultPostDeadline
 	}
 	if o.LimitBytes == 0 {
 		o.LimitBytes = 256 << 10

@@ -174,14 +174,14 @@ func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 	return credential, err == nil
 }
 
-// leftoverLifetime is the age at which a staged file is abandoned whose process cannot
+// StagedSpan is the age at which a staged file is abandoned whose process cannot
 // be looked up: it ran on another machine, in another container, or before the last
 // boot. A write takes milliseconds.
-const leftoverLifetime = time.Hour
+const StagedSpan = time.Hour
 
 func (l *leftover) abandoned(me owner, now time.Time) bool {
 	if l.owner.PIDNamespace != "" && l.owner.PIDNamespace == me.PIDNamespace {
 		return l.owner.ended(l.where.disk.System(), l.owner.pid, me.process)
 	}
-	return now.Sub(l.changed).Abs() > leftoverLifetime
+	return now.Sub(l.changed).Abs() > StagedSpan
 }

@@ -157,11 +157,11 @@ func TestSweepLeavesFilesOfUnknownProcessesForAnHour(t *testing.T) {
 	loggedIn(t)(home)
 	file := leave(t, home, owner{1, process{Started: "1", PIDNamespace: "another"}})
 	s := quiet(home)
-	s.now = func() time.Time { return time.Now().Add(leftoverLifetime - time.Minute) }
+	s.now = func() time.Time { return time.Now().Add(StagedSpan - time.Minute) }
 	sweepNow(t, s)
 	require.FileExists(t, file)
 	require.Equal(t, "old", stored(t, s))
-	s.now = func() time.Time { return time.Now().Add(leftoverLifetime + time.Minute) }
+	s.now = func() time.Time { return time.Now().Add(StagedSpan + time.Minute) }
 	sweepNow(t, s)
 	require.NoFileExists(t, file)
 	require.Equal(t, "new", stored(t, s))

@@ -37,8 +37,9 @@ type Store struct {
 
 // Options are settings of a store. The zero value is fit for use.
 type Options struct {
-	Log  *slog.Logger // nil is slog.Default()
-	Disk disk.Disk    // where the home is
+	Log  *slog.Logger     // nil is slog.Default()
+	Disk disk.Disk        // where the home is
+	Now  func() time.Time // the clock that files are dated with, and the age of staged ones is measured with; nil is time.Now
 }
 
 // Open returns the store in the folder home. It reads and writes nothing yet. The
@@ -47,8 +48,11 @@ func Open(home string, options Options) *Store {
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	return &Store{
-		options: options, disk: options.Disk, home: home, owner: thisOwner(options.Disk.System()), now: time.Now,
+		options: options, disk: options.Disk, home: home, owner: thisOwner(options.Disk.System()), now: options.Now,
 		lock: options.Disk.NewRefreshLock(home, options.Log),
 	}
 }

@@ -91,7 +91,7 @@ func killEverywhere(t *testing.T, what string, prepare func(home string), enviro
 func aftermath(t *testing.T, home string) string {
 	s := quiet(home)
 	if onTheWeakest() { // where the age of a file alone says that its process has died
-		s.now = func() time.Time { return time.Now().Add(2 * leftoverLifetime) }
+		s.now = func() time.Time { return time.Now().Add(2 * StagedSpan) }
 	}
 	before := stored(t, s)
 	unlock, err := s.Lock(background)

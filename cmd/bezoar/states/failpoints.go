@@ -1,6 +1,6 @@
 package states
 
-import "slices"
+import "github.com/bezoar-auth/bezoar/store/system"
 
 // Failpoint is a place in a refresh, a login or a logout at which a process may be
 // killed, and what becomes of the login then. The tests kill a process at each one.
@@ -37,6 +37,7 @@ const (
 	WhenAfterCrash    = "another process died in its save"
 	WhenLinked        = "auth.json has a second name, or is a mount point"
 	WhenLoginBetween  = "another login is stored during the save"
+	WhenLoginLast     = "another program stores a login after the last comparison"
 	WhenLedgerIsLarge = "the ledger is due to be compacted"
 )
 
@@ -44,6 +45,7 @@ const (
 const (
 	leavesNothing   = "nothing"
 	leavesFiller    = "a file without a login, which the next process removes"
+	leavesEmpty     = "an empty intent"
 	leavesIntent    = "an intent without an outcome"
 	leavesHalf      = "an intent, and half of a new login, which no process uses"
 	leavesStaged    = "an intent, and the new login beside the old one: the next process puts it in place"
@@ -53,7 +55,9 @@ const (
 	leavesAll       = "the new login; the ledger has it"
 	leavesShort     = "the new login; the ledger has it, and a copy of the ledger goes with the next compaction"
 	leavesAdrift    = "the new login of the killed process, in a copy: the next one puts it in place"
+	leavesCopied    = "the other login, and a copy of the new one, which the next process removes"
 	leavesTheirs    = "the other login; the new one is dropped"
+	leavesOver      = "the new login; the other one is lost"
 	leavesSwapped   = "the new login in place, and the other one beside it: the next process puts it back"
 	leavesOld       = "the old login"
 	leavesLoginHalf = "the old login, and a file that the next process removes"
@@ -65,8 +69,8 @@ const (
 	leavesTold      = "no login, and the issuer knows of the logout"
 )
 
-// RefreshFailpoints lists them in the order in which a refresh passes them.
-func RefreshFailpoints() []Failpoint { return slices.Clone(refreshFailpoints) }
+// RefreshFailpoints lists those of a kind of system in the order in which a refresh passes them.
+func RefreshFailpoints(kind system.Kind) []Failpoint { return comingOn(kind, refreshFailpoints) }
 
 var refreshFailpoints = []Failpoint{
 	{"lock", "", "", leavesNothing, Unspent},
@@ -76,9 +80,10 @@ var refreshFailpoints = []Failpoint{
 	{"lock", "sweep: claim", WhenAfterCrash, leavesAdrift, Committed},
 	{"lock", "sweep: sync", WhenAfterCrash, leavesAdrift, Committed},
 	{"lock", "sweep: exchange", WhenAfterCrash, leavesAdrift, Committed},
+	{"lock", "sweep: rename", WhenAfterCrash, leavesAdrift, Committed},
 	{"lock", "sweep: remove", WhenAfterCrash, leavesNew, Committed},
 	{"lock", "sweep: sync folder", WhenAfterCrash, leavesNew, Committed},
-	{"reread", "", "", "an empty lock file, which stays", Unspent},
+	{"reread", "", "", "an empty lock file, which stays, where there are locks", Unspent},
 	{"reread", "", WhenAfterCrash, leavesNew, Committed},
 	{"reread", "append: write", WhenAfterCrash, leavesNew, Committed},
 	{"reserve", "", "", leavesNothing, Unspent},
@@ -87,12 +92,13 @@ var refreshFailpoints = []Failpoint{
 	{"reserve", "reserve: sync", "", leavesFiller, Unspent},
 	{"reserve", "reserve probe: create", "", leavesFiller, Unspent},
 	{"reserve", "reserve: exchange", "", leavesFiller, Unspent},
+	{"reserve", "reserve: rename", "", leavesFiller, Unspent},
 	{"reserve", "reserve probe: remove", "", leavesFiller, Unspent},
 	{"intend", "", "", leavesFiller, Unspent},
 	{"intend", "intent: make folder", "", leavesFiller, Unspent},
 	{"intend", "intent: sync parent folder", "", leavesFiller, Unspent},
 	{"intend", "intent: create", "", leavesFiller, Unspent},
-	{"intend", "intent: write", "", "an empty intent, which counts until it is old", InDoubt},
+	{"intend", "intent: write", "", leavesEmpty, InDoubt},
 	{"intend", "intent: sync", "", leavesIntent, InDoubt},
 	{"intend", "intent: sync folder", "", leavesIntent, InDoubt},
 	{"intend", "append: write", "", leavesIntent, InDoubt},
@@ -104,12 +110,16 @@ var refreshFailpoints = []Failpoint{
 	{"save", "swap: write", "", leavesHalf, InDoubt},
 	{"save", "swap: sync", "", leavesStaged, Committed},
 	{"save", "swap: exchange", "", leavesStaged, Committed},
+	{"save", "swap: rename", "", leavesStaged, Committed},
+	{"save", "swap: rename", WhenLoginBetween, leavesCopied, Displaced},
+	{"save", "swap: sync folder", WhenLoginLast, leavesOver, Committed},
 	{"save", "swap: exchange back", WhenLoginBetween, leavesSwapped, Displaced},
 	{"save", "swap: sync folder first", WhenLinked, leavesStaged, Committed},
 	{"save", "swap: truncate", WhenLinked, leavesStaged, Committed},
 	{"save", "swap: write in place", WhenLinked, leavesInPlace, Committed},
 	{"save", "swap: sync in place", WhenLinked, leavesInPlace, Committed},
 	{"save", "swap: remove", "", leavesNew, Committed},
+	{"save", "swap: remove", WhenLinked, leavesNew, Committed},
 	{"save", "swap: sync folder", "", leavesNew, Committed},
 	{"record", "", "", leavesNew, Committed},
 	{"record", "append: write", "", leavesNew, Committed},
@@ -131,13 +141,14 @@ var refreshFailpoints = []Failpoint{
 }
 
 // AccountFailpoints lists the places of a login and of a logout, in their order.
-func AccountFailpoints() []Failpoint { return slices.Clone(accountFailpoints) }
+func AccountFailpoints(kind system.Kind) []Failpoint { return comingOn(kind, accountFailpoints) }
 
 var accountFailpoints = []Failpoint{
 	{StepLogin, "", "", leavesOld, Unspent},
 	{StepLogin, "sweep: claim", WhenAfterCrash, leavesAdrift, Unspent},
 	{StepLogin, "sweep: sync", WhenAfterCrash, leavesAdrift, Unspent},
 	{StepLogin, "sweep: exchange", WhenAfterCrash, leavesAdrift, Unspent},
+	{StepLogin, "sweep: rename", WhenAfterCrash, leavesAdrift, Unspent},
 	{StepLogin, "sweep: remove", WhenAfterCrash, leavesOld, Unspent},
 	{StepLogin, "sweep: sync folder", WhenAfterCrash, leavesOld, Unspent},
 	{StepLogin, "replace: create", "", leavesOld, Unspent},
@@ -160,6 +171,7 @@ var accountFailpoints = []Failpoint{
 	{StepLogout, "sweep: claim", WhenAfterCrash, leavesAdrift, Unspent},
 	{StepLogout, "sweep: sync", WhenAfterCrash, leavesAdrift, Unspent},
 	{StepLogout, "sweep: exchange", WhenAfterCrash, leavesAdrift, Unspent},
+	{StepLogout, "sweep: rename", WhenAfterCrash, leavesAdrift, Unspent},
 	{StepLogout, "sweep: remove", WhenAfterCrash, leavesSaid, Unspent},
 	{StepLogout, "sweep: sync folder", WhenAfterCrash, leavesSaid, Unspent},
 	{StepLogout, "delete: remove", "", leavesSaid, Unspent},
@@ -169,15 +181,4 @@ var accountFailpoints = []Failpoint{
 	{StepLogout, "delete: sync folder", "", leavesNone, SignedOut},
 	{StepRevoke, "", "", leavesUntold, SignedOut},
 	{StepRevoke, "append: write", "", leavesTold, SignedOut},
-}
-
-// lesserSystem is one that lacks what the tables of failpoints rely on, and what a death
-// leaves differently there. The tests of store/file kill processes on a system that lacks all.
-type lesserSystem struct{ without, where, differs string }
-
-var lesserSystems = []lesserSystem{
-	{"exchange", "FreeBSD, Windows, a few disks", "the step after each exchange is a rename, and a death before it leaves what one before the exchange does. A login that another program stores in between, without auth.json.lock, is lost: Committed in place of Displaced"},
-	{"boot id and start of a process", "FreeBSD, a locked-down macOS; everywhere for what another boot, machine or container left", "InDoubt is the same, but its holder is known to have gone only once the intent is old, and a staged login is put in place after an hour"},
-	{"lock", "some network disks, also those that give one lock to several", "the same; two processes may come to one step at once, and one of them makes the intent"},
-	{"second names, mounts", "a few disks", "there is no write in place: the login is replaced, and its other name keeps the old one"},
 }

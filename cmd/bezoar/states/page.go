@@ -2,7 +2,6 @@ package states
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/diagram"
@@ -22,17 +21,7 @@ func page(transitions []transition) string {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, row.from, row.to, row.orders(), row.why)
 	}
 	out.WriteString(failpointsPart)
-	for _, row := range slices.Concat(RefreshFailpoints(), AccountFailpoints()) {
-		place := row.Step
-		if row.Call != "" {
-			place += " – " + row.Call
-		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", place, row.When, row.Leaves, row.Outcome)
-	}
-	out.WriteString(systemsPart)
-	for _, each := range lesserSystems {
-		fmt.Fprintf(&out, "| %s | %s | %s |\n", each.without, each.where, each.differs)
-	}
+	out.WriteString(deaths())
 	out.WriteString(invariantsPart)
 	for i, invariant := range Invariants() {
 		fmt.Fprintf(&out, "| %d | %s | %s |\n", i+1, invariant.Promise, strings.Join(invariant.Tests, ", "))
@@ -79,15 +68,10 @@ token is handed out while it is good, then the refresh token is posted once more
 meanwhile. **SignedOut**: no login, and each process knows that the user ended it. A login or a logout that was cut short can be
 repeated.
 
-| killed before | when | leaves | outcome |
-|---|---|---|---|
-`
+The outcome has a column for each kind of system; an empty cell says what the first one does. **–**: no process comes there. A time: what the
+killed process left must be as old before the next one takes it for dead, which it knows at once otherwise. A test kills processes on
+each kind; the weakest lacks all that a system may lack.
 
-const systemsPart = `
-Linux and macOS have all that these tables rely on. Where a system or a disk lacks something, this differs:
-
-| without | where | what differs |
-|---|---|---|
 `
 
 const invariantsPart = `

@@ -43,7 +43,7 @@ func TestPageHasFailpointsAndNoSecret(t *testing.T) {
 	transitions, err := runTable()
 	require.NoError(t, err)
 	text := page(transitions)
-	require.Contains(t, text, "| post |  | an intent without an outcome | InDoubt |\n")
+	require.Contains(t, text, "| post |  | an intent without an outcome | InDoubt |")
 	require.Contains(t, text, "| save – swap: truncate | auth.json has a second name")
 	require.NotContains(t, text, "refresh-first", "a secret of a sample")
 }

@@ -56,34 +56,34 @@ func writeStates(env cli.Environment, flags *flag.FlagSet, args []string) error 
 	return nil
 }
 
-// file is a file of the source that is made from the machine.
-type file struct{ path, text string }
+// output is a file of the source that is made from the machine.
+type output struct{ path, text string }
 
 // makeFiles makes the page, the wide picture, and beside it the narrow one for phones.
 // It returns an error if the table has a row that no sample leads into.
-func makeFiles(pagePath, picturePath string) ([]file, error) {
+func makeFiles(pagePath, picturePath string) ([]output, error) {
 	transitions, err := runTable()
 	if err != nil {
 		return nil, err
 	}
 	narrowPath := strings.TrimSuffix(picturePath, ".svg") + "-narrow.svg"
-	return []file{
+	return []output{
 		{pagePath, page(transitions)},
 		{picturePath, diagram.Picture(posting(transitions))},
 		{narrowPath, diagram.NarrowPicture()},
 	}, nil
 }
 
-func (f file) write() error { return os.WriteFile(f.path, []byte(f.text), 0o644) }
+func (o output) write() error { return os.WriteFile(o.path, []byte(o.text), 0o644) }
 
 // compare returns an error if the file says something else, or cannot be read.
-func (f file) compare() error {
-	have, err := os.ReadFile(f.path)
+func (o output) compare() error {
+	have, err := os.ReadFile(o.path)
 	if err != nil {
 		return err
 	}
-	if string(have) != f.text {
-		return errors.New(f.path + " is not what the machine says; run \"bezoar states\"")
+	if string(have) != o.text {
+		return errors.New(o.path + " is not what the machine says; run \"bezoar states\"")
 	}
 	return nil
 }

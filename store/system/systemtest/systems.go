@@ -3,7 +3,6 @@
 package systemtest
 
 import (
-	"errors"
 	"os"
 
 	"github.com/bezoar-auth/bezoar/store/system"
@@ -22,12 +21,7 @@ type exchanging struct {
 func (s exchanging) Exchange(a, b string) error { return s.exchange(a, b) }
 
 // WithoutExchange is this system without an exchange.
-func WithoutExchange() system.System { return notExchanging{system.Here} }
-
-type notExchanging struct{ system.System }
-
-func (notExchanging) Exchanges() bool            { return false }
-func (notExchanging) Exchange(_, _ string) error { return errors.ErrUnsupported }
+func WithoutExchange() system.System { return noExchange{system.Here} }
 
 // WithRename is this system with another rename.
 func WithRename(rename func(from, to string) error) system.System {
