@@ -96,7 +96,7 @@ func requireCommand(t *testing.T, page, line string) {
 		require.NoError(t, flags.Parse(rest), "%s: bezoar %s", page, line)
 	}
 	words = flags.Args()
-	if command.Folder && len(words) > 0 {
+	if (command.Folder || command.Named) && len(words) > 0 {
 		require.NoError(t, flags.Parse(words[1:]), "%s: bezoar %s", page, line)
 		words = flags.Args()
 	}

@@ -154,7 +154,7 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	if login.RefreshToken.IsEmpty() {
 		request = revocation{Token: login.AccessToken.Reveal(), Kind: "access_token"}
 	}
-	answered, unreachable := c.postJSON(ctx, cmp.Or(c.options.RevocationEndpoint, revocationBeside(issuer.TokenEndpoint)), request)
+	answered, unreachable := c.postJSON(ctx, cmp.Or(c.options.RevocationEndpoint, RevocationBeside(issuer.TokenEndpoint)), request)
 	if unreachable != nil {
 		return unreachable
 	}
@@ -167,9 +167,9 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	return nil
 }
 
-// revocationBeside is the revocation endpoint that Codex uses beside a token endpoint.
+// RevocationBeside is the revocation endpoint that Codex uses beside a token endpoint.
 // A token endpoint that is no URL is returned as it is, and the request fails.
-func revocationBeside(tokenEndpoint string) string {
+func RevocationBeside(tokenEndpoint string) string {
 	u, err := url.Parse(tokenEndpoint)
 	if err != nil {
 		return tokenEndpoint

@@ -34,6 +34,7 @@ type Command struct {
 	About   string                    // the rest of the help, with an example
 	Words   []string                  // what may follow besides flags, for a shell to complete
 	Folder  bool                      // a folder follows, before or between flags
+	Named   bool                      // a name that the user has given follows, as a folder does
 	Values  map[string][]string       // of flags that take one of a few words
 	Early   func(flags *flag.FlagSet) // defines flags of its own that may stand before its name, nil for none
 	Hidden  bool                      // help does not list it: users have no use for it

@@ -37,6 +37,8 @@ type Warning struct {
 	Summary string
 	Details string
 	Path    string // of config.toml; "" if --config is to blame
+
+	OfProfile bool // it is about a profile, on which no login depends
 }
 
 // readDocument fills in what config.toml decides. Keys it does not name are

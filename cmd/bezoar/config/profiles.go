@@ -23,7 +23,7 @@ func (d *document) profiles() profile.Set {
 		d.warnings = append(d.warnings, Warning{
 			Summary: "Profile not understood: " + each.Table(),
 			Details: each.Error() + ". No login depends on it. bezoar issuer check NAME shows all that is wrong with it.",
-			Path:    d.pathOf(each.Line),
+			Path:    d.pathOf(each.Line), OfProfile: true,
 		})
 	}
 	return set

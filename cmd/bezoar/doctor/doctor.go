@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/fallback"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -48,34 +46,37 @@ Example: bezoar doctor --backend 'codex app-server'`,
 	Run: doctor,
 }
 
-// result is how a check came out.
-type result string
-
+// How a check came out.
 const (
-	resultOK   result = "ok"
-	resultWarn result = "warn" // it works, but it may cause trouble
-	resultFail result = "fail"
-	resultSkip result = "skip" // the check does not apply, or the user did not want it
+	resultOK   = cli.ResultOK
+	resultWarn = cli.ResultWarn
+	resultFail = cli.ResultFail
+	resultSkip = cli.ResultSkip
 )
+
+type result = cli.Result
 
 // finding is the outcome of a check.
 type finding struct {
-	Check  string  `json:"check"`
-	Result result  `json:"result"`
-	Found  string  `json:"found"`
-	Remedy *string `json:"remedy"`
+	cli.Finding
 
 	blocks bool // later checks would find the same cause
 }
 
-func passed(format string, args ...any) finding {
-	return finding{Result: resultOK, Found: fmt.Sprintf(format, args...)}
+func found(how result, text string) finding {
+	return finding{Finding: cli.Finding{Result: how, Found: text}}
 }
 
-func skip(why string) finding { return finding{Result: resultSkip, Found: why} }
+func passed(format string, args ...any) finding {
+	return found(resultOK, fmt.Sprintf(format, args...))
+}
 
-func problem(how result, found, remedy string) finding {
-	return finding{Result: how, Found: found, Remedy: &remedy}
+func skip(why string) finding { return found(resultSkip, why) }
+
+func problem(how result, text, remedy string) finding {
+	f := found(how, text)
+	f.Remedy = &remedy
+	return f
 }
 
 // blocking is a failure that later checks would find again.
@@ -239,6 +240,9 @@ func homeMissing(ctx context.Context, path string) []finding {
 	return []finding{found}
 }
 
+// checkWidth is that of the longest name of a check.
+const checkWidth = len("permissions")
+
 // report prints the findings.
 func report(env cli.Environment, findings []finding, asJSON bool) error {
 	if asJSON {
@@ -246,20 +250,9 @@ func report(env cli.Environment, findings []finding, asJSON bool) error {
 	}
 	p := cli.PaintFor(env.Stdout, env.Getenv)
 	for _, each := range findings {
-		if err := each.print(env.Stdout, p); err != nil {
+		if err := each.Print(env.Stdout, p, checkWidth); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-var colourOf = map[result]string{resultOK: cli.Green, resultWarn: cli.Yellow, resultFail: cli.Red}
-
-func (f finding) print(out io.Writer, p cli.Paint) error {
-	text := fmt.Sprintf("%s  %-11s  %s\n", p.In(colourOf[f.Result], fmt.Sprintf("%-4s", f.Result)), f.Check, legible.Line(f.Found))
-	if f.Remedy != nil {
-		text += fmt.Sprintf("%19s→ %s\n", "", legible.Line(*f.Remedy))
-	}
-	_, err := io.WriteString(out, text)
-	return err
 }
