@@ -63,7 +63,7 @@ func (m *meaning) readID(value json.RawMessage) bool {
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	m.id = strconv.FormatInt(n, 10)
-	return err == nil && string(value) != "-0"
+	return err == nil
 }
 
 // membersOf are the members of a line that is one JSON object. false if it is none, or if a

@@ -120,6 +120,9 @@ func idOfRequest(line []byte) (id string, ok bool) {
 		return id, true
 	}
 	number, ok := new(big.Int).SetString(id, 10)
+	if id == "-0" {
+		return "0", true // as Codex
+	}
 	return id, ok && number.IsInt64() && number.String() == id
 }
 

@@ -1,6 +1,7 @@
 package appserver
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -15,9 +16,15 @@ var (
 		optionalText("title", func(c *protocol.ClientInfo) **string { return &c.Title }),
 		text("version", func(c *protocol.ClientInfo) *string { return &c.Version }).must())
 
+	// In a sequence the other flags may stand in another order than here: none is used.
 	capabilities = objectOf("InitializeCapabilities",
-		boolean("experimentalApi", func(c *protocol.Capabilities) *bool { return &c.ExperimentalAPI }),
-		texts("optOutNotificationMethods", func(c *protocol.Capabilities) *[]string { return &c.OptOutNotificationMethods }).orNull())
+		unused[protocol.Capabilities]("requestAttestation").orDefault(),
+		unused[protocol.Capabilities]("mcpServerOpenaiFormElicitation").orDefault(),
+		boolean("experimentalApi", func(c *protocol.Capabilities) *bool { return &c.ExperimentalAPI }).orDefault(),
+		unused[protocol.Capabilities]("explicitGatewayOauth").orDefault(),
+		unused[protocol.Capabilities]("requiredHumanApproval").orDefault(),
+		texts("optOutNotificationMethods", func(c *protocol.Capabilities) *[]string { return &c.OptOutNotificationMethods }).orNull(),
+		unused[protocol.Capabilities]("extensions"))
 
 	initializeParams = objectOf("InitializeParams",
 		member("clientInfo", clientInfo, func(p *protocol.InitializeParams) *protocol.ClientInfo { return &p.ClientInfo }).must(),
@@ -40,6 +47,21 @@ func (s *Server) Meet(request jsonrpc.Request) (protocol.InitializeParams, bool)
 		return params, false
 	}
 	return params, s.takeUp(request.ID, params)
+}
+
+// Outfitted are params of initialize that [Server.Meet] took, for a server behind: with
+// experimentalApi, and with more notifications that are not wanted. Like the client's own,
+// they are an object or a sequence of its values, and so are their capabilities.
+func Outfitted(params json.RawMessage, silenced ...string) json.RawMessage {
+	var taken protocol.InitializeParams
+	_ = initializeParams.decode(params, &taken)
+	own := initializeParams.value(params, "capabilities")
+	if own == nil || isNull(own) {
+		own = json.RawMessage("{}")
+	}
+	own = capabilities.with(own, "experimentalApi", json.RawMessage("true"))
+	own = capabilities.with(own, "optOutNotificationMethods", encoded(append(taken.Capabilities.OptOutNotificationMethods, silenced...)))
+	return initializeParams.with(params, "capabilities", own)
 }
 
 // takeUp waits until the stored login is loaded, so that the first answer can be about it.

@@ -38,6 +38,35 @@ func TestMethodsNeedTheHandshake(t *testing.T) {
 	})
 }
 
+// A struct of Codex's decoder may come as the sequence of its values, as 0.171.0 does it.
+func TestParamsMayBeTheirValuesWithoutNames(t *testing.T) {
+	for _, params := range []string{
+		`[{"name":"editor","version":"9"},null]`,
+		`[["editor",null,"9"],{"experimentalApi":true}]`,
+		`{"clientInfo":["editor",null,"9"],"capabilities":[false,false,true,false,false,["a/b"],null]}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, close := open(t, apiKey("sk-1"), nil)
+			defer close()
+			require.Contains(t, s.answer(protocol.Initialize, params), `"userAgent":`, params)
+			require.Equal(t, strings.Contains(params, "true"), s.server.experimental, params)
+			require.Contains(t, s.answer(protocol.GetAuthStatus, `[true,null]`), `"authToken":"sk-1"`)
+			require.Contains(t, s.answer(protocol.AccountRead, `[]`), `"type":"apiKey"`)
+		})
+	}
+}
+
+// What a server behind gets has the form of what the client sent.
+func TestParamsForAServerBehindKeepTheirForm(t *testing.T) {
+	for params, want := range map[string]string{
+		`{"clientInfo":["e",null,"1"]}`:                            `{"capabilities":{"experimentalApi":true,"optOutNotificationMethods":["x/y"]},"clientInfo":["e",null,"1"]}`,
+		`[{"name":"e","version":"1"},null]`:                        `[{"name":"e","version":"1"},{"experimentalApi":true,"optOutNotificationMethods":["x/y"]}]`,
+		`[["e",null,"1"],[true,true,false,false,true,["a/b"],{}]]`: `[["e",null,"1"],[true,true,true,false,true,["a/b","x/y"],{}]]`,
+	} {
+		require.Equal(t, want, string(Outfitted(json.RawMessage(params), "x/y")))
+	}
+}
+
 func TestInitializeIsAnsweredOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, close := open(t, nil, nil)

@@ -21,9 +21,10 @@ type object[P any] struct {
 
 // field is one member of an object.
 type field[P any] struct {
-	name     string
-	required bool
-	set      func(*P, json.RawMessage) *jsonrpc.Error
+	name       string
+	required   bool
+	hasDefault bool // a sequence may end before it
+	set        func(*P, json.RawMessage) *jsonrpc.Error
 }
 
 func objectOf[P any](what string, fields ...field[P]) object[P] {
@@ -46,6 +47,9 @@ func (o object[P]) params(request jsonrpc.Request) (params P, err *jsonrpc.Error
 // the first wrong member, in the order of the text. jsonrpc has validated the text when
 // it read the line; this second pass finds the members without an allocation.
 func (o object[P]) decode(raw json.RawMessage, into *P) (err *jsonrpc.Error) {
+	if raw[0] == '[' {
+		return o.decodeSequence(raw, into)
+	}
 	var seen uint64 // a bit for each field
 	ok := jsonrpc.EachMember(raw, func(name, value []byte) {
 		i := o.index(name)
@@ -69,6 +73,73 @@ func (o object[P]) decode(raw json.RawMessage, into *P) (err *jsonrpc.Error) {
 	return err
 }
 
+// decodeSequence reads the values of all members, in their order and without their names, as
+// Codex's decoder does too.
+func (o object[P]) decodeSequence(raw json.RawMessage, into *P) *jsonrpc.Error {
+	values := sequence(raw)
+	for i, field := range o.fields {
+		if i < len(values) {
+			if err := field.set(into, values[i]); err != nil {
+				return err
+			}
+		} else if !field.hasDefault {
+			return badParams("invalid length %d, expected %s with %s", i, o.what, elements(len(o.fields)))
+		}
+	}
+	if len(values) > len(o.fields) {
+		return badParams("invalid length %d, expected %s in sequence", len(values), elements(len(o.fields)))
+	}
+	return nil
+}
+
+// value is that of a member, nil if there is none.
+func (o object[P]) value(raw json.RawMessage, name string) (found json.RawMessage) {
+	if at := o.index([]byte(name)); raw[0] == '[' {
+		return sequence(raw)[at]
+	}
+	jsonrpc.EachMember(raw, func(member, value []byte) {
+		if string(member) == name {
+			found = value
+		}
+	})
+	return found
+}
+
+// with is what was decoded, with another value of a member.
+func (o object[P]) with(raw json.RawMessage, name string, value json.RawMessage) json.RawMessage {
+	if raw[0] == '[' {
+		values := sequence(raw)
+		values[o.index([]byte(name))] = value
+		return encoded(values)
+	}
+	members := map[string]json.RawMessage{}
+	_ = json.Unmarshal(raw, &members)
+	members[name] = value
+	return encoded(members)
+}
+
+// encoded is the JSON of a value that has one.
+func encoded(value any) json.RawMessage {
+	text, err := jsonrpc.Encode(value)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// sequence are the elements of a JSON array, none for another value.
+func sequence(raw json.RawMessage) (values []json.RawMessage) {
+	_ = json.Unmarshal(raw, &values)
+	return values
+}
+
+func elements(n int) string {
+	if n == 1 {
+		return "1 element"
+	}
+	return strconv.Itoa(n) + " elements"
+}
+
 func (o object[P]) index(name []byte) int {
 	for i := range o.fields {
 		if o.fields[i].name == string(name) {
@@ -81,6 +152,17 @@ func (o object[P]) index(name []byte) int {
 func (f field[P]) must() field[P] {
 	f.required = true
 	return f
+}
+
+// orDefault lets a sequence end before the member.
+func (f field[P]) orDefault() field[P] {
+	f.hasDefault = true
+	return f
+}
+
+// unused is a member that Codex knows and bezoar does not use.
+func unused[P any](name string) field[P] {
+	return field[P]{name: name, set: func(*P, json.RawMessage) *jsonrpc.Error { return nil }}
 }
 
 // orNull takes null for a member that is not there.

@@ -20,7 +20,7 @@ var (
 	getAuthStatusParams = objectOf("GetAuthStatusParams",
 		boolean("includeToken", wantsToken).orNull(), boolean("refreshToken", wantsRefresh).orNull())
 
-	getAccountParams = objectOf("GetAccountParams", boolean("refreshToken", wantsRefresh))
+	getAccountParams = objectOf("GetAccountParams", boolean("refreshToken", wantsRefresh).orDefault())
 )
 
 // getAuthStatus is the poll. Most polls are answered here from the engine's snapshot, on

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/protocol"
+	"github.com/bezoar-auth/bezoar/protocol/appserver"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
@@ -163,13 +164,5 @@ func (f *Front) giveUp(err error) { f.fail(err, err.Error()) }
 // has experimentalApi, without which it asks for no tokens, and does not report what
 // bezoar reports. Other members stay as they are.
 func childParams(params json.RawMessage) json.RawMessage {
-	all := membersOf(params)
-	capabilities := membersOf(all["capabilities"])
-	var silenced []string
-	_ = json.Unmarshal(capabilities["optOutNotificationMethods"], &silenced) // the server has decoded it
-	silenced = append(silenced, protocol.AccountUpdated, protocol.LoginCompleted)
-	capabilities["optOutNotificationMethods"] = encode(silenced)
-	capabilities["experimentalApi"] = json.RawMessage("true")
-	all["capabilities"] = encode(capabilities)
-	return encode(all)
+	return appserver.Outfitted(params, protocol.AccountUpdated, protocol.LoginCompleted)
 }

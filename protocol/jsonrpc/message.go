@@ -66,17 +66,17 @@ const (
 func (e *Error) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Message) }
 
 // ID is the id of a request: a string, or an integer within int64. It is sent back byte
-// for byte, is comparable, and may be kept.
+// for byte (-0 as 0), is comparable, and may be kept.
 type ID struct {
 	integer int64
 	text    string // a string as it stood on the line, with quotes and escapes
 }
 
 // parseID parses the value of an id member. An integer is kept as a number, which needs
-// no memory of its own. JSON has one spelling for each integer but -0, which Codex does
-// not accept either.
+// no memory of its own. JSON has one spelling for each integer but -0, which is answered
+// as 0, as Codex does since 0.171.0.
 func parseID(value []byte) (ID, bool) {
-	if len(value) == 0 || string(value) == "-0" {
+	if len(value) == 0 {
 		return ID{}, false
 	}
 	if value[0] == '"' {

@@ -40,7 +40,7 @@ var odd = []struct{ line, want string }{
 	{`{"id":-9223372036854775808,"method":"m"}`, `request -9223372036854775808 m `},
 	{`{"id":9223372036854775808,"method":"m"}`, ``},
 	{`{"id":-9223372036854775809,"method":"m"}`, ``},
-	{`{"id":-0,"method":"m"}`, ``},
+	{`{"id":-0,"method":"m"}`, `request 0 m `},
 	{`{"id":1.0,"method":"m"}`, ``},
 	{`{"id":1.5,"method":"m"}`, ``},
 	{`{"id":1e2,"method":"m"}`, ``},
@@ -150,7 +150,7 @@ func understand(line []byte) (m message, ok bool) {
 		var text string
 		number, err := strconv.ParseInt(string(id), 10, 64)
 		switch {
-		case err == nil && string(id) != "-0":
+		case err == nil:
 			m.id = ID{integer: number}
 		case id[0] == '"' && json.Unmarshal(id, &text) == nil:
 			m.id = ID{text: string(id)}

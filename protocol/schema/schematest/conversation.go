@@ -49,6 +49,9 @@ func (c *Conversation) Client(line []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := string(request["id"])
+	if id == "-0" {
+		id = "0" // as it is answered
+	}
 	if c.pending[id] == nil {
 		c.pending[id] = &pending{}
 	}
