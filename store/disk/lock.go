@@ -84,11 +84,20 @@ const turnPoll = 5 * time.Millisecond // a post takes a hundred
 // one. Two locks of one process exclude each other too. It returns an error if ctx
 // ends, or if the file cannot be locked at all.
 func (d Disk) Lock(ctx context.Context, path string, poll time.Duration) (release func(), err error) {
+	lock, err := d.TakeLock(ctx, path, poll)
+	if err != nil {
+		return nil, err
+	}
+	return func() { lock.Close() }, nil
+}
+
+// TakeLock is Lock for a caller that may leave the lock to another process.
+func (d Disk) TakeLock(ctx context.Context, path string, poll time.Duration) (system.Lock, error) {
 	for {
 		lock := d.NewLock(path)
-		_, err = Await(ctx, lock.TryLock, poll)
+		_, err := Await(ctx, lock.TryLock, poll)
 		if err == nil && stillNamed(lock, path) {
-			return func() { lock.Close() }, nil
+			return lock, nil
 		}
 		lock.Close()
 		if err == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -28,7 +29,17 @@ import (
 // What is relied on is in security(1), and where that is silent in Apple's source of the
 // program (SecurityTool in apple-oss-distributions/Security: security.c, readline.c,
 // keychain_find.c).
-type keychain struct{ security program }
+//
+// macOS asks the user whether security may have an item, and a security that waits for the
+// answer goes on when bezoar is killed. Its change may be all that is left of tokens that an
+// issuer gives only once: so it is not ended. It has inherited the lock of the writers,
+// and no bezoar writes before it has ended.
+type keychain struct {
+	security program
+	turn     *os.File // that a change inherits; nil for none
+}
+
+func (k keychain) inheriting(turn *os.File) Ring { return keychain{k.security, turn} }
 
 // keychainLimitBytes is what fits into one line: security reads at most 4095 bytes of it, with
 // the line break, and takes the rest for the next command.
@@ -40,7 +51,7 @@ const (
 
 // Get returns the value of the item.
 func (k keychain) Get(service, account string) (string, error) {
-	printed, err := k.security("", "find-generic-password", "-s", service, "-a", account, "-w")
+	printed, err := k.security(nil, "", "find-generic-password", "-s", service, "-a", account, "-w")
 	if err != nil {
 		return "", err
 	}
@@ -53,13 +64,13 @@ func (k keychain) Set(service, account, value string) error {
 	if len(command) > lineBytes {
 		return keyring.ErrSetDataTooBig
 	}
-	_, err := k.security(command, "-i")
+	_, err := k.security(k.turn, command, "-i")
 	return err
 }
 
 // Delete removes an item.
 func (k keychain) Delete(service, account string) error {
-	_, err := k.security("", "delete-generic-password", "-s", service, "-a", account)
+	_, err := k.security(k.turn, "", "delete-generic-password", "-s", service, "-a", account)
 	return err
 }
 
@@ -74,17 +85,20 @@ func unhexed(printed string) string {
 	return string(value)
 }
 
-// program is a program that is run to its end. The error of one that failed is none with
-// what it printed, which may be a secret.
-type program func(input string, arguments ...string) (printed string, err error)
+// program is a program that is run to its end; turn is a file that it inherits, nil for none.
+// The error of one that failed is none with what it printed, which may be a secret.
+type program func(turn *os.File, input string, arguments ...string) (printed string, err error)
 
 // securityProgram runs security. It is in a process group of its own, so that Ctrl-C at a terminal
 // does not end it in the middle of a write.
 func securityProgram(path string) program {
-	return func(input string, arguments ...string) (string, error) {
+	return func(turn *os.File, input string, arguments ...string) (string, error) {
 		var printed, complaints bytes.Buffer
 		command := exec.Command(path, arguments...)
 		command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &printed, &complaints
+		if turn != nil {
+			command.ExtraFiles = []*os.File{turn}
+		}
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		err := command.Run()
 		if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() < 0) {

@@ -10,20 +10,24 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/zalando/go-keyring"
+	"golang.org/x/sys/unix"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/storetest"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // fakeSecurity is the program security, as its manual and its source have it. A fault is one
@@ -187,7 +191,7 @@ func (f *fakeSecurity) print(value string) string {
 
 // ring is the keychain that this security serves, without a process.
 func (f *fakeSecurity) ring() Ring {
-	return keychain{func(input string, arguments ...string) (string, error) {
+	return keychain{security: func(_ *os.File, input string, arguments ...string) (string, error) {
 		printed, complaints, exit := f.main(input, arguments)
 		if err := failureOf(exit, complaints); err != nil {
 			return "", err
@@ -203,11 +207,31 @@ func (f *fakeSecurity) open(home string) *Store { return openQuiet(home, f.ring(
 const securityVariable = "BEZOAR_TEST_SECURITY"
 
 func TestMain(m *testing.M) {
-	path := os.Getenv(securityVariable)
-	if path == "" {
-		os.Exit(m.Run())
+	path, home := os.Getenv(securityVariable), os.Getenv(writerVariable)
+	switch {
+	case path != "" && len(os.Args) > 1 && os.Args[1] != writerArgument:
+		os.Exit(securityMain(path))
+	case home != "":
+		writeLogin(home)
+		os.Exit(0)
 	}
-	os.Exit(securityMain(path))
+	os.Exit(m.Run())
+}
+
+// writerVariable makes this test binary a process that logs in to the home of that name,
+// with this binary as its security, which asks its user before each change.
+const (
+	writerVariable = "BEZOAR_TEST_WRITER"
+	writerArgument = "write"
+	answerFile     = "answer" // in the home, what the user answered; a pipe
+)
+
+func writeLogin(home string) {
+	program := must(os.Executable())
+	s := Open(home, Options{Ring: keychain{security: securityProgram(program)}, LimitBytes: keychainLimitBytes, Patience: time.Hour})
+	if err := s.Replace(background, oldLogin); err != nil {
+		panic(err)
+	}
 }
 
 func securityMain(path string) int {
@@ -218,6 +242,9 @@ func securityMain(path string) int {
 		}
 	}
 	input := must(os.ReadFile("/dev/stdin"))
+	if home := os.Getenv(writerVariable); home != "" && os.Args[1] == "-i" {
+		must(os.ReadFile(filepath.Join(home, answerFile))) // until the user has answered
+	}
 	printed, complaints, exit := fake.main(string(input), os.Args[1:])
 	if err := os.WriteFile(path, must(json.Marshal(&fake)), 0o600); err != nil {
 		panic(err)
@@ -245,7 +272,7 @@ func TestNoSecretIsAnArgumentOfSecurity(t *testing.T) {
 	t.Setenv(securityVariable, state)
 	program, err := os.Executable()
 	require.NoError(t, err)
-	s := openQuiet(home, keychain{securityProgram(program)}, keychainLimitBytes)
+	s := openQuiet(home, keychain{security: securityProgram(program)}, keychainLimitBytes)
 	_, err = s.Load(background)
 	require.ErrorIs(t, err, persist.ErrNotFound)
 	for _, login := range []machine.Credential{sentinelLogin(), bulkyLogin()} {
@@ -385,11 +412,38 @@ func TestAKeychainThatAsksItsUserIsGivenUpAndNotEnded(t *testing.T) {
 	})
 }
 
+// A writer is killed while its security waits for the user: what that may still do comes before
+// what any other bezoar writes.
+func TestAChangeThatOutlivesItsWriterKeepsTheTurn(t *testing.T) {
+	home, state := machinetest.Dir(t), filepath.Join(t.TempDir(), "state")
+	program := must(os.Executable())
+	require.NoError(t, unix.Mkfifo(filepath.Join(home, answerFile), 0o600))
+	writer := exec.Command(program, writerArgument)
+	writer.Env = append(os.Environ(), writerVariable+"="+home, securityVariable+"="+state)
+	require.NoError(t, writer.Start())
+	lock := system.Here.NewLock(filepath.Join(home, commitFile))
+	answer := must(os.OpenFile(filepath.Join(home, answerFile), os.O_WRONLY, 0)) // once it asks
+	require.NoError(t, writer.Process.Kill())
+	_ = writer.Wait()
+
+	locked, err := lock.TryLock()
+	require.NoError(t, err)
+	require.False(t, locked, "security has the turn of the writer that is gone")
+	t.Setenv(securityVariable, state)
+	s := Open(home, Options{Ring: keychain{security: securityProgram(program)}, LimitBytes: keychainLimitBytes, Patience: 100 * time.Millisecond})
+	requireUnavailable(t, s.Replace(background, newLogin), "whose keyring may be asking you something")
+
+	require.NoError(t, answer.Close()) // Always Allow
+	s = openQuiet(home, keychain{security: securityProgram(program)}, keychainLimitBytes)
+	require.NoError(t, s.Replace(background, newLogin))
+	require.Equal(t, "new", stored(t, s))
+}
+
 func TestSecurityThatIsMissingOrKilledIsUnavailable(t *testing.T) {
 	killed := filepath.Join(t.TempDir(), "security")
 	require.NoError(t, os.WriteFile(killed, []byte("#!/bin/sh\necho S3NT1NEL\nkill -9 $$\n"), 0o700))
 	for program, says := range map[string]string{killed: "killed", "/nonexistent/security": "no such file"} {
-		s := Open(machinetest.Dir(t), Options{Ring: keychain{securityProgram(program)}, Patience: patience, Log: slog.New(slog.DiscardHandler)})
+		s := Open(machinetest.Dir(t), Options{Ring: keychain{security: securityProgram(program)}, Patience: patience, Log: slog.New(slog.DiscardHandler)})
 		for _, call := range calls(s) {
 			err := call(background)
 			requireUnavailable(t, err, says)

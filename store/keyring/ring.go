@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/zalando/go-keyring"
@@ -48,6 +49,20 @@ func (g guarded) Set(service, account, secret string) (err error) {
 func (g guarded) Delete(service, account string) (err error) {
 	defer ended(&err)
 	return g.ring.Delete(service, account)
+}
+
+// heir is a ring whose changes are processes that may outlive this one. Each inherits the
+// lock of the writer's turn: so the turn lasts as long as the change may take place.
+type heir interface{ inheriting(turn *os.File) Ring }
+
+func inheriting(ring Ring, turn *os.File) Ring {
+	if g, ok := ring.(guarded); ok {
+		return guarded{inheriting(g.ring, turn)}
+	}
+	if h, ok := ring.(heir); ok && turn != nil {
+		return h.inheriting(turn)
+	}
+	return ring
 }
 
 const service = "Codex Auth"

@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 const (
@@ -34,12 +35,16 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 		if !s.homeExists() {
 			return struct{}{}, &homeError{s.home}
 		}
-		release, alone, err := s.exclude(ctx)
+		lock, err := s.exclude(ctx)
 		if err != nil {
 			return struct{}{}, err
 		}
-		defer release()
-		return struct{}{}, do(ctx, turn{item: s.item(), alone: alone})
+		mine := turn{item: s.item(), alone: lock != nil}
+		if lock != nil {
+			defer lock.Close()
+			mine.item.ring = inheriting(mine.item.ring, lock.Inheritance())
+		}
+		return struct{}{}, do(ctx, mine)
 	})
 	return err
 }
@@ -47,20 +52,20 @@ func (s *Store) inTurn(ctx context.Context, do func(context.Context, turn) error
 // exclude keeps other processes from writing. Where no file can be locked, the write
 // goes on without. Where another process has the lock, it does not: that process's
 // keyring may hang. The wait leaves a part of the patience, so that the error says
-// which of the two it is.
-func (s *Store) exclude(ctx context.Context) (release func(), alone bool, err error) {
+// which of the two it is. The lock is nil where there is none to be had.
+func (s *Store) exclude(ctx context.Context) (system.Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Patience*3/4)
 	defer cancel()
 	s.options.Disk.Step("lock")
-	release, err = s.options.Disk.Lock(ctx, s.path(commitFile), commitPoll)
+	lock, err := s.options.Disk.TakeLock(ctx, s.path(commitFile), commitPoll)
 	switch {
 	case err == nil:
-		return release, true, nil
+		return lock, nil
 	case ctx.Err() != nil:
-		return nil, false, &persist.UnavailableError{Err: fmt.Errorf("wait for another writer: %w", ctx.Err())}
+		return nil, &persist.UnavailableError{Err: fmt.Errorf("wait for another writer, whose keyring may be asking you something: %w", ctx.Err())}
 	}
 	s.options.Log.Warn("there is no lock to be had, writing to the keyring without", "error", err)
-	return func() {}, false, nil
+	return nil, nil
 }
 
 // put makes content the record. The set of the item commits it: before that a new

@@ -61,6 +61,9 @@ func (l *lock) Stat() (os.FileInfo, error) {
 	return l.file.Stat()
 }
 
+// Inheritance is none: a lock of Windows is that of one process.
+func (l *lock) Inheritance() *os.File { return nil }
+
 // Close does not leave it to the system to release the lock, which may take its time with
 // that (LockFileEx).
 func (l *lock) Close() error {

@@ -5,8 +5,6 @@ package system
 import (
 	"os"
 	"time"
-
-	"github.com/gofrs/flock"
 )
 
 // System is what a system promises about files and processes. [Here] is the one that
@@ -135,7 +133,11 @@ type Lock interface {
 	TryRLock() (bool, error)
 	// Stat is the file that is locked, whatever has its name now.
 	Stat() (os.FileInfo, error)
-	// Close releases the lock.
+	// Inheritance is an open file which has the lock that was taken: a process that inherits
+	// it keeps the lock as long as it runs, whatever becomes of this one. It is nil where
+	// a lock cannot be inherited.
+	Inheritance() *os.File
+	// Close releases the lock, unless another process has inherited it.
 	Close() error
 }
 
@@ -143,5 +145,3 @@ type Lock interface {
 var Here System = here{}
 
 type here struct{}
-
-var _ Lock = (*flock.Flock)(nil)

@@ -61,6 +61,7 @@ type lyingLock struct{ path string }
 func (lyingLock) TryLock() (bool, error)       { return true, nil }
 func (lyingLock) TryRLock() (bool, error)      { return true, nil }
 func (l lyingLock) Stat() (os.FileInfo, error) { return os.Stat(l.path) }
+func (lyingLock) Inheritance() *os.File        { return nil }
 func (lyingLock) Close() error                 { return nil }
 
 // WithSync is this system with another sync.

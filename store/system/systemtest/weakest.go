@@ -79,4 +79,5 @@ type noLock struct{}
 func (noLock) TryLock() (bool, error)     { return false, errors.ErrUnsupported }
 func (noLock) TryRLock() (bool, error)    { return false, errors.ErrUnsupported }
 func (noLock) Stat() (os.FileInfo, error) { return nil, errors.ErrUnsupported }
+func (noLock) Inheritance() *os.File      { return nil }
 func (noLock) Close() error               { return nil }
