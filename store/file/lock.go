@@ -44,7 +44,7 @@ func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 }
 
 // lockFolder locks the folder that auth.json links to as if it were a home, which it may be.
-// Unlike the lock of the file, every system has this one, and it hinders nobody in replacing
+// Unlike the lock of the file, every system has this one, and it keeps no program from replacing
 // the file. It returns an error if ctx ends; a folder that takes no lock has to do without.
 func (s *Store) lockFolder(ctx context.Context, where place) (unlock func(), err error) {
 	if where.path == filepath.Join(s.home, authFile) || isSame(s.home, where.folder) {
@@ -86,7 +86,7 @@ func (s *Store) lockCommit(ctx context.Context, path string) (unlock func()) {
 }
 
 // lockLogin keeps a login and a logout apart from a swap that has compared and is about to
-// rename, which would undo them. Where files can be exchanged nobody waits: the swap sees
+// rename, which would undo them. Where files can be exchanged neither waits: the swap sees
 // what came out, and puts it back.
 func (s *Store) lockLogin(ctx context.Context, path string) (unlock func()) {
 	if s.disk.System().Exchanges() {

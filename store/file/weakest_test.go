@@ -107,7 +107,7 @@ func TestWithoutAnExchangeOnlyALoginAtTheRenameIsLost(t *testing.T) {
 	require.Equal(t, "new", stored(t, s))
 }
 
-// So a login and a logout take the lock of a swap there. With an exchange they wait for nobody.
+// So a login and a logout take the lock of a swap there. With an exchange they wait for no lock.
 func TestWithoutAnExchangeALoginWaitsForASwap(t *testing.T) {
 	taken := func(on system.System) (locks []string) {
 		s := quiet(machinetest.Dir(t))
