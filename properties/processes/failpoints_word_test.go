@@ -56,7 +56,7 @@ func TestEveryAccountFailpointHasItsOutcome(t *testing.T) {
 				})
 			}
 		}
-		roll.isEmpty(t)
+		roll.isEmpty(t, stride)
 	}
 }
 
