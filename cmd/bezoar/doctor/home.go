@@ -52,11 +52,14 @@ func userName(id int) string {
 }
 
 // thisUser is the name of the user of this program.
-func thisUser() string {
-	if known, err := user.Current(); err == nil {
-		return known.Username
+func thisUser() string { return knownAs(user.Current()) }
+
+// knownAs is the name of a user, or the number: a container may run as one without a name.
+func knownAs(known *user.User, err error) string {
+	if err != nil {
+		return userName(os.Geteuid())
 	}
-	return thisUser()
+	return known.Username
 }
 
 // ownerOnly are the files that only their owner may read or write.
