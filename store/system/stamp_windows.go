@@ -29,9 +29,9 @@ func (here) Stamp(path string) (Stamp, error) {
 	if err != nil {
 		return Stamp{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	stamp := Stamp{Size: standard.size, Modified: basic.written.Nanoseconds()}
-	if basic.changed != (windows.Filetime{}) { // FAT does not know it
-		stamp.Changed = basic.changed.Nanoseconds()
+	stamp := Stamp{Size: standard.size, Modified: since1970(basic.written)}
+	if basic.changed != 0 { // FAT does not know it
+		stamp.Changed = since1970(basic.changed)
 	}
 	var status windows.IO_STATUS_BLOCK
 	_ = windows.NtQueryInformationFile(file, &status, (*byte)(unsafe.Pointer(&stamp.Inode)), uint32(unsafe.Sizeof(stamp.Inode)), internalInformation)
@@ -46,11 +46,17 @@ func query[info any](file windows.Handle, class uint32) (found info, err error) 
 	return found, err
 }
 
-// basicInfo is FILE_BASIC_INFO.
+// basicInfo is FILE_BASIC_INFO. Its times are no [windows.Filetime], which may lie at an address
+// that is no multiple of 8: Windows fills in nothing there (ERROR_NOACCESS), though Wine does.
 type basicInfo struct {
-	created, read, written, changed windows.Filetime
+	created, read, written, changed int64
 	attributes                      uint32
 	_                               uint32
+}
+
+// since1970 is a time of the disk in nanoseconds since 1970.
+func since1970(at int64) int64 {
+	return (&windows.Filetime{LowDateTime: uint32(at), HighDateTime: uint32(at >> 32)}).Nanoseconds()
 }
 
 // standardInfo is FILE_STANDARD_INFO.
