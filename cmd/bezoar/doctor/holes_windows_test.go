@@ -36,7 +36,7 @@ func TestDoctorNamesWhoElseIsInAnAccessList(t *testing.T) {
 	open := grant("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)(A;;FR;;;WD)")
 	require.Equal(t, resultWarn, open.Result)
 	require.Equal(t, "others on this machine have access: auth.json is open to "+nameOf(everyone), open.Found)
-	require.Equal(t, `icacls "`+login+`" /inheritance:r /grant:r `+cli.ShellWord(thisUser()+":F")+` /grant:r "*S-1-5-18:F" /grant:r "*S-1-5-32-544:F"`, *open.Remedy)
+	require.Equal(t, `icacls "`+login+`" /inheritance:r /grant:r `+cli.ShellWord(thisUser()+":F")+` /grant:r "*S-1-5-18:F" /grant:r "*S-1-5-32-544:F" /remove:g "*S-1-1-0"`, *open.Remedy)
 	closed := grant("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)(A;;RC;;;WD)")
 	require.Equal(t, resultOK, closed.Result, "who may see the list may read no login: %s", closed.Found)
 	require.NoError(t, os.Remove(login))

@@ -37,18 +37,29 @@ func holesIn(_, path string, info fs.FileInfo, _ fs.FileMode) []hole {
 	for _, each := range []string{thisUser(), "*S-1-5-18", "*S-1-5-32-544"} { // SYSTEM, the administrators
 		remedy += " /grant:r " + cli.ShellWord(each+":"+inherits+"F")
 	}
-	return []hole{{filepath.Base(path) + " is open to " + strings.Join(others, " and "), remedy}}
+	var names []string
+	for _, each := range others {
+		names = append(names, each.name)
+		if each.number != "" { // what is not inherited stays without this
+			remedy += " /remove:g " + cli.ShellWord("*"+each.number)
+		}
+	}
+	return []hole{{filepath.Base(path) + " is open to " + strings.Join(names, " and "), remedy}}
 }
 
 // opening are the rights to read a file, to change it, or to give others the right.
 const opening = windows.FILE_READ_DATA | windows.FILE_WRITE_DATA | windows.FILE_APPEND_DATA | windows.DELETE | windows.WRITE_DAC | windows.WRITE_OWNER |
 	windows.GENERIC_READ | windows.GENERIC_WRITE | windows.GENERIC_ALL
 
-// strangersIn are the names of those in an access list that a login is not meant for.
-func strangersIn(descriptor *windows.SECURITY_DESCRIPTOR) (names []string) {
+// stranger is a user or a group that a login is not meant for; number is that of its SID, "" for
+// all users of a file without a list.
+type stranger struct{ name, number string }
+
+// strangersIn are those in an access list.
+func strangersIn(descriptor *windows.SECURITY_DESCRIPTOR) (all []stranger) {
 	list, _, err := descriptor.DACL()
 	if err != nil || list == nil {
-		return []string{"every user"} // no list forbids nothing
+		return []stranger{{"every user", ""}} // no list forbids nothing
 	}
 	for n := range uint32(list.AceCount) {
 		var entry *windows.ACCESS_ALLOWED_ACE
@@ -57,11 +68,11 @@ func strangersIn(descriptor *windows.SECURITY_DESCRIPTOR) (names []string) {
 			continue
 		}
 		who := (*windows.SID)(unsafe.Pointer(&entry.SidStart))
-		if name := nameOf(who); !isMeant(who, descriptor) && !slices.Contains(names, name) {
-			names = append(names, name)
+		if each := (stranger{nameOf(who), who.String()}); !isMeant(who, descriptor) && !slices.Contains(all, each) {
+			all = append(all, each)
 		}
 	}
-	return names
+	return all
 }
 
 // isMeant reports whether a login is meant for a user: its owner, this user, and those who may
