@@ -136,6 +136,7 @@ func TestMetadataThatCannotBeUsedIsAnError(t *testing.T) {
 		"a password":            {body(`"token_endpoint":"https://a:b@id.example/token"`), oauth.EndpointRefused, ""},
 		"no address":            {body(`"token_endpoint":"/token"`), oauth.EndpointRefused, ""},
 		"another scheme":        {body(`"token_endpoint":"https://id.example/t","revocation_endpoint":"file:///etc"`), oauth.EndpointRefused, at + " has no https address as revocation_endpoint"},
+		"a plain userinfo":      {body(`"token_endpoint":"https://id.example/t","userinfo_endpoint":"http://id.example/u"`), oauth.EndpointRefused, at + " has no https address as userinfo_endpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := site{answers: map[string]func(http.ResponseWriter){}}
