@@ -74,10 +74,15 @@ func TestBare401IsWhatTheProfileSays(t *testing.T) {
 func TestPointerFindsATextInAnyBody(t *testing.T) {
 	for pointer, want := range map[string]string{
 		"/status": "BAD", "/error/code": "deep", "/a~1b": "slash", "/~0": "tilde", "/~01": "tilde one", "/": "no name",
+		"/errors/1/code": "second",
 	} {
-		got, ok := profile.Lookup([]byte(`{"status":"BAD","error":{"code":"deep"},"a/b":"slash","~":"tilde","~1":"tilde one","":"no name"}`), pointer)
+		got, ok := profile.Lookup([]byte(`{"status":"BAD","error":{"code":"deep"},"a/b":"slash","~":"tilde","~1":"tilde one","":"no name","errors":[{},{"code":"second"}]}`), pointer)
 		require.True(t, ok, pointer)
 		require.Equal(t, want, got)
+	}
+	for _, pointer := range []string{"/errors/2/code", "/errors/-1/code", "/errors/01/code", "/errors/-/code", "/errors/1", "/errors"} {
+		_, ok := profile.Lookup([]byte(`{"errors":[{},{"code":"second"}]}`), pointer)
+		require.False(t, ok, pointer)
 	}
 	for _, body := range []string{``, `[]`, `null`, `{"status":5}`, `{"status":null}`, `{"status":{}}`, `{"stat`, `"x"`} {
 		_, ok := profile.Lookup([]byte(body), "/status")

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 )
 
@@ -18,14 +19,25 @@ func Lookup(document []byte, pointer string) (text string, ok bool) {
 	at := json.RawMessage(document)
 	for each := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(each)
-		var object map[string]json.RawMessage
-		if json.Unmarshal(at, &object) != nil {
-			return "", false
-		}
-		if at, ok = object[name]; !ok {
+		if at, ok = within(at, name); !ok {
 			return "", false
 		}
 	}
 	ok = string(at) != "null" && json.Unmarshal(at, &text) == nil
 	return text, ok
+}
+
+// within is the member of an object, or of an array, whose members have numbers.
+func within(value json.RawMessage, name string) (found json.RawMessage, ok bool) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(value, &object) == nil {
+		found, ok = object[name]
+		return found, ok
+	}
+	var list []json.RawMessage
+	at, err := strconv.Atoi(name)
+	if err != nil || strconv.Itoa(at) != name || json.Unmarshal(value, &list) != nil || at < 0 || at >= len(list) {
+		return nil, false
+	}
+	return list[at], true
 }

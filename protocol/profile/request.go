@@ -2,7 +2,6 @@ package profile
 
 import (
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -106,14 +105,4 @@ func sorted(params map[string]string) []Field {
 		fields = append(fields, Field{name, params[name]})
 	}
 	return fields
-}
-
-// Form is the fields as a form, or as a query: each escaped, but for what is filled in.
-func (r Request) Form() string {
-	var members []string
-	for _, each := range r.Fields {
-		value := strings.NewReplacer("%7B", "{", "%7D", "}").Replace(url.QueryEscape(each.Value))
-		members = append(members, url.QueryEscape(each.Name)+"="+value)
-	}
-	return strings.Join(members, "&")
 }
