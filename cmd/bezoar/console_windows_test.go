@@ -92,9 +92,10 @@ func inConsole() {
 // console is a window without a screen (Microsoft's "Creating a Pseudoconsole session"),
 // with bezoar in it.
 type console struct {
-	handle windows.Handle
-	keys   *os.File
-	ended  windows.Handle // the process
+	handle  windows.Handle
+	keys    *os.File
+	ended   windows.Handle // the process
+	closing sync.Once
 
 	mu      sync.Mutex // guards what follows
 	shown   bytes.Buffer
@@ -176,13 +177,8 @@ func (c *console) ends(t *testing.T, limit time.Duration) {
 	require.EqualValues(t, windows.WAIT_OBJECT_0, event, "it goes on: %s", c.shows(t, ""))
 }
 
-// close closes the window.
-func (c *console) close() {
-	if c.handle != 0 {
-		windows.ClosePseudoConsole(c.handle)
-		c.handle = 0
-	}
-}
+// close closes the window, once. A second call waits for the first one.
+func (c *console) close() { c.closing.Do(func() { windows.ClosePseudoConsole(c.handle) }) }
 
 func TestConsoleDoesNotShowAKey(t *testing.T) {
 	t.Parallel()

@@ -430,7 +430,7 @@ func TestAChangeThatOutlivesItsWriterKeepsTheTurn(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, locked, "security has the turn of the writer that is gone")
 	t.Setenv(securityVariable, state)
-	s := Open(home, Options{Ring: keychain{security: securityProgram(program)}, LimitBytes: keychainLimitBytes, Patience: 100 * time.Millisecond})
+	s := Open(home, Options{Ring: keychain{security: securityProgram(program)}, LimitBytes: keychainLimitBytes, Patience: 2 * time.Second}) // a quarter of it is for a busy machine
 	requireUnavailable(t, s.Replace(background, newLogin), "whose keyring may be asking you something")
 
 	require.NoError(t, answer.Close()) // Always Allow
