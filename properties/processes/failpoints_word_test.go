@@ -113,8 +113,7 @@ func (w *wordScene) speak(t *testing.T) (said string) {
 
 func (w *wordScene) starts(t *testing.T) *programtest.Server {
 	t.Helper()
-	w.order.Home, w.order.URL, w.order.Kind = w.home, w.url, w.kind
-	child, err := programtest.Start("mortal", os.Args[0], w.order.environment())
+	child, err := programtest.Start("mortal", os.Args[0], w.environmentOf(w.order))
 	require.NoError(t, err)
 	t.Cleanup(child.Kill)
 	return child

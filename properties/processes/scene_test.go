@@ -81,12 +81,17 @@ func authJSON(account string, g endpoint.TokenResponse) string {
 		g.IDToken.Reveal(), g.AccessToken.Reveal(), g.RefreshToken.Reveal(), account, time.Now().UTC().Format(time.RFC3339Nano))
 }
 
+// environmentOf is that of a process which is on the scene.
+func (s *scene) environmentOf(m mortal) []string {
+	m.Home, m.URL, m.Kind = s.home, s.url, s.kind
+	return m.environment()
+}
+
 // kill lets a process refresh until it dies, or is done, and returns what it
 // wrote to stderr.
 func (s *scene) kill(t *testing.T, m mortal) string {
 	t.Helper()
-	m.Home, m.URL, m.Kind = s.home, s.url, s.kind
-	child, err := programtest.Start("mortal", os.Args[0], m.environment())
+	child, err := programtest.Start("mortal", os.Args[0], s.environmentOf(m))
 	require.NoError(t, err)
 	require.NoError(t, child.Write(
 		`{"id":1,"method":"initialize","params":{"clientInfo":{"name":"editor","version":"1"}}}`+"\n"+

@@ -57,8 +57,8 @@ func plainly(i *issuer.Issuer) http.Handler { return i }
 // begin starts a process and has it refresh.
 func (s *scene) begin(t *testing.T, m mortal) *programtest.Server {
 	t.Helper()
-	m.Home, m.URL, m.Deadline = s.home, s.url, s.deadline
-	child, err := programtest.Start("mortal", os.Args[0], m.environment())
+	m.Deadline = s.deadline
+	child, err := programtest.Start("mortal", os.Args[0], s.environmentOf(m))
 	require.NoError(t, err)
 	t.Cleanup(child.Kill)
 	require.NoError(t, child.Write(

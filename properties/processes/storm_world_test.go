@@ -142,7 +142,7 @@ const stormDeadline = 2 * time.Second
 func (s *storm) begin(random *rand.Rand) (*life, error) {
 	l := &life{born: time.Now(), asks: 1 + random.IntN(20)}
 	program, environment := s.programs[random.IntN(len(s.programs))], s.environment()
-	m := mortal{Home: s.home, URL: s.url, Deadline: stormDeadline}
+	m := mortal{Deadline: stormDeadline}
 	switch {
 	case random.IntN(2) == 0:
 		m.DiesBefore = s.takePlace()
@@ -150,7 +150,7 @@ func (s *storm) begin(random *rand.Rand) (*life, error) {
 			l.asks = 400
 		}
 		l.place = m.DiesBefore
-		program, environment = os.Args[0], m.environment()
+		program, environment = os.Args[0], s.environmentOf(m)
 	case random.IntN(2) == 0 && s.deaths.Load() < s.toDie():
 		l.isKilled, l.killAfter = true, time.Duration(1+random.IntN(int(12*time.Millisecond)))
 	}
