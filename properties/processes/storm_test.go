@@ -56,6 +56,7 @@ func TestStormWithoutLocksSpendsEachTokenOnce(t *testing.T) {
 	for _, lock := range []string{"auth.lock", "auth.json.lock", "auth.ledger.lock"} {
 		require.NoError(t, os.Mkdir(filepath.Join(s.home, lock), 0o700))
 	}
+	s.isUnlocked = true
 	for n := range 4 {
 		s.strangers = append(s.strangers, (n+1)*s.rotations/5)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // verify demands what a storm must not break, by what the issuer saw and what
@@ -52,7 +53,12 @@ func (s *storm) verify(t *testing.T) {
 	require.LessOrEqual(t, counts.Replays, len(windows))
 	require.GreaterOrEqual(t, counts.Grants, s.rotations)
 	end := s.archive.setOf(s.stored(t))
-	require.Equal(t, s.lastWord.RefreshToken.Fingerprint(), end.login, "the login that was made last is the one that is there")
+	last := s.lastWord.RefreshToken.Fingerprint()
+	if s.isUnlocked && !s.kind.Keeps(system.Exchanges) { // a save that was about to rename may have undone it
+		require.True(t, slices.ContainsFunc(s.made, func(m storedLogin) bool { return m.family == end.login }), "what is there is a login that was made")
+	} else {
+		require.Equal(t, last, end.login, "the login that was made last is the one that is there")
+	}
 	t.Logf("%d asks, %d posts = %d rotations + %d replays of tokens in doubt; %d stopped and let go on, %d killed, %d of them with an intent, %d with tokens that no other process had; %d logins ended and %d were given up, all explained, and %d asks learned so",
 		s.asked.Load(), counts.Posts, counts.Grants, counts.Replays, s.standstills.Load(), s.deaths.Load(), sum(windows), lost, len(s.ended), s.givenUp, s.withheld)
 }

@@ -32,6 +32,7 @@ type storm struct {
 	*scene
 	archive     *archive
 	programs    []string // any of which a process may be of
+	isUnlocked  bool     // no file can be locked
 	strangers   []int    // after so many refreshes a user of another account logs in
 	processes   int      // at a time
 	rotations   int      // that end it

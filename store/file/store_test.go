@@ -251,15 +251,20 @@ func TestALoginThatIsRefusedLeavesTheOldOne(t *testing.T) {
 
 func TestAHomeRemovedInTheMiddleOfAWriteIsNoticed(t *testing.T) {
 	for _, step := range []string{"replace: create", "replace: rename", "reserve: create"} {
-		home := machinetest.Dir(t)
-		s := stepping(home, step, func() { require.NoError(t, os.RemoveAll(home)) })
-		require.NoError(t, quiet(home).Replace(background, oldLogin))
-		if step == "reserve: create" {
-			requireUndurable(t, reserve(s, oldLogin), "does not exist")
-		} else {
-			requireUndurable(t, s.Replace(background, newLogin), "")
-		}
-		require.NoDirExists(t, home)
+		t.Run(step, func(t *testing.T) {
+			if step == "replace: rename" {
+				machinetest.SkipUnderWine(t, machinetest.LacksRemoval) // a login without an exchange has a lock by then
+			}
+			home := machinetest.Dir(t)
+			s := stepping(home, step, func() { require.NoError(t, os.RemoveAll(home)) })
+			require.NoError(t, quiet(home).Replace(background, oldLogin))
+			if step == "reserve: create" {
+				requireUndurable(t, reserve(s, oldLogin), "does not exist")
+			} else {
+				requireUndurable(t, s.Replace(background, newLogin), "")
+			}
+			require.NoDirExists(t, home)
+		})
 	}
 }
 
