@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
 
 // programs are what scripts and tests can start.
@@ -51,9 +52,10 @@ func TestCommandLine(t *testing.T) {
 }
 
 // scriptLimit is how long all scripts may take: one that hangs keeps the ports of browser
-// logins. None of those runs on Windows, and under Wine a program starts slowly.
+// logins. None of those runs on Windows, and under Wine a program starts slowly. The long
+// form runs under the race detector, beside other packages, and takes five minutes.
 func scriptLimit() time.Duration {
-	if runtime.GOOS == "windows" {
+	if runtime.GOOS == "windows" || machinetest.Long() {
 		return 15 * time.Minute
 	}
 	return 5 * time.Minute

@@ -365,7 +365,7 @@ var mutants = []mutant{
 		"lines keep their bytes", fronts, false},
 	{"the child waits too long for another token", "protocol/front/renew.go",
 		`const renewLimit = 9 * time.Second`, `const renewLimit = 90 * time.Second`,
-		"the child is answered before it gives up", fronts, false},
+		"the child is answered before it gives up", "./protocol/front -run=^TestAnIssuerThatIsSlowIsWaitedForForNineSeconds$", false},
 	{"the child's request for a token reaches the client", "protocol/front/child.go",
 		`	case r.Method == protocol.ExternalRefresh:`, `	case false:`,
 		"the child's tokens are bezoar's", fronts, false},
