@@ -24,7 +24,8 @@ import (
 // ([endpoint.Unavailable]); a refresh token that came with it is kept. The body may be
 // truncated: a token response that can be read counts.
 func (r reply) classify(now time.Time) endpoint.Answer {
-	m, judged := r.members(), r.judge(profile.CodexAnswers)
+	m := r.members()
+	judged := r.judge(m, profile.CodexAnswers)
 	if judged.Meaning == profile.Granted {
 		return endpoint.Issued{Response: m.tokenResponse()}
 	}
@@ -41,24 +42,23 @@ func (r reply) classify(now time.Time) endpoint.Answer {
 	return unavailable
 }
 
-// judge is what an answer means at an issuer.
-func (r reply) judge(means profile.Answers) profile.Judgement {
-	m := r.members()
+// judge is what an answer with these members means at an issuer.
+func (r reply) judge(m members, means profile.Answers) profile.Judgement {
 	return means.Judge(profile.Answer{
-		Status: r.status, Code: r.code(means.ErrorPointer), IsPage: r.isPage(),
+		Status: r.status, Code: r.code(m, means.ErrorPointer), IsPage: r.isPage(),
 		Grants: r.ok() && !m.saysError() && !m.accessToken().IsAbsent(),
 	})
 }
 
 // code is the error code, in lower case: at the pointer, if the issuer has it in no usual
 // place, or else in one of these.
-func (r reply) code(pointer string) string {
+func (r reply) code(m members, pointer string) string {
 	if pointer != "" {
 		if code, ok := profile.Lookup([]byte(outbound.Text(r.body)), pointer); ok {
 			return strings.ToLower(code)
 		}
 	}
-	return r.members().code()
+	return m.code()
 }
 
 // lost reports whether a token response may have been lost behind an answer that has

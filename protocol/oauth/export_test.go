@@ -15,5 +15,6 @@ func Classify(status int, header http.Header, body []byte, now time.Time) endpoi
 
 // Judge says what an answer that did not travel means at an issuer.
 func Judge(means profile.Answers, status int, body string) profile.Judgement {
-	return reply{status: status, header: http.Header{}, body: []byte(body)}.judge(means)
+	r := reply{status: status, header: http.Header{}, body: []byte(body)}
+	return r.judge(r.members(), means)
 }
