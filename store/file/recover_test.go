@@ -97,7 +97,7 @@ func TestWithoutAnExchangeASwapStillCompares(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := quiet(home)
-	s.disk.On = systemtest.WithoutExchange()
+	s.disk.On = systemtest.Without(system.Exchanges)
 	base := revisionIn(t, s)
 	require.NoError(t, s.Swap(background, base, newLogin))
 	require.Equal(t, "new", stored(t, s))

@@ -81,7 +81,7 @@ func TestWhereLocksLieTheContractIsKept(t *testing.T) {
 }
 
 func TestWithoutAnExchangeAStoreKeepsTheContract(t *testing.T) {
-	on(t, systemtest.WithoutExchange())
+	on(t, systemtest.Without(system.Exchanges))
 	TestStoreKeepsTheContract(t)
 }
 
@@ -97,12 +97,12 @@ func TestWithoutAnExchangeOnlyALoginAtTheRenameIsLost(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	s := stepping(home, "swap: rename", logIn(t, home, 333))
-	s.disk.On = systemtest.WithoutExchange()
+	s.disk.On = systemtest.Without(system.Exchanges)
 	require.ErrorIs(t, s.Swap(background, revisionIn(t, s), newLogin), persist.ErrConflict)
 	require.Equal(t, "other", stored(t, s))
 
 	s = quiet(home)
-	s.disk.On = changing{systemtest.WithoutExchange(), logIn(t, home, 1)}
+	s.disk.On = changing{systemtest.Without(system.Exchanges), logIn(t, home, 1)}
 	require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
 	require.Equal(t, "new", stored(t, s))
 }
@@ -116,7 +116,7 @@ func TestWithoutAnExchangeALoginWaitsForASwap(t *testing.T) {
 		require.NoError(t, s.Delete(background))
 		return locks
 	}
-	require.Equal(t, []string{commitFile, commitFile}, taken(systemtest.WithoutExchange()))
+	require.Equal(t, []string{commitFile, commitFile}, taken(systemtest.Without(system.Exchanges)))
 	if system.Here.Exchanges() {
 		require.Empty(t, taken(system.Here))
 	}

@@ -20,9 +20,6 @@ type exchanging struct {
 
 func (s exchanging) Exchange(a, b string) error { return s.exchange(a, b) }
 
-// WithoutExchange is this system without an exchange.
-func WithoutExchange() system.System { return noExchange{system.Here} }
-
 // WithRename is this system with another rename.
 func WithRename(rename func(from, to string) error) system.System {
 	return renaming{system.Here, rename}
