@@ -115,6 +115,31 @@ func pageFiles(t *testing.T, home string) []string {
 	return all
 }
 
+// The system may kill a server that waits for the issuer at its end: on Windows, five seconds
+// after the close of its console.
+func TestPageIsGoneBeforeTheLastRefreshHasEnded(t *testing.T) {
+	t.Parallel()
+	s := newSlowSite(t, 58*time.Minute) // a token that serves, and is due for a refresh
+	server := s.program("app-server", "--inspect", "127.0.0.1:0")
+	input, err := server.StdinPipe()
+	require.NoError(t, err)
+	output, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	_, err = io.WriteString(input, `{"id":1,"method":"initialize","params":{"clientInfo":{"name":"t","version":"1"}}}`+"\n"+
+		`{"id":2,"method":"getAuthStatus","params":{"includeToken":true}}`+"\n")
+	require.NoError(t, err)
+	s.awaitPost()
+	require.Len(t, pageFiles(t, s.home), 1)
+	require.NoError(t, input.Close())
+	_, err = io.Copy(io.Discard, output)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(pageFiles(t, s.home)) == 0 }, patience/3, 10*time.Millisecond, "it waits for the issuer")
+	s.goOn()
+	require.NoError(t, server.Wait())
+	s.isSaved()
+}
+
 func TestInspectFindsEachAppServerOfAHome(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()

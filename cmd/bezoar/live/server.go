@@ -109,9 +109,9 @@ func (s *Server) Show(home string, options Options, tell func(line string)) {
 		page.serve(ctx, s.listener) // a page that ends early is no reason to end the program
 	}()
 	s.end = func() {
+		file.remove() // before the wait: the system may be about to kill this program
 		cancel()
 		<-served
-		file.remove()
 	}
 }
 

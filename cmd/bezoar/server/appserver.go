@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"os/signal"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/backend"
@@ -17,7 +15,6 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/live"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
-	"github.com/bezoar-auth/bezoar/protocol"
 )
 
 // AppServer is bezoar app-server.
@@ -85,7 +82,7 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	log := session.NewLog(env, loaded, loaded.LogLevel)
 	cli.IgnoreBrokenPipes()
-	signals, stop := signal.NotifyContext(context.Background(), cli.ShutdownSignals()...)
+	signals, left, stop := heed()
 	defer stop()
 	at, err := codex.listen.open(env, loaded.Home)
 	if err != nil {
@@ -105,7 +102,12 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--inspect: %w", err)
 	}
-	return serve(signals, env, loaded, client, behind, log, page, at)
+	h, err := newHost(env, loaded, client, behind, log, page)
+	if err != nil {
+		return err
+	}
+	h.leave = left
+	return h.serve(signals, at)
 }
 
 // Limits at the end: for answers that wait for the issuer, and then for a client that no
@@ -117,24 +119,18 @@ const (
 
 // serve answers the client on standard input until the input ends or a signal arrives, or
 // the clients that come in at a door until a signal arrives. Then it answers what is
-// pending and saves a refresh that is under way.
-func serve(signals context.Context, env cli.Environment, c config.Config, client *protocol.ClientInfo, behind *behind, log *slog.Logger, page *live.Server, at *door) error {
-	h, err := newHost(env, c, client, behind, log, page)
-	if err != nil {
-		return err
-	}
-	defer page.Close()
-	var stop context.CancelFunc
-	h.leave, stop = leaveBy(signals, killedAfter)
-	defer stop()
+// pending and saves a refresh that is under way. Nothing of the server is in the home by
+// then: that refresh may take longer than the system lets this program live.
+func (h *host) serve(signals context.Context, at *door) (err error) {
 	if at != nil {
 		err = h.listen(signals, at)
 	} else {
-		err = h.connect(signals, env.Stdin, env.Stdout, onlyClient)
+		err = h.connect(signals, h.env.Stdin, h.env.Stdout, onlyClient)
 	}
-	if file, ok := env.Stdout.(io.Closer); ok {
+	if file, ok := h.env.Stdout.(io.Closer); ok {
 		_ = file.Close() // the client does not wait longer
 	}
+	h.page.Close()
 	h.close()
 	return err
 }

@@ -1,7 +1,9 @@
 package server
 
 import (
-	"context"
+	"os"
+	"runtime"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,16 +11,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// asOnWindows is killedAfter of Windows.
+func asOnWindows(signal os.Signal) time.Duration {
+	if signal == syscall.SIGTERM {
+		return 5 * time.Second
+	}
+	return 0
+}
+
 func TestSignalLeavesTheTimeThatTheSystemGives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		signals, signal := context.WithCancel(t.Context())
-		l, stop := leaveBy(signals, 5*time.Second)
+		heard := make(chan os.Signal)
+		l, stop := leaveBy(heard, asOnWindows)
 		defer stop()
+		heard <- os.Interrupt
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		require.NoError(t, l.child.Err(), "no signal has come")
+		require.NoError(t, l.child.Err(), "Ctrl-C closes no console")
+		require.NoError(t, l.answers.Err())
 		begun := time.Now()
-		signal()
+		heard <- syscall.SIGTERM
 		<-l.child.Done()
 		require.Equal(t, 2*time.Second, time.Since(begun))
 		require.NoError(t, l.answers.Err(), "the last lines of the child are handed on")
@@ -28,14 +40,10 @@ func TestSignalLeavesTheTimeThatTheSystemGives(t *testing.T) {
 }
 
 func TestSignalLeavesAllTimeWhereNothingKills(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		signals, signal := context.WithCancel(t.Context())
-		l, stop := leaveBy(signals, 0)
-		defer stop()
-		signal()
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		require.NoError(t, l.child.Err())
-		require.NoError(t, l.answers.Err())
-	})
+	require.Zero(t, killedAfter(os.Interrupt), "Ctrl-C, and Ctrl-Break on Windows")
+	wanted := time.Duration(0)
+	if runtime.GOOS == "windows" { // a closed console and the end of a session
+		wanted = asOnWindows(syscall.SIGTERM)
+	}
+	require.Equal(t, wanted, killedAfter(syscall.SIGTERM))
 }

@@ -1,8 +1,19 @@
 package server
 
-import "time"
+import (
+	"os"
+	"syscall"
+	"time"
+)
 
-// killedAfter is the time from the close of a console, or the end of a session, until the
-// system kills the programs there (SPI_GETHUNGAPPTIMEOUT in Microsoft's "HandlerRoutine
-// callback function"). Ctrl-C leaves all the time that there is, and is not told apart.
-const killedAfter = 5 * time.Second
+// killedAfter is the time from a signal until the system kills this program, 0 for never.
+// It kills five seconds after the close of a console, or the end of a session, which Go
+// reports as SIGTERM (SPI_GETHUNGAPPTIMEOUT in Microsoft's "HandlerRoutine callback
+// function", and the page of os/signal). Ctrl-C and Ctrl-Break, which are [os.Interrupt],
+// leave all the time that there is.
+func killedAfter(signal os.Signal) time.Duration {
+	if signal == syscall.SIGTERM {
+		return 5 * time.Second
+	}
+	return 0
+}
