@@ -33,6 +33,7 @@ type Policy struct {
 	BackoffOff   bool          // no waiting after a failure, also not after a lost answer; for tests of the wire
 	AttemptLimit time.Duration // how long one refresh takes at the most, with its wait for the lock; 0: defaultAttemptLimit
 	Restriction  Restriction
+	Profile      string // a fingerprint of what decides about requests and their answers, never of a secret; "" for Codex
 
 	Claims      jwt.Paths     // where the issuer's tokens say whose they are
 	RefreshLead time.Duration // how long before its expiry an access token is due; 0: defaultRefreshLead

@@ -58,6 +58,22 @@ type Unavailable struct {
 	RefreshTokenOnly TokenResponse     // a refresh token that came without a usable access token; else empty
 }
 
+// Misconfigured is no verdict on the refresh token: the issuer does not take the request
+// from this client, by its name, its secret or what it asks for (RFC 6749 section 5.2).
+// Nothing was issued, and the same request gets the same answer until the profile changes.
+type Misconfigured struct {
+	answer
+	Evidence    evidence.Evidence
+	Unexplained bool // no code says so: a 401 may be that of a gateway, and is tried again
+}
+
+// LoginNeeded is no verdict on the refresh token: the issuer wants a person, and no
+// refresh will do (OpenID Connect Core section 3.1.2.6). Nothing was issued.
+type LoginNeeded struct {
+	answer
+	Evidence evidence.Evidence
+}
+
 // TokenResponse is what an issuer gives (RFC 6749 section 5.1). An absent token means
 // that the old one goes on (section 6).
 type TokenResponse struct {

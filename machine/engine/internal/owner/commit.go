@@ -24,6 +24,10 @@ func (t *transaction) save(ctx context.Context) {
 		t.refused(ctx, answer.Reason)
 	case endpoint.Unavailable:
 		t.deferred(ctx, answer)
+	case endpoint.Misconfigured:
+		t.deferred(ctx, endpoint.Unavailable{Evidence: answer.Evidence})
+	case endpoint.LoginNeeded:
+		t.deferred(ctx, endpoint.Unavailable{Evidence: answer.Evidence})
 	}
 }
 
