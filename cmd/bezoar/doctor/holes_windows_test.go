@@ -3,6 +3,7 @@ package doctor
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,4 +41,63 @@ func TestDoctorNamesWhoElseIsInAnAccessList(t *testing.T) {
 	closed := grant("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)(A;;RC;;;WD)")
 	require.Equal(t, resultOK, closed.Result, "who may see the list may read no login: %s", closed.Found)
 	require.NoError(t, os.Remove(login))
+}
+
+// The letters of rights are those of Microsoft's "ACE strings"; 0x... is a mask.
+func TestDoctorTellsRightsThatOpenALogin(t *testing.T) {
+	t.Parallel()
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	require.NoError(t, err)
+	us, other := user.User.Sid.String(), "S-1-5-21-1-2-3-1004"
+	for _, each := range []struct {
+		entry          string // for another user
+		inFile, inHome bool   // whether it opens a login
+		why            string
+	}{
+		{"(A;;0x1;;;WHO)", true, true, "read, or list"},
+		{"(A;;0x2;;;WHO)", true, true, "write, or make a file"},
+		{"(A;;0x4;;;WHO)", true, true, "append, or make a folder"},
+		{"(A;;0x40;;;WHO)", false, true, "delete a child: a file has none"},
+		{"(A;;SD;;;WHO)", true, true, "delete"},
+		{"(A;;WD;;;WHO)", true, true, "change the list"},
+		{"(A;;WO;;;WHO)", true, true, "take the ownership"},
+		{"(A;;GR;;;WHO)", true, true, "generic: read"},
+		{"(A;;GW;;;WHO)", true, true, "generic: write"},
+		{"(A;;GA;;;WHO)", true, true, "generic: all"},
+		{"(A;;RC;;;WHO)", false, false, "see the list"},
+		{"(A;;0x20;;;WHO)", false, false, "pass through a folder"},
+		{"(A;;0x88;;;WHO)", false, false, "see attributes and extended ones"},
+		{"(A;;0x110;;;WHO)", false, false, "change attributes and extended ones"},
+		{"(A;;0x100000;;;WHO)", false, false, "wait for it"},
+		{"(A;OIIO;FR;;;WHO)", false, true, "read what other programs make in the home: Codex, say"},
+		{"(A;CIIO;FR;;;WHO)", false, false, "of folders below alone, which have lists of their own"},
+		{"(A;OIIO;0x40;;;WHO)", false, false, "delete the children of files"},
+		{"(D;;FA;;;WHO)", false, false, "forbids"},
+		{"(A;OICIIO;FA;;;CO)", false, false, "the creator of a file has it"},
+		{"", false, false, "nothing"},
+	} {
+		list := strings.ReplaceAll("O:"+us+"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;"+us+")"+each.entry, "WHO", other)
+		if !strings.Contains(each.entry, "IO;") { // which no file has
+			require.Equal(t, each.inFile, len(strangersWith(t, list, false, false)) > 0, "in a file: %s", each.why)
+		}
+		require.Equal(t, each.inHome, len(strangersWith(t, list, true, false)) > 0, "in the home: %s", each.why)
+	}
+}
+
+// An owner may give itself every right, whatever the list says.
+func TestDoctorNamesAnOwnerWhoIsAStranger(t *testing.T) {
+	t.Parallel()
+	const theirs, entry = "S-1-5-21-1-2-3-1004", "(A;;FA;;;S-1-5-21-1-2-3-1004)"
+	owner := []stranger{{name: theirs, number: theirs, owns: true}}
+	require.Equal(t, owner, strangersWith(t, "O:"+theirs+"D:P(A;;FA;;;SY)", false, false))
+	require.Equal(t, owner, strangersWith(t, "O:"+theirs+"D:P(A;;FA;;;SY)"+entry, true, false), "named once")
+	require.Empty(t, strangersWith(t, "O:"+theirs+"D:P(A;;FA;;;SY)"+entry, true, true), "an administrator looks at the home of another user")
+	require.Empty(t, strangersWith(t, "O:BAD:P(A;;FA;;;SY)", true, false), "an administrator made it")
+	require.Equal(t, []stranger{{name: "every user"}}, strangersWith(t, "O:BA", true, false), "no list")
+}
+
+func strangersWith(t *testing.T, list string, isFolder, byAdministrator bool) []stranger {
+	descriptor, err := windows.SecurityDescriptorFromString(list)
+	require.NoError(t, err)
+	return strangersIn(descriptor, isFolder, byAdministrator)
 }
