@@ -29,13 +29,17 @@ func (i Issuer) EndpointID() secret.Fingerprint { return secret.New(i.TokenEndpo
 type Provenance struct {
 	Issuer   string // base URL, as it is spelled in the record
 	ClientID string // the client that the login was made for
+
+	// TokenEndpoint is where the login is refreshed; "" in Codex's records, for it follows
+	// from the issuer there.
+	TokenEndpoint string
 }
 
 // tokenEndpoint is where logins of this provenance are refreshed, "" if it does
 // not say.
 func (p Provenance) tokenEndpoint() string {
-	if p.Issuer == "" {
-		return ""
+	if p.TokenEndpoint != "" || p.Issuer == "" {
+		return p.TokenEndpoint
 	}
 	return strings.TrimRight(p.Issuer, "/") + "/oauth/token"
 }
@@ -59,9 +63,10 @@ func (p Policy) TokenID(c Credential) secret.Fingerprint {
 }
 
 // Origin is where the login was made. It is false if the login does not say so or has
-// no owner id, and if the issuer's address has a part that might be a secret.
+// no owner id, if the issuer's address has a part that might be a secret, and if the
+// record names the token endpoint: only Codex's records lose their provenance.
 func (c Credential) Origin() (history.Origin, bool) {
-	known := c.OwnerID != "" && c.Provenance != Provenance{} && !strings.ContainsAny(c.Provenance.Issuer, "@?#")
+	known := c.OwnerID != "" && c.Provenance != Provenance{} && c.Provenance.TokenEndpoint == "" && !strings.ContainsAny(c.Provenance.Issuer, "@?#")
 	return history.Origin{Owner: c.ownerName(), Issuer: c.Provenance.Issuer, ClientID: c.Provenance.ClientID}, known
 }
 

@@ -22,6 +22,7 @@ func TestARefreshTokenGoesToItsOwnEndpointUnderItsOwnClient(t *testing.T) {
 		"a login that does not say":         {machine.Provenance{}, false, ours},
 		"one that was made elsewhere":       {elsewhere, false, machine.Issuer{TokenEndpoint: "https://auth.example.com/oauth/token", ClientID: "app_other"}},
 		"a slash at the end":                {machine.Provenance{Issuer: "https://auth.example.com/t/", ClientID: "c"}, false, machine.Issuer{TokenEndpoint: "https://auth.example.com/t/oauth/token", ClientID: "c"}},
+		"one that says where":               {machine.Provenance{Issuer: "https://id.example/", ClientID: "c", TokenEndpoint: "https://id.example/t"}, false, machine.Issuer{TokenEndpoint: "https://id.example/t", ClientID: "c"}},
 		"an override beats the issuer only": {elsewhere, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_other"}},
 		"an override, and it does not say":  {machine.Provenance{}, true, machine.Issuer{TokenEndpoint: override, ClientID: "app_ours"}},
 	} {

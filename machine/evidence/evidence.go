@@ -40,6 +40,8 @@ const (
 	ProblemAddress             Problem = "address_is_not_a_url"
 	ProblemHeader              Problem = "value_does_not_fit_into_a_header"
 	ProblemPlainHTTP           Problem = "plain_http_refused"
+	ProblemClientSecret        Problem = "client_secret_not_available"       // its command or variable gave none
+	ProblemOtherProfile        Problem = "login_of_another_issuer_or_client" // than the profile has by now
 )
 
 // The problems of an answer that came.
@@ -54,6 +56,7 @@ var problems = map[Problem]bool{ // true: see NeedsOperator
 	ProblemConnectionBroken: false, ProblemNameUnknown: false, ProblemProxyUnreachable: true, ProblemProxyRefused: true,
 	ProblemCertificate: true, ProblemCAFileUnreadable: true, ProblemCAFileNoCertificate: true,
 	ProblemAddress: true, ProblemHeader: true, ProblemPlainHTTP: true,
+	ProblemClientSecret: true, ProblemOtherProfile: true,
 	ProblemPage: false, ProblemUnreadable: false, ProblemNoToken: false,
 }
 
@@ -105,7 +108,7 @@ func (e Evidence) Clean() Evidence {
 // nothing is changed on this machine.
 func (e Evidence) IsCertain() bool {
 	switch e.Problem {
-	case ProblemPlainHTTP, ProblemCAFileUnreadable, ProblemCAFileNoCertificate, ProblemAddress, ProblemHeader:
+	case ProblemPlainHTTP, ProblemCAFileUnreadable, ProblemCAFileNoCertificate, ProblemAddress, ProblemHeader, ProblemClientSecret, ProblemOtherProfile:
 		return true
 	}
 	return false

@@ -21,6 +21,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 var errNoNetwork = errors.New("there is no network")
@@ -88,7 +89,7 @@ func assemble(p parts) *assembly {
 		Home: "/home/ada/.codex", Version: "1.2.3", Terminal: "xterm", RequiresAuth: true, Introduce: func(string, string) {},
 		Engine: a.engine, Renewer: renewer, Backend: chatgpt.New(chatgpt.Options{BaseURL: "https://backend.example", Transport: noNetwork{}}),
 		Logins: login.New(login.Options{
-			Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: a.engine.Login, Log: log,
+			Issuer: oauth.New(oauth.Options{Profile: profile.CodexAt("https://issuer.example"), Transport: noNetwork{}}), Save: a.engine.Login, Log: log,
 			Listen: func(string) (net.Listener, error) { return nil, errNoNetwork },
 			Dial:   func(context.Context, string) (net.Conn, error) { return nil, errNoNetwork },
 		}),

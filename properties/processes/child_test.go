@@ -19,6 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -68,7 +69,7 @@ func (m mortal) environment() []string {
 func (m mortal) serve() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	names := machine.Issuer{TokenEndpoint: m.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
-	issuer := oauth.New(oauth.Options{LoginIssuer: m.URL, Log: log})
+	issuer := oauth.New(oauth.Options{Profile: profile.CodexAt(m.URL), Log: log})
 	fate := &fate{mortal: m}
 	on := disk.Disk{On: intruding{systemOf(m.Kind), fate}, Before: fate.calls}
 	later := func() time.Time { return time.Now().Add(m.LaterBy) }

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // IssuerAddress is where an [Assembly] believes its issuer to be; Issuer is what it
@@ -48,7 +49,7 @@ type Assembly struct {
 // Assemble starts a server. Only what is written to Input lets it do something, and
 // Output has to be read.
 func Assemble(parts Parts) *Assembly {
-	issuer, renewer := oauth.New(oauth.Options{LoginIssuer: IssuerAddress, Transport: parts.Transport}), new(appserver.Renewer)
+	issuer, renewer := oauth.New(oauth.Options{Profile: profile.CodexAt(IssuerAddress), Transport: parts.Transport}), new(appserver.Renewer)
 	a := &Assembly{served: make(chan error, 1)}
 	var read *io.PipeReader
 	read, a.Input = io.Pipe()

@@ -25,6 +25,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 	"github.com/bezoar-auth/bezoar/protocol/schema/schematest"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
@@ -72,7 +73,7 @@ func offline(auth *engine.Engine, options Options) Options {
 		options.Backend = chatgpt.New(chatgpt.Options{BaseURL: "https://backend.example", Transport: noNetwork{}})
 	}
 	options.Logins = login.New(login.Options{
-		Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: auth.Login,
+		Issuer: oauth.New(oauth.Options{Profile: profile.CodexAt("https://issuer.example"), Transport: noNetwork{}}), Save: auth.Login,
 		Listen: func(string) (net.Listener, error) { return nil, errNoNetwork },
 		Dial:   func(context.Context, string) (net.Conn, error) { return nil, errNoNetwork },
 	})

@@ -28,6 +28,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 	"github.com/bezoar-auth/bezoar/store/memory"
 )
 
@@ -118,7 +119,7 @@ func openOver(t testing.TB, stored *machine.Credential, r io.Reader, w io.Writer
 	})
 	s.client = jsonrpc.New(r, w, jsonrpc.Options{CallPrefix: ClientPrefix})
 	logins := login.New(login.Options{
-		Issuer: oauth.New(oauth.Options{LoginIssuer: "https://issuer.example", Transport: noNetwork{}}), Save: s.engine.Login,
+		Issuer: oauth.New(oauth.Options{Profile: profile.CodexAt("https://issuer.example"), Transport: noNetwork{}}), Save: s.engine.Login,
 		Listen: func(string) (net.Listener, error) { return nil, errNoNetwork },
 		Dial:   func(context.Context, string) (net.Conn, error) { return nil, errNoNetwork },
 	})

@@ -21,6 +21,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // chromium is the path of the browser. CI has one; elsewhere the test is skipped
@@ -117,7 +118,7 @@ func newRealWorld(t *testing.T) *world {
 	t.Cleanup(server.Close)
 	w.manager = New(Options{
 		Issuer: oauth.New(oauth.Options{
-			LoginIssuer: server.URL,
+			Profile: profile.CodexAt(server.URL),
 		}),
 		Save: w.disk.save, Ports: []int{0},
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // world has all that a login uses: an issuer, a machine with ports, a browser and a disk.
@@ -47,7 +48,7 @@ func (w *world) anotherManager(change ...func(*Options)) *Manager {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	options := Options{
 		Issuer: oauth.New(oauth.Options{
-			LoginIssuer: issuerURL, Transport: w.wire, Log: log,
+			Profile: profile.CodexAt(issuerURL), Transport: w.wire, Log: log,
 		}),
 		Save: w.disk.save, Listen: w.network.listen, Dial: w.network.dial, Log: log,
 	}

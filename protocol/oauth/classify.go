@@ -9,23 +9,24 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // classify says what an answer of a token endpoint to a refresh means: a token response
-// (RFC 6749 section 5.1), a refusal (section 5.2), or neither. It reads the rows of
-// Codex's profile. It is pure, and the only place that decides whether an answer ends a
-// refresh token.
+// (RFC 6749 section 5.1), a refusal (section 5.2), or neither. It reads the rows of a
+// profile. It is pure, and the only place that decides whether an answer ends a refresh
+// token.
 //
 // A 2xx with a usable access token is a token response ([endpoint.Issued]), unless it says
 // that it is an error. What the rows call refused is a refusal ([endpoint.Refused]), on
 // which the engine records a verdict. Everything else is temporary
 // ([endpoint.Unavailable]); a refresh token that came with it is kept. The body may be
 // truncated: a token response that can be read counts.
-func (r reply) classify(now time.Time) endpoint.Answer {
+func (r reply) classify(means profile.Answers, now time.Time) endpoint.Answer {
 	m := r.members()
-	judged := r.judge(m, profile.CodexAnswers)
+	judged := r.judge(m, means)
 	if judged.Meaning == profile.Granted {
 		return endpoint.Issued{Response: m.tokenResponse()}
 	}
@@ -35,11 +36,24 @@ func (r reply) classify(now time.Time) endpoint.Answer {
 			return unavailable
 		}
 	}
-	if judged.Meaning == profile.Refused {
+	switch judged.Meaning {
+	case profile.Refused:
 		return endpoint.Refused{Reason: judged.Reason, Evidence: unavailable.Evidence}
+	case profile.Misconfigured:
+		return misconfigured(unavailable.Evidence)
+	case profile.LoginNeeded:
+		return loginNeeded(unavailable.Evidence)
 	}
 	unavailable.Lost = r.lost()
 	return unavailable
+}
+
+// misconfigured and loginNeeded are no verdicts.
+func misconfigured(found evidence.Evidence) endpoint.Answer {
+	return endpoint.Unavailable{Evidence: found}
+}
+func loginNeeded(found evidence.Evidence) endpoint.Answer {
+	return endpoint.Unavailable{Evidence: found}
 }
 
 // judge is what an answer with these members means at an issuer.

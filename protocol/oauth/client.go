@@ -1,10 +1,11 @@
 // Package oauth is a client of authorization servers, which bezoar calls issuers. It
 // refreshes tokens (RFC 6749 section 6), revokes them (RFC 7009), and makes the calls of
 // a login: authorization code with PKCE (RFC 6749 section 4.1, RFC 7636), device
-// authorization (RFC 8628) and token exchange (RFC 8693), in the dialect of Codex's
-// issuer. Every call is one request: nothing is retried, nothing is sent twice.
+// authorization (RFC 8628) and token exchange (RFC 8693). What is sent, and what an answer
+// means, a [profile.Profile] says; Codex's is one of them. Every call is one request:
+// nothing is retried, nothing is sent twice.
 //
-// A refresh is read in order in client.go ([Client.Refresh]), transport.go (the post),
+// A refresh is read in order in client.go ([Client.Refresh]), fill.go (what is sent), transport.go (the post),
 // reply.go and members.go (the answer), and classify.go, which alone decides what an
 // answer to a refresh means.
 package oauth
@@ -12,7 +13,7 @@ package oauth
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -31,11 +32,15 @@ import (
 // DefaultClientID is the client_id of Codex at its issuer.
 const DefaultClientID = profile.CodexClientID
 
-// Options configure a [Client]. LoginIssuer is required for a login.
+// Options configure a [Client]. Every zero value stands for its default.
 type Options struct {
-	RevocationEndpoint string // "" for the one beside the token endpoint of a login
-	LoginIssuer        string // base URL of the issuer of new logins, no slash at the end
-	LoginClientID      string // client_id of new logins; "" for DefaultClientID
+	Profile   profile.Profile   // of the issuer; the zero Profile is that of Codex, at its issuer
+	Endpoints profile.Endpoints // of the issuer, as they were discovered; none for those of Profile
+	SendsIss  bool              // the issuer says that it names itself in each authorization response (RFC 9207 section 3)
+
+	// Secret is the secret of a confidential client. It is asked for before each request
+	// that needs it. Its error is not shown, for it may repeat the secret.
+	Secret func(context.Context) (secret.Token, error)
 
 	// Authorities returns certificates in PEM to trust besides the system's. The
 	// client calls it before the first request over TLS. nil for none.
@@ -48,12 +53,14 @@ type Options struct {
 	Log       *slog.Logger      // discarded
 }
 
-// Client is a client of several issuers: of LoginIssuer for new logins, and of the
-// issuer of each login for refreshes and revocations. All methods may be called
-// concurrently. The context of a call bounds all of it; there is no other limit.
+// Client is a client of the issuer of a profile. Codex's logins name their issuer, so that
+// refreshes and revocations of theirs go there. All methods may be called concurrently. The
+// context of a call bounds all of it; there is no other limit.
 type Client struct {
 	outbound.Introduction
 	options Options
+	profile profile.Profile
+	to      profile.Endpoints
 
 	transportMu sync.Mutex        // guards transport
 	transport   http.RoundTripper // nil until the first request that needs it
@@ -67,44 +74,75 @@ func New(options Options) *Client {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	options.LoginClientID = cmp.Or(options.LoginClientID, DefaultClientID)
-	return &Client{options: options, transport: options.Transport}
+	if options.Profile.Issuer == "" {
+		options.Profile = profile.CodexAt(profile.CodexIssuer)
+	}
+	if options.Endpoints == (profile.Endpoints{}) {
+		options.Endpoints = options.Profile.Endpoints
+	}
+	return &Client{options: options, profile: options.Profile, to: options.Endpoints, transport: options.Transport}
 }
 
-// refreshRequest is RFC 6749 section 6 as Codex sends it, in JSON.
-type refreshRequest struct {
-	ClientID     string         `json:"client_id"`
-	GrantType    string         `json:"grant_type"`
-	RefreshToken string         `json:"refresh_token"`
-	Reason       endpoint.Cause `json:"refresh_reason,omitempty"`
+// requests are the requests of the profile.
+func (c *Client) requests() profile.Requests { return c.profile.Requests(c.to) }
+
+// requestsOf are those about the logins of an issuer, under the client that they were made
+// for.
+func (c *Client) requestsOf(issuer machine.Issuer) profile.Requests {
+	p, to := c.profile, c.to
+	p.ClientID, to.Token = issuer.ClientID, issuer.TokenEndpoint
+	if p.IsCodex {
+		to.Revocation = cmp.Or(to.Revocation, RevocationBeside(issuer.TokenEndpoint))
+	}
+	return p.Requests(to)
+}
+
+// isOurs reports whether the logins of an issuer are those of the profile, so that they may
+// be sent what it says. Codex's profile is for the logins of every issuer.
+func (c *Client) isOurs(issuer machine.Issuer) bool {
+	return c.profile.IsCodex || issuer == machine.Issuer{TokenEndpoint: c.to.Token, ClientID: c.profile.ClientID}
+}
+
+// clientSecret is the hole of the client's secret.
+const clientSecret = "{client_secret}"
+
+// secret asks for the secret of the client.
+func (c *Client) secret(ctx context.Context) (secret.Token, *UnreachableError) {
+	if c.options.Secret == nil {
+		return secret.Token{}, &UnreachableError{Problem: evidence.ProblemClientSecret}
+	}
+	proof, err := c.options.Secret(ctx)
+	if err != nil || proof.IsEmpty() {
+		return secret.Token{}, &UnreachableError{Problem: evidence.ProblemClientSecret}
+	}
+	return proof, nil
 }
 
 // Refresh sends one refresh request with a refresh token of issuer, which spends the
 // token, and returns what the answer means, or that there was none. It asks
-// [endpoint.MayPost] when the first byte of the body is about to leave.
+// [endpoint.MayPost] when the first byte of the body is about to leave. Logins of another
+// issuer than that of the profile are not sent.
 func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer {
+	if !c.isOurs(issuer) {
+		return misconfigured(evidence.Evidence{Problem: evidence.ProblemOtherProfile})
+	}
 	sentAt := c.options.Now()
-	answered, err := c.postJSON(ctx, issuer.TokenEndpoint, refreshRequest{
-		ClientID:     issuer.ClientID,
-		GrantType:    "refresh_token",
-		RefreshToken: token.Reveal(),
-		Reason:       cause,
-	})
+	answered, err := c.post(ctx, c.requestsOf(issuer).Refresh, values{"{refresh_token}": token.Reveal(), "{cause}": string(cause)})
 	if err != nil {
 		c.options.Log.Warn("no answer to a refresh", "problem", err.Problem, "sent", err.Sent)
 		return endpoint.Unavailable{Lost: err.Sent, Evidence: evidence.Evidence{Problem: err.Problem}}
 	}
 	answered.spent = token
-	answer := answered.classify(c.options.Now())
+	answer := answered.classify(c.profile.Answers, c.options.Now())
 	switch answer := answer.(type) {
 	case endpoint.Issued:
 		answer.Response = answer.Response.SentAt(sentAt)
 		return answer
 	case endpoint.Refused:
-		answer.Evidence = withoutEcho(answer.Evidence, token)
+		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
 		return answer
 	case endpoint.Unavailable:
-		answer.Evidence = withoutEcho(answer.Evidence, token)
+		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
 		c.options.Log.Warn("no tokens from a refresh", "status", answer.Evidence.Status, "code", answer.Evidence.Code,
 			"problem", answer.Evidence.Problem, "retry_after", answer.RetryAfter)
 		return answer
@@ -112,49 +150,46 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	return answer
 }
 
-// Provenance names the issuer and the client_id of new logins.
+// Provenance names the issuer and the client_id of new logins, and, but for Codex's, where
+// they are refreshed.
 func (c *Client) Provenance() machine.Provenance {
-	return machine.Provenance{Issuer: c.options.LoginIssuer, ClientID: c.options.LoginClientID}
+	made := machine.Provenance{Issuer: c.profile.Issuer, ClientID: c.profile.ClientID, TokenEndpoint: c.to.Token}
+	if c.profile.IsCodex {
+		made.TokenEndpoint = ""
+	}
+	return made
 }
 
-// withoutEcho removes an error code that is a part of the token that was sent: an
-// issuer may repeat the token anywhere.
-func withoutEcho(evidence evidence.Evidence, token secret.Token) evidence.Evidence {
-	if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(token.Reveal()), strings.ToLower(evidence.Code)) {
-		evidence.Code = ""
+// withoutEcho removes an error code that is a part of a secret that was sent: an
+// issuer may repeat it anywhere.
+func withoutEcho(evidence evidence.Evidence, sent ...secret.Token) evidence.Evidence {
+	for _, each := range sent {
+		if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(each.Reveal()), strings.ToLower(evidence.Code)) {
+			evidence.Code = ""
+		}
 	}
 	return evidence
 }
 
-func (c *Client) postJSON(ctx context.Context, endpoint string, content any) (reply, *UnreachableError) {
-	body, _ := json.Marshal(content) // structs of strings
-	return c.post(ctx, endpoint, "application/json", body)
-}
-
-func (c *Client) postForm(ctx context.Context, endpoint string, form url.Values) (reply, *UnreachableError) {
-	return c.post(ctx, endpoint, "application/x-www-form-urlencoded", []byte(form.Encode()))
-}
-
-// revocation is RFC 7009 section 2.1 as Codex sends it, in JSON.
-type revocation struct {
-	Token    string `json:"token"`
-	Kind     string `json:"token_type_hint"`
-	ClientID string `json:"client_id,omitempty"`
-}
-
 // Revoke sends issuer one revocation request (RFC 7009) with the login's refresh token,
 // which also ends the access tokens of that login. A login without a refresh token has
-// its access token revoked; Codex sends no client_id then. A token that the issuer does
-// not know counts as revoked.
+// its access token revoked. A token that the issuer does not know counts as revoked.
 //
-// Errors: [*StatusError], [*UnreachableError]. The token may live on at the issuer; a
-// logout does not wait or fail for that.
+// Errors: [*StatusError], [*UnreachableError], and [ErrNoRevocation] if the issuer has no
+// endpoint for it. The token may live on at the issuer; a logout does not wait or fail for
+// that.
 func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
-	request := revocation{Token: login.RefreshToken.Reveal(), Kind: "refresh_token", ClientID: issuer.ClientID}
-	if login.RefreshToken.IsEmpty() {
-		request = revocation{Token: login.AccessToken.Reveal(), Kind: "access_token"}
+	if !c.isOurs(issuer) {
+		return &UnreachableError{Problem: evidence.ProblemOtherProfile}
 	}
-	answered, unreachable := c.postJSON(ctx, cmp.Or(c.options.RevocationEndpoint, RevocationBeside(issuer.TokenEndpoint)), request)
+	request := c.requestsOf(issuer).Revocation
+	if login.RefreshToken.IsEmpty() {
+		request = c.requestsOf(issuer).AccessRevocation
+	}
+	if request.URL == "" {
+		return ErrNoRevocation
+	}
+	answered, unreachable := c.post(ctx, request, values{"{refresh_token}": login.RefreshToken.Reveal(), "{access_token}": login.AccessToken.Reveal()})
 	if unreachable != nil {
 		return unreachable
 	}
@@ -166,6 +201,10 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	}
 	return nil
 }
+
+// ErrNoRevocation reports that the issuer takes no revocations: the login lives on there
+// until it expires.
+var ErrNoRevocation = errors.New("the issuer has no revocation endpoint")
 
 // RevocationBeside is the revocation endpoint that Codex uses beside a token endpoint.
 // A token endpoint that is no URL is returned as it is, and the request fails.

@@ -30,15 +30,15 @@ const (
 	longestInterval = time.Hour       // longer than any login waits, and no overflow
 )
 
-type deviceRequest struct {
-	ClientID string `json:"client_id"`
-}
-
 // StartDevice asks for a user code: one request.
 //
 // Errors: [ErrNoDeviceLogin], [*StatusError], [*UnreachableError], [ErrUnreadable].
 func (c *Client) StartDevice(ctx context.Context) (Device, error) {
-	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("usercode"), deviceRequest{c.options.LoginClientID})
+	asked := c.requests().Device
+	if asked.URL == "" {
+		return Device{}, ErrNoDeviceLogin
+	}
+	answered, unreachable := c.post(ctx, asked, nil)
 	switch {
 	case unreachable != nil:
 		return Device{}, unreachable
@@ -56,7 +56,7 @@ func (c *Client) StartDevice(ctx context.Context) (Device, error) {
 	device := Device{
 		ID:              m.token("device_auth_id"),
 		UserCode:        cmp.Or(userCode, alias),
-		VerificationURL: c.options.LoginIssuer + "/codex/device",
+		VerificationURL: c.profile.Issuer + "/codex/device",
 		Interval:        interval,
 	}
 	if device.ID.IsAbsent() || device.UserCode == "" || !ok {
@@ -100,17 +100,12 @@ type DeviceApproved struct{ Code Code }
 func (DevicePending) isDeviceAnswer()  {}
 func (DeviceApproved) isDeviceAnswer() {}
 
-type devicePoll struct {
-	ID       string `json:"device_auth_id"`
-	UserCode string `json:"user_code"`
-}
-
 // PollDevice asks once whether a device login is finished.
 //
 // Errors: [*StatusError] when it is refused or too late, which ends the login;
 // [*UnreachableError], after which it may be asked again.
 func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, error) {
-	answered, unreachable := c.postJSON(ctx, c.deviceEndpoint("token"), devicePoll{device.ID.Reveal(), device.UserCode})
+	answered, unreachable := c.post(ctx, c.requests().DevicePoll, values{"{device_code}": device.ID.Reveal(), "{user_code}": device.UserCode})
 	if unreachable != nil {
 		return nil, unreachable
 	}
@@ -120,7 +115,7 @@ func (c *Client) PollDevice(ctx context.Context, device Device) (DeviceAnswer, e
 	}
 	code := Code{
 		Code:        m.token("authorization_code"),
-		RedirectURI: c.options.LoginIssuer + "/deviceauth/callback",
+		RedirectURI: c.profile.Issuer + "/deviceauth/callback",
 		Verifier:    m.token("code_verifier"),
 	}
 	if code.Code.IsAbsent() || code.Verifier.IsAbsent() {
@@ -151,8 +146,4 @@ func (c *Client) unapproved(answered reply) (DeviceAnswer, error) {
 		return pending, nil
 	}
 	return nil, &StatusError{Call: DevicePoll, Status: status}
-}
-
-func (c *Client) deviceEndpoint(name string) string {
-	return c.options.LoginIssuer + "/api/accounts/deviceauth/" + name
 }

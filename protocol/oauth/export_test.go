@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
-// Classify judges an answer of a token endpoint that did not travel.
+// Classify judges an answer of the token endpoint of Codex's issuer that did not travel.
 func Classify(status int, header http.Header, body []byte, now time.Time) endpoint.Answer {
-	return reply{status: status, header: header, body: body}.classify(now)
+	return reply{status: status, header: header, body: body}.classify(profile.CodexAnswers, now)
 }
 
 // Judge says what an answer that did not travel means at an issuer.
@@ -18,3 +19,6 @@ func Judge(means profile.Answers, status int, body string) profile.Judgement {
 	r := reply{status: status, header: http.Header{}, body: []byte(body)}
 	return r.judge(r.members(), means)
 }
+
+// Misconfigured is the answer of an issuer that does not know the client, and the like.
+func Misconfigured(found evidence.Evidence) endpoint.Answer { return misconfigured(found) }

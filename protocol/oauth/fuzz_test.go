@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // FuzzClassify classifies any answer of an issuer or a proxy: no panic, no refusal
@@ -104,7 +105,7 @@ func FuzzLoginAnswers(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		client := oauth.New(oauth.Options{LoginIssuer: "https://issuer.test", Transport: saying{status, body}})
+		client := oauth.New(oauth.Options{Profile: profile.CodexAt("https://issuer.test"), Transport: saying{status, body}})
 		if device, err := client.StartDevice(t.Context()); err == nil {
 			whole := !device.ID.IsAbsent() && device.UserCode != "" && device.Interval >= 0 && device.Interval <= time.Hour
 			demand(t, whole, "a device login of %d %q", status, body)

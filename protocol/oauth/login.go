@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -13,54 +14,47 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
 
-// scope is the scope of a login (RFC 6749 section 3.3). For offline_access the issuer
-// issues a refresh token.
-const scope = "openid profile email offline_access api.connectors.read api.connectors.invoke"
-
 // Authorization is one authorization request in the user's browser (RFC 6749 section
 // 4.1.1).
 type Authorization struct {
 	RedirectURI string
 	State       secret.Token
+	Nonce       secret.Token // comes back in the ID token, if the profile has it sent
 	Verifier    secret.Token // only its challenge is sent
 	Workspaces  []string     // the only accounts that may log in; none for any
 }
 
 // MayLogIn is an [*UnreachableError] if logins go to another machine over plain HTTP:
-// a person's password would travel in the clear, and the code after it.
+// a person's password would travel in the clear, and the code after it. It is
+// [ErrNoBrowserLogin] if the issuer has no authorization endpoint.
 func (c *Client) MayLogIn() error {
-	issuer, err := url.Parse(c.options.LoginIssuer)
-	if err == nil && !c.options.Rules.Permit(issuer) {
+	page, err := url.Parse(c.to.Authorization)
+	switch {
+	case c.to.Authorization == "":
+		return ErrNoBrowserLogin
+	case err == nil && !c.options.Rules.Permit(page):
 		return &UnreachableError{Problem: evidence.ProblemPlainHTTP}
 	}
 	return nil
 }
 
+// ErrNoBrowserLogin reports that neither the issuer nor the profile names an authorization
+// endpoint. Offer the login on another device.
+var ErrNoBrowserLogin = errors.New("the issuer has no login in a browser")
+
 // AuthorizeURL is the address to open in a browser. It holds the state, so it
-// is for the client that asked for the login and not for a log. Members come in
-// Codex's order, with a blank as +.
+// is for the client that asked for the login and not for a log.
 func (c *Client) AuthorizeURL(request Authorization) string {
-	query := []struct{ name, value string }{
-		{"response_type", "code"},
-		{"client_id", c.options.LoginClientID},
-		{"redirect_uri", request.RedirectURI},
-		{"scope", scope},
-		{"code_challenge", Challenge(request.Verifier)},
-		{"code_challenge_method", "S256"},
-		{"id_token_add_organizations", "true"},
-		{"codex_cli_simplified_flow", "true"},
-		{"state", request.State.Reveal()},
-		{"originator", c.Originator()},
-		{"allowed_workspace_id", strings.Join(request.Workspaces, ",")},
+	opened := c.requests().Authorization
+	with := values{
+		redirectURI: request.RedirectURI, "{challenge}": Challenge(request.Verifier), "{state}": request.State.Reveal(), "{nonce}": request.Nonce.Reveal(),
+		"{originator}": c.Originator(), "{workspaces}": strings.Join(request.Workspaces, ","),
 	}
-	if len(request.Workspaces) == 0 {
-		query = query[:len(query)-1]
+	between := "?"
+	if strings.Contains(opened.URL, "?") { // RFC 6749 section 3.1: it is kept
+		between = "&"
 	}
-	members := make([]string, len(query))
-	for i, each := range query {
-		members[i] = each.name + "=" + url.QueryEscape(each.value)
-	}
-	return c.options.LoginIssuer + "/oauth/authorize?" + strings.Join(members, "&")
+	return opened.URL + between + query(with.fill(opened.Fields))
 }
 
 // The lengths of Codex. RFC 7636 section 4.1 allows a verifier of 43 to 128
@@ -102,13 +96,6 @@ type Code struct {
 	Verifier    secret.Token
 }
 
-const (
-	grantCode          = "authorization_code"
-	grantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
-	typeIDToken        = "urn:ietf:params:oauth:token-type:id_token"
-	requestedAPIKey    = "openai-api-key"
-)
-
 // Exchange spends an authorization code (RFC 6749 section 4.1.3): one request.
 // The token response has all three tokens, as they came; Exchange parses none of them.
 //
@@ -116,12 +103,8 @@ const (
 // [ErrUnreadable]. After each the code may be spent: start the login again.
 func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenResponse, error) {
 	sentAt := c.options.Now()
-	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
-		"grant_type":    {grantCode},
-		"code":          {code.Code.Reveal()},
-		"redirect_uri":  {code.RedirectURI},
-		"client_id":     {c.options.LoginClientID},
-		"code_verifier": {code.Verifier.Reveal()},
+	answered, unreachable := c.post(ctx, c.requests().Exchange, values{
+		"{code}": code.Code.Reveal(), redirectURI: code.RedirectURI, "{verifier}": code.Verifier.Reveal(),
 	})
 	if unreachable != nil {
 		return endpoint.TokenResponse{}, unreachable
@@ -131,7 +114,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenRespons
 	}
 	m := answered.members()
 	if !answered.ok() || m.saysError() {
-		detail := cleaned(answered.detail(), code.Code, code.Verifier)
+		detail := cleaned(answered.detail(), code.Code, code.Verifier, answered.proof)
 		return endpoint.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
 	response := m.tokenResponse()
@@ -145,13 +128,7 @@ func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenRespons
 // dialect of Codex's issuer): one request. Not every account may have one, so that its
 // errors, of the same types as those of [Client.Exchange], end no login.
 func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.Token, error) {
-	answered, unreachable := c.postForm(ctx, c.loginTokenEndpoint(), url.Values{
-		"grant_type":         {grantTokenExchange},
-		"client_id":          {c.options.LoginClientID},
-		"requested_token":    {requestedAPIKey},
-		"subject_token":      {idToken.Reveal()},
-		"subject_token_type": {typeIDToken},
-	})
+	answered, unreachable := c.post(ctx, c.requests().KeyExchange, values{"{id_token}": idToken.Reveal()})
 	if unreachable != nil {
 		return secret.Token{}, unreachable
 	}
@@ -164,6 +141,3 @@ func (c *Client) ExchangeKey(ctx context.Context, idToken secret.Token) (secret.
 	}
 	return key, nil
 }
-
-// loginTokenEndpoint is the token endpoint for codes. Refreshes may have another.
-func (c *Client) loginTokenEndpoint() string { return c.options.LoginIssuer + "/oauth/token" }

@@ -242,7 +242,7 @@ func TestIntervalIsReadInBothDialects(t *testing.T) {
 func TestEveryCallOfALoginNamesItsClient(t *testing.T) {
 	i := issuer.New(issuer.Options{})
 	o := options(i.Transport())
-	o.LoginClientID = "app_mine"
+	o.Profile.ClientID = "app_mine"
 	client := oauth.New(o)
 	client.StartDevice(t.Context()) // this issuer knows no client but Codex, and says so
 	client.Exchange(t.Context(), oauth.Code{Code: secret.New("unknown"), Verifier: secret.New("v")})

@@ -27,7 +27,7 @@ func TestSecretsAreInNoLogOrError(t *testing.T) {
 	o.Log = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	names := names
 	names.TokenEndpoint += "?key=" + url.QueryEscape(sentinel)
-	o.RevocationEndpoint = issuerURL + "/oauth/revoke?key=" + url.QueryEscape(sentinel)
+	o.Profile.Endpoints.Revocation = issuerURL + "/oauth/revoke?key=" + url.QueryEscape(sentinel)
 	client, token := oauth.New(o), secret.New(sentinel)
 	calls := map[issuer.Call]func() error{
 		issuer.Refresh: func() error { fmt.Fprintf(&out, "%+v", client.Refresh(t.Context(), names, token, "")); return nil },

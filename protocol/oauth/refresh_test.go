@@ -19,6 +19,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 const issuerURL = "https://issuer.test"
@@ -33,8 +34,8 @@ func at(endpoint string) machine.Issuer {
 
 func options(transport http.RoundTripper) oauth.Options {
 	return oauth.Options{
-		LoginIssuer: issuerURL,
-		Transport:   transport,
+		Profile:   profile.CodexAt(issuerURL),
+		Transport: transport,
 	}
 }
 

@@ -23,6 +23,7 @@ type reply struct {
 	body   []byte           // as much of it as could be read, decompressed
 	cut    evidence.Problem // why the body is incomplete; "" if it is complete, or longer than the limit
 	spent  secret.Token     // the refresh token that was sent, which an answer may repeat
+	proof  secret.Token     // the secret of the client, likewise
 }
 
 func (r reply) ok() bool { return r.status/100 == 2 }

@@ -12,7 +12,9 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // newTransport makes the transport of all calls: through the proxy that the environment
@@ -48,18 +50,32 @@ const (
 	bodyLimitBytes   = 1 << 20
 )
 
-// post asks the issuer once. It sends no Authorization header: the client is a
-// public one (RFC 6749 section 2.1), known by the client_id in the body.
-func (c *Client) post(ctx context.Context, address, contentType string, content []byte) (reply, *UnreachableError) {
+// post asks the issuer once. with fills the request in; the secret of the client is added,
+// if the request needs it. A request without a URL is none that the profile has.
+func (c *Client) post(ctx context.Context, asked profile.Request, with values) (reply, *UnreachableError) {
+	var proof secret.Token
+	if asked.NeedsSecret() {
+		var missing *UnreachableError
+		if proof, missing = c.secret(ctx); missing != nil {
+			return reply{}, missing
+		}
+		with = with.and(clientSecret, proof.Reveal())
+	}
+	contentType, content := encode(asked.Encoding, with.fill(asked.Fields))
 	body := newOneShot(content, func() bool { return endpoint.MayPost(ctx) })
-	request, err := c.options.Rules.NewRequest(ctx, http.MethodPost, address, body)
+	request, err := c.options.Rules.NewRequest(ctx, http.MethodPost, asked.URL, body)
 	if err != nil {
 		return reply{}, &UnreachableError{Problem: outbound.ProblemOf(ctx, err)}
 	}
 	request.ContentLength = int64(len(content)) // otherwise net/http would send it in chunks
 	request.Header.Set("Content-Type", contentType)
+	if asked.Basic {
+		request.SetBasicAuth(url.QueryEscape(asked.ClientID), url.QueryEscape(proof.Reveal())) // RFC 6749 section 2.3.1
+	}
 	c.Sign(request)
-	return send(c.Transport(), request, body)
+	answered, unreachable := send(c.Transport(), request, body)
+	answered.proof = proof
+	return answered, unreachable
 }
 
 // send sends the request once and reads the answer. It does not use http.Client, which

@@ -28,6 +28,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // proxiedEndpoint makes the test binary a program that refreshes once at this address:
@@ -82,7 +83,7 @@ func (c networkedClient) Revoke(ctx context.Context, login machine.Credential) e
 
 func networked(address string, change ...func(*oauth.Options)) networkedClient {
 	o := options(nil)
-	o.RevocationEndpoint = address
+	o.Profile.Endpoints.Revocation = address
 	for _, each := range change {
 		each(&o)
 	}
@@ -191,12 +192,12 @@ func TestInvalidAddressIsAProblem(t *testing.T) {
 
 func TestTokensAreNotSentOverPlainHTTP(t *testing.T) {
 	never := transportFunc(func(*http.Request) (*http.Response, error) { panic("a request was made") })
-	client := oauth.New(oauth.Options{LoginIssuer: "http://issuer.test", RevocationEndpoint: "http://issuer.test/revoke", Transport: never})
+	client := oauth.New(oauth.Options{Profile: profile.CodexAt("http://issuer.test"), Transport: never})
 	plain := oauth.UnreachableError{Problem: evidence.ProblemPlainHTTP}
 
 	answer := client.Refresh(t.Context(), machine.Issuer{TokenEndpoint: "http://issuer.test/oauth/token"}, secret.New("r"), "")
 	require.Equal(t, endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemPlainHTTP}}, answer)
-	revoked := client.Revoke(t.Context(), machine.Issuer{}, machine.Credential{RefreshToken: secret.New("r")})
+	revoked := client.Revoke(t.Context(), machine.Issuer{TokenEndpoint: "http://issuer.test/oauth/token"}, machine.Credential{RefreshToken: secret.New("r")})
 	_, exchanged := client.Exchange(t.Context(), oauth.Code{})
 	_, keyed := client.ExchangeKey(t.Context(), secret.New("i"))
 	_, started := client.StartDevice(t.Context())

@@ -50,6 +50,11 @@ type Profile struct {
 	ReuseLeeway     time.Duration // how long one more post of a spent refresh token is harmless
 
 	Answers Answers
+
+	// IsCodex is what no table can say, and no other issuer needs: the order of Codex's
+	// members, an access token that is revoked without a client_id, a revocation endpoint
+	// beside the token endpoint of each login, and an API key that is asked for after a login.
+	IsCodex bool
 }
 
 // Endpoints are the addresses of an issuer (RFC 8414 section 2); "" for none.
@@ -145,8 +150,8 @@ func Codex() Profile {
 	p.Issuer = CodexIssuer
 	p.Discovery = DiscoveryNone
 	p.Endpoints = Endpoints{
-		Authorization: p.Issuer + "/oauth/authorize", Token: CodexTokenEndpoint, Revocation: p.Issuer + "/oauth/revoke",
-		Device: p.Issuer + "/api/accounts/deviceauth/usercode",
+		Authorization: CodexIssuer + "/oauth/authorize", Token: CodexTokenEndpoint, Revocation: CodexIssuer + "/oauth/revoke",
+		Device: CodexIssuer + "/api/accounts/deviceauth/usercode",
 	}
 	p.ClientID = CodexClientID
 	p.RequestEncoding = JSON
@@ -164,6 +169,18 @@ func Codex() Profile {
 	p.Expiry = []ExpirySource{ExpClaim}
 	p.AssumedLifetime = 8 * 24 * time.Hour
 	p.Answers = CodexAnswers
+	p.IsCodex = true
+	return p
+}
+
+// CodexAt is the profile of Codex at another address, which has no slash at the end: each of
+// its logins is revoked beside the token endpoint of its own.
+func CodexAt(issuer string) Profile {
+	p := Codex()
+	p.Issuer = issuer
+	p.Endpoints = Endpoints{
+		Authorization: issuer + "/oauth/authorize", Token: issuer + "/oauth/token", Device: issuer + "/api/accounts/deviceauth/usercode",
+	}
 	return p
 }
 

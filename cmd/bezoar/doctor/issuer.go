@@ -116,5 +116,7 @@ var remedies = map[evidence.Problem]string{
 	evidence.ProblemNoConnection:        "check that this machine is online, and that HTTPS_PROXY or ALL_PROXY names the proxy if one is needed",
 	evidence.ProblemCAFileNoCertificate: "check that BEZOAR_CA_CERTIFICATE (or SSL_CERT_FILE) names a PEM file with BEGIN CERTIFICATE in it",
 	evidence.ProblemPlainHTTP:           "use an https address; or set " + outbound.AllowPlainHTTPVariable + "=1 if the network in between is trusted",
+	evidence.ProblemClientSecret:        "check client_secret_command or client_secret_env of the profile",
+	evidence.ProblemOtherProfile:        "log in again, or put the profile back",
 	evidence.ProblemAddress:             "correct BEZOAR_REFRESH_TOKEN_URL_OVERRIDE, or unset it",
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/fallback"
@@ -66,10 +68,7 @@ func NewLog(env cli.Environment, c config.Config, from slog.Level) *slog.Logger 
 
 // NewIssuer is the client of the issuer.
 func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
-	options := oauth.Options{
-		RevocationEndpoint: c.RevocationURL, LoginIssuer: c.Issuer, LoginClientID: c.LoginClientID, Log: log,
-		Rules: RulesOf(c),
-	}
+	options := oauth.Options{Profile: ProfileOf(c), Rules: RulesOf(c), Log: log}
 	if path := c.CACertificatePath; path != "" {
 		options.Authorities = func() ([]byte, error) {
 			certificates, _, err := disk.Here.Read(path, certificatesLimitBytes)
@@ -77,6 +76,14 @@ func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 		}
 	}
 	return oauth.New(options)
+}
+
+// ProfileOf is the profile of Codex, as the settings have changed it.
+func ProfileOf(c config.Config) profile.Profile {
+	p := profile.CodexAt(c.Issuer)
+	p.ClientID = cmp.Or(c.LoginClientID, p.ClientID)
+	p.Endpoints.Revocation = c.RevocationURL
+	return p
 }
 
 // certificatesLimitBytes is many times the size of all authorities of a system.

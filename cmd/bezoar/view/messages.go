@@ -215,4 +215,6 @@ var noAnswer = map[evidence.Problem]string{
 	evidence.ProblemAddress:             "the address of the issuer is not a URL",
 	evidence.ProblemHeader:              "a setting cannot be sent in a header",
 	evidence.ProblemPlainHTTP:           "the issuer's address is plain HTTP, and no token is sent there",
+	evidence.ProblemClientSecret:        "the secret of the client cannot be had",
+	evidence.ProblemOtherProfile:        "the login is one of another issuer or client than its profile says",
 }

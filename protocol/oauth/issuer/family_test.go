@@ -18,13 +18,14 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 var names = machine.Issuer{TokenEndpoint: "https://issuer.test/oauth/token", ClientID: oauth.DefaultClientID}
 
 func clientOf(transport http.RoundTripper) *oauth.Client {
 	return oauth.New(oauth.Options{
-		LoginIssuer: "https://issuer.test", Transport: transport,
+		Profile: profile.CodexAt("https://issuer.test"), Transport: transport,
 	})
 }
 
