@@ -24,7 +24,7 @@ const module = "github.com/bezoar-auth/bezoar/"
 var rows = map[string]int{
 	"machine/secret": 0, "machine/evidence": 0, "store/system": 0, "protocol": 0, "protocol/jsonrpc": 0, "protocol/legible": 0, "protocol/loopback": 0,
 	"protocol/front/surface": 1, "machine/jwt": 1, "machine/history": 1, "protocol/outbound": 1, "protocol/websocket": 1, "store/disk": 1, "store/system/systemtest": 1,
-	"machine/endpoint": 2, "cmd/bezoar/socket": 2, "protocol/profile": 2,
+	"machine/endpoint": 2, "cmd/bezoar/socket": 2, "protocol/profile": 2, "protocol/mcp": 2,
 	"machine": 3, "protocol/schema": 3, "protocol/schema/schematest": 4,
 	"cmd/bezoar/diagram": 4, "machine/persist": 4, "protocol/oauth": 4, "protocol/chatgpt": 4,
 	"machine/engine/internal/owner": 5, "machine/engine": 6, "store/authjson": 5, "store/journal": 5, "store/fallback": 5, "store/bounded": 5,
@@ -186,6 +186,7 @@ var revealers = map[string]string{
 	"protocol/oauth/issuer":   "the issuer's own side of that",
 	"protocol/appserver":      "the client is handed its token",
 	"protocol/chatgpt":        "the usage endpoint is sent the token",
+	"protocol/mcp":            "the resource is sent the token",
 	"protocol/front":          "the child is handed its token",
 	"cmd/bezoar/account":      "the token command prints it",
 	"cmd/bezoar/demo":         "a plain client is given a token",

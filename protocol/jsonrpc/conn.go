@@ -84,6 +84,9 @@ type Options struct {
 	// waits there itself. It is called before a Read if others are to answer what was read: a
 	// Read that blocks in the system keeps the processor from them for a tenth of a millisecond.
 	AwaitInput func()
+	// NamesVersion puts "jsonrpc":"2.0" into the errors that this connection answers with:
+	// Codex leaves that member out, and other programs insist on it.
+	NamesVersion bool
 	// CallPrefix makes the ids of own requests strings that begin with it, for a
 	// connection on which requests of others go out too. "" for integers from 0.
 	CallPrefix string
@@ -101,6 +104,7 @@ type Conn struct {
 	fed     *outbox // of the connection that was handed lines of this burst; of the reading goroutine
 	calls   calls
 	limit   int    // of the queue, in bytes
+	version string // the member jsonrpc, with a comma behind it; "" for none
 	await   func() // AwaitInput, never nil
 	readOn  func() // read: made once, for it is handed over with each line
 
@@ -128,6 +132,9 @@ func New(r io.Reader, w io.Writer, o Options) *Conn {
 	}
 	if c.await == nil {
 		c.await = func() {}
+	}
+	if o.NamesVersion {
+		c.version = `"jsonrpc":"2.0",`
 	}
 	c.readOn = c.read
 	c.in = newLines(r, cmp.Or(o.LineLimitBytes, 64<<20), c.drop)
@@ -210,7 +217,7 @@ func (c *Conn) ReplyError(id ID, e *Error) {
 		panic(err) // a number and a string
 	}
 	c.out.add(func(line []byte) []byte {
-		line = append(line, `{"error":`...)
+		line = append(append(append(line, '{'), c.version...), `"error":`...)
 		line = append(line, encoded...)
 		line = append(line, `,"id":`...)
 		line = id.appendTo(line)

@@ -169,6 +169,23 @@ func parse(line []byte) (message, error) {
 	return msg, nil
 }
 
+// Parse decides what a line is, as a connection does that reads it: a [Request], a
+// [Notification] or an [Answer]. Its parts are parts of the line. An error says that it is
+// no message, and repeats nothing of it.
+func Parse(line []byte) (any, error) {
+	m, err := parse(line)
+	if err != nil {
+		return nil, err
+	}
+	switch m.kind {
+	case request:
+		return Request{ID: m.id, Method: string(m.method), Params: m.params, Line: line}, nil
+	case notification:
+		return Notification{Method: string(m.method), Params: m.params, Line: line}, nil
+	}
+	return Answer{ID: m.id, Result: m.result, Err: m.err, Line: line}, nil
+}
+
 // envelope has the values of the members of a message, nil for a missing one.
 type envelope struct{ id, method, params, result, err []byte }
 
