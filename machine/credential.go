@@ -35,9 +35,18 @@ type Credential struct {
 	OwnerID      string // a random name that the login was given when it was made; "" when the record has none
 
 	// ExpiresAt is when the access token expires, as the issuer said when it gave it
-	// (expires_in); zero if that is not known. It is no part of the record: the ledger
-	// keeps it, and Equal does not look at it.
+	// (expires_in); zero if that is not known. Equal does not look at it: the record of an
+	// account has it, and auth.json has no place for it, so that the ledger keeps it.
 	ExpiresAt time.Time
+	Granted   Granted
+}
+
+// Granted is what else an issuer said of a login. The record of an account keeps it, and
+// auth.json has no place for it. Equal does not look at it.
+type Granted struct {
+	Scope     string // of the access token (RFC 6749 section 3.3); "" for what was asked for
+	TokenType string // of the access token, as the issuer spells it (section 7.1); "" for Bearer
+	Email     string // of the user; "" where only an ID token may tell
 }
 
 // Equal reports whether both are the same login in every member.

@@ -99,6 +99,7 @@ type UnreadableError struct {
 	Place        string // where it is, "" if that cannot be said in a path
 	Problem      string
 	BlocksWrites bool // no login can be stored until a person has moved it away
+	IsNewer      bool // a newer version of this program wrote it, and can read it
 }
 
 func (e *UnreadableError) Error() string {

@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // idToken is a JWT whose payload is {}.
@@ -118,7 +119,7 @@ func TestDecodeRefusesWhatCodexRefusesAndLeaksNothing(t *testing.T) {
 		"not UTF-8":                     "{\"OPENAI_API_KEY\": \"S3NT1NEL\xff\"}",
 		"half a surrogate pair":         `{"OPENAI_API_KEY": "S3NT1NEL\ud800"}`,
 		"half a pair, and a character":  `{"OPENAI_API_KEY": "S3NT1NEL\ud800 \udc00"}`,
-		"too large":                     `{"OPENAI_API_KEY": "` + strings.Repeat("S3NT1NEL", authjson.SizeLimitBytes/8) + `"}`,
+		"too large":                     `{"OPENAI_API_KEY": "` + strings.Repeat("S3NT1NEL", record.SizeLimitBytes/8) + `"}`,
 		"the mode twice":                `{"auth_mode": "apikey", "auth_mode": "apikey", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"the key twice":                 `{"OPENAI_API_KEY": "S3NT1NEL", "OPENAI_API_KEY": "S3NT1NEL"}`,
 		"the key twice, once null":      `{"OPENAI_API_KEY": "S3NT1NEL", "OPENAI_API_KEY": null}`,
@@ -180,16 +181,16 @@ func TestADateThatCannotBeReadWithholdsNoToken(t *testing.T) {
 		`1795496400`:                     five,
 		`1795496400.75`:                  five,
 		`1795496400000`:                  five,
-		`""`:                             authjson.Undated,
-		`"yesterday"`:                    authjson.Undated,
-		`"2026-11-24"`:                   authjson.Undated,
-		`"2026-02-30T05:00:00Z"`:         authjson.Undated,
-		`"0000-01-01T00:00:00+01:00"`:    authjson.Undated,
-		`"9999-12-31T23:59:59-01:00"`:    authjson.Undated,
-		`-1`:                             authjson.Undated,
-		`1e300`:                          authjson.Undated,
-		`true`:                           authjson.Undated,
-		`{"seconds": 1}`:                 authjson.Undated,
+		`""`:                             record.Undated,
+		`"yesterday"`:                    record.Undated,
+		`"2026-11-24"`:                   record.Undated,
+		`"2026-02-30T05:00:00Z"`:         record.Undated,
+		`"0000-01-01T00:00:00+01:00"`:    record.Undated,
+		`"9999-12-31T23:59:59-01:00"`:    record.Undated,
+		`-1`:                             record.Undated,
+		`1e300`:                          record.Undated,
+		`true`:                           record.Undated,
+		`{"seconds": 1}`:                 record.Undated,
 	} {
 		document := `{"tokens": ` + tokens + `, "last_refresh": ` + said + `}`
 		c, err := authjson.Decode([]byte(document))
@@ -366,7 +367,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		for _, base := range [][]byte{nil, data} {
 			written, err := authjson.Encode(c, base)
-			if base != nil && err != nil && len(data) > authjson.SizeLimitBytes/2 {
+			if base != nil && err != nil && len(data) > record.SizeLimitBytes/2 {
 				continue // laid out, it is larger than a login may be
 			}
 			require.NoError(t, err)

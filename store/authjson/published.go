@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // A published login is an auth.json for programs that must not refresh it: tokens of the
@@ -27,11 +28,11 @@ func EncodePublished(c machine.Credential, from string) ([]byte, error) {
 	if c.Method != machine.MethodExternal || !c.RefreshToken.IsEmpty() {
 		return nil, errors.New("a login that can be refreshed is not published")
 	}
-	var mark, top object
-	mark.add(memberBy, text(publishedBy))
-	mark.add(memberFrom, text(from))
-	top.add(memberPublished, mark.indented(indent))
-	return Encode(c, top.indented(""))
+	var mark, top record.Object
+	mark.Add(memberBy, record.Text(publishedBy))
+	mark.Add(memberFrom, record.Text(from))
+	top.Add(memberPublished, mark.Indented(record.Indent))
+	return Encode(c, top.Indented(""))
 }
 
 // PublishedFrom is the home that holds the login which data was published from. It is
@@ -42,12 +43,12 @@ func PublishedFrom(data []byte) (from string, isPublished bool) {
 	if err != nil || c.Method != machine.MethodExternal || !c.RefreshToken.IsEmpty() || !c.APIKey.IsAbsent() {
 		return "", false
 	}
-	top, err := parseObject(data)
+	top, err := record.Parse(data)
 	if err != nil {
 		return "", false
 	}
 	var r reader
-	mark, _ := split(r.member(top, memberPublished))
-	by, from := r.optional(mark, memberBy), r.optional(mark, memberFrom)
-	return from, r.err == nil && by == publishedBy && from != ""
+	mark, _ := record.Split(r.Member(top, memberPublished))
+	by, from := r.Optional(mark, memberBy), r.Optional(mark, memberFrom)
+	return from, r.Err == nil && by == publishedBy && from != ""
 }

@@ -18,10 +18,6 @@ import (
 // 0.169.0 on.
 const LockFile = "auth.lock"
 
-// UnreadableFile keeps what stood in auth.json and was no login, when a login or a
-// logout takes it away.
-const UnreadableFile = "auth.json.unreadable"
-
 // RefreshLock is the lock of one home, whatever store its login is in: polite
 // processes refresh one after the other. It is the lock of [LockFile], which is
 // never removed.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/system/systemtest"
 )
 
@@ -20,7 +19,7 @@ func TestWhatIsNoLoginIsKeptWhenItGoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
-			path, aside := filepath.Join(home, authFile), filepath.Join(home, disk.UnreadableFile)
+			path, aside := filepath.Join(home, authFile), filepath.Join(home, asideFile)
 			s := quiet(home)
 			for n, each := range []string{`{"tokens": {"access_to`, `{"tokens": {"access_to`, "notes of mine"} {
 				require.NoError(t, os.WriteFile(path, []byte(each), 0o600))
@@ -35,7 +34,7 @@ func TestWhatIsNoLoginIsKeptWhenItGoes(t *testing.T) {
 				require.Equal(t, want, string(content))
 				systemtest.RequireForOwnerAlone(t, file)
 			}
-			requireNoLitter(t, home, authFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
+			requireNoLitter(t, home, authFile, commitFile, asideFile, asideFile+".2")
 		})
 	}
 }
@@ -58,7 +57,7 @@ func TestAFileThatIsFarTooLargeForALoginIsMovedAside(t *testing.T) {
 	s := quiet(home)
 	require.NoError(t, s.Replace(background, newLogin))
 	require.Equal(t, "new", stored(t, s))
-	info, err := os.Stat(filepath.Join(home, disk.UnreadableFile))
+	info, err := os.Stat(filepath.Join(home, asideFile))
 	require.NoError(t, err)
 	require.EqualValues(t, 1<<40, info.Size())
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // Lock implements [persist.Store] with these locks, in this order: that of the home (see
-// [disk.RefreshLock]), that of the folder which auth.json links to, and that of the file
+// [disk.RefreshLock]), that of the folder which the file of the record links to, and that of the file
 // which has the login. The others are for homes that share the file: through a symbolic
 // link, or mounted into two containers, or by a second name. Before the last one, Lock
 // recovers what a crash left, because that may put another file in place.
@@ -43,11 +42,11 @@ func (s *Store) Lock(ctx context.Context) (unlock func(), err error) {
 	}, nil
 }
 
-// lockFolder locks the folder that auth.json links to as if it were a home, which it may be.
+// lockFolder locks the folder that the file of the record links to as if it were a home, which it may be.
 // Unlike the lock of the file, every system has this one, and it keeps no program from replacing
 // the file. It returns an error if ctx ends; a folder that takes no lock has to do without.
 func (s *Store) lockFolder(ctx context.Context, where place) (unlock func(), err error) {
-	if where.path == filepath.Join(s.home, authFile) || isSame(s.home, where.folder) {
+	if where.path == s.path() || isSame(s.home, where.folder) {
 		return func() {}, nil
 	}
 	unlock, err = s.disk.Lock(ctx, where.folder+disk.LockFile, contentPoll)

@@ -14,7 +14,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
-	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 )
 
@@ -72,7 +71,7 @@ func TestAHomeMayHaveAnyName(t *testing.T) {
 			require.Equal(t, "other", stored(t, s))
 			require.NoError(t, s.Delete(background))
 			require.Equal(t, "none", stored(t, s))
-			requireNoLitter(t, home, lockFile, commitFile, LedgerName, LedgerName+".lock", "auth.intents", disk.UnreadableFile)
+			requireNoLitter(t, home, lockFile, commitFile, LedgerName, LedgerName+".lock", "auth.intents", asideFile)
 		})
 	}
 }

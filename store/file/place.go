@@ -13,15 +13,15 @@ import (
 	"syscall"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
-const authFile = "auth.json"
-
-// place is where the record really is: auth.json, or the file that it links to.
+// place is where the record really is: the file of the format in the home, or the file that it
+// links to.
 type place struct {
 	disk   *disk.Disk
+	format *record.Format
 	path   string // not a symbolic link, unless a process makes one now
 	folder string // of path
 	name   string // in folder
@@ -33,19 +33,19 @@ const linksLimit = 40
 // find follows symbolic links, also to a file that does not exist yet. It does not
 // clean paths: behind a link to a folder, ".." is not what the text says.
 func (s *Store) find() (place, error) {
-	path := filepath.Join(s.home, authFile)
+	path := s.path()
 	for range linksLimit {
 		folder, name := filepath.Split(path)
 		target, err := os.Readlink(path)
 		if err != nil { // it is none; anything worse will show when it is used
-			return place{disk: &s.disk, path: path, folder: folder, name: name}, nil
+			return place{disk: &s.disk, format: &s.options.Format, path: path, folder: folder, name: name}, nil
 		}
 		if !filepath.IsAbs(target) {
 			target = folder + target
 		}
 		path = target
 	}
-	return place{disk: &s.disk, path: path}, errors.New("too many symbolic links lead to it")
+	return place{disk: &s.disk, format: &s.options.Format, path: path}, errors.New("too many symbolic links lead to it")
 }
 
 // mustKeepFile reports whether the record must be written in place: a new file there
@@ -99,7 +99,7 @@ var (
 	errAppendOnly = errors.New("its folder is marked as immutable or append-only (lsattr -d shows it, ls -lOd on macOS)")
 )
 
-// ErrReplaced reports that auth.json is a mount point, and that its file has been
+// ErrReplaced reports that the file of the record is a mount point, and that its file has been
 // replaced at the source of the mount: this home sees the old file, which has no name
 // there any more. Mount the folder and not the file.
 var ErrReplaced = errors.New("it was replaced where it is mounted from, and is an old copy here; mount its folder, not the file")
@@ -158,7 +158,7 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 		return nil, nil, &persist.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
 	}
 	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, authjson.SizeLimitBytes+1)) // one more, for the codec to refuse
+	raw, err := io.ReadAll(io.LimitReader(file, record.SizeLimitBytes+1)) // one more, for the codec to refuse
 	if err != nil {
 		return nil, nil, &persist.UnavailableError{Err: fmt.Errorf("%s cannot be read: %w", p.path, plain(err))}
 	}
@@ -169,8 +169,8 @@ func (p place) readFile() ([]byte, os.FileInfo, error) {
 // there when it died. A login without a date counts as refreshed when the file was
 // written.
 func (p place) decode(raw []byte, info os.FileInfo) (finding, error) {
-	credential, err := authjson.Decode(raw)
-	if credential.LastRefresh.Equal(authjson.Undated) {
+	credential, err := p.format.Decode(raw)
+	if credential.LastRefresh.Equal(record.Undated) {
 		credential.LastRefresh = info.ModTime().UTC()
 	}
 	if err == nil {

@@ -12,15 +12,15 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // sweep recovers the staged files of processes that died in a write. It never touches
 // those of living processes.
 func (s *Store) sweep(ctx context.Context, where place) {
 	for _, each := range where.leftovers() {
-		if each.abandoned(s.owner(), s.now()) {
+		if each.abandoned(s.owner(), s.now()) && !each.isOfNewer() {
 			s.recover(ctx, each)
 		}
 	}
@@ -72,10 +72,18 @@ func (s *Store) claim(l leftover) (*temp, bool) {
 	return &t, s.disk.System().Rename(l.path, t.path) == nil
 }
 
+// isOfNewer reports whether a newer version of this program staged a login there, which is
+// for that version to recover.
+func (l *leftover) isOfNewer() bool {
+	_, err := l.where.format.Decode(l.content)
+	unreadable, ok := errors.AsType[*persist.UnreadableError](err)
+	return ok && unreadable.IsNewer
+}
+
 // needed reports whether the write would have gone on, raw being the content of the
 // record's file.
 func (l *leftover) needed(raw []byte) bool {
-	if _, err := authjson.Decode(l.content); err != nil {
+	if _, err := l.where.format.Decode(l.content); err != nil {
 		return false
 	}
 	if _, cutShort := l.completes(raw); cutShort {
@@ -157,7 +165,7 @@ func readPlain(on disk.Disk, path string) ([]byte, os.FileInfo, error) {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return nil, nil, errors.Join(err, errors.New("it is no plain file"))
 	}
-	return on.Read(path, authjson.SizeLimitBytes)
+	return on.Read(path, record.SizeLimitBytes)
 }
 
 // whole reports whether the file holds what it was made to hold.
@@ -170,7 +178,7 @@ func (l *leftover) completes(raw []byte) (machine.Credential, bool) {
 	if !l.whole() || len(raw) == len(l.content) || !bytes.HasPrefix(l.content, raw) {
 		return machine.Credential{}, false
 	}
-	credential, err := authjson.Decode(l.content)
+	credential, err := l.where.format.Decode(l.content)
 	return credential, err == nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
@@ -46,7 +45,7 @@ func (p place) checkSuccessor() error {
 	beside := p.leftovers()
 	found, _ := p.read() // nothing there has no successor
 	for _, each := range beside {
-		_, err := authjson.Decode(each.content)
+		_, err := p.format.Decode(each.content)
 		if err == nil && each.whole() && each.was == mark(revisionOf(found.raw)) {
 			return persist.ErrConflict
 		}
@@ -66,7 +65,7 @@ func (s *Store) reserve(where place, c machine.Credential) (*temp, error) {
 		return nil, err
 	}
 	found, _ := where.read() // without a login there is nothing more to keep
-	content, err := authjson.Encode(c, found.content)
+	content, err := where.format.Encode(c, found.content)
 	if err != nil {
 		return nil, err
 	}

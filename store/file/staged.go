@@ -24,7 +24,7 @@ type change struct {
 // next process knows whether it holds the new content still, or the old one that it
 // was exchanged for.
 //
-//	auth.json.PID-STARTED-NAMESPACE.WAS.IS.RANDOM.tmp
+//	FILE.PID-STARTED-NAMESPACE.WAS.IS.RANDOM.tmp
 type temp struct {
 	change
 	where place

@@ -1,4 +1,4 @@
-// Package file keeps a login in a folder as Codex does, in auth.json, and refreshes
+// Package file keeps a login in a folder as Codex does, in one file, and refreshes
 // take turns at auth.lock. Beside the login it keeps bezoar's own ledger.
 // cmd/bezoar/docs/home.md lists the files and the locks.
 package file
@@ -19,9 +19,10 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
-// Store is the [persist.Store] in a folder, the file auth.json. A write puts a
+// Store is the [persist.Store] in a folder, one file. A write puts a
 // new file in the place of the old one, so that a reader sees the one or the
 // other. Symbolic links are followed; a file that has a second hard link or is
 // a mount point stays the file it is and is written in place (see overwrite).
@@ -37,6 +38,8 @@ type Store struct {
 
 // Options are settings of a store. The zero value is fit for use.
 type Options struct {
+	Format record.Format // of the record, and the name of its file; the zero Format is [authjson.Format]
+
 	Log  *slog.Logger     // nil is slog.Default()
 	Disk disk.Disk        // where the home is
 	Now  func() time.Time // the clock that files are dated with, and the age of staged ones is measured with; nil is time.Now
@@ -48,6 +51,9 @@ func Open(home string, options Options) *Store {
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
+	if options.Format.File == "" {
+		options.Format = authjson.Format
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -56,6 +62,9 @@ func Open(home string, options Options) *Store {
 		lock: options.Disk.NewRefreshLock(home, options.Log),
 	}
 }
+
+// path is where the record is, or a link to it.
+func (s *Store) path() string { return filepath.Join(s.home, s.options.Format.File) }
 
 // Load implements [persist.Store]. A file with nothing in it is no login.
 func (s *Store) Load(context.Context) (persist.Record, error) {
@@ -69,15 +78,15 @@ func (s *Store) Load(context.Context) (persist.Record, error) {
 
 // Stamp implements [persist.Store]. It costs one stat.
 func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
-	stamp, err := s.disk.System().Stamp(filepath.Join(s.home, authFile))
+	stamp, err := s.disk.System().Stamp(s.path())
 	return persist.Stamp(stamp), err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
 // Replace implements [persist.Store]. It returns a [*persist.NotDurableError] if the
-// login cannot be written, and another error if auth.json has no place for such a
+// login cannot be written, and another error if the format has no place for such a
 // login.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
-	content, err := authjson.Encode(c, nil)
+	content, err := s.options.Format.Encode(c, nil)
 	if err != nil {
 		return fmt.Errorf("encode a login: %w", err)
 	}
@@ -120,7 +129,7 @@ func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.C
 	if err != nil || found.record.Revision != base {
 		return persist.ErrConflict
 	}
-	content, err := authjson.Encode(c, found.content)
+	content, err := s.options.Format.Encode(c, found.content)
 	if err != nil {
 		return fmt.Errorf("encode a refreshed login: %w", err)
 	}
@@ -228,20 +237,20 @@ func (s *Store) setAside(where place) error {
 // It returns "" if there is a copy of it already.
 func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 	for n := range asides {
-		aside = filepath.Join(s.home, disk.UnreadableFile)
+		aside = filepath.Join(s.home, s.options.Format.Aside())
 		if n > 0 {
 			aside += fmt.Sprintf(".%d", n+1)
 		}
-		if there, _, err := s.disk.Read(aside, authjson.SizeLimitBytes); err == nil && bytes.Equal(there, raw) {
+		if there, _, err := s.disk.Read(aside, record.SizeLimitBytes); err == nil && bytes.Equal(there, raw) {
 			return "", nil
 		}
 		if _, err := os.Lstat(aside); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if len(raw) > authjson.SizeLimitBytes { // and more of it was not read
+		if len(raw) > record.SizeLimitBytes { // and more of it was not read
 			return aside, s.disk.System().Rename(where.path, aside)
 		}
 		return aside, s.disk.In("aside: ").Create(aside, raw)
 	}
-	return "", fmt.Errorf("there are %d files %s already", asides, filepath.Join(s.home, disk.UnreadableFile))
+	return "", fmt.Errorf("there are %d files %s already", asides, filepath.Join(s.home, s.options.Format.Aside()))
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
@@ -33,7 +32,7 @@ func TestStoreKeepsTheContractThroughASymbolicLink(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, os.ModeSymlink, info.Mode().Type(), "the link is still one")
 			requireNoLitter(t, vault, authFile, lockFile, commitFile, "current")
-			requireNoLitter(t, site.home, authFile, lockFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
+			requireNoLitter(t, site.home, authFile, lockFile, commitFile, asideFile, asideFile+".2")
 		})
 		return site
 	})
@@ -47,7 +46,7 @@ func TestStoreKeepsTheContractInAFileWithTwoNames(t *testing.T) {
 		require.NoError(t, os.Link(site.path(), other))
 		t.Cleanup(func() {
 			requireSameFile(t, site.path(), other)
-			requireNoLitter(t, site.home, authFile, lockFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
+			requireNoLitter(t, site.home, authFile, lockFile, commitFile, asideFile, asideFile+".2")
 		})
 		return site
 	})

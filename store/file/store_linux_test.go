@@ -15,7 +15,6 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/authjson"
-	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
@@ -51,7 +50,7 @@ func TestStoreKeepsTheContractInAMountedFile(t *testing.T) {
 		home, source := mounted(t)
 		t.Cleanup(func() {
 			requireSameFile(t, filepath.Join(home, authFile), source)
-			requireNoLitter(t, home, authFile, lockFile, commitFile, disk.UnreadableFile, disk.UnreadableFile+".2")
+			requireNoLitter(t, home, authFile, lockFile, commitFile, asideFile, asideFile+".2")
 		})
 		return &storeSite{t: t, home: home}
 	})

@@ -14,8 +14,9 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/accountjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 	"github.com/bezoar-auth/bezoar/store/storetest"
 	"github.com/bezoar-auth/bezoar/store/system"
 	"github.com/bezoar-auth/bezoar/store/system/systemtest"
@@ -23,13 +24,14 @@ import (
 
 // storeSite is a home, and auth.json in it in some form.
 type storeSite struct {
-	t    *testing.T
-	home string
+	t      *testing.T
+	home   string
+	format record.Format // the zero Format is that of auth.json
 }
 
-func (s *storeSite) Open() persist.Store { return Open(s.home, Options{}) }
+func (s *storeSite) Open() persist.Store { return Open(s.home, Options{Format: s.format}) }
 
-func (s *storeSite) path() string { return filepath.Join(s.home, authFile) }
+func (s *storeSite) path() string { return Open(s.home, Options{Format: s.format}).path() }
 
 func (s *storeSite) Write(document []byte) {
 	require.NoError(s.t, os.WriteFile(s.path(), document, 0o600))
@@ -47,7 +49,51 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	})
 }
 
+// accountSite is the home of an account.
+type accountSite struct{ storeSite }
+
+func (accountSite) KeepsAccounts() {}
+
+func TestStoreOfAnAccountKeepsTheContract(t *testing.T) {
+	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
+		site := &accountSite{storeSite{t: t, home: machinetest.Dir(t), format: accountjson.Format}}
+		t.Cleanup(func() {
+			requireNoLitter(t, site.home, "login.json", "login.json.lock", lockFile, "login.json.unreadable", "login.json.unreadable.2")
+		})
+		return site
+	})
+}
+
+// What a newer version stored is left to that version: no refresh takes its place, and what
+// it staged is not swept away. A login takes its place and keeps a copy.
+func TestWhatANewerVersionStoredIsLeftToIt(t *testing.T) {
+	home := machinetest.Dir(t)
+	newer := []byte(`{"version": 2, "access_token": "S3NT1NEL"}`)
+	s := Open(home, Options{Format: accountjson.Format, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, os.WriteFile(s.path(), newer, 0o600))
+	staged := s.path() + ".1-2-3.4.5.6.tmp"
+	require.NoError(t, os.WriteFile(staged, newer, 0o600))
+	require.NoError(t, os.Chtimes(staged, time.Time{}, time.Now().Add(-2*StagedSpan)))
+
+	_, err := s.Load(background)
+	problem := new(persist.UnreadableError)
+	require.ErrorAs(t, err, &problem)
+	require.True(t, problem.IsNewer)
+	require.ErrorIs(t, s.Swap(background, revisionOf(newer), storetest.AccountTokens(1)), persist.ErrConflict)
+	unlock, err := s.Lock(background)
+	require.NoError(t, err)
+	unlock()
+	require.FileExists(t, staged)
+
+	require.NoError(t, s.Replace(background, storetest.AccountTokens(1)))
+	kept, err := os.ReadFile(s.path() + ".unreadable")
+	require.NoError(t, err)
+	require.Equal(t, newer, kept)
+}
+
 const (
+	authFile   = "auth.json"
+	asideFile  = authFile + ".unreadable"
 	lockFile   = disk.LockFile
 	commitFile = authFile + ".lock"
 )
@@ -205,7 +251,7 @@ func TestTheLoginIsForItsOwnerAlone(t *testing.T) {
 }
 
 func TestWhatIsNoLoginIsUnreadableAndNotTold(t *testing.T) {
-	large := append(bytes.Repeat([]byte(" "), authjson.SizeLimitBytes), `{"OPENAI_API_KEY": "S3NT1NEL"}`...)
+	large := append(bytes.Repeat([]byte(" "), record.SizeLimitBytes), `{"OPENAI_API_KEY": "S3NT1NEL"}`...)
 	for _, content := range []string{`{"OPENAI_API_KEY": "S3NT1NEL"`, "S3NT1NEL", "\x00\x00", string(large)} {
 		home := machinetest.Dir(t)
 		require.NoError(t, os.WriteFile(filepath.Join(home, authFile), []byte(content), 0o600))

@@ -9,8 +9,8 @@ import (
 	"os"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
 
@@ -214,8 +214,8 @@ func (s *Store) overwrite(ctx context.Context, t *temp) error {
 	}
 	defer file.Close()
 	s.disk.Step(t.verb + ": truncate") // before the comparison: where nothing can be locked, little may come between
-	old, err := io.ReadAll(io.LimitReader(file, authjson.SizeLimitBytes+1))
-	if err == nil && len(old) > authjson.SizeLimitBytes {
+	old, err := io.ReadAll(io.LimitReader(file, record.SizeLimitBytes+1))
+	if err == nil && len(old) > record.SizeLimitBytes {
 		err = disk.ErrTooLarge // and what is so large is no login
 	}
 	if err != nil {
@@ -260,11 +260,11 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	if err := s.disk.System().Sync(file); err != nil {
 		return err
 	}
-	written, err := io.ReadAll(io.NewSectionReader(file, 0, authjson.SizeLimitBytes+1))
+	written, err := io.ReadAll(io.NewSectionReader(file, 0, record.SizeLimitBytes+1))
 	if err != nil || bytes.Equal(written, c.content) {
 		return err
 	}
-	if _, err := authjson.Decode(written); err == nil {
+	if _, err := s.options.Format.Decode(written); err == nil {
 		return persist.ErrConflict
 	}
 	return errors.New("another process wrote at the same time")

@@ -8,8 +8,8 @@ import (
 	"io/fs"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // finding is what was found in the keyring.
@@ -34,7 +34,7 @@ func (s *Store) readWith(place item, readSealed func(name string) ([]byte, error
 		if err != nil {
 			return finding{}, err
 		}
-		found, err = decode(value, place.account, readSealed)
+		found, err = decode(s.options.Format, value, place.account, readSealed)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return found, err
 		}
@@ -48,7 +48,7 @@ func (s *Store) readWith(place item, readSealed func(name string) ([]byte, error
 
 // decode reads what the keyring holds. Beside the errors of Load it returns
 // [fs.ErrNotExist] if readSealed does.
-func decode(value, account string, readSealed func(name string) ([]byte, error)) (finding, error) {
+func decode(format record.Format, value, account string, readSealed func(name string) ([]byte, error)) (finding, error) {
 	found := finding{content: []byte(value)}
 	p, err := pointerOf(value)
 	if err != nil {
@@ -64,7 +64,7 @@ func decode(value, account string, readSealed func(name string) ([]byte, error))
 			return found, &persist.UnreadableError{Problem: err.Error()}
 		}
 	}
-	credential, err := authjson.Decode(found.content)
+	credential, err := format.Decode(found.content)
 	if err != nil {
 		return found, err
 	}
@@ -74,7 +74,7 @@ func decode(value, account string, readSealed func(name string) ([]byte, error))
 }
 
 // sealedLimitBytes is more than a sealed login can have.
-const sealedLimitBytes = authjson.SizeLimitBytes + 1024
+const sealedLimitBytes = record.SizeLimitBytes + 1024
 
 func (s *Store) readSealed(name string) ([]byte, error) {
 	sealed, _, err := s.options.Disk.Read(s.path(name), sealedLimitBytes)

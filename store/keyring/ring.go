@@ -65,11 +65,10 @@ func inheriting(ring Ring, turn *os.File) Ring {
 	return ring
 }
 
-const service = "Codex Auth"
-
 // item is the place of one home in a keyring.
 type item struct {
 	ring    Ring
+	service string
 	account string
 }
 
@@ -83,12 +82,12 @@ func (s *Store) item() item {
 		home = canonical
 	}
 	sum := sha256.Sum256([]byte(home))
-	return item{ring: s.options.Ring, account: "cli|" + hex.EncodeToString(sum[:])[:16]}
+	return item{ring: s.options.Ring, service: s.options.Format.Service, account: "cli|" + hex.EncodeToString(sum[:])[:16]}
 }
 
 // get returns [persist.ErrNotFound] only if the keyring itself says so.
 func (i item) get() (string, error) {
-	value, err := i.ring.Get(service, i.account)
+	value, err := i.ring.Get(i.service, i.account)
 	switch {
 	case errors.Is(err, keyring.ErrNotFound):
 		return "", persist.ErrNotFound
@@ -101,7 +100,7 @@ func (i item) get() (string, error) {
 // set reads back what it wrote: of several items with these attributes, some of
 // another program, a keyring may answer with another one.
 func (i item) set(value string) error {
-	if err := i.ring.Set(service, i.account, value); err != nil {
+	if err := i.ring.Set(i.service, i.account, value); err != nil {
 		return &persist.UnavailableError{Err: fmt.Errorf("write to the keyring: %w", err)}
 	}
 	if back, err := i.get(); err != nil || back != value {
@@ -117,7 +116,7 @@ const itemsLimit = 16
 // place of the one that is removed, and bring back its login.
 func (i item) delete() error {
 	for range itemsLimit {
-		err := i.ring.Delete(service, i.account)
+		err := i.ring.Delete(i.service, i.account)
 		if errors.Is(err, keyring.ErrNotFound) {
 			return nil
 		}

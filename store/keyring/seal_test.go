@@ -138,7 +138,7 @@ func FuzzDecode(f *testing.F) {
 				file, _ = read.Sealed.seal("cli|0", file)
 			}
 		}
-		found, err := decode(value, "cli|0", func(name string) ([]byte, error) {
+		found, err := decode(authjson.Format, value, "cli|0", func(name string) ([]byte, error) {
 			require.Regexp(t, `^auth\.sealed\.[0-9a-fA-F]{32}$`, name, "no value leads out of the home")
 			return file, nil
 		})

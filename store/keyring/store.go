@@ -22,6 +22,7 @@ import (
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // Store is the [persist.Store] in a keyring. Each home has one item there. A login
@@ -47,15 +48,19 @@ type Store struct {
 
 // Options are the settings of a store. The zero value is fit for use.
 type Options struct {
+	Format     record.Format // of the record; the zero Format is [authjson.Format]
 	Ring       Ring          // nil is the system's
 	LimitBytes int           // of one item; 0 is what the system's takes
 	Patience   time.Duration // how long the keyring may take for one call of a method; 0 is 2 s
-	KeepFile   bool          // leave auth.json alone: the caller removes it in its own time
+	KeepFile   bool          // leave the file of the record alone: the caller removes it in its own time
 	Log        *slog.Logger  // nil is slog.Default()
 	Disk       disk.Disk     // where the home is
 }
 
 func (o Options) withDefaults() Options {
+	if o.Format.File == "" {
+		o.Format = authjson.Format
+	}
 	ring, limitBytes := systemRing()
 	if o.Ring == nil {
 		o.Ring = ring
@@ -95,11 +100,11 @@ func (s *Store) Load(ctx context.Context) (persist.Record, error) {
 func (s *Store) Stamp(context.Context) (persist.Stamp, bool) { return persist.Stamp{}, false }
 
 // Replace implements [persist.Store]. Unless Options.KeepFile is set, it removes
-// auth.json once the keyring has the login, as Codex does. It returns a
+// the file of the record once the keyring has the login, as Codex does. It returns a
 // [*persist.NotDurableError] if the login cannot be stored, and another error if
-// it is none that auth.json has a place for.
+// it is none that the format has a place for.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
-	content, err := document(c, nil)
+	content, err := s.document(c, nil)
 	if err != nil {
 		return fmt.Errorf("encode a login: %w", err)
 	}
@@ -115,7 +120,7 @@ func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
 
 // Swap implements [persist.Store]. Its other errors are those of Replace.
 func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Credential) error {
-	if _, err := document(c, nil); err != nil {
+	if _, err := s.document(c, nil); err != nil {
 		return fmt.Errorf("encode a refreshed login: %w", err)
 	}
 	err := s.inTurn(ctx, func(ctx context.Context, turn turn) error {
@@ -126,7 +131,7 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 		if err != nil || found.record.Revision != base {
 			return persist.ErrConflict
 		}
-		content, err := document(c, found.content)
+		content, err := s.document(c, found.content)
 		if err != nil {
 			return fmt.Errorf("encode a refreshed login: %w", err)
 		}
@@ -135,8 +140,8 @@ func (s *Store) Swap(ctx context.Context, base persist.Revision, c machine.Crede
 	return undurable("store a refreshed login", err)
 }
 
-// Delete implements [persist.Store]. Unless Options.KeepFile is set, auth.json
-// goes as well. It returns a [*persist.NotDurableError] if the keyring does not
+// Delete implements [persist.Store]. Unless Options.KeepFile is set, the file of
+// the record goes as well. It returns a [*persist.NotDurableError] if the keyring does not
 // forget the login.
 func (s *Store) Delete(ctx context.Context) error {
 	err := s.inTurn(ctx, func(_ context.Context, turn turn) error {
@@ -178,9 +183,9 @@ func calling[T any](ctx context.Context, s *Store, do func(ctx context.Context) 
 	return none, &persist.UnavailableError{Err: errHung}
 }
 
-// document is a login as Codex writes it into a keyring.
-func document(c machine.Credential, base []byte) ([]byte, error) {
-	content, err := authjson.Encode(c, base)
+// document is a login as it is written into a keyring, on one line as Codex writes it.
+func (s *Store) document(c machine.Credential, base []byte) ([]byte, error) {
+	content, err := s.options.Format.Encode(c, base)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/store/accountjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/storetest"
@@ -30,7 +31,7 @@ func (s *site) Open() persist.Store { return Open(s.home, s.options) }
 
 func (s *site) Write(document []byte) {
 	place := Open(s.home, s.options).item()
-	require.NoError(s.t, place.ring.Set(service, place.account, string(document)))
+	require.NoError(s.t, place.ring.Set(place.service, place.account, string(document)))
 }
 
 func (s *site) Read() []byte {
@@ -50,6 +51,28 @@ func TestStoreKeepsTheContract(t *testing.T) {
 					require.NoFileExists(t, filepath.Join(made.home, authFile))
 				})
 				return made
+			})
+		})
+	}
+}
+
+// accountSite is the home of an account, and a keyring.
+type accountSite struct{ site }
+
+func (accountSite) KeepsAccounts() {}
+
+func TestStoreOfAnAccountKeepsTheContract(t *testing.T) {
+	for name, limitBytes := range map[string]int{"InTheKeyring": 0, "SealedIfLong": 400} {
+		t.Run(name, func(t *testing.T) {
+			storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
+				ring := new(vault)
+				t.Cleanup(func() {
+					for key := range ring.items {
+						require.Regexp(t, `^bezoar/cli\|[0-9a-f]{16}( room)?$`, key)
+					}
+				})
+				options := Options{Format: accountjson.Format, Ring: ring, Patience: patience, LimitBytes: limitBytes}
+				return &accountSite{site{t: t, home: machinetest.Dir(t), options: options}}
 			})
 		})
 	}

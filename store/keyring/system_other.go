@@ -7,7 +7,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
-	"github.com/bezoar-auth/bezoar/store/authjson"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // credentialLimitBytes is CRED_MAX_CREDENTIAL_BLOB_SIZE, for the Credential Manager of Windows
@@ -20,7 +20,7 @@ func systemRing() (ring Ring, limitBytes int) {
 	if runtime.GOOS == "windows" {
 		return library{}, credentialLimitBytes
 	}
-	return library{}, authjson.SizeLimitBytes
+	return library{}, record.SizeLimitBytes
 }
 
 // library is the Secret Service, or the Credential Manager. There it keeps generic credentials

@@ -87,6 +87,16 @@ func whenAsked(err error, verbs ...string) func(string) error {
 
 var errLocked = errors.New("failed to unlock correct collection")
 
+const (
+	authFile = "auth.json"
+	service  = "Codex Auth"
+)
+
+// document is a login as the keyring of a home has it.
+func document(c machine.Credential, base []byte) ([]byte, error) {
+	return openQuiet("", new(vault), 0).document(c, base)
+}
+
 // sealAll is a limit that no login keeps.
 const sealAll = 100
 

@@ -10,13 +10,12 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 const (
-	authFile   = "auth.json"
 	commitFile = "auth.keyring.lock"
 	commitPoll = time.Millisecond
 )
@@ -117,14 +116,14 @@ func (s *Store) tidy(turn turn, generation string) {
 	}
 }
 
-// removeFile removes auth.json, or keeps it under another name if it is no login:
+// removeFile removes the file of the record, or keeps it under another name if it is no login:
 // it may be one that was damaged.
 func (s *Store) removeFile() error {
-	path := s.path(authFile)
-	content, _, err := s.options.Disk.Read(path, authjson.SizeLimitBytes)
+	path := s.path(s.options.Format.File)
+	content, _, err := s.options.Disk.Read(path, record.SizeLimitBytes)
 	if err == nil && len(bytes.TrimSpace(content)) > 0 {
-		if _, err := authjson.Decode(content); err != nil {
-			return s.options.Disk.In("tidy: ").Rename(path, s.path(disk.UnreadableFile))
+		if _, err := s.options.Format.Decode(content); err != nil {
+			return s.options.Disk.In("tidy: ").Rename(path, s.path(s.options.Format.Aside()))
 		}
 	}
 	return s.options.Disk.In("tidy: ").Remove(path)
@@ -168,7 +167,7 @@ func (s *Store) reserve(c machine.Credential) error {
 	if err != nil {
 		found.content = nil // there is nothing more to keep
 	}
-	content, err := document(c, found.content)
+	content, err := s.document(c, found.content)
 	if err != nil {
 		return err
 	}
@@ -192,10 +191,10 @@ func (s *Store) reserve(c machine.Credential) error {
 func (s *Store) tryItem(place item, size int) error {
 	account := place.account + " room"
 	s.options.Disk.Step("reserve: set")
-	err := place.ring.Set(service, account, strings.Repeat(" ", min(size, s.options.LimitBytes)))
+	err := place.ring.Set(place.service, account, strings.Repeat(" ", min(size, s.options.LimitBytes)))
 	if err == nil {
 		s.options.Disk.Step("reserve: unset")
-		err = place.ring.Delete(service, account)
+		err = place.ring.Delete(place.service, account)
 	}
 	if err != nil {
 		return &persist.UnavailableError{Err: fmt.Errorf("try to write to the keyring: %w", err)}

@@ -67,6 +67,13 @@ type Unstamped interface {
 	MayNotStamp()
 }
 
+// Accounts is a [StoreSite] whose records are logins of accounts: tokens that say where
+// they are refreshed, and no keys.
+type Accounts interface {
+	StoreSite
+	KeepsAccounts()
+}
+
 // RunStore checks that the stores of a backend keep the contract of
 // [persist.Store]. open makes a new site. The tests that cannot are those of the promises
 // that the site's system does not let a store keep.
@@ -109,6 +116,22 @@ func TokenSet(n int) machine.Credential {
 		AccountID:    fmt.Sprintf("account-%d", n),
 		LastRefresh:  tick(0).Add(time.Duration(n) * time.Second),
 	}
+}
+
+// AccountTokens is TokenSet as the login of an account.
+func AccountTokens(n int) machine.Credential {
+	c := TokenSet(n)
+	c.Provenance = machine.Provenance{Issuer: "https://id.example/", ClientID: "native", TokenEndpoint: "https://id.example/token"}
+	c.OwnerID = fmt.Sprintf("login-%d", n)
+	return c
+}
+
+// loginOf is the n-th token set that a site has a place for.
+func loginOf(site StoreSite, n int) machine.Credential {
+	if _, ok := site.(Accounts); ok {
+		return AccountTokens(n)
+	}
+	return TokenSet(n)
 }
 
 // Key is the n-th login with an API key.
@@ -160,60 +183,72 @@ func noLoginAtFirst(t *testing.T, site StoreSite) {
 	s := site.Open()
 	requireNoLogin(t, s)
 	require.NoError(t, s.Delete(background))
-	requireConflict(t, s.Swap(background, "", TokenSet(1)))
+	requireConflict(t, s.Swap(background, "", loginOf(site, 1)))
 	requireNoLogin(t, s)
 }
 
 func storedIsLoaded(t *testing.T, site StoreSite) {
 	writer, reader := site.Open(), site.Open()
-	withKey := TokenSet(3)
-	withKey.APIKey = secret.New("sk-3")
-	noAccount := TokenSet(4)
-	noAccount.AccountID, noAccount.LastRefresh = "", time.Time{}
-	external := TokenSet(5)
-	external.Method = machine.MethodExternal
+	all := loginsOf(site)
 	seen := map[persist.Revision]bool{}
-	for _, c := range []machine.Credential{TokenSet(1), Key(2), withKey, noAccount, external, Key(6)} {
+	for _, c := range all {
 		require.NoError(t, writer.Replace(background, c))
 		seen[requireStored(t, reader, c)] = true
 		requireStored(t, writer, c)
 	}
-	require.Len(t, seen, 6, "each has a revision of its own")
+	require.Len(t, seen, len(all), "each has a revision of its own")
+}
+
+// loginsOf are logins of every kind that a site has a place for.
+func loginsOf(site StoreSite) []machine.Credential {
+	noAccount := loginOf(site, 4)
+	noAccount.AccountID = ""
+	if _, ok := site.(Accounts); ok {
+		bare := loginOf(site, 5)
+		bare.RefreshToken, bare.IDToken = secret.Token{}, secret.Token{}
+		return []machine.Credential{loginOf(site, 1), noAccount, bare}
+	}
+	noAccount.LastRefresh = time.Time{}
+	withKey := TokenSet(3)
+	withKey.APIKey = secret.New("sk-3")
+	external := TokenSet(5)
+	external.Method = machine.MethodExternal
+	return []machine.Credential{TokenSet(1), Key(2), withKey, noAccount, external, Key(6)}
 }
 
 func swapsTheRecordOfItsBase(t *testing.T, site StoreSite) {
 	s, other := site.Open(), site.Open()
-	require.NoError(t, s.Replace(background, TokenSet(1)))
-	first := requireStored(t, s, TokenSet(1))
-	require.NoError(t, s.Swap(background, first, TokenSet(2)))
-	second := requireStored(t, other, TokenSet(2))
+	require.NoError(t, s.Replace(background, loginOf(site, 1)))
+	first := requireStored(t, s, loginOf(site, 1))
+	require.NoError(t, s.Swap(background, first, loginOf(site, 2)))
+	second := requireStored(t, other, loginOf(site, 2))
 	require.NotEqual(t, first, second)
 
-	requireConflict(t, s.Swap(background, first, TokenSet(3)))
-	requireConflict(t, other.Swap(background, "", TokenSet(3)))
-	requireStored(t, s, TokenSet(2))
-	require.NoError(t, other.Swap(background, second, TokenSet(3)))
-	requireStored(t, s, TokenSet(3))
+	requireConflict(t, s.Swap(background, first, loginOf(site, 3)))
+	requireConflict(t, other.Swap(background, "", loginOf(site, 3)))
+	requireStored(t, s, loginOf(site, 2))
+	require.NoError(t, other.Swap(background, second, loginOf(site, 3)))
+	requireStored(t, s, loginOf(site, 3))
 }
 
 func swapAfterDelete(t *testing.T, site StoreSite) {
 	s := site.Open()
-	require.NoError(t, s.Replace(background, TokenSet(1)))
-	base := requireStored(t, s, TokenSet(1))
+	require.NoError(t, s.Replace(background, loginOf(site, 1)))
+	base := requireStored(t, s, loginOf(site, 1))
 	require.NoError(t, site.Open().Delete(background))
-	requireConflict(t, s.Swap(background, base, TokenSet(2)))
+	requireConflict(t, s.Swap(background, base, loginOf(site, 2)))
 	requireNoLogin(t, s)
 }
 
 func deleteTwice(t *testing.T, site StoreSite) {
 	s := site.Open()
-	require.NoError(t, s.Replace(background, TokenSet(1)))
+	require.NoError(t, s.Replace(background, loginOf(site, 1)))
 	for range 2 {
 		require.NoError(t, s.Delete(background))
 		requireNoLogin(t, s)
 	}
-	require.NoError(t, s.Replace(background, TokenSet(2)))
-	requireStored(t, s, TokenSet(2))
+	require.NoError(t, s.Replace(background, loginOf(site, 2)))
+	requireStored(t, s, loginOf(site, 2))
 }
 
 // stampTells writes as fast as it can what is equally long: a mark made of
@@ -233,12 +268,12 @@ func stampTells(t *testing.T, site StoreSite) {
 	requireNew(0)
 	for n := 100; n < 100+rounds(100); n++ {
 		if n%2 == 0 {
-			require.NoError(t, writer.Replace(background, TokenSet(n)))
+			require.NoError(t, writer.Replace(background, loginOf(site, n)))
 		} else {
-			require.NoError(t, writer.Swap(background, requireStored(t, writer, TokenSet(n-1)), TokenSet(n)))
+			require.NoError(t, writer.Swap(background, requireStored(t, writer, loginOf(site, n-1)), loginOf(site, n)))
 		}
 		stamp := requireNew(n)
-		requireStored(t, reader, TokenSet(n))
+		requireStored(t, reader, loginOf(site, n))
 		requireUnchanged(t, stamp, stampOf(t, site, reader), "to read is no change")
 	}
 	last := stampOf(t, site, writer)
@@ -253,20 +288,29 @@ func unknownMembers(t *testing.T, site StoreSite) {
 	if !ok {
 		return // a backend that keeps credentials has no members to lose
 	}
-	s, c := site.Open(), TokenSet(1)
-	id := c.IDToken.Reveal()
-	documents.Write(fmt.Appendf(nil, `{"theirs": {"a" : [1, 1.50]}, "tokens": {"x\u0079z": null, "id_token": %q,
-		"access_token": "access-1", "refresh_token": "refresh-1", "account_id": "account-1"}, "last_refresh": %q}`,
-		id, c.LastRefresh.Format(time.RFC3339)))
+	s, c := site.Open(), loginOf(site, 1)
+	documents.Write(strange(site, c))
 	base := requireStored(t, s, c)
-	require.NoError(t, s.Swap(background, base, TokenSet(2)))
-	requireStored(t, s, TokenSet(2))
+	require.NoError(t, s.Swap(background, base, loginOf(site, 2)))
+	requireStored(t, s, loginOf(site, 2))
 	require.Contains(t, compact(t, documents.Read()), `"theirs":{"a":[1,1.50]}`)
 	require.Contains(t, compact(t, documents.Read()), `"x\u0079z":null`)
 
-	require.NoError(t, s.Replace(background, TokenSet(3)))
+	require.NoError(t, s.Replace(background, loginOf(site, 3)))
 	require.NotContains(t, string(documents.Read()), "theirs")
 	require.NotContains(t, string(documents.Read()), "u0079z")
+}
+
+// strange is the document of a login, with members that no bezoar writes.
+func strange(site StoreSite, c machine.Credential) []byte {
+	const theirs = `{"theirs": {"a" : [1, 1.50]}, `
+	tokens := fmt.Sprintf(`"x\u0079z": null, "id_token": %q, "access_token": %q, "refresh_token": %q`, c.IDToken.Reveal(), c.AccessToken.Reveal(), c.RefreshToken.Reveal())
+	dated := fmt.Sprintf(`"last_refresh": %q}`, c.LastRefresh.Format(time.RFC3339))
+	if _, ok := site.(Accounts); ok {
+		return fmt.Appendf(nil, `%s%s, "version": 1, "issuer": %q, "client_id": %q, "token_endpoint": %q, "subject": %q, "login_id": %q, %s`,
+			theirs, tokens, c.Provenance.Issuer, c.Provenance.ClientID, c.Provenance.TokenEndpoint, c.AccountID, c.OwnerID, dated)
+	}
+	return fmt.Appendf(nil, `%s"tokens": {%s, "account_id": %q}, %s`, theirs, tokens, c.AccountID, dated)
 }
 
 // compact leaves out what backends may lay out in their own way.
@@ -286,10 +330,10 @@ func unreadable(t *testing.T, site StoreSite) {
 	_, err := s.Load(background)
 	require.ErrorAs(t, err, &problem)
 	require.NotContains(t, err.Error(), "S3NT1NEL")
-	requireConflict(t, s.Swap(background, "", TokenSet(1)))
-	reserve(t, s, TokenSet(1))()
-	require.NoError(t, s.Replace(background, TokenSet(1)))
-	requireStored(t, s, TokenSet(1))
+	requireConflict(t, s.Swap(background, "", loginOf(site, 1)))
+	reserve(t, s, loginOf(site, 1))()
+	require.NoError(t, s.Replace(background, loginOf(site, 1)))
+	requireStored(t, s, loginOf(site, 1))
 	documents.Write([]byte(`{}`))
 	require.NoError(t, s.Delete(background))
 	requireNoLogin(t, s)

@@ -43,27 +43,28 @@ func (m *storeModel) any(t *rapid.T) persist.Store {
 	return rapid.SampledFrom(m.handles).Draw(t, "process")
 }
 
-func anyCredential(t *rapid.T) machine.Credential {
+func (m *storeModel) anyCredential(t *rapid.T) machine.Credential {
 	n := rapid.IntRange(1, 5).Draw(t, "login")
-	switch rapid.IntRange(0, 3).Draw(t, "kind") {
-	case 0:
+	_, isAccount := m.site.(Accounts)
+	switch kind := rapid.IntRange(0, 3).Draw(t, "kind"); {
+	case kind == 0 && !isAccount:
 		return Key(n)
-	case 1:
-		c := TokenSet(n)
+	case kind == 1:
+		c := loginOf(m.site, n)
 		c.RefreshToken = secret.New(rapid.String().Draw(t, "refresh token"))
 		return c
 	}
-	return TokenSet(n)
+	return loginOf(m.site, n)
 }
 
 func (m *storeModel) replace(t *rapid.T) {
-	c := anyCredential(t)
+	c := m.anyCredential(t)
 	require.NoError(t, m.any(t).Replace(background, c))
 	m.current = &c
 }
 
 func (m *storeModel) swap(t *rapid.T) {
-	base, c := m.revision, anyCredential(t)
+	base, c := m.revision, m.anyCredential(t)
 	if rapid.Bool().Draw(t, "of something older") {
 		base = rapid.SampledFrom(m.bases).Draw(t, "base")
 	}
@@ -82,7 +83,7 @@ func (m *storeModel) delete(t *rapid.T) {
 }
 
 func (m *storeModel) reserve(t *rapid.T) {
-	reserve(t, m.any(t), anyCredential(t))()
+	reserve(t, m.any(t), m.anyCredential(t))()
 }
 
 func (m *storeModel) lock(t *rapid.T) {

@@ -81,15 +81,15 @@ func loginDoesNotWait(t *testing.T, site StoreSite) {
 	require.NoError(t, err)
 	defer unlock()
 	other := site.Open()
-	require.NoError(t, other.Replace(limited(t), TokenSet(1)))
-	require.NoError(t, other.Swap(limited(t), requireStored(t, other, TokenSet(1)), TokenSet(2)))
+	require.NoError(t, other.Replace(limited(t), loginOf(site, 1)))
+	require.NoError(t, other.Swap(limited(t), requireStored(t, other, loginOf(site, 1)), loginOf(site, 2)))
 	require.NoError(t, other.Delete(limited(t)))
 	requireNoLogin(t, other)
 }
 
 func oneSwapWins(t *testing.T, site StoreSite) {
 	handles := []persist.Store{site.Open(), site.Open(), site.Open()}
-	require.NoError(t, handles[0].Replace(background, TokenSet(100)))
+	require.NoError(t, handles[0].Replace(background, loginOf(site, 100)))
 	for round := range rounds(20) {
 		record, err := handles[0].Load(background)
 		require.NoError(t, err)
@@ -97,7 +97,7 @@ func oneSwapWins(t *testing.T, site StoreSite) {
 		var callers sync.WaitGroup
 		for i := range cap(won) {
 			callers.Go(func() {
-				next := TokenSet(1000 + round*100 + i)
+				next := loginOf(site, 1000+round*100+i)
 				err := handles[i%len(handles)].Swap(background, record.Revision, next)
 				if err == nil {
 					won <- next
@@ -117,16 +117,16 @@ func oneSwapWins(t *testing.T, site StoreSite) {
 func loginIsNeverUndone(t *testing.T, site StoreSite) {
 	user, refresher, deleter := site.Open(), site.Open(), site.Open()
 	for n := 1000; n < 1000+rounds(40); n++ {
-		require.NoError(t, user.Replace(background, TokenSet(n)))
-		base := requireStored(t, refresher, TokenSet(n))
+		require.NoError(t, user.Replace(background, loginOf(site, n)))
+		base := requireStored(t, refresher, loginOf(site, n))
 		var writers sync.WaitGroup
-		writers.Go(func() { _ = refresher.Swap(background, base, TokenSet(n+1000)) })
+		writers.Go(func() { _ = refresher.Swap(background, base, loginOf(site, n+1000)) })
 		var err error
 		writers.Go(func() {
 			if n%4 == 0 {
 				err = deleter.Delete(background)
 			} else {
-				err = user.Replace(background, TokenSet(n+2000))
+				err = user.Replace(background, loginOf(site, n+2000))
 			}
 		})
 		writers.Wait()
@@ -134,20 +134,20 @@ func loginIsNeverUndone(t *testing.T, site StoreSite) {
 		if n%4 == 0 {
 			requireNoLogin(t, user)
 		} else {
-			requireStored(t, user, TokenSet(n+2000))
+			requireStored(t, user, loginOf(site, n+2000))
 		}
 	}
 }
 
 // bulky is a login of several pages, which a read can see change halfway.
-func bulky(n int) machine.Credential {
-	c := TokenSet(n)
+func bulky(site StoreSite, n int) machine.Credential {
+	c := loginOf(site, n)
 	c.AccessToken = secret.New(c.AccessToken.Reveal() + strings.Repeat(".", 20_000))
 	return c
 }
 
 func readersSeeWholeRecords(t *testing.T, site StoreSite) {
-	require.NoError(t, site.Open().Replace(background, bulky(1000)))
+	require.NoError(t, site.Open().Replace(background, bulky(site, 1000)))
 	ctx, end := context.WithCancel(t.Context())
 	var readers, writers sync.WaitGroup
 	for range 3 {
@@ -162,7 +162,7 @@ func readersSeeWholeRecords(t *testing.T, site StoreSite) {
 		writer := site.Open()
 		writers.Go(func() {
 			for n := range rounds(10) {
-				writeSomehow(t, writer, bulky(1000+w*100+n))
+				writeSomehow(t, writer, bulky(site, 1000+w*100+n))
 			}
 		})
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // Command is bezoar publish.
@@ -133,7 +134,7 @@ func occupy(env cli.Environment, folder string, c config.Config) (free func(), e
 	if source, err := os.Stat(c.Home); err == nil && os.SameFile(source, info) {
 		return nil, fmt.Errorf("%s is bezoar's own home, where the refresh token is: publish to another folder, or name bezoar's home with --home", folder)
 	}
-	if content, _, err := disk.Here.Read(filepath.Join(c.Home, "auth.json"), authjson.SizeLimitBytes); err == nil {
+	if content, _, err := disk.Here.Read(filepath.Join(c.Home, "auth.json"), record.SizeLimitBytes); err == nil {
 		if from, isPublished := authjson.PublishedFrom(content); isPublished {
 			return nil, fmt.Errorf("%s has no refresh token: it is published to from %s. Publish from there: --home %s", c.Home, from, cli.ShellWord(from))
 		}

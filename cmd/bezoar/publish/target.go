@@ -12,6 +12,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // target is the auth.json of the home that a login is published to. Only what bezoar has
@@ -50,7 +51,7 @@ func (t target) read() (content []byte, err error) {
 	case !info.Mode().IsRegular():
 		return nil, &OthersError{t.path(), "no file"}
 	}
-	content, _, err = disk.Here.Read(t.path(), authjson.SizeLimitBytes)
+	content, _, err = disk.Here.Read(t.path(), record.SizeLimitBytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil

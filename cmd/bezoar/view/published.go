@@ -8,6 +8,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // PublishLock is locked by the one that publishes to a home. It holds the home that is
@@ -37,7 +38,7 @@ func MarkedFrom(home string) string {
 // PublishedLogin is the home that the login of a home was published from, "" if it has
 // none or one of its own.
 func PublishedLogin(home string) string {
-	content, _, err := disk.Here.Read(filepath.Join(home, "auth.json"), authjson.SizeLimitBytes)
+	content, _, err := disk.Here.Read(filepath.Join(home, "auth.json"), record.SizeLimitBytes)
 	if err != nil {
 		return ""
 	}

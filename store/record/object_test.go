@@ -1,4 +1,4 @@
-package authjson
+package record
 
 import (
 	"strings"
@@ -9,33 +9,33 @@ import (
 )
 
 func TestAnObjectComesApartAsItWasSpelled(t *testing.T) {
-	o, err := parseObject([]byte(` {"a" : [ 1 , 2],"\u0062":null	,"a":{"c":1.0}}`))
+	o, err := Parse([]byte(` {"a" : [ 1 , 2],"\u0062":null	,"a":{"c":1.0}}`))
 	require.NoError(t, err)
-	require.Equal(t, object{
+	require.Equal(t, Object{
 		{name: "a", quoted: []byte(`"a"`), value: []byte(`[ 1 , 2]`)},
 		{name: "b", quoted: []byte(`"\u0062"`), value: []byte(`null`)},
 		{name: "a", quoted: []byte(`"a"`), value: []byte(`{"c":1.0}`)},
 	}, o)
-	require.Equal(t, "{\n  \"a\": [ 1 , 2],\n  \"\\u0062\": null,\n  \"a\": {\"c\":1.0}\n}", string(o.indented("")))
-	require.Equal(t, o[1:2], o.without("a"))
+	require.Equal(t, "{\n  \"a\": [ 1 , 2],\n  \"\\u0062\": null,\n  \"a\": {\"c\":1.0}\n}", string(o.Indented("")))
+	require.Equal(t, o[1:2], o.Without("a"))
 }
 
 func TestAMemberIsFoundOnceOrNotTaken(t *testing.T) {
-	o, err := parseObject([]byte(`{"null": null, "one": 1, "One": 2, "two": 1, "two": null}`))
+	o, err := Parse([]byte(`{"null": null, "one": 1, "One": 2, "two": 1, "two": null}`))
 	require.NoError(t, err)
 	for name, want := range map[string]string{"missing": "", "null": "", "one": "1", "One": "2"} {
-		value, once := o.unique(name)
+		value, once := o.Unique(name)
 		require.True(t, once, name)
 		require.Equal(t, want, string(value), name)
 	}
-	_, once := o.unique("two")
+	_, once := o.Unique("two")
 	require.False(t, once)
 }
 
 func TestEveryTextComesBackFromItsSpelling(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "text")
-		back, ok := unquote(text(s))
+		back, ok := Unquote(Text(s))
 		require.True(t, ok)
 		require.Equal(t, s, back)
 	})
@@ -43,7 +43,7 @@ func TestEveryTextComesBackFromItsSpelling(t *testing.T) {
 
 func TestATextThatUnicodeHasNoCharactersForIsNone(t *testing.T) {
 	for _, spelled := range []string{`"\ud800"`, `"\udc00\ud800"`, `"\ufffd\ud800"`, `"\uD800x"`, `1`, `null2`, `["a"]`} {
-		_, ok := unquote([]byte(spelled))
+		_, ok := Unquote([]byte(spelled))
 		require.False(t, ok, spelled)
 	}
 }
@@ -52,7 +52,7 @@ func TestATextThatUnicodeHasNoCharactersForIsNone(t *testing.T) {
 // laid out anew, and push the login over the limit.
 func TestADeepStrangerDoesNotGrow(t *testing.T) {
 	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
-	o, err := parseObject([]byte(`{"deep":` + deep + `}`))
+	o, err := Parse([]byte(`{"deep":` + deep + `}`))
 	require.NoError(t, err)
-	require.Less(t, len(o.indented("")), len(deep)+50)
+	require.Less(t, len(o.Indented("")), len(deep)+50)
 }

@@ -1,4 +1,6 @@
-package authjson
+// Package record has what the formats of stored logins share: a JSON object that keeps
+// what it does not know, a reader of its members, and what a [Format] is.
+package record
 
 import (
 	"bytes"
@@ -9,10 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// object is a JSON object as its writer spelled it: its members in their order, and
+// Object is a JSON object as its writer spelled it: its members in their order, and
 // names and values as they were spelled. Unmarshalling into a struct would take
 // "Tokens" for "tokens", and the last of two members for the only one.
-type object []member
+type Object []member
 
 type member struct {
 	name   string // what the spelling says
@@ -20,49 +22,50 @@ type member struct {
 	value  []byte
 }
 
-var null = []byte("null")
+// Null is the value of a member that says nothing.
+var Null = []byte("null")
 
 // byteOrderMark is what editors on Windows may put before UTF-8. RFC 8259 lets a
 // reader pass over it.
 var byteOrderMark = []byte("\ufeff")
 
-// parseObject reads a whole document, or says why it is none in an
+// Parse reads a whole document, or says why it is none in an
 // [*persist.UnreadableError] without any of its content.
-func parseObject(data []byte) (object, error) {
+func Parse(data []byte) (Object, error) {
 	if len(data) > SizeLimitBytes {
-		return nil, unreadable("it is larger than %d bytes", SizeLimitBytes)
+		return nil, Unreadable("it is larger than %d bytes", SizeLimitBytes)
 	}
 	mark := len(data)
 	data = bytes.TrimPrefix(data, byteOrderMark)
 	mark -= len(data)
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
-		return nil, unreadable("it is UTF-16, and has to be UTF-8")
+		return nil, Unreadable("it is UTF-16, and has to be UTF-8")
 	}
 	if !utf8.Valid(data) {
-		return nil, unreadable("it is not UTF-8")
+		return nil, Unreadable("it is not UTF-8")
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
 		if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
-			return nil, unreadable("it is not valid JSON (byte %d)", int(syntax.Offset)+mark)
+			return nil, Unreadable("it is not valid JSON (byte %d)", int(syntax.Offset)+mark)
 		}
-		return nil, unreadable("it is not valid JSON")
+		return nil, Unreadable("it is not valid JSON")
 	}
-	top, ok := split(data)
+	top, ok := Split(data)
 	if !ok {
-		return nil, unreadable("it is not a JSON object")
+		return nil, Unreadable("it is not a JSON object")
 	}
 	return top, nil
 }
 
-// split takes a value apart that is known to be valid JSON. It is false if the
+// Split takes a value apart that is known to be valid JSON. It is false if the
 // value is no object.
-func split(value []byte) (object, bool) {
+func Split(value []byte) (Object, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
 		return nil, false
 	}
-	var o object
+	var o Object
 	for decoder.More() {
 		from := decoder.InputOffset()
 		name, err := decoder.Token()
@@ -79,9 +82,9 @@ func split(value []byte) (object, bool) {
 	return o, true
 }
 
-// unique is the value of the member with exactly this name, nil if there is none
+// Unique is the value of the member with exactly this name, nil if there is none
 // or it is null. It is false if there are several.
-func (o object) unique(name string) (value []byte, once bool) {
+func (o Object) Unique(name string) (value []byte, once bool) {
 	count := 0
 	for _, each := range o {
 		if each.name == name {
@@ -89,14 +92,15 @@ func (o object) unique(name string) (value []byte, once bool) {
 			count++
 		}
 	}
-	if bytes.Equal(value, null) {
+	if bytes.Equal(value, Null) {
 		value = nil
 	}
 	return value, count <= 1
 }
 
-func (o object) without(names ...string) object {
-	var rest object
+// Without are the other members.
+func (o Object) Without(names ...string) Object {
+	var rest Object
 	for _, each := range o {
 		if !slices.Contains(names, each.name) {
 			rest = append(rest, each)
@@ -105,22 +109,24 @@ func (o object) without(names ...string) object {
 	return rest
 }
 
-func (o *object) add(name string, value []byte) {
-	*o = append(*o, member{name: name, quoted: text(name), value: value})
+// Add puts a member at the end.
+func (o *Object) Add(name string, value []byte) {
+	*o = append(*o, member{name: name, quoted: Text(name), value: value})
 }
 
-const indent = "  "
+// Indent is that of one level.
+const Indent = "  "
 
-// indented writes the members one a line. Values go out as they are: to lay out
+// Indented writes the members one a line. Values go out as they are: to lay out
 // a deeply nested stranger anew could make it a thousand times longer.
-func (o object) indented(prefix string) []byte {
+func (o Object) Indented(prefix string) []byte {
 	var out bytes.Buffer
 	out.WriteString("{")
 	for i, each := range o {
 		if i > 0 {
 			out.WriteString(",")
 		}
-		out.WriteString("\n" + prefix + indent)
+		out.WriteString("\n" + prefix + Indent)
 		out.Write(each.quoted)
 		out.WriteString(": ")
 		out.Write(each.value)
@@ -129,8 +135,8 @@ func (o object) indented(prefix string) []byte {
 	return out.Bytes()
 }
 
-// text is s as a JSON string, without the escapes that HTML wants.
-func text(s string) []byte {
+// Text is s as a JSON string, without the escapes that HTML wants.
+func Text(s string) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -138,10 +144,10 @@ func text(s string) []byte {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// unquote is the text of a JSON string. It is false if the value is none, or
+// Unquote is the text of a JSON string. It is false if the value is none, or
 // one with half a surrogate pair: encoding/json would put U+FFFD there, and a
 // token with another character is another token.
-func unquote(value []byte) (string, bool) {
+func Unquote(value []byte) (string, bool) {
 	var s string
 	if err := json.Unmarshal(value, &s); err != nil {
 		return "", false
