@@ -73,25 +73,18 @@ const contentPoll = 5 * time.Millisecond
 // commitPatience is how long a write waits for another write.
 const commitPatience = 5 * time.Second
 
-// lockCommit locks the comparison and the exchange of a swap, with the lock file that
-// Codex 0.169.0 uses for the same. On timeout the swap goes on without the lock:
-// losing the new tokens would be worse.
+// lockCommit keeps apart what puts another file in the place of the login, or takes it away,
+// with the lock file that Codex 0.169.0 uses for the same: a login and a logout wait for a swap
+// that has compared, and is about to rename. Whether that one can exchange the files instead, so
+// that it undoes neither, is known of no disk before it was tried. The lock is had for a few system
+// calls, and never for a refresh. On timeout a caller goes on without: what it has to write is
+// all there is of a login.
 func (s *Store) lockCommit(ctx context.Context, path string) (unlock func()) {
 	ctx, cancel := context.WithTimeout(ctx, commitPatience)
 	defer cancel()
 	lock := s.disk.NewLock(path + ".lock")
 	disk.Await(ctx, lock.TryLock, lockPoll)
 	return func() { lock.Close() }
-}
-
-// lockLogin keeps a login and a logout apart from a swap that has compared and is about to
-// rename, which would undo them. Where files can be exchanged neither waits: the swap sees
-// what came out, and puts it back.
-func (s *Store) lockLogin(ctx context.Context, path string) (unlock func()) {
-	if s.disk.System().Exchanges() {
-		return func() {}
-	}
-	return s.lockCommit(ctx, path)
 }
 
 // lockContent locks the file itself for a write in place: it has one inode under all

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -91,6 +92,34 @@ func TestALinkWithinAHomeIsNoSecondLock(t *testing.T) {
 		require.NoError(t, err)
 		unlock()
 	}
+}
+
+// A process may stand still with the lock of its save, and what comes meanwhile is not given up
+// for it.
+func TestAWriteGoesOnWithoutALockThatIsNotReleased(t *testing.T) {
+	home := machinetest.Dir(t)
+	loggedIn(t)(home)
+	held := system.Here.NewLock(filepath.Join(home, commitFile))
+	defer held.Close()
+	locked, err := held.TryLock()
+	require.NoError(t, err)
+	require.True(t, locked)
+	synctest.Test(t, func(t *testing.T) {
+		s := quiet(home)
+		for _, each := range []struct {
+			leaves string
+			write  func() error
+		}{
+			{"new", func() error { return s.Swap(background, revisionIn(t, s), newLogin) }},
+			{"other", func() error { return s.Replace(background, otherLogin) }},
+			{"none", func() error { return s.Delete(background) }},
+		} {
+			begun := time.Now()
+			require.NoError(t, each.write())
+			require.Equal(t, each.leaves, stored(t, s))
+			require.Equal(t, commitPatience, time.Since(begun), each.leaves)
+		}
+	})
 }
 
 // withoutRange is a system that has no second lock of a file.

@@ -32,7 +32,7 @@ func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	back, backs, last := 0, 4, 103
-	if !system.Here.Exchanges() {
+	if !exchanges() {
 		backs, last = 0, 100 // the comparison sees it, and there is nothing to put back
 	}
 	s := Open(home, Options{Disk: disk.Disk{Before: func(step string) {
@@ -55,7 +55,7 @@ func TestConfirmKeepsTheOrderOfLogins(t *testing.T) {
 
 func TestALogoutWhileALoginIsPutBackStands(t *testing.T) {
 	last := "swap: exchange back"
-	if !system.Here.Exchanges() {
+	if !exchanges() {
 		last = "swap: rename"
 	}
 	for _, step := range []string{"swap: exchange", last} {

@@ -165,7 +165,7 @@ func (s *Store) remove(ctx context.Context, where place) error {
 		err = nil // what is left here can be emptied all the same
 	}
 	if err == nil && !inPlace {
-		unlock := s.lockLogin(ctx, where.path)
+		unlock := s.lockCommit(ctx, where.path)
 		s.disk.Step("delete: remove")
 		err = s.disk.System().Remove(where.path)
 		unlock()

@@ -63,7 +63,7 @@ func TestALinkToNothingIsWrittenThrough(t *testing.T) {
 	require.NoError(t, reserve(s, oldLogin))
 	require.NoError(t, s.Replace(background, oldLogin))
 	require.Equal(t, "old", stored(t, s))
-	requireNoLitter(t, vault, "deep", "login")
+	requireNoLitter(t, vault, "deep", "login", "login.lock")
 	require.FileExists(t, filepath.Join(vault, "login"))
 }
 

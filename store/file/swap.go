@@ -87,15 +87,11 @@ type stagedError struct{ error }
 func (e *stagedError) Unwrap() error { return e.error }
 
 func (s *Store) move(ctx context.Context, t *temp) error {
+	defer s.lockCommit(ctx, t.where.path)()
 	if t.was != "" {
-		return s.exchange(ctx, t)
+		return s.exchange(t)
 	}
-	defer s.lockLogin(ctx, t.where.path)()
 	s.disk.Step(t.verb + ": rename")
-	return s.rename(t)
-}
-
-func (s *Store) rename(t *temp) error {
 	err := s.disk.System().Rename(t.path, t.where.path)
 	if err == nil {
 		t.path = ""
@@ -108,11 +104,10 @@ func (s *Store) rename(t *temp) error {
 // places, and confirm looks at what came out. Two processes that did this at once
 // would each take the other's attempt for a login: lockCommit keeps them apart.
 //
-// Where the system has no exchange, or refuses it, the file is renamed after one more
-// comparison, and a login that comes after that is lost, unless it takes the same lock (see
-// lockLogin). That window is microseconds, and people make nearly all logins.
-func (s *Store) exchange(ctx context.Context, t *temp) error {
-	defer s.lockCommit(ctx, t.where.path)()
+// Where the system or the disk has no exchange, or refuses it, the file is renamed after one
+// more comparison, and a login that comes after that is lost, if its program takes no lock.
+// That window is microseconds, and people make nearly all logins.
+func (s *Store) exchange(t *temp) error {
 	if s.markOf(t.where.path) != mark(t.was) {
 		return persist.ErrConflict
 	}

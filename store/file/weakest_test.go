@@ -1,9 +1,11 @@
 package file
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -75,7 +77,7 @@ func TestWhereLocksLieTheContractIsKept(t *testing.T) {
 		"WaitingForTheLockEndsWithItsContext", // one does not wait
 		"RandomStoresAgreeWithTheModel",       // which has locks
 	}
-	if !system.Here.Exchanges() {
+	if !exchanges() {
 		cannot = append(cannot, "OneOfManySwapsFromOneBaseWins", "ALoginIsNeverUndoneByALateRefresh") // as on the weakest system
 	}
 	storetest.RunStore(t, func(t *testing.T) storetest.StoreSite {
@@ -113,18 +115,45 @@ func TestWithoutAnExchangeOnlyALoginAtTheRenameIsLost(t *testing.T) {
 	require.Equal(t, "new", stored(t, s))
 }
 
-// So a login and a logout take the lock of a swap there. With an exchange they wait for no lock.
-func TestWithoutAnExchangeALoginWaitsForASwap(t *testing.T) {
-	taken := func(on system.System) (locks []string) {
-		s := quiet(machinetest.Dir(t))
-		s.disk.On = locking{on, func(path string) { locks = append(locks, filepath.Base(path)) }}
-		require.NoError(t, s.Replace(background, oldLogin))
-		require.NoError(t, s.Delete(background))
-		return locks
+// So what another bezoar stores or removes there waits for the swap. Whether a disk refuses the
+// exchange, as some network disks do where the system has one, no process knows that has not
+// tried: all of them take the lock.
+func TestWhereAnExchangeIsRefusedALoginWaitsForASwap(t *testing.T) {
+	refuse := func(with error) system.System {
+		return systemtest.WithExchange(func(_, _ string) error { return with })
 	}
-	require.Equal(t, []string{commitFile, commitFile}, taken(systemtest.Without(system.Exchanges)))
-	if system.Here.Exchanges() {
-		require.Empty(t, taken(system.Here))
+	for name, on := range map[string]system.System{
+		"by the system": systemtest.Without(system.Exchanges), "by the disk": refuse(errors.ErrUnsupported),
+		"by a sandbox": refuse(syscall.EPERM),
+	} {
+		for after, deed := range map[string]func(*Store) error{
+			"other": func(s *Store) error { return s.Replace(background, otherLogin) },
+			"none":  func(s *Store) error { return s.Delete(background) },
+		} {
+			t.Run(name+" "+after, func(t *testing.T) {
+				home := machinetest.Dir(t)
+				loggedIn(t)(home)
+				waits, done := make(chan bool, 1), make(chan error, 1)
+				other := quiet(home)
+				other.disk.On = locking{on, func(path string) {
+					if filepath.Base(path) == commitFile {
+						waits <- true
+					}
+				}}
+				s := quiet(home)
+				s.disk.On = changing{on, sync.OnceFunc(func() {
+					go func() { done <- deed(other) }()
+					select {
+					case <-waits:
+					case err := <-done:
+						done <- err
+					}
+				})}
+				require.NoError(t, s.Swap(background, revisionIn(t, s), newLogin))
+				require.NoError(t, <-done)
+				require.Equal(t, after, stored(t, s))
+			})
+		}
 	}
 }
 

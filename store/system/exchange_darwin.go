@@ -19,5 +19,3 @@ func (here) Exchange(a, b string) error {
 	}
 	return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
 }
-
-func (here) Exchanges() bool { return true }

@@ -6,5 +6,3 @@ import "errors"
 
 // Exchange is unknown here: a rename has to do.
 func (here) Exchange(_, _ string) error { return errors.ErrUnsupported }
-
-func (here) Exchanges() bool { return false }

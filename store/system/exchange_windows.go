@@ -6,5 +6,3 @@ import "errors"
 // ReplaceFile, which keeps what it replaces, lets a moment pass in which the name is free
 // (ERROR_UNABLE_TO_MOVE_REPLACEMENT_2).
 func (here) Exchange(_, _ string) error { return errors.ErrUnsupported }
-
-func (here) Exchanges() bool { return false }

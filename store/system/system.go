@@ -37,11 +37,8 @@ type Files interface {
 	// [ErrChanged] if it does not.
 	RenameIf(from, to string, holds func() bool) error
 
-	// Exchanges reports whether the system has an exchange. A disk may refuse it all the same.
-	Exchanges() bool
-
 	// Exchange lets two files have each other's name, in one step. It returns
-	// [errors.ErrUnsupported] where the system cannot.
+	// [errors.ErrUnsupported] where the system or the disk cannot.
 	Exchange(a, b string) error
 
 	// Remove removes a file.

@@ -158,7 +158,7 @@ var lacks = []struct {
 	also    string
 	differs string
 }{
-	{system.Exchanges, "a few disks", "a rename follows on the attempt to exchange two files. The comparison comes just before it: a login that another program stores in between, without auth.json.lock, is lost"},
+	{system.Exchanges, "a few disks", "a rename follows on the attempt to exchange two files. The comparison comes just before it: a login is lost that a program without auth.json.lock stores in between; each bezoar takes it"},
 	{system.KnowsProcesses, "a jail, a sandbox that hides processes; everywhere for what another boot, machine or container left", "the age of what a process left tells whether it has ended"},
 	{system.HasLocks, "some network disks, also those that give one lock to several", "nothing of this table: two processes may come to one step at once, and one of them makes the intent"},
 	{system.CountsNames, "a few disks", "nothing is written in place: the login is replaced, and its other name keeps the old one"},

@@ -53,7 +53,6 @@ func (weakFiles) Stamp(path string) (system.Stamp, error) {
 
 type noExchange struct{ system.System }
 
-func (noExchange) Exchanges() bool            { return false }
 func (noExchange) Exchange(_, _ string) error { return errors.ErrUnsupported }
 
 type noProcesses struct{ system.System }
