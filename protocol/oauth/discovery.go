@@ -58,6 +58,13 @@ const (
 	OtherIssuer     DiscoveryProblem = "another issuer" // Issuer says which
 	NoTokenEndpoint DiscoveryProblem = "no token endpoint"
 	EndpointRefused DiscoveryProblem = "endpoint refused" // Endpoint is no https address
+
+	// Those of a protected resource, see [Client.FindResource].
+	OtherResource  DiscoveryProblem = "another resource" // Resource says which
+	OtherOrigin    DiscoveryProblem = "another origin"   // the metadata is not where the resource is
+	NamesNoIssuer  DiscoveryProblem = "names no issuer"
+	IssuerRefused  DiscoveryProblem = "issuer refused"    // Issuer is no https address, or one of this machine
+	IssuerUnlisted DiscoveryProblem = "issuer not listed" // Issuer, which the user has named
 )
 
 // DiscoveryError reports that an issuer's metadata was not found, or cannot be trusted. The
@@ -75,6 +82,7 @@ type Look struct {
 	Way      evidence.Problem // of NoAnswer
 	Issuer   string           // of OtherIssuer: the issuer that it names, bounded and legible
 	Endpoint string           // of EndpointRefused: the name of the member
+	Resource string           // of OtherResource: the resource that it is about, bounded and legible
 }
 
 func (e *DiscoveryError) Error() string {
@@ -108,28 +116,35 @@ func (l Look) String() string {
 		return l.Address + " names another issuer: " + l.Issuer
 	case EndpointRefused:
 		return l.Address + " has no https address as " + l.Endpoint
+	case OtherResource, OtherOrigin, NamesNoIssuer, IssuerRefused, IssuerUnlisted:
+		return l.ofResource()
 	}
 	return l.Address + " has no token_endpoint"
 }
 
-// look asks one address.
-func (c *Client) look(ctx context.Context, address string) (profile.Metadata, Look) {
+// look asks one address for the metadata of an issuer.
+func (c *Client) look(ctx context.Context, address string) (metadata profile.Metadata, look Look) {
+	look = c.read(ctx, address, &metadata)
+	return metadata, look
+}
+
+// read asks one address for a JSON object.
+func (c *Client) read(ctx context.Context, address string, into any) Look {
 	look := Look{Address: address}
 	request, err := c.options.Rules.NewRequest(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		look.Problem, look.Way = NoAnswer, outbound.ProblemOf(ctx, err)
-		return profile.Metadata{}, look
+		return look
 	}
 	request.Header.Set("User-Agent", "bezoar") // which client asks is nothing to an issuer
 	response, err := c.Transport().RoundTrip(request)
 	if err != nil {
 		look.Problem, look.Way = NoAnswer, outbound.ProblemOf(ctx, err)
-		return profile.Metadata{}, look
+		return look
 	}
 	defer response.Body.Close()
 	body, err := outbound.ReadBody(response.Body, bodyLimitBytes)
 	look.Status = response.StatusCode
-	var metadata profile.Metadata
 	switch {
 	case look.Status == http.StatusNotFound, look.Status == http.StatusGone:
 		look.Problem = NotFound
@@ -139,15 +154,15 @@ func (c *Client) look(ctx context.Context, address string) (profile.Metadata, Lo
 		look.Problem = IsPage
 	case err != nil:
 		look.Problem, look.Way = NoAnswer, outbound.ProblemOf(ctx, err)
-	case !readMetadata([]byte(outbound.Text(body)), &metadata):
+	case !readObject([]byte(outbound.Text(body)), into):
 		look.Problem = NotJSON
 	}
-	return metadata, look
+	return look
 }
 
-// readMetadata reports whether the text is a JSON object. A member of a wrong type is left
+// readObject reports whether the text is a JSON object. A member of a wrong type is left
 // out, and does not hide the others.
-func readMetadata(text []byte, into *profile.Metadata) bool {
+func readObject(text []byte, into any) bool {
 	if !json.Valid(text) || text[0] != '{' {
 		return false
 	}

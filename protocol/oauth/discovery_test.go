@@ -67,6 +67,19 @@ func issuerAt(address string, how profile.Discovery) profile.Profile {
 	return profile.Profile{Issuer: address, Discovery: how}
 }
 
+// The order of MCP's authorization, Authorization Server Metadata Discovery.
+func TestMCPLooksForMetadataInItsOwnOrder(t *testing.T) {
+	for issuer, want := range map[string][]string{
+		"https://id.example":          {"https://id.example" + oauthPath, "https://id.example" + oidcPath},
+		"https://id.example/tenant/1": {"https://id.example" + oauthPath + "/tenant/1", "https://id.example" + oidcPath + "/tenant/1", "https://id.example/tenant/1" + oidcPath},
+	} {
+		var s site
+		_, err := discover(t, &s, issuerAt(issuer, profile.DiscoveryMCP))
+		require.Equal(t, want, s.asked)
+		require.NotNil(t, err)
+	}
+}
+
 // Where the metadata is: OpenID Connect Discovery section 4 and RFC 8414 section 3.1.
 func TestMetadataIsLookedForWhereTheStandardsSay(t *testing.T) {
 	for issuer, row := range map[string]struct{ oidc, oauth string }{

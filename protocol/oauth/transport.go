@@ -6,9 +6,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
@@ -141,6 +143,30 @@ func (b *oneShot) withdraw() bool {
 // the same way: through the proxy, and trusting the same authorities. Its errors are
 // those of net/http, and [evidence.ProblemCAFileUnreadable].
 func (c *Client) Transport() http.RoundTripper { return lazyTransport{c} }
+
+// KeptTransport is Transport for a server that is asked often: it keeps connections for a
+// few seconds, less than servers do, so that a request seldom meets one that is being closed.
+// A request with a body is sent once here too.
+func (c *Client) KeptTransport() (http.RoundTripper, error) {
+	if c.options.Transport != nil {
+		return c.options.Transport, nil
+	}
+	roots, err := c.roots()
+	if err != nil {
+		return nil, err
+	}
+	t := newTransport(roots)
+	t.DisableKeepAlives, t.IdleConnTimeout = false, keptFor
+	t.MaxIdleConnsPerHost = 16
+	t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+	t.DialContext = (&net.Dialer{Timeout: dialLimit}).DialContext
+	return t, nil
+}
+
+const (
+	keptFor   = 4 * time.Second // Node's servers keep an idle connection for five
+	dialLimit = 30 * time.Second
+)
 
 // lazyTransport makes the client's transport when it is first used.
 type lazyTransport struct{ client *Client }

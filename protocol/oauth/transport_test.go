@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -291,4 +292,37 @@ func TestRequestSaysHowLongItIs(t *testing.T) { // some gateways refuse chunks
 	defer server.Close()
 	networked(server.URL).Refresh(t.Context(), secret.New("r"), "")
 	require.EqualValues(t, len(`{"client_id":"app_EMoamEEZ73f0CkXaXp7hrann","grant_type":"refresh_token","refresh_token":"r"}`), length.Load())
+}
+
+func TestKeptTransportKeepsConnectionsAndRepeatsNothing(t *testing.T) {
+	var connections, requests atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 3 {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	transport, err := oauth.New(oauth.Options{}).KeptTransport()
+	require.NoError(t, err)
+	post := func() error {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("{}"))
+		require.NoError(t, err)
+		response, err := transport.RoundTrip(request)
+		if err == nil {
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+		return err
+	}
+	require.NoError(t, post())
+	require.NoError(t, post())
+	require.Equal(t, int32(1), connections.Load())
+	require.Error(t, post())
+	require.Equal(t, int32(3), requests.Load())
 }

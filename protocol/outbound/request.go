@@ -82,6 +82,17 @@ type Rules struct {
 	AllowPlainHTTP bool
 }
 
+// WithoutQuery is an address without what may be a secret in it: a password, a query, a
+// fragment. It is "" for a text that is no URL.
+func WithoutQuery(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
+}
+
 // AllowPlainHTTPVariable is the environment variable that sets AllowPlainHTTP.
 const AllowPlainHTTPVariable = "BEZOAR_ALLOW_PLAIN_HTTP"
 

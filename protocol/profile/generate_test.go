@@ -31,7 +31,7 @@ var profiles = rapid.Custom(func(t *rapid.T) profile.Profile {
 	}
 	p := profile.Profile{
 		Name: rapid.StringMatching(`[a-z0-9_-]{1,12}`).Filter(func(s string) bool { return s != profile.CodexName }).Draw(t, "name"), DisplayName: visible.Draw(t, "display"),
-		Issuer: urls.Draw(t, "issuer"), Discovery: one(profile.DiscoveryAuto, profile.DiscoveryOIDC, profile.DiscoveryOAuth, profile.DiscoveryNone).Draw(t, "discovery"),
+		Issuer: urls.Draw(t, "issuer"), Discovery: one(profile.DiscoveryAuto, profile.DiscoveryOIDC, profile.DiscoveryOAuth, profile.DiscoveryMCP, profile.DiscoveryNone).Draw(t, "discovery"),
 		Endpoints: profile.Endpoints{Authorization: address("authorization"), Token: address("token"), Device: address("device"), Revocation: address("revocation"), Userinfo: address("userinfo")},
 		ClientID:  visible.Draw(t, "client"), AuthMethod: one(profile.AuthNone, profile.AuthBasic, profile.AuthPost).Draw(t, "method"),
 		RequestEncoding: one(profile.Form, profile.JSON).Draw(t, "encoding"), ExchangeEncoding: one(profile.Form, profile.JSON).Draw(t, "exchange"),

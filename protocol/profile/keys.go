@@ -21,7 +21,7 @@ var keys = sync.OnceValue(func() []key {
 	return []key{
 		text("display_name", isDisplayName, func(p *Profile) *string { return &p.DisplayName }),
 		text("issuer", isIssuer, func(p *Profile) *string { return &p.Issuer }),
-		word("discovery", func(p *Profile) *Discovery { return &p.Discovery }, DiscoveryAuto, DiscoveryOIDC, DiscoveryOAuth, DiscoveryNone),
+		word("discovery", func(p *Profile) *Discovery { return &p.Discovery }, DiscoveryAuto, DiscoveryOIDC, DiscoveryOAuth, DiscoveryMCP, DiscoveryNone),
 		text("authorization_endpoint", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Authorization }),
 		text("token_endpoint", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Token }),
 		text("device_authorization_endpoint", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Device }),

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -14,12 +15,14 @@ type Metadata struct {
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"` // RFC 8628 section 4
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint"` // RFC 7591 section 3
 	ScopesSupported       []string `json:"scopes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`                          // nil: authorization_code and implicit
 	ResponseTypes         []string `json:"response_types_supported"`                       //
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`          // nil: client_secret_basic
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`               // nil: PKCE is not said to be supported
 	SendsIss              bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 section 3
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported"`          // a client_id may be the address of a document
 	RequiresPAR           bool     `json:"require_pushed_authorization_requests"`          // RFC 9126 section 5
 }
 
@@ -41,6 +44,9 @@ func (p Profile) WellKnown() []string {
 		return []string{oauth}
 	case DiscoveryNone:
 		return nil
+	case DiscoveryMCP:
+		inserted := at("/.well-known/openid-configuration" + path)
+		return slices.Compact([]string{oauth, inserted, oidc})
 	}
 	return []string{oidc, oauth}
 }

@@ -79,6 +79,7 @@ const (
 	DiscoveryAuto  Discovery = "auto"  // OpenID Connect Discovery, then RFC 8414
 	DiscoveryOIDC  Discovery = "oidc"  // OpenID Connect Discovery alone
 	DiscoveryOAuth Discovery = "oauth" // RFC 8414 alone
+	DiscoveryMCP   Discovery = "mcp"   // RFC 8414, then OpenID Connect: the order of the Model Context Protocol
 	DiscoveryNone  Discovery = "none"  // the profile names the endpoints
 )
 

@@ -103,7 +103,7 @@ func TestMistakeIsNamedWithItsLine(t *testing.T) {
 		"missing, in pieces": {"x = 1\nissuers.a.client_id = 'c'", "line 2, [issuers.a]: issuer is missing"},
 		"a type":             {sound + "scopes = 'openid'", "line 4, [issuers.a] scopes: want a list of texts in quotes"},
 		"a number":           {sound + "display_name = 5", "line 4, [issuers.a] display_name: want a text in quotes"},
-		"a word":             {sound + "discovery = 'maybe'", `line 4, [issuers.a] discovery: want "auto", "oidc", "oauth" or "none"`},
+		"a word":             {sound + "discovery = 'maybe'", `line 4, [issuers.a] discovery: want "auto", "oidc", "oauth", "mcp" or "none"`},
 		"an unknown key":     {sound + "\nclient = 1", "line 5, [issuers.a] client: there is no such key"},
 		"an unknown table":   {sound + "[issuers.a.more]\nx = 1", "line 4, [issuers.a] more: there is no such key"},
 		"a time":             {sound + "refresh_before = '5'", `line 4, [issuers.a] refresh_before: want a time such as "5m" or "2s"`},

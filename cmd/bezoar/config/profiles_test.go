@@ -49,6 +49,6 @@ func TestOverrideOfAProfileHasNoLine(t *testing.T) {
 
 	config = loadFile(t, sound+"scopes = 1", "issuers.mine.discovery=maybe")
 	_, err = config.Profiles.Get("mine")
-	require.EqualError(t, err, `--config, [issuers.mine] discovery: want "auto", "oidc", "oauth" or "none"`+"\nline 4, [issuers.mine] scopes: want a list of texts in quotes")
+	require.EqualError(t, err, `--config, [issuers.mine] discovery: want "auto", "oidc", "oauth", "mcp" or "none"`+"\nline 4, [issuers.mine] scopes: want a list of texts in quotes")
 	require.Empty(t, config.Warnings[0].Path)
 }
