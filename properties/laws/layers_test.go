@@ -46,6 +46,7 @@ var meant = map[[2]string]string{
 	{"protocol/oauth", "protocol/outbound"}: "a call to a server is no conversation with a client",
 	{"protocol/oauth", "protocol/legible"}:  "what an issuer says is shown",
 	{"protocol/oauth", "protocol/profile"}:  "a profile is data about issuers",
+	{"protocol/oauth", "protocol/loopback"}: "what a server elsewhere names must not be this machine",
 }
 
 // bans are imports that the rows would allow, with what would break. They hold for the
