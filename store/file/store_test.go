@@ -68,11 +68,11 @@ func TestStoreOfAnAccountKeepsTheContract(t *testing.T) {
 func TestWhatANewerVersionStoredIsLeftToIt(t *testing.T) {
 	home := machinetest.Dir(t)
 	newer := []byte(`{"version": 2, "access_token": "S3NT1NEL"}`)
-	s := Open(home, Options{Format: accountjson.Format, Log: slog.New(slog.DiscardHandler)})
+	later := func() time.Time { return time.Now().Add(2 * StagedSpan) }
+	s := Open(home, Options{Format: accountjson.Format, Log: slog.New(slog.DiscardHandler), Now: later})
 	require.NoError(t, os.WriteFile(s.path(), newer, 0o600))
 	staged := s.path() + ".1-2-3.4.5.6.tmp"
 	require.NoError(t, os.WriteFile(staged, newer, 0o600))
-	require.NoError(t, os.Chtimes(staged, time.Time{}, time.Now().Add(-2*StagedSpan)))
 
 	_, err := s.Load(background)
 	problem := new(persist.UnreadableError)
