@@ -15,6 +15,14 @@ const (
 
 func (p Policy) lead() time.Duration { return cmp.Or(p.RefreshLead, defaultRefreshLead) }
 
+// leadOf is the lead of an access token with this life.
+func (p Policy) leadOf(life time.Duration) time.Duration {
+	if p.LeadIsAFifth && life > 0 {
+		return min(p.lead(), life/5)
+	}
+	return p.lead()
+}
+
 // dates are those of a token set. Zero is never, or unknown.
 type dates struct {
 	expiry     time.Time // of the access token, by this machine's clock
@@ -34,7 +42,7 @@ func (d dates) isDue(at time.Time) bool { return !d.due.IsZero() && !at.Before(d
 // life.
 func (p Policy) dates(c Credential, sent time.Time) dates {
 	said, _ := jwt.Parse(c.AccessToken, jwt.Paths{}) // an opaque token says nothing
-	expiry := c.expirySaid(said)
+	expiry := p.expirySaid(c, said)
 	d := dates{expiry: expiry, due: p.dueAt(c, expiry)}
 	if sent.IsZero() || c.Method != MethodTokens {
 		return d
@@ -57,15 +65,16 @@ func (p Policy) dates(c Credential, sent time.Time) dates {
 
 // expiry is when the access token expires by the issuer's clock, zero when that is
 // unknown.
-func (c Credential) expiry() time.Time {
+func (p Policy) expiry(c Credential) time.Time {
 	said, _ := jwt.Parse(c.AccessToken, jwt.Paths{})
-	return c.expirySaid(said)
+	return p.expirySaid(c, said)
 }
 
 // expirySaid puts what the token says of itself (exp) before what was said with it
 // (expires_in): resource servers go by it, and each program that has the token sees it.
-func (c Credential) expirySaid(said jwt.Claims) time.Time {
-	if !said.Expiry.IsZero() {
+// A policy may have it the other way round.
+func (p Policy) expirySaid(c Credential, said jwt.Claims) time.Time {
+	if !said.Expiry.IsZero() && (!p.ExpiresInFirst || c.ExpiresAt.IsZero()) {
 		return said.Expiry
 	}
 	return c.ExpiresAt
@@ -81,7 +90,7 @@ func (p Policy) dueAt(c Credential, expiry time.Time) time.Time {
 	case !expiry.IsZero() && c.RefreshToken.IsEmpty():
 		return expiry
 	case !expiry.IsZero():
-		return expiry.Add(-p.lead())
+		return expiry.Add(-p.leadOf(expiry.Sub(c.LastRefresh)))
 	case c.LastRefresh.IsZero():
 		return time.Time{}
 	}

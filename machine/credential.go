@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -111,6 +112,7 @@ type Account struct {
 func (p Policy) account(c Credential) Account {
 	said, _ := jwt.Parse(c.identity(), p.Claims) // an opaque token says nothing
 	account := Account{Email: said.Email, PlanType: said.PlanType, UserID: said.UserID}
+	account.Email = cmp.Or(account.Email, c.Granted.Email)
 	if c.PlanType != "" {
 		account.PlanType = c.PlanType
 	}
@@ -122,16 +124,26 @@ func (p Policy) account(c Credential) Account {
 //
 //   - Keys and token sets, and those of two methods, are never the same.
 //   - Where both say whose they are, that decides: the account id as stored, or
-//     else as the ID token claims it.
+//     else as the ID token claims it. A login that names its token endpoint is one of any
+//     issuer, and its subject says something together with the issuer alone (OpenID Connect
+//     Core section 2).
 //   - Where one of them does not, they are the same if they share a token: a refresh
-//     that rotates one of the two is still of the same login. Else it is unknown,
-//     and the answer is no.
+//     that rotates one of the two is still of the same login. Those of any issuer are the
+//     same if they were made as one login, which no refresh changes. Else it is unknown, and
+//     the answer is no.
 func (p Policy) SharesAccount(c, d Credential) bool {
 	if c.Method != d.Method || c.Method == MethodAPIKey || c.Method == "" {
 		return false
 	}
+	isOfAnyIssuer := c.Provenance.TokenEndpoint != "" || d.Provenance.TokenEndpoint != ""
+	if isOfAnyIssuer && c.Provenance.Issuer != d.Provenance.Issuer {
+		return false
+	}
 	if ours, theirs := p.accountID(c), p.accountID(d); ours != "" && theirs != "" {
 		return ours == theirs
+	}
+	if isOfAnyIssuer {
+		return c.OwnerID != "" && c.OwnerID == d.OwnerID
 	}
 	isSame := func(a, b secret.Token) bool { return !a.IsEmpty() && a.Equal(b) }
 	return isSame(c.RefreshToken, d.RefreshToken) || isSame(c.AccessToken, d.AccessToken)

@@ -18,9 +18,9 @@ func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
 	if !ok || !granted.Response.AccessToken.Equal(s.Credential.AccessToken) {
 		return a
 	}
-	expiry := s.Credential.Merge(granted.Response, sent).expiry()
+	expiry := s.Policy.expiry(s.Credential.Merge(granted.Response, sent))
 	if expiry.IsZero() {
-		expiry = s.Credential.expiry()
+		expiry = s.Policy.expiry(s.Credential)
 	}
 	if isOver := !expiry.IsZero() && !expiry.After(sent); !isOver && !s.Rejected {
 		return a

@@ -39,6 +39,9 @@ type Policy struct {
 	RefreshLead time.Duration // how long before its expiry an access token is due; 0: defaultRefreshLead
 	RefreshAge  time.Duration // after how long a token set is due that does not say when it expires; 0: defaultRefreshAge
 
+	ExpiresInFirst bool // what came with a token goes before what the token says of its own expiry
+	LeadIsAFifth   bool // of an access token's life at the most, however long RefreshLead is
+
 	EndpointOverridden bool // Issuer.TokenEndpoint is that of every login, wherever it was made
 }
 
