@@ -31,7 +31,7 @@ var rows = map[string]int{
 	"protocol/login": 5, "protocol/oauth/issuer": 5, "protocol/chatgpt/scripted": 6,
 	"store/authjson": 6, "store/accountjson": 6, "store/memory": 6, "store/storetest": 6,
 	"store/file": 7, "store/keyring": 7,
-	"protocol/appserver": 7, "cmd/bezoar/browser": 0, "cmd/bezoar/poller": 0, "cmd/bezoar/rival": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6,
+	"protocol/appserver": 7, "cmd/bezoar/browser": 0, "cmd/bezoar/poller": 0, "cmd/bezoar/rival": 0, "cmd/bezoar/config": 6, "cmd/bezoar/processor": 6, "cmd/bezoar/resource": 5,
 	"protocol/front": 8, "protocol/front/fronttest": 8,
 	"cmd/bezoar/backend": 8, "cmd/bezoar/cli": 8, "cmd/bezoar/scenetest": 8,
 	"cmd/bezoar/session": 9, "cmd/bezoar/live": 9, "cmd/bezoar/states": 9,
@@ -191,6 +191,7 @@ var revealers = map[string]string{
 	"protocol/chatgpt":        "the usage endpoint is sent the token",
 	"protocol/mcp":            "the resource is sent the token",
 	"protocol/front":          "the child is handed its token",
+	"cmd/bezoar/resource":     "an account keeps the secret of its client",
 	"cmd/bezoar/account":      "the token command prints it",
 	"cmd/bezoar/demo":         "a plain client is given a token",
 }

@@ -137,3 +137,13 @@ func join(all []*Error) error {
 	}
 	return errors.Join(list...)
 }
+
+// Table are the keys of a profile as the file has them, of which the caller may change the
+// first level; empty for the built-in one and for one that is not there.
+func (s Set) Table(name string) map[string]any {
+	tables, _ := s.tables.(map[string]any)
+	table, _ := tables[name].(map[string]any)
+	own := map[string]any{}
+	maps.Copy(own, table)
+	return own
+}
