@@ -16,6 +16,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
 // intent is one file of the folder auth.intents: a process was about to post a refresh
@@ -26,8 +27,9 @@ type intent struct {
 	process
 	Deadline time.Time `json:"deadline"` // its post has ended by then
 
-	path  string
-	times int // 1 for the first post, 2 for its replay
+	path   string
+	times  int   // 1 for the first post, 2 for its replay
+	unread error // why nothing but path, times and the token id is known
 }
 
 // makeIntent makes the file. It returns [persist.ErrIntended] if the file is there
@@ -56,7 +58,7 @@ func (l *Ledger) makeIntent(e persist.Entry, times int) (intent, error) {
 	return made, nil
 }
 
-func (l *Ledger) intentSpan() time.Duration { return l.options.PostDeadline + intentMargin }
+func (l *Ledger) intentSpan() time.Duration { return l.postDeadline + intentMargin }
 
 func (l *Ledger) makeIntentsFolder() error {
 	if _, err := os.Stat(l.intents); err == nil {
@@ -121,22 +123,34 @@ func (l *Ledger) intentsIf(wanted func(id secret.Fingerprint) bool) ([]intent, e
 const intentLimitBytes = 16 << 10
 
 // readIntent takes the token id from the name alone: a crash may have left the file
-// empty. Then the process that made it is unknown, and the file's age decides.
-func (l *Ledger) readIntent(file fs.DirEntry) (intent, bool) {
+// empty. Then the process that made it is unknown, and the file's age decides. It does not
+// decide about a file that cannot be read now: its process may live, and hear its answer
+// after that time. It returns false if the file is gone: the intent is closed by now.
+func (l *Ledger) readIntent(file fs.DirEntry) (found intent, isThere bool) {
 	id, times, _ := strings.Cut(file.Name(), ".")
-	info, err := file.Info()
-	if err != nil { // it is closed by now
-		return intent{}, false
-	}
 	path := filepath.Join(l.intents, file.Name())
-	var found intent
-	content, _, err := l.disk.Read(path, intentLimitBytes)
-	if err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != id {
+	info, err := file.Info()
+	var content []byte
+	if err == nil {
+		content, _, err = l.disk.Read(path, intentLimitBytes)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return intent{}, false
+	case err != nil && !isNoIntent(err):
+		found.unread = err
+	case err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != id:
 		found = intent{Entry: persist.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
 	}
 	found.TokenID, found.path = secret.Fingerprint(id), path
 	found.times, _ = strconv.Atoi(times)
 	return found, true
+}
+
+// isNoIntent reports that there is something which no process of ours has made.
+func isNoIntent(err error) bool {
+	_, isOther := errors.AsType[*disk.NotAFileError](err)
+	return isOther || errors.Is(err, disk.ErrTooLarge)
 }
 
 // closeAll removes the intents of a token id whose outcome is written.
@@ -163,7 +177,7 @@ func (l *Ledger) close(intents ...intent) {
 	for _, each := range intents {
 		l.disk.Step("intent: remove")
 		if err := l.disk.System().Remove(each.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.options.Log.Warn("an intent cannot be closed", "error", err)
+			l.log.Warn("an intent cannot be closed", "error", err)
 		}
 	}
 }
@@ -174,7 +188,7 @@ func (l *Ledger) close(intents ...intent) {
 // which it is stopped: it goes on with the answer in its socket. Usually the lock says
 // as much; where nothing can be locked, this is all there is.
 func (l *Ledger) gone(i intent) bool {
-	now, me, on := l.options.Now(), l.me(), l.disk.System()
+	now, me, on := l.now(), l.me(), l.disk.System()
 	switch {
 	case i.ended(on, i.PID, me):
 		return true

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
@@ -109,6 +111,65 @@ func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
 	require.True(t, doubt(36*time.Second).HolderGone)
 }
 
+// A virus scanner may have it open, where files are not shared, and its process may live for
+// longer than a post takes.
+func TestAnIntentThatCannotBeReadNowIsNotJudgedByItsAge(t *testing.T) {
+	us, _ := intended(t, func(*Ledger) {})
+	us.now = func() time.Time { return ledgerNoon.Add(time.Hour) }
+	shut := *us
+	shut.disk.On = holding{system.Here, filepath.Join(us.intents, intentFiles(t, us)[0])}
+	for _, look := range []func(context.Context, secret.Fingerprint) (history.Doubt, error){shut.Doubt, shut.PeekDoubt} {
+		doubt, err := look(background, ledgerKey(1))
+		var unavailable *persist.UnavailableError
+		require.ErrorAs(t, err, &unavailable)
+		require.ErrorIs(t, err, system.ErrHeld)
+		require.Zero(t, doubt)
+	}
+	require.NoError(t, shut.compact())
+	require.Len(t, intentFiles(t, us), 1, "a compaction does not take it for an old one")
+	doubt, err := us.Doubt(background, ledgerKey(1))
+	require.NoError(t, err)
+	require.Equal(t, 1, doubt.Times)
+
+	require.NoError(t, shut.Conclude(background, ledgerKey(1), refusal(1)))
+	require.Empty(t, intentFiles(t, us), "an outcome closes it, though its maker cannot be read")
+}
+
+// holding is a system on which a file cannot be opened, because another program has it.
+type holding struct {
+	system.System
+	path string
+}
+
+func (h holding) Open(path string, flag int) (*os.File, error) {
+	if path == h.path {
+		return nil, &os.PathError{Op: "open", Path: path, Err: system.ErrHeld}
+	}
+	return h.System.Open(path, flag)
+}
+
+// One that is closed between the list of the folder and the look at it is no doubt.
+func TestAnIntentThatIsClosedMeanwhileIsNone(t *testing.T) {
+	us, _ := intended(t, func(*Ledger) {})
+	us.disk.On = vanishing{system.Here, filepath.Join(us.intents, intentFiles(t, us)[0])}
+	doubt, err := us.Doubt(background, ledgerKey(1))
+	require.NoError(t, err)
+	require.Zero(t, doubt)
+}
+
+// vanishing is a system on which a file is removed just before it is opened.
+type vanishing struct {
+	system.System
+	path string
+}
+
+func (v vanishing) Open(path string, flag int) (*os.File, error) {
+	if path == v.path {
+		os.Remove(path)
+	}
+	return v.System.Open(path, flag)
+}
+
 // The process died between the outcome and the removal of its intent.
 func TestPeekDoubtLeavesTheIntentsWhereTheyAre(t *testing.T) {
 	us, doubt := intended(t, func(*Ledger) {})
@@ -137,7 +198,7 @@ func TestOtherFilesAmongTheIntentsAreNobodys(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, nobodys)
 
-	us.options.Now = time.Now
+	us.now = time.Now
 	renamed, err := us.Doubt(background, ledgerKey(2))
 	require.NoError(t, err)
 	require.Equal(t, 7, renamed.Times)
@@ -186,8 +247,7 @@ func TestIntentBeforeItsJournalLineIsNotConcluded(t *testing.T) {
 	require.NoError(t, ledger.Conclude(background, ledgerKey(1), unexplained))
 
 	other := *ledger
-	other.options = LedgerOptions{}.withDefaults()
-	other.journal = newJournal(ledger.journal.path, ledger.issuer, other.options)
+	other.journal = newJournal(ledger.journal.path, ledger.issuer, LedgerOptions{}.withDefaults())
 	watcher = &other
 	e.At = ledgerNoon.Add(time.Second)
 	require.NoError(t, ledger.Intend(background, e, history.Doubt{}))

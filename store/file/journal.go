@@ -127,7 +127,7 @@ func (l *Ledger) compactIfDue() {
 		return
 	}
 	if err := l.compact(); err != nil {
-		l.options.Log.Warn("the ledger cannot be compacted", "error", err)
+		l.log.Warn("the ledger cannot be compacted", "error", err)
 	}
 }
 
@@ -171,7 +171,7 @@ func (l *Ledger) shortened(open map[secret.Fingerprint]bool) (content []byte, of
 	if err != nil {
 		return nil, nil, err
 	}
-	past := journal.PastEntries(history, l.options.Now())
+	past := journal.PastEntries(history, l.now())
 	for i := range past {
 		past[i] = past[i].By(l.pid, l.issuer)
 	}
@@ -185,11 +185,15 @@ func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 	intents, err := l.allIntents()
 	open = map[secret.Fingerprint]bool{}
 	for _, each := range intents {
+		if each.unread != nil {
+			open[each.TokenID] = true
+			continue
+		}
 		answered, failed := journal.IsAnswered(each.Entry, l.Entries())
 		if failed != nil {
 			return nil, failed
 		}
-		if answered || l.options.Now().Sub(each.At) > intentLifetime {
+		if answered || l.now().Sub(each.At) > intentLifetime {
 			l.close(each)
 		} else {
 			open[each.TokenID] = true

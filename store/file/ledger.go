@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"os"
@@ -21,13 +22,15 @@ import (
 // a line, and a file in auth.intents for each post without an outcome. Programs that
 // do not know these files lose nothing. A Ledger keeps no file open.
 type Ledger struct {
-	issuer  machine.Issuer
-	options LedgerOptions
-	disk    disk.Disk
-	journal *journalFile
-	intents string // the folder of the intent files
-	pid     int
-	me      func() process
+	issuer       machine.Issuer
+	postDeadline time.Duration
+	now          func() time.Time
+	log          *slog.Logger
+	disk         disk.Disk
+	journal      *journalFile
+	intents      string // the folder of the intent files
+	pid          int
+	me           func() process
 }
 
 // LedgerName is the name of a ledger's journal in its folder.
@@ -74,7 +77,7 @@ func (o LedgerOptions) withDefaults() LedgerOptions {
 func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledger {
 	options = options.withDefaults()
 	return &Ledger{
-		issuer: issuer, options: options, disk: options.Disk,
+		issuer: issuer, postDeadline: options.PostDeadline, now: options.Now, log: options.Log, disk: options.Disk,
 		journal: newJournal(filepath.Join(dir, LedgerName), issuer, options),
 		intents: filepath.Join(dir, "auth.intents"),
 		pid:     os.Getpid(), me: thisProcess(options.Disk.System()),
@@ -125,6 +128,9 @@ func (l *Ledger) doubt(id secret.Fingerprint) (doubt history.Doubt, over []inten
 		return history.Doubt{}, nil, err
 	}
 	newest := open[len(open)-1]
+	if newest.unread != nil {
+		return history.Doubt{}, nil, &persist.UnavailableError{Err: fmt.Errorf("read an intent: %w", newest.unread)}
+	}
 	answered, err := journal.IsAnswered(newest.Entry, l.Entries())
 	if err != nil {
 		return history.Doubt{}, nil, err

@@ -88,10 +88,9 @@ func appendAll(t *testing.T, ledger *Ledger, entries ...persist.Entry) {
 // verdictsOf are the keys that the ledger condemns, as a fresh process sees it.
 func verdictsOf(t *testing.T, ledger *Ledger) []secret.Fingerprint {
 	t.Helper()
-	fresh := *ledger
-	fresh.journal = newJournal(ledger.journal.path, ledger.issuer, ledger.options)
+	fresh := OpenLedger(filepath.Dir(ledger.journal.path), ledger.issuer, LedgerOptions{})
 	var keys []secret.Fingerprint
-	for _, each := range []*Ledger{&fresh, ledger} {
+	for _, each := range []*Ledger{fresh, ledger} {
 		known, err := each.History(background)
 		require.NoError(t, err)
 		keys = nil

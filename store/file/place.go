@@ -38,14 +38,14 @@ func (s *Store) find() (place, error) {
 		folder, name := filepath.Split(path)
 		target, err := os.Readlink(path)
 		if err != nil { // it is none; anything worse will show when it is used
-			return place{disk: &s.disk, format: &s.options.Format, path: path, folder: folder, name: name}, nil
+			return place{disk: &s.disk, format: &s.format, path: path, folder: folder, name: name}, nil
 		}
 		if !filepath.IsAbs(target) {
 			target = folder + target
 		}
 		path = target
 	}
-	return place{disk: &s.disk, format: &s.options.Format, path: path}, errors.New("too many symbolic links lead to it")
+	return place{disk: &s.disk, format: &s.format, path: path}, errors.New("too many symbolic links lead to it")
 }
 
 // mustKeepFile reports whether the record must be written in place: a new file there

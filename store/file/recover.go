@@ -46,10 +46,10 @@ func (s *Store) recover(ctx context.Context, l leftover) {
 	}
 	if err != nil {
 		_ = s.disk.System().Rename(t.path, l.path)
-		s.options.Log.Warn("a login whose write a crash cut short cannot be written", "error", err)
+		s.log.Warn("a login whose write a crash cut short cannot be written", "error", err)
 		return
 	}
-	s.options.Log.Warn("a login whose write a crash cut short is written now")
+	s.log.Warn("a login whose write a crash cut short is written now")
 }
 
 func (s *Store) complete(ctx context.Context, t *temp) error {

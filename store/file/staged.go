@@ -119,6 +119,6 @@ func (s *Store) discard(t *temp) {
 	}
 	s.disk.Step(t.verb + ": remove")
 	if err := s.disk.System().Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.options.Log.Warn("a temporary file with a login cannot be removed", "error", err)
+		s.log.Warn("a temporary file with a login cannot be removed", "error", err)
 	}
 }

@@ -27,13 +27,14 @@ import (
 // other. Symbolic links are followed; a file that has a second hard link or is
 // a mount point stays the file it is and is written in place (see overwrite).
 type Store struct {
-	options Options
-	disk    disk.Disk
-	home    string
-	owner   func() owner // of the staged files of this process
-	lock    *disk.RefreshLock
-	now     func() time.Time
-	rooms   rooms
+	log    *slog.Logger
+	disk   disk.Disk
+	now    func() time.Time
+	format record.Format
+	home   string
+	owner  func() owner // of the staged files of this process
+	lock   *disk.RefreshLock
+	rooms  rooms
 }
 
 // Options are settings of a store. The zero value is fit for use.
@@ -58,13 +59,13 @@ func Open(home string, options Options) *Store {
 		options.Now = time.Now
 	}
 	return &Store{
-		options: options, disk: options.Disk, home: home, owner: thisOwner(options.Disk.System()), now: options.Now,
-		lock: options.Disk.NewRefreshLock(home, options.Log),
+		log: options.Log, disk: options.Disk, now: options.Now, format: options.Format,
+		home: home, owner: thisOwner(options.Disk.System()), lock: options.Disk.NewRefreshLock(home, options.Log),
 	}
 }
 
 // path is where the record is, or a link to it.
-func (s *Store) path() string { return filepath.Join(s.home, s.options.Format.File) }
+func (s *Store) path() string { return filepath.Join(s.home, s.format.File) }
 
 // Load implements [persist.Store]. A file with nothing in it is no login.
 func (s *Store) Load(context.Context) (persist.Record, error) {
@@ -86,7 +87,7 @@ func (s *Store) Stamp(context.Context) (persist.Stamp, bool) {
 // login cannot be written, and another error if the format has no place for such a
 // login.
 func (s *Store) Replace(ctx context.Context, c machine.Credential) error {
-	content, err := s.options.Format.Encode(c, nil)
+	content, err := s.format.Encode(c, nil)
 	if err != nil {
 		return fmt.Errorf("encode a login: %w", err)
 	}
@@ -129,7 +130,7 @@ func (s *Store) swapOnce(ctx context.Context, base persist.Revision, c machine.C
 	if err != nil || found.record.Revision != base {
 		return persist.ErrConflict
 	}
-	content, err := s.options.Format.Encode(c, found.content)
+	content, err := s.format.Encode(c, found.content)
 	if err != nil {
 		return fmt.Errorf("encode a refreshed login: %w", err)
 	}
@@ -228,7 +229,7 @@ func (s *Store) setAside(where place) error {
 	}
 	aside, err := s.keepAside(where, raw)
 	if err == nil && aside != "" {
-		s.options.Log.Warn("what was stored is no login, and is kept", "file", aside)
+		s.log.Warn("what was stored is no login, and is kept", "file", aside)
 	}
 	return err
 }
@@ -237,7 +238,7 @@ func (s *Store) setAside(where place) error {
 // It returns "" if there is a copy of it already.
 func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 	for n := range asides {
-		aside = filepath.Join(s.home, s.options.Format.Aside())
+		aside = filepath.Join(s.home, s.format.Aside())
 		if n > 0 {
 			aside += fmt.Sprintf(".%d", n+1)
 		}
@@ -252,5 +253,5 @@ func (s *Store) keepAside(where place, raw []byte) (aside string, err error) {
 		}
 		return aside, s.disk.In("aside: ").Create(aside, raw)
 	}
-	return "", fmt.Errorf("there are %d files %s already", asides, filepath.Join(s.home, s.options.Format.Aside()))
+	return "", fmt.Errorf("there are %d files %s already", asides, filepath.Join(s.home, s.format.Aside()))
 }

@@ -259,7 +259,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 	if err != nil || bytes.Equal(written, c.content) {
 		return err
 	}
-	if _, err := s.options.Format.Decode(written); err == nil {
+	if _, err := s.format.Decode(written); err == nil {
 		return persist.ErrConflict
 	}
 	return errors.New("another process wrote at the same time")
