@@ -40,10 +40,15 @@ func (l *lock) try(kind int) (bool, error) {
 	return err == nil, err
 }
 
-func (l *lock) open(kind, flag int) error {
-	file, err := (here{}).Open(l.path, flag)
-	if err != nil {
-		return err
+// open keeps the file of a lock that is had: another one would be lost, and have its own lock as
+// long as the process runs.
+func (l *lock) open(kind, flag int) (err error) {
+	file := l.file
+	l.file = nil
+	if file == nil {
+		if file, err = (here{}).Open(l.path, flag); err != nil {
+			return err
+		}
 	}
 	for err = unix.EINTR; err == unix.EINTR; {
 		err = unix.Flock(int(file.Fd()), kind|unix.LOCK_NB)
