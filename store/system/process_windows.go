@@ -32,5 +32,7 @@ func (here) Started(pid int) (string, error) {
 	return strconv.FormatUint(uint64(created.HighDateTime)<<32|uint64(created.LowDateTime), 10), nil
 }
 
-// IsStopped cannot tell: only a debugger stops a process here.
+// IsStopped is not asked for: a debugger or a person (Resource Monitor) stops the threads of a
+// process, and no call says of a process that all of them stand. So one that was stopped has
+// five minutes for the answer to its post, as any that runs.
 func (here) IsStopped(int) bool { return false }
