@@ -1,5 +1,5 @@
 // Package protocol has the method names and the types of the account methods of Codex's
-// app-server protocol, version 0.171.0. It has no logic and imports nothing.
+// app-server protocol, version 0.171.0. It has no logic and imports nothing of ours.
 //
 // The types describe the JSON on the wire, and protocol/schema publishes them:
 //

@@ -98,7 +98,7 @@ func (r *Renewer) Renew(ctx context.Context, login machine.Credential) (machine.
 
 func (g *giver) renew(ctx context.Context, login machine.Credential) (machine.Credential, error) {
 	answer, err := g.conn.Call(ctx, protocol.ExternalRefresh, protocol.ExternalRefreshParams{
-		Reason: protocol.RefreshUnauthorized, PreviousAccountID: nullable(login.AccountID),
+		Reason: protocol.RefreshUnauthorized, PreviousAccountID: protocol.Nullable(login.AccountID),
 	})
 	if refused, ok := errors.AsType[*jsonrpc.Error](err); ok {
 		return machine.Credential{}, fmt.Errorf("auth refresh request failed: code=%d", refused.Code) // its message may be a secret

@@ -171,7 +171,7 @@ func startError(err error) *jsonrpc.Error {
 func (s *Server) notifyCompleted(loginID string, err error) {
 	ended := protocol.LoginCompletedNotification{LoginID: &loginID, Success: err == nil}
 	if err != nil {
-		ended.Error = nullable(err.Error())
+		ended.Error = protocol.Nullable(err.Error())
 	}
 	s.announce(err == nil, nil, func(each *Server) {
 		each.notify(protocol.LoginCompleted, ended)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 )
 
@@ -48,8 +49,8 @@ func sessionsOf(login machine.Snapshot) sessions {
 	}
 	who, account := login.Account(), login.AccountID()
 	only := session{
-		ID: cmp.Or(who.UserID, account), Email: nullable(who.Email), UserID: nullable(who.UserID),
-		LastUsedAt: login.LastRefresh().Unix(), IsActive: true, AccountID: nullable(account), Workspaces: []workspace{},
+		ID: cmp.Or(who.UserID, account), Email: protocol.Nullable(who.Email), UserID: protocol.Nullable(who.UserID),
+		LastUsedAt: login.LastRefresh().Unix(), IsActive: true, AccountID: protocol.Nullable(account), Workspaces: []workspace{},
 	}
 	if account != "" {
 		only.Workspaces = append(only.Workspaces, workspace{AccountID: account})

@@ -101,8 +101,8 @@ func account(snapshot machine.Snapshot) (account any, userID *string) {
 	}
 	who := snapshot.Account()
 	return protocol.ChatGPTAccount{
-		Type: protocol.AccountChatGPT, Email: nullable(who.Email), PlanType: chatgpt.PlanName(who.PlanType),
-	}, nullable(who.UserID)
+		Type: protocol.AccountChatGPT, Email: protocol.Nullable(who.Email), PlanType: chatgpt.PlanName(who.PlanType),
+	}, protocol.Nullable(who.UserID)
 }
 
 // notifyUpdated notifies the client of the login as it is now. It may be called
@@ -116,19 +116,12 @@ func (s *Server) notifyUpdated() {
 // updatedNotification is the notification for the login that a snapshot shows.
 func updatedNotification(snapshot machine.Snapshot) protocol.AccountUpdatedNotification {
 	method := snapshot.LoginMethod()
-	update := protocol.AccountUpdatedNotification{AuthMode: nullable(string(method))}
+	update := protocol.AccountUpdatedNotification{AuthMode: protocol.Nullable(string(method))}
 	if method != "" && method != machine.MethodAPIKey {
 		plan := chatgpt.PlanName(snapshot.Account().PlanType)
 		update.PlanType = &plan
 	}
 	return update
-}
-
-func nullable(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 // statusEncoder encodes protocol.GetAuthStatusResponse. It is written by hand for the
@@ -224,22 +217,13 @@ func (s *Server) healthChanged(_, to machine.Snapshot) {
 func health(s machine.Snapshot, now time.Time) protocol.HealthReadResponse {
 	of := s.Assess(now.Round(0))
 	response := protocol.HealthReadResponse{
-		State: string(of.Phase), Reason: nullable(of.Reason), Action: string(of.Action),
+		State: string(of.Phase), Reason: protocol.Nullable(of.Reason), Action: string(of.Action),
 		Unsaved: of.Unsaved, InDoubt: of.InDoubt,
-		Since: timestamp(s.Since()), Fingerprint: nullable(s.Access().Short()),
-		LastAttemptAt: timestamp(s.LastAttempt()), NextAttemptAt: timestamp(of.NextAttemptAt),
+		Since: protocol.Timestamp(s.Since()), Fingerprint: protocol.Nullable(s.Access().Short()),
+		LastAttemptAt: protocol.Timestamp(s.LastAttempt()), NextAttemptAt: protocol.Timestamp(of.NextAttemptAt),
 	}
 	if !s.Token().IsAbsent() {
-		response.AccessExpiresAt = timestamp(s.Expiry())
+		response.AccessExpiresAt = protocol.Timestamp(s.Expiry())
 	}
 	return response
-}
-
-// timestamp is a time in the form of RFC 3339, nil for the zero time.
-func timestamp(at time.Time) *string {
-	if at.IsZero() {
-		return nil
-	}
-	text := at.UTC().Format(time.RFC3339)
-	return &text
 }

@@ -160,7 +160,7 @@ func TestStatusIsWhatEncodingJSONMakesOfIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		method := machine.Method(rapid.SampledFrom([]string{"", "apikey", "chatgpt", "a\"b"}).Draw(t, "method"))
 		requires := rapid.Bool().Draw(t, "requires")
-		status := protocol.GetAuthStatusResponse{AuthMethod: nullable(string(method)), RequiresOpenaiAuth: requires}
+		status := protocol.GetAuthStatusResponse{AuthMethod: protocol.Nullable(string(method)), RequiresOpenaiAuth: requires}
 		token := secret.Token{}
 		if rapid.Bool().Draw(t, "has a token") {
 			text := rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9._~-]*`), rapid.String()).Draw(t, "token")

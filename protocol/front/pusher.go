@@ -268,7 +268,7 @@ func (p *pusher) give(had given, wasUnsure bool, want given, token secret.Token)
 		err = p.call(protocol.LoginStart, protocol.APIKeyLoginParams{Type: protocol.LoginAPIKey, APIKey: token.Reveal()}, token)
 	case withTokens:
 		err = p.call(protocol.LoginStart, protocol.ExternalTokensLoginParams{
-			Type: protocol.LoginExternalTokens, AccessToken: token.Reveal(), ChatGPTAccountID: want.accountID, ChatGPTPlanType: nullable(want.plan),
+			Type: protocol.LoginExternalTokens, AccessToken: token.Reveal(), ChatGPTAccountID: want.accountID, ChatGPTPlanType: protocol.Nullable(want.plan),
 		}, token)
 	}
 	if err == nil {
@@ -294,13 +294,6 @@ func (p *pusher) call(method string, params any, token secret.Token) error {
 	p.front.log.Warn("the backend did not take the login", "method", method, "error", text)
 	p.front.observe(Event{Kind: PushRefused, Method: method, Detail: text})
 	return errors.New("the backend did not take the login: " + text)
-}
-
-func nullable(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 // renew notes that the child asks for another token, until the function is called.

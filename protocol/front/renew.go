@@ -66,7 +66,7 @@ func (f *Front) replyToken(id jsonrpc.ID, refused given, begun time.Time) bool {
 		return false
 	}
 	f.o.Child.Reply(id, protocol.ExternalRefreshResponse{
-		AccessToken: token.Reveal(), ChatGPTAccountID: want.accountID, ChatGPTPlanType: nullable(want.plan),
+		AccessToken: token.Reveal(), ChatGPTAccountID: want.accountID, ChatGPTPlanType: protocol.Nullable(want.plan),
 	})
 	p.replied(want)
 	f.observe(Event{Kind: Renewed, Access: want.access, Took: f.o.Now().Sub(begun)})

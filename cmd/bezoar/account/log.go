@@ -15,6 +15,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/journal"
@@ -244,7 +245,7 @@ func entryValue(name json.Token, value json.RawMessage) []byte {
 	case "at", "not_before":
 		var at time.Time
 		if json.Unmarshal(value, &at) == nil {
-			value, _ = json.Marshal(cli.Timestamp(at))
+			value, _ = json.Marshal(protocol.Timestamp(at))
 		}
 	case "key", "next", "access", "endpoint":
 		var f secret.Fingerprint

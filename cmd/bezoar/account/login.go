@@ -25,6 +25,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
@@ -334,7 +335,7 @@ func printLogin(env cli.Environment, s machine.Snapshot, chosen loginFlags) erro
 			print = cli.PrintJSONLine
 		}
 		return print(env.Stdout, LoginReport{
-			string(s.LoginMethod()), cli.Nullable(s.Account().Email), cli.Nullable(s.Account().PlanType), s.Access().Short(),
+			string(s.LoginMethod()), protocol.Nullable(s.Account().Email), protocol.Nullable(s.Account().PlanType), s.Access().Short(),
 		})
 	}
 	_, err := fmt.Fprintln(env.Stdout, "Logged in "+NameOf(s)+".")

@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/protocol"
 )
 
 // Token is bezoar token.
@@ -154,7 +155,7 @@ func printToken(env cli.Environment, s machine.Snapshot, format string) error {
 	case "env":
 		_, err = io.WriteString(env.Stdout, "export BEZOAR_TOKEN="+cli.Quoted(text)+"\n")
 	case "json":
-		err = cli.PrintJSON(env.Stdout, tokenReport{text, string(s.LoginMethod()), cli.Timestamp(s.Expiry())})
+		err = cli.PrintJSON(env.Stdout, tokenReport{text, string(s.LoginMethod()), protocol.Timestamp(s.Expiry())})
 	case "exec-credential":
 		err = cli.PrintJSON(env.Stdout, newExecCredential(env, text, s.Expiry()))
 	default:
@@ -191,5 +192,5 @@ func newExecCredential(env cli.Environment, text string, expiry time.Time) execC
 	if asked.APIVersion == execBeta {
 		version = execBeta
 	}
-	return execCredential{"ExecCredential", version, execStatus{text, cli.Timestamp(expiry)}}
+	return execCredential{"ExecCredential", version, execStatus{text, protocol.Timestamp(expiry)}}
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
@@ -104,28 +105,11 @@ func onDay(at, now time.Time, layout string) string {
 	return at.Format(layout)
 }
 
-// Timestamp is a time as RFC 3339 has it, nil for none.
-func Timestamp(at time.Time) *string {
-	if at.IsZero() {
-		return nil
-	}
-	text := at.UTC().Format(time.RFC3339)
-	return &text
-}
-
-// Stamp is a time that JSON has as [Timestamp] does.
+// Stamp is a time that JSON has as [protocol.Timestamp] does.
 type Stamp struct{ time.Time }
 
 // MarshalJSON implements [json.Marshaler].
-func (s Stamp) MarshalJSON() ([]byte, error) { return json.Marshal(Timestamp(s.Time)) }
-
-// Nullable is a text, nil for none.
-func Nullable(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
+func (s Stamp) MarshalJSON() ([]byte, error) { return json.Marshal(protocol.Timestamp(s.Time)) }
 
 // Amount is a number of things.
 func Amount(n int, thing string) string {

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/bezoar-auth/bezoar/protocol"
 )
 
 // Version is bezoar version.
@@ -52,7 +54,7 @@ func built(version, revision string) versionReport {
 		return report
 	}
 	report.Module = info.Main.Path + " " + info.Main.Version
-	report.Revision = Nullable(revisionOf(info, revision))
+	report.Revision = protocol.Nullable(revisionOf(info, revision))
 	return report
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
@@ -58,7 +59,7 @@ func list(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	all := []listed{}
 	for _, name := range c.Profiles.Names() {
 		p, err := c.Profiles.Get(name)
-		each := listed{Profile: name, DisplayName: p.DisplayName, Issuer: cli.Nullable(p.Issuer), BuiltIn: name == profile.CodexName, Mistakes: mistakesOf(err)}
+		each := listed{Profile: name, DisplayName: p.DisplayName, Issuer: protocol.Nullable(p.Issuer), BuiltIn: name == profile.CodexName, Mistakes: mistakesOf(err)}
 		if err != nil {
 			each.DisplayName, each.Issuer, each.BuiltIn = name, nil, false
 		}
@@ -97,7 +98,7 @@ func printList(out io.Writer, all []listed) error {
 func mistakesOf(err error) []mistake {
 	all := []mistake{}
 	for _, each := range profile.Errors(err) {
-		m := mistake{Key: cli.Nullable(each.Key), Problem: each.Problem}
+		m := mistake{Key: protocol.Nullable(each.Key), Problem: each.Problem}
 		if each.Line > 0 {
 			m.Line = &each.Line
 		}

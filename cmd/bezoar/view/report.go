@@ -12,6 +12,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
@@ -38,14 +39,14 @@ type Status struct {
 func (v *View) Report() Status {
 	assessed := v.Assess()
 	report := Status{
-		State: v.Phase(), Reason: cli.Nullable(v.reason()), Since: cli.Timestamp(v.since()),
+		State: v.Phase(), Reason: protocol.Nullable(v.reason()), Since: protocol.Timestamp(v.since()),
 		Usable: assessed.Usable, Action: string(assessed.Action), Message: v.Clause(),
-		Method: cli.Nullable(string(v.State.Method())), Email: cli.Nullable(v.State.Account().Email), PlanType: cli.Nullable(v.State.Account().PlanType),
-		Fingerprint: cli.Nullable(v.State.Access().Short()), InDoubt: assessed.InDoubt, Home: v.Config.Home,
-		NextAttemptAt: cli.Timestamp(assessed.NextAttemptAt),
+		Method: protocol.Nullable(string(v.State.Method())), Email: protocol.Nullable(v.State.Account().Email), PlanType: protocol.Nullable(v.State.Account().PlanType),
+		Fingerprint: protocol.Nullable(v.State.Access().Short()), InDoubt: assessed.InDoubt, Home: v.Config.Home,
+		NextAttemptAt: protocol.Timestamp(assessed.NextAttemptAt),
 	}
 	if !v.State.Token().IsEmpty() {
-		report.AccessExpiresAt = cli.Timestamp(v.State.Expiry())
+		report.AccessExpiresAt = protocol.Timestamp(v.State.Expiry())
 	}
 	return report
 }
@@ -88,9 +89,9 @@ type other struct {
 func (v *View) Explain() Explanation {
 	running := []other{}
 	for _, each := range v.Others().Running {
-		running = append(running, other{each.PID, each.Mode.String(), cli.Timestamp(each.Since)})
+		running = append(running, other{each.PID, each.Mode.String(), protocol.Timestamp(each.Since)})
 	}
-	return Explanation{v.Report(), v.story(), cli.Nullable(v.causes()), cli.Nullable(v.NextStep()), running}
+	return Explanation{v.Report(), v.story(), protocol.Nullable(v.causes()), protocol.Nullable(v.NextStep()), running}
 }
 
 // IsUnread reports whether the stored login cannot be read, so that there is nothing to
