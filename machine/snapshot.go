@@ -28,6 +28,7 @@ type shown struct {
 func (s State) Snapshot() Snapshot {
 	of := &shown{state: s, tokenID: s.Policy.TokenID(s.Credential)}
 	of.verdict, of.condemned = s.Verdict()
+	of.state.InDoubt = s.isInDoubt() // of Poisoned a verdict says so
 	of.state.Credential.RefreshToken, of.state.Verdicts = secret.Token{}, nil
 	if s.IsUnsaved() {
 		of.state.Base = new(Credential) // that there is one, and not which
@@ -52,7 +53,6 @@ func (s Snapshot) Since() time.Time { return s.shown().state.Since }
 // Assess is how the login fares at a moment; see [State.Assess].
 func (s Snapshot) Assess(at time.Time) Assessment {
 	assessed := s.shown().state.Assess(at)
-	assessed.InDoubt = s.InDoubt()
 	if assessed.Phase == Poisoned {
 		assessed.Reason = string(s.shown().verdict.Reason)
 	}
@@ -158,7 +158,7 @@ func (s Snapshot) Failures() int { return s.shown().state.Failures }
 // this process alone.
 func (s Snapshot) Rejected() bool { return s.shown().state.Rejected }
 
-func (s Snapshot) InDoubt() bool { return s.shown().state.InDoubt || s.shown().verdict.InDoubt }
+func (s Snapshot) InDoubt() bool { return s.shown().state.InDoubt }
 
 func (s Snapshot) Unsaved() bool { return s.shown().state.IsUnsaved() }
 
