@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,6 +47,8 @@ func each(t *testing.T, test func(t *testing.T, address string)) {
 	}
 }
 
+const longestLine = 4 << 10
+
 // start starts an issuer, and returns what it prints: its own name.
 func start(t *testing.T, issuer *exec.Cmd) string {
 	var said strings.Builder
@@ -59,7 +62,9 @@ func start(t *testing.T, issuer *exec.Cmd) string {
 		open.Close()
 		_ = issuer.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	silent := time.AfterFunc(programtest.Patience, func() { _ = issuer.Process.Kill() })
+	line, err := bufio.NewReader(io.LimitReader(out, longestLine)).ReadString('\n')
+	silent.Stop()
 	if err != nil {
 		open.Close()
 		_ = issuer.Wait()

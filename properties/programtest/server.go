@@ -20,7 +20,7 @@ import (
 // test that fails waits that long.
 const Patience = time.Minute
 
-// server is one process of the program, with the client's end of its pipes.
+// Server is one process of the program, with the client's end of its pipes.
 type Server struct {
 	Name    string
 	Process *exec.Cmd
@@ -41,6 +41,7 @@ type Server struct {
 // not read would be another story.
 const linesHeld = 1 << 18
 
+// Start starts an app-server of a program, with this environment and no other.
 func Start(name, program string, environment []string) (*Server, error) {
 	s := &Server{
 		Name: name, Process: exec.Command(program, "app-server"),
@@ -110,6 +111,7 @@ func (s *Server) Next() (string, error) {
 	}
 }
 
+// Write says something to the server, of one line or many, or a part of one.
 func (s *Server) Write(text string) error {
 	s.noteRequests(text)
 	_, err := io.WriteString(s.Input, text)
@@ -148,12 +150,13 @@ func (m *mistakes) err() error {
 	return errors.Join(m.found...)
 }
 
+// Kill ends the process at once, and returns when it has ended.
 func (s *Server) Kill() {
 	s.Process.Process.Kill() // an error: it is gone already
 	<-s.Gone
 }
 
-// quietBuffer may be written and read by two goroutines.
+// Buffer is a buffer that may be written and read by two goroutines.
 type Buffer struct {
 	mu     sync.Mutex // guards buffer
 	buffer bytes.Buffer
@@ -186,7 +189,7 @@ func (s *Server) Deafen() { <-s.ears }
 // Listen has the client read again.
 func (s *Server) Listen() { s.ears <- struct{}{} }
 
-// answerTo waits for the answer to a question; what else is said meanwhile is
+// AnswerTo waits for the answer to a question; what else is said meanwhile is
 // kept.
 func (s *Server) AnswerTo(id int) (string, error) {
 	var others []string
@@ -203,7 +206,7 @@ func (s *Server) AnswerTo(id int) (string, error) {
 	}
 }
 
-// idOf is the id of an answer, as it stands on the line; "" of anything else.
+// IDOf is the id of an answer, as it stands on the line; "" of anything else.
 func IDOf(line string) string {
 	var message struct {
 		ID     json.RawMessage
@@ -215,7 +218,7 @@ func IDOf(line string) string {
 	return string(message.ID)
 }
 
-// overhear asks for something that is answered at once, and returns what is
+// Overhear asks for something that is answered at once, and returns what is
 // said before that.
 func (s *Server) Overhear() (passed []string, err error) {
 	const probe = "are you there"
@@ -231,7 +234,7 @@ func (s *Server) Overhear() (passed []string, err error) {
 	}
 }
 
-// eventually waits for something that another process does.
+// Eventually waits for something that another process does.
 func Eventually(holds func() error) error {
 	deadline := time.Now().Add(Patience)
 	for {
@@ -243,7 +246,7 @@ func Eventually(holds func() error) error {
 	}
 }
 
-// loginAnswer is what a client has heard about a login that it began.
+// LoginAnswer is what a client has heard about a login that it began.
 type LoginAnswer struct {
 	LoginID  string `json:"loginId"`
 	AuthURL  string `json:"authUrl"`

@@ -23,6 +23,8 @@ const discoveryLimit = 20 * time.Second
 // Discovery (section 4), and then at that of RFC 8414 (section 3), with one GET each. It
 // follows no redirect. The metadata counts if it names the issuer as the profile does, byte
 // for byte (RFC 8414 section 3.3): another issuer's could send a token to a stranger.
+// Metadata that does not count ends the search, and so does no answer: the other address is at
+// the same host.
 //
 // A profile whose discovery is none has no metadata, and no request is made. The error is a
 // [*DiscoveryError].
