@@ -12,8 +12,6 @@ import (
 	"time"
 )
 
-const canStand = true
-
 // stand stops this process, as Ctrl-Z, a debugger, a freezer or a paused machine
 // does, until another one lets it go on. The signal may take a moment, so it is
 // the other one that the caller waits for.
