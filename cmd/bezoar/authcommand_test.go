@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -74,17 +72,26 @@ func TestAuthCommandTakesALateCallForAPoll(t *testing.T) {
 	require.Equal(t, 1, s.Counts().Posts)
 }
 
+func init() { programs["calls-twice"] = callTwice }
+
+// callTwice calls the words of codex's configuration, and again after the next line of input.
+func callTwice() {
+	input := bufio.NewReader(os.Stdin)
+	for n := range 2 {
+		if n > 0 {
+			_, _ = input.ReadString('\n')
+		}
+		command := exec.Command("bezoar", "token", "--auth-command")
+		command.Stdout, command.Stderr = os.Stdout, os.Stderr
+		exitOn(command.Run())
+	}
+}
+
 func TestAuthCommandSharesOneRefreshAmongPrograms(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("the second program is a shell")
-	}
 	s := newOpenSite(t)
-	words := s.program()
-	bezoar := filepath.Join(t.TempDir(), "bezoar") // by this name it is the program, and no test
-	require.NoError(t, os.Symlink(words.Path, bezoar))
-	other := exec.Command("sh", "-c", `"$0" token --auth-command; read go; "$0" token --auth-command; exit 0`, bezoar)
-	other.Env = words.Env
+	other := exec.Command("calls-twice") // and is another program than this one
+	other.Env = s.program().Env
 	input, err := other.StdinPipe()
 	require.NoError(t, err)
 	output, err := other.StdoutPipe()

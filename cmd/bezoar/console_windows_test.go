@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -24,6 +23,7 @@ import (
 func init() {
 	programs["press-ctrl-c"] = pressCtrlC
 	programs["in-console"] = inConsole
+	programs["from-console"] = fromConsole
 }
 
 // withConsole gives a program a console of its own, without a window, so that Ctrl-C there
@@ -53,10 +53,7 @@ func pressCtrlC() {
 	if err == nil {
 		err = windows.GenerateConsoleCtrlEvent(windows.CTRL_C_EVENT, 0)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	exitOn(err)
 }
 
 var kernel = windows.NewLazySystemDLL("kernel32.dll")
@@ -83,10 +80,25 @@ func inConsole() {
 			err = program.Run()
 		}
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	exitOn(err)
+}
+
+// fromTerminal is a program at a console of its own, whose input that is.
+func fromTerminal(name string, words ...string) *exec.Cmd {
+	program := exec.Command("from-console", append([]string{name}, words...)...)
+	withConsole(program)
+	return program
+}
+
+// fromConsole runs a program with its input at the console that this one has, and ends
+// after it.
+func fromConsole() {
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	input, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
+	exitOn(err)
+	program := exec.Command(os.Args[1], os.Args[2:]...)
+	program.Stdin, program.Stdout, program.Stderr = input, os.Stdout, os.Stderr
+	exitAs(program.Run())
 }
 
 // console is a window without a screen (Microsoft's "Creating a Pseudoconsole session"),

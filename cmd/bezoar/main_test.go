@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"runtime"
@@ -15,7 +16,7 @@ import (
 )
 
 // programs are what scripts and tests can start.
-var programs = map[string]func(){"bezoar": main, "browse": browse}
+var programs = map[string]func(){"bezoar": main}
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, programs)
@@ -30,6 +31,12 @@ func TestCommandLine(t *testing.T) {
 		Dir:      "testdata/script",
 		Deadline: time.Now().Add(scriptLimit()),
 		Setup:    setUpWorld,
+		Condition: func(name string) (bool, error) {
+			if name != "links" {
+				return false, errors.New("unknown")
+			}
+			return !machinetest.Lacks(machinetest.LacksLinks), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":         exits,
 			"quiet":         hidesSecrets,
@@ -47,12 +54,21 @@ func TestCommandLine(t *testing.T) {
 			"comes":         comes,
 			"goes":          goes,
 			"edit":          edit,
+			"types":         types,
+			"shows":         shows,
+			"soon-stdout":   soonStdout,
+			"soon-said":     soonSaid,
+			"soon-exits":    soonExits,
+			"differs":       differs,
+			"changes":       changes,
+			"exported":      exported,
+			"gone":          gone,
 		},
 	})
 }
 
 // scriptLimit is how long all scripts may take: one that hangs keeps the ports of browser
-// logins. None of those runs on Windows, and under Wine a program starts slowly. The long
+// logins. Under Wine a program starts slowly. The long
 // form runs under the race detector, beside other packages, and takes five minutes.
 func scriptLimit() time.Duration {
 	if runtime.GOOS == "windows" || machinetest.Long() {

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,12 @@ func setUpWorld(env *testscript.Env) error {
 	env.Setenv("NO_PROXY", "127.0.0.1")
 	env.Setenv("ISSUER", w.server.URL)
 	env.Setenv("TZ", "UTC")
-	_, err := os.Stat(filepath.Join(env.WorkDir, "nowhere"))
+	acts, err := exec.LookPath("acts")
+	if err != nil {
+		return err
+	}
+	env.Setenv("ACTS", acts)
+	_, err = os.Stat(filepath.Join(env.WorkDir, "nowhere"))
 	env.Setenv("MISSING", cli.WithoutPath(err).Error()) // the words of this system
 	env.Setenv("GORACE", "atexit_sleep_ms=0")           // else each program under -race takes a second to end
 	return nil
@@ -129,8 +135,8 @@ func (w *world) learn(body []byte) (userCode string, isTypedIn bool) {
 	return userCode, isTypedIn && w.approves
 }
 
-// exits runs a program, which must end with a code and tell no secret but
-// token's, which is for standard output.
+// exits runs a program, which must end with a code (or with another one) and tell no secret
+// but token's, which is for standard output.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	wanted, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -141,8 +147,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	} else {
 		ts.Check(err)
 	}
-	if code != wanted {
-		ts.Fatalf("exit code %d, not %d", code, wanted)
+	if code == wanted == neg {
+		ts.Fatalf("exit code %d", code)
 	}
 	hidesSecrets(ts, false, args[1:])
 }
@@ -252,11 +258,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 
 // soon PROGRAM... runs a program again and again until it succeeds.
 func soon(ts *testscript.TestScript, neg bool, args []string) {
-	for begun := time.Now(); ts.Exec(args[0], args[1:]...) != nil; time.Sleep(10 * time.Millisecond) {
-		if time.Since(begun) > patience {
-			ts.Fatalf("not so within %v", patience)
-		}
-	}
+	until(ts, func() bool { return ts.Exec(args[0], args[1:]...) == nil })
 }
 
 // holds FOLDER [NAME...] is all that a folder has.
@@ -277,16 +279,11 @@ func comes(ts *testscript.TestScript, neg bool, args []string) { waitFor(ts, arg
 func goes(ts *testscript.TestScript, neg bool, args []string)  { waitFor(ts, args[0], false) }
 
 func waitFor(ts *testscript.TestScript, pattern string, isThere bool) {
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+	until(ts, func() bool {
 		found, err := filepath.Glob(ts.MkAbs(pattern))
 		ts.Check(err)
-		if len(found) > 0 == isThere {
-			return
-		}
-		if time.Since(begun) > patience {
-			ts.Fatalf("not so within %v", patience)
-		}
-	}
+		return len(found) > 0 == isThere
+	})
 }
 
 // edit FILE EXPRESSION TEXT puts a text in the place of what an expression finds in a file.
@@ -336,12 +333,116 @@ func callbackPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { lock.Close() })
 }
 
+// until waits for something.
+func until(ts *testscript.TestScript, isSo func() bool) {
+	for begun := time.Now(); !isSo(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			ts.Fatalf("not so within %v", patience)
+		}
+	}
+}
+
+// isIn reports whether a file has what an expression finds.
+func isIn(ts *testscript.TestScript, path, expression string) bool {
+	content, err := os.ReadFile(ts.MkAbs(path))
+	return err == nil && regexp.MustCompile("(?m)"+expression).Match(content)
+}
+
+// shows FILE EXPRESSION waits until a file has what an expression finds.
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	until(ts, func() bool { return isIn(ts, args[0], args[1]) })
+}
+
+// changes FILE BEFORE waits until a file has something else than another one.
+func changes(ts *testscript.TestScript, neg bool, args []string) {
+	before := ts.ReadFile(args[1])
+	until(ts, func() bool {
+		now, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && len(now) > 0 && string(now) != before
+	})
+}
+
+// soonStdout EXPRESSION PROGRAM... runs a program until it writes what an expression finds.
+func soonStdout(ts *testscript.TestScript, neg bool, args []string) {
+	until(ts, func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && regexp.MustCompile("(?m)"+args[0]).MatchString(ts.ReadFile("stdout"))
+	})
+}
+
+// differs FILE PROGRAM... runs a program until it writes something else than a file has.
+func differs(ts *testscript.TestScript, neg bool, args []string) {
+	before := ts.ReadFile(args[0])
+	until(ts, func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && ts.ReadFile("stdout") != "" && ts.ReadFile("stdout") != before
+	})
+}
+
+// soonSaid FILE EXPRESSION PROGRAM... runs a program until a file of another one has what an
+// expression finds.
+func soonSaid(ts *testscript.TestScript, neg bool, args []string) {
+	until(ts, func() bool {
+		_ = ts.Exec(args[2], args[3:]...)
+		return isIn(ts, args[0], args[1])
+	})
+}
+
+// soonExits CODE PROGRAM... runs a program until it ends with a code.
+func soonExits(ts *testscript.TestScript, neg bool, args []string) {
+	until(ts, func() bool {
+		failed, ok := errors.AsType[*exec.ExitError](ts.Exec(args[1], args[2:]...))
+		return ok && strconv.Itoa(failed.ExitCode()) == args[0]
+	})
+}
+
+// exportLine sets a variable in the usual shell of a system.
+var exportLine = regexp.MustCompile(`(?m)^(?:export |\$env:)(\w+) ?= ?'(.*)'$`)
+
+// exported FILE N waits until a file sets N variables for a shell, and sets them here.
+func exported(ts *testscript.TestScript, neg bool, args []string) {
+	shows(ts, false, []string{args[0], `\A([^\n]*\n){` + args[1] + `}`})
+	for _, each := range exportLine.FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
+		ts.Setenv(each[1], each[2])
+	}
+}
+
+// gone PATTERN demands that there is no such file.
+func gone(ts *testscript.TestScript, neg bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) > 0 {
+		ts.Fatalf("there is %q", found)
+	}
+}
+
+// The programs that open an address in a browser, on each system.
+func init() {
+	for _, name := range []string{"xdg-open", "open", "rundll32"} {
+		programs[name] = openAddress
+	}
+}
+
+// openAddress gives its last word to a browser, and writes the arguments of all programs to
+// the file "arguments", where the system has them in files. With BROWSER_FAILS it fails.
+func openAddress() {
+	if os.Getenv("BROWSER_FAILS") != "" {
+		os.Exit(3)
+	}
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	var arguments []byte
+	for _, each := range all {
+		line, _ := os.ReadFile(each) // or it has ended
+		arguments = append(arguments, line...)
+	}
+	exitOn(os.WriteFile("arguments", arguments, 0o600))
+	browse(os.Args[len(os.Args)-1])
+}
+
 // browse is a browser, with a person who allows what a page asks for: it opens a
 // file and goes where it is sent. What it sees at the end is left in a file, and
 // then the issuer is asked for /closed.
-func browse() {
+func browse(path string) {
 	signal.Ignore(syscall.SIGHUP) // the terminal of the login goes before a browser does
-	page, address, err := visit(os.Args[1])
+	page, address, err := visit(path)
 	if bytes.Contains(page, []byte(`value="allow"`)) {
 		page, err = read(http.PostForm(address, url.Values{"decision": {"allow"}}))
 	}
@@ -351,10 +452,7 @@ func browse() {
 	if err == nil {
 		_, err = http.Get(os.Getenv("ISSUER") + "/closed")
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	exitOn(err)
 }
 
 // visit opens a file, and is sent on to a page.
@@ -363,7 +461,7 @@ func visit(path string) (page []byte, address string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if mode := info.Mode().Perm(); mode != 0o600 {
+	if mode := info.Mode().Perm(); mode != 0o600 && runtime.GOOS != "windows" { // the folder is one user's there
 		return nil, "", fmt.Errorf("the file has mode %v", mode)
 	}
 	content, err := os.ReadFile(path)

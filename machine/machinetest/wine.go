@@ -18,6 +18,10 @@ const (
 	LacksUnixSockets Lack = "its sockets have no AF_UNIX, which Windows 10 has since 1803"
 )
 
+// Lacks reports whether this is Wine, which lacks something: for a part of a test, such as
+// some lines of a script.
+func Lacks(Lack) bool { return underWine() }
+
 // SkipUnderWine skips a test whose promise needs what Wine lacks.
 func SkipUnderWine(t testing.TB, lack Lack) {
 	t.Helper()

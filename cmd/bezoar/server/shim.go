@@ -3,6 +3,7 @@ package server
 import (
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -74,10 +75,19 @@ func shim(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	cli.LogLine(env, "it starts "+this+" in front of "+real+" for app-server, and that codex itself for everything else")
-	if !slices.Contains(filepath.SplitList(env.Getenv("PATH")), folder) {
+	if !isOnPath(folder, env.Getenv("PATH")) {
 		cli.LogLine(env, "give your client this path, or put "+folder+" first on PATH")
 	}
 	return nil
+}
+
+// isOnPath reports whether a folder is one of a PATH, however its name is written there.
+func isOnPath(folder, path string) bool {
+	ours, err := os.Stat(folder)
+	return err == nil && slices.ContainsFunc(filepath.SplitList(path), func(each string) bool {
+		theirs, err := os.Stat(each)
+		return err == nil && os.SameFile(ours, theirs)
+	})
 }
 
 // realCodex is the codex that a user has named, or the one on PATH.
