@@ -115,7 +115,7 @@ func (s State) refreshesAt(at time.Time) time.Time {
 	switch {
 	case s.Phase == Fresh:
 		return s.DueAt
-	case s.Phase != Stale || s.Attempt != 0 || !s.refreshesItself():
+	case s.Phase != Stale || s.Attempt != 0 || s.Objected || !s.refreshesItself():
 		return time.Time{}
 	case s.mayAttempt(at):
 		return at
@@ -132,7 +132,7 @@ func (s State) refreshesItself() bool { return s.Credential.Method != MethodExte
 func (s State) mayAttempt(at time.Time) bool {
 	wait := s.NotBefore.Sub(at)
 	isKnown := wait <= maxDeferral || s.NotBefore.Equal(s.endOfService())
-	return s.Phase == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown)
+	return s.Phase == Stale && s.Attempt == 0 && (wait <= 0 || !isKnown) && !s.Objected
 }
 
 // move makes the access token unusable and starts a refresh, unless onRejected does not
@@ -175,8 +175,13 @@ func (s State) givingUp() transition {
 }
 
 // starting is the transition to a refresh in flight. It is the only place that orders one, and
-// the table leads it to Stale alone.
+// the table leads it to Stale alone. While the issuer objects there is none: what may end
+// that is another login in the store.
 func (s State) starting(trigger Trigger, cause endpoint.Cause, at time.Time) transition {
+	if s.Objected {
+		s.Cause = cause
+		return transition{trigger: trigger, next: s, effects: []Effect{Publish{}, LookInStore{}}}
+	}
 	s.Attempts++
 	s.Attempt, s.Overdue, s.Cause, s.LastAttempt = s.Attempts, false, cause, at
 	return transition{trigger: trigger, next: s, effects: []Effect{Publish{}, StartRefresh{Attempt: s.Attempt, Cause: cause}}}

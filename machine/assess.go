@@ -93,7 +93,7 @@ func (s State) action(at time.Time) Action {
 		return ActionOperator
 	case s.Blocked == evidence.BlockIssuerUnavailable && s.WayOut() != "":
 		return s.WayOut()
-	case s.isAbandoned(at), s.isIncomplete():
+	case s.isAbandoned(at), s.isIncomplete(), s.Blocked == evidence.BlockLoginNeeded:
 		return ActionLogin
 	case !s.nextAttempt(at).IsZero():
 		return ActionWait
@@ -142,7 +142,7 @@ func (s State) nextAttempt(at time.Time) time.Time {
 		return s.NotBefore
 	case s.Attempt != 0:
 		return s.LastAttempt.Add(s.Policy.attemptLimit())
-	case s.refreshesItself() && !s.mayAttempt(at):
+	case s.refreshesItself() && !s.Objected && !s.mayAttempt(at):
 		return s.NotBefore
 	}
 	return time.Time{}

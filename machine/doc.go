@@ -63,7 +63,7 @@
 //   - LookInStore: read the store and the ledger. Build the event with [State.Loaded].
 //   - StartRefresh: run one refresh transaction; see below. It ends in exactly one event
 //     with its Attempt: [RefreshSucceeded], [RefreshFailedTransient],
-//     [RefreshFailedPermanent], [CredentialLoaded] or [LoggedOut]. An
+//     [RefreshFailedPermanent], [RefreshObjected], [CredentialLoaded] or [LoggedOut]. An
 //     [AnswerOverdue] may come before it.
 //   - SaveAgain: try to store the login that is in memory alone.
 //   - Revoke: tell the issuer that a login has ended. Nothing depends on the answer.
@@ -93,6 +93,11 @@
 // again, and a verdict never touches another login. Second, a post without an outcome
 // puts the token in doubt: it is posted once more when the access token is of no use,
 // and never a third time.
+//
+// Some answers are no verdict, and yet the same post gets the same answer: the issuer does
+// not take the request from this client (misconfigured), or wants a person (login needed).
+// Then no refresh starts until the login or [Policy].Profile is another, and the access
+// token serves while it lives. The ledger has it for all processes ([history.Objection]).
 //
 // # An ask
 //

@@ -67,17 +67,18 @@ type NothingLoaded struct {
 type CredentialLoaded struct {
 	At
 	Credential  Credential
-	Verdict     *history.Verdict // the store's ledger condemns its refresh token
-	RefreshedAt time.Time        // when it came out of a refresh, as the ledger says; zero if unknown
-	SentAt      time.Time        // when that refresh was sent to the issuer; zero if unknown
-	InUse       *history.Verdict // the store's ledger condemns the refresh token of the login in use
-	InUseEnded  bool             // a logout ended the login in use, as the ledger says
-	IsLater     bool             // a user made this login with this program after the one in use was taken up
-	LastLogin   history.Login    // the last login that a user made, as the ledger says
-	InDoubt     bool             // a post of its refresh token has no outcome, and none will come
-	Attempt     AttemptID        // the refresh that found it, zero for none
-	Displaced   bool             // it took the place of the unsaved login in use
-	Dropped     *Credential      // the tokens of that refresh, which no login uses any more; nil for none
+	Verdict     *history.Verdict   // the store's ledger condemns its refresh token
+	RefreshedAt time.Time          // when it came out of a refresh, as the ledger says; zero if unknown
+	SentAt      time.Time          // when that refresh was sent to the issuer; zero if unknown
+	InUse       *history.Verdict   // the store's ledger condemns the refresh token of the login in use
+	InUseEnded  bool               // a logout ended the login in use, as the ledger says
+	IsLater     bool               // a user made this login with this program after the one in use was taken up
+	LastLogin   history.Login      // the last login that a user made, as the ledger says
+	InDoubt     bool               // a post of its refresh token has no outcome, and none will come
+	Objection   *history.Objection // stands against a post of its refresh token under this profile; nil for none
+	Attempt     AttemptID          // the refresh that found it, zero for none
+	Displaced   bool               // it took the place of the unsaved login in use
+	Dropped     *Credential        // the tokens of that refresh, which no login uses any more; nil for none
 }
 
 // RefreshSucceeded reports that the issuer granted a refresh.
@@ -109,6 +110,15 @@ type RefreshFailedPermanent struct {
 	At
 	Attempt AttemptID
 	Verdict history.Verdict
+}
+
+// RefreshObjected reports that no refresh will do until something is changed, and that
+// the refresh token is none the worse for it: the issuer does not take the request from
+// this client, or wants a person. It has just said so, or before, as the ledger says.
+type RefreshObjected struct {
+	At
+	Attempt   AttemptID
+	Objection history.Objection
 }
 
 // AnswerOverdue reports that the deadline of a post has struck while the refresh is
@@ -158,7 +168,7 @@ type LookInStore struct{ order }
 
 // StartRefresh runs one refresh transaction: the only way a refresh token is posted to
 // the token endpoint. It ends in one of CredentialLoaded, RefreshSucceeded, RefreshFailedTransient,
-// RefreshFailedPermanent and LoggedOut, with its Attempt where there is one.
+// RefreshFailedPermanent, RefreshObjected and LoggedOut, with its Attempt where there is one.
 type StartRefresh struct {
 	order
 	Attempt AttemptID

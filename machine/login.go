@@ -21,7 +21,7 @@ func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) Cr
 		At: At{at}, Credential: found, Verdict: h.VerdictOn(id), RefreshedAt: rotation.At, SentAt: rotation.SentAt,
 		InUse:      h.VerdictOn(s.Policy.TokenID(s.Credential)),
 		InUseEnded: s.IsEnded(h), IsLater: s.isLater(found, h), LastLogin: h.LastLogin,
-		InDoubt: h.Losses(id) > 0,
+		InDoubt: h.Losses(id) > 0, Objection: h.Objection(id, s.Policy.Profile),
 	}
 }
 
@@ -202,6 +202,9 @@ func (s State) loaded(e CredentialLoaded) State {
 	}
 	s = s.with(e.Credential, s.Policy.dates(e.Credential, e.sentAt()))
 	s.RefreshedAt, s.LastLogin, s.InDoubt = e.RefreshedAt, e.LastLogin, e.InDoubt
+	if _, condemned := s.Verdict(); e.Objection != nil && !condemned {
+		s = s.objected(*e.Objection)
+	}
 	return s
 }
 

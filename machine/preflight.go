@@ -37,8 +37,11 @@ func (s State) Preflight(stored Stored, at time.Time) Event {
 	if verdict := stored.History.VerdictOn(held); verdict != nil {
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: *verdict}
 	}
-	if wait := stored.History.Deferral.NotBefore.Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
-		withheld := s.withheld(evidence.BlockIssuerUnavailable, at)
+	if objection := stored.History.Objection(held, s.Policy.Profile); objection != nil {
+		return RefreshObjected{At: At{at}, Attempt: s.Attempt, Objection: *objection}
+	}
+	if wait := stored.History.Deferral.Until(s.Policy.Profile).Sub(at); wait > 0 && wait <= maxDeferral && !s.Policy.BackoffOff {
+		withheld := s.withheld(stored.History.Deferral.Blocked(), at)
 		withheld.NotBefore = stored.History.Deferral.NotBefore
 		withheld.Evidence = stored.History.Deferral.Evidence
 		return withheld

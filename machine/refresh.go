@@ -115,7 +115,7 @@ func (e RefreshFailedTransient) move(s State) transition {
 
 func (s State) deferred(e RefreshFailedTransient) State {
 	s.Attempt, s.Overdue, s.NotBefore, s.Blocked = 0, false, e.NotBefore, e.Blocked
-	s.SparesIssuer = e.Posted || e.Blocked == evidence.BlockIssuerUnavailable
+	s.SparesIssuer = e.Posted || e.Blocked == evidence.BlockIssuerUnavailable || e.Blocked == evidence.BlockMisconfigured
 	s.InDoubt = s.InDoubt || e.Blocked == evidence.BlockInDoubt
 	if e.Evidence.Times > 0 {
 		s.Evidence = e.Evidence
@@ -143,11 +143,31 @@ func (e RefreshFailedPermanent) move(s State) transition {
 
 func (s State) refused(e RefreshFailedPermanent) State {
 	s.Attempt, s.Overdue, s.NotBefore, s.Failures, s.Blocked, s.InDoubt = 0, false, time.Time{}, 0, "", false
-	s.Evidence = evidence.Repeated{}
+	s.Evidence, s.Objected = evidence.Repeated{}, false
 	if e.Verdict.Reason.IsExplained() {
 		s.Base = nil // it is worth nothing any more; else it may be, to another process
 	}
 	return s.condemning(e.Verdict)
+}
+
+// move lets no refresh start any more, and keeps all the rest: the access token serves
+// as long as it lives. A late objection is in the ledger, where the next refresh finds it.
+func (e RefreshObjected) move(s State) transition {
+	trigger := refreshMisconfigured
+	switch {
+	case s.isLate(e.Attempt):
+		return transition{trigger: outcomeLate, next: s}
+	case e.Objection.Why == evidence.BlockLoginNeeded:
+		trigger = refreshNeedsLogin
+	}
+	s.Attempt, s.Overdue, s.NotBefore, s.SparesIssuer, s.Failures = 0, false, time.Time{}, false, 0
+	return publishing(trigger, s.objected(e.Objection))
+}
+
+// objected is the state that knows of an objection to the login in use.
+func (s State) objected(o history.Objection) State {
+	s.Objected, s.Blocked, s.Evidence = true, o.Why, o.Evidence.After()
+	return s
 }
 
 // move lets callers wait no longer. The refresh stays in flight: as long as it does, no

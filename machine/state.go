@@ -69,8 +69,9 @@ type State struct {
 	NotBefore    time.Time            // Stale: when the next attempt may be
 	SparesIssuer bool                 // Stale: NotBefore is the backoff; else it is for the sake of the access token, or of another process
 	Failures     int                  // transient failures in a row
-	Blocked      evidence.BlockReason // Stale: what stood in the way of the last attempt; NoAuth: of the last look
-	Evidence     evidence.Repeated    // Stale: what came of asking the issuer the last time, here or in another process
+	Blocked      evidence.BlockReason // Stale: what stood in the way of the last attempt; NoAuth: of the last look; Fresh: see Objected
+	Evidence     evidence.Repeated    // Stale, and Fresh if Objected: what came of asking the issuer the last time, here or in another process
+	Objected     bool                 // Fresh and Stale: the issuer objects, for the reason in Blocked, until the login or the profile is another: no refresh starts
 	InDoubt      bool                 // Fresh and Stale: the refresh token may be spent, and its successor lost; of Poisoned its verdict says so
 	LastAttempt  time.Time            // when the last refresh was started
 	RefreshedAt  time.Time            // when this credential came out of a refresh, of any process; zero if it did not

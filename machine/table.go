@@ -29,6 +29,8 @@ const (
 	refreshSucceededAged   Trigger = "RefreshSucceededAged"
 	refreshFailedTransient Trigger = "RefreshFailedTransient"
 	refreshFailedPermanent Trigger = "RefreshFailedPermanent"
+	refreshMisconfigured   Trigger = "RefreshMisconfigured"
+	refreshNeedsLogin      Trigger = "RefreshNeedsLogin"
 	answerOverdue          Trigger = "AnswerOverdue"
 	nothingToDo            Trigger = "NothingToDo"
 	lookNeeded             Trigger = "LookNeeded"
@@ -70,6 +72,8 @@ var table = concat(
 	row(refreshSucceededAged, []Phase{Stale}, Stale, "the issuer granted a token set that has aged on its way here: it lives from the request on and not from the answer on"),
 	row(refreshFailedTransient, []Phase{Stale}, Stale, "no verdict: the old token stays in use, and the next attempt waits"),
 	row(refreshFailedPermanent, []Phase{Stale}, Poisoned, "this refresh token must not be posted again: the issuer refused it, or it is in doubt for the second time"),
+	row(refreshMisconfigured, []Phase{Stale}, Stale, "the issuer does not take the request from this client: no verdict on the token, and no post until the profile or the login is another"),
+	row(refreshNeedsLogin, []Phase{Stale}, Stale, "the issuer wants a person: no refresh will do, the token is not condemned, and the access token serves while it lives"),
 
 	row(answerOverdue, []Phase{Stale}, Stale, "the deadline of the post has struck: callers are answered with what there is, the answer is still heard and saved, and no second post begins"),
 

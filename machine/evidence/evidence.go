@@ -167,6 +167,8 @@ const (
 	BlockOtherLoginStored  BlockReason = "other_login_stored" // what the store holds is not the login in use
 	BlockStoreUnavailable  BlockReason = "store_unavailable"  // it could not be read, so that it is not known what it holds
 	BlockStoreNotDurable   BlockReason = "store_not_durable"  // it could not keep what the issuer would grant
+	BlockMisconfigured     BlockReason = "misconfigured"      // the issuer does not take the request from this client
+	BlockLoginNeeded       BlockReason = "login_needed"       // the issuer wants a person: no refresh will do
 )
 
 // IsOfStore reports whether the store held something else than the login in use, or
@@ -176,7 +178,7 @@ func (b BlockReason) IsOfStore() bool {
 }
 
 // NeedsOperator reports whether waiting does not help: the administrator of this
-// machine has to look after its store.
+// machine has to look after its store, or after what it sends to the issuer.
 func (b BlockReason) NeedsOperator() bool {
-	return b == BlockStoreUnavailable || b == BlockStoreNotDurable
+	return b == BlockStoreUnavailable || b == BlockStoreNotDurable || b == BlockMisconfigured
 }

@@ -1,7 +1,8 @@
 // Package history is what a store's ledger knows of the refresh tokens that passed
 // through it, over all processes and restarts: which were refused for good
 // ([Verdict]), which came out of a refresh ([Rotation]), which may be spent ([Doubt],
-// [Loss]), and how long to leave the issuer alone ([Deferral]). The machine decides by
+// [Loss]), to which the issuer objects without a verdict ([Objection]), and how long to
+// leave the issuer alone ([Deferral]). The machine decides by
 // it; the ledger keeps it. It holds fingerprints and no secrets.
 package history
 
@@ -23,6 +24,8 @@ type TokenHistory struct {
 	LoggedOut bool       // the last login was ended on purpose
 
 	Expiries []Expiry // of access tokens, as the issuer said with them
+
+	Objections []Objection // of issuers, and what lifts them, the newest last
 
 	Lost  []Loss   // posts whose answer was lost
 	Ended []Ending // logins that a logout ended
@@ -85,7 +88,26 @@ type Deferral struct {
 	NotBefore   time.Time
 	Failures    int               // in a row, over all processes
 	Unexplained bool              // they were refusals that no code explains, and no failures
+	OfClient    bool              // what was refused is the client, and not the token
+	Profile     string            // OfClient: the fingerprint of the profile that has it
 	Evidence    evidence.Repeated // what the last of them ended in
+}
+
+// Until is the end of the wait for requests by a profile. What the issuer has against
+// another profile is no reason to wait.
+func (d Deferral) Until(profile string) time.Time {
+	if d.OfClient && d.Profile != profile {
+		return time.Time{}
+	}
+	return d.NotBefore
+}
+
+// Blocked is why a refresh waits for it.
+func (d Deferral) Blocked() evidence.BlockReason {
+	if d.OfClient {
+		return evidence.BlockMisconfigured
+	}
+	return evidence.BlockIssuerUnavailable
 }
 
 // After is how many failures in a row, or unexplained refusals, there are with one

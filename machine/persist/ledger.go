@@ -43,8 +43,9 @@ type Ledger interface {
 
 	// Intend makes the intent for intent.TokenID, durably and exclusively, and writes
 	// the entry: with nil the caller may post, once. It returns [ErrIntended] if
-	// there is an intent already that the given doubt does not cover, a verdict by
-	// now, or a lost answer that the doubt does not know of: then another process posts.
+	// there is an intent already that the given doubt does not cover, a verdict or an
+	// objection under its profile by now, or a lost answer that the doubt does not know
+	// of: then another process posts, or has posted.
 	// A [*NotDurableError] says that it could not be written: do not post.
 	Intend(ctx context.Context, intent Entry, doubt history.Doubt) error
 
@@ -66,7 +67,7 @@ const (
 	Intended Kind = "intent"   // about to post
 	Rotated  Kind = "rotated"  // granted; the successor is stored, or dropped if there is no NextID
 	Refused  Kind = "refused"  // refused, for good if the reason is explained
-	Deferred Kind = "deferred" // no verdict; when to try again
+	Deferred Kind = "deferred" // no verdict; when to try again, or what has to change before
 	Adopted  Kind = "adopted"  // a token set that another program stored was taken
 	Login    Kind = "login"
 	Logout   Kind = "logout"
@@ -78,26 +79,28 @@ const (
 
 // Entry is one line of the ledger. Members that do not apply are left out.
 type Entry struct {
-	Kind      Kind               `json:"kind"`
-	At        time.Time          `json:"at"`
-	PID       int                `json:"pid"` // of the process that wrote it
-	Attempt   machine.AttemptID  `json:"attempt,omitempty"`
-	Cause     endpoint.Cause     `json:"cause,omitempty"`
-	TokenID   secret.Fingerprint `json:"key,omitempty"`      // of the refresh token it is about
-	NextID    secret.Fingerprint `json:"next,omitempty"`     // of its successor
-	Access    secret.Fingerprint `json:"access,omitempty"`   // the access token beside TokenID, or the key
-	Endpoint  secret.Fingerprint `json:"endpoint,omitempty"` // the token endpoint of the process that wrote it
-	Reason    history.Reason     `json:"reason,omitempty"`
-	NotBefore time.Time          `json:"not_before,omitzero"` // with Failures: the backoff that all share
-	Failures  int                `json:"failures,omitempty"`
-	Unsaved   bool               `json:"unsaved,omitempty"`  // rotated, or deferred with a NextID: the successor is in the memory of PID alone, until Saved
-	Lost      bool               `json:"lost,omitempty"`     // the answer to the post was lost: TokenID may be spent
-	Losses    int                `json:"losses,omitempty"`   // with Lost: how often that has happened to TokenID by now
-	InDoubt   bool               `json:"in_doubt,omitempty"` // refused: an earlier post of TokenID has no outcome, and may have spent it
-	SentAt    time.Time          `json:"sent_at,omitzero"`   // of a post, when it left: tokens live from then on
-	Method    machine.Method     `json:"method,omitempty"`
-	Resumed   bool               `json:"resumed,omitempty"` // adopted: a logout had ended the login, and it goes on
-	Keys      string             `json:"keys,omitempty"`    // of old verdicts, see [history.Condemned.Texts]
+	Kind      Kind                 `json:"kind"`
+	At        time.Time            `json:"at"`
+	PID       int                  `json:"pid"` // of the process that wrote it
+	Attempt   machine.AttemptID    `json:"attempt,omitempty"`
+	Cause     endpoint.Cause       `json:"cause,omitempty"`
+	TokenID   secret.Fingerprint   `json:"key,omitempty"`       // of the refresh token it is about
+	NextID    secret.Fingerprint   `json:"next,omitempty"`      // of its successor
+	Access    secret.Fingerprint   `json:"access,omitempty"`    // the access token beside TokenID, or the key
+	Endpoint  secret.Fingerprint   `json:"endpoint,omitempty"`  // the token endpoint of the process that wrote it
+	Profile   string               `json:"profile,omitempty"`   // the fingerprint of the profile that the request was made by
+	Objection evidence.BlockReason `json:"objection,omitempty"` // deferred: what the issuer has against the request, see IsObjection
+	Reason    history.Reason       `json:"reason,omitempty"`
+	NotBefore time.Time            `json:"not_before,omitzero"` // with Failures: the backoff that all share
+	Failures  int                  `json:"failures,omitempty"`
+	Unsaved   bool                 `json:"unsaved,omitempty"`  // rotated, or deferred with a NextID: the successor is in the memory of PID alone, until Saved
+	Lost      bool                 `json:"lost,omitempty"`     // the answer to the post was lost: TokenID may be spent
+	Losses    int                  `json:"losses,omitempty"`   // with Lost: how often that has happened to TokenID by now
+	InDoubt   bool                 `json:"in_doubt,omitempty"` // refused: an earlier post of TokenID has no outcome, and may have spent it
+	SentAt    time.Time            `json:"sent_at,omitzero"`   // of a post, when it left: tokens live from then on
+	Method    machine.Method       `json:"method,omitempty"`
+	Resumed   bool                 `json:"resumed,omitempty"` // adopted: a logout had ended the login, and it goes on
+	Keys      string               `json:"keys,omitempty"`    // of old verdicts, see [history.Condemned.Texts]
 
 	// Issued is the access token that came with a rotation or a login, if the issuer
 	// said when it expires: auth.json has no place for that.
@@ -140,7 +143,19 @@ func (e Entry) IsSynced() bool {
 	case Rotated, Refused, Login, Logout, LogoutFailed:
 		return true
 	}
-	return e.Lost || e.IsAnswer()
+	return e.Lost || e.IsAnswer() || e.IsObjection()
+}
+
+// IsObjection reports whether the entry stands against every further post of its refresh
+// token under its profile. One that no code explains does not: it may be that of a gateway,
+// and is a reason to wait.
+func (e Entry) IsObjection() bool { return e.IsInVain() && e.Reason != history.ReasonUnexplained }
+
+// IsInVain reports whether the issuer answered that the request itself is of no use. Its
+// post has spent nothing; what an earlier one did is as unknown as it was.
+func (e Entry) IsInVain() bool {
+	isKnown := e.Objection == evidence.BlockMisconfigured || e.Objection == evidence.BlockLoginNeeded
+	return e.Kind == Deferred && isKnown && !e.Lost && e.NextID == ""
 }
 
 // IsAnswer reports whether the entry settles what became of a refresh token. A

@@ -96,6 +96,12 @@ func (i *moodyIssuer) finish(name string, answer endpoint.Answer, took time.Dura
 		i.over[name] = "spent"
 	case endpoint.Refused:
 		i.over[name] = "refused"
+	case endpoint.LoginNeeded:
+		i.over[name] = "to be followed by a login"
+	case endpoint.Misconfigured:
+		if i.early[name] = time.Now().Add(leastBackoff); !answer.Unexplained {
+			i.over[name] = "not taken from this client"
+		}
 	case endpoint.Unavailable:
 		i.early[name] = time.Now().Add(max(leastBackoff, answer.RetryAfter))
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
@@ -25,12 +26,13 @@ type model struct {
 	wait     int // no attempt before
 	born     int // when the login came out of a refresh
 	refused  bool
+	objected bool // the issuer objects to each refresh
 	orders   int
 }
 
 func (m *model) take(c credential, now int) {
 	refusedWith, condemned := m.dead[c.refresh]
-	m.login, m.inFlight, m.wait, m.born, m.refused = c, false, 0, -1000, false
+	m.login, m.inFlight, m.wait, m.born, m.refused, m.objected = c, false, 0, -1000, false, false
 	switch {
 	case c.key != "":
 		m.state = "ApiKey"
@@ -69,8 +71,11 @@ func (m *model) reject(now int) {
 }
 
 func (m *model) order() {
-	m.state, m.inFlight = "Stale", true
-	m.orders++
+	m.state = "Stale"
+	if !m.objected {
+		m.inFlight = true
+		m.orders++
+	}
 }
 
 // said is what the ledger says of the two logins.
@@ -94,7 +99,7 @@ func (m *model) reload(c *credential, s said, now int) {
 }
 
 func (m *model) logout() {
-	m.login, m.state, m.inFlight, m.refused = credential{}, "NoAuth", false, false
+	m.login, m.state, m.inFlight, m.refused, m.objected = credential{}, "NoAuth", false, false, false
 }
 
 func (m *model) granted(next credential, now int) {
@@ -106,6 +111,8 @@ func (m *model) granted(next credential, now int) {
 }
 
 func (m *model) deferred(until int) { m.inFlight, m.wait = false, until }
+
+func (m *model) objects() { m.inFlight, m.objected = false, true }
 
 func (m *model) condemned() {
 	m.dead[m.login.refresh] = m.login.access
@@ -187,6 +194,14 @@ func machineAgreesWithTheModel(t *rapid.T) {
 			step(machine.RefreshFailedTransient{At: second(now), Attempt: real.Attempt, NotBefore: second(until).Time, Posted: true})
 			naive.deferred(until)
 		},
+		"objects": func(t *rapid.T) {
+			if real.Attempt == 0 {
+				return
+			}
+			why := rapid.SampledFrom([]evidence.BlockReason{evidence.BlockMisconfigured, evidence.BlockLoginNeeded}).Draw(t, "why")
+			step(machine.RefreshObjected{At: second(now), Attempt: real.Attempt, Objection: history.Objection{Why: why}})
+			naive.objects()
+		},
 		"refused": func(t *rapid.T) {
 			if real.Attempt == 0 {
 				return
@@ -202,6 +217,7 @@ func machineAgreesWithTheModel(t *rapid.T) {
 			require.Equal(t, naive.inFlight, real.Attempt != 0)
 			require.Equal(t, naive.token(), real.Token().Reveal())
 			require.Equal(t, naive.state == "NoAuth", real.Method() == "", "the method stays visible")
+			require.Equal(t, naive.objected, real.Objected)
 			require.Empty(t, propertytest.WronglyTold(&real, second(now).Time))
 		},
 	})

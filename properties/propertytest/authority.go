@@ -6,6 +6,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -89,18 +90,24 @@ func (a *Authority) End(refresh secret.Token, reason history.Reason) endpoint.An
 // The ways to answer. Those that redeem leave the word to the issuer: it grants
 // what lives and refuses what was used or revoked.
 const (
-	Redeems          = "redeems it"
-	BadIDToken       = "redeems it, with a bad ID token"
-	Loses            = "redeems it, and the answer is lost"
-	OutOfOrder       = "is out of order"
-	Busy             = "is busy for a minute"
-	Unreachable      = "is not reached"
-	SaysExpired      = "says it has expired"
-	SaysInvalidGrant = "says invalid_grant"
-	SaysUnauthorized = "says 401 and no more"
+	Redeems           = "redeems it"
+	BadIDToken        = "redeems it, with a bad ID token"
+	Loses             = "redeems it, and the answer is lost"
+	OutOfOrder        = "is out of order"
+	Busy              = "is busy for a minute"
+	Unreachable       = "is not reached"
+	SaysExpired       = "says it has expired"
+	SaysInvalidGrant  = "says invalid_grant"
+	SaysUnauthorized  = "says 401 and no more"
+	SaysInvalidClient = "says invalid_client"
+	SaysLoginRequired = "says login_required"
+	SaysNothingMore   = "says 401 and no more, to a client that may be wrong"
 )
 
-var Ways = []string{Redeems, SaysExpired, SaysInvalidGrant, OutOfOrder, SaysUnauthorized, Unreachable, Busy, Loses, BadIDToken}
+var Ways = []string{
+	Redeems, SaysExpired, SaysInvalidGrant, OutOfOrder, SaysUnauthorized, Unreachable, Busy, Loses, BadIDToken,
+	SaysInvalidClient, SaysLoginRequired, SaysNothingMore,
+}
 
 // answer is what the issuer says to a refresh token.
 func (a *Authority) Answer(how string, token secret.Token, now time.Time) endpoint.Answer {
@@ -111,6 +118,12 @@ func (a *Authority) Answer(how string, token secret.Token, now time.Time) endpoi
 		return a.End(token, history.ReasonInvalidGrant)
 	case SaysUnauthorized:
 		return endpoint.Refused{Reason: history.ReasonUnexplained}
+	case SaysInvalidClient:
+		return endpoint.Misconfigured{Evidence: evidence.Evidence{Status: 401, Code: "invalid_client"}}
+	case SaysLoginRequired:
+		return endpoint.LoginNeeded{Evidence: evidence.Evidence{Status: 400, Code: "login_required"}}
+	case SaysNothingMore:
+		return endpoint.Misconfigured{Evidence: evidence.Evidence{Status: 401}, Unexplained: true}
 	case OutOfOrder:
 		return endpoint.Unavailable{}
 	case Busy:
@@ -127,6 +140,14 @@ func (a *Authority) Answer(how string, token secret.Token, now time.Time) endpoi
 		return granted
 	}
 	return answer
+}
+
+// Objects reports whether an answer is an objection to the request, after which the same
+// token must not come again under the same profile.
+func Objects(a endpoint.Answer) bool {
+	misconfigured, isOfClient := a.(endpoint.Misconfigured)
+	_, wantsPerson := a.(endpoint.LoginNeeded)
+	return wantsPerson || isOfClient && !misconfigured.Unexplained
 }
 
 // of is the grant that a credential's refresh token came with.

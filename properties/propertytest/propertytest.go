@@ -23,6 +23,7 @@ var Policy = machine.Policy{
 	Claims:       chatgpt.Claims,
 	Issuer:       machine.Issuer{TokenEndpoint: "https://issuer.example/token", ClientID: "client"},
 	RefreshFloor: FloorSeconds * time.Second,
+	Profile:      "profile",
 }
 
 var ErrDisk = errors.New("the disk is out of order")

@@ -70,6 +70,7 @@ func anyOperation() *rapid.Generator[operation] {
 			return stands{whose.Draw(t, "process"), rapid.Bool().Draw(t, "timers first"), halt.Draw(t, "halt")}
 		}),
 		draw(func(t *rapid.T) operation { return isKilled{whose.Draw(t, "process")} }),
+		draw(func(t *rapid.T) operation { return mends{rapid.Bool().Draw(t, "back")} }),
 		draw(func(t *rapid.T) operation { return reloads{whose.Draw(t, "process")} }),
 		draw(func(t *rapid.T) operation { return breaks{rapid.SampledFrom(allFaults).Draw(t, "fault")} }),
 	)

@@ -150,6 +150,8 @@ func outcome(a endpoint.Answer, w *world) string {
 		return "grants " + a.Response.RefreshToken.Reveal()
 	case endpoint.Refused:
 		return string(a.Reason)
+	case endpoint.Misconfigured, endpoint.LoginNeeded:
+		return "it objects"
 	}
 	return "no verdict"
 }
@@ -298,6 +300,17 @@ func (o isKilled) do(w *world) string {
 	told := p.name + " is killed" + p.standing()
 	p.crash()
 	return told
+}
+
+// mends is a person who changes the profile: a process that starts has the new one.
+type mends struct{ back bool }
+
+func (o mends) do(w *world) string {
+	w.profile++
+	if o.back {
+		w.profile = 0
+	}
+	return fmt.Sprintf("the profile is number %d", w.profile)
 }
 
 type reloads struct{ process int }

@@ -169,10 +169,21 @@ func (w *world) isNoted(e persist.Entry) {
 	switch e.Kind {
 	case persist.Login:
 		w.lastSaid, w.isSaidOut = w.familyNamed(e.TokenID), false
+		w.lift(e.TokenID)
 	case persist.Logout:
 		w.isSaidOut = true
 	case persist.LogoutFailed:
 		w.isSaidOut = false
+	}
+}
+
+// lift notes that a login ends what the issuer had against a refresh token. The login may
+// have been stored before that, and its entry comes after it.
+func (w *world) lift(id secret.Fingerprint) {
+	for name, posts := range w.posts {
+		for _, each := range posts {
+			each.lifted = each.lifted || each.recorded && propertytest.Policy.TokenID(w.authority.Issued[name].Credential) == id
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -37,8 +38,10 @@ func (p *process) start() {
 	p.lives++
 	p.ledger = p.world.ledger.Process(p.pid)
 	p.rejected = map[string]bool{}
+	policy := propertytest.Policy
+	policy.Profile = fmt.Sprint("profile ", p.world.profile)
 	p.owner = enginetest.NewOwner(enginetest.Options{
-		Policy: propertytest.Policy, Store: siteStore{p.world.store, p.world, p}, Ledger: siteLedger{p.ledger, p}, AuthorizationServer: p.world,
+		Policy: policy, Store: siteStore{p.world.store, p.world, p}, Ledger: siteLedger{p.ledger, p}, AuthorizationServer: p.world,
 		Now:    p.world.clock,
 		Uptime: func() time.Duration { return p.world.now.Sub(machinetest.Dawn) },
 		Random: func() float64 { return 0.5 },

@@ -64,6 +64,8 @@ func (p *process) check() {
 		w.violate("%s is poisoned and hands out a token, or hides its method", p.name)
 	case s.Phase == machine.Poisoned && !w.mayBePoisoned(p, held):
 		w.violate("%s is poisoned, and the issuer never refused %s", p.name, w.nameOf(&held))
+	case s.Objected && s.Attempt != 0:
+		w.violate("%s refreshes %s, and the issuer objects", p.name, w.nameOf(&held))
 	case s.Phase == machine.Stale && w.isRefusedTo(p, held):
 		w.violate("%s was refused %s for good, and would try again", p.name, w.nameOf(&held))
 	case (s.Phase == machine.Fresh || s.Phase == machine.Stale) && s.Token().IsAbsent() && !p.rejected[held.AccessToken.Reveal()]:
@@ -167,6 +169,22 @@ func (w *world) isSpent(c machine.Credential) bool {
 	})
 }
 
+// isObjectedTo reports whether the issuer has an objection to a refresh by this process:
+// then a person has to act.
+func (w *world) isObjectedTo(p *process, c machine.Credential) bool {
+	state := p.owner.State()
+	isOurs := func(each *post) bool {
+		return !each.lifted && each.profile == state.Policy.Profile && propertytest.Objects(each.answer)
+	}
+	if !slices.ContainsFunc(w.posts[c.RefreshToken.Reveal()], isOurs) {
+		return false
+	}
+	if action := state.Assess(w.now).Action; action != machine.ActionOperator && action != machine.ActionLogin {
+		w.violate("%s says %q while the issuer objects to each refresh", p.name, action)
+	}
+	return true
+}
+
 // checkServed: when all is well, a login that lives is served.
 func (p *process) checkServed() {
 	w, s := p.world, p.owner.State()
@@ -180,7 +198,7 @@ func (p *process) checkServed() {
 	if s.Assess(w.now).Action == machine.ActionWait {
 		w.violate("%s still waits though all is well", p.name)
 	}
-	lives := g.Family.Dead == "" && g.Family.Live == g
+	lives := g.Family.Dead == "" && g.Family.Live == g && !w.isObjectedTo(p, *held)
 	if lives && !w.mayBePoisoned(p, *held) && (s.Token().IsAbsent() || !w.now.Before(s.Expiry)) {
 		w.violate("%s serves no good token of %s though all is well", p.name, w.nameOf(held))
 	}

@@ -89,7 +89,7 @@ func TestSimulationReachesEveryCorner(t *testing.T) {
 	}
 	for _, end := range []machine.Event{
 		machine.CredentialLoaded{}, machine.LoggedOut{}, machine.RefreshSucceeded{},
-		machine.RefreshFailedTransient{}, machine.RefreshFailedPermanent{},
+		machine.RefreshFailedTransient{}, machine.RefreshFailedPermanent{}, machine.RefreshObjected{},
 	} {
 		corners = append(corners, fmt.Sprintf("a refresh ends in %T", end))
 	}

@@ -28,6 +28,7 @@ type world struct {
 	locked    *refresh // who has the store's lock
 	lockless  bool     // the lock is a no-op: safety must not rest on it
 	processes []*process
+	profile   int      // how often a person has changed it: of the processes that start from now on
 	running   *refresh // whose code runs, nil for a process's owner
 
 	posts     map[string][]*post   // by refresh token
@@ -50,6 +51,8 @@ type post struct {
 	life     int // of the process that posted
 	answer   endpoint.Answer
 	recorded bool // the outcome is in the ledger
+	profile  string
+	lifted   bool // a login came since that has the same token
 }
 
 func newWorld(processes int, lockless bool) *world {
@@ -88,6 +91,9 @@ func (w *world) reach(format string, args ...any) {
 func (w *world) isAdmitted(r *refresh) string {
 	held := r.state.Credential
 	for _, earlier := range w.posts[held.RefreshToken.Reveal()] {
+		if earlier.recorded && !earlier.lifted && earlier.profile == r.state.Policy.Profile && propertytest.Objects(earlier.answer) {
+			return "the issuer objected to it, and the profile is the same"
+		}
 		switch answer := earlier.answer.(type) {
 		case endpoint.Issued:
 			if earlier.recorded {
@@ -186,7 +192,7 @@ func (w *world) Refresh(ctx context.Context, _ machine.Issuer, token secret.Toke
 	if w.doubts[name] == 1 {
 		w.reach("a token in doubt is posted once more")
 	}
-	r.post = &post{by: r, life: r.process.lives}
+	r.post = &post{by: r, life: r.process.lives, profile: r.state.Policy.Profile}
 	w.posts[name] = append(w.posts[name], r.post)
 	r.pause("answer")
 	return r.post.answer

@@ -21,6 +21,7 @@ func (w *cosmos) name() [16]byte {
 	n.flags(w.locked, w.wasted)
 	for _, k := range w.families {
 		n.numbers(k.live)
+		n.flags(k.objected)
 		n.words(string(k.dead))
 	}
 	n.words(nameOfLogin(w.stored), nameOfLineage(w.lineage))
@@ -88,6 +89,9 @@ func nameOfLineage(l history.TokenHistory) string {
 		n.words("ended", string(end.TokenID))
 		n.flags(end.Undone)
 	}
+	for _, each := range l.Objections {
+		n.words("objected", string(each.TokenID), each.Profile, string(each.Why))
+	}
 	n.flags(l.LoggedOut, l.Deferral.Unexplained)
 	n.numbers(l.Deferral.Failures, minutes(l.Deferral.NotBefore))
 	return string(n)
@@ -119,7 +123,7 @@ func nameOfKind(v any) string {
 
 func (n *naming) state(s machine.State) {
 	n.words(string(s.Phase), nameOfLogin(s.Credential), string(s.Blocked))
-	n.flags(s.Attempt != 0, s.Rejected, s.InDoubt, s.Base != nil, s.SparesIssuer)
+	n.flags(s.Attempt != 0, s.Rejected, s.InDoubt, s.Base != nil, s.SparesIssuer, s.Objected)
 	n.numbers(s.Failures, minutes(s.DueAt), minutes(s.Expiry), minutes(s.NotBefore), minutes(s.RefreshedAt), minutes(s.SaveNotBefore))
 	if s.Base != nil {
 		n.words(nameOfLogin(*s.Base))

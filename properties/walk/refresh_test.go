@@ -69,12 +69,13 @@ func (w *cosmos) intend(a *attempt, life int) {
 	c := a.state.Credential
 	made := intention{key: keyOf(c), by: life, times: a.doubt.Times + 1}
 	isCovered := func(other intention) bool { return other.key == made.key && other.times >= made.times }
-	if slices.ContainsFunc(w.intents, isCovered) || w.lineage.VerdictOn(made.key) != nil {
+	isBarred := w.lineage.VerdictOn(made.key) != nil || w.lineage.Objection(made.key, propertytest.Policy.Profile) != nil
+	if slices.ContainsFunc(w.intents, isCovered) || isBarred {
 		a.outcome = machine.RefreshFailedTransient{At: w.at(), Attempt: a.state.Attempt, Blocked: evidence.BlockRefreshElsewhere}
 		return
 	}
 	w.intents = append(slices.Clip(w.intents), made)
-	a.entry = persist.Entry{Kind: persist.Intended, TokenID: made.key, Access: c.AccessToken.Fingerprint()}
+	a.entry = persist.Entry{Kind: persist.Intended, TokenID: made.key, Access: c.AccessToken.Fingerprint(), Profile: propertytest.Policy.Profile}
 	w.note(a.entry)
 	a.stage = "post"
 }
@@ -85,6 +86,9 @@ func (w *cosmos) post(a *attempt, how string) {
 	if verdict := w.lineage.VerdictOn(keyOf(a.state.Credential)); verdict != nil {
 		w.violate("r%d.%d is posted, and the ledger says %s", family, generation, verdict.Reason)
 	}
+	if w.families[family].objected && w.families[family].live == generation {
+		w.violate("r%d.%d is posted, and the issuer has objected to it under this profile", family, generation)
+	}
 	if w.isPosted(a) {
 		w.violate("r%d.%d is posted by two at once", family, generation)
 	}
@@ -93,6 +97,9 @@ func (w *cosmos) post(a *attempt, how string) {
 	switch {
 	case how == propertytest.OutOfOrder:
 		a.answer = endpoint.Unavailable{}
+		return
+	case how == propertytest.SaysInvalidClient:
+		a.answer = endpoint.Misconfigured{}
 		return
 	case how == propertytest.SaysExpired:
 		a.answer = endpoint.Refused{Reason: w.kill(family, history.ReasonExpired)}
@@ -142,6 +149,13 @@ func (w *cosmos) save(a *attempt, diskFails bool) {
 		if a.outcome = w.displaced(a, nil); a.outcome == nil {
 			a.outcome = machine.RefreshFailedPermanent{At: w.at(), Attempt: a.state.Attempt, Verdict: history.Verdict{
 				TokenID: a.entry.TokenID, Access: a.entry.Access, Reason: answer.Reason, At: w.now,
+			}}
+		}
+	case endpoint.Misconfigured:
+		a.entry.Kind, a.entry.Objection = persist.Deferred, evidence.BlockMisconfigured
+		if a.outcome = w.displaced(a, nil); a.outcome == nil {
+			a.outcome = machine.RefreshObjected{At: w.at(), Attempt: a.state.Attempt, Objection: history.Objection{
+				TokenID: a.entry.TokenID, Profile: a.entry.Profile, Why: a.entry.Objection, At: w.now,
 			}}
 		}
 	case endpoint.Unavailable:
@@ -199,6 +213,11 @@ func (w *cosmos) record(a *attempt, life int) {
 		a.entry.NextID = ""
 	}
 	w.note(a.entry)
+	if a.entry.IsObjection() {
+		family, _ := lineOf(a.state.Credential)
+		w.families = slices.Clone(w.families)
+		w.families[family].objected = true
+	}
 	isClosed := func(i intention) bool {
 		return i.key == a.entry.TokenID && (a.entry.Kind != persist.Deferred || i.by == life && i.times == a.doubt.Times+1)
 	}

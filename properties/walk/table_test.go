@@ -98,6 +98,7 @@ func everyEvent(s machine.State, now time.Time) []machine.Event {
 		machine.TokenRejected{At: at, Access: "another"},
 		machine.CredentialLoaded{At: at, Credential: first, Verdict: &history.Verdict{TokenID: keyOf(first), Reason: history.ReasonReused}},
 		machine.CredentialLoaded{At: at, Credential: other, Displaced: true},
+		machine.CredentialLoaded{At: at, Credential: other, Displaced: true, Objection: &history.Objection{Why: evidence.BlockMisconfigured}},
 	}
 	for _, c := range []machine.Credential{first, other, bare, external, key} {
 		events = append(events, machine.LoggedIn{At: at, Credential: c}, machine.CredentialLoaded{At: at, Credential: c})
@@ -128,6 +129,8 @@ func everyOutcome(s machine.State, at machine.At, attempt machine.AttemptID) []m
 		machine.RefreshFailedTransient{At: at, Attempt: attempt, Blocked: evidence.BlockOtherLoginStored, NotBefore: at.Time.Add(time.Minute)},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: verdict},
 		machine.RefreshFailedPermanent{At: at, Attempt: attempt, Verdict: unexplained},
+		machine.RefreshObjected{At: at, Attempt: attempt, Objection: history.Objection{Why: evidence.BlockMisconfigured}},
+		machine.RefreshObjected{At: at, Attempt: attempt, Objection: history.Objection{Why: evidence.BlockLoginNeeded}},
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: held},
 		machine.CredentialLoaded{At: at, Attempt: attempt, Credential: tokensOf(2, 0, at.Time), Displaced: true, Dropped: &next},
 		machine.LoggedOut{At: at, Attempt: attempt, Dropped: &next},
@@ -156,7 +159,16 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 	if _, transient := event.(machine.RefreshFailedTransient); transient {
 		demand(to.Phase == from.Phase, "a transient failure never poisons")
 	}
+	if _, objected := event.(machine.RefreshObjected); objected {
+		demand(to.Phase == from.Phase && len(to.Verdicts) == len(from.Verdicts), "an objection condemns no token")
+		demand(to.Token().Equal(from.Token()), "and takes no access token away")
+	}
+	_, isLogin := event.(machine.LoggedIn)
+	if from.Objected && !isLogin && to.Credential.Equal(from.Credential) && to.Phase == machine.Stale {
+		demand(to.Attempt == 0 && to.Blocked == from.Blocked, "an objection stands until the login is another")
+	}
 	if strings.Contains(order, "StartRefresh") {
+		demand(!from.Objected || !to.Credential.Equal(from.Credential), "no refresh starts that the issuer objects to")
 		demand(to.Phase == machine.Stale && from.Attempt == 0, "only Stale spends, and one at a time")
 		_, isRejection := event.(machine.TokenRejected)
 		demand(to.Credential.Method != machine.MethodExternal || isRejection, "the client refreshes its own tokens, when they are refused")
@@ -168,7 +180,6 @@ func brokenBy(from machine.State, event machine.Event, to machine.State, effects
 	}
 	if from.Phase == machine.Poisoned && to.Phase != machine.Poisoned {
 		// A login is believed if the verdict was found with another access token.
-		_, isLogin := event.(machine.LoggedIn)
 		verdict, _ := from.Verdict()
 		isBelieved := isLogin && verdict.Access != from.Credential.AccessToken.Fingerprint()
 		demand(isBelieved || !to.Credential.Equal(from.Credential), "poison clears only for another credential")
@@ -199,7 +210,8 @@ func demandAssessment(event machine.Event, from, to machine.State, demand func(h
 		demand(a.NextAttemptAt.IsZero() || to.Phase == machine.Stale, "only Stale tries again")
 		demand(!a.Usable || !isExpired, "a token that has expired is called usable nowhere")
 		demand(a.Usable == (!isExpired && !to.Token().IsEmpty()), "a token that is there and has not expired is usable")
-		demand((a.Action == machine.ActionLogin) == (to.Phase == machine.Poisoned || to.Phase == machine.NoAuth && to.Blocked == "") ||
+		demand((a.Action == machine.ActionLogin) == (to.Phase == machine.Poisoned || to.Phase == machine.NoAuth && to.Blocked == "" ||
+			to.Blocked == evidence.BlockLoginNeeded && !to.IsUnsaved()) ||
 			to.Credential.Method == machine.MethodExternal, "what a login ends is said to need one")
 		handed := to.TokenAt(at)
 		isOutOfReach := to.Credential.Method == machine.MethodExternal ||

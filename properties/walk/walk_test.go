@@ -47,8 +47,8 @@ func walks() []journey {
 		return []journey{{"without the lock, deep", bigBang(4, 2, true), 1_180_000}}
 	case underRace || testing.Short() || !machinetest.Long():
 		return []journey{
-			{"with the lock, briefly", bigBang(3, 1, false), 8_500},
-			{"without the lock, briefly", bigBang(2, 2, true), 2_800},
+			{"with the lock, briefly", bigBang(3, 1, false), 9_800},
+			{"without the lock, briefly", bigBang(2, 2, true), 3_300},
 		}
 	}
 	return []journey{
@@ -173,7 +173,7 @@ func (w cosmos) operated(p int, name string) []cosmos {
 // faultsAt are the ways in which a step can fail, besides the death of its process.
 const cannotWrite = "cannot be written" // what a fault of the store is called in a story
 
-var faultsAt = map[string][]string{"post": {propertytest.Loses, propertytest.SaysExpired, propertytest.OutOfOrder}, "save": {cannotWrite}}
+var faultsAt = map[string][]string{"post": {propertytest.Loses, propertytest.SaysExpired, propertytest.SaysInvalidClient, propertytest.OutOfOrder}, "save": {cannotWrite}}
 
 func (w cosmos) advanced(p, n int, stage, name string) (next []cosmos) {
 	if stage == "lock" && w.locked && !w.lockless {
@@ -210,6 +210,8 @@ func (w *cosmos) check() {
 			w.violate("poisoned, and a token is handed out or the method hidden")
 		case s.Phase == machine.Poisoned && !w.isCondemned(s):
 			w.violate("poisoned, and the issuer never refused the refresh token")
+		case s.Objected && s.Attempt != 0:
+			w.violate("a refresh is in flight that the issuer objects to")
 		case s.Attempt != 0 && s.Phase != machine.Stale:
 			w.violate("a refresh is in flight in %s", s.Phase)
 		case (s.Phase == machine.Fresh || s.Phase == machine.Stale) && !s.Rejected && s.Token().IsAbsent():

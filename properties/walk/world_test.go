@@ -47,8 +47,9 @@ type line struct {
 
 // kin is what the issuer knows of one login.
 type kin struct {
-	live int // the generation whose refresh token works
-	dead history.Reason
+	live     int  // the generation whose refresh token works
+	objected bool // the ledger says that the issuer objects to a refresh of it
+	dead     history.Reason
 }
 
 // intention is a post that was about to be made.

@@ -121,24 +121,31 @@ func (l *Ledger) PeekDoubt(_ context.Context, id secret.Fingerprint) (history.Do
 	return doubt, err
 }
 
-// doubt also returns the intents whose outcome is in the journal.
+// doubt also returns the intents whose outcome is in the journal: all of them if the
+// newest one is answered, or the newest ones if these were in vain.
 func (l *Ledger) doubt(id secret.Fingerprint) (doubt history.Doubt, over []intent, err error) {
 	open, err := l.intentsOf(id)
-	if err != nil || len(open) == 0 {
-		return history.Doubt{}, nil, err
+	for err == nil && len(open) > 0 {
+		newest := open[len(open)-1]
+		if newest.unread != nil {
+			return history.Doubt{}, nil, &persist.UnavailableError{Err: fmt.Errorf("read an intent: %w", newest.unread)}
+		}
+		var answered, inVain bool
+		answered, err = journal.IsAnswered(newest.Entry, l.Entries())
+		if err == nil && !answered {
+			inVain, err = journal.IsInVain(newest.Entry, l.Entries())
+		}
+		switch {
+		case err != nil:
+		case answered:
+			return history.Doubt{}, append(over, open...), nil
+		case !inVain:
+			return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.gone(newest)}, over, nil
+		default:
+			open, over = open[:len(open)-1], append(over, newest)
+		}
 	}
-	newest := open[len(open)-1]
-	if newest.unread != nil {
-		return history.Doubt{}, nil, &persist.UnavailableError{Err: fmt.Errorf("read an intent: %w", newest.unread)}
-	}
-	answered, err := journal.IsAnswered(newest.Entry, l.Entries())
-	if err != nil {
-		return history.Doubt{}, nil, err
-	}
-	if answered {
-		return history.Doubt{}, open, nil
-	}
-	return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.gone(newest)}, nil, nil
+	return history.Doubt{}, over, err
 }
 
 // Intend implements [persist.Ledger]. It makes the file first and then reads the
@@ -174,7 +181,8 @@ func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 	}
 	newer := func(other intent) bool { return other.times > made.times }
 	lost := history.Losses(made.TokenID) > doubt.AnswersLost
-	if lost || history.VerdictOn(made.TokenID) != nil || slices.ContainsFunc(open, newer) {
+	isBarred := history.VerdictOn(made.TokenID) != nil || history.Objection(made.TokenID, made.Profile) != nil
+	if lost || isBarred || slices.ContainsFunc(open, newer) {
 		return persist.ErrIntended
 	}
 	return nil
@@ -183,10 +191,11 @@ func (l *Ledger) checkFree(made intent, doubt history.Doubt) error {
 // Conclude implements [persist.Ledger]. It writes an answer before it removes the
 // intents, so that a crash between the two loses no doubt. For a post without an
 // answer it removes the intent first, so that a crash makes no doubt where there is
-// none.
+// none; unless the issuer objected to the request: then no other process may post in
+// between.
 func (l *Ledger) Conclude(_ context.Context, id secret.Fingerprint, outcome persist.Entry) error {
 	outcome.TokenID = id
-	isOver := outcome.Kind == persist.Deferred && !outcome.Lost && !outcome.IsAnswer()
+	isOver := outcome.Kind == persist.Deferred && !outcome.Lost && !outcome.IsInVain() && !outcome.IsAnswer()
 	if isOver {
 		l.takeBack(id)
 	}

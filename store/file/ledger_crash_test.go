@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -39,6 +40,19 @@ var postDeeds = map[string]func(ledger *Ledger, arm func()) error{
 		arm()
 		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), persist.Entry{Kind: persist.Deferred, At: ledgerNoon}))
 	},
+	"object": func(ledger *Ledger, arm func()) error {
+		err := ledger.Intend(background, crashedIntent, history.Doubt{})
+		arm()
+		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), crashedObjection))
+	},
+	"object to a replay": func(ledger *Ledger, arm func()) error {
+		err := ledger.Intend(background, crashedIntent, history.Doubt{})
+		replay := crashedIntent
+		replay.At = replay.At.Add(time.Second)
+		err = errors.Join(err, ledger.Intend(background, replay, history.Doubt{Times: 1}))
+		arm()
+		return errors.Join(err, ledger.Conclude(background, ledgerKey(1), crashedObjection))
+	},
 	"compact": func(ledger *Ledger, arm func()) error {
 		arm()
 		return ledger.compact()
@@ -54,8 +68,9 @@ func init() {
 }
 
 var (
-	crashedIntent  = persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now().UTC()}
-	crashedOutcome = persist.Entry{Kind: persist.Rotated, TokenID: ledgerKey(1), NextID: ledgerKey(2), At: ledgerNoon}
+	crashedIntent    = persist.Entry{Kind: persist.Intended, TokenID: ledgerKey(1), At: time.Now().UTC()}
+	crashedObjection = persist.Entry{Kind: persist.Deferred, Objection: evidence.BlockMisconfigured, Profile: "profile", At: ledgerNoon}
+	crashedOutcome   = persist.Entry{Kind: persist.Rotated, TokenID: ledgerKey(1), NextID: ledgerKey(2), At: ledgerNoon}
 )
 
 // crashLedgerEverywhere is [crashEverywhere] for those who look at the ledger.
@@ -124,6 +139,30 @@ func TestKillAfterThePostLeavesADoubtOrAVerdict(t *testing.T) {
 			"at the end":            "unspent",
 		}, crashLedgerEverywhere(t, "take back", inNothing, look))
 	})
+}
+
+// No process posts the token under the profile once the objection is written, and no
+// intent is left that would call the token spent.
+func TestKillAfterAnObjectionLeavesItAndNoDoubt(t *testing.T) {
+	for what, before := range map[string]string{"object": "unspent", "object to a replay": "in doubt, holder gone"} {
+		look := func(ledger *Ledger) string {
+			known, err := ledger.History(background)
+			require.NoError(t, err)
+			said := ""
+			if known.Objection(ledgerKey(1), "profile") != nil {
+				said = "objected, and "
+			}
+			return said + standing(t, ledger)
+		}
+		t.Run(what, func(t *testing.T) {
+			require.Equal(t, map[string]string{
+				"before append: write":  "in doubt, holder gone",
+				"before append: sync":   "objected, and " + before,
+				"before intent: remove": "objected, and " + before,
+				"at the end":            "objected, and " + before,
+			}, crashLedgerEverywhere(t, what, inNothing, look))
+		})
+	}
 }
 
 func TestKillInACompactionLosesNothingNeeded(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
@@ -318,6 +319,7 @@ func TestEntriesThatSafetyRestsOnAreSynced(t *testing.T) {
 	appendAll(t, ledger, persist.Entry{Kind: persist.Adopted})
 	for _, entry := range []persist.Entry{
 		{Kind: persist.Rotated}, {Kind: persist.Refused}, {Kind: persist.Login}, {Kind: persist.Logout}, {Kind: persist.Deferred, Lost: true},
+		{Kind: persist.Deferred, Objection: evidence.BlockMisconfigured},
 	} {
 		synced = nil
 		appendAll(t, ledger, entry)

@@ -43,7 +43,7 @@ func Replay(known history.TokenHistory, entries iter.Seq[persist.Entry], endpoin
 func clone(h history.TokenHistory) history.TokenHistory {
 	h.Verdicts, h.Rotations, h.Expiries = slices.Clone(h.Verdicts), slices.Clone(h.Rotations), slices.Clone(h.Expiries)
 	h.Lost, h.Ended, h.Origins = slices.Clone(h.Lost), slices.Clone(h.Ended), slices.Clone(h.Origins)
-	h.Successions = slices.Clone(h.Successions)
+	h.Successions, h.Objections = slices.Clone(h.Successions), slices.Clone(h.Objections)
 	return h
 }
 
@@ -80,6 +80,9 @@ func (r *replay) remember(said facts) {
 	if id := said.ended.TokenID; id != "" {
 		replace(&h.Ended, said.ended, func(e history.Ending) bool { return e.TokenID == id })
 	}
+	if name := said.objection.Name(); said.objection.TokenID != "" {
+		replace(&h.Objections, said.objection, func(o history.Objection) bool { return o.Name() == name })
+	}
 	if next := said.succession.Next; next != "" {
 		replace(&h.Successions, said.succession, func(s history.Succession) bool { return s.Next == next })
 	}
@@ -106,6 +109,7 @@ type facts struct {
 	lost       history.Loss       // none if it has no token id
 	ended      history.Ending     // none if it has no token id
 	succession history.Succession // none if it has no next token id
+	objection  history.Objection  // none if it has no token id
 	ofEndpoint bool               // it decides how long to leave its endpoint alone:
 	deferral   history.Deferral
 	ofLogin    bool // it decides whether there is a login:
@@ -157,10 +161,14 @@ func factsOfLogin(e persist.Entry) facts {
 	if e.Method == machine.MethodExternal {
 		return facts{expiry: expiryOf(e)}
 	}
-	return facts{
+	said := facts{
 		ofEndpoint: true, ofLogin: true, isMade: true, expiry: expiryOf(e), ended: endingOf(e, true),
 		login: history.Login{TokenID: e.TokenID, Access: e.Access, Owner: e.Owner, At: e.At.Round(0).UTC()},
 	}
+	if e.Profile != "" {
+		said.objection = history.Lifting(e.TokenID)
+	}
+	return said
 }
 
 func endingOf(e persist.Entry, undone bool) history.Ending {
@@ -178,6 +186,9 @@ func factsOfRotation(e persist.Entry) facts {
 }
 
 func factsOfDeferral(e persist.Entry) facts {
+	if e.IsObjection() {
+		return facts{ofEndpoint: true, objection: objectionOf(e)}
+	}
 	said := facts{ofEndpoint: true, deferral: deferralOf(e)}
 	if e.Lost {
 		said.lost = history.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1)} // an older version does not count
@@ -201,9 +212,17 @@ func expiryOf(e persist.Entry) history.Expiry {
 }
 
 func deferralOf(e persist.Entry) history.Deferral {
-	return history.Deferral{
+	said := history.Deferral{
 		NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated.Clean(),
 	}
+	if e.IsInVain() {
+		said.Unexplained, said.OfClient, said.Profile = true, true, e.Profile
+	}
+	return said
+}
+
+func objectionOf(e persist.Entry) history.Objection {
+	return history.Objection{TokenID: e.TokenID, Profile: e.Profile, Why: e.Objection, Evidence: e.Evidence.Clean(), At: e.At}
 }
 
 // IsAnswered reports whether the journal has the issuer's answer to the post which
@@ -223,4 +242,23 @@ func IsAnswered(intent persist.Entry, entries iter.Seq2[persist.Entry, error]) (
 		}
 	}
 	return answered, nil
+}
+
+// IsInVain reports whether the journal says of the post which intent announced that
+// nothing came of it: the issuer objected to the request. It returns the error that ends
+// the entries.
+func IsInVain(intent persist.Entry, entries iter.Seq2[persist.Entry, error]) (bool, error) {
+	isOurs, inVain := false, false
+	for e, err := range entries {
+		switch {
+		case err != nil:
+			return false, err
+		case e.TokenID != intent.TokenID || e.PID != intent.PID:
+		case e.Kind == persist.Intended:
+			isOurs = e.At.Equal(intent.At)
+		case e.IsInVain():
+			inVain = inVain || isOurs
+		}
+	}
+	return inVain, nil
 }

@@ -224,6 +224,7 @@ func anyEntries(t *rapid.T) []persist.Entry {
 		persist.Revoked, persist.Saved, "pardon",
 	}
 	reasons := []history.Reason{history.ReasonReused, history.ReasonUnexplained}
+	objections := []evidence.BlockReason{"", "", evidence.BlockMisconfigured, evidence.BlockLoginNeeded}
 	methods := []machine.Method{machine.MethodTokens, machine.MethodExternal}
 	some := func() secret.Fingerprint {
 		if n := source.IntN(keys + 1); n > 0 {
@@ -239,6 +240,7 @@ func anyEntries(t *rapid.T) []persist.Entry {
 			Reason: reasons[source.IntN(2)], Method: methods[source.IntN(2)], Failures: i, Lost: source.IntN(2) == 0,
 			Issued: some(), ExpiresAt: noon.Add(time.Duration(i) * time.Second), Repeated: evidence.Repeated{Times: i},
 			Owner: some(), Client: strconv.Itoa(i), Access: some(), Resumed: source.IntN(2) == 0,
+			Objection: objections[source.IntN(4)], Profile: []string{"", "p", "q"}[source.IntN(3)],
 		}
 	}
 	if rapid.Bool().Draw(t, "quiet end") {
@@ -290,7 +292,7 @@ func TestWhatACompactionKeepsIsEnough(t *testing.T) {
 		require.Equal(t, ofOpen(entries), ofOpen(kept))
 		audited := entries[max(0, len(entries)-256):]
 		require.Equal(t, audited, slices.Clip(kept[len(kept)-len(audited):]))
-		require.LessOrEqual(t, len(kept)-len(ofOpen(kept)), 4*256+256+1+2, "the journal stays bounded")
+		require.LessOrEqual(t, len(kept)-len(ofOpen(kept)), 5*256+256+1+2, "the journal stays bounded")
 	})
 }
 
@@ -402,6 +404,83 @@ func TestAPostIsAnsweredByWhatFollowsItsIntent(t *testing.T) {
 	}
 }
 
+func TestAPostIsInVainIfTheIssuerObjectsToIt(t *testing.T) {
+	intent := persist.Entry{Kind: persist.Intended, TokenID: "a", PID: 1, At: noon}
+	again, sister := intent, intent
+	again.At, sister.PID = noon.Add(1), 2
+	objects := persist.Entry{Kind: persist.Deferred, TokenID: "a", PID: 1, Objection: evidence.BlockMisconfigured}
+	ofSister, ofOther, odd := objects, objects, objects
+	ofSister.PID, ofOther.TokenID, odd.Objection = 2, "b", "in_doubt"
+	for _, c := range []struct {
+		name     string
+		journal  []persist.Entry
+		isInVain bool
+	}{
+		{"open", []persist.Entry{intent}, false},
+		{"objected", []persist.Entry{intent, objects}, true},
+		{"deferred", []persist.Entry{intent, {Kind: persist.Deferred, TokenID: "a", PID: 1}}, false},
+		{"an objection that this version does not know", []persist.Entry{intent, odd}, false},
+		{"an objection to the post of a sister process", []persist.Entry{intent, sister, ofSister}, false},
+		{"an objection to another token", []persist.Entry{intent, ofOther}, false},
+		{"an objection to a later post of a process of the same number", []persist.Entry{intent, again, objects}, false},
+		{"an objection without its intent", []persist.Entry{objects}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inVain, err := journal.IsInVain(intent, withoutError(c.journal))
+			require.NoError(t, err)
+			require.Equal(t, c.isInVain, inVain)
+		})
+	}
+}
+
+func TestAnObjectionStandsForOneTokenUnderOneProfile(t *testing.T) {
+	objects := persist.Entry{
+		Kind: persist.Deferred, TokenID: "a", Endpoint: here, Profile: "p", Objection: evidence.BlockMisconfigured, At: noon,
+		Repeated: evidence.Repeated{Evidence: evidence.Evidence{Status: 401, Code: "invalid_client"}, Times: 1},
+	}
+	require.True(t, objects.IsObjection() && objects.IsSynced() && !objects.IsAnswer())
+	past := fold(deferred, objects)
+	want := history.Objection{TokenID: "a", Profile: "p", Why: evidence.BlockMisconfigured, Evidence: objects.Evidence, At: noon}
+	require.Equal(t, &want, past.Objection("a", "p"))
+	require.Nil(t, past.Objection("a", "q"), "another profile")
+	require.Nil(t, past.Objection("b", "p"), "another token")
+	require.Nil(t, past.Objection("", "p"))
+	require.Nil(t, past.VerdictOn("a"), "it is no verdict")
+	require.Zero(t, past.Deferral, "the issuer is there")
+
+	other := objects
+	other.Profile, other.Objection = "q", evidence.BlockLoginNeeded
+	both := fold(objects, other)
+	require.Equal(t, evidence.BlockMisconfigured, both.Objection("a", "p").Why)
+	require.Equal(t, evidence.BlockLoginNeeded, both.Objection("a", "q").Why)
+}
+
+func TestALoginLiftsTheObjectionsToItsToken(t *testing.T) {
+	objects := persist.Entry{Kind: persist.Deferred, TokenID: "a", Profile: "p", Objection: evidence.BlockLoginNeeded}
+	login := persist.Entry{Kind: persist.Login, Method: machine.MethodTokens, TokenID: "a", Profile: "q"}
+	require.Nil(t, fold(objects, login).Objection("a", "p"), "the issuer gave the same token again")
+	require.NotNil(t, fold(login, objects).Objection("a", "p"))
+	login.TokenID = "b"
+	require.NotNil(t, fold(objects, login).Objection("a", "p"))
+}
+
+// A gateway in front of the issuer answers 401 as well.
+func TestAnObjectionThatNoCodeExplainsIsAReasonToWait(t *testing.T) {
+	unexplained := persist.Entry{
+		Kind: persist.Deferred, TokenID: "a", Endpoint: here, Profile: "p", Objection: evidence.BlockMisconfigured,
+		Reason: history.ReasonUnexplained, NotBefore: noon, Failures: 2,
+	}
+	require.False(t, unexplained.IsObjection() || unexplained.IsAnswer() || unexplained.IsSynced())
+	past := fold(unexplained)
+	require.Nil(t, past.Objection("a", "p"))
+	require.Equal(t, history.Deferral{NotBefore: noon, Failures: 2, Unexplained: true, OfClient: true, Profile: "p"}, past.Deferral)
+	require.Equal(t, noon, past.Deferral.Until("p"))
+	require.Zero(t, past.Deferral.Until("q"), "another profile need not wait")
+	require.Equal(t, evidence.BlockMisconfigured, past.Deferral.Blocked())
+	require.Equal(t, evidence.BlockIssuerUnavailable, fold(deferred).Deferral.Blocked())
+	require.Equal(t, deferred.NotBefore, fold(deferred).Deferral.Until("q"))
+}
+
 func withoutError(entries []persist.Entry) iter.Seq2[persist.Entry, error] {
 	return func(yield func(persist.Entry, error) bool) {
 		for _, e := range entries {
@@ -439,6 +518,10 @@ func TestAnEntryIsWrittenAsItAlwaysWas(t *testing.T) {
 	line, err = json.Marshal(persist.Entry{Kind: persist.Logout, At: noon, PID: 1})
 	require.NoError(t, err)
 	require.Equal(t, `{"kind":"logout","at":"2026-11-24T12:00:00Z","pid":1}`, string(line))
+	objects := persist.Entry{Kind: persist.Deferred, At: noon, PID: 1, Profile: "p", Objection: evidence.BlockMisconfigured}
+	line, err = json.Marshal(objects)
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"deferred","at":"2026-11-24T12:00:00Z","pid":1,"profile":"p","objection":"misconfigured"}`, string(line), "an older version waits, and condemns nothing")
 }
 
 func BenchmarkFold10000Entries(b *testing.B) {

@@ -30,7 +30,7 @@ func Retain(entries []persist.Entry, open map[secret.Fingerprint]bool) []bool {
 
 // met is what was met on the way back through a journal.
 type met struct {
-	verdicts, rotations, expiries, losses, ends, endpoints, origins, successions latest
+	verdicts, rotations, expiries, losses, ends, endpoints, origins, successions, objections latest
 
 	login, made bool
 	unknown     int
@@ -39,7 +39,7 @@ type met struct {
 func newMet() *met {
 	return &met{
 		verdicts: latest{}, rotations: latest{}, expiries: latest{}, losses: latest{}, ends: latest{}, endpoints: latest{}, origins: latest{},
-		successions: latest{},
+		successions: latest{}, objections: latest{},
 	}
 }
 
@@ -55,6 +55,7 @@ func (m *met) decides(e persist.Entry) bool {
 		said.ofEndpoint && m.endpoints.first(e.Endpoint),
 		e.Owner != "" && m.origins.first(e.Owner),
 		said.succession.Next != "" && m.successions.first(said.succession.Next),
+		said.objection.TokenID != "" && m.objections.first(said.objection.Name()),
 		said.ofLogin && !m.login,
 		said.isMade && !m.made,
 		said.unknown && m.unknown < remembered,

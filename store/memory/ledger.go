@@ -140,7 +140,8 @@ func (p *Process) Intend(ctx context.Context, e persist.Entry, doubt history.Dou
 	l, made := p.ledger, intent{entry: e.By(p.pid, p.ledger.issuer), holder: p, times: doubt.Times + 1}
 	uncovered := func(other intent) bool { return other.times >= made.times }
 	lost := l.history.Losses(e.TokenID) > doubt.AnswersLost
-	if slices.ContainsFunc(l.intents[e.TokenID], uncovered) || l.history.VerdictOn(e.TokenID) != nil || lost {
+	isBarred := l.history.VerdictOn(e.TokenID) != nil || l.history.Objection(e.TokenID, e.Profile) != nil
+	if slices.ContainsFunc(l.intents[e.TokenID], uncovered) || isBarred || lost {
 		return persist.ErrIntended
 	}
 	l.intents[e.TokenID] = append(l.intents[e.TokenID], made)

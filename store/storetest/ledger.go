@@ -14,6 +14,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -41,6 +42,7 @@ func RunLedger(t *testing.T, open func(t *testing.T) LedgerSite) {
 	t.Run("AnOldDoubtDoesNotCoverANewPost", func(t *testing.T) { oldDoubt(t, open(t)) })
 	t.Run("ALostAnswerIsKnownToEveryProcess", func(t *testing.T) { lostAnswer(t, open(t)) })
 	t.Run("WhoComesLateDoesNotPostWhatIsSpent", func(t *testing.T) { comesLate(t, open(t)) })
+	t.Run("AnObjectionStandsForEveryProcess", func(t *testing.T) { objectionStands(t, open(t)) })
 	t.Run("VerdictsSurviveEveryProcess", func(t *testing.T) { verdictsSurvive(t, open(t)) })
 	t.Run("NoKeyNoIntent", func(t *testing.T) { noKey(t, open(t)) })
 	t.Run("ALongHistoryLosesNothingNeeded", func(t *testing.T) { longHistory(t, open(t)) })
@@ -179,6 +181,37 @@ func lostAnswer(t *testing.T, site LedgerSite) {
 		require.Zero(t, lineageOf(t, each).Losses(ledgerKey("another")))
 		require.Zero(t, doubtOf(t, each, key), "its holder lived to tell")
 	}
+}
+
+func objection(profile string, second int) persist.Entry {
+	return persist.Entry{Kind: persist.Deferred, Profile: profile, Objection: evidence.BlockMisconfigured, At: tick(second)}
+}
+
+func objectionStands(t *testing.T, site LedgerSite) {
+	key, dead, ledger, late := ledgerKey("objected"), site.Start(), site.Start(), site.Start()
+	require.NoError(t, dead.Intend(background, intent(key, 1), history.Doubt{}))
+	site.Crash(dead)
+	doubt := doubtOf(t, ledger, key)
+	mine := intent(key, 2)
+	mine.Profile = "profile"
+	require.NoError(t, ledger.Intend(background, mine, doubt))
+	require.NoError(t, ledger.Conclude(background, key, objection("profile", 3)))
+	require.Equal(t, doubt, doubtOf(t, ledger, key), "the first post is as much in doubt as it was")
+	site.Crash(ledger)
+
+	for _, each := range []persist.Ledger{late, site.Start()} {
+		require.Equal(t, evidence.BlockMisconfigured, lineageOf(t, each).Objection(key, "profile").Why)
+		require.Nil(t, lineageOf(t, each).VerdictOn(key), "it condemns nothing")
+		require.ErrorIs(t, each.Intend(background, mine, doubt), persist.ErrIntended, "who looked before it does not know")
+		require.Equal(t, doubt, doubtOf(t, each, key), "who may not post leaves nothing")
+	}
+	other := intent(key, 4)
+	other.Profile = "another profile"
+	require.NoError(t, late.Intend(background, other, doubt))
+	require.NoError(t, late.Conclude(background, key, objection(other.Profile, 5)))
+	login := persist.Entry{Kind: persist.Login, TokenID: key, Profile: "profile", At: tick(6)}
+	require.NoError(t, late.Append(background, login))
+	require.NoError(t, late.Intend(background, mine, doubt), "the user has logged in, and was given the same token")
 }
 
 func comesLate(t *testing.T, site LedgerSite) {

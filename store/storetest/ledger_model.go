@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -30,6 +31,8 @@ func randomHistory(t *rapid.T, site LedgerSite) {
 		site.Crash(each)
 	}
 }
+
+var profiles = []string{"", "profile"}
 
 var historyKeys = []secret.Fingerprint{ledgerKey("a"), ledgerKey("b"), ledgerKey("c")}
 
@@ -94,6 +97,8 @@ func (h *ledgerModel) entry(t *rapid.T, key secret.Fingerprint, kinds ...persist
 		Reason:    rapid.SampledFrom(reasons).Draw(t, "reason"),
 		Endpoint:  rapid.SampledFrom([]secret.Fingerprint{LedgerIssuer.EndpointID(), "elsewhere"}).Draw(t, "endpoint"),
 		NotBefore: tick(rapid.IntRange(0, 99).Draw(t, "not before")),
+		Objection: rapid.SampledFrom([]evidence.BlockReason{"", "", evidence.BlockMisconfigured}).Draw(t, "objection"),
+		Profile:   rapid.SampledFrom(profiles).Draw(t, "profile"),
 		Lost:      rapid.Bool().Draw(t, "lost"),
 		Losses:    rapid.IntRange(0, 3).Draw(t, "losses"),
 		Failures:  rapid.IntRange(0, 9).Draw(t, "failures"),
@@ -107,9 +112,9 @@ func (h *ledgerModel) intend(t *rapid.T) {
 		Times:       rapid.IntRange(0, h.times(key)).Draw(t, "times in doubt, as the process thinks"),
 		AnswersLost: rapid.IntRange(0, h.losses(key)).Draw(t, "answers lost, as the process thinks"),
 	}
-	e := persist.Entry{Kind: persist.Intended, TokenID: key, At: h.now()}
+	e := persist.Entry{Kind: persist.Intended, TokenID: key, At: h.now(), Profile: rapid.SampledFrom(profiles).Draw(t, "profile")}
 	err := ledger.Intend(background, e, doubt)
-	if doubt.Times < h.times(key) || h.verdictOn(key) != "" || doubt.AnswersLost < h.losses(key) {
+	if doubt.Times < h.times(key) || h.verdictOn(key) != "" || doubt.AnswersLost < h.losses(key) || h.objectsTo(key, e.Profile) {
 		require.ErrorIs(t, err, persist.ErrIntended)
 		return
 	}
@@ -159,6 +164,9 @@ func (h *ledgerModel) check(t *rapid.T) {
 			require.Equal(t, h.losses(key), lineage.Losses(key))
 			require.Equal(t, h.ended(key), lineage.IsEnded(key))
 			require.Equal(t, h.isOfLastLogin(key), lineage.IsOfLastLogin(key, "", ""))
+			for _, profile := range profiles {
+				require.Equal(t, h.objectsTo(key, profile), lineage.Objection(key, profile) != nil)
+			}
 			require.Equal(t, h.doubt(key), doubtOf(t, ledger, key))
 		}
 	}
@@ -251,12 +259,26 @@ func (h *ledgerModel) deferral() history.Deferral {
 		elsewhere := e.Endpoint != LedgerIssuer.EndpointID() || e.Kind == persist.Login && e.Method == machine.MethodExternal
 		return slices.Contains(kinds, e.Kind) && !elsewhere
 	})
-	if e.Kind == persist.Deferred || e.Kind == persist.Refused && e.Reason == history.ReasonUnexplained {
-		return history.Deferral{
-			NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated,
-		}
+	switch {
+	case isObjection(e) && e.Reason == history.ReasonUnexplained:
+		return history.Deferral{NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: true, OfClient: true, Profile: e.Profile, Evidence: e.Repeated}
+	case !isObjection(e) && e.Kind == persist.Deferred, e.Kind == persist.Refused && e.Reason == history.ReasonUnexplained:
+		return history.Deferral{NotBefore: e.NotBefore, Failures: e.Failures, Unexplained: e.Kind == persist.Refused, Evidence: e.Repeated}
 	}
 	return history.Deferral{}
+}
+
+func isObjection(e persist.Entry) bool {
+	return e.Kind == persist.Deferred && e.Objection != "" && !e.Lost && e.NextID == ""
+}
+
+// objectsTo reports whether the issuer has objected to a post, and no login came since.
+func (h *ledgerModel) objectsTo(key secret.Fingerprint, profile string) bool {
+	e, _ := h.last(func(e persist.Entry) bool {
+		isMade := e.Kind == persist.Login && e.Method != machine.MethodExternal && e.Profile != ""
+		return e.TokenID == key && (isMade || isObjection(e) && e.Reason != history.ReasonUnexplained && e.Profile == profile)
+	})
+	return isObjection(e)
 }
 
 func (h *ledgerModel) loggedOut() bool {

@@ -271,10 +271,13 @@ func showRow(env cli.Environment, line journal.Line) error {
 // details are what else an entry says, for users.
 func details(e persist.Entry, now time.Time) []string {
 	var said []string
-	for _, each := range []string{string(e.Method), string(e.Cause), string(e.Reason)} {
+	for _, each := range []string{string(e.Method), string(e.Cause), string(e.Objection), string(e.Reason)} {
 		if each != "" {
 			said = append(said, strings.ReplaceAll(each, "_", " "))
 		}
+	}
+	if e.IsInVain() && e.Code != "" {
+		said = append(said, e.Code)
 	}
 	if e.Kind == journal.Past {
 		said = append(said, "the token ids of older verdicts")

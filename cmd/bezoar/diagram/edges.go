@@ -92,6 +92,8 @@ var triggerWords = map[machine.Trigger]string{
 	"RefreshSucceededAged":   "aged answer",
 	"RefreshFailedTransient": "issuer unavailable",
 	"RefreshFailedPermanent": "refresh refused",
+	"RefreshMisconfigured":   "client not accepted",
+	"RefreshNeedsLogin":      "login needed",
 	"AnswerOverdue":          "answer overdue",
 }
 

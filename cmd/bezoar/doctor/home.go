@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/store/file"
@@ -159,6 +160,9 @@ func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding 
 	case machine.ActionLogin:
 		return problem(resultWarn, found, v.NextStep())
 	case machine.ActionOperator:
+		if v.State.Blocked() == evidence.BlockMisconfigured {
+			return problem(resultFail, found, v.NextStep())
+		}
 		return problem(resultFail, found, "see the other checks, then run bezoar token")
 	}
 	return passed("%s", found)

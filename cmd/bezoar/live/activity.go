@@ -91,6 +91,7 @@ func row(out *strings.Builder, name, class string, y int, marks []string) {
 
 // postEnded is how a post ended, for people.
 var postEnded = map[outcome]string{
+	notAccepted: "Refresh failed: the issuer does not accept this client", loginNeeded: "Refresh failed: the issuer wants the user to log in",
 	granted: "Refreshed", refused: "Refresh refused", unavailable: "Refresh failed: the issuer is unavailable", lost: "Refresh failed: its answer was lost",
 }
 

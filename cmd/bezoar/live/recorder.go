@@ -69,10 +69,12 @@ const (
 	granted     outcome = "granted"
 	refused     outcome = "refused"
 	unavailable outcome = "unavailable"
+	notAccepted outcome = "misconfigured"
+	loginNeeded outcome = "login_needed"
 	lost        outcome = "lost" // the issuer may have granted new tokens, and no answer came
 )
 
-var outcomes = []outcome{granted, refused, unavailable, lost}
+var outcomes = []outcome{granted, refused, notAccepted, loginNeeded, unavailable, lost}
 
 // newRecorder makes a recorder whose clock is now, nil for time.Now.
 func newRecorder(now func() time.Time) *recorder {
@@ -117,6 +119,10 @@ func outcomeOf(answer endpoint.Answer) (outcome, history.Reason) {
 		return granted, ""
 	case endpoint.Refused:
 		return refused, answer.Reason
+	case endpoint.Misconfigured:
+		return notAccepted, ""
+	case endpoint.LoginNeeded:
+		return loginNeeded, ""
 	case endpoint.Unavailable:
 		if answer.Lost {
 			return lost, ""

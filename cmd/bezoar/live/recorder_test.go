@@ -38,6 +38,7 @@ var everyAnswer = []endpoint.Answer{
 	endpoint.Refused{Reason: history.ReasonReused},
 	endpoint.Unavailable{RetryAfter: time.Second},
 	endpoint.Unavailable{Lost: true},
+	endpoint.Misconfigured{}, endpoint.LoginNeeded{},
 }
 
 // recordEverything has a recorder record each kind of moment, and two asks.
@@ -64,13 +65,14 @@ func TestMetricsCountPostsByOutcome(t *testing.T) {
 		`bezoar_state{state="Stale"} 1`, `bezoar_state{state="NoAuth"} 0`, "bezoar_asks_total 2",
 		`bezoar_posts_total{outcome="granted"} 1`, `bezoar_posts_total{outcome="refused"} 1`,
 		`bezoar_posts_total{outcome="unavailable"} 1`, `bezoar_posts_total{outcome="lost"} 1`,
+		`bezoar_posts_total{outcome="misconfigured"} 1`, `bezoar_posts_total{outcome="login_needed"} 1`,
 		`bezoar_transitions_total{from="Fresh",to="Stale"} 1`, `bezoar_transitions_total{from="NoAuth",to="Fresh"} 1`,
 	} {
 		require.Contains(t, metrics, want+"\n")
 	}
-	require.Equal(t, 1, strings.Count(metrics, "} 1\n")-6, "one state is the present one, besides six counters")
+	require.Equal(t, 1, strings.Count(metrics, "} 1\n")-8, "one state is the present one, besides eight counters")
 	for line := range strings.Lines(metrics) { // the text format: a name, labels, a number
-		require.Regexp(t, `^(# (HELP|TYPE) bezoar_[a-z_]+ .+|bezoar_[a-z_]+(\{([a-z]+="[A-Za-z]+",?)+\})? \d+)\n$`, line)
+		require.Regexp(t, `^(# (HELP|TYPE) bezoar_[a-z_]+ .+|bezoar_[a-z_]+(\{([a-z]+="[A-Za-z_]+",?)+\})? \d+)\n$`, line)
 	}
 }
 

@@ -38,7 +38,7 @@ Generated from the machine by ` + "`bezoar states`" + `; do not edit. A test com
 | NoAuth | no credential | no | never |
 | ApiKey | a static key | yes | never |
 | Fresh | a token set the issuer gave, not aged | yes | never |
-| Stale | a token set that should be refreshed | yes, while nothing says it is refused | **the only state that may** |
+| Stale | a token set that should be refreshed | yes, while nothing says it is refused | **the only state that may**, unless the issuer objects: misconfigured, login needed |
 | Poisoned | the refresh token must not be posted: refused for good, already spent, in doubt twice, or missing | **no**; the method stays visible | **never** |
 
 A poisoned state never issues another network refresh: [properties/poisoned_test.go](properties/poisoned_test.go) is that
@@ -93,6 +93,7 @@ func Invariants() []Invariant {
 	return []Invariant{
 		{"Only Stale spends: no refresh token is posted in any other state.", []string{"TestStaleAloneOrdersARefresh", "TestMachineAgreesWithTheModel", "TestSimulation"}},
 		{"A refresh token that was refused for good is never posted again, by any process, however often clients ask.", []string{"TestPoisonedNeverIssuesAnotherRefresh", "TestPoisonedServerPostsNothing", "TestPoisonedCredentialIsNeverSentAgain", "TestSimulation"}},
+		{"A misconfiguration never condemns a refresh token, and is posted at most once for each token and profile, by all processes together; so is a demand for a login.", []string{"TestMisconfiguredIsPostedOnceForEachTokenAndProfile", "TestAnObjectionIsPostedOnceForAllProcesses", "TestEveryInterleavingKeepsThePromises", "TestSimulation"}},
 		{"Poisoned hands out no token and keeps the method visible.", []string{"TestPoisonedLoginKeepsItsMethodAndLosesItsToken", "TestMachineAgreesWithTheModel", "TestSimulation"}},
 		{"Poison clears if and only if the credential differs.", []string{"TestPoisonClearsOnlyForAnotherCredential", "TestMachineAgreesWithTheModel"}},
 		{"At most one refresh is in flight.", []string{"TestCallersThatWaitShareOnePost", "TestMachineAgreesWithTheModel", "TestSimulation", "TestEngineKeepsItsPromises"}},

@@ -51,7 +51,7 @@ func TestPageHasFailpointsAndNoSecret(t *testing.T) {
 func TestPageHasTheOrdersOfEverySample(t *testing.T) {
 	transitions, err := runTable()
 	require.NoError(t, err)
-	require.Contains(t, page(transitions), "| Stale | Stale | Publish, Notify; also StartRefresh or LookInStore |")
+	require.Contains(t, page(transitions), "| Fresh, Stale | Stale | Publish, Notify; also StartRefresh or LookInStore |")
 }
 
 func TestMermaidHasThePhasesAndNoQuietRow(t *testing.T) {

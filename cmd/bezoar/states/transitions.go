@@ -221,6 +221,7 @@ func typicalStates() []machine.State {
 	astray := machine.RefreshFailedTransient{
 		At: at(0), Attempt: refreshing.Attempt, NotBefore: noon.Add(time.Minute), Blocked: evidence.BlockOtherLoginStored,
 	}
+	objected := machine.CredentialLoaded{At: at(0), Credential: good, Objection: &history.Objection{Why: evidence.BlockMisconfigured}}
 	staleUnsaved := after(refreshing, unsaved, demand)
 	staleUnsaved = after(staleUnsaved, machine.RefreshFailedTransient{
 		At: at(0), Attempt: staleUnsaved.Attempt, NotBefore: noon.Add(time.Minute), Posted: true,
@@ -232,7 +233,7 @@ func typicalStates() []machine.State {
 	return []machine.State{
 		noAuth,
 		after(noAuth, machine.LoggedIn{At: at(0), Credential: key}),
-		fresh, condemned, after(refreshing, unsaved),
+		fresh, condemned, after(refreshing, unsaved), after(noAuth, objected),
 		refreshing, after(refreshing, deferred), staleUnsaved, after(refreshing, astray),
 		after(refreshing, machine.RefreshFailedPermanent{At: at(0), Attempt: refreshing.Attempt, Verdict: verdictOn(good)}),
 		poisonedUnsaved,
@@ -257,6 +258,8 @@ func typicalEvents(state machine.State) []machine.Event {
 		machine.RefreshSucceeded{At: at(2 * time.Minute), SentAt: noon, Attempt: state.Attempt, Credential: tokens("slow", time.Minute)},
 		machine.RefreshFailedTransient{At: at(0), Attempt: state.Attempt, NotBefore: noon.Add(time.Minute), Posted: true},
 		machine.RefreshFailedPermanent{At: at(0), Attempt: state.Attempt, Verdict: verdict},
+		machine.RefreshObjected{At: at(0), Attempt: state.Attempt, Objection: history.Objection{Why: evidence.BlockMisconfigured}},
+		machine.RefreshObjected{At: at(0), Attempt: state.Attempt, Objection: history.Objection{Why: evidence.BlockLoginNeeded}},
 		machine.AnswerOverdue{At: at(0), Attempt: state.Attempt, Until: noon.Add(time.Minute)},
 		machine.Asked{At: at(0), Ask: machine.Ask{Token: true}},
 		machine.CredentialLoaded{At: at(0), Credential: state.Credential},

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/system"
@@ -14,6 +15,9 @@ import (
 // causes say what leads to the present state: what the ledger shows, else what is usual.
 // The ledger of one home does not show what was done with a copy of the login.
 func (v *View) causes() string {
+	if v.State.Blocked() == evidence.BlockMisconfigured {
+		return causeOfObjection(v.State.Evidence().Evidence)
+	}
 	if v.State.Phase() != machine.Poisoned {
 		return ""
 	}
@@ -39,6 +43,19 @@ func (v *View) causes() string {
 		return "The usual cause is processes that ended, or connections that broke, while the issuer answered."
 	}
 	return ""
+}
+
+// causeOfObjection is what usually makes an issuer reject a client, by its error code.
+func causeOfObjection(said evidence.Evidence) string {
+	switch said.Code {
+	case "invalid_client":
+		return "The usual cause is a client id that the issuer does not know, or a secret that is wrong or has expired."
+	case "unauthorized_client":
+		return "The usual cause is a client that the issuer does not allow to refresh."
+	case "invalid_scope", "invalid_target":
+		return "The usual cause is a scope or a resource in the profile that the issuer does not know."
+	}
+	return "The usual cause is a profile that is not that of this issuer: its client, its secret, or how requests are written."
 }
 
 // lostAnswer describes an earlier post of the refresh token in use whose answer is not

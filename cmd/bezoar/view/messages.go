@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
@@ -82,10 +83,42 @@ func (v *View) endOfFresh() string {
 	switch {
 	case condemned:
 		return ", and then a new login is needed: " + Because(verdict.Reason) + v.afterDoubt(verdict)
+	case v.State.Blocked() != "":
+		return ", and then there is no other one: " + v.objection()
 	case v.State.InDoubt():
 		return ", and " + inDoubt
 	}
 	return ""
+}
+
+// objection is what the issuer has against every refresh of the login, "" for nothing.
+func (v *View) objection() string { return objectionOf(v.State.Blocked(), v.State.Evidence().Evidence) }
+
+func objectionOf(why evidence.BlockReason, said evidence.Evidence) string {
+	switch why {
+	case evidence.BlockMisconfigured:
+		return "the issuer does not accept this client" + inBrackets(said) + "; the login itself is not refused"
+	case evidence.BlockLoginNeeded:
+		return "the issuer wants the user to log in" + inBrackets(said) + "; the refresh token is not refused"
+	}
+	return ""
+}
+
+// inBrackets is an answer of the issuer in short, "" for none.
+func inBrackets(said evidence.Evidence) string {
+	var words []string
+	if said.Status != 0 {
+		words = append(words, strconv.Itoa(said.Status))
+	}
+	for _, each := range []string{said.Code, strings.ReplaceAll(string(said.Problem), "_", " ")} {
+		if each != "" {
+			words = append(words, legible.Line(each))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, " ") + ")"
 }
 
 // inDoubt is said of a login while its next refresh may be refused for it.
@@ -115,6 +148,8 @@ func (v *View) obstacle() string {
 		return "and there is no refresh because the store cannot be read"
 	case evidence.BlockOtherLoginStored:
 		return "and the store now holds another login"
+	case evidence.BlockMisconfigured, evidence.BlockLoginNeeded:
+		return "and " + v.objection()
 	}
 	switch {
 	case v.State.InDoubt():

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 )
 
@@ -110,6 +111,9 @@ func (v *View) NextStep() string {
 	case machine.ActionLogin:
 		return "bezoar login"
 	case machine.ActionOperator:
+		if v.State.Blocked() == evidence.BlockMisconfigured && !assessed.Unsaved {
+			return "change the profile of the issuer in config.toml ([issuers.NAME]), or bezoar login"
+		}
 		return "bezoar doctor"
 	case machine.ActionWait:
 		return waitUntil(assessed.NextAttemptAt, v.At)

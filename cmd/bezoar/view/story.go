@@ -103,7 +103,7 @@ func (v *View) isAlike(a, b persist.Entry) bool {
 	case persist.Rotated:
 		return a.Kind == b.Kind && a.NextID == b.TokenID
 	case persist.Deferred:
-		return a.Kind == b.Kind && a.TokenID == b.TokenID && a.Lost == b.Lost && a.Evidence == b.Evidence && a.NextID == b.NextID
+		return a.Kind == b.Kind && a.TokenID == b.TokenID && a.Lost == b.Lost && a.Evidence == b.Evidence && a.NextID == b.NextID && a.Objection == b.Objection
 	}
 	return false
 }
@@ -240,7 +240,11 @@ func (v *View) deferral(first, last persist.Entry, count int, who string) string
 		what += fmt.Sprintf(", %d times since %s", count, cli.ExactTime(first.At, v.At))
 	}
 	wait := ""
-	if !last.NotBefore.IsZero() {
+	switch {
+	case last.IsObjection():
+		what = objectionOf(last.Objection, last.Evidence)
+		wait = " It is not sent again until the profile or the login is another."
+	case !last.NotBefore.IsZero():
 		wait = fmt.Sprintf(" Next attempt not before %s.", cli.ExactTime(last.NotBefore, v.At))
 	}
 	return fmt.Sprintf("Refresh token %s was sent%s; %s (%s).%s", short(last.TokenID), OnCause(last.Cause), what, who, wait)

@@ -21,7 +21,9 @@ func (o *Owner) Login(c machine.Credential) error {
 			return fmt.Errorf("store login: %w", err)
 		}
 		o.forget()
-		login := persist.Entry{Kind: persist.Login, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint()}
+		login := persist.Entry{
+			Kind: persist.Login, Method: c.Method, TokenID: o.tokenID(c), Access: c.Fingerprint(), Profile: o.Policy.Profile,
+		}
 		o.note(ctx, login.WithExpiry(c).Of(c))
 		o.endIfGone(ctx, c)
 	}

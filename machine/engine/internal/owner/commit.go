@@ -25,9 +25,9 @@ func (t *transaction) save(ctx context.Context) {
 	case endpoint.Unavailable:
 		t.deferred(ctx, answer)
 	case endpoint.Misconfigured:
-		t.deferred(ctx, endpoint.Unavailable{Evidence: answer.Evidence})
+		t.misconfigured(ctx, answer)
 	case endpoint.LoginNeeded:
-		t.deferred(ctx, endpoint.Unavailable{Evidence: answer.Evidence})
+		t.objected(ctx, evidence.BlockLoginNeeded, answer.Evidence)
 	}
 }
 
@@ -91,6 +91,36 @@ func (t *transaction) refused(ctx context.Context, reason history.Reason) {
 	}
 	t.outcome = machine.RefreshFailedPermanent{At: at, Attempt: t.state.Attempt, Verdict: history.Verdict{
 		TokenID: t.entry.TokenID, Access: t.entry.Access, Reason: reason, At: at.Time, InDoubt: t.entry.InDoubt,
+	}}
+}
+
+// misconfigured is an objection, unless no code says so: a gateway in front of the issuer
+// answers 401 as well, so that all processes together try again, seldom.
+func (t *transaction) misconfigured(ctx context.Context, answer endpoint.Misconfigured) {
+	if !answer.Unexplained {
+		t.objected(ctx, evidence.BlockMisconfigured, answer.Evidence)
+		return
+	}
+	at, known := t.at(), t.tokenHistory(ctx).Deferral
+	t.entry.Kind, t.entry.Objection = persist.Deferred, evidence.BlockMisconfigured
+	t.entry.Reason, t.entry.Failures = history.ReasonUnexplained, known.After(0, true)
+	t.entry.NotBefore = t.Policy.AfterUnexplained(at.Time, t.entry.Failures)
+	t.entry.Repeated = answer.Evidence.After(t.state.Evidence, known.Evidence)
+	t.outcome = machine.RefreshFailedTransient{
+		At: at, Attempt: t.state.Attempt, NotBefore: t.entry.NotBefore, Posted: true, Blocked: evidence.BlockMisconfigured,
+		Evidence: t.entry.Repeated,
+	}
+}
+
+// objected is an answer after which no process posts the token again under this profile,
+// unless the user logged in anew while the issuer was asked: then that login is in use.
+func (t *transaction) objected(ctx context.Context, why evidence.BlockReason, said evidence.Evidence) {
+	t.entry.Kind, t.entry.Objection, t.entry.Repeated = persist.Deferred, why, said.After()
+	if t.outcome = t.displaced(ctx, nil); t.outcome != nil {
+		return
+	}
+	t.outcome = machine.RefreshObjected{At: t.at(), Attempt: t.state.Attempt, Objection: history.Objection{
+		TokenID: t.entry.TokenID, Profile: t.entry.Profile, Why: why, Evidence: said, At: t.entry.At,
 	}}
 }
 

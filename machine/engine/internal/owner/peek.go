@@ -52,6 +52,9 @@ func mustStep(s machine.State, event machine.Event) machine.State {
 // foresee is the state that a refresh which is due would lead to if it ended without a
 // post, and the same state with the evidence of the last attempt if it would be posted.
 func (o *Options) foresee(ctx context.Context, due machine.State, history history.TokenHistory, stored machine.Credential) machine.State {
+	if due.Objected {
+		return due // nothing would be posted
+	}
 	state := due
 	asked := mustStep(due, machine.Asked{At: o.at(), Ask: machine.Ask{Token: true}})
 	if outcome := o.withheld(ctx, asked, history, stored); outcome != nil {

@@ -71,7 +71,7 @@ func (t *transaction) hindered(ctx context.Context, began time.Time) {
 	if deferral := t.tokenHistory(ctx).Deferral; deferral.NotBefore.After(began) {
 		t.outcome = machine.RefreshFailedTransient{
 			At: t.at(), Attempt: t.state.Attempt, NotBefore: deferral.NotBefore,
-			Blocked: evidence.BlockIssuerUnavailable, Evidence: deferral.Evidence,
+			Blocked: deferral.Blocked(), Evidence: deferral.Evidence,
 		}
 		return
 	}

@@ -179,7 +179,7 @@ func (t *transaction) intend(ctx context.Context) {
 	t.intent = t.Uptime()
 	t.entry = persist.Entry{
 		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
-		TokenID: t.tokenID(credential), Access: credential.AccessToken.Fingerprint(),
+		TokenID: t.tokenID(credential), Access: credential.AccessToken.Fingerprint(), Profile: t.Policy.Profile,
 	}.Of(credential)
 	intent := t.entry
 	intent.Kind = persist.Intended
