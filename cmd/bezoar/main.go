@@ -10,6 +10,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/demo"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/doctor"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/issuer"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/mcp"
 	_ "github.com/bezoar-auth/bezoar/cmd/bezoar/processor"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/publish"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/server"
@@ -28,7 +29,7 @@ func commands() []cli.Command {
 	return []cli.Command{
 		account.Login, account.Logout, account.Status, account.Token,
 		account.Why, account.Log, doctor.Command, publish.Command, server.Inspect,
-		issuer.List, issuer.Check,
+		issuer.List, issuer.Check, mcp.Proxy,
 		server.AppServer, server.JSONSchema, server.TypeScript, server.Shim, // the longer names behind their beginning
 		demo.Command, demo.Issuer, states.Command,
 		cli.Version, cli.CompletionOf(commands), cli.ManualOf(commands), account.RefreshApart, server.RunShim,

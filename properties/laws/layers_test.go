@@ -37,7 +37,8 @@ var rows = map[string]int{
 	"cmd/bezoar/session": 9, "cmd/bezoar/live": 9, "cmd/bezoar/states": 9,
 	"cmd/bezoar/view":    10,
 	"cmd/bezoar/account": 11, "cmd/bezoar/doctor": 11, "cmd/bezoar/server": 11, "cmd/bezoar/publish": 11, "cmd/bezoar/demo": 11, "cmd/bezoar/issuer": 11,
-	"cmd/bezoar":          12,
+	"cmd/bezoar/mcp":      12,
+	"cmd/bezoar":          13,
 	"machine/machinetest": 4, "machine/engine/enginetest": 7, "properties": 12, "properties/programtest": 12, "properties/propertytest": 12, "properties/codextest": 13,
 }
 
@@ -192,6 +193,7 @@ var revealers = map[string]string{
 	"protocol/mcp":            "the resource is sent the token",
 	"protocol/front":          "the child is handed its token",
 	"cmd/bezoar/resource":     "an account keeps the secret of its client",
+	"cmd/bezoar/mcp":          "a token is looked at before it is sent",
 	"cmd/bezoar/account":      "the token command prints it",
 	"cmd/bezoar/demo":         "a plain client is given a token",
 }

@@ -107,20 +107,29 @@ type taker func(line []byte, header http.Header) (isAnswer bool)
 // not asked for, nor is one in place of a token that was new when it was refused before:
 // a server that refuses everything would cost a refresh each time.
 func (p *Proxy) another(ctx context.Context, token secret.Token, isSecond bool, header http.Header) (secret.Token, *fault) {
-	p.mu.Lock()
-	if isSecond {
-		p.hopeless = token.Fingerprint()
-	}
-	isHopeless := p.hopeless == token.Fingerprint()
-	p.mu.Unlock()
-	if isHopeless {
+	if p.isHopeless(token, isSecond) {
 		return token, unauthorizedFault(header)
 	}
 	other, err := p.o.Login.Refused(ctx, token)
 	if err != nil {
 		return token, faultOf(reasonLogin, "%v", err)
 	}
+	if other.Equal(token) {
+		p.isHopeless(token, true)
+		return token, unauthorizedFault(header)
+	}
 	return other, nil
+}
+
+// isHopeless reports whether another token in place of a refused one would be refused too.
+// With isNew the token is remembered as such a one.
+func (p *Proxy) isHopeless(token secret.Token, isNew bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if isNew {
+		p.hopeless = token.Fingerprint()
+	}
+	return p.hopeless == token.Fingerprint()
 }
 
 // beginAgain begins a new session in place of one that the server has ended, as the client

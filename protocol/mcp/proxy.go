@@ -21,8 +21,9 @@ import (
 type Login interface {
 	// Token is the token to send, refreshed first if it is due.
 	Token(ctx context.Context) (secret.Token, error)
-	// Refused reports that the server has answered 401 to a token, and returns another one.
-	// However many report one token, it is refreshed once.
+	// Refused reports that the server has answered 401 to a token, and returns another one, or
+	// the same if that is too new to be refreshed. However many report one token, it is
+	// refreshed once.
 	Refused(ctx context.Context, token secret.Token) (secret.Token, error)
 }
 

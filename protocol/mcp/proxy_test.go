@@ -283,3 +283,15 @@ func TestTwoRequestsWithOneIDAreTwoAnswers(t *testing.T) {
 		require.Equal(t, result(1), w.hear())
 	})
 }
+
+func TestTokenTooNewToBeRefreshedIsNotReportedAgain(t *testing.T) {
+	inWorld(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, func(w *world) {
+		w.login.isNew = true
+		for i := range 5 {
+			w.say(call(i))
+			require.Contains(t, w.hear(), `"reason":"token"`)
+		}
+		require.Len(t, w.login.reports(), 1)
+		require.Len(t, w.arrived(), 5)
+	})
+}

@@ -245,6 +245,7 @@ type login struct {
 	problem  error
 	reported []string // the tokens that were refused, each time
 	next     int
+	isNew    bool // the token is too new to be refreshed
 }
 
 func (l *login) Token(context.Context) (secret.Token, error) {
@@ -257,7 +258,7 @@ func (l *login) Refused(_ context.Context, token secret.Token) (secret.Token, er
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reported = append(l.reported, token.Reveal())
-	if token.Reveal() == l.current {
+	if token.Reveal() == l.current && !l.isNew {
 		l.next++
 		l.current = fmt.Sprintf("token-%d", l.next+1)
 	}

@@ -122,6 +122,12 @@ type refreshProcess struct {
 	untilEnd  time.Duration // and from then on
 }
 
+// Apart has an engine make its refreshes in a process of their own, for a command that may be
+// killed at any time.
+func Apart(env cli.Environment, settings config.Flags) func(*engine.Options) {
+	return newRefreshProcess(env, settings).runIn
+}
+
 func newRefreshProcess(env cli.Environment, settings config.Flags) *refreshProcess {
 	p := &refreshProcess{env: env, settings: settings, posting: make(chan struct{}), ended: make(chan struct{})}
 	p.setPosting = sync.OnceFunc(func() { close(p.posting) })

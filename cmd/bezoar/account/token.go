@@ -108,7 +108,7 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 func (f *tokenFlags) give(env cli.Environment, s *session.Session) error {
 	state := f.codex.usable(s.Engine.Snapshot())
 	if !state.Assess(env.Now()).Usable {
-		return noToken(env, s.Config, state)
+		return NoToken(env, s.Config, state)
 	}
 	if err := printToken(env, state, f.format); err != nil {
 		return err
@@ -121,8 +121,8 @@ func (f *tokenFlags) give(env cli.Environment, s *session.Session) error {
 // stored.
 var errNotStored = errors.New("no token: the issuer granted new tokens, and they could not be stored. Next: bezoar doctor, then bezoar login")
 
-// noToken is the error that says why there is no token, as status would.
-func noToken(env cli.Environment, c config.Config, state machine.Snapshot) error {
+// NoToken is the error that says why there is no token, as status would.
+func NoToken(env cli.Environment, c config.Config, state machine.Snapshot) error {
 	v := view.View{Config: c, At: env.Now().Round(0)}
 	v.Look(session.Quiet)
 	verdict, _ := state.Verdict()

@@ -1,7 +1,7 @@
 // Command sdk is a server and a client of the official Go SDK of the Model Context Protocol,
 // which bezoar's own module has nothing of.
 //
-//	sdk server [VERSION ...]           serves Streamable HTTP at a free port of loopback, prints
+//	sdk server MODE [VERSION ...]      MODE is stateful or stateless. Serves Streamable HTTP at a free port of loopback, prints
 //	                                   its address and ends with its standard input
 //	sdk client VERSION COMMAND ...     starts a server on standard input and output, does what
 //	                                   the lines of its own standard input say, and prints what
@@ -29,7 +29,7 @@ import (
 func main() {
 	switch os.Args[1] {
 	case "server":
-		serve(os.Args[2:])
+		serve(os.Args[2] == "stateless", os.Args[3:])
 	case "client":
 		drive(os.Args[2], os.Args[3:])
 	}
@@ -44,7 +44,7 @@ type sum struct {
 	Sum int `json:"sum"`
 }
 
-func serve(versions []string) {
+func serve(stateless bool, versions []string) {
 	server := mcp.NewServer(&mcp.Implementation{Name: "sdk", Version: "1"}, &mcp.ServerOptions{SupportedProtocolVersions: versions})
 	mcp.AddTool(server, &mcp.Tool{Name: "add", Description: "adds, and says how far it is"}, func(ctx context.Context, r *mcp.CallToolRequest, in numbers) (*mcp.CallToolResult, sum, error) {
 		for i := range 3 {
@@ -69,7 +69,9 @@ func serve(versions []string) {
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
-	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{EventStore: mcp.NewMemoryEventStore(nil)})
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
+		Stateless: stateless, EventStore: mcp.NewMemoryEventStore(nil),
+	})
 	go http.Serve(listener, handler)
 	fmt.Println("http://" + listener.Addr().String())
 	io.Copy(io.Discard, os.Stdin)

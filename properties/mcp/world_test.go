@@ -1,0 +1,224 @@
+// Package mcp runs bezoar mcp-proxy between a client and a server of the official SDK of the
+// Model Context Protocol.
+package mcp
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/resource"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/secret"
+	"github.com/bezoar-auth/bezoar/properties/programtest"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+)
+
+func TestMain(m *testing.M) { programtest.Main(m) }
+
+// sdkVariable names the program of testdata/sdk. .ci/run makes it.
+const sdkVariable = "BEZOAR_TEST_MCP_SDK"
+
+// world is a server of the SDK behind a gate that wants tokens of a scripted issuer, and the
+// home of a login there.
+type world struct {
+	t       *testing.T
+	sdk     string
+	program string
+	issuer  *issuer.Issuer
+	at      string // the address of the issuer
+	home    string
+	address string // of the gate
+	login   endpoint.TokenResponse
+
+	mu       sync.Mutex
+	arrived  map[int]int // requests by the status that the gate or the server gave
+	refuses  bool        // the gate refuses every token
+	dead     map[secret.Fingerprint]bool
+	scope    string // that the gate wants, "" for none
+	sessions map[string]bool
+}
+
+// newWorld starts all but the client. how are the words of the server: whether it keeps
+// sessions, and its versions, none for all.
+func newWorld(t *testing.T, how ...string) *world {
+	t.Parallel()
+	sdk := os.Getenv(sdkVariable)
+	if sdk == "" {
+		t.Skip(sdkVariable + " names no program: .ci/run makes it")
+	}
+	program, err := programtest.Path()
+	require.NoError(t, err)
+	w := &world{t: t, sdk: sdk, program: program, home: t.TempDir(), issuer: issuer.New(issuer.Options{}), arrived: map[int]int{}, sessions: map[string]bool{}, dead: map[secret.Fingerprint]bool{}}
+	server := httptest.NewServer(w.issuer)
+	t.Cleanup(server.Close)
+	w.at = server.URL
+	w.serve(how)
+	w.logIn(time.Now())
+	return w
+}
+
+// serve starts the server of the SDK, and the gate before it.
+func (w *world) serve(how []string) {
+	server := exec.Command(w.sdk, append([]string{"server"}, how...)...)
+	open, err := server.StdinPipe()
+	require.NoError(w.t, err)
+	out, err := server.StdoutPipe()
+	require.NoError(w.t, err)
+	require.NoError(w.t, server.Start())
+	w.t.Cleanup(func() {
+		open.Close()
+		_ = server.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(w.t, err)
+	target, err := url.Parse(strings.TrimSpace(line))
+	require.NoError(w.t, err)
+	forward := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Header.Del("Authorization")
+	}, ModifyResponse: func(r *http.Response) error {
+		w.count(r.StatusCode, r.Header.Get("Mcp-Session-Id"))
+		return nil
+	}}
+	gate := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		status, challenge := w.judge(r)
+		if status == http.StatusOK {
+			forward.ServeHTTP(rw, r)
+			return
+		}
+		w.count(status, "")
+		rw.Header().Set("WWW-Authenticate", challenge)
+		rw.WriteHeader(status)
+	}))
+	w.t.Cleanup(gate.Close)
+	w.address = gate.URL + "/mcp"
+}
+
+// judge says what the gate answers: 200 lets a request pass.
+func (w *world) judge(r *http.Request) (status int, challenge string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case w.refuses || w.dead[secret.New(token).Fingerprint()] || !w.issuer.Serves(secret.New(token)):
+		return http.StatusUnauthorized, `Bearer error="invalid_token"`
+	case w.scope != "":
+		return http.StatusForbidden, fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, w.scope)
+	}
+	return http.StatusOK, ""
+}
+
+func (w *world) count(status int, session string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.arrived[status]++
+	if session != "" {
+		w.sessions[session] = true
+	}
+}
+
+// statuses is how many requests had an answer with a status.
+func (w *world) statuses(status int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.arrived[status]
+}
+
+// folder is that of the account.
+func (w *world) folder() string { return filepath.Join(resource.Folder(w.home), "files") }
+
+// proxy are the words that start bezoar mcp-proxy.
+func (w *world) proxy(flags ...string) []string {
+	return append([]string{w.program, "mcp-proxy", w.address, "--home", w.home}, flags...)
+}
+
+// client is a client of the SDK before a proxy of its own.
+type client struct {
+	w     *world
+	in    io.WriteCloser
+	lines *bufio.Scanner
+	log   lockedText
+	ended chan error
+}
+
+// said is a line of the client.
+type said struct {
+	Version  string
+	Tools    []string
+	Sums     []int
+	Progress int
+	Errors   []string
+}
+
+// start starts a client that begins with a version.
+func (w *world) start(version string) (*client, said) {
+	process := exec.Command(w.sdk, append([]string{"client", version}, w.proxy()...)...)
+	process.Env = append(os.Environ(), "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+w.at+"/oauth/token")
+	c := &client{w: w, ended: make(chan error, 1)}
+	process.Stderr = &c.log
+	var err error
+	c.in, err = process.StdinPipe()
+	require.NoError(w.t, err)
+	out, err := process.StdoutPipe()
+	require.NoError(w.t, err)
+	require.NoError(w.t, process.Start())
+	c.lines = bufio.NewScanner(out)
+	c.lines.Buffer(nil, 1<<20)
+	first := c.hear()
+	go func() { c.ended <- process.Wait() }()
+	w.t.Cleanup(func() { c.in.Close() })
+	return c, first
+}
+
+func (c *client) hear() said {
+	require.True(c.w.t, c.lines.Scan(), "the client has ended: %s", &c.log)
+	var s said
+	require.NoError(c.w.t, json.Unmarshal(c.lines.Bytes(), &s))
+	return s
+}
+
+// call calls a tool several times at once.
+func (c *client) call(tool string, times int) said {
+	_, err := fmt.Fprintf(c.in, "%s %d\n", tool, times)
+	require.NoError(c.w.t, err)
+	return c.hear()
+}
+
+// end ends the client, which ends its proxy.
+func (c *client) end() {
+	c.in.Close()
+	require.NoError(c.w.t, <-c.ended, "%s", &c.log)
+}
+
+// lockedText is what a process writes, for another goroutine to read.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
