@@ -81,6 +81,9 @@ type TokenResponse struct {
 	AccessToken  secret.Token
 	RefreshToken secret.Token
 
+	Scope     string // of the access token, if the issuer says it (RFC 6749 section 3.3); "" also of Codex's
+	TokenType string // of the access token (section 7.1), likewise
+
 	Lifetime  time.Duration // of the access token, as the issuer says (expires_in); zero if it does not
 	ExpiresAt time.Time     // that, counted from when the request was sent; zero if not known
 }

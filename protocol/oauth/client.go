@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -136,7 +137,7 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	answer := answered.classify(c.profile.Answers, c.options.Now())
 	switch answer := answer.(type) {
 	case endpoint.Issued:
-		answer.Response = answer.Response.SentAt(sentAt)
+		answer.Response = c.taken(answer.Response).SentAt(sentAt)
 		return answer
 	case endpoint.Refused:
 		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
@@ -148,6 +149,18 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 		return answer
 	}
 	return answer
+}
+
+// taken is a token response with what the profile takes of it. Codex reads the tokens and
+// their lifetime alone.
+func (c *Client) taken(response endpoint.TokenResponse) endpoint.TokenResponse {
+	switch {
+	case c.profile.IsCodex:
+		response.Scope, response.TokenType = "", ""
+	case !slices.Contains(c.profile.Expiry, profile.ExpiresIn):
+		response.Lifetime = 0
+	}
+	return response
 }
 
 // Provenance names the issuer and the client_id of new logins, and, but for Codex's, where

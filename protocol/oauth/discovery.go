@@ -194,7 +194,7 @@ func (c *Client) refused(own profile.Endpoints, m profile.Metadata) string {
 	for _, each := range []struct{ name, own, found string }{
 		{"authorization_endpoint", own.Authorization, m.AuthorizationEndpoint}, {"token_endpoint", own.Token, m.TokenEndpoint},
 		{"device_authorization_endpoint", own.Device, m.DeviceEndpoint}, {"revocation_endpoint", own.Revocation, m.RevocationEndpoint},
-		{"userinfo_endpoint", own.Userinfo, m.UserinfoEndpoint},
+		{"userinfo_endpoint", own.Userinfo, m.UserinfoEndpoint}, {"jwks_uri", own.Keys, m.KeysURI},
 	} {
 		if each.own == "" && each.found != "" && !c.MayAsk(each.found) {
 			return each.name

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
@@ -96,8 +97,9 @@ type Code struct {
 	Verifier    secret.Token
 }
 
-// Exchange spends an authorization code (RFC 6749 section 4.1.3): one request.
-// The token response has all three tokens, as they came; Exchange parses none of them.
+// Exchange spends an authorization code (RFC 6749 section 4.1.3): one request. The tokens
+// are as they came; Exchange parses none of them. That of Codex has all three, another one
+// an access token at least.
 //
 // Errors: [*StatusError] with the issuer's own words, [*UnreachableError],
 // [ErrUnreadable]. After each the code may be spent: start the login again.
@@ -112,16 +114,22 @@ func (c *Client) Exchange(ctx context.Context, code Code) (endpoint.TokenRespons
 	if answered.isPage() {
 		return endpoint.TokenResponse{}, answered.pageError()
 	}
+	return c.grantedBy(answered, sentAt, code.Code, code.Verifier)
+}
+
+// grantedBy is the token response of an answer to the end of a login.
+func (c *Client) grantedBy(answered reply, sentAt time.Time, sent ...secret.Token) (endpoint.TokenResponse, error) {
 	m := answered.members()
 	if !answered.ok() || m.saysError() {
-		detail := cleaned(answered.detail(), code.Code, code.Verifier, answered.proof)
+		detail := cleaned(answered.detail(), append(sent, answered.proof)...)
 		return endpoint.TokenResponse{}, &StatusError{"token endpoint returned status", answered.status, detail}
 	}
 	response := m.tokenResponse()
-	if response.IDToken.IsAbsent() || response.AccessToken.IsAbsent() || response.RefreshToken.IsAbsent() {
+	isWhole := !response.IDToken.IsAbsent() && !response.RefreshToken.IsAbsent() || !c.profile.IsCodex
+	if response.AccessToken.IsAbsent() || !isWhole {
 		return endpoint.TokenResponse{}, answered.unreadableError()
 	}
-	return response.SentAt(sentAt), nil
+	return c.taken(response).SentAt(sentAt), nil
 }
 
 // ExchangeKey asks for an API key in exchange for an ID token (RFC 8693, in the

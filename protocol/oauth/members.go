@@ -102,7 +102,22 @@ func (m members) tokenResponse() endpoint.TokenResponse {
 		AccessToken:  m.accessToken(),
 		RefreshToken: m.refreshToken(),
 		Lifetime:     m.lifetime(),
+		Scope:        m.brief("scope"),
+		TokenType:    m.brief("token_type"),
 	}
+}
+
+// longestTextBytes is more than the scopes of any login.
+const longestTextBytes = 8 << 10
+
+// brief is the member if it is a text of visible characters (RFC 6749 appendix A) that is
+// not too long; else "".
+func (m members) brief(name string) string {
+	text, _ := m.text(name)
+	if len(text) > longestTextBytes || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return ""
+	}
+	return text
 }
 
 // refreshToken is the refresh token, unless it is one of the words that programs write

@@ -32,7 +32,7 @@ var profiles = rapid.Custom(func(t *rapid.T) profile.Profile {
 	p := profile.Profile{
 		Name: rapid.StringMatching(`[a-z0-9_-]{1,12}`).Filter(func(s string) bool { return s != profile.CodexName }).Draw(t, "name"), DisplayName: visible.Draw(t, "display"),
 		Issuer: urls.Draw(t, "issuer"), Discovery: one(profile.DiscoveryAuto, profile.DiscoveryOIDC, profile.DiscoveryOAuth, profile.DiscoveryMCP, profile.DiscoveryNone).Draw(t, "discovery"),
-		Endpoints: profile.Endpoints{Authorization: address("authorization"), Token: address("token"), Device: address("device"), Revocation: address("revocation"), Userinfo: address("userinfo")},
+		Endpoints: profile.Endpoints{Authorization: address("authorization"), Token: address("token"), Device: address("device"), Revocation: address("revocation"), Userinfo: address("userinfo"), Keys: address("keys")},
 		ClientID:  visible.Draw(t, "client"), AuthMethod: one(profile.AuthNone, profile.AuthBasic, profile.AuthPost).Draw(t, "method"),
 		RequestEncoding: one(profile.Form, profile.JSON).Draw(t, "encoding"), ExchangeEncoding: one(profile.Form, profile.JSON).Draw(t, "exchange"),
 		Scopes: rapid.SliceOfN(words, 0, 4).Draw(t, "scopes"), Resources: rapid.SliceOfN(urls, 0, 2).Draw(t, "resources"),
@@ -98,7 +98,7 @@ func tableOf(p profile.Profile) map[string]any {
 		"standard_rows": p.Answers.Standard, "bare_401": string(p.Answers.Bare401), "error_pointer": p.Answers.ErrorPointer,
 		"client_secret_command": p.Secret.Command, "client_secret_env": p.Secret.Env,
 		"authorization_endpoint": p.Endpoints.Authorization, "token_endpoint": p.Endpoints.Token, "device_authorization_endpoint": p.Endpoints.Device,
-		"revocation_endpoint": p.Endpoints.Revocation, "userinfo_endpoint": p.Endpoints.Userinfo,
+		"revocation_endpoint": p.Endpoints.Revocation, "userinfo_endpoint": p.Endpoints.Userinfo, "jwks_uri": p.Endpoints.Keys,
 	}
 	for name, value := range table {
 		if value == "" || name == "client_secret_command" && len(p.Secret.Command) == 0 {
@@ -124,7 +124,7 @@ func tableOf(p profile.Profile) map[string]any {
 func tableKeys() []string {
 	full := profile.Codex()
 	full.Secret = profile.SecretSource{Command: []string{"c"}, Env: "E"}
-	full.Endpoints.Userinfo = "u"
+	full.Endpoints.Userinfo, full.Endpoints.Keys = "u", "k"
 	full.Answers.ErrorPointer = "/p"
 	full.Answers.Rows = []profile.Row{{Meaning: profile.Refused}, {Meaning: profile.Misconfigured}, {Meaning: profile.LoginNeeded}}
 	return slices.Sorted(maps.Keys(tableOf(full)))

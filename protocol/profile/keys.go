@@ -27,6 +27,7 @@ var keys = sync.OnceValue(func() []key {
 		text("device_authorization_endpoint", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Device }),
 		text("revocation_endpoint", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Revocation }),
 		text("userinfo_endpoint", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Userinfo }),
+		text("jwks_uri", isEndpoint, func(p *Profile) *string { return &p.Endpoints.Keys }),
 		text("client_id", isClientID, func(p *Profile) *string { return &p.ClientID }),
 		texts("client_secret_command", isArgument, func(p *Profile) *[]string { return &p.Secret.Command }).atLeast(1),
 		text("client_secret_env", isVariable, func(p *Profile) *string { return &p.Secret.Env }),

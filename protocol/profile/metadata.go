@@ -16,6 +16,7 @@ type Metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint"` // RFC 7591 section 3
+	KeysURI               string   `json:"jwks_uri"`
 	ScopesSupported       []string `json:"scopes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`                          // nil: authorization_code and implicit
 	ResponseTypes         []string `json:"response_types_supported"`                       //
@@ -58,7 +59,7 @@ func (e Endpoints) With(m Metadata) Endpoints {
 		found string
 	}{
 		{&e.Authorization, m.AuthorizationEndpoint}, {&e.Token, m.TokenEndpoint}, {&e.Device, m.DeviceEndpoint},
-		{&e.Revocation, m.RevocationEndpoint}, {&e.Userinfo, m.UserinfoEndpoint},
+		{&e.Revocation, m.RevocationEndpoint}, {&e.Userinfo, m.UserinfoEndpoint}, {&e.Keys, m.KeysURI},
 	} {
 		if *each.own == "" {
 			*each.own = each.found

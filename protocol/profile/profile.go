@@ -60,6 +60,8 @@ type Profile struct {
 // Endpoints are the addresses of an issuer (RFC 8414 section 2); "" for none.
 type Endpoints struct {
 	Authorization, Token, Device, Revocation, Userinfo string
+
+	Keys string // with which it signs ID tokens (jwks_uri)
 }
 
 // SecretSource says where the secret of a confidential client comes from: what a command
