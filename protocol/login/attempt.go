@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,11 +10,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
-	"github.com/bezoar-auth/bezoar/machine/endpoint"
-	"github.com/bezoar-auth/bezoar/machine/jwt"
-	"github.com/bezoar-auth/bezoar/machine/secret"
-	"github.com/bezoar-auth/bezoar/protocol/chatgpt"
-	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // Attempt is one login under way. All methods may be called concurrently.
@@ -31,11 +26,18 @@ type Attempt struct {
 	mu    sync.Mutex // guards final
 	final bool       // it is being saved or has failed: an interruption comes too late
 
+	profile profile.Profile
+
 	shown  chan struct{} // closed when prompt is set
 	prompt Prompt
 	done   chan struct{} // closed when the port is free and err is set
 	err    error
+	note   string
 }
+
+// Note is what the user has to know of a login that was saved: "" for nothing. It is known
+// when Wait has returned.
+func (a *Attempt) Note() string { return a.note }
 
 // Prompt is what the user needs to go on. Its members go to the client that asked
 // for the login, and into no log.
@@ -44,6 +46,7 @@ type Prompt struct {
 
 	UserCode        string // or: to enter
 	VerificationURL string // at this address, on any device
+	CompleteURL     string // the same address with the code in it, for a QR code or a link; "" for none
 }
 
 // Prompt waits until the login has started. Its error is a [*StartError]: the login
@@ -77,7 +80,7 @@ func newAttempt(options Options, limit time.Duration, late Interruption) *Attemp
 	ended, end := context.WithCancelCause(context.Background())
 	ctx, stop := context.WithTimeoutCause(ended, limit, late)
 	return &Attempt{
-		ID: id, options: options, log: options.Log.With("login", id),
+		ID: id, options: options, log: options.Log.With("login", id), profile: options.Issuer.Profile(),
 		ctx: ctx,
 		end: func(reason error) {
 			end(reason)
@@ -166,92 +169,4 @@ func newID() string {
 func sameID(id, meant string) bool {
 	plain := func(id string) string { return strings.ToLower(strings.ReplaceAll(id, "-", "")) }
 	return plain(id) == plain(meant)
-}
-
-// The bounds of a call to the issuer. The API key is optional, so that its bound is
-// short.
-const (
-	callLimit = 30 * time.Second
-	keyLimit  = 10 * time.Second
-)
-
-// redeem exchanges an authorization code for a credential that may be saved. The
-// text of an error of the issuer or the network begins with failure.
-func (a *Attempt) redeem(code oauth.Code, failure string) (machine.Credential, error) {
-	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
-	defer cancel()
-	response, err := a.exchange(ctx, code)
-	if err != nil {
-		return machine.Credential{}, notRedeemed(failure, err)
-	}
-	claims, err := jwt.Parse(response.IDToken, chatgpt.Claims)
-	if err != nil { // auth.json has no place for an ID token that is no JWT
-		return machine.Credential{}, notRedeemed(failure, oauth.ErrUnreadable)
-	}
-	credential := machine.Credential{
-		Method:       machine.MethodTokens,
-		IDToken:      response.IDToken,
-		AccessToken:  response.AccessToken,
-		RefreshToken: response.RefreshToken,
-		AccountID:    claims.AccountID,
-		LastRefresh:  a.options.Now().UTC().Round(0),
-		Provenance:   a.options.Issuer.Provenance(),
-		OwnerID:      newOwnerID(),
-		ExpiresAt:    response.ExpiresAt,
-	}
-	return credential, a.admit(credential)
-}
-
-// exchangePause is the time between two tries to exchange one code.
-const exchangePause = time.Second
-
-// exchange sends the code to the token endpoint. The user has approved the login by
-// now, so that a portal, a busy issuer or a short outage of the network does not end
-// it. A code that may have been spent is not sent again.
-func (a *Attempt) exchange(ctx context.Context, code oauth.Code) (endpoint.TokenResponse, error) {
-	for {
-		response, err := a.options.Issuer.Exchange(ctx, code)
-		deadline, _ := ctx.Deadline()
-		if err == nil || !oauth.MayTryAgain(err) || time.Until(deadline) < 2*exchangePause {
-			return response, err
-		}
-		if interrupted := a.sleep(exchangePause); interrupted != nil {
-			return response, err
-		}
-	}
-}
-
-// newOwnerID names a login, which distinguishes it from another login of the same
-// account: 32 random bytes, as Codex makes them.
-func newOwnerID() string {
-	var id [32]byte
-	rand.Read(id[:])
-	return base64.RawURLEncoding.EncodeToString(id[:])
-}
-
-func notRedeemed(failure string, err error) error {
-	return &FailedError{Code: codeNoExchange, Message: failure + ": " + err.Error(), Err: err}
-}
-
-// admit refuses a login that the administrator does not allow.
-func (a *Attempt) admit(credential machine.Credential) error {
-	if (machine.Policy{Restriction: a.options.Restriction, Claims: chatgpt.Claims}).Admits(credential) {
-		return nil
-	}
-	message := "Login is restricted to workspace id(s) " + strings.Join(a.options.Restriction.Workspaces, ", ") + "."
-	if credential.AccountID == "" {
-		message = "Login is restricted to a specific workspace, but the token did not include an chatgpt_account_id claim."
-	}
-	return &FailedError{Code: codeWorkspace, Message: message}
-}
-
-// apiKey asks the issuer for an API key. It is absent if the account may not have one.
-func (a *Attempt) apiKey(idToken secret.Token) secret.Token {
-	ctx, cancel := context.WithTimeout(a.ctx, keyLimit)
-	defer cancel()
-	key, err := a.options.Issuer.ExchangeKey(ctx, idToken)
-	if err != nil {
-		a.log.Info("no API key came with the login", "error", err)
-	}
-	return key
 }

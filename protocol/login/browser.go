@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -20,13 +21,17 @@ const browserLimit = 10 * time.Minute
 func (m *Manager) Browser() *Attempt {
 	return m.begin("browser", browserLimit, TimedOut, func(a *Attempt) error {
 		if err := a.options.Issuer.MayLogIn(); err != nil {
-			return &StartError{"start login server", a.outcome(err)}
+			return &StartError{What: "start login server", Err: a.outcome(err)}
 		}
 		listener, err := a.listen()
 		if err != nil {
-			return &StartError{"start login server", a.outcome(err)}
+			return &StartError{What: "start login server", Err: a.outcome(err)}
 		}
-		return asServerError(newBrowser(a, listener).run())
+		err = newBrowser(a, listener).run()
+		if a.profile.IsCodex {
+			err = asServerError(err)
+		}
+		return err
 	})
 }
 
@@ -36,8 +41,10 @@ type browser struct {
 	*Attempt
 	listener    net.Listener
 	state       secret.Token
+	nonce       secret.Token
 	verifier    secret.Token
 	redirectURI string
+	path        string // of the redirect URI
 
 	arrived  chan callback // the first callback, for run
 	decided  chan struct{} // closed when success or failure is set
@@ -48,11 +55,15 @@ type browser struct {
 }
 
 func newBrowser(a *Attempt, listener net.Listener) *browser {
+	redirect := a.profile.Redirect(portOf(listener))
+	path := "/"
+	if target, err := url.Parse(redirect); err == nil && target.Path != "" {
+		path = target.Path
+	}
 	return &browser{
 		Attempt: a, listener: listener,
-		state: oauth.NewState(), verifier: oauth.NewVerifier(),
-		redirectURI: "http://" + listener.Addr().String() + pathCallback,
-		arrived:     make(chan callback, 1), decided: make(chan struct{}), seen: make(chan struct{}),
+		state: oauth.NewState(), nonce: oauth.NewState(), verifier: oauth.NewVerifier(), redirectURI: redirect, path: path,
+		arrived: make(chan callback, 1), decided: make(chan struct{}), seen: make(chan struct{}),
 	}
 }
 
@@ -68,7 +79,7 @@ func (b *browser) run() error {
 	leave := b.serve()
 	defer leave()
 	b.show(Prompt{AuthURL: b.options.Issuer.AuthorizeURL(oauth.Authorization{
-		RedirectURI: b.redirectURI, State: b.state, Verifier: b.verifier, Workspaces: b.options.Restriction.Workspaces,
+		RedirectURI: b.redirectURI, State: b.state, Nonce: b.nonce, Verifier: b.verifier, Workspaces: b.options.Restriction.Workspaces,
 	})})
 
 	credential, err := b.finish()
@@ -77,7 +88,10 @@ func (b *browser) run() error {
 		close(b.decided)
 		return err
 	}
-	b.success = successURL(credential)
+	b.success = pathSuccess
+	if b.profile.IsCodex {
+		b.success = successURL(credential)
+	}
 	close(b.decided)
 	select {
 	case <-b.seen:
@@ -97,13 +111,23 @@ func (b *browser) finish() (machine.Credential, error) {
 			return machine.Credential{}, arrived.failure
 		}
 		code := oauth.Code{Code: arrived.code, RedirectURI: b.redirectURI, Verifier: b.verifier}
-		credential, err := b.redeem(code, "Token exchange failed")
+		credential, err := b.redeem(code, b.sentNonce(), "Token exchange failed")
 		if err != nil {
 			return machine.Credential{}, err
 		}
-		credential.APIKey = b.apiKey(credential.IDToken)
+		if b.profile.IsCodex {
+			credential.APIKey = b.apiKey(credential.IDToken)
+		}
 		return credential, b.save(credential)
 	}
+}
+
+// sentNonce is the nonce that the ID token has to have, absent for none.
+func (b *browser) sentNonce() secret.Token {
+	if !b.profile.SendsNonce() {
+		return secret.Token{}
+	}
+	return b.nonce
 }
 
 // These bound how long another program on this machine can hold up the server. A

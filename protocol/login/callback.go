@@ -12,19 +12,18 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
-// The paths of the server. The issuer knows the first one; another login, which wants
-// the port, requests the last one.
+// The paths of the server beside that of the redirect URI. Another login, which wants the
+// port, requests the last one.
 const (
-	pathCallback = "/auth/callback"
-	pathSuccess  = "/success"
-	pathCancel   = "/cancel"
+	pathSuccess = "/success"
+	pathCancel  = "/cancel"
 )
 
 // ServeHTTP answers the browser, or any other program on this machine. It repeats
 // nothing of a request but the issuer's words, on a page that escapes them.
 func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case !isCallbackHost(r.Host):
+	case !b.isCallbackHost(r.Host):
 		answer(w, http.StatusMisdirectedRequest, "Misdirected Request")
 		return
 	case r.Method != http.MethodGet: // a preview must not count as a visit
@@ -33,7 +32,11 @@ func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch r.URL.Path {
-	case pathCallback:
+	case b.path:
+		if b.path == pathSuccess && b.succeeded() { // which is where the callback led to
+			b.serveSuccess(w)
+			return
+		}
 		b.serveCallback(w, r)
 	case pathSuccess:
 		b.serveSuccess(w)
@@ -46,11 +49,11 @@ func (b *browser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // isCallbackHost reports whether a request names the address that the login listens
 // on. Any other name was pointed at this machine by an attacker (DNS rebinding).
-func isCallbackHost(host string) bool {
+func (b *browser) isCallbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return host == callbackHost || strings.EqualFold(host, "localhost")
+	return host == b.host() || strings.EqualFold(host, "localhost")
 }
 
 // callback is the authorization response that the browser brought (RFC 6749 section
@@ -70,7 +73,7 @@ func (b *browser) serveCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	select {
-	case b.arrived <- readCallback(query):
+	case b.arrived <- b.readCallback(query):
 	default:
 	}
 	select {
@@ -86,7 +89,10 @@ func (b *browser) serveCallback(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusFound, "")
 }
 
-func readCallback(query url.Values) callback {
+func (b *browser) readCallback(query url.Values) callback {
+	if failure := b.checkIssuer(query); failure != nil {
+		return callback{failure: failure}
+	}
 	if query.Has("error") {
 		return callback{failure: refusal(query.Get("error"), query.Get("error_description"))}
 	}
@@ -96,6 +102,19 @@ func readCallback(query url.Values) callback {
 		}}
 	}
 	return callback{code: secret.New(query.Get("code"))}
+}
+
+// checkIssuer refuses an authorization response of another issuer (RFC 9207 section 2.4): its
+// code would go to this one. Codex's issuer does not say who it is.
+func (b *browser) checkIssuer(query url.Values) error {
+	isMissing := !query.Has("iss")
+	switch {
+	case b.profile.IsCodex, isMissing && !b.options.Issuer.SendsIss(), query.Get("iss") == b.profile.Issuer:
+		return nil
+	case isMissing:
+		return &FailedError{Code: codeOtherIssuer, Message: "The answer does not say which issuer it is of, although the issuer has promised to. Nothing was sent there."}
+	}
+	return &FailedError{Code: codeOtherIssuer, Message: "The answer is of another issuer: " + legible.Brief(query.Get("iss")) + ". Nothing was sent there."}
 }
 
 // refusal is the error of a login that the issuer did not allow (RFC 6749 section

@@ -165,7 +165,7 @@ func TestConnectionServesOneRequest(t *testing.T) {
 // TestLoginThatFailedHasNoSuccessPage requests the page in the moment before the port is
 // closed, which no client can be sure to meet.
 func TestLoginThatFailedHasNoSuccessPage(t *testing.T) {
-	b := &browser{decided: make(chan struct{}), failure: NotCompleted}
+	b := &browser{Attempt: &Attempt{}, decided: make(chan struct{}), failure: NotCompleted}
 	close(b.decided)
 	recorder := httptest.NewRecorder()
 	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, successAddress, nil))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
@@ -16,9 +18,9 @@ func (m *Manager) Device() *Attempt {
 	return m.begin("device code", deviceLimit, DeviceTimedOut, func(a *Attempt) error {
 		device, err := a.startDevice()
 		if err != nil {
-			return &StartError{"request device code", a.outcome(err)}
+			return &StartError{"request device code", a.outcome(err), !a.profile.IsCodex}
 		}
-		a.show(Prompt{UserCode: device.UserCode, VerificationURL: device.VerificationURL})
+		a.show(Prompt{UserCode: device.UserCode, VerificationURL: device.VerificationURL, CompleteURL: device.CompleteURL})
 		return a.outcome(a.finishDevice(device))
 	})
 }
@@ -30,33 +32,46 @@ func (a *Attempt) startDevice() (oauth.Device, error) {
 }
 
 func (a *Attempt) finishDevice(device oauth.Device) error {
-	code, err := a.approval(device)
+	keys, err := a.keys(a.ctx) // before the issuer grants what would be of no use without them
+	if err != nil {
+		return notRedeemed("device login failed", err)
+	}
+	answer, err := a.approval(device)
 	if err != nil {
 		return &FailedError{Code: codeNoApproval, Message: err.Error(), Err: err}
 	}
-	credential, err := a.redeem(code, "device code exchange failed")
+	credential, err := a.approved(answer, keys)
 	if err != nil {
 		return err
 	}
 	return a.save(credential)
 }
 
+// approved makes a credential of the end of the wait.
+func (a *Attempt) approved(answer oauth.DeviceAnswer, keys oauth.Keys) (machine.Credential, error) {
+	if granted, ok := answer.(oauth.DeviceGranted); ok {
+		return a.accept(granted.Response, secret.Token{}, keys, "device login failed")
+	}
+	return a.redeem(answer.(oauth.DeviceApproved).Code, secret.Token{}, "device code exchange failed")
+}
+
 // approval polls until the user has decided (RFC 8628 section 3.4). A poll without an
-// answer is no decision.
-func (a *Attempt) approval(device oauth.Device) (oauth.Code, error) {
+// answer is no decision, and the next one may come upon an approval whose answer was lost:
+// see [oauth.Client.PollDevice]. After an approval that came there is none.
+func (a *Attempt) approval(device oauth.Device) (oauth.DeviceAnswer, error) {
 	pace := pace{interval: max(device.Interval, shortestInterval)}
 	for {
 		answer, err := a.poll(device)
-		if approved, ok := answer.(oauth.DeviceApproved); ok {
-			return approved.Code, nil
+		pending, isPending := answer.(oauth.DevicePending)
+		if err == nil && !isPending {
+			return answer, nil
 		}
 		_, unanswered := errors.AsType[*oauth.UnreachableError](err)
 		if err != nil && !unanswered {
-			return oauth.Code{}, err
+			return nil, err
 		}
-		pending, _ := answer.(oauth.DevicePending)
 		if err := a.sleep(pace.next(pending, unanswered || pending.Undecided)); err != nil {
-			return oauth.Code{}, err
+			return nil, err
 		}
 	}
 }

@@ -37,6 +37,8 @@ const (
 	codeWorkspace  = "workspace_restriction"
 	codeNotSaved   = "persist_failed"
 	codeNoApproval = "device_auth_failed"
+
+	codeOtherIssuer = "other_issuer" // of no Codex
 )
 
 func (e *FailedError) Error() string { return e.Message }
@@ -49,10 +51,12 @@ func (e *FailedError) Unwrap() error { return e.Err }
 type StartError struct {
 	What string // what could not be done
 	Err  error
+
+	isPlain bool // of no Codex server
 }
 
 func (e *StartError) Error() string {
-	if errors.Is(e.Err, oauth.ErrNoDeviceLogin) {
+	if errors.Is(e.Err, oauth.ErrNoDeviceLogin) && !e.isPlain {
 		return "device code login is not enabled for this Codex server. Use the browser login or verify the server URL."
 	}
 	return fmt.Sprintf("failed to %s: %v", e.What, e.Err)

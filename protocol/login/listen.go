@@ -5,15 +5,29 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// callbackHost is the only address that a login listens on: no other machine can
-// reach it (RFC 8252 section 8.3).
-const callbackHost = "127.0.0.1"
+// host is the only address that a login listens on: no other machine can reach it (RFC 8252
+// section 8.3). For localhost it is that of IPv4, which browsers try too.
+func (a *Attempt) host() string {
+	const ofIPv4, ofIPv6 = "127.0.0.1", "::1"
+	if target, err := url.Parse(a.profile.Redirect(0)); err == nil && target.Hostname() == ofIPv6 {
+		return ofIPv6
+	}
+	return ofIPv4
+}
+
+// portOf is the port on which a listener listens.
+func portOf(listener net.Listener) int {
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	number, _ := strconv.Atoi(port) // a listener has one
+	return number
+}
 
 // How a login takes a port over, in the numbers of Codex.
 const (
@@ -27,7 +41,7 @@ func (a *Attempt) listen() (net.Listener, error) {
 	var err error
 	var tried []string
 	for _, port := range a.options.Ports {
-		address := net.JoinHostPort(callbackHost, strconv.Itoa(port))
+		address := net.JoinHostPort(a.host(), strconv.Itoa(port))
 		var listener net.Listener
 		if listener, err = a.takeOver(address); err == nil {
 			return newBoundedListener(listener), nil

@@ -1,13 +1,12 @@
 // Package login runs the interactive logins: the authorization code flow in a
 // browser on this machine, with PKCE and a redirect to the loopback interface
 // (RFC 6749 section 4.1, RFC 7636, RFC 8252 section 7.3), and device authorization
-// with a code that the user enters on another device (RFC 8628), in the dialect of
-// Codex's issuer.
+// with a code that the user enters on another device (RFC 8628), at the issuer of a profile.
 //
 // A [Manager] runs one login at a time, an [Attempt]. An attempt ends once: with a
-// credential that was saved, or with an error that has the text of Codex. To follow
+// credential that was saved, or with an error, which has the text of Codex. To follow
 // one, read manager.go (how it begins), browser.go with callback.go and page.go, or
-// device.go, and attempt.go (how the code becomes a credential, and the end).
+// device.go, redeem.go (how the code becomes a credential), and attempt.go (the end).
 package login
 
 import (
@@ -36,7 +35,7 @@ type Options struct {
 	Restriction machine.Restriction // which logins may be saved
 
 	// Ports are tried in this order for the redirect of the browser; 0 is any
-	// free port. Codex's issuer accepts the default ones only: 1455, 1457.
+	// free port. By default they are those of the profile.
 	Ports []int
 
 	Listen func(address string) (net.Listener, error)                  // TCP
@@ -59,14 +58,14 @@ type Manager struct {
 // New makes a manager. It opens no port and sends nothing before a login begins.
 func New(options Options) *Manager {
 	if len(options.Ports) == 0 {
-		options.Ports = []int{1455, 1457}
+		options.Ports = options.Issuer.Profile().Ports()
 	}
 	if options.Listen == nil {
-		options.Listen = func(address string) (net.Listener, error) { return net.Listen("tcp4", address) }
+		options.Listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
 	}
 	if options.Dial == nil {
 		options.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp4", address)
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
 		}
 	}
 	if options.Now == nil {

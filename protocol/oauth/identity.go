@@ -3,7 +3,6 @@ package oauth
 import (
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,14 +52,19 @@ type claims struct {
 }
 
 // Identify reads an ID token as the profile says: verified with keys, read, or left alone. An
-// absent token says nothing. nonce is that of the authorization, absent for none.
+// absent token says nothing, and neither does one that the profile did not ask for. nonce is
+// that of the authorization, absent for none.
 //
-// The error is an [*IDTokenError].
+// Errors: [ErrNoKeys], [*IDTokenError].
 func (c *Client) Identify(idToken, nonce secret.Token, keys Keys) (Identity, error) {
-	if idToken.IsAbsent() || c.profile.IDToken == profile.IDTokenNone {
+	how := c.profile.IDToken
+	isUnasked := how == profile.IDTokenAuto && !c.profile.AsksForOpenID()
+	switch {
+	case idToken.IsAbsent(), how == profile.IDTokenNone, isUnasked:
 		return Identity{}, nil
-	}
-	if c.profile.IDToken == profile.IDTokenAuto {
+	case how == profile.IDTokenAuto && c.to.Keys == "":
+		return Identity{}, ErrNoKeys
+	case how == profile.IDTokenAuto:
 		if err := c.verify(idToken, nonce, keys); err != nil {
 			return Identity{}, err
 		}
@@ -101,11 +105,11 @@ func (c *Client) verify(idToken, nonce secret.Token, keys Keys) error {
 }
 
 // VerifiesIDTokens reports whether the ID token of a login needs [Client.Keys].
-func (c *Client) VerifiesIDTokens() bool { return c.profile.SendsNonce() }
+func (c *Client) VerifiesIDTokens() bool { return c.profile.SendsNonce() && c.to.Keys != "" }
 
-// Profile is that of the issuer.
-func (c *Client) Profile() profile.Profile {
-	p := c.profile
-	p.Scopes, p.RedirectPorts = slices.Clone(p.Scopes), slices.Clone(p.RedirectPorts)
-	return p
-}
+// Profile is that of the issuer. The caller changes nothing in it.
+func (c *Client) Profile() profile.Profile { return c.profile }
+
+// SendsIss reports whether the issuer has said that it names itself in each authorization
+// response.
+func (c *Client) SendsIss() bool { return c.options.SendsIss }

@@ -9,7 +9,10 @@
 package profile
 
 import (
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -236,6 +239,24 @@ func defaults(name string) Profile {
 		Rotation: Rotating,
 		Answers:  Answers{Standard: true, Bare401: Misconfigured},
 	}
+}
+
+// Redirect is the redirect URI with a port.
+func (p Profile) Redirect(port int) string {
+	return strings.Replace(p.RedirectURI, portPlace, strconv.Itoa(port), 1)
+}
+
+// Ports are the ports of the redirect URI, in the order in which they are tried; 0 is a free one.
+func (p Profile) Ports() []int {
+	if takesPort(p.RedirectURI) {
+		return p.RedirectPorts
+	}
+	if u, err := url.Parse(p.RedirectURI); err == nil {
+		if port, err := strconv.Atoi(u.Port()); err == nil {
+			return []int{port}
+		}
+	}
+	return nil
 }
 
 // AsksForOpenID reports whether a login asks for an ID token.
