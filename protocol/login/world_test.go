@@ -31,13 +31,18 @@ type world struct {
 	disk    *disk
 	log     *lockedBuffer
 	manager *Manager
+	change  func(*oauth.Options) // of the client of the issuer; nil for none
 }
 
 func newWorld(t require.TestingT, change ...func(*Options)) *world {
-	authority := issuer.New(issuer.Options{AutoConsent: true})
+	return newWorldOf(t, issuer.New(issuer.Options{AutoConsent: true}), nil, change...)
+}
+
+// newWorldOf is a world with an issuer, and a client of it, that are not as usual.
+func newWorldOf(t require.TestingT, authority *issuer.Issuer, its func(*oauth.Options), change ...func(*Options)) *world {
 	w := &world{
 		testing: t, network: &network{held: map[string]*port{}}, issuer: authority, wire: authority.Transport(),
-		disk: &disk{}, log: &lockedBuffer{},
+		disk: &disk{}, log: &lockedBuffer{}, change: its,
 	}
 	w.manager = w.anotherManager(change...)
 	return w
@@ -46,11 +51,13 @@ func newWorld(t require.TestingT, change ...func(*Options)) *world {
 // anotherManager is the manager of another program on the same machine.
 func (w *world) anotherManager(change ...func(*Options)) *Manager {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	its := oauth.Options{Profile: profile.CodexAt(issuerURL), Transport: w.wire, Log: log}
+	if w.change != nil {
+		w.change(&its)
+	}
 	options := Options{
-		Issuer: oauth.New(oauth.Options{
-			Profile: profile.CodexAt(issuerURL), Transport: w.wire, Log: log,
-		}),
-		Save: w.disk.save, Listen: w.network.listen, Dial: w.network.dial, Log: log,
+		Issuer: oauth.New(its),
+		Save:   w.disk.save, Listen: w.network.listen, Dial: w.network.dial, Log: log,
 	}
 	for _, each := range change {
 		each(&options)

@@ -22,7 +22,7 @@ func (i *Issuer) authorize(request parsedRequest) answer {
 		return i.consented(request, true)
 	}
 	return page(200, "consent", map[string]any{
-		"Account": i.account, "Action": "/oauth/authorize?" + request.query.Encode(), "Asker": request.query.Get("originator"),
+		"Account": i.account, "Action": request.path + "?" + request.query.Encode(), "Asker": request.query.Get("originator"),
 	})
 }
 
@@ -44,9 +44,9 @@ func (i *Issuer) checkAuthorization(request parsedRequest) (answer, bool) {
 	case !loopbackURL(query.Get("redirect_uri")):
 		return failurePage("This program wants to send you to a place where no program of yours can be."), false
 	case query.Get("response_type") != "code":
-		return sendBack(request, url.Values{"error": {"unsupported_response_type"}}), false
+		return i.sendBack(request, url.Values{"error": {"unsupported_response_type"}}), false
 	case query.Get("code_challenge_method") != "S256" || query.Get("code_challenge") == "":
-		return sendBack(request, url.Values{"error": {"invalid_request"}, "error_description": {"PKCE with S256 is required."}}), false
+		return i.sendBack(request, url.Values{"error": {"invalid_request"}, "error_description": {"PKCE with S256 is required."}}), false
 	}
 	return answer{}, true
 }
@@ -56,20 +56,26 @@ func (i *Issuer) consented(request parsedRequest, allowed bool) answer {
 	elsewhere := wanted != "" && !slices.Contains(strings.Split(wanted, ","), i.account.ID)
 	switch {
 	case !allowed:
-		return sendBack(request, url.Values{"error": {"access_denied"}, "error_description": {"The login was refused."}})
+		return i.sendBack(request, url.Values{"error": {"access_denied"}, "error_description": {"The login was refused."}})
 	case elsewhere:
-		return sendBack(request, url.Values{"error": {"access_denied"}, "error_description": {"No account in the workspace."}})
+		return i.sendBack(request, url.Values{"error": {"access_denied"}, "error_description": {"No account in the workspace."}})
 	}
-	code := i.newCode(i.account, request.query.Get("code_challenge"), request.query.Get("redirect_uri"), request.at)
-	return sendBack(request, url.Values{"code": {code.Reveal()}})
+	made := i.newCode(code{
+		account: i.account, challenge: request.query.Get("code_challenge"), redirectURI: request.query.Get("redirect_uri"),
+		scope: strings.Fields(request.query.Get("scope")), nonce: request.query.Get("nonce"),
+	}, request.at)
+	return i.sendBack(request, url.Values{"code": {made.Reveal()}})
 }
 
 // sendBack redirects the browser to the client (RFC 6749 section 4.1.2).
-func sendBack(request parsedRequest, result url.Values) answer {
+func (i *Issuer) sendBack(request parsedRequest, result url.Values) answer {
 	target, _ := url.Parse(request.query.Get("redirect_uri")) // loopbackURL has parsed it
 	query := target.Query()
 	for name := range result {
 		query.Set(name, result.Get(name))
+	}
+	if p := i.options.Plain; p != nil && !p.NoIss {
+		query.Set("iss", p.named()) // RFC 9207 section 2
 	}
 	if request.query.Has("state") {
 		query.Set("state", request.query.Get("state"))

@@ -17,6 +17,8 @@ type device struct {
 	decision   decision
 	expiresAt  time.Time
 	lastPollAt time.Time
+	scope      []string // of a plain issuer
+	granted    *family  // likewise; nil before
 }
 
 type decision int
@@ -66,9 +68,9 @@ func (i *Issuer) devicePoll(request parsedRequest) answer {
 	delete(i.devices, id) // one code for one login
 	verifier := oauth.NewVerifier()
 	challenge := oauth.Challenge(verifier)
-	code := i.newCode(polled.account, challenge, request.origin+"/deviceauth/callback", request.at)
+	made := i.newCode(code{account: polled.account, challenge: challenge, redirectURI: request.origin + "/deviceauth/callback"}, request.at)
 	return object(200, map[string]any{
-		"authorization_code": code.Reveal(), "code_challenge": challenge, "code_verifier": verifier.Reveal(),
+		"authorization_code": made.Reveal(), "code_challenge": challenge, "code_verifier": verifier.Reveal(),
 	})
 }
 

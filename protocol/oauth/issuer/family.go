@@ -15,6 +15,8 @@ import (
 type family struct {
 	account Account
 	revoked bool
+	scope   []string // of a plain issuer, and so the nonce
+	nonce   string
 }
 
 // refreshToken is one token of the chain.
@@ -38,9 +40,13 @@ func newFamilies() families {
 }
 
 func (f families) add(family *family, grant endpoint.TokenResponse, at time.Time) {
-	f.refresh[grant.RefreshToken.Fingerprint()] = &refreshToken{family: family, issuedAt: at}
+	if !grant.RefreshToken.IsAbsent() {
+		f.refresh[grant.RefreshToken.Fingerprint()] = &refreshToken{family: family, issuedAt: at}
+	}
 	for _, token := range []secret.Token{grant.IDToken, grant.AccessToken, grant.RefreshToken} {
-		f.tokens[token.Fingerprint()] = family
+		if !token.IsAbsent() {
+			f.tokens[token.Fingerprint()] = family
+		}
 	}
 }
 
@@ -49,7 +55,7 @@ func (f families) add(family *family, grant endpoint.TokenResponse, at time.Time
 func (i *Issuer) Login(account Account, at time.Time) endpoint.TokenResponse {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.begin(&family{account: account}, "https://issuer.test", at)
+	return i.begin(&family{account: account, scope: []string{"openid", "offline_access"}}, "https://issuer.test", at)
 }
 
 // Revoke ends the family of a token of any kind. It reports whether there was one to end.
@@ -100,7 +106,7 @@ func (i *Issuer) Age(refresh secret.Token) (aged endpoint.TokenResponse, known b
 		return endpoint.TokenResponse{}, false
 	}
 	at := i.options.Now().Add(-i.options.AccessLifetime)
-	aged = i.mint(token.family.account, "https://issuer.test", at)
+	aged = i.mint(token.family, "https://issuer.test", at)
 	aged.RefreshToken = refresh
 	for _, each := range []secret.Token{aged.IDToken, aged.AccessToken} {
 		i.families.tokens[each.Fingerprint()] = token.family
@@ -109,7 +115,7 @@ func (i *Issuer) Age(refresh secret.Token) (aged endpoint.TokenResponse, known b
 }
 
 func (i *Issuer) begin(family *family, origin string, at time.Time) endpoint.TokenResponse {
-	grant := i.mint(family.account, origin, at)
+	grant := i.mint(family, origin, at)
 	i.families.add(family, grant, at)
 	return grant
 }
@@ -181,7 +187,11 @@ func granted(grant endpoint.TokenResponse) answer {
 }
 
 // mint makes tokens that are issued at the given time. The caller records them.
-func (i *Issuer) mint(account Account, origin string, at time.Time) endpoint.TokenResponse {
+func (i *Issuer) mint(family *family, origin string, at time.Time) endpoint.TokenResponse {
+	if i.options.Plain != nil {
+		return i.mintPlain(family, at)
+	}
+	account := family.account
 	return endpoint.TokenResponse{
 		IDToken:      i.jwt(account, origin, i.options.ClientID, at),
 		AccessToken:  i.jwt(account, origin, origin+"/api", at),

@@ -17,16 +17,24 @@ const (
 
 // grant is the token endpoint.
 func (i *Issuer) grant(request parsedRequest) answer {
-	if request.values["client_id"] != i.options.ClientID {
+	if !i.knows(request) {
 		reply := refuse(401, "invalid_client", "Unknown client.")
 		if request.call == Refresh {
 			return i.refused(reply)
 		}
 		return reply
 	}
+	isPlain := i.options.Plain != nil
 	switch request.call {
 	case Refresh:
+		if isPlain {
+			return i.refreshPlain(request)
+		}
 		return i.refresh(request)
+	case DevicePoll:
+		if isPlain {
+			return i.pollPlain(request)
+		}
 	case Exchange:
 		return i.exchange(request)
 	case KeyExchange:
@@ -42,16 +50,17 @@ type code struct {
 	redirectURI string
 	expiresAt   time.Time
 	family      *family // of the login that it was spent for
+	scope       []string
+	nonce       string
 }
 
 const codeLifetime = 10 * time.Minute // RFC 6749 section 4.1.2 allows no more
 
 // newCode issues a code.
-func (i *Issuer) newCode(account Account, challenge, redirectURI string, at time.Time) secret.Token {
+func (i *Issuer) newCode(issued code, at time.Time) secret.Token {
 	text := secret.New("ac_" + rand.Text())
-	i.codes[text.Fingerprint()] = &code{
-		account: account, challenge: challenge, redirectURI: redirectURI, expiresAt: at.Add(codeLifetime),
-	}
+	issued.expiresAt = at.Add(codeLifetime)
+	i.codes[text.Fingerprint()] = &issued
 	return text
 }
 
@@ -73,8 +82,12 @@ func (i *Issuer) exchange(request parsedRequest) answer {
 	case oauth.Challenge(verifier) != code.challenge:
 		return refuse(400, "invalid_grant", "The code verifier does not match the challenge.")
 	}
-	code.family = &family{account: code.account}
-	return granted(i.begin(code.family, request.origin, request.at))
+	code.family = &family{account: code.account, scope: code.scope, nonce: code.nonce}
+	made := i.begin(code.family, request.origin, request.at)
+	if i.options.Plain != nil {
+		return grantedPlain(made)
+	}
+	return granted(made)
 }
 
 // exchangeKey exchanges an ID token for an API key (RFC 8693, in the dialect of Codex's

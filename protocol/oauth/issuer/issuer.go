@@ -1,7 +1,7 @@
 // Package issuer is a small authorization server for demos and tests: refresh tokens rotate,
 // each is good for one use, and a second use ends the family of the login (RFC 9700 section
 // 4.14.2). It has browser logins, device authorization (RFC 8628) and revocation (RFC 7009),
-// in the dialect of Codex's issuer. `bezoar demo` serves it on loopback. Tests serve it in
+// in the dialect of Codex's issuer or as RFC 6749 has it ([Plain]). `bezoar demo` serves it on loopback. Tests serve it in
 // process, script its answers ([Issuer.Script]) and read what arrived ([Issuer.Requests],
 // [Issuer.Counts]).
 //
@@ -10,6 +10,7 @@ package issuer
 
 import (
 	"cmp"
+	"crypto/ecdsa"
 	"net/http"
 	"sync"
 	"time"
@@ -35,6 +36,8 @@ type Options struct {
 	// PollInterval is the shortest time between two polls of a device login, in whole seconds.
 	// 0 allows any.
 	PollInterval time.Duration
+
+	Plain *Plain // nil: as Codex's issuer
 }
 
 // Account is a user who logs in.
@@ -62,6 +65,7 @@ type Issuer struct {
 	script   script
 	requests []*Request
 	counts   Counts
+	key      *ecdsa.PrivateKey // of a plain issuer
 }
 
 // New makes an issuer. It starts nothing; serve it with net/http or [Issuer.Transport].
@@ -80,6 +84,10 @@ func New(options Options) *Issuer {
 		codes:    map[secret.Fingerprint]*code{},
 		devices:  map[secret.Fingerprint]*device{},
 		script:   script{},
+	}
+	if options.Plain != nil {
+		i.plainRoutes()
+		return i
 	}
 	i.handle("POST /oauth/token", "", i.grant)
 	i.handle("POST /oauth/revoke", Revoke, i.revoke)

@@ -22,6 +22,8 @@ const (
 	DevicePoll    Call = "device poll"
 	DevicePage    Call = "device page"
 	DeviceConsent Call = "device consent"
+	KeySet        Call = "keys"
+	Metadata      Call = "metadata"
 )
 
 func callOf(grantType string) Call {
@@ -32,6 +34,8 @@ func callOf(grantType string) Call {
 		return Exchange
 	case grantTokenExchange:
 		return KeyExchange
+	case grantDevice:
+		return DevicePoll
 	}
 	return OtherGrant
 }

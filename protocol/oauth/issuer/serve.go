@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -20,7 +21,10 @@ type parsedRequest struct {
 	values map[string]string // members of the JSON object, the form or the query
 	query  url.Values
 	origin string // the issuer's own, as the client called it
+	path   string
 	at     time.Time
+
+	user, password string // of the Authorization header
 }
 
 // answer is the answer to a request.
@@ -41,7 +45,11 @@ func (i *Issuer) handle(pattern string, call Call, work func(parsedRequest) answ
 		if err != nil {
 			panic(http.ErrAbortHandler) // half a request is none
 		}
-		request := parsedRequest{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), at: i.options.Now()}
+		request := parsedRequest{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), path: r.URL.Path, at: i.options.Now()}
+		request.user, request.password, _ = r.BasicAuth()
+		if isJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"); i.options.Plain != nil && isJSON {
+			request.values = map[string]string{} // RFC 6749 has forms
+		}
 		if call == "" {
 			request.call = callOf(request.values["grant_type"])
 		}
@@ -148,7 +156,7 @@ func refuse(status int, code, description string) answer {
 
 // tokenOf is the secret that a request is about.
 func (r parsedRequest) tokenOf() secret.Token {
-	for _, name := range []string{"refresh_token", "code", "subject_token", "token", "device_auth_id"} {
+	for _, name := range []string{"refresh_token", "code", "subject_token", "token", "device_auth_id", "device_code"} {
 		if r.values[name] != "" {
 			return secret.New(r.values[name])
 		}
