@@ -27,9 +27,8 @@ type intent struct {
 	process
 	Deadline time.Time `json:"deadline"` // its post has ended by then
 
-	path   string
-	times  int   // 1 for the first post, 2 for its replay
-	unread error // why nothing but path, times and the token id is known
+	path  string
+	times int // 1 for the first post, 2 for its replay
 }
 
 // makeIntent makes the file. It returns [persist.ErrIntended] if the file is there
@@ -123,9 +122,9 @@ func (l *Ledger) intentsIf(wanted func(id secret.Fingerprint) bool) ([]intent, e
 const intentLimitBytes = 16 << 10
 
 // readIntent takes the token id from the name alone: a crash may have left the file
-// empty. Then the process that made it is unknown, and the file's age decides. It does not
-// decide about a file that cannot be read now: its process may live, and hear its answer
-// after that time. It returns false if the file is gone: the intent is closed by now.
+// empty. Then the process that made it is unknown, and the file's age decides. If the file
+// cannot be read, that process may live and hear a late answer, so its age must be greater.
+// It returns false if the file is gone: the intent is closed by now.
 func (l *Ledger) readIntent(file fs.DirEntry) (found intent, isThere bool) {
 	id, times, _ := strings.Cut(file.Name(), ".")
 	path := filepath.Join(l.intents, file.Name())
@@ -134,13 +133,18 @@ func (l *Ledger) readIntent(file fs.DirEntry) (found intent, isThere bool) {
 	if err == nil {
 		content, _, err = l.disk.Read(path, intentLimitBytes)
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return intent{}, false
-	case err != nil && !isNoIntent(err):
-		found.unread = err
-	case err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != id:
-		found = intent{Entry: persist.Entry{At: info.ModTime()}, Deadline: info.ModTime().Add(l.intentSpan())}
+	}
+	if err != nil || json.Unmarshal(content, &found) != nil || string(found.TokenID) != id {
+		at, span := l.now(), l.intentSpan()
+		if info != nil {
+			at = info.ModTime()
+		}
+		if err != nil && !isNoIntent(err) {
+			span += endpoint.HearingLimit
+		}
+		found = intent{Entry: persist.Entry{At: at}, Deadline: at.Add(span)}
 	}
 	found.TokenID, found.path = secret.Fingerprint(id), path
 	found.times, _ = strconv.Atoi(times)

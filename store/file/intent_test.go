@@ -111,28 +111,36 @@ func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
 	require.True(t, doubt(36*time.Second).HolderGone)
 }
 
-// A virus scanner may have it open, where files are not shared, and its process may live for
-// longer than a post takes.
-func TestAnIntentThatCannotBeReadNowIsNotJudgedByItsAge(t *testing.T) {
+// A virus scanner may have it open, where files are not shared, and its process may live and
+// hear a late answer. But a file that root has left must not block a login for ever.
+func TestAnIntentThatCannotBeReadIsInDoubtUntilNobodyListens(t *testing.T) {
 	us, _ := intended(t, func(*Ledger) {})
-	us.now = func() time.Time { return ledgerNoon.Add(time.Hour) }
 	shut := *us
 	shut.disk.On = holding{system.Here, filepath.Join(us.intents, intentFiles(t, us)[0])}
-	for _, look := range []func(context.Context, secret.Fingerprint) (history.Doubt, error){shut.Doubt, shut.PeekDoubt} {
-		doubt, err := look(background, ledgerKey(1))
-		var unavailable *persist.UnavailableError
-		require.ErrorAs(t, err, &unavailable)
-		require.ErrorIs(t, err, system.ErrHeld)
-		require.Zero(t, doubt)
+	made := shut.modified(t)
+	for _, each := range []struct {
+		age  time.Duration
+		gone bool
+	}{{0, false}, {36 * time.Second, false}, {endpoint.HearingLimit + 34*time.Second, false}, {endpoint.HearingLimit + 36*time.Second, true}} {
+		shut.now = func() time.Time { return made.Add(each.age) }
+		for _, look := range []func(context.Context, secret.Fingerprint) (history.Doubt, error){shut.Doubt, shut.PeekDoubt} {
+			doubt, err := look(background, ledgerKey(1))
+			require.NoError(t, err)
+			require.Equal(t, 1, doubt.Times, each.age)
+			require.Equal(t, each.gone, doubt.HolderGone, each.age)
+		}
 	}
 	require.NoError(t, shut.compact())
 	require.Len(t, intentFiles(t, us), 1, "a compaction does not take it for an old one")
-	doubt, err := us.Doubt(background, ledgerKey(1))
-	require.NoError(t, err)
-	require.Equal(t, 1, doubt.Times)
-
 	require.NoError(t, shut.Conclude(background, ledgerKey(1), refusal(1)))
 	require.Empty(t, intentFiles(t, us), "an outcome closes it, though its maker cannot be read")
+}
+
+// modified is when the one intent was written.
+func (l *Ledger) modified(t *testing.T) time.Time {
+	info, err := os.Stat(filepath.Join(l.intents, intentFiles(t, l)[0]))
+	require.NoError(t, err)
+	return info.ModTime()
 }
 
 // holding is a system on which a file cannot be opened, because another program has it.

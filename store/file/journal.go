@@ -185,10 +185,6 @@ func (l *Ledger) sweep() (open map[secret.Fingerprint]bool, err error) {
 	intents, err := l.allIntents()
 	open = map[secret.Fingerprint]bool{}
 	for _, each := range intents {
-		if each.unread != nil {
-			open[each.TokenID] = true
-			continue
-		}
 		answered, failed := journal.IsAnswered(each.Entry, l.Entries())
 		if failed != nil {
 			return nil, failed

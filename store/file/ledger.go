@@ -2,7 +2,6 @@ package file
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"log/slog"
 	"os"
@@ -127,9 +126,6 @@ func (l *Ledger) doubt(id secret.Fingerprint) (doubt history.Doubt, over []inten
 	open, err := l.intentsOf(id)
 	for err == nil && len(open) > 0 {
 		newest := open[len(open)-1]
-		if newest.unread != nil {
-			return history.Doubt{}, nil, &persist.UnavailableError{Err: fmt.Errorf("read an intent: %w", newest.unread)}
-		}
 		var answered, inVain bool
 		answered, err = journal.IsAnswered(newest.Entry, l.Entries())
 		if err == nil && !answered {
