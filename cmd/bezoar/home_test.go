@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/store/system"
 )
 
 // namedFiles are the patterns of files in the first column of docs/home.md.
@@ -106,4 +108,44 @@ func TestHomePageNamesFilesOfEarlierHomes(t *testing.T) {
 	for _, login := range homes {
 		require.Empty(t, unnamedFiles(t, filepath.Dir(login), namedFiles(t)), login)
 	}
+}
+
+// promiseOf is what a row of the table of systems in docs/home.md says of a promise that
+// decides what a death leaves.
+var promiseOf = map[string]system.Promise{
+	"two files change names in one step":    system.Exchanges,
+	"which boot, when a process started":    system.KnowsProcesses,
+	"locks":                                 system.HasLocks,
+	"second names of a file, mounts, flags": system.CountsNames,
+}
+
+func TestHomePageSaysWhatEachSystemKeeps(t *testing.T) {
+	text, err := os.ReadFile("docs/home.md")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(string(text), "## Systems")
+	table, _, _ = strings.Cut(table, "## Locks")
+	var rows [][]string
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+) \|$`).FindAllStringSubmatch(table, -1) {
+		rows = append(rows, strings.Split(row[1], " | "))
+	}
+	kinds := slices.DeleteFunc(system.Kinds(), func(k system.Kind) bool { return k.GOOS == "" })
+	head := []string{"question"}
+	for _, kind := range kinds {
+		head = append(head, kind.Name)
+	}
+	require.Equal(t, append(head, "without it"), rows[0])
+	var said []system.Promise
+	for _, row := range rows[1:] {
+		require.Len(t, row, len(rows[0]), row[0])
+		promise, decides := promiseOf[row[0]]
+		for n, kind := range kinds {
+			if decides {
+				require.Equal(t, kind.Keeps(promise), row[1+n] != "–", "%s, on %s", row[0], kind.Name)
+			}
+		}
+		if decides {
+			said = append(said, promise)
+		}
+	}
+	require.ElementsMatch(t, system.Promises(), said, "docs/home.md has a row for each promise")
 }
