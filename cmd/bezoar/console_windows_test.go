@@ -38,6 +38,26 @@ func interrupt(program *os.Process) error {
 	return exec.Command("press-ctrl-c", strconv.Itoa(program.Pid)).Run()
 }
 
+// end asks a server to end. A service manager has no other way than this one to say it.
+func end(program *os.Process) error { return interrupt(program) }
+
+// startApart starts a command at a console of its own.
+func startApart(t *testing.T, command *exec.Cmd) {
+	withConsole(command)
+	require.NoError(t, command.Start())
+}
+
+// killAll kills a command, as Codex does here: what that has started is not asked for.
+func killAll(command *os.Process) error { return command.Kill() }
+
+// interruptAll reaches each program at the console of a command.
+func interruptAll(command *os.Process) error { return interrupt(command) }
+
+// isInterrupted reports whether Ctrl-C has killed a program.
+func isInterrupted(state *os.ProcessState) bool {
+	return uint32(state.ExitCode()) == uint32(windows.STATUS_CONTROL_C_EXIT)
+}
+
 func pressCtrlC() {
 	pid, err := strconv.Atoi(os.Args[1])
 	if err == nil {

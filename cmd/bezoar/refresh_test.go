@@ -1,15 +1,11 @@
-//go:build unix
-
 package main
 
 import (
 	"bufio"
 	"bytes"
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,17 +15,6 @@ import (
 	"github.com/bezoar-auth/bezoar/store/disk"
 )
 
-// inGroup starts a command that leads a process group of its own.
-func inGroup(t *testing.T, command *exec.Cmd) {
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	require.NoError(t, command.Start())
-}
-
-// signalGroup is for the command and all that it has started in its group.
-func signalGroup(t *testing.T, command *exec.Cmd, signal syscall.Signal) {
-	require.NoError(t, syscall.Kill(-command.Process.Pid, signal))
-}
-
 // Codex kills its auth command after five seconds, whatever the issuer does.
 func TestTokenCommandKilledLosesNothing(t *testing.T) {
 	t.Parallel()
@@ -37,9 +22,9 @@ func TestTokenCommandKilledLosesNothing(t *testing.T) {
 	command := s.program("token")
 	var out, errs bytes.Buffer // pipes: codex waits until no process has them any more
 	command.Stdout, command.Stderr = &out, &errs
-	inGroup(t, command)
+	startApart(t, command)
 	s.awaitPost()
-	signalGroup(t, command, syscall.SIGKILL)
+	require.NoError(t, killAll(command.Process))
 	require.Error(t, command.Wait())
 	s.goOn()
 	s.isSaved()
@@ -70,9 +55,9 @@ func TestFirstCtrlCFinishesAPostedRefreshAndSaysSo(t *testing.T) {
 	command := s.program("token")
 	errs, err := command.StderrPipe()
 	require.NoError(t, err)
-	inGroup(t, command)
+	startApart(t, command)
 	s.awaitPost()
-	signalGroup(t, command, syscall.SIGINT)
+	require.NoError(t, interruptAll(command.Process))
 	said, err := bufio.NewReader(errs).ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, said, "finishing the refresh that is under way (up to 30s)")
@@ -88,14 +73,14 @@ func TestSecondCtrlCEndsTheCommandNotTheRefresh(t *testing.T) {
 	command := s.program("token")
 	errs, err := command.StderrPipe()
 	require.NoError(t, err)
-	inGroup(t, command)
+	startApart(t, command)
 	s.awaitPost()
-	signalGroup(t, command, syscall.SIGINT)
+	require.NoError(t, interruptAll(command.Process))
 	_, err = bufio.NewReader(errs).ReadString('\n')
 	require.NoError(t, err)
-	signalGroup(t, command, syscall.SIGINT)
+	require.NoError(t, interruptAll(command.Process))
 	require.Error(t, command.Wait())
-	require.Equal(t, syscall.SIGINT, command.ProcessState.Sys().(syscall.WaitStatus).Signal())
+	require.True(t, isInterrupted(command.ProcessState), command.ProcessState)
 	s.goOn()
 	s.isSaved()
 }
@@ -108,14 +93,14 @@ func TestFirstCtrlCEndsAtOnceBeforeThePost(t *testing.T) {
 	command := s.program("token", "--log-level", "info")
 	errs, err := command.StderrPipe()
 	require.NoError(t, err)
-	inGroup(t, command)
+	startApart(t, command)
 	said := bufio.NewReader(errs)
 	for line := ""; !strings.Contains(line, "to=Stale"); { // it is about to be refreshed
 		line, err = said.ReadString('\n')
 		require.NoError(t, err)
 	}
 	begun := time.Now()
-	signalGroup(t, command, syscall.SIGINT)
+	require.NoError(t, interruptAll(command.Process))
 	_ = command.Wait()
 	require.Equal(t, cli.ExitInterrupted, command.ProcessState.ExitCode())
 	require.Less(t, time.Since(begun), 10*time.Second, "the lock is not waited for")

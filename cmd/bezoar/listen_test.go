@@ -1,5 +1,3 @@
-//go:build unix
-
 package main
 
 import (
@@ -13,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 )
 
 // listening is an app-server with --listen.
@@ -37,6 +35,7 @@ func (s *slowSite) listen(url string, more ...string) *listening {
 	l := &listening{Cmd: s.program(append([]string{"app-server", "--listen", url}, more...)...), t: s.t}
 	said, err := l.StderrPipe()
 	require.NoError(s.t, err)
+	withConsole(l.Cmd)
 	require.NoError(s.t, l.Start())
 	s.t.Cleanup(func() { l.Process.Kill() })
 	lines := bufio.NewScanner(said)
@@ -102,9 +101,22 @@ func sockets(t *testing.T) string {
 // that goes meanwhile ends none of that.
 func TestClientsAtASocketShareOneRefresh(t *testing.T) {
 	t.Parallel()
-	s := newSlowSite(t, 2*time.Hour)
-	server := s.listen("unix://")
-	require.Equal(t, "unix://"+filepath.Join(s.home, "app-server-control", "app-server-control.sock"), server.url)
+	t.Run("of a path", func(t *testing.T) {
+		machinetest.SkipUnderWine(t, machinetest.LacksUnixSockets)
+		t.Parallel()
+		s := newSlowSite(t, 2*time.Hour)
+		server := s.listen("unix://")
+		require.Equal(t, "unix://"+filepath.ToSlash(filepath.Join(s.home, "app-server-control", "app-server-control.sock")), server.url)
+		clientsShareOneRefresh(t, s, server)
+	})
+	t.Run("of a port", func(t *testing.T) {
+		t.Parallel()
+		s := newSlowSite(t, 2*time.Hour)
+		clientsShareOneRefresh(t, s, s.listen("ws://127.0.0.1:0"))
+	})
+}
+
+func clientsShareOneRefresh(t *testing.T, s *slowSite, server *listening) {
 	var clients []*websocket.Conn
 	for range 200 {
 		clients = append(clients, server.dial())
@@ -124,23 +136,24 @@ func TestClientsAtASocketShareOneRefresh(t *testing.T) {
 	}
 	require.Len(t, tokens, 1)
 	s.isSaved()
-	require.NoError(t, server.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, end(server.Process))
 	require.NoError(t, server.Wait(), "it exits with 0")
 }
 
 // What is pending at SIGTERM is answered on each connection, a refresh that has posted is
 // saved, and the socket is gone before that.
 func TestServerAtASocketEndsInOrder(t *testing.T) {
+	machinetest.SkipUnderWine(t, machinetest.LacksUnixSockets)
 	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
-	server := s.listen("unix://" + filepath.Join(sockets(t), "s"))
+	server := s.listen("unix://" + filepath.ToSlash(filepath.Join(sockets(t), "s")))
 	waits, idle, stuck := server.dial(), server.dial(), server.dial()
 	ask(t, waits, demandLine)
 	for range 100 {
 		ask(t, stuck, `{"id":"`+strings.Repeat("x", 10_000)+`","method":"getAuthStatus"}`) // and reads nothing
 	}
 	s.awaitPost()
-	require.NoError(t, server.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, end(server.Process))
 	require.Eventually(t, func() bool {
 		_, err := os.Lstat(strings.TrimPrefix(server.url, "unix://"))
 		return os.IsNotExist(err)
@@ -156,21 +169,22 @@ func TestServerAtASocketEndsInOrder(t *testing.T) {
 }
 
 func TestSocketIsTakenOverFromTheDeadAlone(t *testing.T) {
+	machinetest.SkipUnderWine(t, machinetest.LacksUnixSockets)
 	t.Parallel()
 	s := newSlowSite(t, 0)
-	url := "unix://" + filepath.Join(sockets(t), "s")
+	url := "unix://" + filepath.ToSlash(filepath.Join(sockets(t), "s"))
 	first := s.listen(url)
 	second := s.program("app-server", "--listen", url)
 	said, _ := second.CombinedOutput()
 	require.Equal(t, cli.ExitError, second.ProcessState.ExitCode())
-	require.Contains(t, string(said), " listens at "+strings.TrimPrefix(url, "unix://")+": end that program, or choose another socket with --listen unix://PATH")
+	require.Contains(t, string(said), " listens at "+filepath.FromSlash(strings.TrimPrefix(url, "unix://"))+": end that program, or choose another socket with --listen unix://PATH")
 	ask(t, first.dial(), demandLine)
 
 	require.NoError(t, first.Process.Kill())
 	_ = first.Wait()
 	third := s.listen(url)
 	third.dial()
-	require.NoError(t, third.Process.Signal(os.Interrupt))
+	require.NoError(t, end(third.Process))
 	require.NoError(t, third.Wait())
 }
 
