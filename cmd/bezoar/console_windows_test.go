@@ -247,3 +247,17 @@ func TestClosedConsoleIsAnOrderlyEnd(t *testing.T) {
 	c.ends(t, patience)
 	require.Empty(t, pageFiles(t, home), "it was killed")
 }
+
+// A console of Windows 10 obeys control sequences for a program that asks for it.
+func TestConsoleShowsABarAndColours(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, "demo", "--polls", "400")
+	c.shows(t, " of 400")
+	shown := c.shows(t, "posts at the issuer")
+	c.ends(t, patience)
+	require.NotContains(t, shown, "\u2190[", "a sequence that is shown and not obeyed")
+
+	c = openConsole(t, "doctor", "--offline", "--home", t.TempDir())
+	c.shows(t, "\x1b[32m")
+	c.ends(t, patience)
+}

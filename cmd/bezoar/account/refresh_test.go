@@ -1,8 +1,8 @@
-//go:build unix
-
 package account
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -12,6 +12,17 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 )
+
+// saysAndHangs has this program say a text and live on.
+const saysAndHangs = "BEZOAR_TEST_SAYS_AND_HANGS"
+
+func TestMain(m *testing.M) {
+	if says, hangs := os.LookupEnv(saysAndHangs); hangs {
+		fmt.Println(says)
+		time.Sleep(5 * time.Minute)
+	}
+	os.Exit(m.Run())
+}
 
 func TestRefreshProcessThatHangsIsNotWaitedFor(t *testing.T) {
 	const soon = 100 * time.Millisecond
@@ -23,7 +34,8 @@ func TestRefreshProcessThatHangsIsNotWaitedFor(t *testing.T) {
 		"after its post":  {sayPosting, time.Hour, soon},
 	} {
 		t.Run(name, func(t *testing.T) {
-			process := exec.Command("sh", "-c", "echo $0; exec sleep 300", c.says)
+			process := exec.Command(os.Args[0])
+			process.Env = append(os.Environ(), saysAndHangs+"="+c.says)
 			words, err := process.StdoutPipe()
 			require.NoError(t, err)
 			require.NoError(t, process.Start())

@@ -66,7 +66,7 @@ func beCodex(way string) {
 func TestDoctorTriesABackend(t *testing.T) {
 	this, err := os.Executable()
 	require.NoError(t, err)
-	program := codexIn(t, "exec '"+this+"' \"$@\"\n")
+	program := codexIn(t, "this program", this)
 	for way, want := range map[string]struct {
 		result result
 		found  string
@@ -106,19 +106,20 @@ func TestDoctorLetsNoBackendReachANetwork(t *testing.T) {
 	require.ErrorContains(t, err, "Forbidden")
 }
 
-// codexIn makes a program named codex in a folder of its own.
-func codexIn(t *testing.T, text string) string {
+// codexIn makes a program named codex in a folder of its own, that has a remark and starts
+// another program.
+func codexIn(t *testing.T, remark, starts string) string {
+	path, text := filepath.Join(t.TempDir(), "codex"), "#!/bin/sh\n# "+remark+"\nexec '"+starts+"' \"$@\"\n"
 	if runtime.GOOS == "windows" {
-		t.Skip("it needs a program there")
+		path, text = path+".cmd", "@echo off\r\nrem "+remark+"\r\n\""+starts+"\" %*\r\n"
 	}
-	path := filepath.Join(t.TempDir(), "codex")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o700))
 	return path
 }
 
 func TestDoctorSaysWhatTheWordCodexStarts(t *testing.T) {
-	real := codexIn(t, "")
-	shim := func(behind string) string { return codexIn(t, "# bezoar shim for "+behind+"\n") }
+	real := codexIn(t, "", "")
+	shim := func(behind string) string { return codexIn(t, "bezoar shim for "+behind, "") }
 	good, missing := shim(real), shim("/no/such/codex")
 	twice := shim(good)
 	for _, each := range []struct {
