@@ -97,6 +97,8 @@ func (c Credential) Merge(grant endpoint.TokenResponse, at time.Time) Credential
 	if !grant.RefreshToken.IsAbsent() {
 		c.RefreshToken = grant.RefreshToken
 	}
+	c.Granted.Scope = cmp.Or(grant.Scope, c.Granted.Scope)
+	c.Granted.TokenType = cmp.Or(grant.TokenType, c.Granted.TokenType)
 	c.LastRefresh = at
 	return c
 }

@@ -46,9 +46,9 @@ func (s State) Preflight(stored Stored, at time.Time) Event {
 		withheld.Evidence = stored.History.Deferral.Evidence
 		return withheld
 	}
-	lost := stored.History.Losses(held)
+	lost := stored.History.LossOf(held)
 	if s.Policy.BackoffOff {
-		lost = 0
+		lost = history.Loss{}
 	}
 	return s.doubting(stored.Doubt, lost, at)
 }
@@ -111,16 +111,20 @@ func (s State) straying(stored Stored, at time.Time) Event {
 // doubting decides on a refresh token that may be spent already: its poster died, or
 // lived and lost the answer. It is tried again when the access token is of no use any
 // more: then a refusal costs nothing that is not lost already, and before that it
-// could end a login that works. The second time is final, however both came about.
-func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Event {
+// could end a login that works. The second time is final, however both came about. Within
+// the leeway of the issuer, and for a token that is not spent, the doubt is none.
+func (s State) doubting(doubt history.Doubt, lost history.Loss, at time.Time) Event {
+	times := doubt.Times + lost.Times
 	switch {
-	case doubt.Times == 0 && answersLost == 0:
+	case times == 0:
 		return nil
 	case doubt.Times > 0 && !doubt.HolderGone:
 		withheld := s.withheld(evidence.BlockRefreshElsewhere, at)
 		withheld.NotBefore = at.Add(recheck)
 		return withheld
-	case doubt.Times+answersLost > 1:
+	case s.Policy.Reusable, times == 1 && s.Policy.forgives(latest(doubt.Since, lost.SentAt), at):
+		return nil
+	case times > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: history.Verdict{
 			TokenID: s.Policy.TokenID(s.Credential), Access: s.Credential.AccessToken.Fingerprint(),
 			Reason: history.ReasonInDoubt, At: at, InDoubt: true,
@@ -131,6 +135,19 @@ func (s State) doubting(doubt history.Doubt, answersLost int, at time.Time) Even
 		return withheld
 	}
 	return nil
+}
+
+// forgives reports whether a refresh token that was posted at a time may be posted once more:
+// the issuer gives the same successor again, or another one beside it.
+func (p Policy) forgives(posted, at time.Time) bool {
+	return !at.Before(posted) && at.Before(posted.Add(p.ReuseLeeway))
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // recheck is when to look again whether a post that another process has in flight

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -128,6 +129,40 @@ func TestATokenThatWasLostTwiceIsFinalHoweverThatCameAbout(t *testing.T) {
 		}, noon)
 		require.IsType(t, machine.RefreshFailedPermanent{}, final, "%+v", each)
 		require.Equal(t, history.ReasonInDoubt, final.(machine.RefreshFailedPermanent).Verdict.Reason)
+	}
+}
+
+// What an issuer does with a spent refresh token is data: some give the same successor again
+// for a while, and some spend none.
+func TestALostAnswerIsReplayedWhereTheIssuerAllowsIt(t *testing.T) {
+	serving := expiring("r", time.Hour)
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
+	for name, row := range map[string]struct {
+		leeway   time.Duration
+		reusable bool
+		doubt    history.Doubt
+		lost     history.Loss
+		want     machine.Event
+	}{
+		"no leeway":                        {0, false, history.Doubt{}, history.Loss{Times: 1, SentAt: noon}, machine.RefreshFailedTransient{}},
+		"within the leeway":                {2 * time.Second, false, history.Doubt{}, history.Loss{Times: 1, SentAt: ago(2*time.Second - 1)}, nil},
+		"after it":                         {2 * time.Second, false, history.Doubt{}, history.Loss{Times: 1, SentAt: ago(2 * time.Second)}, machine.RefreshFailedTransient{}},
+		"before the post, by a clock back": {2 * time.Second, false, history.Doubt{}, history.Loss{Times: 1, SentAt: ago(-time.Second)}, machine.RefreshFailedTransient{}},
+		"an older version does not say":    {time.Hour, false, history.Doubt{}, history.Loss{Times: 1}, machine.RefreshFailedTransient{}},
+		"a crash within the leeway":        {2 * time.Second, false, history.Doubt{Since: ago(time.Second), Times: 1, HolderGone: true}, history.Loss{}, nil},
+		"a crash before it":                {2 * time.Second, false, history.Doubt{Since: ago(3 * time.Second), Times: 1, HolderGone: true}, history.Loss{}, machine.RefreshFailedTransient{}},
+		"a post in flight":                 {time.Hour, true, history.Doubt{Since: noon, Times: 1}, history.Loss{}, machine.RefreshFailedTransient{}},
+		"twice within the leeway":          {time.Hour, false, history.Doubt{}, history.Loss{Times: 2, SentAt: noon}, machine.RefreshFailedPermanent{}},
+		"a crash and an answer":            {time.Hour, false, history.Doubt{Since: noon, Times: 1, HolderGone: true}, history.Loss{Times: 1, SentAt: noon}, machine.RefreshFailedPermanent{}},
+		"none is spent":                    {0, true, history.Doubt{Since: ago(time.Hour), Times: 3, HolderGone: true}, history.Loss{Times: 3}, nil},
+	} {
+		s := refreshing(t, serving)
+		s.Policy.ReuseLeeway, s.Policy.Reusable = row.leeway, row.reusable
+		row.lost.TokenID = policy.TokenID(serving)
+		event := s.Preflight(machine.Stored{Credential: &serving, Doubt: row.doubt, History: history.TokenHistory{Lost: []history.Loss{row.lost}}}, noon)
+		require.IsType(t, row.want, event, name)
+		lost := s.Judge(endpoint.Unavailable{Lost: true}, noon).(endpoint.Unavailable).Lost
+		require.Equal(t, !row.reusable, lost, name)
 	}
 }
 

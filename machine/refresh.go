@@ -14,6 +14,10 @@ import (
 // it had expired by then or a resource server had refused it, has refreshed nothing: a
 // cache may have answered. A refresh token that came with it is kept all the same.
 func (s State) Judge(a endpoint.Answer, sent time.Time) endpoint.Answer {
+	if unavailable, ok := a.(endpoint.Unavailable); ok && s.Policy.Reusable {
+		unavailable.Lost = false // another post of the same token is answered like the first
+		return unavailable
+	}
 	granted, ok := a.(endpoint.Issued)
 	if !ok || !granted.Response.AccessToken.Equal(s.Credential.AccessToken) {
 		return a

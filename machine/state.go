@@ -42,6 +42,9 @@ type Policy struct {
 	ExpiresInFirst bool // what came with a token goes before what the token says of its own expiry
 	LeadIsAFifth   bool // of an access token's life at the most, however long RefreshLead is
 
+	ReuseLeeway time.Duration // how long after its use one more post of a refresh token is harmless (refresh_reuse_leeway); 0: never
+	Reusable    bool          // a refresh token is not spent by its use (refresh_rotation = "static"): a lost answer costs nothing
+
 	EndpointOverridden bool // Issuer.TokenEndpoint is that of every login, wherever it was made
 }
 

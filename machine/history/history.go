@@ -67,6 +67,7 @@ type Expiry struct {
 type Loss struct {
 	TokenID secret.Fingerprint
 	Times   int
+	SentAt  time.Time // the last of them; zero if unknown
 }
 
 // Ending is a refresh token whose login a logout ended, or a key.
@@ -146,11 +147,16 @@ func (h TokenHistory) VerdictOn(id secret.Fingerprint) *Verdict {
 
 // Losses is how often the answer to a post of a refresh token was lost.
 func (h TokenHistory) Losses(id secret.Fingerprint) int {
+	return h.LossOf(id).Times
+}
+
+// LossOf are the posts of a refresh token whose answer was lost; the zero Loss for none.
+func (h TokenHistory) LossOf(id secret.Fingerprint) Loss {
 	at := slices.IndexFunc(h.Lost, func(each Loss) bool { return id != "" && each.TokenID == id })
 	if at < 0 {
-		return 0
+		return Loss{}
 	}
-	return h.Lost[at].Times
+	return h.Lost[at]
 }
 
 // IsEnded reports whether a logout ended the login with a refresh token, or with the key

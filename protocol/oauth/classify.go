@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
-	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
@@ -21,8 +20,10 @@ import (
 //
 // A 2xx with a usable access token is a token response ([endpoint.Issued]), unless it says
 // that it is an error. What the rows call refused is a refusal ([endpoint.Refused]), on
-// which the engine records a verdict. Everything else is temporary
-// ([endpoint.Unavailable]); a refresh token that came with it is kept. The body may be
+// which the engine records a verdict. What they call the client's fault
+// ([endpoint.Misconfigured]), or a matter for a person ([endpoint.LoginNeeded]), is none.
+// Everything else is temporary ([endpoint.Unavailable]); a refresh token that came with it is
+// kept. The body may be
 // truncated: a token response that can be read counts.
 func (r reply) classify(means profile.Answers, now time.Time) endpoint.Answer {
 	m := r.members()
@@ -40,20 +41,12 @@ func (r reply) classify(means profile.Answers, now time.Time) endpoint.Answer {
 	case profile.Refused:
 		return endpoint.Refused{Reason: judged.Reason, Evidence: unavailable.Evidence}
 	case profile.Misconfigured:
-		return misconfigured(unavailable.Evidence)
+		return endpoint.Misconfigured{Evidence: unavailable.Evidence, Unexplained: judged.Unexplained}
 	case profile.LoginNeeded:
-		return loginNeeded(unavailable.Evidence)
+		return endpoint.LoginNeeded{Evidence: unavailable.Evidence}
 	}
 	unavailable.Lost = r.lost()
 	return unavailable
-}
-
-// misconfigured and loginNeeded are no verdicts.
-func misconfigured(found evidence.Evidence) endpoint.Answer {
-	return endpoint.Unavailable{Evidence: found}
-}
-func loginNeeded(found evidence.Evidence) endpoint.Answer {
-	return endpoint.Unavailable{Evidence: found}
 }
 
 // judge is what an answer with these members means at an issuer.

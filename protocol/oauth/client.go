@@ -125,7 +125,7 @@ func (c *Client) secret(ctx context.Context) (secret.Token, *UnreachableError) {
 // issuer than that of the profile are not sent.
 func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer {
 	if !c.isOurs(issuer) {
-		return misconfigured(evidence.Evidence{Problem: evidence.ProblemOtherProfile})
+		return endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}
 	}
 	sentAt := c.options.Now()
 	answered, err := c.post(ctx, c.requestsOf(issuer).Refresh, values{"{refresh_token}": token.Reveal(), "{cause}": string(cause)})
@@ -140,6 +140,12 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 		answer.Response = c.taken(answer.Response).SentAt(sentAt)
 		return answer
 	case endpoint.Refused:
+		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
+		return answer
+	case endpoint.Misconfigured:
+		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
+		return answer
+	case endpoint.LoginNeeded:
 		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
 		return answer
 	case endpoint.Unavailable:

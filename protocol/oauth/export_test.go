@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
-	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
@@ -19,6 +18,3 @@ func Judge(means profile.Answers, status int, body string) profile.Judgement {
 	r := reply{status: status, header: http.Header{}, body: []byte(body)}
 	return r.judge(r.members(), means)
 }
-
-// Misconfigured is the answer of an issuer that does not know the client, and the like.
-func Misconfigured(found evidence.Evidence) endpoint.Answer { return misconfigured(found) }

@@ -149,7 +149,7 @@ func TestTokenOfAnotherIssuerOrClientIsNotSent(t *testing.T) {
 	for _, other := range []machine.Issuer{
 		{TokenEndpoint: "https://id.example/t/", ClientID: "{code}"}, {TokenEndpoint: "https://id.example/t", ClientID: "another"}, {},
 	} {
-		require.Equal(t, oauth.Misconfigured(evidence.Evidence{Problem: evidence.ProblemOtherProfile}), client.Refresh(t.Context(), other, secret.New("r"), ""))
+		require.Equal(t, endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}, client.Refresh(t.Context(), other, secret.New("r"), ""))
 		err := client.Revoke(t.Context(), other, machine.Credential{RefreshToken: secret.New("r")})
 		require.Equal(t, &oauth.UnreachableError{Problem: evidence.ProblemOtherProfile}, err)
 	}

@@ -25,6 +25,7 @@ func TestAnswersOfRealIssuersAreJudgedRight(t *testing.T) {
 	var (
 		granted       = profile.Judgement{Meaning: profile.Granted}
 		misconfigured = profile.Judgement{Meaning: profile.Misconfigured}
+		unexplained   = profile.Judgement{Meaning: profile.Misconfigured, Unexplained: true}
 		loginNeeded   = profile.Judgement{Meaning: profile.LoginNeeded}
 		unavailable   = profile.Judgement{Meaning: profile.Unavailable}
 	)
@@ -60,7 +61,7 @@ func TestAnswersOfRealIssuersAreJudgedRight(t *testing.T) {
 		"a lifetime as a text":                        {standard, 200, `{"access_token":"a","expires_in":"3600"}`, granted},
 		"GitHub: a form":                              {standard, 200, `access_token=a&expires_in=28800&refresh_token=r`, granted},
 		"too many requests, whatever they say":        {standard, 429, `{"error":"invalid_grant"}`, unavailable},
-		"a 401 without a word":                        {standard, 401, ``, misconfigured},
+		"a 401 without a word":                        {standard, 401, ``, unexplained},
 		"a 401 of a portal":                           {standard, 401, `<html>log in</html>`, unavailable},
 		"a proxy's 407":                               {standard, 407, `{"error":"invalid_request"}`, unavailable},
 		"a type of content that is not understood":    {standard, 415, ``, misconfigured},

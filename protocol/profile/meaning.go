@@ -45,6 +45,8 @@ type Answer struct {
 type Judgement struct {
 	Meaning Meaning
 	Reason  history.Reason // of a refusal, never "" then
+
+	Unexplained bool // of Misconfigured: no row says so, and a 401 may be that of a gateway
 }
 
 // standard are the rows of every issuer that does not do without them. 400 stands for
@@ -96,7 +98,9 @@ func (a Answers) Judge(answer Answer) Judgement {
 		}
 	}
 	if answer.Status == 401 {
-		return Row{Meaning: a.Bare401}.judgement()
+		bare := Row{Meaning: a.Bare401}.judgement()
+		bare.Unexplained = bare.Meaning == Misconfigured
+		return bare
 	}
 	return Judgement{Meaning: Unavailable}
 }
@@ -139,7 +143,7 @@ func (r Row) covers(code string, statuses ...int) bool {
 // judgement is the row's meaning. A refusal without a reason is an unexplained one.
 func (r Row) judgement() Judgement {
 	if r.Meaning == Refused {
-		return Judgement{Refused, cmp.Or(r.Reason, history.ReasonUnexplained)}
+		return Judgement{Meaning: Refused, Reason: cmp.Or(r.Reason, history.ReasonUnexplained)}
 	}
 	return Judgement{Meaning: cmp.Or(r.Meaning, Unavailable)}
 }

@@ -191,7 +191,7 @@ func factsOfDeferral(e persist.Entry) facts {
 	}
 	said := facts{ofEndpoint: true, deferral: deferralOf(e)}
 	if e.Lost {
-		said.lost = history.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1)} // an older version does not count
+		said.lost = history.Loss{TokenID: e.TokenID, Times: max(e.Losses, 1), SentAt: e.SentAt} // an older version does not count
 	}
 	if e.NextID != "" && e.NextID != e.TokenID { // its successor came, and no access token
 		said.verdict, said.succession = verdictOf(e, history.ReasonSpent), successionOf(e)
