@@ -1,5 +1,6 @@
 // panva's oidc-provider at a free port of loopback, which it prints. The folder in which npm
-// has installed it is the argument. It ends with its standard input.
+// has installed it is the argument. A person who logs in is ada, and allows everything without
+// a page. It ends with its standard input.
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
@@ -8,15 +9,33 @@ const { default: Provider } = await import(pathToFileURL(join(process.argv[2], '
 const server = createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  const grants = ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'];
+  const common = {
+    application_type: 'native', response_types: ['code'], redirect_uris: ['http://127.0.0.1/callback'],
+    grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  };
   const provider = new Provider(issuer, {
     clients: [
-      { client_id: 'native', token_endpoint_auth_method: 'none', application_type: 'native', grant_types: grants,
-        response_types: ['code'], redirect_uris: ['http://127.0.0.1/callback'] },
+      { ...common, client_id: 'native', token_endpoint_auth_method: 'none' },
+      { ...common, client_id: 'basic', token_endpoint_auth_method: 'client_secret_basic', client_secret: 's:e&cret+%' },
+      { ...common, client_id: 'post', token_endpoint_auth_method: 'client_secret_post', client_secret: 's:e&cret+%' },
     ],
     scopes: ['openid', 'offline_access', 'email'],
+    claims: { openid: ['sub'], email: ['email'] },
+    conformIdTokenClaims: false,
     cookies: { keys: ['throw-away'] },
+    rotateRefreshToken: true,
+    ttl: { AccessToken: 60, RefreshToken: 3600, DeviceCode: 300, IdToken: 60, Grant: 3600, Session: 3600, Interaction: 600, AuthorizationCode: 60 },
     features: { devInteractions: { enabled: false }, deviceFlow: { enabled: true }, revocation: { enabled: true } },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: `${id}@example.com` }) }),
+    interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  });
+  provider.use(async (ctx, next) => {
+    if (!ctx.path.startsWith('/interaction/')) return next();
+    const { prompt, params } = await provider.interactionDetails(ctx.req, ctx.res);
+    if (prompt.name === 'login') return provider.interactionFinished(ctx.req, ctx.res, { login: { accountId: 'ada' } });
+    const grant = new provider.Grant({ accountId: 'ada', clientId: params.client_id });
+    grant.addOIDCScope(params.scope || 'openid');
+    return provider.interactionFinished(ctx.req, ctx.res, { consent: { grantId: await grant.save() } }, { mergeWithLastSubmission: true });
   });
   server.on('request', provider.callback());
   console.log(issuer);

@@ -20,7 +20,7 @@ func main() {
 		panic(err)
 	}
 	issuer := "http://" + listener.Addr().String() + "/" // with a slash at the end
-	storage.RegisterClients(storage.NativeClient("native", "http://127.0.0.1/callback"))
+	storage.RegisterClients(storage.NativeClient("native", "http://127.0.0.1/callback"), storage.WebClient("web", "web-secret", "http://127.0.0.1/callback"))
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	handler := exampleop.SetupServer(issuer, storage.NewStorage(storage.NewUserStore(issuer)), log, false)
 	go http.Serve(listener, handler)
