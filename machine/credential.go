@@ -97,7 +97,7 @@ func (c Credential) Merge(grant endpoint.TokenResponse, at time.Time) Credential
 	if !grant.RefreshToken.IsAbsent() {
 		c.RefreshToken = grant.RefreshToken
 	}
-	c.Granted.Scope = cmp.Or(grant.Scope, c.Granted.Scope)
+	c.Granted.Scope = cmp.Or(grant.Scope, c.Granted.Scope) // which is as it was if the issuer does not say (RFC 6749 section 5.1)
 	c.Granted.TokenType = cmp.Or(grant.TokenType, c.Granted.TokenType)
 	c.LastRefresh = at
 	return c

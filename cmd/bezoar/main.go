@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/account"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/accounts"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/demo"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/doctor"
@@ -28,6 +29,7 @@ var (
 func commands() []cli.Command {
 	return []cli.Command{
 		account.Login, account.Logout, account.Status, account.Token,
+		accounts.List, accounts.Remove, accounts.Rename,
 		account.Why, account.Log, doctor.Command, publish.Command, server.Inspect,
 		issuer.List, issuer.Check, mcp.Proxy,
 		server.AppServer, server.JSONSchema, server.TypeScript, server.Shim, // the longer names behind their beginning

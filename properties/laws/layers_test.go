@@ -36,7 +36,7 @@ var rows = map[string]int{
 	"cmd/bezoar/backend": 8, "cmd/bezoar/cli": 8, "cmd/bezoar/scenetest": 8,
 	"cmd/bezoar/session": 9, "cmd/bezoar/live": 9, "cmd/bezoar/states": 9,
 	"cmd/bezoar/view":    10,
-	"cmd/bezoar/account": 11, "cmd/bezoar/doctor": 11, "cmd/bezoar/server": 11, "cmd/bezoar/publish": 11, "cmd/bezoar/demo": 11, "cmd/bezoar/issuer": 11,
+	"cmd/bezoar/account": 11, "cmd/bezoar/accounts": 11, "cmd/bezoar/doctor": 11, "cmd/bezoar/server": 11, "cmd/bezoar/publish": 11, "cmd/bezoar/demo": 11, "cmd/bezoar/issuer": 11,
 	"cmd/bezoar/mcp":      12,
 	"cmd/bezoar":          13,
 	"machine/machinetest": 4, "machine/engine/enginetest": 7, "properties": 12, "properties/programtest": 12, "properties/propertytest": 12, "properties/codextest": 13,

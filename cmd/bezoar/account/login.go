@@ -29,13 +29,14 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/login"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
 // Login is bezoar login.
 var Login = cli.Command{
 	Name:    "login",
 	Summary: "Log in: in a browser, with a code on another device, or with an API key.",
-	Usage:   "[--device | --with-api-key] [flags]",
+	Usage:   "[--device | --with-api-key] [--issuer PROFILE] [flags]",
 	About: `Opens a browser if there is one, and prints the address to standard error in any case.
 Keep the address private: with it another person can finish the login with another
 account. The browser gets it through a file that only you can read, never as an
@@ -44,10 +45,16 @@ argument. With --device it prints a code to enter on any other device. With
 no list of processes and in no history; a terminal does not show it. Ctrl-C cancels
 without any change, with exit code 130.
 
+With --account NAME and --issuer PROFILE the login makes the account NAME of this home, with
+a login of its own: PROFILE is [issuers.PROFILE] of config.toml, or codex. Its issuer is
+asked for its endpoints first. Nothing is made if the login fails. A later login of the
+account needs no --issuer.
+
 With --json the result is an object on standard output. With --device --json two lines
 come there, an object each: verificationUrl and userCode at once, then the result.
 
 Example: bezoar login --device
+Example: bezoar login --issuer keycloak --account work
 Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
 	Run: logIn,
 }
@@ -55,6 +62,7 @@ Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
 // loginFlags are the flags of login.
 type loginFlags struct {
 	device, withKey, noBrowser bool
+	issuer                     string
 	asJSON                     *bool
 }
 
@@ -65,6 +73,7 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	flags.BoolVar(&chosen.device, "device", false, "log in with a code, on any device")
 	flags.BoolVar(&chosen.withKey, "with-api-key", false, "read an API key from standard input")
 	flags.BoolVar(&chosen.noBrowser, "no-browser", false, "print the address and open no browser")
+	flags.StringVar(&chosen.issuer, "issuer", "", "make the account at the issuer of this `profile`, which bezoar issuer list has")
 	chosen.asJSON = cli.JSONFlag(flags)
 	rest, err := cli.ParseWords(flags, args)
 	switch {
@@ -75,24 +84,57 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	case chosen.device && chosen.withKey:
 		return cli.Misuse("--device and --with-api-key are two ways; choose one")
 	}
+	settings.NewAccountOf = chosen.issuer
 	cli.IgnoreBrokenPipes()
-	s, err := session.Open(env, settings)
+	ctx, stop := cli.UntilSignal()
+	defer stop()
+	c, err := prepare(ctx, env, settings, chosen)
 	if err != nil {
 		return err
 	}
-	ctx, stop := cli.UntilSignal()
-	defer stop()
+	s, err := session.On(env, c)
+	if err != nil {
+		return err
+	}
 	if err := checkPublished(env, s.Config.Home); err != nil {
 		s.Close(ctx)
 		return err
 	}
-	made := &newLogin{Session: s}
+	made := &newLogin{Session: s, undo: func() {}}
 	err = made.logIn(ctx, env, chosen)
 	s.Close(ctx)
 	if err = made.explained(ctx, err); err != nil {
+		made.undo()
 		return err
 	}
-	return printLogin(env, s.Engine.Snapshot(), chosen)
+	return printLogin(env, s.Engine.Snapshot(), s.Config, chosen)
+}
+
+// prepare is the configuration of the home, or of the account that the login is to make. If
+// it is one of an issuer that publishes its endpoints, it is asked for them.
+func prepare(ctx context.Context, env cli.Environment, settings config.Flags, chosen loginFlags) (config.Config, error) {
+	c, err := session.Load(settings, env.Getenv)
+	if unknown, ok := errors.AsType[*profile.UnknownError](err); ok {
+		return c, cli.Misuse("%v", unknown)
+	}
+	if err != nil {
+		return c, err
+	}
+	session.Warn(env, c)
+	switch {
+	case chosen.issuer != "" && chosen.issuer != profile.CodexName && c.Account.Name == "":
+		return c, cli.Misuse("name the account that the login makes: bezoar login --issuer %s --account NAME", cli.ShellWord(legible.Brief(chosen.issuer)))
+	case chosen.withKey && !c.IsCodex():
+		return c, cli.Misuse("--with-api-key is for logins of Codex, and account %s is one of the profile %s", c.Account.Name, c.Account.Profile)
+	}
+	client := session.NewIssuer(c, env.Getenv, session.Quiet)
+	if err := session.Discover(ctx, &c, client, env.Now()); ctx.Err() != nil {
+		return c, cli.ErrCancelled
+	} else if err != nil {
+		return c, cli.Exit(cli.ExitOperator, fmt.Errorf("the issuer does not say where to log in: %w; bezoar issuer check %s says what to do",
+			err, cli.ShellWord(legible.Brief(c.Account.Profile))))
+	}
+	return c, nil
 }
 
 // errKeyGiven does not repeat the argument: it may be a key.
@@ -124,6 +166,7 @@ func checkPublished(env cli.Environment, home string) error {
 type newLogin struct {
 	*session.Session
 	given *machine.Credential // nil for none yet
+	undo  func()              // takes back the account that it has made
 }
 
 func (l *newLogin) logIn(ctx context.Context, env cli.Environment, chosen loginFlags) error {
@@ -148,12 +191,23 @@ func (l *newLogin) logIn(ctx context.Context, env cli.Environment, chosen loginF
 		leave := show(env, prompt, chosen)
 		err = attempt.Wait()
 		leave()
+		if note := attempt.Note(); err == nil && note != "" {
+			cli.LogLine(env, note)
+		}
 	}
 	return err
 }
 
-// save stores a login and records it.
+// save stores a login and records it. It makes the account before, so that a login has one
+// wherever this process dies.
 func (l *newLogin) save(ctx context.Context, c machine.Credential) error {
+	if l.Config.Account.Name != "" {
+		undo, err := l.Config.Account.Save(l.Config.Root)
+		if err != nil {
+			return &persist.NotDurableError{Err: fmt.Errorf("the account cannot be made: %w", err)}
+		}
+		l.undo = undo
+	}
 	l.given = &c
 	return l.Engine.Login(ctx, c)
 }
@@ -328,7 +382,7 @@ type LoginReport struct {
 	Fingerprint string  `json:"fingerprint"`
 }
 
-func printLogin(env cli.Environment, s machine.Snapshot, chosen loginFlags) error {
+func printLogin(env cli.Environment, s machine.Snapshot, c config.Config, chosen loginFlags) error {
 	if *chosen.asJSON {
 		print := cli.PrintJSON
 		if chosen.device { // a prompt was printed before
@@ -338,17 +392,17 @@ func printLogin(env cli.Environment, s machine.Snapshot, chosen loginFlags) erro
 			string(s.LoginMethod()), protocol.Nullable(s.Account().Email), protocol.Nullable(s.Account().PlanType), s.Access().Short(),
 		})
 	}
-	_, err := fmt.Fprintln(env.Stdout, "Logged in "+NameOf(s)+".")
+	_, err := fmt.Fprintln(env.Stdout, "Logged in "+NameOf(s, c.IssuerName())+".")
 	return err
 }
 
-// NameOf is the account or the method of a login, in words.
-func NameOf(s machine.Snapshot) string {
+// NameOf is the account or the method of a login at an issuer, in words.
+func NameOf(s machine.Snapshot, issuer string) string {
 	switch {
 	case s.LoginMethod() == machine.MethodAPIKey:
 		return "with an API key"
 	case s.Account().Email == "":
-		return "with ChatGPT"
+		return "with " + legible.Line(issuer)
 	case s.Account().PlanType == "":
 		return "as " + legible.Line(s.Account().Email)
 	}

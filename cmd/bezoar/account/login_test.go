@@ -48,7 +48,7 @@ func TestLoginExplainsItsError(t *testing.T) {
 		"full disk":                 {err: &login.FailedError{Code: "persist_failed", Err: &persist.NotDurableError{Err: errors.New("no space left")}}, text: "no space left", code: cli.ExitOperator},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &newLogin{&session.Session{Store: memory.NewStore()}, &key}
+			s := &newLogin{&session.Session{Store: memory.NewStore()}, &key, func() {}}
 			if each.stored {
 				require.NoError(t, s.Store.Replace(t.Context(), key))
 			}
@@ -71,9 +71,9 @@ func TestLoginExplainsItsError(t *testing.T) {
 // An issuer, or who writes the file, decides what an account is called.
 func TestLoginNameIsLegible(t *testing.T) {
 	named := machine.State{Account: machine.Account{Email: "ada\u202e@example.com", PlanType: "plus\x1b[2J"}}
-	require.Equal(t, "as ada @example.com (plus [2J)", NameOf(named.Snapshot()))
+	require.Equal(t, "as ada @example.com (plus [2J)", NameOf(named.Snapshot(), "ChatGPT"))
 	named.Account.PlanType = ""
-	require.Equal(t, "as ada @example.com", NameOf(named.Snapshot()))
+	require.Equal(t, "as ada @example.com", NameOf(named.Snapshot(), "ChatGPT"))
 }
 
 func TestLoginKnowsAPublishedHome(t *testing.T) {

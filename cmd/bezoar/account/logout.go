@@ -34,11 +34,11 @@ func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
-	_, noHome, err := session.Peek(settings, env.Getenv)
+	c, noHome, err := session.Peek(settings, env.Getenv)
 	if err != nil {
 		return err
 	}
-	ended := loggedOut{local: *local}
+	ended := loggedOut{local: *local, aside: session.FormatOf(c).Aside()}
 	if noHome {
 		return ended.print(env, *asJSON)
 	}
@@ -75,7 +75,8 @@ func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 type loggedOut struct {
 	local         bool
 	wasLoggedIn   bool
-	wasUnreadable bool // something was stored that could not be read
+	aside         string // where a file is kept that could not be read
+	wasUnreadable bool   // something was stored that could not be read
 	revocation    engine.Revocation
 }
 
@@ -106,7 +107,7 @@ func (l loggedOut) print(env cli.Environment, asJSON bool) error {
 func (l loggedOut) withoutRevocation() string {
 	switch {
 	case l.wasUnreadable:
-		return "Removed what was stored, which could not be read as a login. If it was a file, it is kept as auth.json.unreadable. If it was a login, it was not revoked, and copies still work."
+		return "Removed what was stored, which could not be read as a login. If it was a file, it is kept as " + l.aside + ". If it was a login, it was not revoked, and copies still work."
 	case !l.wasLoggedIn:
 		return "Not logged in."
 	case l.local:

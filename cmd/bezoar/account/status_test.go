@@ -162,7 +162,7 @@ func TestStatusAgreesWithAnEngine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := config.Load(config.Flags{Home: each.home.Home}, func(string) string { return "" })
 			require.NoError(t, err)
-			options := session.EngineOptions(loaded, session.NewIssuer(loaded, session.Quiet), session.Quiet)
+			options := session.EngineOptions(loaded, session.NewIssuer(loaded, os.Getenv, session.Quiet), session.Quiet)
 			options.Now = func() time.Time { return scenetest.Noon }
 			auth := enginetest.Start(options)
 			defer auth.Close(context.Background())

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
@@ -34,6 +35,7 @@ type Command struct {
 	About   string                    // the rest of the help, with an example
 	Words   []string                  // what may follow besides flags, for a shell to complete
 	Folder  bool                      // a folder follows, before or between flags
+	Account bool                      // the name of an account follows
 	Named   bool                      // a name that the user has given follows, as a folder does
 	Values  map[string][]string       // of flags that take one of a few words
 	Early   func(flags *flag.FlagSet) // defines flags of its own that may stand before its name, nil for none
@@ -161,6 +163,9 @@ func (c Command) start(env Environment, args []string) error {
 	}
 	if problem, ok := ofSetting(err); ok {
 		return problem.of(c)
+	}
+	if unknown, ok := errors.AsType[*config.UnknownAccountError](err); ok {
+		return Misuse("%v%s", unknown, didYouMean(unknown.Name, unknown.Known))
 	}
 	return err
 }

@@ -42,6 +42,9 @@ func (l Commands) completion(env Environment, flags *flag.FlagSet, args []string
 	return print[rest[0]](env.Stdout, l.completables())
 }
 
+// listAccounts is what a shell runs for the names of the accounts.
+const listAccounts = "bezoar accounts --names 2>/dev/null"
+
 // all are the words that may follow the command, each way to write a flag apart.
 func (c completable) all() []option {
 	all := slices.Clone(c.words)
@@ -83,11 +86,15 @@ func bash(out io.Writer, all []completable) error {
 		for _, option := range each.all() {
 			words = append(words, option.word)
 		}
-		fmt.Fprintf(&script, "  %s) words='%s' ;;\n", pattern(each.command), strings.Join(words, " "))
+		fmt.Fprintf(&script, "  %s) words='%s'%s ;;\n", pattern(each.command), strings.Join(words, " "), map[bool]string{true: "\" $(" + listAccounts + ")\""}[each.account])
 	}
 	script.WriteString("  esac\n  case \"$flag\" in\n")
 	for _, flag := range valued(all) {
-		fmt.Fprintf(&script, "  %s) words='%s' ;;\n", strings.Join(flag.names(), "|"), strings.Join(flag.values, " "))
+		words := "'" + strings.Join(flag.values, " ") + "'"
+		if flag.isAccount {
+			words = `"$(` + listAccounts + `)"`
+		}
+		fmt.Fprintf(&script, "  %s) words=%s ;;\n", strings.Join(flag.names(), "|"), words)
 	}
 	script.WriteString("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -o default -F _bezoar bezoar\n")
 	_, err := io.WriteString(out, script.String())
@@ -120,11 +127,18 @@ _bezoar() {
 		for _, option := range each.all() {
 			fmt.Fprintf(&script, "    %s\n", Quoted(strings.TrimSuffix(strings.ReplaceAll(option.word, ":", `\:`)+":"+option.meaning, ":")))
 		}
+		if each.account {
+			fmt.Fprintf(&script, "    ${(f)\"$(%s)\"}\n", listAccounts)
+		}
 		script.WriteString("  ) ;;\n")
 	}
 	script.WriteString("  esac\n  if compset -P '--*='; then flag=${IPREFIX##* }; flag=${flag%=}; known=(); fi\n  case \"$flag\" in\n")
 	for _, flag := range valued(all) {
-		fmt.Fprintf(&script, "  %s) known=(%s) ;;\n", strings.Join(flag.names(), "|"), strings.Join(flag.values, " "))
+		known := strings.Join(flag.values, " ")
+		if flag.isAccount {
+			known = `${(f)"$(` + listAccounts + `)"}`
+		}
+		fmt.Fprintf(&script, "  %s) known=(%s) ;;\n", strings.Join(flag.names(), "|"), known)
 	}
 	script.WriteString("  esac\n  _describe bezoar known || _files\n}\nif [[ $funcstack[1] == _bezoar ]]; then _bezoar \"$@\"; else compdef _bezoar bezoar; fi\n")
 	_, err := io.WriteString(out, script.String())
@@ -161,6 +175,9 @@ complete -c bezoar -f
 		for _, o := range slices.Concat(each.words, each.options) {
 			fmt.Fprintf(&script, "complete -c bezoar -n %s %s -d %s\n", condition, o.fish(), fishQuoted(o.meaning))
 		}
+		if each.account {
+			fmt.Fprintf(&script, "complete -c bezoar -n %s -a '(%s)'\n", condition, listAccounts)
+		}
 		if each.folder {
 			fmt.Fprintf(&script, "complete -c bezoar -n %s -a '(__fish_complete_directories)'\n", condition)
 		}
@@ -178,6 +195,8 @@ func (o option) fish() string {
 		line = "-s " + strings.TrimLeft(o.short, "-") + " " + line
 	}
 	switch {
+	case o.isAccount:
+		line += " -x -a '(" + listAccounts + ")'"
 	case o.values != nil:
 		line += " -x -a " + fishQuoted(strings.Join(o.values, " "))
 	case o.value != "":

@@ -32,6 +32,9 @@ func CodeFor(err error) int {
 	if _, ok := errors.AsType[*config.HomeError](err); ok {
 		return ExitOperator
 	}
+	if _, ok := errors.AsType[*config.AccountError](err); ok {
+		return ExitOperator
+	}
 	return ExitError
 }
 

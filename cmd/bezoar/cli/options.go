@@ -15,6 +15,7 @@ type option struct {
 	short         string   // of a flag, "-c"; "" for none
 	value         string   // what a flag takes, "" for nothing
 	values        []string // all values, if they are a few words
+	isAccount     bool     // its value is the name of an account
 }
 
 // shortOf has the flags that have a second, short name.
@@ -50,6 +51,7 @@ func optionsOf(flags *flag.FlagSet, values map[string][]string) []option {
 		if o.values == nil {
 			o.values = valuesOf[f.Name]
 		}
+		o.isAccount = f.Name == "account"
 		if short, ok := shortOf[f.Name]; ok {
 			o.short = dashed(short)
 		}
@@ -131,6 +133,7 @@ type completable struct {
 	options []option
 	words   []option
 	folder  bool // a folder may follow
+	account bool // the name of an account may follow
 }
 
 // completables are the commands, the longest name first, so that a shell finds the longer
@@ -148,7 +151,7 @@ func (l Commands) completables() []completable {
 		all = append(all, completable{command: parent, words: []option{word}})
 	}
 	for _, each := range l.Shown() {
-		c := completable{command: each.Name, options: append(each.options(), helpOption), folder: each.Folder}
+		c := completable{command: each.Name, options: append(each.options(), helpOption), folder: each.Folder, account: each.Account}
 		for _, word := range each.Words {
 			c.words = append(c.words, option{word: word})
 		}

@@ -42,6 +42,7 @@ Example: bezoar status >/dev/null || bezoar login`
 // variables are the environment variables that the program reads. Of two names the first
 // one that is set counts; one that is set to nothing counts as unset.
 var variables = []option{
+	{word: "BEZOAR_ACCOUNT", meaning: "the account of the home whose login is used; --account takes precedence (default: none, but the login of the home itself)"},
 	{word: "BEZOAR_HOME, CODEX_HOME", meaning: "the folder of auth.json and config.toml; --home takes precedence (default ~/.codex)"},
 	{word: "BEZOAR_BACKEND", meaning: "the Codex that app-server stands in front of, such as 'codex app-server'; --backend takes precedence"},
 	{word: "BEZOAR_FRONT_PROCESS", meaning: "set by app-server for the Codex behind it: the process that stands in front; there app-server takes no backend, so that none leads back to bezoar"},
@@ -71,7 +72,10 @@ var variables = []option{
 // files are the files of a home.
 var files = []option{
 	{word: "auth.json", meaning: "the login, as Codex keeps it"},
-	{word: "config.toml", meaning: "settings, as Codex reads them"},
+	{word: "config.toml", meaning: "settings, as Codex reads them, and [issuers.NAME], the profiles of issuers"},
+	{word: "accounts", meaning: "a folder with a folder for each account, which holds the same files for a login of its own; bezoar accounts lists them"},
+	{word: "account.json, account.json.next", meaning: "in the folder of an account: its profile, and what its issuer said of itself; the same while it is written"},
+	{word: "login.json, login.json.*", meaning: "in the folder of an account: its login, as bezoar keeps it, and what auth.json has beside it"},
 	{word: "auth.ledger", meaning: "the history of refresh tokens, as fingerprints; bezoar log prints it"},
 	{word: "auth.callers", meaning: "a folder with a file for each program whose auth command is bezoar token --auth-command: what it was given last, as a fingerprint"},
 	{word: "auth.intents", meaning: "a folder with a file for each refresh that has begun and has no outcome yet"},

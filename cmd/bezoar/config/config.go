@@ -29,9 +29,14 @@ import (
 
 // Config has all settings. It holds no secret.
 type Config struct {
-	// Home is the absolute path of the folder of auth.json and config.toml. It
-	// was there when Load looked.
-	Home string
+	// Root is the absolute path of the folder of config.toml. It was there when Load looked.
+	Root string
+	// Home is the folder of the login: Root, or that of Account, which is not there yet if
+	// the account is new.
+	Home    string
+	Account Account
+	// Profile is that of the account; the zero Profile for Codex, whose settings follow.
+	Profile profile.Profile
 
 	Restriction     machine.Restriction // which logins may be made and used, by forced_login_method and forced_chatgpt_workspace_id
 	CredentialStore CredentialStore
@@ -85,6 +90,8 @@ const (
 // Flags holds the flags as they were given; "" and nil stand for not given.
 type Flags struct {
 	Home         string
+	Account      string
+	NewAccountOf string // the profile of the account, which may not be there yet; "" if it has to be. No flag of all commands.
 	RefreshFloor string
 	LogLevel     string
 	LogFormat    string
@@ -95,6 +102,7 @@ type Flags struct {
 // Register defines the flags on set, to be filled when set is parsed.
 func (f *Flags) Register(set *flag.FlagSet) {
 	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default: BEZOAR_HOME, CODEX_HOME or ~/.codex, also for an empty one)")
+	set.StringVar(&f.Account, "account", "", "use the login of this `account` of the home, which bezoar accounts lists (default: BEZOAR_ACCOUNT)")
 	set.StringVar(&f.LogLevel, "log-level", "", "the lowest `level` to log on stderr: "+choice(LogLevels)+" (default "+f.logDefault()+")")
 	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: "+choice(LogFormats)+" (default text)")
 	override := func(assignment string) error {
@@ -109,7 +117,7 @@ func (f *Flags) Register(set *flag.FlagSet) {
 func (f Flags) Args() []string {
 	var args []string
 	for _, each := range []setting{
-		{"--home", f.Home}, {"--refresh-floor", f.RefreshFloor}, {"--log-level", f.LogLevel}, {"--log-format", f.LogFormat},
+		{"--home", f.Home}, {"--account", f.Account}, {"--refresh-floor", f.RefreshFloor}, {"--log-level", f.LogLevel}, {"--log-format", f.LogFormat},
 	} {
 		if each.value != "" {
 			args = append(args, each.name+"="+each.value)
@@ -136,17 +144,18 @@ func (f *Flags) RegisterRefresh(set *flag.FlagSet) {
 }
 
 // Load reads the environment through getenv, and config.toml in the home. An
-// error is a *HomeError, a *SettingError or several joined; the server cannot
-// start with it.
+// error is a *HomeError, a *SettingError, an *UnknownAccountError, an *AccountError, a
+// [*profile.UnknownError] or several joined; the server cannot start with it.
 func Load(flags Flags, getenv func(string) string) (Config, error) {
 	env := func(name string) setting { return setting{name, getenv(name)} }
 	var config Config
 	var homeErr error
-	config.Home, homeErr = findHome(flags, env)
+	config.Root, homeErr = findHome(flags, env)
+	config.Home = config.Root
 	if err := errors.Join(homeErr, config.readSettings(flags, env)); err != nil {
 		return Config{}, err
 	}
-	document := openDocument(filepath.Join(config.Home, "config.toml"))
+	document := openDocument(filepath.Join(config.Root, "config.toml"))
 	for _, assignment := range flags.Overrides {
 		if err := document.override(assignment); err != nil {
 			return Config{}, &SettingError{Name: "--config", Err: err}
@@ -154,6 +163,9 @@ func Load(flags Flags, getenv func(string) string) (Config, error) {
 	}
 	config.readDocument(document)
 	config.warnOfPlainHTTP(document.path)
+	if err := config.useAccount(first(setting{"--account", flags.Account}, env("BEZOAR_ACCOUNT")), flags.NewAccountOf); err != nil {
+		return Config{}, err
+	}
 	return config, nil
 }
 

@@ -36,6 +36,7 @@ func TestServerLogsWarningsAndCommandsLogErrors(t *testing.T) {
 func TestDefaultsHoldWithoutSettings(t *testing.T) {
 	home := t.TempDir()
 	require.Equal(t, Config{
+		Root:               home,
 		Home:               home,
 		CredentialStore:    File,
 		RequiresOpenAIAuth: true,

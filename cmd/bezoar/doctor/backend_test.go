@@ -148,7 +148,7 @@ func TestDoctorSaysWhoHasTheControlSocket(t *testing.T) {
 	home, err := os.MkdirTemp("", "d") // a path of a socket has to be short
 	require.NoError(t, err)
 	defer os.RemoveAll(home)
-	p := &probe{config: config.Config{Home: home}}
+	p := &probe{config: config.Config{Root: home}}
 	look := func(want result, text string) {
 		t.Helper()
 		found := socketCheck(t.Context(), p)

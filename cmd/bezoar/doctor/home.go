@@ -63,16 +63,19 @@ func knownAs(known *user.User, err error) string {
 	return known.Username
 }
 
-// ownerOnly are the files that only their owner may read or write.
-var ownerOnly = []struct {
+// owned is a file that only its owner may read or write.
+type owned struct {
 	name string
 	mode fs.FileMode
-}{{".", 0o700}, {"auth.json", 0o600}, {file.LedgerName, 0o600}}
+}
+
+// ownerOnly are those of every home, beside the login.
+var ownerOnly = []owned{{".", 0o700}, {file.LedgerName, 0o600}}
 
 // permissionCheck checks which other users could read or replace a login.
 func permissionCheck(_ context.Context, p *probe) finding {
 	var open, remedies []string
-	for _, each := range ownerOnly {
+	for _, each := range append(ownerOnly, owned{session.FormatOf(p.config).File, 0o600}) {
 		path := filepath.Join(p.config.Home, each.name)
 		info, err := os.Stat(path)
 		if err != nil || info.IsDir() != (each.name == ".") { // other checks report it
@@ -113,7 +116,7 @@ func settingsCheck(_ context.Context, p *probe) finding {
 	for _, each := range p.config.Warnings {
 		problems = append(problems, each.Summary+". "+each.Details)
 		if each.Path != "" {
-			remedy = "correct " + filepath.Join(p.config.Home, "config.toml")
+			remedy = "correct " + filepath.Join(p.config.Root, "config.toml")
 		}
 	}
 	if len(problems) > 0 {
@@ -127,22 +130,23 @@ func loginCheck(ctx context.Context, p *probe) finding {
 		return skip("kept in the memory of each process, where no other process can read it")
 	}
 	record, err := p.store.Load(ctx)
-	path, us := filepath.Join(p.config.Home, "auth.json"), thisUser()
+	name, us := session.FormatOf(p.config).File, thisUser()
+	path := filepath.Join(p.config.Home, name)
 	unreadable, damaged := errors.AsType[*persist.UnreadableError](err)
 	switch {
 	case errors.Is(err, persist.ErrNotFound) && view.MarkedFrom(p.config.Home) != "":
 		from := view.MarkedFrom(p.config.Home)
 		return passed("there is no login; bezoar publish brings one from %s when that home has one: bezoar login --home %s", from, cli.ShellWord(from))
 	case errors.Is(err, persist.ErrNotFound):
-		return passed("there is no login; bezoar login makes one")
+		return passed("there is no login; %s makes one", p.config.Command("login"))
 	case damaged && unreadable.BlocksWrites:
-		return blocking(strings.Replace(unreadable.Problem, "in its place", "in the place of auth.json", 1), "move away what is at "+path)
+		return blocking(strings.Replace(unreadable.Problem, "in its place", "in the place of "+name, 1), "move away what is at "+path)
 	case damaged:
-		return problem(resultFail, "auth.json is not a login: "+unreadable.Problem, "bezoar login replaces it with a new login")
+		return problem(resultFail, name+" is not a login: "+unreadable.Problem, p.config.Command("login")+" replaces it with a new login")
 	case errors.Is(err, fs.ErrPermission):
-		return blocking("auth.json cannot be read: permission denied", "check its owner (ls -l "+cli.ShellWord(path)+"), and give "+us+" permission to read it")
+		return blocking(name+" cannot be read: permission denied", "check its owner (ls -l "+cli.ShellWord(path)+"), and give "+us+" permission to read it")
 	case err != nil:
-		return blocking(fmt.Sprintf("auth.json cannot be read: %v", cli.WithoutPrefix(err)), "check that the disk works, and that "+us+" may read "+path)
+		return blocking(fmt.Sprintf("%s cannot be read: %v", name, cli.WithoutPrefix(err)), "check that the disk works, and that "+us+" may read "+path)
 	case !session.PolicyOf(p.config).Admits(record.Credential):
 		return problem(resultWarn, "the stored login may not be used here",
 			"log in as forced_login_method and forced_chatgpt_workspace_id in config.toml require")
@@ -150,12 +154,20 @@ func loginCheck(ctx context.Context, p *probe) finding {
 	return stateOfLogin(ctx, p, record.Credential.Method)
 }
 
+// methodName is the method of a login, or its issuer if that is not Codex's.
+func methodName(c config.Config, method machine.Method) string {
+	if c.IsCodex() {
+		return string(method)
+	}
+	return c.IssuerName()
+}
+
 // stateOfLogin says of a stored login what status and token say: doctor has no
 // assessment of its own.
 func stateOfLogin(ctx context.Context, p *probe, method machine.Method) finding {
 	v := view.View{Config: p.config, At: p.now().Round(0)}
 	v.LookAt(ctx, p.store, p.ledger, session.Quiet)
-	found := fmt.Sprintf("there is a login with %s; %s: %s", method, v.Phase(), v.Clause())
+	found := fmt.Sprintf("there is a login with %s; %s: %s", methodName(p.config, method), v.Phase(), v.Clause())
 	switch v.Assess().Action {
 	case machine.ActionLogin:
 		return problem(resultWarn, found, v.NextStep())

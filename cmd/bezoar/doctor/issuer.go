@@ -96,7 +96,7 @@ func (p *probe) headIssuer(ctx context.Context) (host string, response *http.Res
 	if proxy, err := outbound.Proxy(request); err == nil && proxy != nil {
 		host += " through the proxy " + proxy.Host
 	}
-	response, err = session.NewIssuer(p.config, session.Quiet).Transport().RoundTrip(request)
+	response, err = session.NewIssuer(p.config, p.getenv, session.Quiet).Transport().RoundTrip(request)
 	if err == nil {
 		response.Body.Close()
 	}

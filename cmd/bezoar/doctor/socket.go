@@ -21,7 +21,7 @@ const serveSocket = "bezoar app-server --listen unix:// --backend 'codex app-ser
 // socketCheck looks at the control socket, where plain codexes find a server by
 // themselves: whether there is one, and whose.
 func socketCheck(ctx context.Context, p *probe) finding {
-	path := rival.ControlSocket(p.config.Home)
+	path := rival.ControlSocket(p.config.Root)
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

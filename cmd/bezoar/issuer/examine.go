@@ -30,11 +30,11 @@ type examination struct {
 	checks   []cli.Finding
 }
 
-const notYet = "This version of bezoar cannot log in at this issuer yet: it shows what a login would be."
+const makesAccount = "An account with a login at this issuer: bezoar login --issuer %s --account NAME"
 
 // examine asks the issuer and says what the profile means.
 func examine(ctx context.Context, env cli.Environment, c config.Config, p profile.Profile) report {
-	e := &examination{p: p, client: session.NewIssuer(c, session.Quiet), getenv: env.Getenv, from: map[string]source{}}
+	e := &examination{p: p, client: session.NewIssuer(c, env.Getenv, session.Quiet), getenv: env.Getenv, from: map[string]source{}}
 	e.discover(ctx)
 	all := e.endpoints(c)
 	e.support()
@@ -49,7 +49,7 @@ func examine(ctx context.Context, env cli.Environment, c config.Config, p profil
 		}
 	}
 	if !r.BuiltIn {
-		note := notYet
+		note := fmt.Sprintf(makesAccount, cli.ShellWord(p.Name))
 		r.Note = &note
 	}
 	return r

@@ -102,6 +102,9 @@ func run(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	defer s.Close(ctx)
+	if err := s.Config.NotForCodex("use " + s.Config.Command("token")); err != nil {
+		return err
+	}
 	free, err := occupy(env, folder, s.Config)
 	if err != nil {
 		return err

@@ -80,11 +80,14 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := loaded.NotForCodex("use " + loaded.Command("token")); err != nil {
+		return err
+	}
 	log := session.NewLog(env, loaded, loaded.LogLevel)
 	cli.IgnoreBrokenPipes()
 	signals, left, stop := heed()
 	defer stop()
-	at, err := codex.listen.open(env, loaded.Home)
+	at, err := codex.listen.open(env, loaded.Root)
 	if err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func appServer(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		defer at.Close()
 	}
 	if behind != nil {
-		behind.begin(loaded.Home, env.Stderr, log, at == nil)
+		behind.begin(loaded.Root, env.Stderr, log, at == nil)
 		defer behind.close()
 	}
 	page, err := live.Listen(*inspectAt)

@@ -43,7 +43,7 @@ type host struct {
 
 // newHost starts the engine, and shows it on the live page.
 func newHost(env cli.Environment, c config.Config, client *protocol.ClientInfo, behind *behind, log *slog.Logger, page *live.Server) (*host, error) {
-	issuer := session.NewIssuer(c, log)
+	issuer := session.NewIssuer(c, env.Getenv, log)
 	h := &host{
 		env: env, config: c, log: log, page: page, client: client, behind: behind, issuer: issuer,
 		renewer: new(appserver.Renewer), audience: new(appserver.Audience),
@@ -139,7 +139,7 @@ func (h *host) accept(conn *jsonrpc.Conn) *appserver.Server {
 	}
 	server := appserver.New(conn, appserver.Options{
 		Engine: h.engine, Logins: h.logins, Backend: h.limits, Renewer: h.renewer, Audience: h.audience,
-		Client: h.client, Home: h.config.Home, Version: h.env.Version, Terminal: terminal(h.env.Getenv), Warnings: warned,
+		Client: h.client, Home: h.config.Root, Version: h.env.Version, Terminal: terminal(h.env.Getenv), Warnings: warned,
 		IsHealthAsked: h.behind != nil, // a client of Codex need not know the notification
 		RequiresAuth:  h.config.RequiresOpenAIAuth, Restriction: h.config.Restriction,
 		Introduce: func(originator, userAgent string) {

@@ -18,12 +18,15 @@ import (
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/outbound"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
+	"github.com/bezoar-auth/bezoar/store/accountjson"
+	"github.com/bezoar-auth/bezoar/store/authjson"
 	"github.com/bezoar-auth/bezoar/store/bounded"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/fallback"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/keyring"
 	"github.com/bezoar-auth/bezoar/store/memory"
+	"github.com/bezoar-auth/bezoar/store/record"
 )
 
 // Load is the configuration. It makes the default home on first use, and no other.
@@ -47,11 +50,11 @@ func Peek(settings config.Flags, getenv func(string) string) (c config.Config, n
 	if !ok {
 		return c, false, err
 	}
-	if missing.Source == config.DefaultHome && errors.Is(err, fs.ErrNotExist) {
+	if isNoAccount := settings.Account == "" && getenv("BEZOAR_ACCOUNT") == ""; isNoAccount && missing.Source == config.DefaultHome && errors.Is(err, fs.ErrNotExist) {
 		if setting, ok := errors.AsType[*config.SettingError](err); ok {
 			return c, false, setting
 		}
-		return config.Config{Home: missing.Path}, true, nil
+		return config.Config{Root: missing.Path, Home: missing.Path}, true, nil
 	}
 	return c, false, cli.Exit(cli.ExitOperator, err)
 }
@@ -67,8 +70,11 @@ func NewLog(env cli.Environment, c config.Config, from slog.Level) *slog.Logger 
 }
 
 // NewIssuer is the client of the issuer.
-func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
-	options := oauth.Options{Profile: ProfileOf(c), Rules: RulesOf(c), Log: log}
+func NewIssuer(c config.Config, getenv func(string) string, log *slog.Logger) *oauth.Client {
+	options := oauth.Options{Profile: ProfileOf(c), Rules: RulesOf(c), Log: log, Secret: clientSecret(c.Profile.Secret, getenv)}
+	if !c.IsCodex() {
+		options.Endpoints, options.SendsIss = EndpointsOf(c), metadataOf(c).SendsIss
+	}
 	if path := c.CACertificatePath; path != "" {
 		options.Authorities = func() ([]byte, error) {
 			certificates, _, err := disk.Here.Read(path, certificatesLimitBytes)
@@ -78,8 +84,12 @@ func NewIssuer(c config.Config, log *slog.Logger) *oauth.Client {
 	return oauth.New(options)
 }
 
-// ProfileOf is the profile of Codex, as the settings have changed it.
+// ProfileOf is the profile of the account, or that of Codex as the settings have changed
+// it.
 func ProfileOf(c config.Config) profile.Profile {
+	if !c.IsCodex() {
+		return c.Profile
+	}
 	p := profile.CodexAt(c.Issuer)
 	p.ClientID = cmp.Or(c.LoginClientID, p.ClientID)
 	p.Endpoints.Revocation = c.RevocationURL
@@ -94,11 +104,17 @@ func RulesOf(c config.Config) outbound.Rules { return outbound.Rules{AllowPlainH
 
 // issuerOf is the issuer of logins that do not name theirs.
 func issuerOf(c config.Config) machine.Issuer {
+	if !c.IsCodex() {
+		return machine.Issuer{TokenEndpoint: EndpointsOf(c).Token, ClientID: c.Profile.ClientID}
+	}
 	return machine.Issuer{TokenEndpoint: c.TokenURL, ClientID: oauth.DefaultClientID}
 }
 
 // PolicyOf is the policy of the machine.
 func PolicyOf(c config.Config) machine.Policy {
+	if !c.IsCodex() {
+		return accountPolicy(c)
+	}
 	return machine.Policy{
 		Issuer: issuerOf(c), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
 		Restriction: c.Restriction, EndpointOverridden: c.TokenURLOverridden, Claims: chatgpt.Claims,
@@ -128,17 +144,25 @@ func LedgerAt(c config.Config, log *slog.Logger, now func() time.Time) *file.Led
 	return file.OpenLedger(c.Home, issuerOf(c), file.LedgerOptions{PostDeadline: c.RefreshDeadline, Log: log, Now: now})
 }
 
+// FormatOf is how the login is written down: Codex's as Codex does.
+func FormatOf(c config.Config) record.Format {
+	if c.IsCodex() {
+		return authjson.Format
+	}
+	return accountjson.Format
+}
+
 // StoreOf is the store of the login. options are for the choice between keyring and file.
 func StoreOf(c config.Config, options fallback.Options) persist.Store {
-	log := options.Log
-	inFile := file.Open(c.Home, file.Options{Log: log})
+	log, format := options.Log, FormatOf(c)
+	inFile := file.Open(c.Home, file.Options{Format: format, Log: log})
 	switch c.CredentialStore {
 	case config.Ephemeral:
 		return memory.NewStore()
 	case config.Keyring:
-		return keyring.Open(c.Home, keyring.Options{Log: log})
+		return keyring.Open(c.Home, keyring.Options{Format: format, Log: log})
 	case config.Auto:
-		inKeyring := keyring.Open(c.Home, keyring.Options{Log: log, KeepFile: true}) // fallback removes the file when that is safe
+		inKeyring := keyring.Open(c.Home, keyring.Options{Format: format, Log: log, KeepFile: true}) // fallback removes the file when that is safe
 		return fallback.Open(c.Home, inKeyring, inFile, options)
 	}
 	return inFile

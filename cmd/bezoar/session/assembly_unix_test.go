@@ -24,7 +24,7 @@ func TestAuthoritiesFileNeitherBlocksNorFillsMemory(t *testing.T) {
 	require.NoError(t, os.WriteFile(huge, nil, 0o600))
 	require.NoError(t, os.Truncate(huge, 1<<40))
 	for _, path := range []string{pipe, huge, "/dev/zero"} {
-		client := NewIssuer(config.Config{CACertificatePath: path}, slog.New(slog.DiscardHandler))
+		client := NewIssuer(config.Config{CACertificatePath: path}, os.Getenv, slog.New(slog.DiscardHandler))
 		request, err := http.NewRequest(http.MethodGet, "https://127.0.0.1:9/", nil)
 		require.NoError(t, err)
 		failed := make(chan error, 1)

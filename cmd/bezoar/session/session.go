@@ -37,18 +37,20 @@ var errInMemory = errors.New("this home keeps logins in the memory of each proce
 // the options of the engine.
 func Open(env cli.Environment, settings config.Flags, adjust ...func(*engine.Options)) (*Session, error) {
 	c, err := Load(settings, env.Getenv)
-	if _, bad := errors.AsType[*config.HomeError](err); bad {
-		err = cli.Exit(cli.ExitOperator, err)
-	}
 	if err != nil {
 		return nil, err
 	}
 	Warn(env, c)
+	return On(env, c, adjust...)
+}
+
+// On is Open for a configuration.
+func On(env cli.Environment, c config.Config, adjust ...func(*engine.Options)) (s *Session, err error) {
 	if c.CredentialStore == config.Ephemeral {
 		return nil, cli.Exit(cli.ExitOperator, errInMemory)
 	}
-	s := &Session{env: env, Config: c, Log: NewLog(env, c, c.LogLevel)}
-	s.Client = NewIssuer(c, s.Log)
+	s = &Session{env: env, Config: c, Log: NewLog(env, c, c.LogLevel)}
+	s.Client = NewIssuer(c, env.Getenv, s.Log)
 	options := EngineOptions(c, s.Client, s.Log)
 	options.SaveWait = saveWait
 	for _, each := range adjust {

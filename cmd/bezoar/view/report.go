@@ -33,6 +33,9 @@ type Status struct {
 	NextAttemptAt   *string `json:"nextAttemptAt"`
 	InDoubt         bool    `json:"inDoubt"`
 	Home            string  `json:"home"`
+	Account         *string `json:"account"` // that the login is one of; null for that of the home itself
+	Issuer          string  `json:"issuer"`  // that gave, or would give, the login; what people call it
+	Subject         *string `json:"subject"` // who the issuer says it is; null for Codex, and where nothing tells
 }
 
 // Report is the state of the login, as JSON.
@@ -43,12 +46,22 @@ func (v *View) Report() Status {
 		Usable: assessed.Usable, Action: string(assessed.Action), Message: v.Clause(),
 		Method: protocol.Nullable(string(v.State.Method())), Email: protocol.Nullable(v.State.Account().Email), PlanType: protocol.Nullable(v.State.Account().PlanType),
 		Fingerprint: protocol.Nullable(v.State.Access().Short()), InDoubt: assessed.InDoubt, Home: v.Config.Home,
+		Account: protocol.Nullable(v.Config.Account.Name), Issuer: v.Config.IssuerName(), Subject: protocol.Nullable(v.Subject()),
 		NextAttemptAt: protocol.Timestamp(assessed.NextAttemptAt),
 	}
 	if !v.State.Token().IsEmpty() {
 		report.AccessExpiresAt = protocol.Timestamp(v.State.Expiry())
 	}
 	return report
+}
+
+// Subject is who the issuer says that the login belongs to, "" if nothing tells, and for a
+// login of Codex.
+func (v *View) Subject() string {
+	if v.Config.IsCodex() {
+		return ""
+	}
+	return v.State.AccountID()
 }
 
 // reason is the reason of the state, as one word for programs.

@@ -3,12 +3,14 @@ package view
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // Unknown stands in place of a state that this process cannot know.
@@ -78,7 +80,11 @@ func (v *View) head(p cli.Paint) string {
 	if at := v.since(); !at.IsZero() {
 		since = " since " + cli.DayTime(at, v.At)
 	}
-	return p.In(v.colour(), v.Phase()) + since + ": " + v.Clause() + "."
+	account := ""
+	if name := v.Config.Account.Name; name != "" {
+		account = fmt.Sprintf("%s (%s): ", name, legible.Line(v.Config.IssuerName()))
+	}
+	return account + p.In(v.colour(), v.Phase()) + since + ": " + v.Clause() + "."
 }
 
 func (v *View) colour() string {
@@ -109,20 +115,20 @@ func (v *View) NextStep() string {
 	}
 	switch assessed.Action {
 	case machine.ActionLogin:
-		return "bezoar login"
+		return v.Config.Command("login")
 	case machine.ActionOperator:
 		if v.State.Blocked() == evidence.BlockMisconfigured && !assessed.Unsaved {
-			return "change the profile of the issuer in config.toml ([issuers.NAME]), or bezoar login"
+			return "change the profile of the issuer in config.toml ([issuers.NAME]), or " + v.Config.Command("login")
 		}
-		return "bezoar doctor"
+		return v.Config.Command("doctor")
 	case machine.ActionWait:
 		return waitUntil(assessed.NextAttemptAt, v.At)
 	}
 	switch {
 	case assessed.Phase == machine.Stale && !assessed.Usable:
-		return "bezoar token"
+		return v.Config.Command("token")
 	case assessed.ClockWrong:
-		return "bezoar doctor"
+		return v.Config.Command("doctor")
 	}
 	return ""
 }

@@ -167,7 +167,7 @@ func (v *View) sentence(first, last persist.Entry, count int) string {
 	who := fmt.Sprintf("process %d", last.PID)
 	switch last.Kind {
 	case persist.Login:
-		return fmt.Sprintf("Logged in%s (%s).", withMethod(last), who)
+		return fmt.Sprintf("Logged in%s (%s).", v.withMethod(last), who)
 	case persist.Adopted:
 		if last.Method == machine.MethodExternal {
 			return fmt.Sprintf("Another program published a token here, and bezoar loaded it (%s).", who)
@@ -175,7 +175,7 @@ func (v *View) sentence(first, last persist.Entry, count int) string {
 		if v.isRefreshedElsewhere(last) {
 			return v.rotationElsewhere(first, last, count, who)
 		}
-		return fmt.Sprintf("Another program stored a login%s, and bezoar loaded it (%s).", withMethod(last), who)
+		return fmt.Sprintf("Another program stored a login%s, and bezoar loaded it (%s).", v.withMethod(last), who)
 	case persist.Logout:
 		return fmt.Sprintf("Logged out (%s).", who)
 	case persist.LogoutFailed:
@@ -257,7 +257,7 @@ func (v *View) consequence(refused persist.Entry) string {
 	return fmt.Sprintf("Another process may send it from %s on.", cli.ExactTime(refused.NotBefore, v.At))
 }
 
-func withMethod(e persist.Entry) string {
+func (v *View) withMethod(e persist.Entry) string {
 	token := ""
 	if e.TokenID != "" {
 		token = ", refresh token " + short(e.TokenID)
@@ -266,7 +266,7 @@ func withMethod(e persist.Entry) string {
 	case machine.MethodAPIKey:
 		return " with an API key, " + short(e.Access)
 	case machine.MethodTokens:
-		return " with ChatGPT" + token
+		return " with " + legible.Line(v.Config.IssuerName()) + token
 	case machine.MethodExternal:
 		return " with tokens that a client brought"
 	}

@@ -44,14 +44,22 @@ func Open(env cli.Environment, settings config.Flags) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	v := View{Config: c, At: env.Now().Round(0), noHome: noHome, inMemory: c.CredentialStore == config.Ephemeral}
 	session.Warn(env, c)
-	if noHome || v.inMemory {
+	if noHome {
+		return View{Config: c, At: env.Now().Round(0), noHome: true, State: machine.New(session.PolicyOf(c)).Snapshot()}, nil
+	}
+	return Of(env, c), nil
+}
+
+// Of looks at the home of a configuration.
+func Of(env cli.Environment, c config.Config) View {
+	v := View{Config: c, At: env.Now().Round(0), inMemory: c.CredentialStore == config.Ephemeral}
+	if v.inMemory {
 		v.State = machine.New(session.PolicyOf(c)).Snapshot()
-		return v, nil
+		return v
 	}
 	v.Look(session.NewLog(env, c, max(c.LogLevel, slog.LevelError)))
-	return v, nil
+	return v
 }
 
 // Look looks at the home and fills in the view.

@@ -1,0 +1,178 @@
+package accounts
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/protocol/oauth"
+	"github.com/bezoar-auth/bezoar/store/fallback"
+)
+
+// Remove is bezoar accounts remove.
+var Remove = cli.Command{
+	Name:    "accounts remove",
+	Summary: "Log out an account, and remove all that is kept of it.",
+	Usage:   "NAME [--local] [--yes] [flags]",
+	About: `Logs the account NAME out, revokes its login at the issuer, and removes its folder with
+the ledger. It asks first, unless --yes is given. While a refresh of the login is under way,
+or has no answer yet, it refuses: the tokens that come would be lost and live on. With --local
+the issuer is not asked, and copies of the login keep working.
+
+Example: bezoar accounts remove work`,
+	Account: true,
+	Run:     remove,
+}
+
+func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
+	var settings config.Flags
+	settings.Register(flags)
+	local := flags.Bool("local", false, "do not revoke the login at the issuer")
+	yes := flags.Bool("yes", false, "do not ask")
+	names, err := parseNames(flags, args, 1, "name the account to remove; bezoar accounts lists them")
+	if err != nil {
+		return err
+	}
+	settings.Account = names[0]
+	c, err := session.Load(settings, env.Getenv)
+	if broken, ok := errors.AsType[*config.AccountError](err); ok && *local {
+		c, err = brokenAccount(env, settings, broken)
+	}
+	if err != nil {
+		return err
+	}
+	if !*yes {
+		if err := ask(env, fmt.Sprintf("Log out the account %s and remove all that is kept of it?", c.Account.Name)); err != nil {
+			return err
+		}
+	}
+	ctx, stop := cli.UntilSignal()
+	defer stop()
+	said, err := logOut(ctx, env, c, *local)
+	if err != nil {
+		return err
+	}
+	if err := discard(c.Home); err != nil {
+		return cli.Exit(cli.ExitOperator, fmt.Errorf("the account is logged out, and its folder %s cannot be removed: %w", c.Home, cli.WithoutPath(err)))
+	}
+	_, err = fmt.Fprintf(env.Stdout, "Removed the account %s%s.\n", c.Account.Name, said)
+	return err
+}
+
+// brokenAccount is the configuration of an account whose profile cannot be used: enough to
+// remove what is on this machine.
+func brokenAccount(env cli.Environment, settings config.Flags, broken *config.AccountError) (config.Config, error) {
+	c, _, err := ofHome(env, settings)
+	c.Account.Name, c.Home = broken.Account, config.AccountFolder(c.Root, broken.Account)
+	c.Profile.Issuer = "unknown" // the record is one of any issuer
+	return c, err
+}
+
+// logOut logs the account out, if nothing is under way.
+func logOut(ctx context.Context, env cli.Environment, c config.Config, isLocal bool) (said string, err error) {
+	if c.CredentialStore == config.Ephemeral {
+		return "", nil // no login is on the disk
+	}
+	if err := checkIdle(ctx, c); err != nil {
+		return "", err
+	}
+	s, err := session.On(env, c)
+	if err != nil {
+		return "", err
+	}
+	var revoked <-chan engine.Revocation
+	if isLocal {
+		err = s.Engine.LogoutLocally(ctx)
+	} else {
+		revoked, err = s.Engine.Logout(ctx)
+	}
+	s.Close(ctx) // which waits for the revocation
+	if err != nil {
+		return "", cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
+	}
+	if isLocal {
+		return ". Its login was not revoked: copies of it still work", nil
+	}
+	switch ended := <-revoked; {
+	case !ended.Asked:
+		return "", nil
+	case errors.Is(ended.Err, oauth.ErrNoRevocation):
+		return ". Its issuer revokes no logins: copies of this one work until they expire", nil
+	case ended.Err != nil:
+		return ". Its login could not be revoked at the issuer: copies of it may work until they expire", nil
+	}
+	return ", and revoked its login at the issuer", nil
+}
+
+// checkIdle returns an error while a post of the refresh token is under way, or has no
+// outcome and may yet have one.
+func checkIdle(ctx context.Context, c config.Config) error {
+	store, ledger := session.StoreOf(c, fallback.Options{Log: session.Quiet, Look: true}), session.LedgerOf(c, session.Quiet)
+	record, err := store.Load(ctx)
+	if err != nil {
+		return nil // there is no login that could be refreshed
+	}
+	doubt, err := ledger.PeekDoubt(ctx, session.PolicyOf(c).TokenID(record.Credential))
+	if err != nil {
+		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
+	}
+	if doubt.Times > 0 && !doubt.HolderGone {
+		return cli.Exit(cli.ExitWait, fmt.Errorf("a refresh of the account %s is under way; nothing has changed. Try again in a moment", c.Account.Name))
+	}
+	return nil
+}
+
+// discard removes the folder of an account. It is no account from the first step on.
+func discard(folder string) error {
+	parent, name := filepath.Split(folder)
+	gone, err := os.MkdirTemp(parent, ".removed-")
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(folder, filepath.Join(gone, name)); err != nil { // as on Windows, where a file in it is open
+		_ = os.Remove(gone)
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// ask returns nil if the user says yes.
+func ask(env cli.Environment, question string) error {
+	if !cli.IsTerminal(env.Stdin) {
+		return cli.Misuse("standard input is no terminal to ask at: add --yes to remove it without a question")
+	}
+	fmt.Fprint(env.Stderr, question+" [y/N] ")
+	line, _ := bufio.NewReader(env.Stdin).ReadString('\n')
+	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
+		return cli.ErrCancelled
+	}
+	return nil
+}
+
+// parseNames reads flags, which may stand before, between and behind the names.
+func parseNames(flags *flag.FlagSet, args []string, count int, misuse string) ([]string, error) {
+	var names []string
+	for {
+		rest, err := cli.ParseWords(flags, args)
+		if err != nil {
+			return nil, err
+		}
+		if len(rest) == 0 {
+			break
+		}
+		names, args = append(names, rest[0]), rest[1:]
+	}
+	if len(names) != count {
+		return nil, cli.Misuse("%s", misuse)
+	}
+	return names, nil
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bezoar-auth/bezoar/protocol/profile"
+	"github.com/bezoar-auth/bezoar/store/disk"
+)
+
+// Account is a home of its own below the home, for the logins of one profile. The zero
+// Account is none.
+type Account struct {
+	Name    string
+	Profile string // [issuers.NAME] of config.toml, or codex
+	IsNew   bool   // nothing of it is on the disk: a login makes it
+
+	// Metadata is what the issuer said of itself at the last login, or at the last bezoar
+	// issuer check: so no refresh waits for it. FoundAt is when; zero if the issuer was never
+	// asked.
+	Metadata profile.Metadata
+	FoundAt  time.Time
+}
+
+// accountFile is the file of an account. It holds no secret.
+const accountFile = "account.json"
+
+// accountVersion is that of the files that this program writes.
+const accountVersion = 1
+
+const accountLimitBytes = 1 << 20
+
+type accountJSON struct {
+	Version  int              `json:"version"`
+	Profile  string           `json:"profile"`
+	FoundAt  time.Time        `json:"found_at,omitzero"`
+	Metadata profile.Metadata `json:"metadata"`
+}
+
+func readAccount(home, name string) (Account, error) {
+	path := filepath.Join(AccountFolder(home, name), accountFile)
+	content, _, err := disk.Here.Read(path, accountLimitBytes)
+	if err != nil {
+		return Account{}, fmt.Errorf("%s cannot be read: %w", path, err)
+	}
+	var read accountJSON
+	switch err := json.Unmarshal(content, &read); {
+	case read.Version > accountVersion:
+		return Account{}, fmt.Errorf("a newer bezoar wrote %s; use that bezoar", path)
+	case err != nil, read.Version < 1, read.Profile == "":
+		return Account{}, fmt.Errorf("%s does not say what an account is; bezoar accounts remove %s removes it", path, name)
+	}
+	return Account{Name: name, Profile: read.Profile, Metadata: read.Metadata, FoundAt: read.FoundAt}, nil
+}
+
+// Save writes the account into the home, which makes it one. undo takes that back, for a
+// login that failed.
+func (a Account) Save(home string) (undo func(), err error) {
+	folder := AccountFolder(home, a.Name)
+	path := filepath.Join(folder, accountFile)
+	content, err := json.MarshalIndent(accountJSON{accountVersion, a.Profile, a.FoundAt.UTC(), a.Metadata}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	before, _, missing := disk.Here.Read(path, accountLimitBytes)
+	if missing != nil && !isMissing(missing) {
+		return nil, missing
+	}
+	if err := errors.Join(disk.Here.MakeFolder(filepath.Dir(folder)), disk.Here.MakeFolder(folder)); err != nil {
+		return nil, err
+	}
+	undo = func() {
+		if missing == nil {
+			_ = put(path, before)
+			return
+		}
+		_, _ = disk.Here.Remove(path), os.Remove(folder) // which stays if a login is there
+	}
+	if err := put(path, append(content, '\n')); err != nil {
+		undo()
+		return nil, err
+	}
+	return undo, nil
+}
+
+// put replaces the file of an account. It is on the disk when nil is returned.
+func put(path string, content []byte) error {
+	next := path + ".next"
+	err := disk.Here.Remove(next)
+	if err == nil {
+		err = disk.Here.Create(next, content)
+	}
+	if err == nil {
+		err = disk.Here.Rename(next, path)
+	}
+	return err
+}
