@@ -115,7 +115,7 @@ func (s State) refreshesAt(at time.Time) time.Time {
 	switch {
 	case s.Phase == Fresh:
 		return s.DueAt
-	case s.Phase != Stale || s.Attempt != 0 || s.Objected || !s.refreshesItself():
+	case s.Phase != Stale || s.Attempt != 0 || !s.refreshesItself():
 		return time.Time{}
 	case s.mayAttempt(at):
 		return at

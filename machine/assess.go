@@ -142,7 +142,7 @@ func (s State) nextAttempt(at time.Time) time.Time {
 		return s.NotBefore
 	case s.Attempt != 0:
 		return s.LastAttempt.Add(s.Policy.attemptLimit())
-	case s.refreshesItself() && !s.Objected && !s.mayAttempt(at):
+	case s.refreshesItself() && !s.mayAttempt(at):
 		return s.NotBefore
 	}
 	return time.Time{}

@@ -13,15 +13,16 @@ type mutant struct {
 }
 
 const (
-	unit       = "./machine"
-	engineUnit = "./machine/engine"
-	story      = "./properties/simulation -run=^(TestSimulation|TestStoriesThatBrokeAPromise)$"
-	naive      = "./properties/model -run=^TestMachineAgreesWithTheModel$ -rapid.checks=3000"
-	clients    = "./properties/linearizable -run=^TestHistoriesAreLinearizable$ -rapid.checks=3000"
-	poisoned   = "./properties -run=^TestPoisonedNeverIssuesAnotherRefresh$"
-	server     = "./properties -run=^TestPoisonedServerPostsNothing$"
-	fronts     = "./properties/fronts -run=^(TestFrontKeepsItsPromises|Fuzz.*)$ -rapid.checks=1500"
-	table      = "./properties/walk ./properties/model -run=^(TestEveryEventInEveryState|TestLateVerdict|TestMachineAgrees).*$"
+	unit          = "./machine"
+	engineUnit    = "./machine/engine"
+	story         = "./properties/simulation -run=^(TestSimulation|TestStoriesThatBrokeAPromise)$"
+	naive         = "./properties/model -run=^TestMachineAgreesWithTheModel$ -rapid.checks=3000"
+	clients       = "./properties/linearizable -run=^TestHistoriesAreLinearizable$ -rapid.checks=3000"
+	poisoned      = "./properties -run=^TestPoisonedNeverIssuesAnotherRefresh$"
+	misconfigured = "./properties -run=^TestMisconfiguredIsPostedOnce"
+	server        = "./properties -run=^TestPoisonedServerPostsNothing$"
+	fronts        = "./properties/fronts -run=^(TestFrontKeepsItsPromises|Fuzz.*)$ -rapid.checks=1500"
+	table         = "./properties/walk ./properties/model -run=^(TestEveryEventInEveryState|TestLateVerdict|TestMachineAgrees).*$"
 )
 
 // mutants are written by hand: each is a fault that a programmer could make.
@@ -33,6 +34,52 @@ var mutants = []mutant{
 	{"a transient failure poisons", "machine/table.go",
 		`row(refreshFailedTransient, []Phase{Stale}, Stale,`, `row(refreshFailedTransient, []Phase{Stale}, Poisoned,`,
 		"a transient failure never poisons", unit, false},
+	// What the issuer objects to.
+	{"an objection condemns the token", "machine/table.go",
+		`row(refreshMisconfigured, []Phase{Stale}, Stale,`, `row(refreshMisconfigured, []Phase{Stale}, Poisoned,`,
+		"a misconfiguration never condemns a token", misconfigured, true},
+	{"an ask posts again what the issuer objects to", "machine/asked.go",
+		`(wait <= 0 || !isKnown) && !s.Objected`, `(wait <= 0 || !isKnown)`,
+		"an ask of a login that the issuer objects to is a look, and no refresh", unit, false},
+	{"a login that is loaded with an objection is refreshed when it ages", "machine/asked.go",
+		"	if s.Objected {\n		s.Cause = cause", "	if s.Objected && trigger == \"\" {\n		s.Cause = cause",
+		"a misconfiguration is posted once for each token and profile", unit, false},
+	{"an objection to another profile counts", "machine/history/objection.go",
+		`case each.Profile == profile:`, `default:`,
+		"an objection ends when the profile changes", unit, false},
+	{"a login does not lift an objection to its token", "machine/history/objection.go",
+		"case each.Why == \"\":\n			return nil", "case each.Why == \"\":",
+		"an objection ends with a login", "./store/journal", false},
+	{"who looked before the objection posts", "store/memory/ledger.go",
+		`|| l.history.Objection(e.TokenID, e.Profile) != nil`, ``,
+		"a misconfiguration is posted once, also without the lock", "./store/memory", false},
+	{"who looked before the objection posts, with files", "store/file/ledger.go",
+		`|| history.Objection(made.TokenID, made.Profile) != nil`, ``,
+		"a misconfiguration is posted once, also without the lock", "./store/file -run=^TestLedgerKeepsTheContract$", false},
+	{"an intent is taken back before its objection is written", "store/file/ledger.go",
+		`!outcome.Lost && !outcome.IsInVain() && !outcome.IsAnswer()`, `!outcome.Lost && !outcome.IsAnswer()`,
+		"no other process posts between the two", "./store/file -run=^TestKillAfterAnObjection", false},
+	{"an objection without its end leaves a doubt", "store/file/ledger.go",
+		`open, over = open[:len(open)-1], append(over, newest)`, `return history.Doubt{Since: newest.At, Times: newest.times, HolderGone: l.gone(newest)}, over, nil`,
+		"the issuer has answered: nothing is in doubt", "./store/file -run=^TestKillAfterAnObjection", false},
+	{"an objection settles an earlier doubt", "store/journal/replay.go",
+		`case e.IsAnswer():`, `case e.IsAnswer() || e.IsInVain():`,
+		"what an earlier post did is as unknown as it was", "./store/file -run=^TestKillAfterAnObjection", false},
+	{"a 401 that no code explains holds a login for good", "machine/engine/internal/owner/commit.go",
+		`if !answer.Unexplained {`, `if true {`,
+		"a gateway's 401 needs no person", engineUnit, false},
+	{"a demand for a login is the operator's", "machine/assess.go",
+		`s.isIncomplete(), s.Blocked == evidence.BlockLoginNeeded:`, `s.isIncomplete():`,
+		"what a login ends is said to need one", unit, false},
+	{"a new profile waits for what was said to the old one", "machine/history/history.go",
+		`if d.OfClient && d.Profile != profile {`, `if false {`,
+		"an objection ends when the profile changes", unit, false},
+	{"the first row of a profile counts, and not the most exact one", "protocol/profile/meaning.go",
+		`(!ok || row.exactness() > best.exactness())`, `!ok`,
+		"a general refusal condemns no token for a misconfiguration that the profile names", "./protocol/profile", false},
+	{"rows that contradict are no mistake", "protocol/profile/decode.go",
+		`earlier.Code == row.Code && earlier != row`, `earlier.Code == row.Code && false`,
+		"a broken profile names key and line", "./protocol/profile", false},
 	{"two refreshes in flight", "machine/asked.go",
 		`return s.Phase == Stale && s.Attempt == 0 && (wait`, `return s.Phase == Stale && (wait`,
 		"at most one refresh is in flight", table, false},
@@ -238,7 +285,7 @@ var mutants = []mutant{
 		`{Status: 400, Code: "invalid_client", Meaning: Misconfigured},`, `{Status: 400, Code: "invalid_client", Meaning: Refused},`,
 		"a misconfiguration is no verdict", "./protocol/oauth", false},
 	{"the standard's rows come before the profile's", "protocol/profile/meaning.go",
-		`if row.covers(answer.Code, answer.Status, answer.asIfRefused()) {`, `if row.covers(answer.Code, answer.Status, answer.asIfRefused()) && (row.Code != "invalid_request" || !a.Standard) {`,
+		`if row, ok := a.own(answer); ok {`, `if row, ok := a.own(answer); ok && (row.Code != "invalid_request" || !a.Standard) {`,
 		"an issuer's own words count first", "./protocol/oauth", false},
 	{"a grant that cannot be read is not in doubt", "protocol/oauth/classify.go",
 		`return m == nil && !outbound.IsPage`, `return false && !outbound.IsPage`,

@@ -1,11 +1,16 @@
 package oauth_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
@@ -62,6 +67,7 @@ func TestAnswersOfRealIssuersAreJudgedRight(t *testing.T) {
 		"GitHub: a form":                              {standard, 200, `access_token=a&expires_in=28800&refresh_token=r`, granted},
 		"too many requests, whatever they say":        {standard, 429, `{"error":"invalid_grant"}`, unavailable},
 		"a 401 without a word":                        {standard, 401, ``, unexplained},
+		"a 401 of a gateway in JSON":                  {standard, 401, `{"message":"Unauthorized"}`, unexplained},
 		"a 401 of a portal":                           {standard, 401, `<html>log in</html>`, unavailable},
 		"a proxy's 407":                               {standard, 407, `{"error":"invalid_request"}`, unavailable},
 		"a type of content that is not understood":    {standard, 415, ``, misconfigured},
@@ -72,5 +78,23 @@ func TestAnswersOfRealIssuersAreJudgedRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, row.want, oauth.Judge(row.means, row.status, row.body))
 		})
+	}
+}
+
+func TestAnAnswerThatIsNoVerdictReachesTheEngineAsThat(t *testing.T) {
+	said := func(status int, code string) evidence.Evidence { return evidence.Evidence{Status: status, Code: code} }
+	token := secret.New("a-refresh-token-of-some-length")
+	for body, want := range map[string]endpoint.Answer{
+		`{"error":"invalid_client"}`:                 endpoint.Misconfigured{Evidence: said(401, "invalid_client")},
+		`{"error":"login_required"}`:                 endpoint.LoginNeeded{Evidence: said(401, "login_required")},
+		`{"message":"Unauthorized"}`:                 endpoint.Misconfigured{Evidence: said(401, ""), Unexplained: true},
+		`{"error":"a-refresh-token-of-some-length"}`: endpoint.Misconfigured{Evidence: said(401, ""), Unexplained: true},
+	} {
+		p := plain()
+		p.Answers = profile.Answers{Standard: true, Bare401: profile.Misconfigured}
+		o := options(answering(401, strings.NewReader(body)))
+		o.Profile = p
+		client := oauth.New(o)
+		require.Equal(t, want, client.Refresh(t.Context(), machine.Issuer{TokenEndpoint: p.Endpoints.Token, ClientID: p.ClientID}, token, ""), body)
 	}
 }

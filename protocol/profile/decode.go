@@ -13,6 +13,8 @@ type problem struct {
 	isRow  bool
 	member string // of a row, or of a table of params; "" for none
 	text   string
+
+	rival *problem // the place of a row that says something else of the same answers; nil for none
 }
 
 // key is the place as a person reads it.
@@ -116,5 +118,29 @@ func (p *Profile) contradictions(table map[string]any) []problem {
 	case !isOpen:
 		p.RedirectPorts = nil
 	}
+	return append(problems, p.Answers.contradictions()...)
+}
+
+// contradictions are the rows that say something else of the same answers than an earlier
+// row. Of two rows that cover an answer, the more exact one counts, see [Answers.own].
+func (a Answers) contradictions() (problems []problem) {
+	listed, places := map[Meaning]int{}, make([]problem, len(a.Rows))
+	for i, row := range a.Rows {
+		places[i] = problem{name: listOf[row.Meaning], row: listed[row.Meaning], isRow: true}
+		listed[row.Meaning]++
+		at := slices.IndexFunc(a.Rows[:i], func(earlier Row) bool {
+			return earlier.Status == row.Status && earlier.Code == row.Code && earlier != row
+		})
+		if at < 0 {
+			continue
+		}
+		found := places[i]
+		found.rival = &places[at]
+		found.text = found.rival.key() + " says something else of the same answers; leave one of them out"
+		problems = append(problems, found)
+	}
 	return problems
 }
+
+// listOf are the keys of the rows.
+var listOf = map[Meaning]string{Refused: "refusals", Misconfigured: "misconfigured", LoginNeeded: "login_needed"}

@@ -79,7 +79,10 @@ func rowsOf(t *rapid.T) (rows []profile.Row) {
 			if meaning == profile.Refused {
 				row.Reason = rapid.SampledFrom(slices.Sorted(maps.Keys(reasonWords))).Draw(t, "reason")
 			}
-			rows = append(rows, row)
+			isSame := func(other profile.Row) bool { return other.Status == row.Status && other.Code == row.Code }
+			if !slices.ContainsFunc(rows, isSame) {
+				rows = append(rows, row)
+			}
 		}
 	}
 	return rows

@@ -50,9 +50,7 @@ var keys = sync.OnceValue(func() []key {
 		span("refresh_before", 0, func(p *Profile) *time.Duration { return &p.RefreshBefore }),
 		word("refresh_rotation", func(p *Profile) *Rotation { return &p.Rotation }, Rotating, Static),
 		span("refresh_reuse_leeway", 0, func(p *Profile) *time.Duration { return &p.ReuseLeeway }),
-		rows("refusals", Refused),
-		rows("misconfigured", Misconfigured),
-		rows("login_needed", LoginNeeded),
+		rows(Refused), rows(Misconfigured), rows(LoginNeeded),
 		is("standard_rows", func(p *Profile) *bool { return &p.Answers.Standard }),
 		word("bare_401", func(p *Profile) *Meaning { return &p.Answers.Bare401 }, Misconfigured, Refused),
 		text("error_pointer", isClaim, func(p *Profile) *string { return &p.Answers.ErrorPointer }),
@@ -244,7 +242,8 @@ func reasonOf(word string) history.Reason {
 
 // rows reads the rows of answers that have one meaning, such as
 // { status = 400, error = "invalid_request", reason = "expired" }.
-func rows(name string, meaning Meaning) key {
+func rows(meaning Meaning) key {
+	name := listOf[meaning]
 	return key{name, func(p *Profile, value any) []problem {
 		tables, ok := tablesOf(value)
 		if !ok {

@@ -19,7 +19,7 @@ const (
 
 // Answers says what the answers of one issuer's token endpoint mean.
 type Answers struct {
-	Rows         []Row   // of the profile; the first one that covers an answer counts
+	Rows         []Row   // of the profile; the most exact one that covers an answer counts
 	Standard     bool    // the standard's rows follow
 	Bare401      Meaning // of a 401 that no row covers: Refused or Misconfigured
 	ErrorPointer string  // to the error code, where it is in no usual place (RFC 6901); "" for none
@@ -85,10 +85,8 @@ func (a Answers) Judge(answer Answer) Judgement {
 	case answer.IsPage:
 		return Judgement{Meaning: Unavailable}
 	}
-	for _, row := range a.Rows {
-		if row.covers(answer.Code, answer.Status, answer.asIfRefused()) {
-			return row.judgement()
-		}
+	if row, ok := a.own(answer); ok {
+		return row.judgement()
 	}
 	if a.Standard {
 		for _, row := range standard {
@@ -103,6 +101,29 @@ func (a Answers) Judge(answer Answer) Judgement {
 		return bare
 	}
 	return Judgement{Meaning: Unavailable}
+}
+
+// own is the profile's row about an answer: the one with status and code before one with
+// the code alone, and that before one with the status alone. Of two that are as exact, the
+// first one counts; what is not right about that, [Set.Get] reports.
+func (a Answers) own(answer Answer) (best Row, ok bool) {
+	for _, row := range a.Rows {
+		if row.covers(answer.Code, answer.Status, answer.asIfRefused()) && (!ok || row.exactness() > best.exactness()) {
+			best, ok = row, true
+		}
+	}
+	return best, ok
+}
+
+func (r Row) exactness() int {
+	exactness := 0
+	if r.Code != "" {
+		exactness += 2
+	}
+	if r.Status != 0 {
+		exactness++
+	}
+	return exactness
 }
 
 // asIfRefused is 400 for a success with an error code, and else the status: GitHub and

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,7 @@ func TestEveryAnswerHasOneMeaning(t *testing.T) {
 		require.Equal(t, answer.Grants, got.Meaning == profile.Granted, "a grant is one, and nothing else is")
 		require.Equal(t, got.Meaning == profile.Refused, got.Reason != "", "a refusal alone has a reason")
 		require.Equal(t, got, means.Judge(answer))
+		require.True(t, !got.Unexplained || got.Meaning == profile.Misconfigured && answer.Status == 401)
 		if answer.IsPage && !answer.Grants {
 			require.Equal(t, profile.Unavailable, got.Meaning)
 		}
@@ -59,6 +61,40 @@ func TestRowsOfTheProfileComeFirst(t *testing.T) {
 	require.Equal(t, profile.Refused, means.Judge(profile.Answer{Status: 403, Code: "invalid_grant"}).Meaning, "the standard's row, for another status")
 	require.Equal(t, history.ReasonRevoked, means.Judge(profile.Answer{Status: 401, Code: "invalid_client"}).Reason)
 	require.Equal(t, profile.Misconfigured, means.Judge(profile.Answer{Status: 200, Code: "ratelimited"}).Meaning)
+}
+
+func TestTheMostExactRowOfAProfileCounts(t *testing.T) {
+	rows := []profile.Row{
+		{Status: 400, Meaning: profile.Refused, Reason: history.ReasonExpired},
+		{Code: "odd", Meaning: profile.Misconfigured},
+		{Status: 403, Code: "odd", Meaning: profile.LoginNeeded},
+		{Status: 401, Meaning: profile.LoginNeeded},
+		{Status: 401, Code: "invalid_client", Meaning: profile.Misconfigured},
+	}
+	reversed := slices.Clone(rows)
+	slices.Reverse(reversed)
+	for _, ordered := range [][]profile.Row{rows, reversed} {
+		means := profile.Answers{Standard: true, Bare401: profile.Refused, Rows: ordered}
+		for answer, want := range map[profile.Answer]profile.Meaning{
+			{Status: 400, Code: "new_thing"}:      profile.Refused,
+			{Status: 400, Code: "odd"}:            profile.Misconfigured,
+			{Status: 403, Code: "odd"}:            profile.LoginNeeded,
+			{Status: 401, Code: "new_thing"}:      profile.LoginNeeded,
+			{Status: 401, Code: "invalid_client"}: profile.Misconfigured,
+			{Status: 200, Code: "odd"}:            profile.Misconfigured,
+		} {
+			require.Equal(t, want, means.Judge(answer).Meaning, "%+v", answer)
+		}
+	}
+}
+
+// A 401 that no row explains may be that of a gateway in front of the issuer.
+func TestAMisconfigurationSaysWhetherARowExplainsIt(t *testing.T) {
+	means := profile.Answers{Standard: true, Bare401: profile.Misconfigured, Rows: []profile.Row{{Status: 401, Code: "our_own", Meaning: profile.Misconfigured}}}
+	for code, unexplained := range map[string]bool{"": true, "unauthorized": true, "invalid_client": false, "our_own": false} {
+		require.Equal(t, profile.Judgement{Meaning: profile.Misconfigured, Unexplained: unexplained}, means.Judge(profile.Answer{Status: 401, Code: code}), code)
+	}
+	require.False(t, means.Judge(profile.Answer{Status: 415}).Unexplained)
 }
 
 func TestBare401IsWhatTheProfileSays(t *testing.T) {

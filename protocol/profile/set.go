@@ -88,6 +88,11 @@ func (s Set) Get(name string) (Profile, error) {
 	}
 	var all []*Error
 	for _, each := range problems {
+		if each.rival != nil {
+			if line := s.line(each.rival.row, each.rival.path(name)...); line > 0 {
+				each.text += fmt.Sprintf(" (line %d)", line)
+			}
+		}
 		all = append(all, &Error{name, each.key(), s.line(each.row, each.path(name)...), each.text})
 	}
 	slices.SortStableFunc(all, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })

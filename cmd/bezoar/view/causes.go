@@ -15,7 +15,7 @@ import (
 // causes say what leads to the present state: what the ledger shows, else what is usual.
 // The ledger of one home does not show what was done with a copy of the login.
 func (v *View) causes() string {
-	if v.State.Blocked() == evidence.BlockMisconfigured {
+	if v.State.Blocked() == evidence.BlockMisconfigured && v.State.Evidence().Status != 0 {
 		return causeOfObjection(v.State.Evidence().Evidence)
 	}
 	if v.State.Phase() != machine.Poisoned {

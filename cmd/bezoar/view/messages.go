@@ -97,6 +97,9 @@ func (v *View) objection() string { return objectionOf(v.State.Blocked(), v.Stat
 func objectionOf(why evidence.BlockReason, said evidence.Evidence) string {
 	switch why {
 	case evidence.BlockMisconfigured:
+		if words, ok := noAnswer[said.Problem]; ok { // the issuer was not asked
+			return words
+		}
 		return "the issuer does not accept this client" + inBrackets(said) + "; the login itself is not refused"
 	case evidence.BlockLoginNeeded:
 		return "the issuer wants the user to log in" + inBrackets(said) + "; the refresh token is not refused"

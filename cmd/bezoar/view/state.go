@@ -118,7 +118,11 @@ func (v *View) NextStep() string {
 		return v.Config.Command("login")
 	case machine.ActionOperator:
 		if v.State.Blocked() == evidence.BlockMisconfigured && !assessed.Unsaved {
-			return "change the profile of the issuer in config.toml ([issuers.NAME]), or " + v.Config.Command("login")
+			do := "change the profile"
+			if v.State.Evidence().Problem == evidence.ProblemOtherProfile {
+				do = "put the profile back"
+			}
+			return do + " in config.toml ([issuers." + cmp.Or(v.Config.Profile.Name, "NAME") + "]), or " + v.Config.Command("login")
 		}
 		return v.Config.Command("doctor")
 	case machine.ActionWait:

@@ -241,6 +241,8 @@ func (v *View) deferral(first, last persist.Entry, count int, who string) string
 	}
 	wait := ""
 	switch {
+	case last.IsObjection() && last.Evidence.Status == 0:
+		return fmt.Sprintf("Refresh token %s was not sent: %s (%s).", short(last.TokenID), objectionOf(last.Objection, last.Evidence), who)
 	case last.IsObjection():
 		what = objectionOf(last.Objection, last.Evidence)
 		wait = " It is not sent again until the profile or the login is another."
