@@ -346,7 +346,7 @@ var mutants = []mutant{
 		`return s.LastAttempt.Add(s.Policy.attemptLimit())`, `return at.Add(s.Policy.attemptLimit())`,
 		"a wait has a time at which something changes", unit, false},
 	{"a lifetime is counted from the answer", "protocol/oauth/client.go",
-		`answer.Response = answer.Response.SentAt(sentAt)`, `answer.Response = answer.Response.SentAt(c.options.Now().Add(0 * time.Since(sentAt)))`,
+		`answer.Response = c.taken(answer.Response).SentAt(sentAt)`, `answer.Response = c.taken(answer.Response).SentAt(c.options.Now().Add(0 * time.Since(sentAt)))`,
 		"no token is used for too long", "./protocol/oauth -run=^TestLifetime", false},
 	{"room is given back without a bound", "store/bounded/store.go",
 		`return func() { s.giveBack(held) }, nil`, `return held, nil`,
