@@ -122,7 +122,7 @@ func (s State) doubting(doubt history.Doubt, lost history.Loss, at time.Time) Ev
 		withheld := s.withheld(evidence.BlockRefreshElsewhere, at)
 		withheld.NotBefore = at.Add(recheck)
 		return withheld
-	case s.Policy.Reusable, times == 1 && s.Policy.forgives(latest(doubt.Since, lost.SentAt), at):
+	case s.Policy.Reusable, times == 1 && s.Policy.Forgives(latest(doubt.Since, lost.SentAt), at):
 		return nil
 	case times > 1:
 		return RefreshFailedPermanent{At: At{at}, Attempt: s.Attempt, Verdict: history.Verdict{
@@ -137,9 +137,9 @@ func (s State) doubting(doubt history.Doubt, lost history.Loss, at time.Time) Ev
 	return nil
 }
 
-// forgives reports whether a refresh token that was posted at a time may be posted once more:
+// Forgives reports whether a refresh token that was posted at a time may be posted once more:
 // the issuer gives the same successor again, or another one beside it.
-func (p Policy) forgives(posted, at time.Time) bool {
+func (p Policy) Forgives(posted, at time.Time) bool {
 	return !at.Before(posted) && at.Before(posted.Add(p.ReuseLeeway))
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// person is somebody with a browser, who fills in each form of an issuer and allows what it
+// person is a user with a browser, who fills in each form of an issuer and allows what it
 // asks.
 type person struct {
 	client  *http.Client

@@ -66,9 +66,48 @@ var fromAnswer = []step{
 	{"unlock", (*transaction).release}, // the next process may look
 }
 
-// run does the steps and returns the outcome. Posting ends when nothing may be
-// posted any more: the steps up to the intent end with it.
+// run does a refresh and returns its outcome. Where an issuer forgives a second post for a
+// while, an answer that was lost is asked for again at once: the next caller would come too
+// late for it.
 func (t *transaction) run(posting context.Context, listen Listen) machine.Event {
+	outcome := t.once(posting, listen)
+	if !t.isForgiven(outcome) || !t.pause(posting, outcome.(machine.RefreshFailedTransient).NotBefore) {
+		return outcome
+	}
+	again := newTransaction(t.Options, t.state).once(posting, listen)
+	if failed, ok := again.(machine.RefreshFailedTransient); ok && !failed.Posted {
+		return outcome
+	}
+	return again
+}
+
+// isForgiven reports whether the refresh token may be spent, and its issuer says that one more
+// post at the time of the next attempt is harmless.
+func (t *transaction) isForgiven(outcome machine.Event) bool {
+	failed, isTransient := outcome.(machine.RefreshFailedTransient)
+	unavailable, isUnavailable := t.answer.(endpoint.Unavailable)
+	if !isTransient || !failed.Posted || !isUnavailable || t.entry.Losses > 1 || t.doubt.Times > 0 {
+		return false
+	}
+	mayBeSpent := unavailable.Lost || unavailable.Evidence.Status/100 == 5 // Hydra answers a race with 500
+	return mayBeSpent && t.Policy.Forgives(t.entry.SentAt, failed.NotBefore)
+}
+
+// pause waits for a time, and reports whether something may be posted then.
+func (t *transaction) pause(posting context.Context, until time.Time) bool {
+	timer := time.NewTimer(until.Sub(t.at().Time))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-posting.Done():
+		return false
+	}
+}
+
+// once does the steps and returns the outcome. Posting ends when nothing may be
+// posted any more: the steps up to the intent end with it.
+func (t *transaction) once(posting context.Context, listen Listen) machine.Event {
 	defer func() { t.release(posting) }()
 	t.listen = listen
 	for _, each := range untilPost {
