@@ -113,7 +113,7 @@ func TestAnIntentWithoutContentIsInDoubtUntilItIsOld(t *testing.T) {
 
 // A virus scanner may have it open, where files are not shared, and its process may live and
 // hear a late answer. But a file that root has left must not block a login for ever.
-func TestAnIntentThatCannotBeReadIsInDoubtUntilNobodyListens(t *testing.T) {
+func TestAnIntentThatCannotBeReadIsInDoubtUntilItsAnswerIsTooLate(t *testing.T) {
 	us, _ := intended(t, func(*Ledger) {})
 	shut := *us
 	shut.disk.On = holding{system.Here, filepath.Join(us.intents, intentFiles(t, us)[0])}
