@@ -41,6 +41,7 @@ func TestCommandLine(t *testing.T) {
 			"exits":         exits,
 			"quiet":         hidesSecrets,
 			"loggedin":      loggedIn,
+			"account":       accountLoggedIn,
 			"spent":         spent,
 			"issuer":        issuerAnswers,
 			"person":        person,

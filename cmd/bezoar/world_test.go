@@ -27,11 +27,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/accountjson"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/file"
 )
@@ -195,6 +197,33 @@ func loggedIn(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
+// accountLoggedIn HOME NAME AGE makes an account of the profile "real", which is this
+// issuer's, with a login that is so old.
+func accountLoggedIn(ts *testscript.TestScript, neg bool, args []string) {
+	w, home := worldOf(ts), ts.MkAbs(args[0])
+	age, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	if _, err := os.Stat(home); err != nil {
+		ts.Check(disk.Here.MakeFolder(home))
+	}
+	_, err = config.Account{Name: args[1], Profile: "real"}.Save(home)
+	ts.Check(err)
+	endpoint := w.server.URL + "/oauth/token"
+	text := fmt.Sprintf("[issuers.real]\nissuer = %q\ndiscovery = \"none\"\ntoken_endpoint = %q\nclient_id = %q\nrefresh_send_scope = false\n", w.server.URL, endpoint, oauth.DefaultClientID)
+	ts.Check(os.WriteFile(filepath.Join(home, "config.toml"), []byte(text), 0o600))
+	at := time.Now().Add(-age)
+	grant := w.Login(issuer.Ada, at)
+	w.mu.Lock()
+	w.secrets = append(w.secrets, grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), grant.IDToken.Reveal())
+	w.mu.Unlock()
+	folder := config.AccountFolder(home, args[1])
+	ts.Check(file.Open(folder, file.Options{Format: accountjson.Format}).Replace(context.Background(), machine.Credential{
+		Method: machine.MethodTokens, IDToken: grant.IDToken, AccessToken: grant.AccessToken, RefreshToken: grant.RefreshToken,
+		AccountID: issuer.Ada.ID, LastRefresh: at, ExpiresAt: at.Add(time.Hour), OwnerID: "made for " + args[1],
+		Provenance: machine.Provenance{Issuer: w.server.URL, ClientID: oauth.DefaultClientID, TokenEndpoint: endpoint},
+	}))
+}
+
 // spent HOME spends the refresh token of a home elsewhere, so that it is dead.
 func spent(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
@@ -207,13 +236,16 @@ func spent(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// issuerAnswers CALL STATUS [RETRY-AFTER] is how a call is answered from now on; a
+// issuerAnswers CALL STATUS [RETRY-AFTER|BODY] is how a call is answered from now on; a
 // STATUS of 0 is the issuer at its best.
 func issuerAnswers(ts *testscript.TestScript, neg bool, args []string) {
 	status, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	step := issuer.Step{Status: status}
-	if len(args) > 2 {
+	switch {
+	case len(args) > 2 && strings.HasPrefix(args[2], "{"):
+		step.Body = args[2]
+	case len(args) > 2:
 		step.Header = http.Header{"Retry-After": {args[2]}}
 	}
 	worldOf(ts).Always(issuer.Call(args[0]), step)

@@ -202,7 +202,7 @@ var mutants = []mutant{
 		"	case s.serves(at):\n		withheld := s.withheld(evidence.BlockInDoubt", "	case false:\n		withheld := s.withheld(evidence.BlockInDoubt",
 		"a token in doubt is tried again only when nothing is left to lose", unit, false},
 	{"a second post without an outcome is not final", "machine/preflight.go",
-		`case doubt.Times+answersLost > 1:`, `case doubt.Times+answersLost > 9:`,
+		`case times > 1:`, `case times > 9:`,
 		"a token in doubt is tried once more and not twice", unit, false},
 	{"a sister's post in flight is not waited for", "machine/preflight.go",
 		`case doubt.Times > 0 && !doubt.HolderGone:`, `case false:`,
