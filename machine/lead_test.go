@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 )
@@ -49,4 +50,13 @@ func TestAPolicySaysWhichOfTwoExpiriesCounts(t *testing.T) {
 	require.Equal(t, noon.Add(time.Hour), under(saidFirst, c).Expiry)
 	c.AccessToken, c.ExpiresAt = secret.New("opaque"), noon.Add(time.Minute)
 	require.Equal(t, noon.Add(time.Minute), under(func(*machine.Policy) {}, c).Expiry)
+}
+
+func TestARecordThatSaysItsExpiryIsBelievedBeforeTheLedger(t *testing.T) {
+	c := login("opaque", "r")
+	known := history.TokenHistory{Expiries: []history.Expiry{{Access: c.AccessToken.Fingerprint(), At: noon.Add(time.Hour)}}}
+	start := machine.New(policy)
+	require.Equal(t, noon.Add(time.Hour), runFrom(t, start, start.Loaded(known, c, noon)).Expiry)
+	c.ExpiresAt = noon.Add(time.Minute)
+	require.Equal(t, noon.Add(time.Minute), runFrom(t, start, start.Loaded(known, c, noon)).Expiry)
 }

@@ -13,8 +13,8 @@ import (
 // ledger knows of it and of the login in use.
 func (s State) Loaded(h history.TokenHistory, found Credential, at time.Time) CredentialLoaded {
 	id := s.Policy.TokenID(found)
-	if expiry := h.Expiry(found.AccessToken.Fingerprint()); !expiry.IsZero() {
-		found.ExpiresAt = expiry
+	if found.ExpiresAt.IsZero() { // the record does not say it
+		found.ExpiresAt = h.Expiry(found.AccessToken.Fingerprint())
 	}
 	rotation := h.Rotation(id)
 	return CredentialLoaded{

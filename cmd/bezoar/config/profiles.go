@@ -22,7 +22,7 @@ func (d *document) profiles() profile.Set {
 		warned[each.Profile] = true
 		d.warnings = append(d.warnings, Warning{
 			Summary: "Profile not understood: " + each.Table(),
-			Details: each.Error() + ". No login depends on it. bezoar issuer check NAME shows all that is wrong with it.",
+			Details: each.Error() + ". No login but those of its accounts depends on it. bezoar issuer check NAME shows all that is wrong with it.",
 			Path:    d.pathOf(each.Line), OfProfile: true,
 		})
 	}

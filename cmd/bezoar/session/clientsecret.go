@@ -41,7 +41,7 @@ func clientSecret(from profile.SecretSource, getenv func(string) string) func(co
 		if command.Run() != nil {
 			return secret.Token{}, errNoSecret
 		}
-		return asSecret(printed.String())
+		return asSecret(printed.kept.String())
 	}
 }
 
@@ -55,7 +55,7 @@ func asSecret(text string) (secret.Token, error) {
 
 // limited keeps what a command prints, and fails a command that prints no secret.
 type limited struct {
-	bytes.Buffer
+	kept bytes.Buffer // not embedded: what reads into it would go past the limit
 	left int
 }
 
@@ -63,5 +63,5 @@ func (l *limited) Write(p []byte) (int, error) {
 	if l.left -= len(p); l.left < 0 {
 		return 0, errNoSecret
 	}
-	return l.Buffer.Write(p)
+	return l.kept.Write(p)
 }
