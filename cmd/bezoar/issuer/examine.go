@@ -202,6 +202,7 @@ func (e *examination) support() {
 			e.say(name, cli.ResultSkip, why)
 		}
 		e.resource()
+		e.keys()
 		return
 	}
 	switch {
@@ -228,6 +229,22 @@ func (e *examination) support() {
 	e.refresh()
 	e.scopes()
 	e.resource()
+	e.keys()
+}
+
+// keys are with which the ID token of a login is verified.
+func (e *examination) keys() {
+	switch {
+	case !e.p.SendsNonce():
+		e.say("keys", cli.ResultSkip, "no ID token is verified")
+	case e.to.Keys != "":
+		e.say("keys", cli.ResultOK, "an ID token is verified at a login with "+e.to.Keys)
+	case e.p.Discovery != profile.DiscoveryNone && !e.asked:
+		e.say("keys", cli.ResultSkip, "see discovery")
+	default:
+		e.say("keys", cli.ResultWarn, "neither the issuer nor the profile names a jwks_uri: a login that brings an ID token fails",
+			`name jwks_uri in the profile, or set id_token = "read"`)
+	}
 }
 
 func (e *examination) refresh() {
