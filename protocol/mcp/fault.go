@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
@@ -112,7 +113,7 @@ func refusedFault(status int, header http.Header, body []byte) *fault {
 		return f
 	}
 	text := []byte(outbound.Text(body))
-	if own := memberOf(text, "error"); json.Valid(text) && len(own) > 0 && own[0] == '{' {
+	if own := memberOf(text, "error"); json.Valid(text) && utf8.Valid(text) && len(own) > 0 && own[0] == '{' {
 		f.own = own
 	}
 	return f

@@ -58,6 +58,7 @@ type Proxy struct {
 	session  session
 	calls    map[jsonrpc.ID]*message // requests without an answer
 	latest   secret.Token            // that the server was sent
+	problem  string                  // of the message before, "" for none
 	hopeless secret.Fingerprint      // of a token that is new and was refused: another one would be refused too
 	unlisten context.CancelFunc      // ends the listening of the session
 
@@ -251,9 +252,7 @@ func (p *Proxy) forward(m *message) {
 
 // conclude answers a request that has no answer by now.
 func (p *Proxy) conclude(m *message, f *fault) {
-	if f != nil && p.ctx.Err() == nil {
-		p.o.Log.Warn("no answer", "method", m.method, "reason", f.Reason, "status", f.Status, "problem", f.text)
-	}
+	p.logged(m, f)
 	if !m.isRequest || !p.close(m.id, m) {
 		return
 	}
@@ -262,6 +261,22 @@ func (p *Proxy) conclude(m *message, f *fault) {
 	}
 	p.client.AwaitRoom()
 	p.client.Pass(f.line(m.id))
+}
+
+// logged logs a fault, unless it is the one of the message before: that of a dead login is
+// that of each message.
+func (p *Proxy) logged(m *message, f *fault) {
+	text := ""
+	if f != nil {
+		text = f.text
+	}
+	p.mu.Lock()
+	isNew := text != p.problem
+	p.problem = text
+	p.mu.Unlock()
+	if isNew && f != nil && p.ctx.Err() == nil {
+		p.o.Log.Warn("no answer", "method", m.method, "reason", f.Reason, "status", f.Status, "problem", f.text)
+	}
 }
 
 // close notes that a request is answered, and reports whether it was not. m is the one that

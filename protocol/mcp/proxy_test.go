@@ -114,6 +114,10 @@ func TestDeadLoginAsksNoServer(t *testing.T) {
 			require.Equal(t, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"error":{"code":-32000,"message":"no token: the issuer refused the login. Next: bezoar login","data":{"reason":"login"}}}`, i+1), w.hear())
 		}
 		require.Len(t, w.arrived(), before)
+		w.in.Close()
+		<-w.ended
+		w.ended <- nil
+		require.Equal(t, 1, strings.Count(w.log.String(), "Next: bezoar login"), "the log says so once")
 	})
 }
 
