@@ -140,8 +140,12 @@ func (p *Proxy) beginAgain(ended session, isSecond bool) *fault {
 	if isSecond || ended.opening == nil {
 		return faultOf(reasonSession, "the server has ended the session, and a new one at once too: start this client again")
 	}
-	p.renewal.Lock()
-	defer p.renewal.Unlock()
+	select {
+	case p.renewal <- struct{}{}:
+		defer func() { <-p.renewal }()
+	case <-p.ctx.Done():
+		return faultOf(reasonSession, "the proxy has ended before a new session was begun")
+	}
 	if p.now().number != ended.number {
 		return nil
 	}

@@ -62,7 +62,7 @@ type Proxy struct {
 	hopeless secret.Fingerprint      // of a token that is new and was refused: another one would be refused too
 	unlisten context.CancelFunc      // ends the listening of the session
 
-	renewal sync.Mutex    // held by the message that begins a new session
+	renewal chan struct{} // has one while a message begins a new session
 	closed  chan struct{} // has one when a request was answered
 }
 
@@ -74,7 +74,7 @@ func New(in io.Reader, out io.Writer, o Options) *Proxy {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Proxy{o: o, turns: newTurns(), calls: map[jsonrpc.ID]*message{}, unlisten: func() {}, closed: make(chan struct{}, 1)}
+	p := &Proxy{o: o, turns: newTurns(), calls: map[jsonrpc.ID]*message{}, unlisten: func() {}, closed: make(chan struct{}, 1), renewal: make(chan struct{}, 1)}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	// It reads on while the client does not: those who pass it a message wait.
 	p.client = jsonrpc.New(in, out, jsonrpc.Options{Log: o.Log, LineLimitBytes: o.LimitBytes, ReadsOn: true, NamesVersion: true})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,14 +235,17 @@ func TestSignalEndsAtOnce(t *testing.T) {
 
 func TestClientThatDoesNotReadHoldsUpItselfAlone(t *testing.T) {
 	long := strings.Repeat("x", 1<<19)
+	var said atomic.Int32
 	inWorld(t, func(w http.ResponseWriter, r *http.Request) {
 		say := stream(w)
 		for range 24 {
+			said.Add(1)
 			say(`data: {"jsonrpc":"2.0","method":"n","params":{"x":"` + long + `"}}` + "\n\n")
 		}
 	}, func(w *world) {
 		w.say(call(1))
-		synctest.Wait() // the stream waits, for the client reads nothing
+		synctest.Wait()
+		require.Less(t, said.Load(), int32(16), "the stream waits, for the client reads nothing")
 		w.say(call(2))
 		synctest.Wait()
 		require.Len(t, w.arrived(), 2, "the second request was sent all the same")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,11 @@ func TestEndedSessionIsBegunAgainOnceForAll(t *testing.T) {
 		require.Equal(t, 2, count(w.arrived(), `"initialize"`))
 		require.Equal(t, 2, count(w.arrived(), initialized))
 		require.Equal(t, 16, count(w.arrived(), `"tools/call"`))
+		for _, each := range w.requests {
+			if strings.Contains(each.body, `"initialize"`) {
+				require.Empty(t, each.header.Get("Mcp-Session-Id"), "a session is not begun in another one")
+			}
+		}
 	})
 }
 
@@ -124,6 +130,29 @@ func TestServerThatClosesItsStreamIsAskedRarely(t *testing.T) {
 	})
 }
 
+func TestStreamThatBringsSomethingIsOpenedAgainSoon(t *testing.T) {
+	inWorld(t, events(func(n int, r *http.Request, w http.ResponseWriter) { stream(w)("id: " + fmt.Sprint(n) + "\n\n") }), func(w *world) {
+		w.begin()
+		time.Sleep(time.Minute)
+		require.Greater(t, count(w.arrived(), "GET"), 20)
+	})
+}
+
+func TestConnectionEndsSoonBehindItsAnswer(t *testing.T) {
+	var ended atomic.Int64
+	inWorld(t, func(w http.ResponseWriter, r *http.Request) {
+		stream(w)("data: " + result(1) + "\n\n")
+		<-r.Context().Done()
+		ended.Store(time.Now().UnixNano())
+	}, func(w *world) {
+		w.say(call(1))
+		w.hear()
+		begun := time.Now()
+		time.Sleep(time.Minute)
+		require.Equal(t, begun.Add(time.Second).UnixNano(), ended.Load())
+	})
+}
+
 func TestBrokenAnswerIsResumedAndNotAskedForAgain(t *testing.T) {
 	tries := 0
 	inWorld(t, func(w http.ResponseWriter, r *http.Request) {
@@ -133,6 +162,8 @@ func TestBrokenAnswerIsResumedAndNotAskedForAgain(t *testing.T) {
 			panic("broken")
 		case tries == 2:
 			w.WriteHeader(http.StatusServiceUnavailable)
+		case tries == 3:
+			stream(w)("")
 		default:
 			stream(w)("id: p3\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"" + r.Header.Get("Last-Event-Id") + "\"}\n\n")
 		}

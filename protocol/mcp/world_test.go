@@ -135,6 +135,7 @@ func session(rest http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case strings.Contains(body, `"initialize"`):
 			begun++
+			wait(r, time.Second)
 			w.Header().Set("Mcp-Session-Id", fmt.Sprintf("s%d", begun))
 			answer(w, `{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}`)
 		case body == initialized:
