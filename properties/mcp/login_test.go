@@ -1,25 +1,58 @@
 package mcp
 
 import (
-	"fmt"
+	"bufio"
+	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"time"
+	"strings"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/resource"
-	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
+	"github.com/bezoar-auth/bezoar/store/accountjson"
 )
 
-// logIn makes the account of the resource, with a login of this time.
-func (w *world) logIn(at time.Time) {
-	w.login = w.issuer.Login(issuer.Ada, at)
-	file := resource.File{Server: w.address, Resource: w.address, Profile: map[string]any{"issuer": w.at, "client_id": "c"}}
-	require.NoError(w.t, file.Write(w.folder()))
-	text := fmt.Sprintf(`{"OPENAI_API_KEY":null,"tokens":{"id_token":%q,"access_token":%q,"refresh_token":%q,"account_id":%q},"last_refresh":%q}`,
-		w.login.IDToken.Reveal(), w.login.AccessToken.Reveal(), w.login.RefreshToken.Reveal(), issuer.Ada.ID, at.UTC().Format(time.RFC3339))
-	require.NoError(w.t, os.WriteFile(filepath.Join(w.folder(), "auth.json"), []byte(text), 0o600))
+// run runs bezoar on the home to its end.
+func (w *world) run(words ...string) (code int, out, said string) {
+	process := exec.Command(w.program, append(words, "--home", w.home)...)
+	var stdout, stderr strings.Builder
+	process.Stdout, process.Stderr = &stdout, &stderr
+	_ = process.Run()
+	return process.ProcessState.ExitCode(), stdout.String(), stderr.String()
+}
+
+// logIn logs in at the resource, as a user with a browser does.
+func (w *world) logIn(flags ...string) {
+	process := exec.Command(w.program, append([]string{"login", "--resource", w.address, "--no-browser", "--home", w.home}, flags...)...)
+	said, err := process.StderrPipe()
+	require.NoError(w.t, err)
+	require.NoError(w.t, process.Start())
+	all := ""
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		all += lines.Text() + "\n"
+		if address := strings.TrimSpace(lines.Text()); strings.HasPrefix(address, w.at+"/authorize?") {
+			response, err := http.Get(address)
+			require.NoError(w.t, err)
+			_, _ = io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+	}
+	require.NoError(w.t, process.Wait(), "%s", all)
+	w.read()
+}
+
+// read reads the login of the account.
+func (w *world) read() {
+	found, err := filepath.Glob(filepath.Join(w.home, "accounts", "*", "login.json"))
+	require.NoError(w.t, err)
+	require.Len(w.t, found, 1)
+	text, err := os.ReadFile(found[0])
+	require.NoError(w.t, err)
+	w.login, err = accountjson.Decode(text)
+	require.NoError(w.t, err)
 }
 
 // kill has the gate refuse the access token of the login from now on.
@@ -27,4 +60,38 @@ func (w *world) kill() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dead[w.login.AccessToken.Fingerprint()] = true
+}
+
+func TestLoginAtAResourceIsOneCommand(t *testing.T) {
+	w := newWorld(t, "stateful")
+	require.Equal(t, "registered", w.login.Provenance.ClientID)
+	require.Equal(t, w.at+"/token", w.login.Provenance.TokenEndpoint)
+	require.False(t, w.login.RefreshToken.IsEmpty())
+	require.Equal(t, "files offline_access", w.login.Granted.Scope)
+	for _, each := range w.issuer.Requests("exchange of a code") {
+		require.Contains(t, each.Body.Reveal(), "resource=http%3A%2F%2F127.0.0.1")
+	}
+	code, out, said := w.run("token", "--resource", w.address)
+	require.Equal(t, 0, code, said)
+	require.Equal(t, w.login.AccessToken.Reveal()+"\n", out)
+	code, _, said = w.run("status", "--resource", w.address)
+	require.Equal(t, 0, code, said)
+
+	w.logIn("--scope", "mail")
+	require.Equal(t, 1, w.registered, "the client is the one of before")
+	require.Equal(t, "files offline_access mail", w.login.Granted.Scope)
+
+	code, _, said = w.run("token", "--resource", "https://other.example/mcp")
+	require.Equal(t, 3, code)
+	require.Contains(t, said, "no account is for https://other.example/mcp. Next: bezoar login --resource https://other.example/mcp")
+	code, _, said = w.run("mcp-proxy", "https://other.example/mcp", "--account", "127-0-0-1")
+	require.Equal(t, 2, code)
+	require.Contains(t, said, "its token goes to no other place")
+	code, _, said = w.run("mcp-proxy", "https://user:word@other.example/mcp")
+	require.Equal(t, 2, code)
+	require.NotContains(t, said, "word@")
+	code, _, said = w.run("accounts", "remove", "127-0-0-1", "--yes")
+	require.Equal(t, 0, code, said)
+	require.NoDirExists(t, filepath.Join(w.home, "accounts", "127-0-0-1"))
+	require.False(t, w.issuer.IsAlive(w.login.RefreshToken), "it is revoked")
 }

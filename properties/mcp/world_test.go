@@ -13,16 +13,13 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/bezoar-auth/bezoar/cmd/bezoar/resource"
-	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/programtest"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -43,7 +40,7 @@ type world struct {
 	at      string // the address of the issuer
 	home    string
 	address string // of the gate
-	login   endpoint.TokenResponse
+	login   machine.Credential
 
 	mu       sync.Mutex
 	arrived  map[int]int // requests by the status that the gate or the server gave
@@ -51,6 +48,8 @@ type world struct {
 	dead     map[secret.Fingerprint]bool
 	scope    string // that the gate wants, "" for none
 	sessions map[string]bool
+
+	registered int // registrations
 }
 
 // newWorld starts all but the client. how are the words of the server: whether it keeps
@@ -63,13 +62,35 @@ func newWorld(t *testing.T, how ...string) *world {
 	}
 	program, err := programtest.Path()
 	require.NoError(t, err)
-	w := &world{t: t, sdk: sdk, program: program, home: t.TempDir(), issuer: issuer.New(issuer.Options{}), arrived: map[int]int{}, sessions: map[string]bool{}, dead: map[secret.Fingerprint]bool{}}
-	server := httptest.NewServer(w.issuer)
-	t.Cleanup(server.Close)
-	w.at = server.URL
+	w := &world{t: t, sdk: sdk, program: program, home: t.TempDir(), arrived: map[int]int{}, sessions: map[string]bool{}, dead: map[secret.Fingerprint]bool{}}
+	w.issue()
 	w.serve(how)
-	w.logIn(time.Now())
+	w.logIn()
 	return w
+}
+
+// issue starts the issuer, with metadata by which a program can register itself.
+func (w *world) issue() {
+	server := httptest.NewUnstartedServer(nil)
+	w.at = "http://" + server.Listener.Addr().String()
+	w.issuer = issuer.New(issuer.Options{ClientID: "registered", AutoConsent: true, Plain: &issuer.Plain{Issuer: w.at}})
+	mux := http.NewServeMux()
+	mux.Handle("/", w.issuer)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(rw, `{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":%q,"revocation_endpoint":%q,"registration_endpoint":%q,`+
+			`"scopes_supported":["files","offline_access"],"code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true}`,
+			w.at, w.at+"/authorize", w.at+"/token", w.at+"/revoke", w.at+"/register")
+	})
+	mux.HandleFunc("POST /register", func(rw http.ResponseWriter, _ *http.Request) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.registered++
+		rw.WriteHeader(http.StatusCreated)
+		fmt.Fprint(rw, `{"client_id":"registered"}`)
+	})
+	server.Config.Handler = mux
+	server.Start()
+	w.t.Cleanup(server.Close)
 }
 
 // serve starts the server of the SDK, and the gate before it.
@@ -96,6 +117,10 @@ func (w *world) serve(how []string) {
 		return nil
 	}}
 	gate := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metadata" {
+			fmt.Fprintf(rw, `{"resource":%q,"authorization_servers":[%q]}`, w.address, w.at)
+			return
+		}
 		status, challenge := w.judge(r)
 		if status == http.StatusOK {
 			forward.ServeHTTP(rw, r)
@@ -116,7 +141,7 @@ func (w *world) judge(r *http.Request) (status int, challenge string) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
 	case w.refuses || w.dead[secret.New(token).Fingerprint()] || !w.issuer.Serves(secret.New(token)):
-		return http.StatusUnauthorized, `Bearer error="invalid_token"`
+		return http.StatusUnauthorized, `Bearer error="invalid_token", scope="files", resource_metadata="` + strings.TrimSuffix(w.address, "/mcp") + `/metadata"`
 	case w.scope != "":
 		return http.StatusForbidden, fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, w.scope)
 	}
@@ -138,9 +163,6 @@ func (w *world) statuses(status int) int {
 	defer w.mu.Unlock()
 	return w.arrived[status]
 }
-
-// folder is that of the account.
-func (w *world) folder() string { return filepath.Join(resource.Folder(w.home), "files") }
 
 // proxy are the words that start bezoar mcp-proxy.
 func (w *world) proxy(flags ...string) []string {
@@ -168,7 +190,6 @@ type said struct {
 // start starts a client that begins with a version.
 func (w *world) start(version string) (*client, said) {
 	process := exec.Command(w.sdk, append([]string{"client", version}, w.proxy()...)...)
-	process.Env = append(os.Environ(), "BEZOAR_REFRESH_TOKEN_URL_OVERRIDE="+w.at+"/oauth/token")
 	c := &client{w: w, ended: make(chan error, 1)}
 	process.Stderr = &c.log
 	var err error

@@ -36,7 +36,7 @@ import (
 var Login = cli.Command{
 	Name:    "login",
 	Summary: "Log in: in a browser, with a code on another device, or with an API key.",
-	Usage:   "[--device | --with-api-key] [--issuer PROFILE] [flags]",
+	Usage:   "[--device | --with-api-key] [--issuer PROFILE] [--resource URL] [flags]",
 	About: `Opens a browser if there is one, and prints the address to standard error in any case.
 Keep the address private: with it another person can finish the login with another
 account. The browser gets it through a file that only you can read, never as an
@@ -50,11 +50,17 @@ a login of its own: PROFILE is [issuers.PROFILE] of config.toml, or codex. Its i
 asked for its endpoints first. Nothing is made if the login fails. A later login of the
 account needs no --issuer.
 
+With --resource URL the login makes an account for a protected resource, such as an MCP
+server: it is asked who issues its tokens, and bezoar registers there as a client, unless
+config.toml has one for that issuer. The account has the name of the host, or that of
+--account. bezoar token --resource URL and bezoar mcp-proxy URL use it.
+
 With --json the result is an object on standard output. With --device --json two lines
 come there, an object each: verificationUrl and userCode at once, then the result.
 
 Example: bezoar login --device
 Example: bezoar login --issuer keycloak --account work
+Example: bezoar login --resource https://mcp.example.com/mcp
 Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
 	Run: logIn,
 }
@@ -63,6 +69,7 @@ Example: printenv OPENAI_API_KEY | bezoar login --with-api-key`,
 type loginFlags struct {
 	device, withKey, noBrowser bool
 	issuer                     string
+	scopes                     string // separated by blanks, besides those that a resource names
 	asJSON                     *bool
 }
 
@@ -74,6 +81,7 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	flags.BoolVar(&chosen.withKey, "with-api-key", false, "read an API key from standard input")
 	flags.BoolVar(&chosen.noBrowser, "no-browser", false, "print the address and open no browser")
 	flags.StringVar(&chosen.issuer, "issuer", "", "make the account at the issuer of this `profile`, which bezoar issuer list has")
+	flags.StringVar(&chosen.scopes, "scope", "", "with --resource: ask for these `scopes` too, separated by blanks")
 	chosen.asJSON = cli.JSONFlag(flags)
 	rest, err := cli.ParseWords(flags, args)
 	switch {
@@ -83,11 +91,19 @@ func logIn(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		return err
 	case chosen.device && chosen.withKey:
 		return cli.Misuse("--device and --with-api-key are two ways; choose one")
+	case chosen.scopes != "" && settings.Resource == "":
+		return cli.Misuse("--scope goes with --resource")
 	}
 	settings.NewAccountOf = chosen.issuer
 	cli.IgnoreBrokenPipes()
 	ctx, stop := cli.UntilSignal()
 	defer stop()
+	if settings.Resource != "" {
+		if settings, err = prepareResource(ctx, env, settings, chosen); err != nil {
+			return err
+		}
+		chosen.issuer = ""
+	}
 	c, err := prepare(ctx, env, settings, chosen)
 	if err != nil {
 		return err

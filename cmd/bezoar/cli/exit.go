@@ -32,6 +32,12 @@ func CodeFor(err error) int {
 	if _, ok := errors.AsType[*config.HomeError](err); ok {
 		return ExitOperator
 	}
+	if missing, ok := errors.AsType[*config.ResourceError](err); ok {
+		if missing.Account == "" && len(missing.Accounts) == 0 {
+			return ExitLogin
+		}
+		return ExitUsage
+	}
 	if _, ok := errors.AsType[*config.AccountError](err); ok {
 		return ExitOperator
 	}

@@ -141,6 +141,10 @@ func (c *Config) useProfile() error {
 	if c.Account.Profile == profile.CodexName {
 		return nil
 	}
+	if own, err := c.useResource(); own || err != nil {
+		c.Restriction = machine.Restriction{}
+		return err
+	}
 	p, err := c.Profiles.Get(c.Account.Profile)
 	if unknown, ok := errors.AsType[*profile.UnknownError](err); ok && c.Account.IsNew {
 		return unknown

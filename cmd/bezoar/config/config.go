@@ -36,7 +36,8 @@ type Config struct {
 	Home    string
 	Account Account
 	// Profile is that of the account; the zero Profile for Codex, whose settings follow.
-	Profile profile.Profile
+	Profile  profile.Profile
+	Resource string // that the account is for, as that calls itself; "" for none
 
 	Restriction     machine.Restriction // which logins may be made and used, by forced_login_method and forced_chatgpt_workspace_id
 	CredentialStore CredentialStore
@@ -91,6 +92,7 @@ const (
 type Flags struct {
 	Home         string
 	Account      string
+	Resource     string // an address: the account that is for it
 	NewAccountOf string // the profile of the account, which may not be there yet; "" if it has to be. No flag of all commands.
 	RefreshFloor string
 	LogLevel     string
@@ -103,6 +105,7 @@ type Flags struct {
 func (f *Flags) Register(set *flag.FlagSet) {
 	set.StringVar(&f.Home, "home", "", "`folder` of auth.json and config.toml (default: BEZOAR_HOME, CODEX_HOME or ~/.codex, also for an empty one)")
 	set.StringVar(&f.Account, "account", "", "use the login of this `account` of the home, which bezoar accounts lists (default: BEZOAR_ACCOUNT)")
+	set.StringVar(&f.Resource, "resource", "", "use the account that is for the resource at this `URL`, such as an MCP server")
 	set.StringVar(&f.LogLevel, "log-level", "", "the lowest `level` to log on stderr: "+choice(LogLevels)+" (default "+f.logDefault()+")")
 	set.StringVar(&f.LogFormat, "log-format", "", "log on stderr in this `format`: "+choice(LogFormats)+" (default text)")
 	override := func(assignment string) error {
@@ -117,7 +120,7 @@ func (f *Flags) Register(set *flag.FlagSet) {
 func (f Flags) Args() []string {
 	var args []string
 	for _, each := range []setting{
-		{"--home", f.Home}, {"--account", f.Account}, {"--refresh-floor", f.RefreshFloor}, {"--log-level", f.LogLevel}, {"--log-format", f.LogFormat},
+		{"--home", f.Home}, {"--account", f.Account}, {"--resource", f.Resource}, {"--refresh-floor", f.RefreshFloor}, {"--log-level", f.LogLevel}, {"--log-format", f.LogFormat},
 	} {
 		if each.value != "" {
 			args = append(args, each.name+"="+each.value)
@@ -163,6 +166,13 @@ func Load(flags Flags, getenv func(string) string) (Config, error) {
 	}
 	config.readDocument(document)
 	config.warnOfPlainHTTP(document.path)
+	if flags.Resource != "" {
+		name, err := accountOf(config.Root, flags.Resource, flags.Account)
+		if err != nil {
+			return Config{}, err
+		}
+		flags.Account = name
+	}
 	if err := config.useAccount(first(setting{"--account", flags.Account}, env("BEZOAR_ACCOUNT")), flags.NewAccountOf); err != nil {
 		return Config{}, err
 	}

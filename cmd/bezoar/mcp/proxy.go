@@ -38,9 +38,8 @@ client gets a JSON-RPC error (-32000) that says what to do. When standard input 
 what is under way is answered for four seconds, and the session at the server is ended.
 
 Example: bezoar mcp-proxy https://mcp.example.com/mcp`,
-	Named:  true,
-	Hidden: true, // until a login can be made for a resource
-	Run:    proxy,
+	Named: true,
+	Run:   proxy,
 }
 
 func proxy(env cli.Environment, flags *flag.FlagSet, args []string) error {
@@ -66,10 +65,7 @@ func proxy(env cli.Environment, flags *flag.FlagSet, args []string) error {
 }
 
 func serve(env cli.Environment, settings config.Flags, server *url.URL) error {
-	settings, err := accountOf(env, settings, server.String())
-	if err != nil {
-		return err
-	}
+	settings.Resource = server.String()
 	s, err := session.Open(env, settings, account.Apart(env, settings))
 	if err != nil {
 		return err

@@ -30,11 +30,9 @@ type Ask struct {
 
 // Prepared is what a login needs.
 type Prepared struct {
-	Account   string // its name
-	IsNew     bool   // nothing of it was there
-	File      File
-	Endpoints profile.Endpoints // as the issuer has published them
-	SendsIss  bool
+	Account string // its name
+	IsNew   bool   // nothing of it was there
+	File    File
 }
 
 // Prepare finds who issues the tokens of a resource, and the client that bezoar is there: one
@@ -57,10 +55,7 @@ func Prepare(ctx context.Context, client *oauth.Client, profiles profile.Set, as
 	if err != nil {
 		return Prepared{}, err
 	}
-	made := Prepared{
-		Endpoints: profile.Endpoints{}.With(m), SendsIss: m.SendsIss,
-		File: File{Server: ask.Server, Resource: found.URL},
-	}
+	made := Prepared{File: File{Server: ask.Server, Resource: found.URL}}
 	if err := made.name(ask); err != nil {
 		return Prepared{}, err
 	}
@@ -69,6 +64,8 @@ func Prepare(ctx context.Context, client *oauth.Client, profiles profile.Set, as
 	}
 	scopes := scopesOf(found, m, ask.Scopes)
 	switch earlier, err := Read(filepath.Join(Folder(ask.Home), made.Account)); {
+	case err == nil && canonical(earlier.Server) != canonical(ask.Server):
+		return Prepared{}, fmt.Errorf("account %s is for %s: take another name with --account", made.Account, outbound.WithoutQuery(earlier.Server))
 	case own != "":
 		err = made.configured(profiles, own, scopes)
 		return made, err

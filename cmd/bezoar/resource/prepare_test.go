@@ -74,7 +74,6 @@ func TestResourceGetsAnAccountWithARegisteredClient(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mcp-example", made.Account)
 	require.True(t, made.IsNew)
-	require.Equal(t, "https://id.example/t", made.Endpoints.Token)
 	file, err := resource.Read(filepath.Join(resource.Folder(home), "mcp-example"))
 	require.NoError(t, err)
 	p, err := file.ProfileOf("mcp-example")

@@ -72,6 +72,9 @@ func NewLog(env cli.Environment, c config.Config, from slog.Level) *slog.Logger 
 // NewIssuer is the client of the issuer.
 func NewIssuer(c config.Config, getenv func(string) string, log *slog.Logger) *oauth.Client {
 	options := oauth.Options{Profile: ProfileOf(c), Rules: RulesOf(c), Log: log, Secret: clientSecret(c.Profile.Secret, getenv)}
+	if c.Resource != "" && c.Profile.Secret.IsNone() && c.Profile.AuthMethod != profile.AuthNone {
+		options.Secret = registeredSecret(c.Home)
+	}
 	if !c.IsCodex() {
 		options.Endpoints, options.SendsIss = EndpointsOf(c), metadataOf(c).SendsIss
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/resource"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
@@ -42,6 +43,17 @@ func clientSecret(from profile.SecretSource, getenv func(string) string) func(co
 			return secret.Token{}, errNoSecret
 		}
 		return asSecret(printed.kept.String())
+	}
+}
+
+// registeredSecret is the secret of a client that the issuer has registered for the account.
+func registeredSecret(home string) func(context.Context) (secret.Token, error) {
+	return func(context.Context) (secret.Token, error) {
+		own, err := resource.Read(home)
+		if err != nil || own.ClientSecret().IsEmpty() {
+			return secret.Token{}, errNoSecret
+		}
+		return own.ClientSecret(), nil
 	}
 }
 
