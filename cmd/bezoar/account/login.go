@@ -36,7 +36,7 @@ import (
 var Login = cli.Command{
 	Name:    "login",
 	Summary: "Log in: in a browser, with a code on another device, or with an API key.",
-	Usage:   "[--device | --with-api-key] [--issuer PROFILE] [--resource URL] [flags]",
+	Usage:   "[--device | --with-api-key] [--issuer PROFILE] [flags]",
 	About: `Opens a browser if there is one, and prints the address to standard error in any case.
 Keep the address private: with it another person can finish the login with another
 account. The browser gets it through a file that only you can read, never as an

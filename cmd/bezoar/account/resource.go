@@ -44,7 +44,10 @@ func prepareResource(ctx context.Context, env cli.Environment, settings config.F
 	if err := made.Keep(c.Root); err != nil {
 		return settings, cli.Exit(cli.ExitOperator, cli.ForDoctor(fmt.Errorf("the account cannot be made: %w", err)))
 	}
-	settings.Account, settings.NewAccountOf = made.Account, made.Account
+	settings.Account = made.Account
+	if !slices.Contains(config.AccountNames(c.Root), made.Account) { // one that is there may have been renamed since
+		settings.NewAccountOf = made.Account
+	}
 	return settings, nil
 }
 
