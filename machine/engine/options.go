@@ -45,6 +45,7 @@ type Options struct {
 
 // AuthorizationServer speaks to the servers that issue tokens. Its methods may be
 // called from any goroutine, and give up when ctx ends.
+// One that is a [Preparer] too is asked to prepare each refresh.
 type AuthorizationServer interface {
 	// Refresh asks the token endpoint of issuer, as its client. It sends at most one
 	// request, and reports whatever happens as an answer, however late: the engine
@@ -55,6 +56,16 @@ type AuthorizationServer interface {
 	// Revoke tells issuer that a login has ended (RFC 7009). An error is logged and
 	// reported by [Engine.Logout], and changes nothing else.
 	Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
+}
+
+// Preparer is an AuthorizationServer that has to get something before it can send a refresh,
+// such as the secret of its client, which a command prints.
+type Preparer interface {
+	// Prepare gets what the next Refresh needs, before its intent is written: should it fail,
+	// or this process die meanwhile, nothing is in doubt. bring puts it into the context of
+	// that Refresh; nil for nothing. An answer says that nothing can be sent, and why: the
+	// refresh ends as if Refresh had given it.
+	Prepare(ctx context.Context, issuer machine.Issuer) (bring func(context.Context) context.Context, answer endpoint.Answer)
 }
 
 // Renewer is the program that gave an external login: it can renew the tokens and this

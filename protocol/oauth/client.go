@@ -107,8 +107,32 @@ func (c *Client) isOurs(issuer machine.Issuer) bool {
 // clientSecret is the hole of the client's secret.
 const clientSecret = "{client_secret}"
 
-// secret asks for the secret of the client.
+// proofKey is where the context of a refresh has the secret of the client.
+type proofKey struct{}
+
+// Prepare asks for the secret of the client, if a refresh needs it: bring puts it into the
+// context of that refresh. The answer is not nil if no refresh can be sent: there is no
+// secret, or the login is one of another issuer than that of the profile.
+func (c *Client) Prepare(ctx context.Context, issuer machine.Issuer) (bring func(context.Context) context.Context, answer endpoint.Answer) {
+	if !c.isOurs(issuer) {
+		return nil, endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}
+	}
+	if !c.requestsOf(issuer).Refresh.NeedsSecret() {
+		return nil, nil
+	}
+	proof, missing := c.secret(ctx)
+	if missing != nil {
+		c.options.Log.Warn("no secret of the client for a refresh")
+		return nil, endpoint.Unavailable{Evidence: evidence.Evidence{Problem: missing.Problem}}
+	}
+	return func(ctx context.Context) context.Context { return context.WithValue(ctx, proofKey{}, proof) }, nil
+}
+
+// secret is the secret of the client: what was prepared, or what it is asked for now.
 func (c *Client) secret(ctx context.Context) (secret.Token, *UnreachableError) {
+	if prepared, ok := ctx.Value(proofKey{}).(secret.Token); ok {
+		return prepared, nil
+	}
 	if c.options.Secret == nil {
 		return secret.Token{}, &UnreachableError{Problem: evidence.ProblemClientSecret}
 	}

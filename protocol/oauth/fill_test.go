@@ -191,3 +191,27 @@ func TestWhatIsWrittenArrivesAsItIs(t *testing.T) {
 		}, form)
 	})
 }
+
+func TestSecretIsAskedForOnceBeforeARefresh(t *testing.T) {
+	p, asked := plain(), 0
+	p.AuthMethod = profile.AuthPost
+	o := oauth.Options{Profile: p, Secret: func(context.Context) (secret.Token, error) {
+		asked++
+		return secret.New("hunter22"), nil
+	}}
+	_, _, body := sentBy(t, o, func(c *oauth.Client) {
+		bring, answer := c.Prepare(t.Context(), itsIssuer)
+		require.Nil(t, answer)
+		c.Refresh(bring(t.Context()), itsIssuer, secret.New("r"), "")
+	})
+	require.Contains(t, body, "client_secret=hunter22")
+	require.Equal(t, 1, asked)
+
+	_, answer := oauth.New(oauth.Options{Profile: p}).Prepare(t.Context(), itsIssuer)
+	require.Equal(t, endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemClientSecret}}, answer)
+	_, answer = oauth.New(o).Prepare(t.Context(), machine.Issuer{ClientID: "another"})
+	require.Equal(t, endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}, answer)
+	bring, answer := oauth.New(oauth.Options{Profile: plain()}).Prepare(t.Context(), itsIssuer)
+	require.Nil(t, answer)
+	require.Nil(t, bring, "a public client needs nothing")
+}

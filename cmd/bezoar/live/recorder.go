@@ -105,6 +105,14 @@ func (w watched) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	return answer
 }
 
+// Prepare passes on what the issuer prepares, if it does.
+func (w watched) Prepare(ctx context.Context, issuer machine.Issuer) (func(context.Context) context.Context, endpoint.Answer) {
+	if preparer, ok := w.issuer.(engine.Preparer); ok {
+		return preparer.Prepare(ctx, issuer)
+	}
+	return nil, nil
+}
+
 func (w watched) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
 	m := moment{at: w.recorder.now(), kind: revocation}
 	err := w.issuer.Revoke(ctx, issuer, login)

@@ -34,11 +34,14 @@ type Options struct {
 	Before    func(step string)
 }
 
-// AuthorizationServer is an engine.AuthorizationServer, and Renewer an engine.Renewer.
+// AuthorizationServer, Preparer and Renewer are those of package engine.
 type (
 	AuthorizationServer interface {
 		Refresh(ctx context.Context, issuer machine.Issuer, token secret.Token, cause endpoint.Cause) endpoint.Answer
 		Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
+	}
+	Preparer interface {
+		Prepare(ctx context.Context, issuer machine.Issuer) (bring func(context.Context) context.Context, answer endpoint.Answer)
 	}
 	Renewer interface {
 		Renew(ctx context.Context, login machine.Credential) (machine.Credential, error)

@@ -29,6 +29,7 @@ type transaction struct {
 	intent  time.Duration  // when the intent was made, by the clock that never stands still
 	stored  persist.Record // what the store held under the lock
 	doubt   history.Doubt
+	bring   func(context.Context) context.Context // puts what was prepared into the context of the post; nil for nothing
 	answer  endpoint.Answer
 	next    machine.Credential // what the issuer's grant makes of it
 	entry   persist.Entry      // what the ledger gets to know of the post
@@ -212,14 +213,17 @@ func (t *transaction) reserve(ctx context.Context) {
 }
 
 func (t *transaction) intend(ctx context.Context) {
-	ctx, cancel := detached(ctx, stepLimit)
-	defer cancel()
 	credential := t.state.Credential
-	t.intent = t.Uptime()
 	t.entry = persist.Entry{
 		At: t.at().Time, PID: t.ProcessID, Attempt: t.state.Attempt, Cause: t.state.Cause,
 		TokenID: t.tokenID(credential), Access: credential.AccessToken.Fingerprint(), Profile: t.Policy.Profile,
 	}.Of(credential)
+	if t.prepare(ctx); t.outcome != nil {
+		return
+	}
+	ctx, cancel := detached(ctx, stepLimit)
+	defer cancel()
+	t.intent, t.entry.At = t.Uptime(), t.at().Time
 	intent := t.entry
 	intent.Kind = persist.Intended
 	switch err := t.Ledger.Intend(ctx, intent, t.doubt); {
@@ -230,16 +234,45 @@ func (t *transaction) intend(ctx context.Context) {
 	}
 }
 
+// prepare gets what the post needs, while nothing is intended. If there is none, the refresh
+// ends as if the issuer had been asked, so that all processes wait for the same time.
+func (t *transaction) prepare(posting context.Context) {
+	preparer, ok := t.AuthorizationServer.(Preparer)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(posting, t.Deadline)
+	defer cancel()
+	t.bring, t.answer = preparer.Prepare(ctx, t.Policy.IssuerOf(t.state.Credential))
+	switch {
+	case posting.Err() != nil:
+		t.withhold("", errEnding)
+		return
+	case t.answer == nil:
+		return
+	}
+	t.save(ctx)
+	ctx, done := detached(ctx, stepLimit)
+	defer done()
+	if err := t.Ledger.Append(ctx, t.entry); err != nil {
+		t.Log.Warn("that nothing could be sent was not written to the ledger", "error", err)
+	}
+}
+
 // post asks the issuer. The deadline ends the waiting of the callers and nothing
 // else: an answer that comes later goes through the same steps. If the engine
 // abandons the refresh, the intent stays open, and the next process finds it.
 func (t *transaction) post(context.Context) {
 	hearing, stop := t.listen(t.overdue)
 	defer stop()
+	ctx := hearing
+	if t.bring != nil {
+		ctx = t.bring(ctx)
+	}
 	mayPost := true
 	login := t.state.Credential
 	t.entry.SentAt = t.at().Time
-	t.answer = t.AuthorizationServer.Refresh(endpoint.WithIntent(hearing, func() bool {
+	t.answer = t.AuthorizationServer.Refresh(endpoint.WithIntent(ctx, func() bool {
 		mayPost = t.Uptime()-t.intent <= t.Deadline
 		return mayPost
 	}), t.Policy.IssuerOf(login), login.RefreshToken, t.state.Cause)
