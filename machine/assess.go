@@ -34,7 +34,7 @@ const (
 	ActionNone     Action = "none"
 	ActionWait     Action = "wait"     // the engine tries again by itself
 	ActionLogin    Action = "login"    // the user has to log in
-	ActionOperator Action = "operator" // this machine needs its administrator: its disk, its keyring, its network
+	ActionOperator Action = "operator" // this machine needs its administrator: its disk, its keyring, its network, its profile of the issuer
 )
 
 // The reasons that are neither a verdict's nor a BlockReason.

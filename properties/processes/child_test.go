@@ -33,6 +33,7 @@ type mortal struct {
 	Kind        system.Kind   // of the system that it is on
 	LaterBy     time.Duration // see scene
 	Home        string
+	Profile     string        // by which it asks the issuer, with the standard's answers; "" for Codex's
 	URL         string        // of the issuer
 	Deadline    time.Duration // of a post; 0 for the default
 	DiesAt      int           // places before its death, counted from 1 over all refreshes; 0 for never
@@ -69,12 +70,16 @@ func (m mortal) environment() []string {
 func (m mortal) serve() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	names := machine.Issuer{TokenEndpoint: m.URL + "/oauth/token", ClientID: oauth.DefaultClientID}
-	issuer := oauth.New(oauth.Options{Profile: profile.CodexAt(m.URL), Log: log})
+	asks := profile.CodexAt(m.URL)
+	if m.Profile != "" {
+		asks.Answers = profile.Answers{Standard: true, Bare401: profile.Misconfigured}
+	}
+	issuer := oauth.New(oauth.Options{Profile: asks, Log: log})
 	fate := &fate{mortal: m}
 	on := disk.Disk{On: intruding{systemOf(m.Kind), fate}, Before: fate.calls}
 	later := func() time.Time { return time.Now().Add(m.LaterBy) }
 	auth, err := engine.Start(engine.Options{
-		Policy:              machine.Policy{Issuer: names, Claims: chatgpt.Claims},
+		Policy:              machine.Policy{Issuer: names, Claims: chatgpt.Claims, Profile: m.Profile},
 		Store:               file.Open(m.Home, file.Options{Log: log, Disk: on, Now: later}),
 		Ledger:              file.OpenLedger(m.Home, names, file.LedgerOptions{Log: log, Disk: on, LimitBytes: m.LedgerBytes, PostDeadline: m.Deadline}),
 		AuthorizationServer: revoker{issuer, fate}, Deadline: m.Deadline, Log: log, ProcessID: os.Getpid(), Before: fate.begins,

@@ -22,6 +22,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/properties/propertytest"
+	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/file"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
@@ -56,6 +57,10 @@ var circumstances = []circumstance{
 		s.other = s.issuer.Login(s.account, time.Now())
 		m.Intrudes, m.IntrudesAt = authJSON(s.account.ID, s.other), atTheRename
 	}},
+	{states.WhenObjected, func(_ *testing.T, s *scene, m *mortal) {
+		s.profile, m.Profile = "wrong", "wrong"
+		s.issuer.Always(issuer.Refresh, issuer.Step{Status: 401, Body: `{"error":"invalid_client"}`})
+	}},
 	{states.WhenLedgerIsLarge, func(_ *testing.T, _ *scene, m *mortal) { m.LedgerBytes = 1 }},
 }
 
@@ -84,20 +89,21 @@ func dieInARefresh(t *testing.T, kind system.Kind, in circumstance, dies int, ro
 	s := newSceneOn(t, kind)
 	m := mortal{DiesAt: dies}
 	in.prepare(t, s, &m)
-	before := s.issuer.Counts().Posts
+	before := s.issuer.Counts().Grants
 	place, died := lastWordsIn(s.kill(t, m))
 	if !died {
 		return false
 	}
 	point := roll.strike(t, place, in.when)
-	wasPosted := s.issuer.Counts().Posts > before
+	wasSpent := s.issuer.Counts().Grants > before
+	s.issuer.Always(issuer.Refresh, issuer.Step{})
 	name := fmt.Sprintf("%s before %q (%s, %s)", point.Outcome, place, in.when, kind.Name)
 	s.laterBy = m.LaterBy
 	if point.KnownAfter(kind) > 0 {
 		s.isNotKnown(t, name)
 		s.laterBy += unlooked(kind)
 	}
-	s.comesTo(t, point.Outcome, wasPosted, name)
+	s.comesTo(t, point.Outcome, wasSpent, name)
 	return true
 }
 
@@ -197,7 +203,7 @@ func strideOn(n int) int {
 }
 
 func TestFailpointsStandInTheirStepsAndHaveAnOutcome(t *testing.T) {
-	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced}
+	refresh := []states.Outcome{states.Unspent, states.InDoubt, states.Committed, states.Displaced, states.Withheld}
 	here := system.KindHere()
 	areComplete(t, states.RefreshFailpoints(here), propertytest.Steps(states.RefreshFailpoints(here)), refresh)
 	areComplete(t, states.AccountFailpoints(here), propertytest.Steps(states.AccountFailpoints(here)), []states.Outcome{states.Unspent, states.Committed, states.SignedOut})
@@ -237,7 +243,7 @@ func lastWordsIn(said string) (place string, died bool) {
 }
 
 // comesTo lets another process go on where one died, and demands the outcome.
-func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, name string) {
+func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasSpent bool, name string) {
 	t.Helper()
 	const later = time.Minute // an intent that cannot be read is old by then
 	next := s.engineAt(t, later)
@@ -249,11 +255,11 @@ func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, na
 	held := state.TokenID()
 	switch outcome {
 	case states.Unspent:
-		require.False(t, wasPosted, name)
+		require.False(t, wasSpent, name)
 		require.Equal(t, 1, posts, name)
 		require.Equal(t, machine.Fresh, state.Phase(), name)
 	case states.Committed:
-		require.True(t, wasPosted || posts == 0, name)
+		require.True(t, wasSpent || posts == 0, name)
 		require.Zero(t, posts, name)
 		require.NotEqual(t, s.names.TokenID(s.old.RefreshToken), held, name)
 	case states.Displaced:
@@ -264,8 +270,13 @@ func (s *scene) comesTo(t *testing.T, outcome states.Outcome, wasPosted bool, na
 		require.True(t, state.InDoubt(), name)
 		require.Equal(t, evidence.BlockInDoubt, state.Blocked(), name)
 		require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), name)
-		s.isTriedOnceMore(t, wasPosted, name)
+		s.isTriedOnceMore(t, wasSpent, name)
 		return
+	case states.Withheld:
+		require.Zero(t, posts, name)
+		require.False(t, state.InDoubt(), name)
+		require.Equal(t, evidence.BlockMisconfigured, state.Blocked(), name)
+		require.Equal(t, s.old.AccessToken.Fingerprint(), state.Token().Fingerprint(), name)
 	}
 	require.Equal(t, s.names.TokenID(s.stored(t).RefreshToken), held, name)
 	require.True(t, s.issuer.IsAlive(s.stored(t).RefreshToken), name)
@@ -284,18 +295,18 @@ func (s *scene) isTheirs(found, held secret.Fingerprint) bool {
 // isTriedOnceMore demands that a token in doubt is posted once more when its
 // access token is of no use any more, and that the end of the login is named if
 // it was spent.
-func (s *scene) isTriedOnceMore(t *testing.T, wasPosted bool, name string) {
+func (s *scene) isTriedOnceMore(t *testing.T, wasSpent bool, name string) {
 	t.Helper()
 	before := s.issuer.Counts()
 	last := s.engineAt(t, 2*time.Hour)
 	require.True(t, last.Snapshot().InDoubt(), "%s: named before the second post", name)
 	last.demand(t)
-	if wasPosted {
+	if wasSpent {
 		last.demand(t) // a verdict by now
 	}
 	after, state := s.issuer.Counts(), last.Snapshot()
-	require.Equal(t, wasPosted, after.Replays > before.Replays, name)
-	if !wasPosted {
+	require.Equal(t, wasSpent, after.Replays > before.Replays, name)
+	if !wasSpent {
 		require.Equal(t, 1, after.Grants-before.Grants, name)
 		require.False(t, state.InDoubt(), name)
 		return
@@ -315,6 +326,8 @@ func (s *scene) goesOn(t *testing.T, name string) {
 	t.Helper()
 	s.laterBy += unlooked(s.kind) // what else it left may be removed
 	before := s.issuer.Counts()
+	s.profile = "" // what the issuer had against another one does not count
+	s.issuer.Always(issuer.Refresh, issuer.Step{})
 	e := s.engineAt(t, time.Minute)
 	e.demand(t)
 	after, state := s.issuer.Counts(), e.Snapshot()

@@ -45,7 +45,8 @@ type scene struct {
 	log       *programtest.Buffer
 	deadline  time.Duration // of a post, 0 for the default
 	settings  func(*engine.Options)
-	isRefused bool // the login at first, and the ledger knows
+	isRefused bool   // the login at first, and the ledger knows
+	profile   string // of its engines, "" for Codex's
 }
 
 func newScene(t *testing.T) *scene {
@@ -113,7 +114,7 @@ func (s *scene) engineAt(t *testing.T, ahead time.Duration) onlooker {
 	now := func() time.Time { return time.Now().Add(ahead) }
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	options := engine.Options{
-		Policy: machine.Policy{Issuer: s.names}, Now: now, ProcessID: os.Getpid(), Log: log,
+		Policy: machine.Policy{Issuer: s.names, Profile: s.profile}, Now: now, ProcessID: os.Getpid(), Log: log,
 		Store:               file.Open(s.home, file.Options{Log: log, Disk: s.disk(), Now: func() time.Time { return now().Add(s.laterBy) }}),
 		Ledger:              file.OpenLedger(s.home, s.names, file.LedgerOptions{Log: log, Disk: s.disk(), Now: now}),
 		AuthorizationServer: oauth.New(oauth.Options{Transport: s.issuer.Transport()}),

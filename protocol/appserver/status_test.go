@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -125,6 +126,30 @@ func TestPollsDoNotWaitForTheIssuer(t *testing.T) {
 		require.Len(t, said, 2)
 		require.Contains(t, said[0], `{"id":1,"result":{"authMethod":"chatgpt","authToken":"access-2"`)
 		require.Contains(t, said[1], `{"id":4,`)
+		require.Equal(t, 1, s.issuer.posts)
+	})
+}
+
+func TestStormOnAClientThatIsNotAcceptedCostsOnePost(t *testing.T) {
+	experimental(t, tokens("access-1", "refresh-1"), nil, func(t *testing.T, s *site) {
+		s.issuer.answers = []endpoint.Answer{endpoint.Misconfigured{Evidence: evidence.Evidence{Status: 401, Code: "invalid_client"}}}
+		const polls = 2000
+		for range polls {
+			s.send(`{"id":1,"method":"getAuthStatus","params":{"includeToken":true,"refreshToken":true}}`)
+		}
+		time.Sleep(issuerTakes)
+		served := 0
+		for _, line := range s.said() {
+			if line == `{"id":1,"result":{"authMethod":"chatgpt","authToken":"access-1","requiresOpenaiAuth":true}}` {
+				served++
+			}
+		}
+		require.Equal(t, polls, served)
+		health := s.answer(protocol.HealthRead, "")
+		require.Contains(t, health, `"state":"Stale","reason":"misconfigured"`)
+		require.Contains(t, health, `"action":"operator"`)
+		time.Sleep(24 * time.Hour)
+		require.Contains(t, s.answer(protocol.GetAuthStatus, `{"includeToken":true}`), `"authToken":"access-1"`)
 		require.Equal(t, 1, s.issuer.posts)
 	})
 }

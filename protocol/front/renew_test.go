@@ -66,6 +66,27 @@ func TestALoginStoredElsewhereIsTheAnswer(t *testing.T) {
 	})
 }
 
+// A 401 of the model does not post again what the issuer objects to, and takes no login away.
+func TestAnObjectionIsPostedOnceWhateverTheChildRetries(t *testing.T) {
+	for name, answer := range map[string]endpoint.Answer{"misconfigured": endpoint.Misconfigured{}, "login needed": endpoint.LoginNeeded{}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
+				s.issuer.give(answer)
+				for range 6 {
+					_, err := s.child.Renew(t.Context())
+					require.Equal(t, &jsonrpc.Error{Code: jsonrpc.CodeInternal, Message: "bezoar says: Stale"}, err)
+				}
+				require.Equal(t, 1, s.issuer.posted())
+				require.NoError(t, s.store.Replace(context.Background(), *tokens("b", "r2")))
+				token, err := s.child.Renew(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, jwtOf("b").Reveal(), token)
+				require.Equal(t, 1, s.issuer.posted())
+			})
+		})
+	}
+}
+
 func TestADeadLoginIsPostedOnceWhateverTheChildRetries(t *testing.T) {
 	inBubble(t, tokens("a", "r"), nil, func(t *testing.T, s *site) {
 		s.issuer.give(endpoint.Refused{Reason: history.ReasonReused})

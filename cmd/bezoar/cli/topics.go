@@ -25,7 +25,7 @@ var exitCodes = []option{
 	{word: "2", meaning: "invalid command line"},
 	{word: "3", meaning: "a login is needed: bezoar login"},
 	{word: "4", meaning: "wait: another attempt comes later, or another process is making one"},
-	{word: "5", meaning: "this machine needs attention: bezoar doctor"},
+	{word: "5", meaning: "this machine, or a profile in config.toml, needs attention: bezoar doctor"},
 	{word: "130", meaning: "login or token was interrupted (Ctrl-C, SIGTERM, SIGHUP), of login: nothing has changed; log --follow, app-server and demo issuer end with 0"},
 }
 

@@ -29,6 +29,7 @@ const (
 	InDoubt   Outcome = "InDoubt"   // the refresh token may be spent: it is posted once more when the access token is of no use
 	Committed Outcome = "Committed" // the new login is there, or is put there; nothing is posted
 	Displaced Outcome = "Displaced" // the other login that was stored meanwhile is there, or is put back
+	Withheld  Outcome = "Withheld"  // the login that was there: nothing is posted until the profile or the login is another
 	SignedOut Outcome = "SignedOut" // there is no login, and each process knows that the user ended it
 )
 
@@ -39,6 +40,7 @@ const (
 	WhenLoginBetween  = "another login is stored during the save"
 	WhenLoginLast     = "another program stores a login after the last comparison"
 	WhenLedgerIsLarge = "the ledger is due to be compacted"
+	WhenObjected      = "the issuer does not accept the client"
 )
 
 // The texts that several rows share.
@@ -52,6 +54,8 @@ const (
 	leavesInPlace   = "an intent, and part of the new login in place: readers are given the copy beside it"
 	leavesNew       = "the new login, and an intent that it resolves"
 	leavesRecorded  = "the new login, and an intent that the ledger resolves"
+	leavesObjected  = "an intent that the ledger resolves, and a file that the next process removes"
+	leavesObjection = "an entry in the ledger, that the issuer does not accept the client, and a file that the next process removes"
 	leavesAll       = "the new login; the ledger has it"
 	leavesShort     = "the new login; the ledger has it, and a copy of the ledger goes with the next compaction"
 	leavesAdrift    = "the new login of the killed process, in a copy: the next one puts it in place"
@@ -129,12 +133,18 @@ var refreshFailpoints = []Failpoint{
 	{"record", "append: write", WhenLoginBetween, leavesTheirs, Displaced},
 	{"record", "append: sync", WhenLoginBetween, leavesTheirs, Displaced},
 	{"record", "intent: remove", WhenLoginBetween, leavesTheirs, Displaced},
+	{"record", "", WhenObjected, leavesIntent, InDoubt},
+	{"record", "append: write", WhenObjected, leavesIntent, InDoubt},
+	{"record", "append: sync", WhenObjected, leavesObjected, Withheld},
+	{"record", "intent: remove", WhenObjected, leavesObjected, Withheld},
 	{"record", "compact: create", WhenLedgerIsLarge, leavesAll, Committed},
 	{"record", "compact: write", WhenLedgerIsLarge, leavesShort, Committed},
 	{"record", "compact: sync", WhenLedgerIsLarge, leavesShort, Committed},
 	{"record", "compact: rename", WhenLedgerIsLarge, leavesShort, Committed},
 	{"record", "compact: sync folder", WhenLedgerIsLarge, leavesAll, Committed},
 	{"unlock", "", "", leavesAll, Committed},
+	{"unlock", "", WhenObjected, leavesObjection, Withheld},
+	{"unlock", "reserve: remove", WhenObjected, leavesObjection, Withheld},
 	{"unlock", "", WhenLoginBetween, leavesTheirs, Displaced},
 	{"unlock", "swap: remove", WhenLoginBetween, leavesTheirs, Displaced},
 	{"unlock", "append: write", WhenLoginBetween, leavesTheirs, Displaced},

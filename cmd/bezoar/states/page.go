@@ -65,7 +65,7 @@ process at each of these places. The outcome is what the next process makes of i
 process began (or that it found and put in place); it may be refreshed. **InDoubt**: the refresh token may be spent; the access
 token is handed out while it is good, then the refresh token is posted once more, and if it was spent, the login ends and says so.
 **Committed**: the new login, at once or when the next process has put it in place. **Displaced**: the other login that was stored
-meanwhile. **SignedOut**: no login, and each process knows that the user ended it. A login or a logout that was cut short can be
+meanwhile. **Withheld**: the login that was there; nothing is posted until the profile or the login is another. **SignedOut**: no login, and each process knows that the user ended it. A login or a logout that was cut short can be
 repeated.
 
 The outcome has a column for each kind of system; an empty cell says what the first one does. **–**: no process comes there. A time: what the
