@@ -96,7 +96,7 @@ func requireCommand(t *testing.T, page, line string) {
 		require.NoError(t, flags.Parse(rest), "%s: bezoar %s", page, line)
 	}
 	words = flags.Args()
-	if (command.Folder || command.Named) && len(words) > 0 {
+	for named := command.Folder || command.Named || command.Account; named && len(words) > 0; named = command.Account { // rename takes two
 		require.NoError(t, flags.Parse(words[1:]), "%s: bezoar %s", page, line)
 		words = flags.Args()
 	}
