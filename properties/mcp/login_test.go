@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +54,16 @@ func (w *world) read() {
 	require.NoError(w.t, err)
 	w.login, err = accountjson.Decode(text)
 	require.NoError(w.t, err)
+}
+
+// expire has the stored login say that its access token has expired.
+func (w *world) expire() {
+	w.login.ExpiresAt = time.Now().Add(-time.Minute)
+	text, err := accountjson.Encode(w.login, nil)
+	require.NoError(w.t, err)
+	found, err := filepath.Glob(filepath.Join(w.home, "accounts", "*", "login.json"))
+	require.NoError(w.t, err)
+	require.NoError(w.t, os.WriteFile(found[0], text, 0o600))
 }
 
 // kill has the gate refuse the access token of the login from now on.

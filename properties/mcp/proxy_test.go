@@ -76,6 +76,24 @@ func TestProxiesOfOneAccountRefreshOnce(t *testing.T) {
 	}
 }
 
+func TestExpiredTokenIsRefreshedOnceByProxiesThatStart(t *testing.T) {
+	w := newWorld(t, "stateful")
+	w.expire()
+	refused := w.statuses(http.StatusUnauthorized)
+	started := make(chan said, 8)
+	for range cap(started) {
+		go func() {
+			_, first := w.start("2025-11-25")
+			started <- first
+		}()
+	}
+	for range cap(started) {
+		require.Empty(t, (<-started).Errors)
+	}
+	require.Equal(t, 1, w.issuer.Counts().Posts)
+	require.Equal(t, refused, w.statuses(http.StatusUnauthorized), "no server is sent a token that has expired")
+}
+
 func TestDeadLoginIsOneErrorEachAndNoStorm(t *testing.T) {
 	w := newWorld(t, "stateful")
 	c, first := w.start("2025-11-25")
