@@ -13,6 +13,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
@@ -54,6 +55,14 @@ func showLog(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	show := showRow
 	if *chosen.asJSON {
 		show = showLine
+	}
+	if !c.IsCodex() && !*chosen.asJSON {
+		show = func(env cli.Environment, line journal.Line) error {
+			if line.Entry.Method == machine.MethodTokens { // the word of a ledger, and of Codex, for every token set
+				line.Entry.Method = machine.Method(c.IssuerName())
+			}
+			return showRow(env, line)
+		}
 	}
 	ledger := journal.Follow(filepath.Join(c.Home, file.LedgerName))
 	shown := selection{since: chosen.since, limit: *chosen.limit, show: func(line journal.Line) error { return show(env, line) }}

@@ -57,7 +57,7 @@ func list(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
-	c, noHome, err := ofHome(env, settings)
+	c, noHome, err := session.PeekHome(settings, env.Getenv)
 	if err != nil {
 		return err
 	}
@@ -77,22 +77,6 @@ func list(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	session.Warn(env, c)
 	return printList(env, all)
-}
-
-// ofHome is the configuration of the home itself, whatever account a setting names.
-func ofHome(env cli.Environment, settings config.Flags) (c config.Config, noHome bool, err error) {
-	settings.Account = ""
-	return session.Peek(settings, without(env.Getenv, "BEZOAR_ACCOUNT"))
-}
-
-// without is an environment without a variable.
-func without(getenv func(string) string, variable string) func(string) string {
-	return func(name string) string {
-		if name == variable {
-			return ""
-		}
-		return getenv(name)
-	}
 }
 
 // lookAt is an account as one look finds it.

@@ -71,7 +71,7 @@ func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
 // brokenAccount is the configuration of an account whose profile cannot be used: enough to
 // remove what is on this machine.
 func brokenAccount(env cli.Environment, settings config.Flags, broken *config.AccountError) (config.Config, error) {
-	c, _, err := ofHome(env, settings)
+	c, _, err := session.PeekHome(settings, env.Getenv)
 	c.Account.Name, c.Home = broken.Account, config.AccountFolder(c.Root, broken.Account)
 	c.Profile.Issuer = "unknown" // the record is one of any issuer
 	return c, err

@@ -43,7 +43,7 @@ func rename(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, noHome, err := ofHome(env, settings)
+	c, noHome, err := session.PeekHome(settings, env.Getenv)
 	if err != nil {
 		return err
 	}
@@ -59,6 +59,9 @@ func rename(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	if err := move(ctx, c, config.AccountFolder(c.Root, to)); err != nil {
 		return err
+	}
+	if !slices.Contains(config.AccountNames(c.Root), to) { // letters that another case alone makes different
+		return cli.Exit(cli.ExitOperator, fmt.Errorf("this disk keeps the name %s", from))
 	}
 	_, err = fmt.Fprintf(env.Stdout, "The account %s is called %s now.\n", from, to)
 	return err

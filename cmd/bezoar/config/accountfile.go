@@ -87,6 +87,23 @@ func (a Account) Save(home string) (undo func(), err error) {
 	return undo, nil
 }
 
+// KeepMetadata gives all accounts of a profile what its issuer says of itself now, and
+// returns their names.
+func KeepMetadata(home, profileName string, found profile.Metadata, now time.Time) (names []string, err error) {
+	for _, name := range AccountNames(home) {
+		account, broken := readAccount(home, name)
+		if broken != nil || account.Profile != profileName {
+			continue
+		}
+		account.Metadata, account.FoundAt = found, now
+		if _, err := account.Save(home); err != nil {
+			return names, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
 // put replaces the file of an account. It is on the disk when nil is returned.
 func put(path string, content []byte) error {
 	next := path + ".next"

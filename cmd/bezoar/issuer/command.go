@@ -52,7 +52,7 @@ func list(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
-	c, _, err := session.Peek(settings, env.Getenv)
+	c, _, err := session.PeekHome(settings, env.Getenv)
 	if err != nil {
 		return err
 	}
@@ -124,6 +124,7 @@ for its metadata with one GET request or two, which hold no token, no secret and
 client. Then it prints each endpoint and where it comes from, what the issuer supports of
 what bezoar needs, what is wrong and what to do, and each request that a login, a refresh
 and a logout would be. What stands in braces is filled in then. There has to be no login.
+The accounts of the profile keep what the issuer says now.
 
 Exit codes: 0 nothing is wrong (a warning is no failure), 2 there is no such profile, 5
 something is wrong.
@@ -143,7 +144,7 @@ func check(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, _, err := session.Peek(settings, env.Getenv)
+	c, _, err := session.PeekHome(settings, env.Getenv)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
@@ -39,6 +40,7 @@ func examine(ctx context.Context, env cli.Environment, c config.Config, p profil
 	all := e.endpoints(c)
 	e.support()
 	e.authentication()
+	e.keep(c.Root, env.Now)
 	r := report{
 		Profile: p.Name, DisplayName: p.DisplayName, Issuer: &p.Issuer, BuiltIn: p.Name == profile.CodexName, Mistakes: []mistake{},
 		Endpoints: map[string]endpoint{}, Checks: e.checks, Requests: requestsOf(all),
@@ -76,6 +78,19 @@ func (e *examination) discover(ctx context.Context) {
 	}
 	e.metadata, e.asked = metadata, true
 	e.say("discovery", cli.ResultOK, "the issuer is "+metadata.Issuer)
+}
+
+// keep gives the accounts of the profile what the issuer says now. No refresh asks for it.
+func (e *examination) keep(home string, now func() time.Time) {
+	if !e.asked || home == "" {
+		return
+	}
+	kept, err := config.KeepMetadata(home, e.p.Name, e.metadata, now())
+	if err != nil {
+		e.say("accounts", cli.ResultFail, "the accounts of this profile cannot keep that: "+cli.WithoutPath(err).Error(), "bezoar doctor --account NAME looks for the cause")
+	} else if len(kept) > 0 {
+		e.say("accounts", cli.ResultOK, "it is kept for "+strings.Join(kept, ", "))
+	}
 }
 
 // remedyOf is what to do about metadata that is not there, or cannot be used.

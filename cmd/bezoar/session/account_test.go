@@ -19,6 +19,9 @@ const asSecretCommand = "BEZOAR_TEST_SECRET"
 
 func TestMain(m *testing.M) {
 	if said, ok := os.LookupEnv(asSecretCommand); ok {
+		if said == "long" { // a variable of Windows cannot be so long
+			said = strings.Repeat("x", 70_000)
+		}
 		os.Stdout.WriteString(strings.ReplaceAll(said, "\\n", "\n"))
 		os.Stderr.WriteString("S3NT1NEL")
 		if said == "fails" {
@@ -43,11 +46,11 @@ func TestTheSecretOfAClientComesFromWhereItsProfileSays(t *testing.T) {
 	program, err := os.Executable()
 	require.NoError(t, err)
 	ofCommand := clientSecret(profile.SecretSource{Command: []string{program}}, os.Getenv)
-	for said, want := range map[string]string{`s3cret`: "s3cret", `s3 cret\n`: "s3 cret", `a\nb\n`: "a\nb", ``: "", `\n`: "", "fails": "", strings.Repeat("x", 70_000): ""} {
+	for said, want := range map[string]string{`s3cret`: "s3cret", `s3 cret\n`: "s3 cret", `a\nb\n`: "a\nb", ``: "", `\n`: "", "fails": "", "long": ""} {
 		t.Setenv(asSecretCommand, said)
 		got, err := ofCommand(t.Context())
 		require.Equal(t, want, got.Reveal())
-		require.Equal(t, want == "", err != nil, "%.9s", said)
+		require.Equal(t, want == "", err != nil, said)
 		if err != nil {
 			require.NotContains(t, err.Error(), "S3NT1NEL")
 		}

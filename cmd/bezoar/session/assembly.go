@@ -59,6 +59,17 @@ func Peek(settings config.Flags, getenv func(string) string) (c config.Config, n
 	return c, false, cli.Exit(cli.ExitOperator, err)
 }
 
+// PeekHome is Peek for the home itself, whatever account a setting names.
+func PeekHome(settings config.Flags, getenv func(string) string) (c config.Config, noHome bool, err error) {
+	settings.Account = ""
+	return Peek(settings, func(name string) string {
+		if name == "BEZOAR_ACCOUNT" {
+			return ""
+		}
+		return getenv(name)
+	})
+}
+
 // NewLog is the log on standard error, from a level on. It never blocks, and is
 // drained when the command ends.
 func NewLog(env cli.Environment, c config.Config, from slog.Level) *slog.Logger {

@@ -38,8 +38,8 @@ func clientSecret(from profile.SecretSource, getenv func(string) string) func(co
 		printed := &limited{left: secretLimitBytes}
 		command := exec.CommandContext(ctx, from.Command[0], from.Command[1:]...)
 		command.Stdout = printed
-		command.WaitDelay = time.Second // a child of it may keep its output open
-		if command.Run() != nil {
+		command.WaitDelay = time.Second               // a child of it may keep its output open
+		if command.Run() != nil || printed.left < 0 { // not every system says that nothing was read any more
 			return secret.Token{}, errNoSecret
 		}
 		return asSecret(printed.kept.String())
