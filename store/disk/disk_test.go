@@ -57,6 +57,31 @@ func TestAPutIsWholeOrLeavesWhatWasThere(t *testing.T) {
 	require.Len(t, files, 1, "no litter")
 }
 
+// What a disk does not take is not said to be there, be it the content or the name.
+func TestAChangeIsMadeOnceTheDiskSaysSo(t *testing.T) {
+	for name, change := range map[string]func(d Disk, path string) error{
+		"create":      func(d Disk, path string) error { return d.Create(path+".new", []byte("new")) },
+		"make folder": func(d Disk, path string) error { return d.MakeFolder(path + ".folder") },
+		"rename":      func(d Disk, path string) error { return d.Rename(path, path+".moved") },
+		"remove":      func(d Disk, path string) error { return d.Remove(path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := 0; ; n++ {
+				path := filepath.Join(t.TempDir(), "file")
+				require.NoError(t, os.WriteFile(path, nil, 0o600))
+				on, failed := systemtest.WithFailedSync(n)
+				err := change(Disk{On: on}, path)
+				if !failed() {
+					require.NoError(t, err)
+					require.Positive(t, n)
+					return
+				}
+				require.Error(t, err, "sync %d is not heard", n)
+			}
+		})
+	}
+}
+
 func TestALongWaitForALockTriesSeldomAndEndsSoon(t *testing.T) {
 	const poll = 5 * time.Millisecond
 	for _, wait := range []time.Duration{poll, 100 * time.Millisecond, time.Second, time.Minute} {

@@ -191,17 +191,6 @@ func TestAnExchangeThatOnlyRenamesLosesNoNewLogin(t *testing.T) {
 	require.Equal(t, "new", stored(t, s))
 }
 
-// A disk that does not take what is synced is a login that is not stored: the old one stays.
-func TestWhatCannotBeSyncedIsNotStored(t *testing.T) {
-	home := machinetest.Dir(t)
-	loggedIn(t)(home)
-	s := quiet(home)
-	s.disk.On = systemtest.WithSync(func(*os.File) error { return syscall.EIO })
-	requireUndurable(t, s.Swap(background, revisionIn(t, s), newLogin), syscall.EIO.Error())
-	require.Equal(t, "old", stored(t, s))
-	requireNoLitter(t, home, authFile)
-}
-
 // On the weakest system a process is taken for dead once what it left is an hour old.
 func TestKillOnTheWeakestSystemLosesNoToken(t *testing.T) {
 	toTheWeakest(t)

@@ -4,6 +4,7 @@ package systemtest
 
 import (
 	"os"
+	"syscall"
 
 	"github.com/bezoar-auth/bezoar/store/system"
 )
@@ -61,12 +62,33 @@ func (l lyingLock) Stat() (os.FileInfo, error) { return os.Stat(l.path) }
 func (lyingLock) Inheritance() *os.File        { return nil }
 func (lyingLock) Close() error                 { return nil }
 
-// WithSync is this system with another sync.
-func WithSync(sync func(file *os.File) error) system.System { return syncing{system.Here, sync} }
+// WithFailedSync is this system on a disk that once does not take what is synced, a file or the
+// names in a folder: the nth time, counted from 0. failed reports whether it came to that. It
+// is for one goroutine.
+func WithFailedSync(n int) (on system.System, failed func() bool) {
+	return syncing{system.Here, &n}, func() bool { return n < 0 }
+}
 
 type syncing struct {
 	system.System
-	sync func(file *os.File) error
+	left *int // before the one that fails
 }
 
-func (s syncing) Sync(file *os.File) error { return s.sync(file) }
+func (s syncing) Sync(file *os.File) error {
+	if s.fails() {
+		return &os.PathError{Op: "sync", Path: file.Name(), Err: syscall.EIO}
+	}
+	return s.System.Sync(file)
+}
+
+func (s syncing) SyncFolder(path string) error {
+	if s.fails() {
+		return &os.PathError{Op: "sync", Path: path, Err: syscall.EIO}
+	}
+	return s.System.SyncFolder(path)
+}
+
+func (s syncing) fails() bool {
+	*s.left--
+	return *s.left == -1
+}
