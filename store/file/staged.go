@@ -83,7 +83,7 @@ func (s *Store) fill(t *temp) error {
 	if _, err := t.file.WriteAt(t.content, 0); err != nil {
 		return err
 	}
-	_ = s.disk.System().Date(t.file, s.dateAfter(t.where.path))
+	_ = s.disk.System().Date(t.file, t.path, s.dateAfter(t.where.path))
 	s.disk.Bequeath(t.file, t.where.path)
 	s.disk.Step(t.verb + ": sync")
 	return s.disk.System().Sync(t.file)

@@ -250,7 +250,7 @@ func (s *Store) rewrite(file *os.File, c change) error {
 		return err
 	}
 	_ = file.Chmod(0o600) // both fail on another user's file, which may be written all the same
-	_ = s.disk.System().Date(file, date)
+	_ = s.disk.System().Date(file, file.Name(), date)
 	s.disk.Step(c.verb + ": sync in place")
 	if err := s.disk.System().Sync(file); err != nil {
 		return err

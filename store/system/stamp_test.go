@@ -42,7 +42,7 @@ func write(t *testing.T, path, content string) {
 	require.NoError(t, err)
 	_, err = file.WriteString(content)
 	require.NoError(t, err)
-	require.NoError(t, system.Here.Date(file, noon))
+	require.NoError(t, system.Here.Date(file, path, noon))
 	require.NoError(t, file.Close())
 }
 

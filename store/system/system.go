@@ -55,8 +55,9 @@ type Files interface {
 	// one stat, which is what a poll may cost. An error is that of [os.Stat].
 	Stamp(path string) (Stamp, error)
 
-	// Date sets when a file was modified, whatever was written to it until it is closed.
-	Date(file *os.File, modified time.Time) error
+	// Date sets when a file was modified, whatever was written to it until it is closed. path
+	// is the name that the file has now, which need not be the one that it was opened by.
+	Date(file *os.File, path string, modified time.Time) error
 
 	// Names is how many hard links a file has: 0 if it was removed, or replaced, and can
 	// be seen only where it was mounted; 1 if the system does not say.
