@@ -117,7 +117,7 @@ func TestAWriteGoesOnWithoutALockThatIsNotReleased(t *testing.T) {
 			begun := time.Now()
 			require.NoError(t, each.write())
 			require.Equal(t, each.leaves, stored(t, s))
-			require.Equal(t, commitPatience, time.Since(begun), each.leaves)
+			require.Equal(t, 5*time.Second, time.Since(begun), "as cmd/bezoar/docs/home.md says")
 		}
 	})
 }

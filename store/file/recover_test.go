@@ -156,6 +156,8 @@ func TestSweepLeavesFilesOfUnknownProcessesForAnHour(t *testing.T) {
 	home := machinetest.Dir(t)
 	loggedIn(t)(home)
 	file := leave(t, home, owner{1, process{Started: "1", PIDNamespace: "another"}})
+	dated := time.Now().Add(-24 * time.Hour) // as what it was exchanged for may be, a moment ago
+	require.NoError(t, os.Chtimes(file, dated, dated))
 	s := quiet(home)
 	s.now = func() time.Time { return time.Now().Add(StagedSpan - time.Minute) }
 	sweepNow(t, s)

@@ -31,6 +31,16 @@ func TestTheStartOfAProcessIsReadFromItsKinfo(t *testing.T) {
 	require.Equal(t, "60250000", found.sinceBoot(1_799_999_940_000_000))
 }
 
+// The numbers are those of sys/proc.h: SRUN is 2, SSLEEP 3, SSTOP 4, SZOMB 5.
+func TestTheStateOfAProcessIsReadFromItsKinfo(t *testing.T) {
+	for status, is := range map[byte]struct{ stopped, ended bool }{2: {}, 3: {}, 4: {stopped: true}, 5: {ended: true}} {
+		found, ok := parseKinfo(rawKinfo(1_800_000_000, 0, status))
+		require.True(t, ok)
+		require.Equal(t, is.stopped, found.status == kinfoStopped, status)
+		require.Equal(t, is.ended, found.status == kinfoZombie, status)
+	}
+}
+
 func TestTheStartOfAProcessStaysWhenTheClockIsSet(t *testing.T) {
 	const hour = 3600
 	before, _ := parseKinfo(rawKinfo(1_800_000_000, 1, 0))
