@@ -81,6 +81,21 @@ func TestAFileThatIsNotLetGoIsSaidToBeHeld(t *testing.T) {
 	}
 }
 
+// A login may come while another program holds the file, for as long as that is waited for.
+func TestWhatARenameDependsOnIsAskedBeforeEachTry(t *testing.T) {
+	path, release := heldFile(t, sharedAsUsual)
+	defer release()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		err := system.Here.RenameIf(path+".tmp", path, func() bool { asked++; return asked < 3 })
+		require.ErrorIs(t, err, system.ErrChanged)
+		require.Equal(t, 3, asked)
+	})
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(content))
+}
+
 // A refusal comes at once: no wait would help.
 func TestAFileThatIsRefusedIsNotWaitedFor(t *testing.T) {
 	folder := t.TempDir()

@@ -3,8 +3,11 @@ package backend
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -34,10 +37,55 @@ func script(t *testing.T, name, text string) string {
 }
 
 func init() {
+	acts["console"] = console
 	acts["words"] = func([]string) int {
 		json.NewEncoder(os.Stdout).Encode(wordsOfNode(windows.UTF16PtrToString(syscall.GetCommandLine()))[3:])
 		return 5
 	}
+}
+
+// console starts a child, presses Ctrl-C at the console of both, and speaks with the child when it
+// has heard that.
+func console([]string) int {
+	handler := windows.NewLazySystemDLL("kernel32.dll").NewProc("SetConsoleCtrlHandler")
+	handler.Call(0, 0) // what started this program may ignore Ctrl-C, which it would hand down
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, os.Interrupt)
+	child, err := acting("echo").Start(Options{Home: os.TempDir(), Stderr: os.Stderr})
+	speak := func() {
+		if err == nil {
+			_, err = child.Write([]byte("x"))
+		}
+		if err == nil {
+			_, err = child.Read(make([]byte, 1))
+		}
+	}
+	speak() // it is at the console by now
+	if err == nil {
+		err = windows.GenerateConsoleCtrlEvent(windows.CTRL_C_EVENT, 0)
+	}
+	if err == nil {
+		<-heard
+	}
+	for range 1000 { // Ctrl-C would have ended it within a few of these
+		speak()
+	}
+	if err != nil {
+		fmt.Println("the child has ended:", err)
+		return 1
+	}
+	fmt.Println("the child lives")
+	return 0
+}
+
+// A front ends its child in its own time: a turn may be under way.
+func TestCtrlCInAConsoleReachesNoChild(t *testing.T) {
+	t.Parallel()
+	front := exec.Command(os.Args[0], "act", "console")
+	front.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NO_WINDOW} // a console of its own
+	said, err := front.CombinedOutput()
+	require.NoError(t, err, string(said))
+	require.Contains(t, string(said), "the child lives")
 }
 
 // wordsOfNode cuts a command line as node does, by the rules in Microsoft's "Parsing C

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"cmp"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -89,7 +90,10 @@ func release(p *os.Process, job windows.Handle) (err error) {
 		return err
 	}
 	defer windows.CloseHandle(thread)
-	_, err = windows.ResumeThread(thread)
+	suspended, err := windows.ResumeThread(thread) // how often it was, until now
+	if err == nil && suspended == 0 {
+		return errors.New("it ran before it was in its job, and may have started what is not in it")
+	}
 	return os.NewSyscallError("ResumeThread", err)
 }
 

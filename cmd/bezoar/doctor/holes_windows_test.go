@@ -84,6 +84,17 @@ func TestDoctorTellsRightsThatOpenALogin(t *testing.T) {
 	}
 }
 
+// The condition may hold (Microsoft's "Security Descriptor Definition Language for Conditional
+// ACEs"): ACCESS_ALLOWED_CALLBACK_ACE_TYPE is 9. One that forbids, 1, or of an audit, 2, gives nothing.
+func TestDoctorCountsARightThatHasACondition(t *testing.T) {
+	t.Parallel()
+	for kind, isRight := range map[uint8]bool{0: true, 1: false, 2: false, 9: true} {
+		entry := &windows.ACCESS_ALLOWED_ACE{Header: windows.ACE_HEADER{AceType: kind}, Mask: windows.FILE_READ_DATA}
+		require.Equal(t, isRight, opens(entry, false), kind)
+		require.Equal(t, isRight, opens(entry, true), kind)
+	}
+}
+
 // An owner may give itself every right, whatever the list says.
 func TestDoctorNamesAnOwnerWhoIsAStranger(t *testing.T) {
 	t.Parallel()
