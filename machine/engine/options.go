@@ -61,11 +61,11 @@ type AuthorizationServer interface {
 // Preparer is an AuthorizationServer that has to get something before it can send a refresh,
 // such as the secret of its client, which a command prints.
 type Preparer interface {
-	// Prepare gets what the next Refresh needs, before its intent is written: should it fail,
+	// Prepare gets what the next Refresh of a login needs that was made so, before its intent is written: should it fail,
 	// or this process die meanwhile, nothing is in doubt. bring puts it into the context of
 	// that Refresh; nil for nothing. An answer says that nothing can be sent, and why: the
 	// refresh ends as if Refresh had given it.
-	Prepare(ctx context.Context, issuer machine.Issuer) (bring func(context.Context) context.Context, answer endpoint.Answer)
+	Prepare(ctx context.Context, issuer machine.Issuer, made machine.Provenance) (bring func(context.Context) context.Context, answer endpoint.Answer)
 }
 
 // Renewer is the program that gave an external login: it can renew the tokens and this

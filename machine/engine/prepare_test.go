@@ -27,7 +27,7 @@ type preparing struct {
 
 type broughtKey struct{}
 
-func (p *preparing) Prepare(ctx context.Context, _ machine.Issuer) (func(context.Context) context.Context, endpoint.Answer) {
+func (p *preparing) Prepare(ctx context.Context, _ machine.Issuer, _ machine.Provenance) (func(context.Context) context.Context, endpoint.Answer) {
 	p.asked.Add(1)
 	p.before()
 	if p.lacks.Load() {

@@ -104,6 +104,11 @@ func (c *Client) isOurs(issuer machine.Issuer) bool {
 	return c.profile.IsCodex || issuer == machine.Issuer{TokenEndpoint: c.to.Token, ClientID: c.profile.ClientID}
 }
 
+// hasMade reports whether the issuer of the profile has made a login, as far as that says it.
+func (c *Client) hasMade(made machine.Provenance) bool {
+	return c.profile.IsCodex || made.Issuer == "" || made.Issuer == c.profile.Issuer
+}
+
 // clientSecret is the hole of the client's secret.
 const clientSecret = "{client_secret}"
 
@@ -113,8 +118,8 @@ type proofKey struct{}
 // Prepare asks for the secret of the client, if a refresh needs it: bring puts it into the
 // context of that refresh. The answer is not nil if no refresh can be sent: there is no
 // secret, or the login is one of another issuer than that of the profile.
-func (c *Client) Prepare(ctx context.Context, issuer machine.Issuer) (bring func(context.Context) context.Context, answer endpoint.Answer) {
-	if !c.isOurs(issuer) {
+func (c *Client) Prepare(ctx context.Context, issuer machine.Issuer, made machine.Provenance) (bring func(context.Context) context.Context, answer endpoint.Answer) {
+	if !c.isOurs(issuer) || !c.hasMade(made) {
 		return nil, endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}
 	}
 	if !c.requestsOf(issuer).Refresh.NeedsSecret() {
@@ -222,7 +227,7 @@ func withoutEcho(evidence evidence.Evidence, sent ...secret.Token) evidence.Evid
 // endpoint for it. The token may live on at the issuer; a logout does not wait or fail for
 // that.
 func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error {
-	if !c.isOurs(issuer) {
+	if !c.isOurs(issuer) || !c.hasMade(login.Provenance) {
 		return &UnreachableError{Problem: evidence.ProblemOtherProfile}
 	}
 	request := c.requestsOf(issuer).Revocation

@@ -200,18 +200,20 @@ func TestSecretIsAskedForOnceBeforeARefresh(t *testing.T) {
 		return secret.New("hunter22"), nil
 	}}
 	_, _, body := sentBy(t, o, func(c *oauth.Client) {
-		bring, answer := c.Prepare(t.Context(), itsIssuer)
+		bring, answer := c.Prepare(t.Context(), itsIssuer, machine.Provenance{})
 		require.Nil(t, answer)
 		c.Refresh(bring(t.Context()), itsIssuer, secret.New("r"), "")
 	})
 	require.Contains(t, body, "client_secret=hunter22")
 	require.Equal(t, 1, asked)
 
-	_, answer := oauth.New(oauth.Options{Profile: p}).Prepare(t.Context(), itsIssuer)
+	_, answer := oauth.New(oauth.Options{Profile: p}).Prepare(t.Context(), itsIssuer, machine.Provenance{Issuer: "https://id.example/"})
 	require.Equal(t, endpoint.Unavailable{Evidence: evidence.Evidence{Problem: evidence.ProblemClientSecret}}, answer)
-	_, answer = oauth.New(o).Prepare(t.Context(), machine.Issuer{ClientID: "another"})
+	_, answer = oauth.New(o).Prepare(t.Context(), machine.Issuer{ClientID: "another"}, machine.Provenance{})
 	require.Equal(t, endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}, answer)
-	bring, answer := oauth.New(oauth.Options{Profile: plain()}).Prepare(t.Context(), itsIssuer)
+	_, answer = oauth.New(o).Prepare(t.Context(), itsIssuer, machine.Provenance{Issuer: "https://id.example"})
+	require.Equal(t, endpoint.Misconfigured{Evidence: evidence.Evidence{Problem: evidence.ProblemOtherProfile}}, answer, "a slash makes another issuer")
+	bring, answer := oauth.New(oauth.Options{Profile: plain()}).Prepare(t.Context(), itsIssuer, machine.Provenance{Issuer: "https://id.example/"})
 	require.Nil(t, answer)
 	require.Nil(t, bring, "a public client needs nothing")
 }

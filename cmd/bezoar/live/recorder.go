@@ -106,9 +106,9 @@ func (w watched) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 }
 
 // Prepare passes on what the issuer prepares, if it does.
-func (w watched) Prepare(ctx context.Context, issuer machine.Issuer) (func(context.Context) context.Context, endpoint.Answer) {
+func (w watched) Prepare(ctx context.Context, issuer machine.Issuer, made machine.Provenance) (func(context.Context) context.Context, endpoint.Answer) {
 	if preparer, ok := w.issuer.(engine.Preparer); ok {
-		return preparer.Prepare(ctx, issuer)
+		return preparer.Prepare(ctx, issuer, made)
 	}
 	return nil, nil
 }

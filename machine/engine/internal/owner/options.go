@@ -41,7 +41,7 @@ type (
 		Revoke(ctx context.Context, issuer machine.Issuer, login machine.Credential) error
 	}
 	Preparer interface {
-		Prepare(ctx context.Context, issuer machine.Issuer) (bring func(context.Context) context.Context, answer endpoint.Answer)
+		Prepare(ctx context.Context, issuer machine.Issuer, made machine.Provenance) (bring func(context.Context) context.Context, answer endpoint.Answer)
 	}
 	Renewer interface {
 		Renew(ctx context.Context, login machine.Credential) (machine.Credential, error)

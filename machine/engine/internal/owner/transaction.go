@@ -243,7 +243,7 @@ func (t *transaction) prepare(posting context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(posting, t.Deadline)
 	defer cancel()
-	t.bring, t.answer = preparer.Prepare(ctx, t.Policy.IssuerOf(t.state.Credential))
+	t.bring, t.answer = preparer.Prepare(ctx, t.Policy.IssuerOf(t.state.Credential), t.state.Credential.Provenance)
 	switch {
 	case posting.Err() != nil:
 		t.withhold("", errEnding)
