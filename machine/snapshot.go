@@ -65,6 +65,16 @@ func (s Snapshot) Token() secret.Token { return s.shown().state.Token() }
 
 func (s Snapshot) TokenAt(at time.Time) secret.Token { return s.shown().state.TokenAt(at) }
 
+// IDToken is the last ID token that the issuer gave for this login. It may have expired: a
+// refresh need not bring one (OpenID Connect Core section 12.2). Absent for none, and while
+// there is no token that may be used.
+func (s Snapshot) IDToken() secret.Token {
+	if s.Token().IsAbsent() {
+		return secret.Token{}
+	}
+	return s.shown().state.Credential.IDToken
+}
+
 // Method is the kind of login that a client sees, "" for no login or one
 // with nothing to hand out; see [State.Method].
 func (s Snapshot) Method() Method { return s.shown().state.Method() }

@@ -28,7 +28,7 @@ var (
 // commands are the map of this program.
 func commands() []cli.Command {
 	return []cli.Command{
-		account.Login, account.Logout, account.Status, account.Token,
+		account.Login, account.Logout, account.Status, account.Token, account.GitCredential,
 		accounts.List, accounts.Remove, accounts.Rename,
 		account.Why, account.Log, doctor.Command, publish.Command, server.Inspect,
 		issuer.List, issuer.Check, mcp.Proxy,

@@ -64,6 +64,7 @@ func TestCommandLine(t *testing.T) {
 			"changes":       changes,
 			"exported":      exported,
 			"gone":          gone,
+			"refuses":       refuses,
 		},
 	})
 }

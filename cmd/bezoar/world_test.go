@@ -48,6 +48,7 @@ type world struct {
 	secrets  []string
 	approves bool          // the person types in each user code at once
 	skew     time.Duration // of the issuer's clock
+	refuses  bool          // the site refuses all tokens
 	door     int           // the status of the answer to those who ask for nothing
 	arrived  map[string]int
 	changed  chan struct{} // closed at each arrival, and made anew
@@ -91,6 +92,8 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	defer w.arrive(r.URL.Path)
 	if status := w.atTheDoor(); r.URL.Path == "/" && status != 0 {
 		answered.WriteHeader(status)
+	} else if name, isSite := strings.CutPrefix(r.URL.Path, "/site/"); isSite {
+		w.serveSite(answered, r, name)
 	} else {
 		w.Issuer.ServeHTTP(answered, r)
 	}
@@ -197,8 +200,8 @@ func loggedIn(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
-// accountLoggedIn HOME NAME AGE makes an account of the profile "real", which is this
-// issuer's, with a login that is so old.
+// accountLoggedIn HOME NAME AGE [AGE] makes an account of the profile "real", which is this
+// issuer's, with a login that is so old. The ID token of the login may be of another age.
 func accountLoggedIn(ts *testscript.TestScript, neg bool, args []string) {
 	w, home := worldOf(ts), ts.MkAbs(args[0])
 	age, err := time.ParseDuration(args[2])
@@ -216,6 +219,11 @@ func accountLoggedIn(ts *testscript.TestScript, neg bool, args []string) {
 	w.mu.Lock()
 	w.secrets = append(w.secrets, grant.AccessToken.Reveal(), grant.RefreshToken.Reveal(), grant.IDToken.Reveal())
 	w.mu.Unlock()
+	if len(args) > 3 {
+		older, err := time.ParseDuration(args[3])
+		ts.Check(err)
+		grant.IDToken = w.Login(issuer.Ada, time.Now().Add(-older)).IDToken
+	}
 	folder := config.AccountFolder(home, args[1])
 	ts.Check(file.Open(folder, file.Options{Format: accountjson.Format}).Replace(context.Background(), machine.Credential{
 		Method: machine.MethodTokens, IDToken: grant.IDToken, AccessToken: grant.AccessToken, RefreshToken: grant.RefreshToken,

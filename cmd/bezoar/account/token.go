@@ -18,6 +18,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/view"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/history"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol"
 )
 
@@ -25,7 +26,7 @@ import (
 var Token = cli.Command{
 	Name:    "token",
 	Summary: "Print a token that can be used, refreshed if it is due.",
-	Usage:   "[--output FORMAT] [flags]",
+	Usage:   "[--output FORMAT] [--id-token] [flags]",
 	About: `Prints the access token or the API key, and nothing else, on standard output:
 
   plain            the token alone
@@ -40,6 +41,9 @@ waits 30 seconds for the issuer's answer, 35 for the refresh of another process,
 in all at most. Ctrl-C ends it at once if no refresh has been sent; otherwise it waits
 until the new tokens are saved, prints no token, and a second Ctrl-C stops the wait.
 
+With --id-token it is the ID token (OpenID Connect), which Kubernetes wants, and the
+expiry is that of the ID token. One that has expired is refreshed once.
+
 Exit codes: 0 printed, 3 login needed, 4 waiting, 5 operator needed.
 
 Example: curl -H "$(bezoar token --output header)" https://api.example.com/`,
@@ -52,12 +56,14 @@ type tokenFlags struct {
 	settings config.Flags
 	codex    authCommand
 	format   string
+	isID     bool // the ID token is wanted
 }
 
 func (f *tokenFlags) parse(flags *flag.FlagSet, args []string) error {
 	f.settings.Register(flags)
 	f.settings.RegisterRefresh(flags)
 	flags.StringVar(&f.format, "output", "plain", "the `format`: "+strings.Join(tokenFormats, ", "))
+	flags.BoolVar(&f.isID, "id-token", false, "print the ID token in place of the access token")
 	f.codex.register(flags)
 	asJSON := flags.Bool("json", false, "short for --output json")
 	if err := cli.Parse(flags, args); err != nil {
@@ -68,6 +74,9 @@ func (f *tokenFlags) parse(flags *flag.FlagSet, args []string) error {
 	}
 	if err := f.codex.check(); err != nil {
 		return err
+	}
+	if f.isID && f.codex.enabled {
+		return cli.Misuse("--id-token does not go with --auth-command: Codex wants the access token")
 	}
 	if !slices.Contains(tokenFormats, f.format) {
 		return cli.Misuse("--output takes %s", strings.Join(tokenFormats, ", "))
@@ -80,27 +89,46 @@ func token(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if err := chosen.parse(flags, args); err != nil {
 		return err
 	}
-	if _, noHome, err := session.Peek(chosen.settings, env.Getenv); err != nil || noHome {
-		return cmp.Or(err, cli.Exit(cli.ExitLogin, errors.New("no token: not logged in. Next: bezoar login")))
+	s, err := haveAsked(env, chosen.settings, func(ctx context.Context, s *session.Session) error {
+		return chosen.ask(ctx, s, env.Now)
+	})
+	if err != nil {
+		return err
+	}
+	return chosen.give(env, s)
+}
+
+// haveAsked is a session that has ended after ask, with the state that came of it. A
+// process of its own has made the refresh that was due.
+func haveAsked(env cli.Environment, settings config.Flags, ask func(context.Context, *session.Session) error) (*session.Session, error) {
+	if _, noHome, err := session.Peek(settings, env.Getenv); err != nil || noHome {
+		return nil, cmp.Or(err, cli.Exit(cli.ExitLogin, errors.New("no token: not logged in. Next: bezoar login")))
 	}
 	cli.IgnoreBrokenPipes()
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	refreshes := newRefreshProcess(env, chosen.settings)
-	s, err := session.Open(env, chosen.settings, refreshes.runIn)
+	refreshes := newRefreshProcess(env, settings)
+	s, err := session.Open(env, settings, refreshes.runIn)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.Leaving = func(ctx context.Context) { refreshes.explainWait(ctx, s.Config.RefreshDeadline) }
-	err = chosen.codex.ask(ctx, s, env.Now())
+	err = ask(ctx, s)
 	s.Close(ctx) // waits for a refresh that runs, whose token is newer
 	switch {
 	case err != nil:
-		return cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was interrupted"))
+		return nil, cli.Exit(cli.ExitInterrupted, errors.New("no token: the command was interrupted"))
 	case refreshes.unsaved.Load(), s.Engine.Snapshot().Unsaved():
-		return cli.Exit(cli.ExitOperator, errNotStored)
+		return nil, cli.Exit(cli.ExitOperator, errNotStored)
 	}
-	return chosen.give(env, s)
+	return s, nil
+}
+
+func (f *tokenFlags) ask(ctx context.Context, s *session.Session, now func() time.Time) error {
+	if err := f.codex.ask(ctx, s, now()); err != nil || !f.isID {
+		return err
+	}
+	return refreshIDToken(ctx, s.Engine, now())
 }
 
 // give prints the token that the session has by now, or returns the error that says why
@@ -110,7 +138,14 @@ func (f *tokenFlags) give(env cli.Environment, s *session.Session) error {
 	if !state.Assess(env.Now()).Usable {
 		return NoToken(env, s.Config, state)
 	}
-	if err := printToken(env, state, f.format); err != nil {
+	what := accessTokenOf(state)
+	if f.isID {
+		var err error
+		if what, err = idTokenOf(env, s.Config, state); err != nil {
+			return err
+		}
+	}
+	if err := what.print(env, f.format); err != nil {
 		return err
 	}
 	f.codex.note(s.Log, state, env.Now())
@@ -123,14 +158,21 @@ var errNotStored = errors.New("no token: the issuer granted new tokens, and they
 
 // NoToken is the error that says why there is no token, as status would.
 func NoToken(env cli.Environment, c config.Config, state machine.Snapshot) error {
-	v := view.View{Config: c, At: env.Now().Round(0)}
+	v := lookAt(env, c, state)
+	return cli.Exit(view.CodeOf(v.Assess().Action), errors.New("no token: "+v.Line(false)))
+}
+
+// lookAt is what status would say of the home, if it knew the outcome of the attempt that
+// led to state.
+func lookAt(env cli.Environment, c config.Config, state machine.Snapshot) *view.View {
+	v := &view.View{Config: c, At: env.Now().Round(0)}
 	v.Look(session.Quiet)
 	verdict, _ := state.Verdict()
 	ours := verdict.Reason == history.ReasonUnexplained // a verdict that binds this process alone, which ends
 	if v.StoreProblem == nil && state.Phase() != machine.NoAuth && !ours {
-		v.State = state // it knows the outcome of the attempt just made
+		v.State = state
 	}
-	return cli.Exit(view.CodeOf(v.Assess().Action), errors.New("no token: "+v.Line(false)))
+	return v
 }
 
 var tokenFormats = []string{"plain", "header", "env", "json", "exec-credential"}
@@ -142,22 +184,41 @@ type tokenReport struct {
 	ExpiresAt *string `json:"expiresAt"`
 }
 
-// printToken writes the token: here a secret leaves the program on purpose.
-func printToken(env cli.Environment, s machine.Snapshot, format string) error {
-	text := s.Token().Reveal()
+// handout is a token that a command hands out.
+type handout struct {
+	token  secret.Token
+	method machine.Method
+	expiry time.Time // zero if it is unknown
+}
+
+func accessTokenOf(s machine.Snapshot) handout {
+	return handout{s.Token(), s.LoginMethod(), s.Expiry()}
+}
+
+// text is the token: here a secret leaves the program on purpose. A token with characters
+// that could end a header or a line is an error.
+func (h handout) text() (string, error) {
+	text := h.token.Reveal()
 	if strings.ContainsFunc(text, unicode.IsControl) {
-		return cli.Exit(cli.ExitOperator, errors.New("no token: the stored one holds characters that no token has; look at auth.json"))
+		return "", cli.Exit(cli.ExitOperator, errors.New("no token: the stored one holds characters that no token has; look at auth.json"))
 	}
-	var err error
+	return text, nil
+}
+
+func (h handout) print(env cli.Environment, format string) error {
+	text, err := h.text()
+	if err != nil {
+		return err
+	}
 	switch format {
 	case "header":
 		_, err = io.WriteString(env.Stdout, "Authorization: Bearer "+text+"\n")
 	case "env":
 		_, err = io.WriteString(env.Stdout, "export BEZOAR_TOKEN="+cli.Quoted(text)+"\n")
 	case "json":
-		err = cli.PrintJSON(env.Stdout, tokenReport{text, string(s.LoginMethod()), protocol.Timestamp(s.Expiry())})
+		err = cli.PrintJSON(env.Stdout, tokenReport{text, string(h.method), protocol.Timestamp(h.expiry)})
 	case "exec-credential":
-		err = cli.PrintJSON(env.Stdout, newExecCredential(env, text, s.Expiry()))
+		err = cli.PrintJSON(env.Stdout, newExecCredential(env, text, h.expiry))
 	default:
 		_, err = io.WriteString(env.Stdout, text+"\n")
 	}
