@@ -15,7 +15,6 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
-	"github.com/bezoar-auth/bezoar/store/fallback"
 )
 
 // Remove is bezoar accounts remove.
@@ -57,11 +56,16 @@ func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	said, err := logOut(ctx, env, c, *local)
+	release, err := hold(ctx, c)
 	if err != nil {
 		return err
 	}
-	if err := discard(c.Home); err != nil {
+	said, err := logOut(ctx, env, c, *local)
+	if err != nil {
+		release()
+		return err
+	}
+	if err := discard(c.Home, release); err != nil {
 		return cli.Exit(cli.ExitOperator, fmt.Errorf("the account is logged out, and its folder %s cannot be removed: %w", c.Home, cli.WithoutPath(err)))
 	}
 	_, err = fmt.Fprintf(env.Stdout, "Removed the account %s%s.\n", c.Account.Name, said)
@@ -77,13 +81,10 @@ func brokenAccount(env cli.Environment, settings config.Flags, broken *config.Ac
 	return c, err
 }
 
-// logOut logs the account out, if nothing is under way.
+// logOut logs the account out.
 func logOut(ctx context.Context, env cli.Environment, c config.Config, isLocal bool) (said string, err error) {
 	if c.CredentialStore == config.Ephemeral {
 		return "", nil // no login is on the disk
-	}
-	if err := checkIdle(ctx, c); err != nil {
-		return "", err
 	}
 	s, err := session.On(env, c)
 	if err != nil {
@@ -113,32 +114,16 @@ func logOut(ctx context.Context, env cli.Environment, c config.Config, isLocal b
 	return ", and revoked its login at the issuer", nil
 }
 
-// checkIdle returns an error while a post of the refresh token is under way, or has no
-// outcome and may yet have one.
-func checkIdle(ctx context.Context, c config.Config) error {
-	store, ledger := session.StoreOf(c, fallback.Options{Log: session.Quiet, Look: true}), session.LedgerOf(c, session.Quiet)
-	record, err := store.Load(ctx)
-	if err != nil {
-		return nil // there is no login that could be refreshed
-	}
-	doubt, err := ledger.PeekDoubt(ctx, session.PolicyOf(c).TokenID(record.Credential))
-	if err != nil {
-		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
-	}
-	if doubt.Times > 0 && !doubt.HolderGone {
-		return cli.Exit(cli.ExitWait, fmt.Errorf("a refresh of the account %s is under way; nothing has changed. Try again in a moment", c.Account.Name))
-	}
-	return nil
-}
-
-// discard removes the folder of an account. It is no account from the first step on.
-func discard(folder string) error {
+// discard removes the folder of an account that is held. It is no account from the first
+// step on.
+func discard(folder string, release func()) error {
 	parent, name := filepath.Split(folder)
 	gone, err := os.MkdirTemp(parent, ".removed-")
 	if err != nil {
+		release()
 		return err
 	}
-	if err := os.Rename(folder, filepath.Join(gone, name)); err != nil { // as on Windows, where a file in it is open
+	if err := moveHeld(folder, filepath.Join(gone, name), release); err != nil { // as on Windows, where a file in it is open
 		_ = os.Remove(gone)
 		return err
 	}

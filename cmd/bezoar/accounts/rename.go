@@ -8,13 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/persist"
-	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/fallback"
 	"github.com/bezoar-auth/bezoar/store/system"
 )
@@ -32,9 +30,6 @@ Example: bezoar accounts rename work keycloak`,
 	Account: true,
 	Run:     rename,
 }
-
-// renamePatience is how long a refresh that is under way is waited for.
-const renamePatience = 2 * time.Second
 
 func rename(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	var settings config.Flags
@@ -98,22 +93,11 @@ func move(ctx context.Context, c config.Config, to string) error {
 	if _, err := os.Lstat(to); err == nil && !isSame(to, c.Home) {
 		return fmt.Errorf("%s is there already", to)
 	}
-	waiting, cancel := context.WithTimeout(ctx, renamePatience)
-	defer cancel()
-	unlock, err := disk.Here.NewRefreshLock(c.Home, session.Quiet).Acquire(waiting)
+	release, err := hold(ctx, c)
 	if err != nil {
-		return cli.Exit(cli.ExitWait, fmt.Errorf("another program is refreshing the account %s; nothing has changed. Try again in a moment", c.Account.Name))
-	}
-	if err := checkIdle(ctx, c); err != nil {
-		unlock()
 		return err
 	}
-	if !system.Here.MovesOpen() { // there a folder with an open file in it does not move, and neither does that of a process that posts
-		unlock()
-		unlock = func() {}
-	}
-	err = os.Rename(c.Home, to)
-	unlock()
+	err = moveHeld(c.Home, to, release)
 	if err != nil {
 		return cli.Exit(cli.ExitOperator, fmt.Errorf("the account %s cannot be renamed: %w; nothing has changed", c.Account.Name, cli.WithoutPath(err)))
 	}
