@@ -74,7 +74,7 @@ func (p *Proxy) exchange(m *message, sent func(), take taker) *fault {
 	if err != nil {
 		return faultOf(reasonLogin, "%v", err)
 	}
-	var hasNewToken, hasNewSession bool
+	hasNewToken, hasNewSession := false, m.beginsAgain
 	for {
 		s := p.now()
 		response, f := p.post(m, s, token, sent)
@@ -90,7 +90,7 @@ func (p *Proxy) exchange(m *message, sent func(), take taker) *fault {
 			hasNewToken = true
 		case sessionEnded:
 			response.Body.Close()
-			if f := p.beginAgain(s, hasNewSession); f != nil {
+			if f := p.beginAgain(m.ctx, s, hasNewSession); f != nil {
 				return f
 			}
 			hasNewSession = true
@@ -134,17 +134,17 @@ func (p *Proxy) isHopeless(token secret.Token, isNew bool) bool {
 
 // beginAgain begins a new session in place of one that the server has ended, as the client
 // has begun that one (Streamable HTTP, Session Management). Of several messages that meet
-// the end one does so, and the others wait for it. The client does not notice: what it has
+// the end one does so, and the others wait for it, or until they are given up. The client does not notice: what it has
 // subscribed to in the old session, it has lost.
-func (p *Proxy) beginAgain(ended session, isSecond bool) *fault {
+func (p *Proxy) beginAgain(waiting context.Context, ended session, isSecond bool) *fault {
 	if isSecond || ended.opening == nil {
 		return faultOf(reasonSession, "the server has ended the session, and a new one at once too: start this client again")
 	}
 	select {
 	case p.renewal <- struct{}{}:
 		defer func() { <-p.renewal }()
-	case <-p.ctx.Done():
-		return faultOf(reasonSession, "the proxy has ended before a new session was begun")
+	case <-waiting.Done():
+		return faultOf(reasonSession, "the request was given up before a new session was begun")
 	}
 	if p.now().number != ended.number {
 		return nil
@@ -152,7 +152,7 @@ func (p *Proxy) beginAgain(ended session, isSecond bool) *fault {
 	opening := *ended.opening
 	ctx, cancel := context.WithTimeout(p.ctx, beginLimit)
 	defer cancel()
-	opening.ctx = ctx
+	opening.ctx, opening.beginsAgain = ctx, true
 	began := false
 	f := p.exchange(&opening, func() {}, func(line []byte, header http.Header) bool {
 		answer, isAnswer := answerTo(&opening, line)
@@ -170,7 +170,7 @@ func (p *Proxy) beginAgain(ended session, isSecond bool) *fault {
 		return f
 	}
 	p.o.Log.Warn("the server has ended the session, and a new one was begun")
-	notification := &message{method: methodInitialized, line: []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`), ctx: ctx}
+	notification := &message{method: methodInitialized, line: []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`), ctx: ctx, beginsAgain: true}
 	if f := p.exchange(notification, func() {}, func([]byte, http.Header) bool { return false }); f != nil {
 		return f
 	}

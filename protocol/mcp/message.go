@@ -32,6 +32,8 @@ type message struct {
 	version string // that the request itself names; "" from a client that began with initialize
 	name    string // of the tool, prompt or resource that it is about, "" for none
 
+	beginsAgain bool // it is the proxy's own, for a new session in place of an ended one
+
 	ctx    context.Context // ends when the client has cancelled it
 	cancel context.CancelFunc
 }

@@ -282,3 +282,21 @@ func TestToolsHaveTheirArgumentsInHeaders(t *testing.T) {
 		require.Equal(t, map[string]string{"Mcp-Param-Region": "=?base64?IHBhZGRlZCA=?=", "Mcp-Param-N": "42", "Mcp-Param-B": "true"}, params)
 	})
 }
+
+func TestServerThatEndsASessionAsItBeginsHoldsUpNobody(t *testing.T) {
+	inWorld(t, session(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) }), func(w *world) {
+		w.begin()
+		inner := w.handler
+		w.handler = func(to http.ResponseWriter, r *http.Request) {
+			if bodyOf(r) == initialized {
+				to.WriteHeader(http.StatusNotFound)
+				return
+			}
+			inner(to, r)
+		}
+		for i := range 2 {
+			w.say(call(i + 1))
+			require.Contains(t, w.hear(), `"reason":"session"`)
+		}
+	})
+}
