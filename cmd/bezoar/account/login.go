@@ -259,14 +259,19 @@ func (l *newLogin) showAddress(env cli.Environment, prompt login.Prompt, chosen 
 type DevicePrompt struct {
 	VerificationURL string `json:"verificationUrl"`
 	UserCode        string `json:"userCode"`
+	CompleteURL     string `json:"verificationUrlComplete,omitempty"` // with the code in it, if the issuer gives one
 }
 
 func showCode(env cli.Environment, prompt login.Prompt, chosen loginFlags) (leave func()) {
 	if *chosen.asJSON {
-		_ = cli.PrintJSONLine(env.Stdout, DevicePrompt{prompt.VerificationURL, prompt.UserCode}) // if it fails, printing the result fails as well
+		_ = cli.PrintJSONLine(env.Stdout, DevicePrompt{prompt.VerificationURL, prompt.UserCode, prompt.CompleteURL}) // if it fails, printing the result fails as well
 	}
-	fmt.Fprintf(env.Stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\nWaiting. Ctrl-C cancels.\n",
+	fmt.Fprintf(env.Stderr, "Open this address on any device:\n\n  %s\n\nand enter this code, if you started this login yourself:\n\n  %s\n\n",
 		legible.Line(prompt.VerificationURL), legible.Line(prompt.UserCode))
+	if prompt.CompleteURL != "" {
+		fmt.Fprintf(env.Stderr, "This address has the code in it, compare the two:\n\n  %s\n\n", legible.Line(prompt.CompleteURL))
+	}
+	fmt.Fprintln(env.Stderr, "Waiting. Ctrl-C cancels.")
 	return func() {}
 }
 

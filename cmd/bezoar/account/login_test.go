@@ -91,3 +91,21 @@ func TestLoginKnowsAPublishedHome(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(home, "auth.json"), login, 0o600))
 	require.ErrorContains(t, checkPublished(env, home), "log in there, with bezoar login --home "+from)
 }
+
+// An issuer may give an address with the code in it (RFC 8628 section 3.3.1); Codex's has none.
+func TestDevicePromptHasTheAddressWithTheCode(t *testing.T) {
+	for _, complete := range []string{"", "https://issuer.test/pair?user_code=AB-CD"} {
+		var out, told strings.Builder
+		asJSON := true
+		showCode(cli.Environment{Stdout: &out, Stderr: &told}, login.Prompt{
+			VerificationURL: "https://issuer.test/pair", UserCode: "AB-CD", CompleteURL: complete,
+		}, loginFlags{asJSON: &asJSON})()
+		if complete == "" {
+			require.JSONEq(t, `{"verificationUrl": "https://issuer.test/pair", "userCode": "AB-CD"}`, out.String())
+			require.NotContains(t, told.String(), "has the code in it")
+			continue
+		}
+		require.JSONEq(t, `{"verificationUrl": "https://issuer.test/pair", "userCode": "AB-CD", "verificationUrlComplete": "`+complete+`"}`, out.String())
+		require.Contains(t, told.String(), "\n  "+complete+"\n")
+	}
+}
