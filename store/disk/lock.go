@@ -66,7 +66,8 @@ func (l *RefreshLock) lockHome(ctx context.Context) (release func(), err error) 
 		return release, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, fs.ErrNotExist):
+	}
+	if _, missing := os.Stat(l.home); errors.Is(missing, fs.ErrNotExist) { // and not the end of a link in it
 		return nil, fmt.Errorf("home %s does not exist", l.home)
 	}
 	l.noLock.Do(func() { l.log.Warn("there is no lock to be had, going on without", "error", err) })

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,4 +48,15 @@ func TestTheContentThatIsLockedIsTheOneInPlace(t *testing.T) {
 	_, err = Here.LockContent(impatient, path, time.Millisecond)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	unlock()
+}
+
+// Such a link may lead into a folder of the last boot.
+func TestALockFileThatLeadsNowhereKeepsNoRefreshAway(t *testing.T) {
+	home := t.TempDir()
+	require.NoError(t, os.Symlink("nowhere/lock", filepath.Join(home, LockFile)))
+	unlock, err := Here.NewRefreshLock(home, slog.New(slog.DiscardHandler)).Acquire(t.Context())
+	require.NoError(t, err)
+	unlock()
+	_, err = Here.NewRefreshLock(filepath.Join(home, "none"), slog.New(slog.DiscardHandler)).Acquire(t.Context())
+	require.ErrorContains(t, err, "does not exist")
 }

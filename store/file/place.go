@@ -30,22 +30,31 @@ type place struct {
 // linksLimit is how many symbolic links Linux follows.
 const linksLimit = 40
 
-// find follows symbolic links, also to a file that does not exist yet. It does not
-// clean paths: behind a link to a folder, ".." is not what the text says.
+// find follows symbolic links, also to a file that does not exist yet.
 func (s *Store) find() (place, error) {
-	path := s.path()
+	path, err := behindLinks(s.path())
+	if err != nil {
+		return place{disk: &s.disk, format: &s.format, path: path}, err
+	}
+	folder, name := filepath.Split(path)
+	return place{disk: &s.disk, format: &s.format, path: path, folder: folder, name: name}, nil
+}
+
+// behindLinks is the path that a symbolic link leads to, which need not exist. It does not
+// clean paths: behind a link to a folder, ".." is not what the text says.
+func behindLinks(path string) (string, error) {
 	for range linksLimit {
-		folder, name := filepath.Split(path)
 		target, err := os.Readlink(path)
 		if err != nil { // it is none; anything worse will show when it is used
-			return place{disk: &s.disk, format: &s.format, path: path, folder: folder, name: name}, nil
+			return path, nil
 		}
 		if !filepath.IsAbs(target) {
+			folder, _ := filepath.Split(path)
 			target = folder + target
 		}
 		path = target
 	}
-	return place{disk: &s.disk, format: &s.format, path: path}, errors.New("too many symbolic links lead to it")
+	return path, errors.New("too many symbolic links lead to it")
 }
 
 // mustKeepFile reports whether the record must be written in place: a new file there

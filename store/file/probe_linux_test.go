@@ -89,3 +89,22 @@ func TestALedgerThatCannotBeWrittenIsSeenWithoutATry(t *testing.T) {
 		})
 	}
 }
+
+func TestALedgerBehindALinkThatLeadsNowhereIsSeenWithoutATry(t *testing.T) {
+	for _, name := range []string{LedgerName, "auth.intents"} {
+		t.Run(name, func(t *testing.T) {
+			home := t.TempDir()
+			l := OpenLedger(home, machine.Issuer{}, LedgerOptions{})
+			require.NoError(t, os.Symlink("nowhere/it", filepath.Join(home, name)))
+			notDurable := new(persist.NotDurableError)
+			require.ErrorAs(t, l.Probe(t.Context()), &notDurable)
+			intent := persist.Entry{Kind: persist.Intended, TokenID: "0123"}
+			require.ErrorAs(t, l.Intend(t.Context(), intent, history.Doubt{}), &notDurable, "a try says the same")
+			require.NoError(t, os.MkdirAll(filepath.Join(home, "nowhere"), 0o700))
+			if name == LedgerName {
+				require.NoError(t, l.Probe(t.Context()), "it can be made now")
+				require.NoError(t, l.Intend(t.Context(), intent, history.Doubt{}))
+			}
+		})
+	}
+}

@@ -227,7 +227,7 @@ func (s *Store) Probe(context.Context) error {
 }
 
 // Probe implements [persist.Prober]. It sees a journal that takes no entry, and a folder
-// that takes no intent.
+// that takes no intent; also behind links that lead nowhere.
 func (l *Ledger) Probe(context.Context) error {
 	path := l.journal.path
 	file, _, err := l.disk.Open(path, os.O_WRONLY|os.O_APPEND)
@@ -235,9 +235,11 @@ func (l *Ledger) Probe(context.Context) error {
 	case err == nil:
 		file.Close()
 	case errors.Is(err, fs.ErrNotExist):
-		err = l.disk.System().HasRoom(filepath.Dir(path), disk.RoomMargin)
+		if path, err = behindLinks(path); err == nil {
+			err = l.disk.System().HasRoom(filepath.Dir(path), disk.RoomMargin)
+		}
 	}
-	if _, missing := os.Stat(l.intents); err == nil && missing == nil {
+	if _, missing := os.Lstat(l.intents); err == nil && missing == nil {
 		err = l.disk.System().HasRoom(l.intents, disk.RoomMargin)
 	}
 	if err != nil {
