@@ -113,6 +113,9 @@ func readFile(path string) (string, error) {
 // parseTOML says where a text is wrong and not how: the parser's message quotes
 // the text, which may be a provider's key.
 func parseTOML(text string) (map[string]any, error) {
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") { // as > writes it in Windows PowerShell
+		return nil, errors.New("it is UTF-16, and has to be UTF-8")
+	}
 	values := map[string]any{}
 	_, err := toml.Decode(text, &values)
 	if syntax, ok := errors.AsType[toml.ParseError](err); ok {

@@ -208,6 +208,15 @@ func TestFileThatCannotBeReadGivesDefaultsAndOneWarning(t *testing.T) {
 	}
 }
 
+// Windows PowerShell writes so what > leads into a file.
+func TestAFileInUTF16IsSaidToBe(t *testing.T) {
+	for _, text := range []string{"\xff\xfea\x00", "\xfe\xff\x00a"} {
+		home := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(home, "config.toml"), []byte(text), 0o600))
+		require.Contains(t, load(t, Flags{Home: home}, nil).Warnings[0].Details, "it is UTF-16, and has to be UTF-8")
+	}
+}
+
 func requireSymlink(t *testing.T, target, path string) {
 	t.Helper()
 	if err := os.Symlink(target, path); err != nil {
