@@ -35,6 +35,9 @@ type Ledger struct {
 // LedgerName is the name of a ledger's journal in its folder.
 const LedgerName = "auth.ledger"
 
+// IntentsName is the folder of a ledger's intents in its folder.
+const IntentsName = "auth.intents"
+
 // LedgerOptions are settings of a ledger. The zero value is fit for use.
 type LedgerOptions struct {
 	PostDeadline time.Duration    // how long a post takes at most; 0 is 30 s
@@ -78,7 +81,7 @@ func OpenLedger(dir string, issuer machine.Issuer, options LedgerOptions) *Ledge
 	return &Ledger{
 		issuer: issuer, postDeadline: options.PostDeadline, now: options.Now, log: options.Log, disk: options.Disk,
 		journal: newJournal(filepath.Join(dir, LedgerName), issuer, options),
-		intents: filepath.Join(dir, "auth.intents"),
+		intents: filepath.Join(dir, IntentsName),
 		pid:     os.Getpid(), me: thisProcess(options.Disk.System()),
 	}
 }

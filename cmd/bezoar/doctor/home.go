@@ -70,7 +70,7 @@ type owned struct {
 }
 
 // ownerOnly are those of every home, beside the login.
-var ownerOnly = []owned{{".", 0o700}, {file.LedgerName, 0o600}}
+var ownerOnly = []owned{{".", 0o700}, {file.IntentsName, 0o700}, {file.LedgerName, 0o600}}
 
 // permissionCheck checks which other users could read or replace a login.
 func permissionCheck(_ context.Context, p *probe) finding {
@@ -78,7 +78,7 @@ func permissionCheck(_ context.Context, p *probe) finding {
 	for _, each := range append(ownerOnly, owned{session.FormatOf(p.config).File, 0o600}) {
 		path := filepath.Join(p.config.Home, each.name)
 		info, err := os.Stat(path)
-		if err != nil || info.IsDir() != (each.name == ".") { // other checks report it
+		if err != nil || info.IsDir() != (each.mode == 0o700) { // other checks report it
 			continue
 		}
 		for _, hole := range holesIn(p.config.Home, path, info, each.mode) {

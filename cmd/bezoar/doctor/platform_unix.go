@@ -30,7 +30,7 @@ func holesIn(home, path string, info fs.FileInfo, wanted fs.FileMode) (all []hol
 	if owner, _ := ownerOf(path); owner != folder {
 		all = append(all, hole{
 			fmt.Sprintf("%s belongs to %s", filepath.Base(path), userName(owner)),
-			fmt.Sprintf("chown %s %s", cli.ShellWord(userName(folder)), cli.ShellWord(path)),
+			fmt.Sprintf("chown %d %s", folder, cli.ShellWord(path)), // a user need not have a name
 		})
 	}
 	if info.Mode().Perm()&^wanted != 0 {
