@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -210,4 +212,51 @@ func TestPeekForetellsAnObjection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// againstAnother is what an issuer has against the client of a profile, which may be that of
+// a gateway.
+func againstAnother() persist.Entry {
+	return persist.Entry{
+		Kind: persist.Deferred, Objection: evidence.BlockMisconfigured, Reason: history.ReasonUnexplained,
+		Profile: "another", Failures: 1, NotBefore: time.Now().Add(10 * time.Minute),
+	}
+}
+
+func TestATakenBackPostLeavesWhatIsKnownOfAnotherProfile(t *testing.T) {
+	inBubble(t, aged, func(t *testing.T, s *site) {
+		s.note(againstAnother())
+		before, began := s.lineage().Deferral, time.Now()
+		s.restart(func(o *engine.Options) {
+			o.Policy.Profile = "profile"
+			o.Uptime = func() time.Duration { return time.Since(began) }
+			o.Before = func(step string) {
+				if step == engine.StepPost {
+					time.Sleep(time.Minute)
+				}
+			}
+		})
+		s.asking(demand)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Zero(t, s.posts())
+		require.Equal(t, before, s.lineage().Deferral)
+	})
+}
+
+func TestNothingHindersARefreshElsewhereThatConcernsAnotherProfile(t *testing.T) {
+	inBubble(t, aged, func(t *testing.T, s *site) {
+		s.restart(func(o *engine.Options) {
+			o.Policy.Profile = "profile"
+			o.Elsewhere = func(context.Context, machine.Snapshot) error {
+				time.Sleep(time.Second)
+				s.note(againstAnother())
+				return nil
+			}
+		})
+		s.asking(demand)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, evidence.BlockRefreshElsewhere, s.Snapshot().Blocked())
+	})
 }

@@ -68,7 +68,7 @@ func (t *transaction) runElsewhere(posting context.Context, listen Listen) machi
 // its way. A wait that the issuer's failure brought may be over by now, and a store that
 // takes no successor may take no entry of the ledger either.
 func (t *transaction) hindered(ctx context.Context, began time.Time) {
-	if deferral := t.tokenHistory(ctx).Deferral; deferral.NotBefore.After(began) {
+	if deferral := t.tokenHistory(ctx).Deferral; deferral.Until(t.Policy.Profile).After(began) {
 		t.outcome = machine.RefreshFailedTransient{
 			At: t.at(), Attempt: t.state.Attempt, NotBefore: deferral.NotBefore,
 			Blocked: deferral.Blocked(), Evidence: deferral.Evidence,

@@ -302,6 +302,9 @@ func (t *transaction) takeBack(reason error) {
 	t.entry.At, t.entry.Kind = t.at().Time, persist.Deferred
 	deferral := t.tokenHistory(ctx).Deferral
 	t.entry.NotBefore, t.entry.Failures, t.entry.Repeated = deferral.NotBefore, deferral.Failures, deferral.Evidence
+	if deferral.OfClient {
+		t.entry.Objection, t.entry.Reason, t.entry.Profile = evidence.BlockMisconfigured, history.ReasonUnexplained, deferral.Profile
+	}
 	if err := t.Ledger.Conclude(ctx, t.entry.TokenID, t.entry); err != nil {
 		t.Log.Warn("the intent could not be taken back", "error", err)
 	}
