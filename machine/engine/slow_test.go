@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/engine"
+	"github.com/bezoar-auth/bezoar/machine/evidence"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/store/bounded"
@@ -171,4 +173,23 @@ func TestAnIntentThatIsBeingMadeAtTheEndIsTakenBack(t *testing.T) {
 		require.Zero(t, s.posts())
 		require.Zero(t, s.doubt(s.stored()).Times)
 	})
+}
+
+// A replay that an issuer forgives is made while its callers wait, and holds them up no
+// longer than a post does.
+func TestAForgivenReplayWaitsNoLongerThanTheDeadline(t *testing.T) {
+	for wait, replays := range map[time.Duration]int{time.Second: 1, 5 * time.Minute: 0} {
+		inBubble(t, aged, func(t *testing.T, s *site) {
+			s.restart(func(o *engine.Options) { o.Policy.ReuseLeeway = 10 * time.Minute })
+			asked := s.asking(demand)
+			s.answer(endpoint.Unavailable{Evidence: evidence.Evidence{Status: 503}, RetryAfter: wait})
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			require.Equal(t, 1+replays, s.posts())
+			if replays > 0 {
+				s.answer(granted(login("next", time.Hour)))
+			}
+			require.True(t, asked.isAnswered())
+		})
+	}
 }

@@ -83,7 +83,7 @@ func (t *transaction) run(posting context.Context, listen Listen) machine.Event 
 }
 
 // isForgiven reports whether the refresh token may be spent, and its issuer says that one more
-// post at the time of the next attempt is harmless.
+// post at the time of the next attempt is harmless. That has to be soon: callers wait for it.
 func (t *transaction) isForgiven(outcome machine.Event) bool {
 	failed, isTransient := outcome.(machine.RefreshFailedTransient)
 	unavailable, isUnavailable := t.answer.(endpoint.Unavailable)
@@ -91,7 +91,8 @@ func (t *transaction) isForgiven(outcome machine.Event) bool {
 		return false
 	}
 	mayBeSpent := unavailable.Lost || unavailable.Evidence.Status/100 == 5 // Hydra answers a race with 500
-	return mayBeSpent && t.Policy.Forgives(t.entry.SentAt, failed.NotBefore)
+	isSoon := failed.NotBefore.Before(t.entry.SentAt.Add(t.Deadline))
+	return mayBeSpent && isSoon && t.Policy.Forgives(t.entry.SentAt, failed.NotBefore)
 }
 
 // pause waits for a time, and reports whether something may be posted then.
