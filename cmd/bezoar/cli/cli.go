@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
-	"github.com/bezoar-auth/bezoar/protocol/legible"
 )
 
 // Environment is what a command sees of the process. A test can provide another.
@@ -65,7 +64,7 @@ func (l Commands) Run(env Environment, args []string) int {
 	}
 	usage, _ := errors.AsType[usageError](err)
 	for _, each := range joinedErrors(err) {
-		fmt.Fprintf(env.Stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), legible.Line(each.Error()))
+		fmt.Fprintf(env.Stderr, "%s: %s\n", strings.TrimSpace("bezoar "+usage.command), asClause(each))
 	}
 	return CodeFor(err)
 }

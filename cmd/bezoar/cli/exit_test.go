@@ -2,8 +2,11 @@ package cli
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,4 +31,14 @@ func TestExitCodeSaysWhoHasToAct(t *testing.T) {
 		require.Equal(t, each.code, CodeFor(each.err), each.err)
 		require.Equal(t, each.code, CodeFor(fmt.Errorf("while it ran: %w", each.err)), each.err)
 	}
+}
+
+func TestAnErrorOfWindowsEndsNoSentenceInTheMiddle(t *testing.T) {
+	var says strings.Builder
+	err := ForDoctor(errors.New("the login is not stored: Access is denied."))
+	fails := Commands(func() []Command {
+		return []Command{{Name: "token", Run: func(Environment, *flag.FlagSet, []string) error { return err }}}
+	})
+	fails.Run(Environment{Stderr: &says, Log: NewLogQueue(io.Discard)}, []string{"token"})
+	require.Equal(t, "bezoar: the login is not stored: Access is denied; bezoar doctor looks for the cause\n", says.String())
 }

@@ -135,6 +135,12 @@ func LogNoBrowser(env Environment, err error) {
 	LogLine(env, "no browser opened it ("+err.Error()+"): open the address yourself")
 }
 
+// asClause is an error as one line. Windows ends its errors with a full stop, also those that
+// a sentence goes on behind.
+func asClause(err error) string {
+	return strings.ReplaceAll(legible.Line(err.Error()), ".; ", "; ")
+}
+
 // WithoutPath is the error of a file system without its path.
 func WithoutPath(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {
