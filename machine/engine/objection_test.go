@@ -244,7 +244,7 @@ func TestATakenBackPostLeavesWhatIsKnownOfAnotherProfile(t *testing.T) {
 	})
 }
 
-func TestNothingHindersARefreshElsewhereThatConcernsAnotherProfile(t *testing.T) {
+func TestAnotherProfilesWaitHindersNoRefreshElsewhere(t *testing.T) {
 	inBubble(t, aged, func(t *testing.T, s *site) {
 		s.restart(func(o *engine.Options) {
 			o.Policy.Profile = "profile"

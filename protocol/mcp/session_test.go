@@ -283,7 +283,7 @@ func TestToolsHaveTheirArgumentsInHeaders(t *testing.T) {
 	})
 }
 
-func TestServerThatEndsASessionAsItBeginsHoldsUpNobody(t *testing.T) {
+func TestServerThatEndsASessionAsItBeginsHoldsUpNoMessage(t *testing.T) {
 	inWorld(t, session(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) }), func(w *world) {
 		w.begin()
 		inner := w.handler
