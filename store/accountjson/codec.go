@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/store/record"
@@ -71,6 +72,9 @@ func Decode(data []byte) (machine.Credential, error) {
 	}
 	if r.Err != nil {
 		return machine.Credential{}, r.Err
+	}
+	if c.ExpiresAt.Equal(record.Undated) { // it says nothing, and a good token would count as expired
+		c.ExpiresAt = time.Time{}
 	}
 	if c.LastRefresh.IsZero() {
 		c.LastRefresh = record.Undated

@@ -244,3 +244,9 @@ var problems = regexp.MustCompile(`^stored login is unreadable: (` +
 	`a newer bezoar wrote it \(version \d+, and this one knows 1\); use that bezoar|` +
 	`(version|issuer|client_id|token_endpoint|subject|email|scope|token_type|expires_at|access_token|refresh_token|id_token|last_refresh|login_id) ` +
 	`is (there twice|not a text))$`)
+
+func TestAnExpiryThatCannotBeReadIsNone(t *testing.T) {
+	for _, said := range []string{`"tomorrow"`, `""`, `true`, `-1`, `0`, `{}`, "null"} {
+		requireLogin(t, leastLogin(), strings.Replace(least, "{", `{"expires_at": `+said+", ", 1))
+	}
+}
