@@ -23,6 +23,7 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	issuercommand "github.com/bezoar-auth/bezoar/cmd/bezoar/issuer"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/publish"
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/server"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
 	"github.com/bezoar-auth/bezoar/machine/history"
@@ -306,4 +307,39 @@ func TestAnAccountThatIsRefreshedStaysWhereItIs(t *testing.T) {
 	unlock()
 	s.must("accounts", "rename", "play", "toys")
 	require.Equal(t, "toys\nwork\n", s.must("accounts", "--names"))
+}
+
+// What a process could not store is in its memory alone, and its ledger says so.
+func TestAnAccountWhoseTokensAreHeldStaysWhereItIs(t *testing.T) {
+	s := newSite(t)
+	s.logIn("work")
+	c := s.of("work")
+	record, err := session.StoreOf(c, fallback.Options{Log: session.Quiet}).Load(t.Context())
+	require.NoError(t, err)
+	ledger := session.LedgerOf(c, session.Quiet)
+	note := func(e persist.Entry) {
+		e.At = time.Now()
+		require.NoError(t, ledger.Append(t.Context(), e))
+	}
+	stored := session.PolicyOf(c).TokenID(record.Credential)
+	note(persist.Entry{Kind: persist.Rotated, TokenID: stored, NextID: "0123", Unsaved: true, PID: os.Getpid()})
+	held := fmt.Sprintf("process %d has newer tokens of the account work in its memory", os.Getpid())
+	stays := func(code int, says string) {
+		before := s.files("work")
+		s.fails(code, says, "accounts", "rename", "work", "job")
+		s.fails(code, says, "accounts", "remove", "--yes", "work")
+		after := s.files("work")
+		delete(before, disk.LockFile)
+		delete(after, disk.LockFile)
+		require.Equal(t, before, after)
+	}
+	stays(cli.ExitOperator, held)
+	login := filepath.Join(c.Home, "login.json")
+	content, err := os.ReadFile(login)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(login, []byte("damaged"), 0o600))
+	stays(cli.ExitOperator, held)
+	require.NoError(t, os.WriteFile(login, content, 0o600))
+	note(persist.Entry{Kind: persist.Rotated, TokenID: stored, NextID: "4567", Unsaved: true, PID: scenetest.NoProcess})
+	s.must("accounts", "rename", "work", "job")
 }

@@ -56,7 +56,7 @@ func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	release, err := hold(ctx, c)
+	release, err := hold(ctx, env, c)
 	if err != nil {
 		return err
 	}

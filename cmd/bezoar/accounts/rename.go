@@ -52,7 +52,7 @@ func rename(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	if c, _, err = session.Peek(settings, env.Getenv); err != nil {
 		return err
 	}
-	if err := move(ctx, c, config.AccountFolder(c.Root, to)); err != nil {
+	if err := move(ctx, env, c, config.AccountFolder(c.Root, to)); err != nil {
 		return err
 	}
 	if !slices.Contains(config.AccountNames(c.Root), to) { // letters that another case alone makes different
@@ -86,14 +86,14 @@ func choose(c config.Config, noHome bool, from, to string) (string, string, erro
 
 // move gives the folder of an account another name, while no process can be refreshing its
 // login: a successor that is on its way would find no folder.
-func move(ctx context.Context, c config.Config, to string) error {
+func move(ctx context.Context, env cli.Environment, c config.Config, to string) error {
 	if err := checkKeyring(ctx, c); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(to); err == nil && !isSame(to, c.Home) {
 		return fmt.Errorf("%s is there already", to)
 	}
-	release, err := hold(ctx, c)
+	release, err := hold(ctx, env, c)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,11 @@ func (v *View) held() (rotation persist.Entry, ok bool) {
 	if v.State.Phase() != machine.Poisoned || verdict.Reason != history.ReasonSpent {
 		return persist.Entry{}, false
 	}
+	return v.unsaved()
+}
+
+// unsaved is the last refresh, if its new tokens are not stored yet.
+func (v *View) unsaved() (rotation persist.Entry, ok bool) {
 	rotation, ok = v.last(persist.Rotated, persist.Deferred)
 	if !ok || !rotation.Unsaved {
 		return persist.Entry{}, false
@@ -102,6 +107,14 @@ func (v *View) heldBy() string {
 		return ""
 	}
 	return fmt.Sprintf("process %d has newer tokens in its memory and cannot store them; make room on the disk, and let the process run until it has stored them", rotation.PID)
+}
+
+// Holder is a process that runs and has newer tokens in its memory alone: what takes the
+// login and its ledger away from it loses them. It knows of one also if the stored record
+// is no login.
+func (v *View) Holder() (pid int, ok bool) {
+	rotation, ok := v.unsaved()
+	return rotation.PID, ok && runs(rotation.PID)
 }
 
 // lostByHolder describes new tokens that were lost when their process ended, "" if there
