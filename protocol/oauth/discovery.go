@@ -175,7 +175,7 @@ func readObject(text []byte, into any) bool {
 
 // check is a [*DiscoveryError] if metadata that was found is not to be used.
 func (c *Client) check(p profile.Profile, m profile.Metadata, look Look) error {
-	switch refused := c.refused(p.Endpoints, m); {
+	switch refused := c.refused(p, m); {
 	case m.Issuer != p.Issuer:
 		look.Problem, look.Issuer = OtherIssuer, cleaned(m.Issuer)
 	case p.Endpoints.With(m).Token == "":
@@ -189,14 +189,17 @@ func (c *Client) check(p profile.Profile, m profile.Metadata, look Look) error {
 }
 
 // refused is the name of an endpoint of the metadata to which nothing may be sent, and which
-// the profile does not replace.
-func (c *Client) refused(own profile.Endpoints, m profile.Metadata) string {
+// the profile does not replace. An issuer elsewhere must not make this program ask what
+// listens on this machine.
+func (c *Client) refused(p profile.Profile, m profile.Metadata) string {
+	own := p.Endpoints
+	issuer, err := url.Parse(p.Issuer)
 	for _, each := range []struct{ name, own, found string }{
 		{"authorization_endpoint", own.Authorization, m.AuthorizationEndpoint}, {"token_endpoint", own.Token, m.TokenEndpoint},
 		{"device_authorization_endpoint", own.Device, m.DeviceEndpoint}, {"revocation_endpoint", own.Revocation, m.RevocationEndpoint},
 		{"userinfo_endpoint", own.Userinfo, m.UserinfoEndpoint}, {"jwks_uri", own.Keys, m.KeysURI},
 	} {
-		if each.own == "" && each.found != "" && !c.MayAsk(each.found) {
+		if each.own == "" && each.found != "" && (err != nil || !c.MayAsk(each.found) || !mayLeadTo(issuer, each.found)) {
 			return each.name
 		}
 	}

@@ -149,6 +149,8 @@ func TestMetadataThatCannotBeUsedIsAnError(t *testing.T) {
 		"a password":            {body(`"token_endpoint":"https://a:b@id.example/token"`), oauth.EndpointRefused, ""},
 		"no address":            {body(`"token_endpoint":"/token"`), oauth.EndpointRefused, ""},
 		"another scheme":        {body(`"token_endpoint":"https://id.example/t","revocation_endpoint":"file:///etc"`), oauth.EndpointRefused, at + " has no https address as revocation_endpoint"},
+		"this machine":          {body(`"token_endpoint":"http://127.0.0.1:2375/t"`), oauth.EndpointRefused, at + " has no https address as token_endpoint"},
+		"keys at this machine":  {body(`"token_endpoint":"https://id.example/t","jwks_uri":"https://localhost/k"`), oauth.EndpointRefused, at + " has no https address as jwks_uri"},
 		"a plain userinfo":      {body(`"token_endpoint":"https://id.example/t","userinfo_endpoint":"http://id.example/u"`), oauth.EndpointRefused, at + " has no https address as userinfo_endpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
