@@ -126,6 +126,7 @@ func TestMistakeIsNamedWithItsLine(t *testing.T) {
 		"a name":                  {"[issuers.A]", "line 1, [issuers.A]: the name of a profile has small letters, digits, - and _, 64 at most"},
 		"a redirect elsewhere":    {sound + "redirect_uri = 'https://app.example/callback'", "line 4, [issuers.a] redirect_uri: want an address of this machine, such as http://127.0.0.1:{port}/callback"},
 		"a redirect with no port": {sound + "redirect_uri = 'http://localhost/callback'", "line 4, [issuers.a] redirect_uri: want an address of this machine, such as http://127.0.0.1:{port}/callback"},
+		"another loopback":        {sound + "redirect_uri = 'http://127.0.0.2:{port}/'", "line 4, [issuers.a] redirect_uri: want an address of this machine, such as http://127.0.0.1:{port}/callback"},
 		"ports for no redirect":   {sound + "redirect_uri = 'http://localhost:8400/cb'\nredirect_ports = [1]", "line 5, [issuers.a] redirect_ports: redirect_uri has no {port} to put them into"},
 		"a password in a URL":     {sound + "token_endpoint = 'https://me:word@id.example/token'", "line 4, [issuers.a] token_endpoint: leave user name and password out of the URL: it is shown"},
 		"no discovery, no token":  {sound + "discovery = 'none'", `line 4, [issuers.a] discovery: "none" needs token_endpoint`},

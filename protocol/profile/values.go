@@ -2,10 +2,9 @@ package profile
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/bezoar-auth/bezoar/protocol/loopback"
 )
 
 // Each of these returns what a value has to be, or "" if it is that. None repeats it.
@@ -70,10 +69,11 @@ const portPlace = "{port}"
 
 func takesPort(redirect string) bool { return strings.Contains(redirect, portPlace) }
 
-// isRedirect is RFC 8252 section 7.3: the browser comes back to this machine.
+// isRedirect is RFC 8252 section 7.3: the browser comes back to this machine, at an address
+// on which a login listens.
 func isRedirect(text string) string {
 	u, want := web(strings.Replace(text, ":"+portPlace, ":1", 1))
-	if want != "" || u.Scheme != "http" || !loopback.Host(u.Hostname()) || strings.ContainsAny(text, "?#") || takesPort(u.String()) || u.Port() == "" {
+	if want != "" || u.Scheme != "http" || !slices.Contains([]string{"127.0.0.1", "::1", "localhost"}, u.Hostname()) || strings.ContainsAny(text, "?#") || takesPort(u.String()) || u.Port() == "" {
 		return "want an address of this machine, such as http://127.0.0.1:{port}/callback"
 	}
 	return ""
