@@ -88,10 +88,11 @@ func TestAnAnswerThatIsNoVerdictReachesTheEngineAsThat(t *testing.T) {
 		`{"error":"invalid_client"}`:                 endpoint.Misconfigured{Evidence: said(401, "invalid_client")},
 		`{"error":"login_required"}`:                 endpoint.LoginNeeded{Evidence: said(401, "login_required")},
 		`{"message":"Unauthorized"}`:                 endpoint.Misconfigured{Evidence: said(401, ""), Unexplained: true},
+		`{"status":"INVALID_CLIENT"}`:                endpoint.Misconfigured{Evidence: said(401, "invalid_client")},
 		`{"error":"a-refresh-token-of-some-length"}`: endpoint.Misconfigured{Evidence: said(401, ""), Unexplained: true},
 	} {
 		p := plain()
-		p.Answers = profile.Answers{Standard: true, Bare401: profile.Misconfigured}
+		p.Answers = profile.Answers{Standard: true, Bare401: profile.Misconfigured, ErrorPointer: "/status"}
 		o := options(answering(401, strings.NewReader(body)))
 		o.Profile = p
 		client := oauth.New(o)

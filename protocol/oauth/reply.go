@@ -31,10 +31,11 @@ func (r reply) ok() bool { return r.status/100 == 2 }
 // members are the members of the answer, whose body is JSON or a form.
 func (r reply) members() members { return decode(r.header, r.body) }
 
-// evidence describes an answer that has no tokens, for the user and the ledger.
-func (r reply) evidence() evidence.Evidence {
+// evidence describes an answer that has no tokens, for the user and the ledger. code is the
+// error code in it, see [reply.code].
+func (r reply) evidence(code string) evidence.Evidence {
 	m := r.members()
-	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(m.code())}
+	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(code)}
 	switch {
 	case r.status == http.StatusProxyAuthRequired:
 		found.Problem = evidence.ProblemProxyRefused
