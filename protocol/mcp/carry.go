@@ -81,7 +81,7 @@ func (p *Proxy) exchange(m *message, sent func(), take taker) *fault {
 		if f != nil {
 			return f
 		}
-		switch meaningOf(response.StatusCode, response.Header, s.has(m)) {
+		switch meaning := meaningOf(response.StatusCode, response.Header, s.has(m)); meaning {
 		case unauthorized:
 			response.Body.Close()
 			if token, f = p.another(m.ctx, token, hasNewToken, response.Header); f != nil {
@@ -95,6 +95,7 @@ func (p *Proxy) exchange(m *message, sent func(), take taker) *fault {
 			}
 			hasNewSession = true
 		default:
+			p.counts(token, meaning)
 			return p.receive(m, s, response, take)
 		}
 	}
@@ -132,10 +133,21 @@ func (p *Proxy) isHopeless(token secret.Token, isNew bool) bool {
 	return p.hopeless == token.Fingerprint()
 }
 
+// counts notes that the server has taken a token, if it has: should it be refused later,
+// another one may help.
+func (p *Proxy) counts(token secret.Token, by meaning) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	isTaken := by == accepted || by == oneMessage || by == manyMessages
+	if isTaken && p.hopeless == token.Fingerprint() {
+		p.hopeless = ""
+	}
+}
+
 // beginAgain begins a new session in place of one that the server has ended, as the client
 // has begun that one (Streamable HTTP, Session Management). Of several messages that meet
-// the end one does so, and the others wait for it, or until they are given up. The client does not notice: what it has
-// subscribed to in the old session, it has lost.
+// the end one does so, and the others wait for it, or until they are given up. The client
+// does not notice: what it has subscribed to in the old session, it has lost.
 func (p *Proxy) beginAgain(waiting context.Context, ended session, isSecond bool) *fault {
 	if isSecond || ended.opening == nil {
 		return faultOf(reasonSession, "the server has ended the session, and a new one at once too: start this client again")

@@ -303,3 +303,25 @@ func TestTokenTooNewToBeRefreshedIsNotReportedAgain(t *testing.T) {
 		require.Len(t, w.arrived(), 5)
 	})
 }
+
+// A resource server that was out of order for an hour refuses every token then.
+func TestTokenThatCountsAgainIsReportedAgainLater(t *testing.T) {
+	status := http.StatusUnauthorized
+	inWorld(t, func(w http.ResponseWriter, r *http.Request) {
+		if status != http.StatusOK {
+			w.WriteHeader(status)
+			return
+		}
+		echo(w, r)
+	}, func(w *world) {
+		w.say(call(1))
+		require.Contains(t, w.hear(), `"reason":"token"`)
+		status = http.StatusOK
+		w.say(call(2))
+		require.Equal(t, result(2), w.hear())
+		status = http.StatusUnauthorized
+		w.say(call(3))
+		require.Contains(t, w.hear(), `"reason":"token"`)
+		require.Equal(t, []string{"token-1", "token-2"}, w.login.reports())
+	})
+}

@@ -146,6 +146,7 @@ func (p *Proxy) open(ctx context.Context, s session, lastID string) (io.ReadClos
 		}
 		switch meaningOf(response.StatusCode, response.Header, false) {
 		case manyMessages:
+			p.counts(token, manyMessages)
 			return response.Body, nil
 		case unauthorized:
 			response.Body.Close()
