@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine/secret"
@@ -211,10 +212,10 @@ func (p *Proxy) request(ctx context.Context, method string, body io.Reader, toke
 
 // post sends a message once.
 func (p *Proxy) post(m *message, s session, token secret.Token, sent func()) (*http.Response, *fault) {
-	wasSent := false
+	var wasSent atomic.Bool // a request may be written while its failure is reported
 	ctx := httptrace.WithClientTrace(m.ctx, &httptrace.ClientTrace{WroteRequest: func(written httptrace.WroteRequestInfo) {
 		if written.Err == nil {
-			wasSent = true
+			wasSent.Store(true)
 			sent()
 		}
 	}})
@@ -229,7 +230,7 @@ func (p *Proxy) post(m *message, s session, token secret.Token, sent func()) (*h
 	switch {
 	case err == nil:
 		return response, nil
-	case wasSent:
+	case wasSent.Load():
 		return nil, lostFault(outbound.ProblemOf(ctx, err))
 	}
 	return nil, faultOf(reasonNetwork, "the server could not be asked: %v", outbound.ProblemOf(ctx, err))

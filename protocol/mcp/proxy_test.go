@@ -1,16 +1,22 @@
 package mcp_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bezoar-auth/bezoar/protocol/mcp"
 )
 
 func call(id int) string {
@@ -324,4 +330,24 @@ func TestTokenThatCountsAgainIsReportedAgainLater(t *testing.T) {
 		require.Contains(t, w.hear(), `"reason":"token"`)
 		require.Equal(t, []string{"token-1", "token-2"}, w.login.reports())
 	})
+}
+
+// lateWriter is a transport whose request is written while its failure is reported already.
+type lateWriter struct{ over sync.WaitGroup }
+
+func (l *lateWriter) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.over.Go(func() { httptrace.ContextClientTrace(r.Context()).WroteRequest(httptrace.WroteRequestInfo{}) })
+	return nil, errors.New("broken")
+}
+
+// It is the race detector that fails this test.
+func TestRequestMayBeWrittenWhileItsFailureIsReported(t *testing.T) {
+	address, err := url.Parse(server)
+	require.NoError(t, err)
+	var late lateWriter
+	var said bytes.Buffer
+	proxy := mcp.New(strings.NewReader(call(1)+"\n"), &said, mcp.Options{Server: address, Login: &login{current: "token-1"}, Transport: &late})
+	require.NoError(t, proxy.Serve(t.Context()))
+	late.over.Wait()
+	require.Contains(t, said.String(), `"error"`)
 }
