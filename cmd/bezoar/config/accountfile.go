@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,14 +75,18 @@ func (a Account) Save(home string) (undo func(), err error) {
 	if err := errors.Join(disk.Here.MakeFolder(filepath.Dir(folder)), disk.Here.MakeFolder(folder)); err != nil {
 		return nil, err
 	}
+	content = append(content, '\n')
 	undo = func() {
-		if missing == nil {
+		now, _, gone := disk.Here.Read(path, accountLimitBytes)
+		switch {
+		case gone == nil && !bytes.Equal(now, content): // another login has made it since, or it is as it was
+		case missing == nil:
 			_ = put(path, before)
-			return
+		default:
+			_, _ = disk.Here.Remove(path), os.Remove(folder) // which stays if a login is there
 		}
-		_, _ = disk.Here.Remove(path), os.Remove(folder) // which stays if a login is there
 	}
-	if err := put(path, append(content, '\n')); err != nil {
+	if err := put(path, content); err != nil {
 		undo()
 		return nil, err
 	}
@@ -104,15 +110,16 @@ func KeepMetadata(home, profileName string, found profile.Metadata, now time.Tim
 	return names, nil
 }
 
-// put replaces the file of an account. It is on the disk when nil is returned.
+// put replaces the file of an account, also while another process does. It is on the disk
+// when nil is returned.
 func put(path string, content []byte) error {
-	next := path + ".next"
-	err := disk.Here.Remove(next)
-	if err == nil {
-		err = disk.Here.Create(next, content)
-	}
+	next := path + "." + rand.Text() + ".next"
+	err := disk.Here.Create(next, content)
 	if err == nil {
 		err = disk.Here.Rename(next, path)
+	}
+	if err != nil {
+		_ = disk.Here.Remove(next)
 	}
 	return err
 }

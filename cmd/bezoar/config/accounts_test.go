@@ -4,11 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
@@ -102,4 +105,28 @@ func TestASavedAccountCanBeTakenBack(t *testing.T) {
 	read, err = readAccount(home, "work")
 	require.NoError(t, err)
 	require.Equal(t, first, read)
+}
+
+func TestLoginsThatMakeOneAccountLeaveEachOtherAlone(t *testing.T) {
+	home := machinetest.Dir(t)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			_, err := Account{Name: "work", Profile: "mine"}.Save(home)
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
+	files, err := os.ReadDir(AccountFolder(home, "work"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+
+	undo, err := Account{Name: "work", Profile: "failed"}.Save(home)
+	require.NoError(t, err)
+	_, err = Account{Name: "work", Profile: "later"}.Save(home)
+	require.NoError(t, err)
+	undo()
+	content, err := os.ReadFile(filepath.Join(AccountFolder(home, "work"), "account.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(content), "later")
 }

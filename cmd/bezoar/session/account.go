@@ -32,9 +32,10 @@ func Discover(ctx context.Context, c *config.Config, client *oauth.Client, now t
 }
 
 // metadataOf is what is known of the issuer. What another issuer said counts for nothing:
-// the profile has changed since.
+// the profile has changed since. Neither does what is known from before, if the profile
+// wants none of it now.
 func metadataOf(c config.Config) profile.Metadata {
-	if c.Account.Metadata.Issuer != c.Profile.Issuer {
+	if c.Account.Metadata.Issuer != c.Profile.Issuer || c.Profile.Discovery == profile.DiscoveryNone {
 		return profile.Metadata{}
 	}
 	return c.Account.Metadata

@@ -121,3 +121,12 @@ func TestWhatAnotherIssuerSaidCountsForNothing(t *testing.T) {
 	c.Profile.Endpoints.Token = "https://other.example/token"
 	require.Equal(t, "https://other.example/token", EndpointsOf(c).Token)
 }
+
+func TestAProfileWithoutDiscoveryForgetsWhatWasFound(t *testing.T) {
+	c := config.Config{}
+	c.Profile.Issuer, c.Account.Metadata.Issuer = "https://id.example", "https://id.example"
+	c.Account.Metadata.TokenEndpoint = "https://id.example/token"
+	require.Equal(t, "https://id.example/token", EndpointsOf(c).Token)
+	c.Profile.Discovery = profile.DiscoveryNone
+	require.Empty(t, EndpointsOf(c).Token)
+}
