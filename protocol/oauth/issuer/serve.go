@@ -40,22 +40,24 @@ const requestLimitBytes = 64 << 10
 // what the issuer does without a script; it is called with the lock held. An empty call is
 // named by its grant type.
 func (i *Issuer) handle(pattern string, call Call, work func(parsedRequest) answer) {
-	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimitBytes))
-		if err != nil {
-			panic(http.ErrAbortHandler) // half a request is none
-		}
-		request := parsedRequest{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), path: r.URL.Path, at: i.options.Now()}
-		request.user, request.password, _ = r.BasicAuth()
-		if isJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"); i.options.Plain != nil && isJSON {
-			request.values = map[string]string{} // RFC 6749 has forms
-		}
-		if call == "" {
-			request.call = callOf(request.values["grant_type"])
-		}
-		record, step := i.arrive(request, r, body)
-		i.play(step, w, r, record, func() answer { return work(request) })
-	})
+	i.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { i.serve(w, r, call, work) })
+}
+
+func (i *Issuer) serve(w http.ResponseWriter, r *http.Request, call Call, work func(parsedRequest) answer) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimitBytes))
+	if err != nil {
+		panic(http.ErrAbortHandler) // half a request is none
+	}
+	request := parsedRequest{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), path: r.URL.Path, at: i.options.Now()}
+	request.user, request.password, _ = r.BasicAuth()
+	if isJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"); i.options.Plain != nil && isJSON {
+		request.values = map[string]string{} // RFC 6749 has forms
+	}
+	if call == "" {
+		request.call = callOf(request.values["grant_type"])
+	}
+	record, step := i.arrive(request, r, body)
+	i.play(step, w, r, record, func() answer { return work(request) })
 }
 
 // arrive records a request and takes the next step of the script.
