@@ -61,6 +61,7 @@ func TestCommandLine(t *testing.T) {
 			"soon-said":     soonSaid,
 			"soon-exits":    soonExits,
 			"differs":       differs,
+			"joins":         joins,
 			"changes":       changes,
 			"exported":      exported,
 			"gone":          gone,

@@ -278,6 +278,15 @@ func posts(ts *testscript.TestScript, neg bool, args []string) {
 // that is busy.
 const patience = time.Minute
 
+// joins writes files one after the other into the first one named.
+func joins(ts *testscript.TestScript, neg bool, args []string) {
+	var all strings.Builder
+	for _, name := range args[1:] {
+		all.WriteString(ts.ReadFile(name))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(all.String()), 0o600))
+}
+
 // await PATH waits until the issuer was asked for a path.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
