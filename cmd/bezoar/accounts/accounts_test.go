@@ -26,9 +26,11 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/scenetest"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/server"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
+	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/history"
 	"github.com/bezoar-auth/bezoar/machine/machinetest"
 	"github.com/bezoar-auth/bezoar/machine/persist"
+	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
 	"github.com/bezoar-auth/bezoar/store/disk"
 	"github.com/bezoar-auth/bezoar/store/fallback"
@@ -342,4 +344,32 @@ func TestAnAccountWhoseTokensAreHeldStaysWhereItIs(t *testing.T) {
 	require.NoError(t, os.WriteFile(login, content, 0o600))
 	note(persist.Entry{Kind: persist.Rotated, TokenID: stored, NextID: "4567", Unsaved: true, PID: scenetest.NoProcess})
 	s.must("accounts", "rename", "work", "job")
+}
+
+func TestABrokenAccountOfCodexIsCheckedToo(t *testing.T) {
+	s := newSite(t)
+	s.logIn("work")
+	folder := s.of("work").Home
+	c, err := config.Load(config.Flags{Home: s.home}, func(string) string { return "" })
+	require.NoError(t, err)
+	c.Home = folder
+	store, ledger := session.StoreOf(c, fallback.Options{Log: session.Quiet}), session.LedgerOf(c, session.Quiet)
+	login := machine.Credential{Method: machine.MethodTokens, IDToken: secret.New("e30.e30.e30"), AccessToken: secret.New("access"), RefreshToken: secret.New("refresh"), LastRefresh: time.Now()}
+	require.NoError(t, store.Replace(t.Context(), login))
+	require.NoError(t, os.Remove(filepath.Join(folder, "login.json")))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "account.json"), []byte("damaged"), 0o600))
+	note := persist.Entry{Kind: persist.Rotated, At: time.Now(), TokenID: session.PolicyOf(c).TokenID(login), NextID: "0123", Unsaved: true, PID: os.Getpid()}
+	require.NoError(t, ledger.Append(t.Context(), note))
+	s.fails(cli.ExitOperator, "newer tokens of the account work", "accounts", "remove", "--yes", "--local", "work")
+	require.FileExists(t, filepath.Join(folder, "auth.json"))
+}
+
+func TestARemovalTakesAwayWhatAnEarlierOneLeft(t *testing.T) {
+	s := newSite(t)
+	s.logIn("work")
+	left := filepath.Join(s.home, "accounts", ".removed-1")
+	require.NoError(t, os.MkdirAll(filepath.Join(left, "play"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(left, "play", "login.json"), nil, 0o600))
+	s.must("accounts", "remove", "--yes", "work")
+	require.NoDirExists(t, left)
 }

@@ -22,9 +22,11 @@ import (
 const patience = 2 * time.Second
 
 // hold takes the lock that every refresh of an account needs, and makes sure that none is
-// under way: none begins until release. So the folder can go, which has the ledger that a
+// under way: none begins until release. An account has several logins if nothing tells which
+// is its own. So the folder can go, which has the ledger that a
 // refresh writes its outcome to. Call release once.
-func hold(ctx context.Context, env cli.Environment, c config.Config) (release func(), err error) {
+func hold(ctx context.Context, env cli.Environment, logins ...config.Config) (release func(), err error) {
+	c := logins[0]
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	release, err = disk.Here.NewRefreshLock(c.Home, session.Quiet).Acquire(waiting)
@@ -36,7 +38,9 @@ func hold(ctx context.Context, env cli.Environment, c config.Config) (release fu
 	case err != nil:
 		err = cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
 	default:
-		err = checkIdle(ctx, env, c)
+		for _, each := range logins {
+			err = errors.Join(err, checkIdle(ctx, env, each))
+		}
 	}
 	if err != nil && release != nil {
 		release()

@@ -43,8 +43,10 @@ func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	settings.Account = names[0]
 	c, err := session.Load(settings, env.Getenv)
+	logins := []config.Config{c}
 	if broken, ok := errors.AsType[*config.AccountError](err); ok && *local {
-		c, err = brokenAccount(env, settings, broken)
+		logins, err = brokenAccount(env, settings, broken)
+		c = logins[0]
 	}
 	if err != nil {
 		return err
@@ -56,14 +58,16 @@ func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	}
 	ctx, stop := cli.UntilSignal()
 	defer stop()
-	release, err := hold(ctx, env, c)
+	release, err := hold(ctx, env, logins...)
 	if err != nil {
 		return err
 	}
-	said, err := logOut(ctx, env, c, *local)
-	if err != nil {
-		release()
-		return err
+	said := ""
+	for _, each := range logins {
+		if said, err = logOut(ctx, env, each, *local); err != nil {
+			release()
+			return err
+		}
 	}
 	if err := discard(c.Home, release); err != nil {
 		return cli.Exit(cli.ExitOperator, fmt.Errorf("the account is logged out, and its folder %s cannot be removed: %w", c.Home, cli.WithoutPath(err)))
@@ -72,13 +76,15 @@ func remove(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return err
 }
 
-// brokenAccount is the configuration of an account whose profile cannot be used: enough to
-// remove what is on this machine.
-func brokenAccount(env cli.Environment, settings config.Flags, broken *config.AccountError) (config.Config, error) {
-	c, _, err := session.PeekHome(settings, env.Getenv)
-	c.Account.Name, c.Home = broken.Account, config.AccountFolder(c.Root, broken.Account)
-	c.Profile.Issuer = "unknown" // the record is one of any issuer
-	return c, err
+// brokenAccount are the configurations of an account whose profile cannot be used: enough
+// to remove what is on this machine. Its login is one of any issuer or of Codex, whose
+// record is another file.
+func brokenAccount(env cli.Environment, settings config.Flags, broken *config.AccountError) ([]config.Config, error) {
+	codex, _, err := session.PeekHome(settings, env.Getenv)
+	codex.Account.Name, codex.Home = broken.Account, config.AccountFolder(codex.Root, broken.Account)
+	other := codex
+	other.Profile.Issuer = "unknown"
+	return []config.Config{other, codex}, err
 }
 
 // logOut logs the account out.
@@ -118,7 +124,8 @@ func logOut(ctx context.Context, env cli.Environment, c config.Config, isLocal b
 // step on.
 func discard(folder string, release func()) error {
 	parent, name := filepath.Split(folder)
-	gone, err := os.MkdirTemp(parent, ".removed-")
+	sweep(parent)
+	gone, err := os.MkdirTemp(parent, removedPrefix)
 	if err != nil {
 		release()
 		return err
@@ -127,7 +134,25 @@ func discard(folder string, release func()) error {
 		_ = os.Remove(gone)
 		return err
 	}
-	return os.RemoveAll(gone)
+	if err := os.RemoveAll(gone); err != nil {
+		return fmt.Errorf("%s is left of it: %w", gone, cli.WithoutPath(err))
+	}
+	return nil
+}
+
+// removedPrefix begins the name of a folder that has an account which is being removed. It
+// is the name of no account.
+const removedPrefix = ".removed-"
+
+// sweep removes what earlier removals have left: their process was killed, or a file was in
+// use. An empty folder waits for the account of another process.
+func sweep(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, removedPrefix+"*", "*"))
+	for _, each := range left {
+		if os.RemoveAll(each) == nil {
+			_ = os.Remove(filepath.Dir(each))
+		}
+	}
 }
 
 // ask returns nil if the user says yes.
