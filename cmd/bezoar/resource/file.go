@@ -82,7 +82,12 @@ func (f File) Write(folder string) error {
 
 // ProfileOf is the profile of the account. Its name is that of the account.
 func (f File) ProfileOf(name string) (profile.Profile, error) {
-	p, err := profile.NewSet(map[string]any{name: f.Profile}, func(int, ...string) int { return 0 }).Get(name)
+	const own = "resource" // an account may have a name that no profile can have
+	p, err := profile.NewSet(map[string]any{own: f.Profile}, func(int, ...string) int { return 0 }).Get(own)
+	p.Name = name
+	if _, said := f.Profile["display_name"]; !said {
+		p.DisplayName = name
+	}
 	if f.AuthMethod != "" {
 		p.AuthMethod = f.AuthMethod
 	}

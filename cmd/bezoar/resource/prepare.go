@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -64,6 +65,8 @@ func Prepare(ctx context.Context, client *oauth.Client, profiles profile.Set, as
 	}
 	scopes := scopesOf(found, m, ask.Scopes)
 	switch earlier, err := Read(filepath.Join(Folder(ask.Home), made.Account)); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist): // it may have a secret that cannot be made again
+		return Prepared{}, fmt.Errorf("account %s: %w", made.Account, err)
 	case err == nil && canonical(earlier.Server) != canonical(ask.Server):
 		return Prepared{}, fmt.Errorf("account %s is for %s: take another name with --account", made.Account, outbound.WithoutQuery(earlier.Server))
 	case own != "":

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,4 +162,25 @@ func TestMissingClientSaysWhatToWrite(t *testing.T) {
 		_, err = resource.Read(filepath.Join(resource.Folder(home), "mcp-example"))
 		require.Error(t, err, "nothing was made")
 	}
+}
+
+// The names of accounts are more than those of profiles.
+func TestProfileOfAResourceIsReadWhateverItsAccountIsCalled(t *testing.T) {
+	for _, name := range []string{"Work", "a.b@c", "codex"} {
+		made, err := prepare(t, newWeb(), nil, resource.Ask{Home: t.TempDir(), Account: name})
+		require.NoError(t, err)
+		p, err := made.File.ProfileOf(made.Account)
+		require.NoError(t, err)
+		require.Equal(t, "registered "+name, p.ClientID+" "+p.Name)
+	}
+}
+
+func TestBrokenFileOfAResourceIsNotWrittenOver(t *testing.T) {
+	w, home := newWeb(), t.TempDir()
+	path := filepath.Join(resource.Folder(home), "mine", resource.FileName)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(`{"version":2,"server":"s","resource":"r","client_secret":"hush"}`), 0o600))
+	_, err := prepare(t, w, nil, resource.Ask{Home: home, Account: "mine"})
+	require.ErrorContains(t, err, "a newer bezoar wrote resource.json")
+	require.Empty(t, w.posts)
 }
