@@ -63,6 +63,7 @@ func TestAChangeIsMadeOnceTheDiskSaysSo(t *testing.T) {
 		"create":      func(d Disk, path string) error { return d.Create(path+".new", []byte("new")) },
 		"make folder": func(d Disk, path string) error { return d.MakeFolder(path + ".folder") },
 		"rename":      func(d Disk, path string) error { return d.Rename(path, path+".moved") },
+		"replace":     func(d Disk, path string) error { return d.Replace(path, []byte("new")) },
 		"remove":      func(d Disk, path string) error { return d.Remove(path) },
 	} {
 		t.Run(name, func(t *testing.T) {

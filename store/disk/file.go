@@ -116,8 +116,7 @@ func (d Disk) Rename(from, to string) error {
 // new one. It leaves nothing if it fails. It does not wait for the disk: after a power
 // failure the file may be the old one, or broken. So it is for what can be made again.
 func (d Disk) Put(path string, content []byte, mode fs.FileMode) error {
-	folder, name := filepath.Split(path)
-	unfinished := folder + "." + name + "." + rand.Text() // which no list of such files has
+	unfinished := unfinishedName(path)
 	err := d.putUnfinished(unfinished, content, mode)
 	if err == nil {
 		err = d.System().Rename(unfinished, path)
@@ -126,6 +125,25 @@ func (d Disk) Put(path string, content []byte, mode fs.FileMode) error {
 		d.System().Remove(unfinished)
 	}
 	return err
+}
+
+// Replace is Put for what cannot be made again, in a file that only its owner may read: it
+// is on the disk when nil is returned.
+func (d Disk) Replace(path string, content []byte) error {
+	unfinished := unfinishedName(path)
+	err := d.Create(unfinished, content)
+	if err == nil {
+		if err = d.Rename(unfinished, path); err != nil {
+			d.System().Remove(unfinished) // there is none if the rename is not on the disk alone
+		}
+	}
+	return err
+}
+
+// unfinishedName is one that no list of such files has, and no other process.
+func unfinishedName(path string) string {
+	folder, name := filepath.Split(path)
+	return folder + "." + name + "." + rand.Text()
 }
 
 func (d Disk) putUnfinished(path string, content []byte, mode fs.FileMode) error {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,12 +80,12 @@ func (a Account) Save(home string) (undo func(), err error) {
 		switch {
 		case gone == nil && !bytes.Equal(now, content): // another login has made it since, or it is as it was
 		case missing == nil:
-			_ = put(path, before)
+			_ = disk.Here.Replace(path, before)
 		default:
 			_, _ = disk.Here.Remove(path), os.Remove(folder) // which stays if a login is there
 		}
 	}
-	if err := put(path, content); err != nil {
+	if err := disk.Here.Replace(path, content); err != nil {
 		undo()
 		return nil, err
 	}
@@ -108,18 +107,4 @@ func KeepMetadata(home, profileName string, found profile.Metadata, now time.Tim
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-// put replaces the file of an account, also while another process does. It is on the disk
-// when nil is returned.
-func put(path string, content []byte) error {
-	next := path + "." + rand.Text() + ".next"
-	err := disk.Here.Create(next, content)
-	if err == nil {
-		err = disk.Here.Rename(next, path)
-	}
-	if err != nil {
-		_ = disk.Here.Remove(next)
-	}
-	return err
 }

@@ -77,7 +77,7 @@ func (f File) Write(folder string) error {
 			return err
 		}
 	}
-	return disk.Here.Put(filepath.Join(folder, FileName), append(text, '\n'), 0o600)
+	return disk.Here.Replace(filepath.Join(folder, FileName), append(text, '\n'))
 }
 
 // ProfileOf is the profile of the account. Its name is that of the account.
