@@ -22,9 +22,11 @@ var Rename = cli.Command{
 	Name:    "accounts rename",
 	Summary: "Give an account another name.",
 	Usage:   "OLD NEW [flags]",
-	About: `Programs that use the account have to be started again with the new name: they take it
-for logged out. While a refresh of its login is under way, the command refuses. It also
-refuses while the login is in the keyring, which knows it by its folder: log out first.
+	About: `Programs that use the account have to be started again with the new name. They do not
+notice by themselves: they keep the access token that they have, and refresh it no more.
+
+While a refresh of its login is under way, the command refuses. It also refuses while the
+login is in the keyring, which knows it by its folder: log out first.
 
 Example: bezoar accounts rename work keycloak`,
 	Account: true,
