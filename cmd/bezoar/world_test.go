@@ -73,8 +73,10 @@ func setUpWorld(env *testscript.Env) error {
 	}
 	env.Setenv("ACTS", acts)
 	_, err = os.Stat(filepath.Join(env.WorkDir, "nowhere"))
-	env.Setenv("MISSING", cli.WithoutPath(err).Error()) // the words of this system
-	env.Setenv("GORACE", "atexit_sleep_ms=0")           // else each program under -race takes a second to end
+	missing := cli.WithoutPath(err).Error() // the words of this system
+	env.Setenv("MISSING", missing)
+	env.Setenv("MISSING_SO", strings.TrimSuffix(missing, ".")+"; ") // as a sentence goes on
+	env.Setenv("GORACE", "atexit_sleep_ms=0")                       // else each program under -race takes a second to end
 	return nil
 }
 
