@@ -58,9 +58,8 @@ type claims struct {
 // Errors: [ErrNoKeys], [*IDTokenError].
 func (c *Client) Identify(idToken, nonce secret.Token, keys Keys) (Identity, error) {
 	how := c.profile.IDToken
-	isUnasked := how == profile.IDTokenAuto && !c.profile.AsksForOpenID()
 	switch {
-	case idToken.IsAbsent(), how == profile.IDTokenNone, isUnasked:
+	case idToken.IsAbsent(), !c.profile.ReadsIDTokens():
 		return Identity{}, nil
 	case how == profile.IDTokenAuto && c.to.Keys == "":
 		return Identity{}, ErrNoKeys

@@ -259,5 +259,10 @@ func (p Profile) Ports() []int {
 	return nil
 }
 
+// ReadsIDTokens reports whether what an ID token says counts.
+func (p Profile) ReadsIDTokens() bool {
+	return p.IDToken != IDTokenNone && (p.IDToken != IDTokenAuto || p.AsksForOpenID())
+}
+
 // AsksForOpenID reports whether a login asks for an ID token.
 func (p Profile) AsksForOpenID() bool { return slices.Contains(p.Scopes, "openid") }

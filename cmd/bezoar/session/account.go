@@ -48,9 +48,13 @@ func EndpointsOf(c config.Config) profile.Endpoints { return c.Profile.Endpoints
 func accountPolicy(c config.Config) machine.Policy {
 	p := c.Profile
 	lead := p.RefreshBefore
+	var claims jwt.Paths // none of a token that is neither verified nor to be read
+	if p.ReadsIDTokens() {
+		claims = jwt.Paths{Email: []jwt.Path{pathOf(p.EmailClaim)}, AccountID: []jwt.Path{pathOf(p.SubjectClaim)}}
+	}
 	return machine.Policy{
 		Issuer: issuerOf(c), Profile: fingerprintOf(p, EndpointsOf(c)), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
-		Claims:       jwt.Paths{Email: []jwt.Path{pathOf(p.EmailClaim)}, AccountID: []jwt.Path{pathOf(p.SubjectClaim)}},
+		Claims:       claims,
 		RefreshLead:  max(lead, time.Nanosecond), // 0 would be the default
 		LeadIsAFifth: true,
 		RefreshAge:   max(p.AssumedLifetime-min(lead, p.AssumedLifetime/5), time.Nanosecond),

@@ -92,6 +92,23 @@ func TestThePolicyOfAnAccountIsItsProfiles(t *testing.T) {
 	require.False(t, lasting.ExpiresInFirst)
 }
 
+func TestAnIDTokenThatAProfileDoesNotReadSaysNothing(t *testing.T) {
+	for name, row := range map[string]struct {
+		how    profile.IDToken
+		scopes []string
+		reads  bool
+	}{
+		"none":            {profile.IDTokenNone, []string{"openid"}, false},
+		"not asked for":   {profile.IDTokenAuto, nil, false},
+		"verified":        {profile.IDTokenAuto, []string{"openid"}, true},
+		"read, not asked": {profile.IDTokenRead, nil, true},
+	} {
+		p := PolicyOf(ofAny(func(p *profile.Profile) { p.IDToken, p.Scopes = row.how, row.scopes }))
+		require.Equal(t, row.reads, len(p.Claims.AccountID) > 0, name)
+		require.Equal(t, row.reads, len(p.Claims.Email) > 0, name)
+	}
+}
+
 // What a misconfiguration is held against changes when the profile does.
 func TestTheFingerprintOfAProfileIsOfWhatDecides(t *testing.T) {
 	of := func(change func(*profile.Profile)) string { return PolicyOf(ofAny(change)).Profile }
