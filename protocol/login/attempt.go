@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bezoar-auth/bezoar/machine"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
 
@@ -111,19 +113,31 @@ func (a *Attempt) interrupt(reason Interruption, accepted func()) bool {
 // saveLimit bounds the wait for the disk or the keyring.
 const saveLimit = 10 * time.Second
 
-// save stores the credential, unless the attempt was interrupted before.
+// save stores the credential, unless the attempt was interrupted before. What is certainly
+// not stored is revoked, but for Codex, which leaves it.
 func (a *Attempt) save(credential machine.Credential) error {
 	if interrupted := a.commit(); interrupted != nil {
+		a.drop(credential)
 		return interrupted
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), saveLimit)
 	defer cancel()
 	if err := a.options.Save(ctx, credential); err != nil {
+		_, mayBeSaved := errors.AsType[*persist.UnknownError](err)
+		if !mayBeSaved && !errors.Is(err, context.DeadlineExceeded) {
+			a.drop(credential)
+		}
 		return &FailedError{
 			Code: codeNotSaved, Message: "Sign-in completed but credentials could not be saved locally.", Err: err,
 		}
 	}
 	return nil
+}
+
+func (a *Attempt) drop(credential machine.Credential) {
+	if !a.profile.IsCodex {
+		a.disown(credential)
+	}
 }
 
 // commit is the point of no return before the save: an attempt is saved or

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/endpoint"
+	"github.com/bezoar-auth/bezoar/machine/persist"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 	"github.com/bezoar-auth/bezoar/protocol/oauth/issuer"
@@ -287,4 +289,23 @@ func TestLoginOfAnyIssuerIsRefreshed(t *testing.T) {
 		require.True(t, w.issuer.IsAlive(answer.Response.RefreshToken))
 		require.False(t, slices.ContainsFunc(w.issuer.Requests(issuer.Refresh), func(r issuer.Request) bool { return r.Reason != "" }), "of Codex alone")
 	})
+}
+
+func TestLoginThatCannotBeSavedIsRevoked(t *testing.T) {
+	for name, row := range map[string]struct {
+		err     error
+		revoked int
+	}{
+		"a full disk":             {&persist.NotDurableError{Err: errors.New("full")}, 1},
+		"it may yet be saved":     {&persist.UnknownError{Err: errors.New("late")}, 0},
+		"it may be saved as well": {context.DeadlineExceeded, 0},
+	} {
+		atPlain(t, issuer.Plain{}, nil, func(t *testing.T, w *world) {
+			w.disk.err = row.err
+			attempt, back := w.started()
+			w.visit(back)
+			require.ErrorIs(t, attempt.Wait(), row.err, name)
+			require.Equal(t, row.revoked, w.issuer.Counts().Revoked, name)
+		})
+	}
 }
