@@ -72,7 +72,7 @@ func TestEngineKnowsEachIssuersReuse(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				of := row.of
 				of.plain.Method, of.plain.Secret = profile.AuthPost, "right"
-				i := issuer.New(issuer.Options{Plain: &of.plain, ReuseLeeway: of.leeway, AccessLifetime: time.Hour})
+				i := issuer.New(issuer.Options{Dialect: &of.plain, ReuseLeeway: of.leeway, AccessLifetime: time.Hour})
 				e, held := start(t, i, of, !row.refuse)
 				defer e.Close(t.Context())
 				i.Script(issuer.Refresh, row.script...)

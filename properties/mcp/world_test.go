@@ -73,7 +73,7 @@ func newWorld(t *testing.T, how ...string) *world {
 func (w *world) issue() {
 	server := httptest.NewUnstartedServer(nil)
 	w.at = "http://" + server.Listener.Addr().String()
-	w.issuer = issuer.New(issuer.Options{ClientID: "registered", AutoConsent: true, Plain: &issuer.Plain{Issuer: w.at}})
+	w.issuer = issuer.New(issuer.Options{ClientID: "registered", AutoConsent: true, Dialect: &issuer.Plain{Issuer: w.at}})
 	mux := http.NewServeMux()
 	mux.Handle("/", w.issuer)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(rw http.ResponseWriter, _ *http.Request) {

@@ -25,7 +25,7 @@ import (
 // atPlain runs a test in a world whose issuer is a plain one, at a port that is known.
 func atPlain(t *testing.T, p issuer.Plain, change func(*oauth.Options), test func(*testing.T, *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		authority := issuer.New(issuer.Options{AutoConsent: true, Plain: &p, AccessLifetime: time.Minute, PollInterval: 5 * time.Second})
+		authority := issuer.New(issuer.Options{AutoConsent: true, Dialect: &p, AccessLifetime: time.Minute, PollInterval: 5 * time.Second})
 		w := newWorldOf(t, authority, func(o *oauth.Options) {
 			o.Profile, o.SendsIss = authority.Profile(), !p.NoIss
 			o.Profile.RedirectPorts = []int{8400}

@@ -55,7 +55,7 @@ func newSite(t *testing.T) *site {
 	require.NoError(t, err)
 	origin := "http://" + listener.Addr().String()
 	s := &site{t: t, home: machinetest.Dir(t), env: map[string]string{}}
-	s.issuer = issuer.New(issuer.Options{AutoConsent: true, AccessLifetime: time.Hour, Plain: &issuer.Plain{Issuer: origin}})
+	s.issuer = issuer.New(issuer.Options{AutoConsent: true, AccessLifetime: time.Hour, Dialect: &issuer.Plain{Issuer: origin}})
 	served := &http.Server{Handler: s.issuer}
 	go served.Serve(listener)
 	t.Cleanup(func() { served.Close() })

@@ -74,8 +74,8 @@ func (i *Issuer) sendBack(request parsedRequest, result url.Values) answer {
 	for name := range result {
 		query.Set(name, result.Get(name))
 	}
-	if p := i.options.Plain; p != nil && !p.NoIss {
-		query.Set("iss", p.named()) // RFC 9207 section 2
+	if dialect := i.options.Dialect; dialect != nil && dialect.name() != "" {
+		query.Set("iss", dialect.name()) // RFC 9207 section 2
 	}
 	if request.query.Has("state") {
 		query.Set("state", request.query.Get("state"))

@@ -188,8 +188,8 @@ func granted(grant endpoint.TokenResponse) answer {
 
 // mint makes tokens that are issued at the given time. The caller records them.
 func (i *Issuer) mint(family *family, origin string, at time.Time) endpoint.TokenResponse {
-	if i.options.Plain != nil {
-		return i.mintPlain(family, at)
+	if dialect := i.options.Dialect; dialect != nil {
+		return dialect.mint(i, family, at)
 	}
 	account := family.account
 	return endpoint.TokenResponse{

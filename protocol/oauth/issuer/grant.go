@@ -24,16 +24,16 @@ func (i *Issuer) grant(request parsedRequest) answer {
 		}
 		return reply
 	}
-	isPlain := i.options.Plain != nil
+	dialect := i.options.Dialect
 	switch request.call {
 	case Refresh:
-		if isPlain {
-			return i.refreshPlain(request)
+		if dialect != nil {
+			return dialect.refresh(i, request)
 		}
 		return i.refresh(request)
 	case DevicePoll:
-		if isPlain {
-			return i.pollPlain(request)
+		if dialect != nil {
+			return dialect.poll(i, request)
 		}
 	case Exchange:
 		return i.exchange(request)
@@ -41,6 +41,14 @@ func (i *Issuer) grant(request parsedRequest) answer {
 		return i.exchangeKey(request)
 	}
 	return refuse(400, "unsupported_grant_type", "Only refresh_token, authorization_code and token-exchange.")
+}
+
+// knows reports whether a request is one of the client.
+func (i *Issuer) knows(request parsedRequest) bool {
+	if dialect := i.options.Dialect; dialect != nil {
+		return dialect.knows(i, request)
+	}
+	return request.values["client_id"] == i.options.ClientID
 }
 
 // code is an authorization code: good for one exchange, for a short time.
@@ -84,8 +92,8 @@ func (i *Issuer) exchange(request parsedRequest) answer {
 	}
 	code.family = &family{account: code.account, scope: code.scope, nonce: code.nonce}
 	made := i.begin(code.family, request.origin, request.at)
-	if i.options.Plain != nil {
-		return grantedPlain(made)
+	if dialect := i.options.Dialect; dialect != nil {
+		return dialect.granted(made)
 	}
 	return granted(made)
 }

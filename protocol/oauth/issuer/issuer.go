@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bezoar-auth/bezoar/machine/endpoint"
 	"github.com/bezoar-auth/bezoar/machine/secret"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
@@ -37,7 +38,7 @@ type Options struct {
 	// 0 allows any.
 	PollInterval time.Duration
 
-	Plain *Plain // nil: as Codex's issuer
+	Dialect dialect // how it speaks; nil: as Codex's issuer
 }
 
 // Account is a user who logs in.
@@ -68,6 +69,19 @@ type Issuer struct {
 	key      *ecdsa.PrivateKey // of a plain issuer
 }
 
+// dialect is how an issuer speaks if it is not Codex's. Its methods but serve are called with
+// the lock held. (It is an interface so that bezoar demo, which needs Codex's alone, has no
+// other in the program.)
+type dialect interface {
+	serve(i *Issuer)
+	name() string // for the authorization response (RFC 9207), "" if that has none
+	knows(i *Issuer, request parsedRequest) bool
+	mint(i *Issuer, f *family, at time.Time) endpoint.TokenResponse
+	granted(grant endpoint.TokenResponse) answer
+	refresh(i *Issuer, request parsedRequest) answer
+	poll(i *Issuer, request parsedRequest) answer
+}
+
 // New makes an issuer. It starts nothing; serve it with net/http or [Issuer.Transport].
 func New(options Options) *Issuer {
 	options.ClientID = cmp.Or(options.ClientID, oauth.DefaultClientID)
@@ -85,8 +99,8 @@ func New(options Options) *Issuer {
 		devices:  map[secret.Fingerprint]*device{},
 		script:   script{},
 	}
-	if options.Plain != nil {
-		i.plainRoutes()
+	if options.Dialect != nil {
+		options.Dialect.serve(i)
 		return i
 	}
 	i.handle("POST /oauth/token", "", i.grant)

@@ -48,9 +48,16 @@ const (
 // named is the name of a plain issuer.
 func (p *Plain) named() string { return cmp.Or(p.Issuer, "https://issuer.test") }
 
+func (p *Plain) name() string {
+	if p.NoIss {
+		return ""
+	}
+	return p.named()
+}
+
 // Profile is the profile of the client at this issuer, as a user would write it.
 func (i *Issuer) Profile() profile.Profile {
-	p := i.options.Plain
+	p := i.options.Dialect.(*Plain)
 	return profile.Profile{
 		Name: "plain", DisplayName: "Plain", Issuer: p.named(), Discovery: profile.DiscoveryAuto, Endpoints: i.Endpoints(),
 		ClientID: i.options.ClientID, AuthMethod: cmp.Or(p.Method, profile.AuthNone), RequestEncoding: profile.Form, ExchangeEncoding: profile.Form,
@@ -63,30 +70,29 @@ func (i *Issuer) Profile() profile.Profile {
 
 // Endpoints are those of a plain issuer.
 func (i *Issuer) Endpoints() profile.Endpoints {
-	at := func(path string) string { return strings.TrimSuffix(i.options.Plain.named(), "/") + path }
+	p := i.options.Dialect.(*Plain)
+	at := func(path string) string { return strings.TrimSuffix(p.named(), "/") + path }
 	to := profile.Endpoints{Authorization: at("/authorize"), Token: at("/token"), Device: at("/device"), Revocation: at("/revoke"), Keys: at("/keys")}
-	if i.options.Plain.NoRevocation {
+	if p.NoRevocation {
 		to.Revocation = ""
 	}
 	return to
 }
 
-// plainRoutes are the addresses of a plain issuer.
-func (i *Issuer) plainRoutes() {
+func (p *Plain) serve(i *Issuer) {
 	i.key, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // it never fails
 	i.handle("POST /token", "", i.grant)
 	i.handle("GET /authorize", Authorize, i.authorize)
 	i.handle("POST /authorize", Consent, i.consent)
-	i.handle("POST /device", UserCode, i.plainDevice)
-	i.handle("GET /keys", KeySet, i.keySet)
-	i.handle("GET /.well-known/openid-configuration", Metadata, i.metadata)
-	if !i.options.Plain.NoRevocation {
-		i.handle("POST /revoke", Revoke, i.revokePlain)
+	i.handle("POST /device", UserCode, func(request parsedRequest) answer { return p.device(i, request) })
+	i.handle("GET /keys", KeySet, func(parsedRequest) answer { return keySet(i.key) })
+	i.handle("GET /.well-known/openid-configuration", Metadata, func(parsedRequest) answer { return p.metadata(i.Endpoints()) })
+	if !p.NoRevocation {
+		i.handle("POST /revoke", Revoke, func(request parsedRequest) answer { return p.revoke(i, request) })
 	}
 }
 
-func (i *Issuer) metadata(parsedRequest) answer {
-	p, to := i.options.Plain, i.Endpoints()
+func (p *Plain) metadata(to profile.Endpoints) answer {
 	return object(200, map[string]any{
 		"issuer": p.named(), "authorization_endpoint": to.Authorization, "token_endpoint": to.Token, "device_authorization_endpoint": to.Device,
 		"revocation_endpoint": to.Revocation, "jwks_uri": to.Keys, "code_challenge_methods_supported": []string{"S256"},
@@ -97,9 +103,9 @@ func (i *Issuer) metadata(parsedRequest) answer {
 // keyID names the key of a plain issuer.
 const keyID = "first"
 
-func (i *Issuer) keySet(parsedRequest) answer {
+func keySet(key *ecdsa.PrivateKey) answer {
 	encode := base64.RawURLEncoding.EncodeToString
-	point, _ := i.key.PublicKey.Bytes() // uncompressed: 4, x, y
+	point, _ := key.PublicKey.Bytes() // uncompressed: 4, x, y
 	x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
 	return object(200, map[string]any{"keys": []any{
 		map[string]any{"kty": "oct", "kid": "of another kind", "k": "AAAA"},
@@ -107,13 +113,10 @@ func (i *Issuer) keySet(parsedRequest) answer {
 	}})
 }
 
-// knows reports whether a request is one of the client of a plain issuer (RFC 6749 section
-// 2.3.1): by one method, and no other.
-func (i *Issuer) knows(request parsedRequest) bool {
-	p, id, proof := i.options.Plain, request.values["client_id"], request.values["client_secret"]
+// knows goes by RFC 6749 section 2.3.1: by one method, and no other.
+func (p *Plain) knows(i *Issuer, request parsedRequest) bool {
+	id, proof := request.values["client_id"], request.values["client_secret"]
 	switch {
-	case p == nil:
-		return id == i.options.ClientID
 	case p.Method == profile.AuthBasic:
 		user, _ := url.QueryUnescape(request.user)
 		password, _ := url.QueryUnescape(request.password)
@@ -124,27 +127,26 @@ func (i *Issuer) knows(request parsedRequest) bool {
 	return request.user == "" && proof == "" && id == i.options.ClientID
 }
 
-// mintPlain makes the tokens of a plain issuer.
-func (i *Issuer) mintPlain(f *family, at time.Time) endpoint.TokenResponse {
+func (p *Plain) mint(i *Issuer, f *family, at time.Time) endpoint.TokenResponse {
 	made := endpoint.TokenResponse{AccessToken: secret.New("at_" + rand.Text()), Lifetime: i.options.AccessLifetime, TokenType: "Bearer", Scope: strings.Join(f.scope, " ")}
-	if slices.Contains(f.scope, "offline_access") && !i.options.Plain.NoRefresh {
+	if slices.Contains(f.scope, "offline_access") && !p.NoRefresh {
 		made.RefreshToken = secret.New("rt_" + rand.Text())
 	}
 	if slices.Contains(f.scope, "openid") {
-		made.IDToken = i.signed(f, at)
+		made.IDToken = p.signed(i, f, at)
 	}
 	return made
 }
 
-func (i *Issuer) signed(f *family, at time.Time) secret.Token {
+func (p *Plain) signed(i *Issuer, f *family, at time.Time) secret.Token {
 	claims := jwt.MapClaims{
-		"iss": i.options.Plain.named(), "aud": i.options.ClientID, "sub": f.account.UserID, "email": f.account.Email,
+		"iss": p.named(), "aud": i.options.ClientID, "sub": f.account.UserID, "email": f.account.Email,
 		"iat": at.Unix(), "exp": at.Add(i.options.AccessLifetime).Unix(),
 	}
 	if f.nonce != "" {
 		claims["nonce"] = f.nonce
 	}
-	for name, value := range i.options.Plain.IDTokenClaims {
+	for name, value := range p.IDTokenClaims {
 		if claims[name] = value; value == nil {
 			delete(claims, name)
 		}
@@ -158,7 +160,7 @@ func (i *Issuer) signed(f *family, at time.Time) secret.Token {
 	return secret.New(text)
 }
 
-func grantedPlain(grant endpoint.TokenResponse) answer {
+func (*Plain) granted(grant endpoint.TokenResponse) answer {
 	members := map[string]any{
 		"access_token": grant.AccessToken.Reveal(), "token_type": grant.TokenType, "expires_in": int(grant.Lifetime / time.Second), "scope": grant.Scope,
 	}
@@ -170,9 +172,8 @@ func grantedPlain(grant endpoint.TokenResponse) answer {
 	return object(200, members)
 }
 
-// refreshPlain is a refresh at a plain issuer (RFC 6749 section 6).
-func (i *Issuer) refreshPlain(request parsedRequest) answer {
-	p := i.options.Plain
+// refresh goes by RFC 6749 section 6.
+func (p *Plain) refresh(i *Issuer, request parsedRequest) answer {
 	dead := refuse(400, cmp.Or(p.Dead, "invalid_grant"), "The refresh token is not good any more.")
 	token := i.families.refresh[secret.New(request.values["refresh_token"]).Fingerprint()]
 	switch {
@@ -181,30 +182,30 @@ func (i *Issuer) refreshPlain(request parsedRequest) answer {
 	case token == nil, token.family.revoked, i.expired(token, request.at):
 		return i.refused(dead)
 	case token.spent():
-		return i.replayedPlain(token, request, dead)
+		return p.replayed(i, token, request, dead)
 	}
 	i.counts.Grants++
 	successor := i.begin(token.family, request.origin, request.at)
 	if p.Static {
 		successor.RefreshToken = secret.Token{}
-		return grantedPlain(successor)
+		return p.granted(successor)
 	}
 	token.spentAt, token.successor = request.at, successor
-	return grantedPlain(successor)
+	return p.granted(successor)
 }
 
-// replayedPlain is what becomes of a refresh token that was spent before.
-func (i *Issuer) replayedPlain(token *refreshToken, request parsedRequest, dead answer) answer {
+// replayed is what becomes of a refresh token that was spent before.
+func (p *Plain) replayed(i *Issuer, token *refreshToken, request parsedRequest, dead answer) answer {
 	i.counts.Replays++
 	isRecent := request.at.Before(token.spentAt.Add(i.options.ReuseLeeway))
 	switch {
-	case isRecent && i.options.Plain.Reuse == ReuseNewPair:
+	case isRecent && p.Reuse == ReuseNewPair:
 		i.counts.Grants++
-		return grantedPlain(i.begin(token.family, request.origin, request.at))
+		return p.granted(i.begin(token.family, request.origin, request.at))
 	case isRecent:
 		i.counts.Grants++
-		return grantedPlain(token.successor)
-	case i.options.Plain.Reuse == ReuseEndsLogin, i.options.Plain.Reuse == ReuseNewPair:
+		return p.granted(token.successor)
+	case p.Reuse == ReuseEndsLogin, p.Reuse == ReuseNewPair:
 		i.end(token.family)
 	}
 	return i.refused(dead)
@@ -213,16 +214,16 @@ func (i *Issuer) replayedPlain(token *refreshToken, request parsedRequest, dead 
 // grantDevice is the grant type of a poll (RFC 8628 section 3.4).
 const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 
-// plainDevice begins a device login (RFC 8628 section 3.2). It names no interval if it is 5 s,
+// device begins a device login (RFC 8628 section 3.2). It names no interval if it is 5 s,
 // as panva's does.
-func (i *Issuer) plainDevice(request parsedRequest) answer {
+func (p *Plain) device(i *Issuer, request parsedRequest) answer {
 	if !i.knows(request) {
 		return refuse(401, "invalid_client", "Unknown client.")
 	}
 	id, letters := secret.New("device_"+rand.Text()), rand.Text()
 	begun := &device{userCode: letters[:4] + "-" + letters[4:8], expiresAt: request.at.Add(deviceLifetime), scope: strings.Fields(request.values["scope"])}
 	i.devices[id.Fingerprint()] = begun
-	page := i.options.Plain.named() + "/pair"
+	page := p.named() + "/pair"
 	members := map[string]any{
 		"device_code": id.Reveal(), "user_code": begun.userCode, "verification_uri": page, "verification_uri_complete": page + "?user_code=" + begun.userCode,
 		"expires_in": int(deviceLifetime / time.Second),
@@ -233,9 +234,9 @@ func (i *Issuer) plainDevice(request parsedRequest) answer {
 	return object(200, members)
 }
 
-// pollPlain answers a poll (RFC 8628 section 3.5). A login that was granted is not granted
+// poll answers a poll (RFC 8628 section 3.5). A login that was granted is not granted
 // again: like panva, the issuer ends what it has granted.
-func (i *Issuer) pollPlain(request parsedRequest) answer {
+func (p *Plain) poll(i *Issuer, request parsedRequest) answer {
 	polled := i.devices[secret.New(request.values["device_code"]).Fingerprint()]
 	if polled == nil {
 		return refuse(400, "invalid_grant", "Unknown device login.")
@@ -256,10 +257,10 @@ func (i *Issuer) pollPlain(request parsedRequest) answer {
 		return refuse(400, "authorization_pending", "The code has not been entered yet.")
 	}
 	polled.granted = &family{account: polled.account, scope: polled.scope}
-	return grantedPlain(i.begin(polled.granted, request.origin, request.at))
+	return p.granted(i.begin(polled.granted, request.origin, request.at))
 }
 
-func (i *Issuer) revokePlain(request parsedRequest) answer {
+func (p *Plain) revoke(i *Issuer, request parsedRequest) answer {
 	if !i.knows(request) {
 		return refuse(http.StatusUnauthorized, "invalid_client", "Unknown client.")
 	}

@@ -50,7 +50,7 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request, call Call, work f
 	}
 	request := parsedRequest{call: call, values: parse(r, body), query: r.URL.Query(), origin: origin(r), path: r.URL.Path, at: i.options.Now()}
 	request.user, request.password, _ = r.BasicAuth()
-	if isJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"); i.options.Plain != nil && isJSON {
+	if isJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"); i.options.Dialect != nil && isJSON {
 		request.values = map[string]string{} // RFC 6749 has forms
 	}
 	if call == "" {
