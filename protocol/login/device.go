@@ -32,7 +32,7 @@ func (a *Attempt) startDevice() (oauth.Device, error) {
 }
 
 func (a *Attempt) finishDevice(device oauth.Device) error {
-	keys, err := a.keys(a.ctx) // before the issuer grants what would be of no use without them
+	keys, err := a.keys() // before the issuer grants what would be of no use without them
 	if err != nil {
 		return notRedeemed("device login failed", err)
 	}

@@ -309,3 +309,12 @@ func TestLoginThatCannotBeSavedIsRevoked(t *testing.T) {
 		})
 	}
 }
+
+func TestKeysThatHangCostACodeNoTime(t *testing.T) {
+	atPlain(t, issuer.Plain{}, nil, func(t *testing.T, w *world) {
+		w.issuer.Script(issuer.KeySet, issuer.Step{After: issuer.Pause{For: time.Hour}}, issuer.Step{After: issuer.Pause{For: time.Hour}})
+		began := time.Now()
+		w.loggedIn()
+		require.Less(t, time.Since(began), time.Minute)
+	})
+}

@@ -28,12 +28,12 @@ const (
 // text of an error of the issuer or the network begins with failure. The keys come first:
 // without them the code would be spent in vain.
 func (a *Attempt) redeem(code oauth.Code, nonce secret.Token, failure string) (machine.Credential, error) {
-	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
-	defer cancel()
-	keys, err := a.keys(ctx)
+	keys, err := a.keys()
 	if err != nil {
 		return machine.Credential{}, notRedeemed(failure, err)
 	}
+	ctx, cancel := context.WithTimeout(a.ctx, callLimit)
+	defer cancel()
 	response, err := a.exchange(ctx, code)
 	if err != nil {
 		return machine.Credential{}, notRedeemed(failure, err)
@@ -105,13 +105,20 @@ func (a *Attempt) disown(credential machine.Credential) {
 // then.
 const keysTries = 3
 
+// keysLimit bounds each of them: an address that does not answer must cost neither the code
+// nor the device its time.
+const keysLimit = 10 * time.Second
+
 // keys are those of the issuer, if the ID token is to be verified.
-func (a *Attempt) keys(ctx context.Context) (keys oauth.Keys, err error) {
+func (a *Attempt) keys() (keys oauth.Keys, err error) {
 	for try := 0; try < keysTries && a.options.Issuer.VerifiesIDTokens(); try++ {
 		if try > 0 && a.sleep(exchangePause) != nil {
 			break
 		}
-		if keys, err = a.options.Issuer.Keys(ctx); err == nil {
+		ctx, cancel := context.WithTimeout(a.ctx, keysLimit)
+		keys, err = a.options.Issuer.Keys(ctx)
+		cancel()
+		if err == nil {
 			break
 		}
 	}
