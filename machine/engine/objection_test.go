@@ -168,7 +168,7 @@ func TestAClientThatMayBeWrongIsTriedAgainSeldom(t *testing.T) {
 			said := e.Snapshot().Assess(time.Now())
 			require.Equal(t, string(evidence.BlockMisconfigured), said.Reason)
 			require.Equal(t, machine.ActionOperator, said.Action)
-			require.Equal(t, time.Minute, said.NextAttemptAt.Sub(time.Now()).Round(time.Second), "for all processes")
+			require.Equal(t, time.Minute, time.Until(said.NextAttemptAt).Round(time.Second), "for all processes")
 		}
 		require.Equal(t, 1, s.posts())
 		require.Empty(t, s.entries(persist.Refused))

@@ -17,11 +17,11 @@ import (
 
 // atEachSync runs a write on disks that fail at its first sync, at its second, and so on. The
 // write must say each time that nothing is durable. It returns how often it syncs.
-func atEachSync(t *testing.T, write func(on disk.Disk) (err error, after func())) (syncs int) {
+func atEachSync(t *testing.T, write func(on disk.Disk) (after func(), err error)) (syncs int) {
 	t.Helper()
 	for ; ; syncs++ {
 		on, failed := systemtest.WithFailedSync(syncs)
-		err, after := write(disk.Disk{On: on})
+		after, err := write(disk.Disk{On: on})
 		if !failed() {
 			require.NoError(t, err)
 			return syncs
@@ -38,12 +38,13 @@ func TestAWriteIsStoredOnceTheDiskSaysSo(t *testing.T) {
 	for where, prepare := range map[string]func(home string){"as usual": loggedIn(t), "in place": shared(t)} {
 		for name, write := range writes {
 			t.Run(name+" "+where, func(t *testing.T) {
-				syncs := atEachSync(t, func(on disk.Disk) (error, func()) {
+				syncs := atEachSync(t, func(on disk.Disk) (func(), error) {
 					home := machinetest.Dir(t)
 					prepare(home)
 					s := quiet(home)
 					s.disk = on
-					return write(s), func() { require.Contains(t, []string{"old", "new", "none"}, stored(t, quiet(home))) }
+					err := write(s)
+					return func() { require.Contains(t, []string{"old", "new", "none"}, stored(t, quiet(home))) }, err
 				})
 				require.Positive(t, syncs)
 			})
@@ -83,11 +84,12 @@ func TestAnEntryIsWrittenOnceTheDiskSaysSo(t *testing.T) {
 		"conclude": func(l *Ledger) error { return l.Conclude(background, ledgerKey(1), refusal(1)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			syncs := atEachSync(t, func(on disk.Disk) (error, func()) {
+			syncs := atEachSync(t, func(on disk.Disk) (func(), error) {
 				l := OpenLedger(machinetest.Dir(t), storetest.LedgerIssuer, LedgerOptions{Disk: on, Now: func() time.Time { return ledgerNoon }})
-				return write(l), func() {
+				err := write(l)
+				return func() {
 					require.Empty(t, intentFiles(t, l), "an intent that is not durable is none")
-				}
+				}, err
 			})
 			require.GreaterOrEqual(t, syncs, 2, "the line, and the name of a new journal")
 		})
