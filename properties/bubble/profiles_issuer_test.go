@@ -150,7 +150,7 @@ func (i *profiledIssuer) posted(c profiledClient, request *http.Request, members
 		i.accuse("%s of %v is posted to %v", name, known.made, got)
 	}
 	if !isRefresh {
-		known.mayBeBad, known.refused = true, "revoked"
+		known.mayBeBad = true // and it may be posted: a logout waits for no post of another process
 		return reply{}
 	}
 	if why := cmp.Or(known.refused, known.ended[c.process]); why != "" {
