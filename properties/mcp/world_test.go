@@ -116,7 +116,7 @@ func (w *world) serve(how []string) {
 		w.count(r.StatusCode, r.Header.Get("Mcp-Session-Id"))
 		return nil
 	}}
-	gate := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	gate := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/metadata" {
 			fmt.Fprintf(rw, `{"resource":%q,"authorization_servers":[%q]}`, w.address, w.at)
 			return
@@ -130,8 +130,9 @@ func (w *world) serve(how []string) {
 		rw.Header().Set("WWW-Authenticate", challenge)
 		rw.WriteHeader(status)
 	}))
+	w.address = "http://" + gate.Listener.Addr().String() + "/mcp"
+	gate.Start()
 	w.t.Cleanup(gate.Close)
-	w.address = gate.URL + "/mcp"
 }
 
 // judge says what the gate answers: 200 lets a request pass.
