@@ -253,7 +253,8 @@ func TestDeviceLoginIsThatOfRFC8628(t *testing.T) {
 // A poll that is repeated after a success ends the new login (panva), or tells it to another.
 func TestDeviceLoginIsNotPolledAfterASuccess(t *testing.T) {
 	atPlain(t, issuer.Plain{}, nil, func(t *testing.T, w *world) {
-		w.issuer.Script(issuer.DevicePoll, issuer.Step{}, issuer.Step{Drop: issuer.DropHalf})
+		early := issuer.Step{Status: 400, Body: `{"error":"authorization_pending"}`} // also if the user is faster than the first poll
+		w.issuer.Script(issuer.DevicePoll, early, issuer.Step{Drop: issuer.DropHalf})
 		attempt, prompt := w.startedDevice("")
 		require.True(t, w.issuer.Approve(prompt.UserCode))
 		require.ErrorContains(t, attempt.Wait(), "cannot be read")
