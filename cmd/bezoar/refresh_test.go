@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,17 +50,24 @@ func TestLateTokensAreSavedAfterTheCommandEnded(t *testing.T) {
 	s.isSaved()
 }
 
+// interrupted is bezoar token that has posted when the user presses Ctrl-C once, and the first
+// line that it says then.
+func (s *slowSite) interrupted() (command *exec.Cmd, said string) {
+	command = s.program("token")
+	errs, err := command.StderrPipe()
+	require.NoError(s.t, err)
+	startApart(s.t, command)
+	s.awaitPost()
+	require.NoError(s.t, interruptAll(command.Process))
+	said, err = bufio.NewReader(errs).ReadString('\n')
+	require.NoError(s.t, err)
+	return command, said
+}
+
 func TestFirstCtrlCFinishesAPostedRefreshAndSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
-	command := s.program("token")
-	errs, err := command.StderrPipe()
-	require.NoError(t, err)
-	startApart(t, command)
-	s.awaitPost()
-	require.NoError(t, interruptAll(command.Process))
-	said, err := bufio.NewReader(errs).ReadString('\n')
-	require.NoError(t, err)
+	command, said := s.interrupted()
 	require.Contains(t, said, "finishing the refresh that is under way (up to 30s)")
 	s.goOn()
 	_ = command.Wait()
@@ -70,14 +78,7 @@ func TestFirstCtrlCFinishesAPostedRefreshAndSaysSo(t *testing.T) {
 func TestSecondCtrlCEndsTheCommandNotTheRefresh(t *testing.T) {
 	t.Parallel()
 	s := newSlowSite(t, 2*time.Hour)
-	command := s.program("token")
-	errs, err := command.StderrPipe()
-	require.NoError(t, err)
-	startApart(t, command)
-	s.awaitPost()
-	require.NoError(t, interruptAll(command.Process))
-	_, err = bufio.NewReader(errs).ReadString('\n')
-	require.NoError(t, err)
+	command, _ := s.interrupted()
 	require.NoError(t, interruptAll(command.Process))
 	require.Error(t, command.Wait())
 	require.True(t, isInterrupted(command.ProcessState), command.ProcessState)
