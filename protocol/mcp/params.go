@@ -5,10 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/bezoar-auth/bezoar/protocol/jsonrpc"
+	"github.com/bezoar-auth/bezoar/protocol/outbound"
 )
 
 // tools are what the server has said of its tools: which arguments it wants in headers
@@ -59,19 +59,12 @@ func wantedBy(schema json.RawMessage, path []string) (all []wanted) {
 	}
 	jsonrpc.EachMember(memberOf(schema, "properties"), func(name, property []byte) {
 		here := append(append([]string(nil), path...), string(name))
-		if header := textOf(memberOf(property, "x-mcp-header")); isToken(header) {
+		if header := textOf(memberOf(property, "x-mcp-header")); outbound.IsToken(header) {
 			all = append(all, wanted{here, headerParam + header})
 		}
 		all = append(all, wantedBy(property, here)...)
 	})
 	return all
-}
-
-// isToken reports whether a text can be the name of a header (RFC 9110 section 5.6.2).
-func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
-	})
 }
 
 // address sets the headers that the call of a tool needs.

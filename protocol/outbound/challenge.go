@@ -66,9 +66,7 @@ func (r *fieldReader) skip(set string) { r.rest = strings.TrimLeft(r.rest, set) 
 
 // token reads a token (RFC 9110 section 5.6.2), "" for none.
 func (r *fieldReader) token() string {
-	end := strings.IndexFunc(r.rest, func(c rune) bool {
-		return c <= ' ' || c > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, c)
-	})
+	end := strings.IndexFunc(r.rest, isSeparator)
 	if end < 0 {
 		end = len(r.rest)
 	}
@@ -76,6 +74,14 @@ func (r *fieldReader) token() string {
 	r.rest = r.rest[end:]
 	return word
 }
+
+// isSeparator reports whether a character ends a token.
+func isSeparator(c rune) bool {
+	return c <= ' ' || c > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, c)
+}
+
+// IsToken reports whether a text is a token, as the name of a header is (RFC 9110 section 5.6.2).
+func IsToken(text string) bool { return text != "" && !strings.ContainsFunc(text, isSeparator) }
 
 // value reads the rest of a parameter behind its name: =, and a token or a quoted string.
 func (r *fieldReader) value() (string, bool) {
