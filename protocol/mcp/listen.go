@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // beginListening opens the stream on which the server says what is no answer (Streamable
@@ -50,7 +51,7 @@ func (p *Proxy) listen(ctx context.Context, s session) {
 			p.o.Log.Warn("the server does not open its stream", "status", f.Status)
 			return
 		}
-		_ = pause(ctx, at.delay(tries))
+		_ = await(ctx, time.After(at.delay(tries)))
 		tries++
 	}
 }

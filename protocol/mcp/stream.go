@@ -44,7 +44,7 @@ func (p *Proxy) follow(m *message, s session, response *http.Response, take take
 			if tries == resumptions {
 				return lostFault(problemOf(m.ctx, err))
 			}
-			if pause(m.ctx, at.delay(tries)) != nil {
+			if await(m.ctx, time.After(at.delay(tries))) != nil {
 				return faultOf(reasonNetwork, "the request was given up")
 			}
 			var f *fault
@@ -87,18 +87,6 @@ func (at place) delay(tries int) time.Duration {
 		delay = min(2*delay, max(lastDelay, at.retry))
 	}
 	return delay + time.Duration(rand.Int64N(int64(delay)/4+1))
-}
-
-// pause waits. Its error is that of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // read reads a stream to its end, and closes it. Behind the answer it reads for a second

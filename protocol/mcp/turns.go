@@ -56,13 +56,14 @@ func (t *turns) end() {
 	t.free.Broadcast()
 }
 
-// await waits for a turn. nil is at once.
-func await(ctx context.Context, before <-chan struct{}) error {
-	if before == nil {
+// await waits until something has come: a turn, or a time. nil is at once. Its error is that
+// of ctx.
+func await[T any](ctx context.Context, event <-chan T) error {
+	if event == nil {
 		return nil
 	}
 	select {
-	case <-before:
+	case <-event:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
