@@ -9,13 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bezoar-auth/bezoar/cmd/bezoar/resource"
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/protocol/legible"
 	"github.com/bezoar-auth/bezoar/protocol/profile"
 )
-
-// accountsFolder is the folder of a home that has its accounts, each in a folder of its own.
-const accountsFolder = "accounts"
 
 // accountNameLimit is less than any file system takes.
 const accountNameLimit = 64
@@ -58,9 +56,9 @@ func SameAccount(a, b string) bool { return strings.EqualFold(a, b) }
 // account.json is none.
 func AccountNames(home string) []string {
 	var names []string
-	folders, _ := os.ReadDir(filepath.Join(home, accountsFolder)) // one that cannot be read has none for us
+	folders, _ := os.ReadDir(resource.Folder(home)) // one that cannot be read has none for us
 	for _, each := range folders {
-		_, err := os.Lstat(filepath.Join(home, accountsFolder, each.Name(), accountFile))
+		_, err := os.Lstat(filepath.Join(AccountFolder(home, each.Name()), accountFile))
 		if err == nil && CheckAccountName(each.Name()) == nil {
 			names = append(names, each.Name())
 		}
@@ -158,7 +156,7 @@ func (c *Config) useProfile() error {
 }
 
 // AccountFolder is the folder of an account.
-func AccountFolder(home, account string) string { return filepath.Join(home, accountsFolder, account) }
+func AccountFolder(home, account string) string { return resource.AccountFolder(home, account) }
 
 // IsCodex reports whether logins of this home are those of Codex, which other programs can
 // use as well.

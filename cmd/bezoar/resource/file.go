@@ -115,8 +115,11 @@ func tomlOf(value any) any {
 	return value
 }
 
-// Folder is the folder of the accounts of a home.
+// Folder is the folder of a home that has its accounts.
 func Folder(home string) string { return filepath.Join(home, "accounts") }
+
+// AccountFolder is that of one of them.
+func AccountFolder(home, account string) string { return filepath.Join(Folder(home), account) }
 
 // Find are the accounts of a home that are for the resource at an address, by name.
 func Find(home, address string) ([]string, error) {
@@ -126,7 +129,7 @@ func Find(home, address string) ([]string, error) {
 	}
 	var names []string
 	for _, each := range entries {
-		f, unread := Read(filepath.Join(Folder(home), each.Name()))
+		f, unread := Read(AccountFolder(home, each.Name()))
 		if unread == nil && (canonical(f.Server) == canonical(address) || canonical(f.Resource) == canonical(address)) {
 			names = append(names, each.Name())
 		}

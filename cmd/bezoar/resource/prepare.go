@@ -64,7 +64,7 @@ func Prepare(ctx context.Context, client *oauth.Client, profiles profile.Set, as
 		own = ofIssuer(profiles, issuer)
 	}
 	scopes := scopesOf(found, m, ask.Scopes)
-	switch earlier, err := Read(filepath.Join(Folder(ask.Home), made.Account)); {
+	switch earlier, err := Read(AccountFolder(ask.Home, made.Account)); {
 	case err != nil && !errors.Is(err, fs.ErrNotExist): // it may have a secret that cannot be made again
 		return Prepared{}, fmt.Errorf("account %s: %w", made.Account, err)
 	case err == nil && canonical(earlier.Server) != canonical(ask.Server):
@@ -89,7 +89,7 @@ func Prepare(ctx context.Context, client *oauth.Client, profiles profile.Set, as
 
 // Keep writes what was prepared into the folder of the account.
 func (p Prepared) Keep(home string) error {
-	return p.File.Write(filepath.Join(Folder(home), p.Account))
+	return p.File.Write(AccountFolder(home, p.Account))
 }
 
 // ClientError reports that bezoar has no client at an issuer and cannot become one. The user
@@ -258,7 +258,7 @@ func (p *Prepared) freeName(ask Ask) string {
 		if n > 1 {
 			name += "-" + strconv.Itoa(n)
 		}
-		if !isTaken(filepath.Join(Folder(ask.Home), name)) {
+		if !isTaken(AccountFolder(ask.Home, name)) {
 			return name
 		}
 	}
