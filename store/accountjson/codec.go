@@ -4,8 +4,6 @@
 package accountjson
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -87,15 +85,11 @@ func Decode(data []byte) (machine.Credential, error) {
 // that c cannot be stored: whatever is returned, Decode reads as c. Nothing that is said
 // beside the tokens makes an error: for its sake no token that came with it is lost.
 func Encode(c machine.Credential, base []byte) ([]byte, error) {
-	var unknown record.Object
-	if base != nil {
-		top, err := record.Parse(base)
-		if err != nil {
-			return nil, fmt.Errorf("keep the unknown members of a login: %w", err)
-		}
-		unknown = top.Without(members...)
+	old, err := record.Replaced(base)
+	if err != nil {
+		return nil, err
 	}
-	top := record.Object{}
+	var top record.Object
 	top.Add(memberVersion, []byte(strconv.Itoa(Version)))
 	for _, each := range []struct{ name, text string }{
 		{memberIssuer, c.Provenance.Issuer}, {memberClientID, c.Provenance.ClientID}, {memberTokenEndpoint, c.Provenance.TokenEndpoint},
@@ -119,14 +113,8 @@ func Encode(c machine.Credential, base []byte) ([]byte, error) {
 		top.Add(memberLastRefresh, record.TimeText(c.LastRefresh))
 	}
 	top.Add(memberLoginID, record.Text(c.OwnerID))
-	data := append(top, unknown...).Indented("")
-
-	if back, err := Decode(data); err != nil {
-		return nil, fmt.Errorf("login cannot be stored: %w", err)
-	} else if !back.Equal(c) {
-		return nil, errors.New("login cannot be stored: the record of an account has no place for all of it")
-	}
-	return data, nil
+	data := append(top, old.Without(members...)...).Indented("")
+	return record.Checked(data, c, Decode, "the record of an account")
 }
 
 // reader reads the members of a record.

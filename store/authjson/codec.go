@@ -2,9 +2,6 @@
 package authjson
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/bezoar-auth/bezoar/machine"
 	"github.com/bezoar-auth/bezoar/machine/jwt"
 	"github.com/bezoar-auth/bezoar/store/record"
@@ -77,32 +74,21 @@ func methodOf(mode, key *string) machine.Method {
 // is the file that c takes the place of, nil to keep nothing. An error means
 // that c cannot be stored: whatever is returned, Decode reads as c.
 func Encode(c machine.Credential, base []byte) ([]byte, error) {
-	var unknown, oldTokens record.Object
-	if base != nil {
-		top, err := record.Parse(base)
-		if err != nil {
-			return nil, fmt.Errorf("keep the unknown members of a login: %w", err)
-		}
-		unknown = top.Without(memberMode, memberAPIKey, memberTokens, memberLastRefresh)
-		oldTokens = within(top, memberTokens)
+	old, err := record.Replaced(base)
+	if err != nil {
+		return nil, err
 	}
 	var top record.Object
 	top.Add(memberMode, record.Text(string(c.Method)))
 	top.Add(memberAPIKey, record.TokenText(c.APIKey))
 	if c.Method != machine.MethodAPIKey {
-		top.Add(memberTokens, encodeTokens(c, oldTokens))
+		top.Add(memberTokens, encodeTokens(c, within(old, memberTokens)))
 		if !c.LastRefresh.IsZero() {
 			top.Add(memberLastRefresh, record.TimeText(c.LastRefresh))
 		}
 	}
-	data := append(top, unknown...).Indented("")
-
-	if back, err := Decode(data); err != nil {
-		return nil, fmt.Errorf("login cannot be stored: %w", err)
-	} else if !back.Equal(c) {
-		return nil, errors.New("login cannot be stored: auth.json has no place for all of it")
-	}
-	return data, nil
+	data := append(top, old.Without(memberMode, memberAPIKey, memberTokens, memberLastRefresh)...).Indented("")
+	return record.Checked(data, c, Decode, "auth.json")
 }
 
 func encodeTokens(c machine.Credential, old record.Object) []byte {

@@ -22,6 +22,32 @@ type Format struct {
 	Encode func(c machine.Credential, base []byte) ([]byte, error)
 }
 
+// Replaced is the record that another one takes the place of, whose unknown members go on;
+// empty if base is nil.
+func Replaced(base []byte) (Object, error) {
+	if base == nil {
+		return nil, nil
+	}
+	top, err := Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("keep the unknown members of a login: %w", err)
+	}
+	return top, nil
+}
+
+// Checked is the end of an Encode: data, if decode reads it as c, and else the error that c
+// cannot be stored. where names the record in it.
+func Checked(data []byte, c machine.Credential, decode func([]byte) (machine.Credential, error), where string) ([]byte, error) {
+	back, err := decode(data)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("login cannot be stored: %w", err)
+	case !back.Equal(c):
+		return nil, fmt.Errorf("login cannot be stored: %s has no place for all of it", where)
+	}
+	return data, nil
+}
+
 // Aside is the name of the file that keeps what stood in the place of a record and was no
 // login, when a login or a logout takes it away.
 func (f Format) Aside() string { return f.File + ".unreadable" }
