@@ -192,15 +192,10 @@ func (c *Client) check(p profile.Profile, m profile.Metadata, look Look) error {
 // the profile does not replace. An issuer elsewhere must not make this program ask what
 // listens on this machine.
 func (c *Client) refused(p profile.Profile, m profile.Metadata) string {
-	own := p.Endpoints
 	issuer, err := url.Parse(p.Issuer)
-	for _, each := range []struct{ name, own, found string }{
-		{"authorization_endpoint", own.Authorization, m.AuthorizationEndpoint}, {"token_endpoint", own.Token, m.TokenEndpoint},
-		{"device_authorization_endpoint", own.Device, m.DeviceEndpoint}, {"revocation_endpoint", own.Revocation, m.RevocationEndpoint},
-		{"userinfo_endpoint", own.Userinfo, m.UserinfoEndpoint}, {"jwks_uri", own.Keys, m.KeysURI},
-	} {
-		if each.own == "" && each.found != "" && (err != nil || !c.MayAsk(each.found) || !mayLeadTo(issuer, each.found)) {
-			return each.name
+	for _, each := range p.Endpoints.Discovered(m) {
+		if err != nil || !c.MayAsk(each.Address) || !mayLeadTo(issuer, each.Address) {
+			return each.Name
 		}
 	}
 	return ""

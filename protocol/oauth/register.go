@@ -47,13 +47,12 @@ type registrationRequest struct {
 
 // registrationAnswer is RFC 7591 section 3.2, either of them.
 type registrationAnswer struct {
-	ClientID     string   `json:"client_id"`
-	Secret       string   `json:"client_secret"`
-	ExpiresAt    int64    `json:"client_secret_expires_at"`
-	AuthMethod   string   `json:"token_endpoint_auth_method"`
-	RedirectURIs []string `json:"redirect_uris"`
-	Code         string   `json:"error"`
-	Description  string   `json:"error_description"`
+	ClientID    string `json:"client_id"`
+	Secret      string `json:"client_secret"`
+	ExpiresAt   int64  `json:"client_secret_expires_at"`
+	AuthMethod  string `json:"token_endpoint_auth_method"`
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
 }
 
 // RegistrationProblem is why there is no client: a closed set.

@@ -23,7 +23,6 @@ type Metadata struct {
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`          // nil: client_secret_basic
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`               // nil: PKCE is not said to be supported
 	SendsIss              bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 section 3
-	ClientDocuments       bool     `json:"client_id_metadata_document_supported"`          // a client_id may be the address of a document
 	RequiresPAR           bool     `json:"require_pushed_authorization_requests"`          // RFC 9126 section 5
 }
 
@@ -54,16 +53,24 @@ func (p Profile) WellKnown() []string {
 
 // With are the endpoints that count: those of the profile, and else those of the metadata.
 func (e Endpoints) With(m Metadata) Endpoints {
-	for _, each := range []struct {
-		own   *string
-		found string
-	}{
-		{&e.Authorization, m.AuthorizationEndpoint}, {&e.Token, m.TokenEndpoint}, {&e.Device, m.DeviceEndpoint},
-		{&e.Revocation, m.RevocationEndpoint}, {&e.Userinfo, m.UserinfoEndpoint}, {&e.Keys, m.KeysURI},
-	} {
-		if *each.own == "" {
-			*each.own = each.found
-		}
+	for _, each := range e.Discovered(m) {
+		*each.own = each.Address
 	}
 	return e
+}
+
+// Discovered is an endpoint that the metadata has, and a profile leaves open.
+type Discovered struct {
+	Name    string // in the metadata
+	Address string
+	own     *string
+}
+
+// Discovered are the endpoints of the metadata that count, in the order of RFC 8414.
+func (e *Endpoints) Discovered(m Metadata) []Discovered {
+	return slices.DeleteFunc([]Discovered{
+		{"authorization_endpoint", m.AuthorizationEndpoint, &e.Authorization}, {"token_endpoint", m.TokenEndpoint, &e.Token},
+		{"device_authorization_endpoint", m.DeviceEndpoint, &e.Device}, {"revocation_endpoint", m.RevocationEndpoint, &e.Revocation},
+		{"userinfo_endpoint", m.UserinfoEndpoint, &e.Userinfo}, {"jwks_uri", m.KeysURI, &e.Keys},
+	}, func(d Discovered) bool { return d.Address == "" || *d.own != "" })
 }
