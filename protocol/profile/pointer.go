@@ -17,14 +17,22 @@ func isPointer(text string) bool {
 // none, or no text.
 func Lookup(document []byte, pointer string) (text string, ok bool) {
 	at := json.RawMessage(document)
-	for each := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		name := strings.NewReplacer("~1", "/", "~0", "~").Replace(each)
+	for _, name := range Steps(pointer) {
 		if at, ok = within(at, name); !ok {
 			return "", false
 		}
 	}
 	ok = string(at) != "null" && json.Unmarshal(at, &text) == nil
 	return text, ok
+}
+
+// Steps are the names that a JSON pointer leads through, from the outside in (RFC 6901 section 4).
+func Steps(pointer string) []string {
+	steps := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	for i, each := range steps {
+		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(each)
+	}
+	return steps
 }
 
 // within is the member of an object, or of an array, whose members have numbers.

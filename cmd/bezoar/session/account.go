@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
@@ -50,7 +48,7 @@ func accountPolicy(c config.Config) machine.Policy {
 	lead := p.RefreshBefore
 	var claims jwt.Paths // none of a token that is neither verified nor to be read
 	if p.ReadsIDTokens() {
-		claims = jwt.Paths{Email: []jwt.Path{pathOf(p.EmailClaim)}, AccountID: []jwt.Path{pathOf(p.SubjectClaim)}}
+		claims = jwt.Paths{Email: []jwt.Path{profile.Steps(p.EmailClaim)}, AccountID: []jwt.Path{profile.Steps(p.SubjectClaim)}}
 	}
 	return machine.Policy{
 		Issuer: issuerOf(c), Profile: fingerprintOf(p, EndpointsOf(c)), RefreshFloor: c.RefreshFloor, BackoffOff: c.NoRefreshBackoff,
@@ -63,15 +61,6 @@ func accountPolicy(c config.Config) machine.Policy {
 		ReuseLeeway:    p.ReuseLeeway,
 		Reusable:       p.Rotation == profile.Static,
 	}
-}
-
-// pathOf is a pointer (RFC 6901) as the path to a claim.
-func pathOf(pointer string) jwt.Path {
-	var path jwt.Path
-	for each := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		path = append(path, strings.NewReplacer("~1", "/", "~0", "~").Replace(each))
-	}
-	return path
 }
 
 // fingerprintOf names what decides about the requests and answers of a profile. Where the
@@ -88,7 +77,7 @@ func fingerprintOf(p profile.Profile, to profile.Endpoints) string {
 		Answers    profile.Answers
 		AuthMethod profile.AuthMethod
 		Source     []string
-	}{p.Issuer, p.Requests(to).Refresh, p.Answers, p.AuthMethod, slices.Clip(source)}) // which has nothing that JSON does not
+	}{p.Issuer, p.Requests(to).Refresh, p.Answers, p.AuthMethod, source}) // which has nothing that JSON does not
 	sum := sha256.Sum256(decisive)
 	return hex.EncodeToString(sum[:8])
 }
