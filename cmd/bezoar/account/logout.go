@@ -55,18 +55,8 @@ func logOut(env cli.Environment, flags *flag.FlagSet, args []string) error {
 		s.Close(ctx)
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err)) // a logout removes logins, and no folders
 	}
-	var revoked <-chan engine.Revocation
-	if *local {
-		err = s.Engine.LogoutLocally(ctx)
-	} else {
-		revoked, err = s.Engine.Logout(ctx)
-	}
-	s.Close(ctx) // which waits until the issuer has answered the revocation, or has not
-	if err != nil {
+	if ended.revocation, err = s.LogOut(ctx, *local); err != nil {
 		return cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
-	}
-	if revoked != nil {
-		ended.revocation = <-revoked
 	}
 	return ended.print(env, *asJSON)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/cli"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/config"
 	"github.com/bezoar-auth/bezoar/cmd/bezoar/session"
-	"github.com/bezoar-auth/bezoar/machine/engine"
 	"github.com/bezoar-auth/bezoar/protocol/oauth"
 )
 
@@ -96,20 +95,11 @@ func logOut(ctx context.Context, env cli.Environment, c config.Config, isLocal b
 	if err != nil {
 		return "", err
 	}
-	var revoked <-chan engine.Revocation
-	if isLocal {
-		err = s.Engine.LogoutLocally(ctx)
-	} else {
-		revoked, err = s.Engine.Logout(ctx)
-	}
-	s.Close(ctx) // which waits for the revocation
-	if err != nil {
+	switch ended, err := s.LogOut(ctx, isLocal); {
+	case err != nil:
 		return "", cli.Exit(cli.ExitOperator, cli.ForDoctor(err))
-	}
-	if isLocal {
+	case isLocal:
 		return ". Its login was not revoked: copies of it still work", nil
-	}
-	switch ended := <-revoked; {
 	case !ended.Asked:
 		return "", nil
 	case errors.Is(ended.Err, oauth.ErrNoRevocation):

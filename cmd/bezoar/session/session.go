@@ -83,6 +83,24 @@ func (s *Session) Close(signals context.Context) {
 	s.Engine.Close(ctx)
 }
 
+// LogOut removes the login and revokes it at the issuer, unless isLocal, and closes the
+// session, which waits until the issuer has answered, or has not. Its error says that the login
+// could not be removed.
+func (s *Session) LogOut(ctx context.Context, isLocal bool) (engine.Revocation, error) {
+	var revoked <-chan engine.Revocation
+	var err error
+	if isLocal {
+		err = s.Engine.LogoutLocally(ctx)
+	} else {
+		revoked, err = s.Engine.Logout(ctx)
+	}
+	s.Close(ctx)
+	if err != nil || revoked == nil {
+		return engine.Revocation{}, err
+	}
+	return <-revoked, nil
+}
+
 // saveAgain tries for some seconds to store new tokens that could not be stored. No other
 // process has them.
 func (s *Session) saveAgain() {
