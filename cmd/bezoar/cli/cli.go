@@ -178,6 +178,19 @@ func Parse(flags *flag.FlagSet, args []string) error {
 	return err
 }
 
+// ParseName reads the flags of a command that takes one name, before and behind it. misuse is
+// the error where there is none.
+func ParseName(flags *flag.FlagSet, args []string, misuse string) (name string, err error) {
+	rest, err := ParseWords(flags, args)
+	if err != nil {
+		return "", err
+	}
+	if len(rest) == 0 {
+		return "", Misuse("%s", misuse)
+	}
+	return rest[0], Parse(flags, rest[1:])
+}
+
 // ParseWords reads the flags of a command and returns what follows them.
 func ParseWords(flags *flag.FlagSet, args []string) (rest []string, err error) {
 	if err := flags.Parse(args); err != nil {

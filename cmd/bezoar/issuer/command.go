@@ -175,16 +175,14 @@ func check(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// parseName reads the flags, which may stand before and behind the name.
+// parseName reads the flags, and the name of a profile.
 func parseName(flags *flag.FlagSet, args []string) (string, error) {
-	rest, err := cli.ParseWords(flags, args)
-	if err != nil {
-		return "", err
+	const misuse = "name the profile to check, such as codex; bezoar issuer list has all"
+	name, err := cli.ParseName(flags, args, misuse)
+	if name == "" && err == nil {
+		err = cli.Misuse(misuse)
 	}
-	if len(rest) == 0 || rest[0] == "" {
-		return "", cli.Misuse("name the profile to check, such as codex; bezoar issuer list has all")
-	}
-	return rest[0], cli.Parse(flags, rest[1:])
+	return name, err
 }
 
 // fails reports whether something has to be done before the profile can be used.

@@ -46,17 +46,11 @@ func proxy(env cli.Environment, flags *flag.FlagSet, args []string) error {
 	settings := config.Flags{IsServer: true}
 	settings.Register(flags)
 	settings.RegisterRefresh(flags)
-	rest, err := cli.ParseWords(flags, args)
-	switch {
-	case err != nil:
-		return err
-	case len(rest) == 0:
-		return cli.Misuse("name the server, such as https://mcp.example.com/mcp")
-	}
-	if err := cli.Parse(flags, rest[1:]); err != nil { // flags may follow the address
+	address, err := cli.ParseName(flags, args, "name the server, such as https://mcp.example.com/mcp")
+	if err != nil {
 		return err
 	}
-	server, err := url.Parse(rest[0])
+	server, err := url.Parse(address)
 	if err != nil || server.Scheme != "https" && server.Scheme != "http" || server.Hostname() == "" || server.User != nil || server.Fragment != "" {
 		return cli.Misuse("URL is the address of the server, such as https://mcp.example.com/mcp, without a password in it")
 	}

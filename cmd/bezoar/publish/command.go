@@ -63,15 +63,8 @@ func (c *choice) parse(flags *flag.FlagSet, args []string) error {
 	flags.BoolVar(&c.once, "once", false, "publish a token that is fresh by now, and end")
 	flags.BoolVar(&c.remove, "remove", false, "at the end remove what is published")
 	flags.DurationVar(&c.ahead, "ahead", 5*time.Minute, "refresh this `time` before the token expires, so that a program which reads it once can run as long")
-	rest, err := cli.ParseWords(flags, args)
-	if err != nil {
-		return err
-	}
-	if len(rest) == 0 {
-		return cli.Misuse("name the folder to publish to")
-	}
-	c.folder = rest[0]
-	if err := cli.Parse(flags, rest[1:]); err != nil { // flags may follow the folder
+	var err error
+	if c.folder, err = cli.ParseName(flags, args, "name the folder to publish to"); err != nil {
 		return err
 	}
 	switch {
