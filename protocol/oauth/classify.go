@@ -31,7 +31,7 @@ func (r reply) classify(means profile.Answers, now time.Time) endpoint.Answer {
 	if judged.Meaning == profile.Granted {
 		return endpoint.Issued{Response: m.tokenResponse()}
 	}
-	unavailable := endpoint.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence(r.code(m, means.ErrorPointer))}
+	unavailable := endpoint.Unavailable{RetryAfter: retryAfter(r.header, now), Evidence: r.evidence(m, r.code(m, means.ErrorPointer))}
 	if r.ok() {
 		if unavailable.RefreshTokenOnly = m.refreshTokenOnly(r.spent); !unavailable.RefreshTokenOnly.RefreshToken.IsAbsent() {
 			return unavailable

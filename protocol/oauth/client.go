@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,6 +82,13 @@ func New(options Options) *Client {
 	}
 	return &Client{options: options, profile: options.Profile, to: options.Endpoints, transport: options.Transport}
 }
+
+// Profile is that of the issuer. The caller changes nothing in it.
+func (c *Client) Profile() profile.Profile { return c.profile }
+
+// SendsIss reports whether the issuer has said that it names itself in each authorization
+// response.
+func (c *Client) SendsIss() bool { return c.options.SendsIss }
 
 // requests are the requests of the profile.
 func (c *Client) requests() profile.Requests { return c.profile.Requests(c.to) }
@@ -168,20 +174,9 @@ func (c *Client) Refresh(ctx context.Context, issuer machine.Issuer, token secre
 	case endpoint.Issued:
 		answer.Response = c.taken(answer.Response).SentAt(sentAt)
 		return answer
-	case endpoint.Refused:
-		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
-		return answer
-	case endpoint.Misconfigured:
-		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
-		return answer
-	case endpoint.LoginNeeded:
-		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
-		return answer
 	case endpoint.Unavailable:
-		answer.Evidence = withoutEcho(answer.Evidence, token, answered.proof)
 		c.options.Log.Warn("no tokens from a refresh", "status", answer.Evidence.Status, "code", answer.Evidence.Code,
 			"problem", answer.Evidence.Problem, "retry_after", answer.RetryAfter)
-		return answer
 	}
 	return answer
 }
@@ -208,17 +203,6 @@ func (c *Client) Provenance() machine.Provenance {
 	return made
 }
 
-// withoutEcho removes an error code that is a part of a secret that was sent: an
-// issuer may repeat it anywhere.
-func withoutEcho(evidence evidence.Evidence, sent ...secret.Token) evidence.Evidence {
-	for _, each := range sent {
-		if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(each.Reveal()), strings.ToLower(evidence.Code)) {
-			evidence.Code = ""
-		}
-	}
-	return evidence
-}
-
 // Revoke sends issuer one revocation request (RFC 7009) with the login's refresh token,
 // which also ends the access tokens of that login. A login without a refresh token has
 // its access token revoked. A token that the issuer does not know counts as revoked.
@@ -230,9 +214,10 @@ func (c *Client) Revoke(ctx context.Context, issuer machine.Issuer, login machin
 	if !c.isOurs(issuer) || !c.hasMade(login.Provenance) {
 		return &UnreachableError{Problem: evidence.ProblemOtherProfile}
 	}
-	request := c.requestsOf(issuer).Revocation
+	requests := c.requestsOf(issuer)
+	request := requests.Revocation
 	if login.RefreshToken.IsEmpty() {
-		request = c.requestsOf(issuer).AccessRevocation
+		request = requests.AccessRevocation
 	}
 	if request.URL == "" {
 		return ErrNoRevocation

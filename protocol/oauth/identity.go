@@ -102,13 +102,3 @@ func (c *Client) verify(idToken, nonce secret.Token, keys Keys) error {
 	}
 	return nil
 }
-
-// VerifiesIDTokens reports whether the ID token of a login needs [Client.Keys].
-func (c *Client) VerifiesIDTokens() bool { return c.profile.SendsNonce() && c.to.Keys != "" }
-
-// Profile is that of the issuer. The caller changes nothing in it.
-func (c *Client) Profile() profile.Profile { return c.profile }
-
-// SendsIss reports whether the issuer has said that it names itself in each authorization
-// response.
-func (c *Client) SendsIss() bool { return c.options.SendsIss }

@@ -112,3 +112,6 @@ func (k Keys) of(token *jwt.Token) (any, error) {
 	}
 	return set, nil
 }
+
+// VerifiesIDTokens reports whether the ID token of a login needs [Client.Keys].
+func (c *Client) VerifiesIDTokens() bool { return c.profile.SendsNonce() && c.to.Keys != "" }

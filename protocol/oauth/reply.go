@@ -31,10 +31,9 @@ func (r reply) ok() bool { return r.status/100 == 2 }
 // members are the members of the answer, whose body is JSON or a form.
 func (r reply) members() members { return decode(r.header, r.body) }
 
-// evidence describes an answer that has no tokens, for the user and the ledger. code is the
-// error code in it, see [reply.code].
-func (r reply) evidence(code string) evidence.Evidence {
-	m := r.members()
+// evidence describes an answer that has no tokens, for the user and the ledger, without the
+// secrets that were sent. m are its members, and code is the error code in it, see [reply.code].
+func (r reply) evidence(m members, code string) evidence.Evidence {
 	found := evidence.Evidence{Status: r.status, Code: evidence.CleanCode(code)}
 	switch {
 	case r.status == http.StatusProxyAuthRequired:
@@ -50,7 +49,18 @@ func (r reply) evidence(code string) evidence.Evidence {
 	default:
 		found.Problem = evidence.ProblemNoToken
 	}
-	return found
+	return withoutEcho(found, r.spent, r.proof)
+}
+
+// withoutEcho removes an error code that is a part of a secret that was sent: an
+// issuer may repeat it anywhere.
+func withoutEcho(evidence evidence.Evidence, sent ...secret.Token) evidence.Evidence {
+	for _, each := range sent {
+		if len(evidence.Code) >= shortestSecretBytes && strings.Contains(strings.ToLower(each.Reveal()), strings.ToLower(evidence.Code)) {
+			evidence.Code = ""
+		}
+	}
+	return evidence
 }
 
 // refused reports whether the issuer itself refused. A gateway, a portal, a rate limit
