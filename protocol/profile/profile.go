@@ -151,13 +151,20 @@ const (
 // Codex is the profile of Codex at its issuer: what Codex itself sends and understands.
 // No file can change it.
 func Codex() Profile {
+	p := CodexAt(CodexIssuer)
+	p.Endpoints.Revocation = CodexIssuer + "/oauth/revoke"
+	return p
+}
+
+// CodexAt is the profile of Codex at another address, which has no slash at the end: each of
+// its logins is revoked beside the token endpoint of its own.
+func CodexAt(issuer string) Profile {
 	p := defaults(CodexName)
 	p.DisplayName = "ChatGPT"
-	p.Issuer = CodexIssuer
+	p.Issuer = issuer
 	p.Discovery = DiscoveryNone
 	p.Endpoints = Endpoints{
-		Authorization: CodexIssuer + "/oauth/authorize", Token: CodexTokenEndpoint, Revocation: CodexIssuer + "/oauth/revoke",
-		Device: CodexIssuer + "/api/accounts/deviceauth/usercode",
+		Authorization: issuer + "/oauth/authorize", Token: issuer + "/oauth/token", Device: issuer + "/api/accounts/deviceauth/usercode",
 	}
 	p.ClientID = CodexClientID
 	p.RequestEncoding = JSON
@@ -176,17 +183,6 @@ func Codex() Profile {
 	p.AssumedLifetime = 8 * 24 * time.Hour
 	p.Answers = CodexAnswers
 	p.IsCodex = true
-	return p
-}
-
-// CodexAt is the profile of Codex at another address, which has no slash at the end: each of
-// its logins is revoked beside the token endpoint of its own.
-func CodexAt(issuer string) Profile {
-	p := Codex()
-	p.Issuer = issuer
-	p.Endpoints = Endpoints{
-		Authorization: issuer + "/oauth/authorize", Token: issuer + "/oauth/token", Device: issuer + "/api/accounts/deviceauth/usercode",
-	}
 	return p
 }
 

@@ -146,7 +146,7 @@ func (e *examination) endpoints(c config.Config) profile.Requests {
 	if e.p.Name == profile.CodexName && c.Issuer != "" { // without a home there are no settings
 		e.applySettings(c)
 		all = e.p.Requests(e.to)
-		all.Exchange.URL = c.Issuer + "/oauth/token"
+		all.Exchange.URL = profile.CodexAt(c.Issuer).Endpoints.Token
 	}
 	for _, each := range e.each() {
 		switch {
@@ -168,8 +168,9 @@ func (e *examination) applySettings(c config.Config) {
 			*address, e.from[name] = value, fromSettings
 		}
 	}
-	set("authorization", &e.to.Authorization, c.Issuer+"/oauth/authorize")
-	set("device", &e.to.Device, c.Issuer+"/api/accounts/deviceauth/usercode")
+	own := profile.CodexAt(c.Issuer).Endpoints
+	set("authorization", &e.to.Authorization, own.Authorization)
+	set("device", &e.to.Device, own.Device)
 	set("token", &e.to.Token, c.TokenURL)
 	if c.RevocationURL != "" {
 		set("revocation", &e.to.Revocation, c.RevocationURL)
